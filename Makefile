@@ -1,0 +1,64 @@
+# Pollux.  Everything is built into $(B); `make run` and `make check` are all a person needs.
+#
+#   make            the programs and the bundled applications
+#   make run        start it and chat          (SERVER= APP= HOST= PORT= WSD_PORT= DATA= CONF=)
+#   make check      every test; the last line is 'N passed, N failed'
+#   make bench      speed beside its peers, as ratios
+#   SAN=1           with AddressSanitizer and UndefinedBehaviorSanitizer, in a folder of its own
+
+ifdef SAN
+B        ?= build/san
+SANFLAGS  = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+B        ?= build
+CC       ?= cc
+CFLAGS   ?= -O2 -g
+WERROR   ?= -Werror
+WARN      = -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR) -Wstrict-prototypes \
+            -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wcast-qual -Wformat=2 -Wvla -Wundef
+DEFS      = -D_GNU_SOURCE -I.
+ALL       = -std=c17 $(WARN) $(DEFS) -fPIC -fvisibility=hidden $(CFLAGS) $(SANFLAGS)
+
+SHARED    = $(patsubst %.c,$(B)/%.o,$(wildcard shared/*/*.c))
+FCGI      = $(patsubst %.c,$(B)/%.o,$(wildcard fcgi/*.c))
+WSD       = $(patsubst %.c,$(B)/%.o,$(wildcard wsd/*.c))
+APPS      = $(patsubst apps/%/,%,$(wildcard apps/*/))
+UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+
+SHARED_LIBS = -lsqlite3 -lcrypto -linih -lunistring -ldl
+PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd
+
+all: programs
+
+programs: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so)
+
+$(B)/libpollux.a: $(SHARED)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/pollux.fcgi: $(FCGI) $(B)/libpollux.a
+	$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lfcgi -lev $(SHARED_LIBS) -pthread
+
+$(B)/pollux-wsd: $(WSD) $(B)/libpollux.a
+	$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
+
+$(B)/apps/%.so: apps/%/*.c shared/app/pollux.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL) -shared -o $@ $(filter %.c,$^)
+
+$(B)/tests/%: $(B)/tests/unit/%.o $(B)/libpollux.a
+	$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lcmocka -ljansson $(SHARED_LIBS)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL) -MMD -MP -c -o $@ $<
+
+unit: $(UNIT:%=$(B)/tests/%)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+clean:
+	rm -rf build
+
+.PHONY: all programs unit clean
+.SECONDARY:

@@ -1,0 +1,85 @@
+/* config: the settings of all programs, from INI files (libinih) and the environment.
+ *
+ * Names are those of socket.io 0.9 with underscores.  An unknown section or key, or a value out of
+ * range, is an error that names file and line.  Later files win; POLLUX_<SECTION>_<KEY> in the
+ * environment wins over all files. */
+#ifndef POLLUX_CONFIG_H
+#define POLLUX_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/base/log.h"
+
+#define CONFIG_PATH_MAX 512
+#define CONFIG_TEXT_MAX 1024
+
+struct config {
+	/* [protocol]; seconds, as in 0.9 (fractions are allowed), kept in milliseconds */
+	int64_t heartbeat_interval_ms;	  /* 25 */
+	int64_t heartbeat_timeout_ms;	  /* 60 */
+	int64_t close_timeout_ms;	  /* 60 */
+	int64_t polling_duration_ms;	  /* 20 */
+	int64_t handshake_timeout_ms;	  /* 60: how long an unused session id lives */
+	char transports[CONFIG_TEXT_MAX]; /* enabled and advertised, in this order */
+	char resource[CONFIG_TEXT_MAX];	  /* "socket.io", without slashes around it */
+	char origins[CONFIG_TEXT_MAX];	  /* "*:*"; see wire/origins.h */
+
+	/* [limits] */
+	size_t body_bytes;	     /* of a POST; 1 MiB; more: 413 */
+	size_t message_bytes;	     /* of one websocket message; 1 MiB; more: close 1009 */
+	size_t header_bytes;	     /* of a request's head on wsd's port; 16 KiB; more: 431 */
+	size_t packets_per_payload;  /* 1000; the rest of the body is dropped */
+	size_t bad_packets;	     /* per session, then it ends; 100 */
+	size_t queue_packets;	     /* waiting for one session, then it ends; 10,000 */
+	size_t queue_bytes;	     /* 16 MiB */
+	size_t sessions;	     /* in all; 100,000; more: handshakes get 503 */
+	size_t sessions_per_address; /* 0: no limit */
+	size_t connections;	     /* of wsd; 0: what the descriptor limit allows */
+	int64_t request_timeout_ms;  /* 10 s: a request must be complete on wsd's port */
+	int64_t send_timeout_ms;     /* 30 s: a peer that does not read is dropped */
+
+	/* [store] */
+	char data[CONFIG_PATH_MAX]; /* folder of the database and the wake-up sockets */
+	size_t log_bytes;	    /* of message text kept at most; 256 MiB */
+
+	/* [app] */
+	char module[CONFIG_PATH_MAX]; /* the application, a shared object; empty: none */
+
+	/* [fcgi] */
+	char fcgi_listen[CONFIG_PATH_MAX]; /* unix:/path or host:port; empty: the web server starts
+					      us */
+
+	/* [wsd] */
+	char wsd_listen[CONFIG_TEXT_MAX]; /* host:port, several separated by blanks; 127.0.0.1:8081
+					   */
+
+	/* [log] */
+	enum log_level log_level;	/* info */
+	char log_file[CONFIG_PATH_MAX]; /* empty: standard error */
+};
+
+/* Fill in the defaults. */
+void config_default(struct config *cfg);
+
+/* Read one file over `cfg`.  Return 0, or -1 with one sentence in `error` (file and line). */
+int config_read(struct config *cfg, const char *path, char *error, size_t error_size);
+
+/* Apply POLLUX_SECTION_KEY variables; `environment` as in environ(7).  As config_read(). */
+int config_environment(
+    struct config *cfg, char *const *environment, char *error, size_t error_size);
+
+/* Check what no single key can tell: polling_duration < close_timeout and the like
+ * (PROTOCOL 4.2).  As config_read(). */
+int config_check(const struct config *cfg, char *error, size_t error_size);
+
+/* All of it as every program does: the defaults, then each path of `paths` (or of POLLUX_CONF,
+ * separated by ':', when there is none; or ./pollux.conf beside the binary, if it exists), the
+ * environment, the check.  `paths` ends with NULL.  As config_read(). */
+int config_load(struct config *cfg, const char *const *paths, char *error, size_t error_size);
+
+/* The transports named in the configuration, as a bit set of 1 << enum transport_id, is read by
+ * shared/transport; this module does not know their names. */
+
+#endif

@@ -1,0 +1,128 @@
+#include "shared/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The log is the one context a process has before main() has read its configuration. */
+static struct {
+	const char *program;
+	enum log_level level;
+	int fd;
+	bool journal; /* systemd reads <N> priorities and stamps the time itself */
+} ctx = {"pollux", LOG_LEVEL_INFO, STDERR_FILENO, false};
+
+static const struct {
+	const char *name;
+	int priority; /* of syslog(3) */
+} levels[] = {
+    [LOG_LEVEL_ERROR] = {"error", 3},
+    [LOG_LEVEL_WARN] = {"warn", 4},
+    [LOG_LEVEL_INFO] = {"info", 6},
+    [LOG_LEVEL_DEBUG] = {"debug", 7},
+    [LOG_LEVEL_TRACE] = {"trace", 7},
+};
+
+int
+log_open(const char *program, enum log_level level, const char *path)
+{
+	ctx.program = program;
+	ctx.level = level;
+	ctx.journal = getenv("JOURNAL_STREAM") != NULL;
+	if (path != NULL && path[0] != '\0') {
+		int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+
+		if (fd == -1)
+			return -1;
+		if (ctx.fd != STDERR_FILENO)
+			close(ctx.fd);
+		ctx.fd = fd;
+		ctx.journal = false;
+	}
+	return 0;
+}
+
+int
+log_level_parse(const char *name, enum log_level *level)
+{
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		if (strcmp(name, levels[i].name) == 0) {
+			*level = (enum log_level)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+int
+log_enabled(enum log_level level)
+{
+	return level <= ctx.level;
+}
+
+static void
+write_line(enum log_level level, int error, const char *format, va_list args)
+{
+	char line[1024];
+	size_t n = 0, room = sizeof(line) - 1; /* the last byte is for '\n' */
+	int k;
+
+	if (ctx.journal) {
+		k = snprintf(line, room, "<%d>%s: ", levels[level].priority, ctx.program);
+	} else {
+		struct timespec now;
+		struct tm utc;
+		char stamp[32];
+
+		clock_gettime(CLOCK_REALTIME, &now);
+		gmtime_r(&now.tv_sec, &utc);
+		strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
+		k = snprintf(line, room, "%s.%03ldZ %s[%d] %s: ", stamp, now.tv_nsec / 1000000,
+		    ctx.program, (int)getpid(), levels[level].name);
+	}
+	n = k < 0 ? 0 : (size_t)k;
+	k = vsnprintf(line + n, room - n, format, args);
+	n += k < 0 ? 0 : (size_t)k;
+	if (n >= room)
+		n = room - 1;
+	if (error != 0) {
+		k = snprintf(line + n, room - n, ": %s", strerror(error));
+		n += k < 0 ? 0 : (size_t)k;
+		if (n >= room)
+			n = room - 1;
+	}
+	for (size_t i = 0; i < n; i++) /* one event is one line, whatever a client sent */
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+			line[i] = ' ';
+	line[n++] = '\n';
+	if (write(ctx.fd, line, n) == -1)
+		return; /* nowhere left to say it */
+}
+
+#define LOG_FUNCTION(name, level, error)                                                           \
+	void name(const char *format, ...)                                                         \
+	{                                                                                          \
+		int saved = errno;                                                                 \
+		va_list args;                                                                      \
+                                                                                                   \
+		if (log_enabled(level)) {                                                          \
+			va_start(args, format);                                                    \
+			write_line(level, error, format, args);                                    \
+			va_end(args);                                                              \
+		}                                                                                  \
+		errno = saved;                                                                     \
+	}
+
+LOG_FUNCTION(log_err, LOG_LEVEL_ERROR, saved)
+LOG_FUNCTION(log_errx, LOG_LEVEL_ERROR, 0)
+LOG_FUNCTION(log_warn, LOG_LEVEL_WARN, saved)
+LOG_FUNCTION(log_warnx, LOG_LEVEL_WARN, 0)
+LOG_FUNCTION(log_info, LOG_LEVEL_INFO, 0)
+LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG, 0)
+LOG_FUNCTION(log_trace, LOG_LEVEL_TRACE, 0)

@@ -1,0 +1,37 @@
+/* log: one line per event on standard error (or a file), with the program's name and a level.
+ *
+ * Functions ending in x say what happened; those without add strerror(errno).  Under systemd
+ * (JOURNAL_STREAM is set) a line begins with its <N> priority instead of a time.
+ * An error is logged where it is first seen; above that it is passed up in silence.
+ * A session appears by its public id only, never by its secret session id. */
+#ifndef POLLUX_LOG_H
+#define POLLUX_LOG_H
+
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG,
+	LOG_LEVEL_TRACE, /* every packet */
+};
+
+/* Before the first call the level is info and the target standard error.
+ * `program` is borrowed for the life of the process.  `path` NULL keeps standard error.
+ * Return 0, or -1 with errno when the file cannot be opened (standard error stays). */
+int log_open(const char *program, enum log_level level, const char *path);
+
+/* Read a level's name: error, warn, info, debug, trace.  Return 0 or -1. */
+int log_level_parse(const char *name, enum log_level *level);
+
+/* Does a line of this level come out?  For what costs something to say. */
+int log_enabled(enum log_level level);
+
+void log_err(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_errx(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_warnx(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,71 @@
+/* slice: a borrowed run of bytes: pointer and length, NOT NUL-terminated.
+ * Whoever hands one out says how long the bytes live. */
+#ifndef POLLUX_SLICE_H
+#define POLLUX_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct slice {
+	const char *p;
+	size_t n;
+};
+
+/* A string literal as a slice. */
+#define SLICE(literal) ((struct slice){(literal), sizeof(literal) - 1})
+
+/* A NUL-terminated string as a slice; NULL gives the empty slice. */
+static inline struct slice
+slice_of(const char *text)
+{
+	return (struct slice){text, text == NULL ? 0 : strlen(text)};
+}
+
+static inline bool
+slice_equal(struct slice a, struct slice b)
+{
+	/* memcmp may not be given NULL, even for no bytes */
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static inline bool
+slice_is(struct slice s, const char *text)
+{
+	return slice_equal(s, slice_of(text));
+}
+
+static inline bool
+slice_starts(struct slice s, struct slice prefix)
+{
+	return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
+/* What is left of `s` behind its first `n` bytes; `n` may not exceed `s.n`. */
+static inline struct slice
+slice_skip(struct slice s, size_t n)
+{
+	return (struct slice){n == 0 ? s.p : s.p + n, s.n - n};
+}
+
+/* Cut the piece before the first `separator` from the front of `*rest`, the separator too.
+ * Without one the piece is all of it.  Return false when `*rest` has ended (its `p` is NULL). */
+static inline bool
+slice_cut(struct slice *rest, char separator, struct slice *piece)
+{
+	const char *end;
+
+	if (rest->p == NULL)
+		return false;
+	end = rest->n == 0 ? NULL : memchr(rest->p, separator, rest->n);
+	if (end == NULL) {
+		*piece = *rest;
+		*rest = (struct slice){NULL, 0};
+		return true;
+	}
+	*piece = (struct slice){rest->p, (size_t)(end - rest->p)};
+	*rest = slice_skip(*rest, piece->n + 1);
+	return true;
+}
+
+#endif

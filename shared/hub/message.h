@@ -1,0 +1,57 @@
+/* message: one encoded packet on its way to any number of sessions, shared by reference count.
+ *
+ * Room for a websocket frame's head stands right before the text, and one byte behind it for the
+ * end mark of the older drafts: a broadcast is framed once and sent N times. */
+#ifndef POLLUX_MESSAGE_H
+#define POLLUX_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/base/slice.h"
+
+#define MESSAGE_HEADROOM 10 /* bytes: the longest head of an unmasked RFC 6455 frame */
+
+struct message {
+	unsigned refs;
+	int64_t id; /* position in the log; 0: never logged */
+	uint32_t n; /* bytes of text */
+	uint8_t
+	    head_n; /* bytes of the frame head in use, at the end of `head`; 0: not framed yet */
+	bool is_volatile;
+	unsigned char head[MESSAGE_HEADROOM];
+	char text[]; /* the packet, then 0xFF (the end mark), NOT NUL-terminated */
+};
+
+_Static_assert(offsetof(struct message, text) == offsetof(struct message, head) + MESSAGE_HEADROOM,
+    "the head of a frame ends where its text begins");
+
+/* A new message with one reference, or NULL (out of memory, or 4 GiB and more). */
+struct message *message_new(struct slice text);
+
+static inline struct message *
+message_keep(struct message *m)
+{
+	m->refs++;
+	return m;
+}
+
+/* Give one reference back.  NULL is allowed. */
+void message_release(struct message *m);
+
+static inline struct slice
+message_text(const struct message *m)
+{
+	return (struct slice){m->text, m->n};
+}
+
+/* The whole RFC 6455 frame once `head_n` is set: head and text, contiguous. */
+static inline struct slice
+message_frame(const struct message *m)
+{
+	return (struct slice){
+	    (const char *)m->head + MESSAGE_HEADROOM - m->head_n, m->head_n + m->n};
+}
+
+#endif

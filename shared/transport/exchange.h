@@ -1,0 +1,69 @@
+/* exchange: one HTTP request and its answer, whoever reads the bytes: FastCGI or wsd's own port.
+ *
+ * A program fills the request part, calls server_request() once the request is complete, and
+ * implements the ops.  The answer may come during that call or much later (a held poll); until
+ * then the program keeps the exchange.  Ops only queue: nothing leaves before server_settle(), so
+ * that an answer never overtakes the commit it reports. */
+#ifndef POLLUX_EXCHANGE_H
+#define POLLUX_EXCHANGE_H
+
+#include <stdbool.h>
+
+#include "shared/base/slice.h"
+
+struct exchange;
+
+struct response {
+	int status;		  /* 200 */
+	const char *content_type; /* NULL: none */
+	struct slice headers;	  /* further header lines, each ending in \r\n; borrowed */
+	struct slice body;	  /* borrowed: the op copies what it cannot write at once */
+};
+
+struct exchange_ops {
+	/* Answer at once and whole: status, headers, Content-Length, body.  Ends the exchange: the
+	 * program frees it some time after, when the bytes are out; the caller lets go of it. */
+	void (*respond)(struct exchange *x, const struct response *r);
+
+	/* Begin an answer that stays open; `r->body` is its first piece. */
+	void (*begin)(struct exchange *x, const struct response *r);
+	/* Add a piece to it and send it on at once. */
+	void (*piece)(struct exchange *x, struct slice bytes);
+	/* End it.  Ends the exchange, as respond does. */
+	void (*finish)(struct exchange *x);
+};
+
+/* What became of an exchange, told to the transport that held it. */
+enum exchange_fate {
+	EXCHANGE_SENT,	 /* the answer was handed to the kernel, whole */
+	EXCHANGE_FAILED, /* the answer could not be written, the peer has not got it */
+	EXCHANGE_GONE,	 /* the peer left while its request was held, nothing was answered yet */
+};
+
+struct exchange {
+	const struct exchange_ops *ops;
+
+	/* The request.  Borrowed from the program, valid during server_request() only. */
+	struct slice method;  /* "GET" */
+	struct slice target;  /* raw request target with query, as the client sent it */
+	struct slice origin;  /* Origin header; empty if none */
+	struct slice referer; /* Referer header; empty if none */
+	struct slice body;    /* as received; its length is within the configured limit */
+	struct slice address; /* of the client, text */
+	int port;	      /* of the client; 0 unknown */
+	bool secure;	      /* came over TLS, as far as the web server says */
+	bool body_too_large;  /* the body was left unread: the answer is 413 */
+	/* Look a request header up, name in lower case ("user-agent").  Empty if absent. */
+	struct slice (*header)(const struct exchange *x, const char *name);
+	/* Call `each` for every request header, name in lower case. */
+	void (*each_header)(const struct exchange *x,
+	    void (*each)(void *arg, struct slice name, struct slice value), void *arg);
+
+	/* Set by the transport that holds the exchange or wants to know its fate, else NULL.
+	 * The program calls it once: after the answer was written or could not be, or when the peer
+	 * left.  After the call neither side touches the other. */
+	void (*on_fate)(struct exchange *x, enum exchange_fate fate, void *holder);
+	void *holder;
+};
+
+#endif

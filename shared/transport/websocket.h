@@ -1,0 +1,61 @@
+/* websocket: the Socket.IO side of an open websocket or flashsocket (PROTOCOL section 12): session,
+ * heartbeats, packets in and out.  Frames and sockets are the program's. */
+#ifndef POLLUX_WEBSOCKET_H
+#define POLLUX_WEBSOCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shared/base/slice.h"
+#include "shared/hub/message.h"
+#include "shared/transport/exchange.h"
+#include "shared/transport/server.h"
+#include "shared/wire/route.h"
+
+struct websocket;
+
+/* The frame sink: what the program does for the transport.  Ops only queue; the program writes
+ * after server_settle().  None of them calls back before it returns. */
+struct websocket_ops {
+	/* Queue one message as one text frame; takes a reference of its own if it keeps it.  Past
+	 * the connection's limits the program closes it (from its loop, by websocket_gone()). */
+	void (*send)(struct websocket *ws, struct message *m);
+	/* Send what is queued, then a close frame with this code, then end the connection.  The
+	 * transport has let go of `ws`: no callback follows. */
+	void (*close)(struct websocket *ws, int code, const char *reason);
+};
+
+/* Embedded in the program's connection; zeroed before websocket_open(). */
+struct websocket {
+	const struct websocket_ops *ops; /* set by the program */
+	struct session *session;	 /* the transport's; NULL when not open */
+	struct websocket *prev, *next;	 /* the transport's: heartbeat order */
+	int64_t deadline;		 /* the transport's: when `due` happens, ms */
+	uint8_t due;			 /* the transport's: what is waited for */
+};
+
+/* What to answer to an upgrade request. */
+enum websocket_verdict {
+	WEBSOCKET_GO,	   /* 101, then websocket_open() */
+	WEBSOCKET_UNKNOWN, /* 101, text frame 7:::1+0, close 1000 (PROTOCOL 12.1) */
+	WEBSOCKET_ENDED,   /* 101, text frame 0::, close 1000: kicked, must not come back */
+	WEBSOCKET_REFUSED, /* answer `*status` with the sentence `*why` instead of 101 */
+};
+
+/* Judge an upgrade to `route` (already parsed from x->target).  Does not change the session. */
+enum websocket_verdict websocket_judge(struct server *sv, const struct route *route,
+    const struct exchange *x, int *status, const char **why);
+
+/* The 101 is queued: attach the session.  Sends 1:: and whatever waits.
+ * Return 0, or -1 when the session vanished meanwhile (the program closes as for UNKNOWN). */
+int websocket_open(struct server *sv, struct websocket *ws, const struct route *route);
+
+/* One text message arrived: one packet.  May call ops->close.  `text` is valid UTF-8 (RFC 6455) or
+ * is cleaned by the program (hixie). */
+void websocket_text(struct server *sv, struct websocket *ws, struct slice text);
+
+/* The connection has ended or is being closed by the program.  The session ends with this reason
+ * for the application ("socket end", "socket error", ...).  No-op when the transport had let go. */
+void websocket_gone(struct server *sv, struct websocket *ws, const char *reason);
+
+#endif

@@ -1,0 +1,66 @@
+/* json: check and slice JSON text without changing a byte of it (DESIGN section 6).
+ *
+ * A client's arguments pass through Pollux as they are: 1.10 stays 1.10, 1E400 and "\ud83d"
+ * survive.  So this is a scanner, not a document model: strict RFC 8259 grammar, linear time, no
+ * recursion, nesting bounded by JSON_DEPTH_MAX.  Our own JSON files and answers use jansson. */
+#ifndef POLLUX_JSON_H
+#define POLLUX_JSON_H
+
+#include <stdbool.h>
+
+#include "shared/base/buf.h"
+#include "shared/base/slice.h"
+
+#define JSON_DEPTH_MAX 512
+
+enum json_kind {
+	JSON_NULL,
+	JSON_FALSE,
+	JSON_TRUE,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
+
+struct json_value {
+	enum json_kind kind;
+	struct slice text; /* borrowed: the value without the white space around it */
+};
+
+/* Read `text` as exactly one JSON value, white space around it allowed.
+ * Return 0, or -1 when it is not JSON (or nested too deeply, or not UTF-8). */
+int json_parse(struct json_value *value, struct slice text);
+
+/* Walk the elements of an array or the members of an object that json_parse() accepted. */
+struct json_walk {
+	struct slice rest;
+};
+
+/* `value` must be an array or an object. */
+void json_walk_begin(struct json_walk *w, const struct json_value *value);
+
+/* The next element of an array.  Return false at the end. */
+bool json_walk_element(struct json_walk *w, struct json_value *element);
+
+/* The next member of an object; `key` is the key's string literal, quotes included.
+ * Return false at the end. */
+bool json_walk_member(struct json_walk *w, struct slice *key, struct json_value *value);
+
+/* Is the string literal (quotes included) equal to `text` once its escapes are read? */
+bool json_string_is(struct slice literal, const char *text);
+
+/* Append the text of a string literal (quotes included), escapes decoded to UTF-8; a lone
+ * surrogate becomes U+FFFD. */
+void json_string_decode(struct buf *out, struct slice literal);
+
+/* Append valid UTF-8 `text` as a JSON string literal: quotes, backslash and control characters
+ * escaped, U+2028 and U+2029 as \uXXXX (PROBLEMS 8), the rest raw. */
+void json_write_string(struct buf *out, struct slice text);
+
+/* Append JSON text as it is, but for what old clients mishandle: U+2028, U+2029 and U+007F and
+ * white space that is no blank inside it stay out: U+2028/9 become \uXXXX (they can only stand in
+ * strings), line breaks between tokens become blanks. */
+void json_write_safe(struct buf *out, struct slice json);
+
+#endif

@@ -1,0 +1,19 @@
+/* origins: which pages may talk to the server (PROTOCOL section 3.2).  Pure.
+ * A list of patterns separated by blanks or commas: host:port, host:*, *:port, *:*; a pattern
+ * without a port means any port.  A scheme in a pattern ("https://a.example") is accepted. */
+#ifndef POLLUX_ORIGINS_H
+#define POLLUX_ORIGINS_H
+
+#include <stdbool.h>
+
+#include "shared/base/slice.h"
+
+/* Is the list well formed?  Return 0, or -1 with the offending pattern in `*bad`. */
+int origins_check(struct slice list, struct slice *bad);
+
+/* May a page of this Origin (else Referer) header talk to us?  Both may be empty (then only "*:*"
+ * lets it pass).  "null" stands for any host; no port means 80, 443 for https; an origin without
+ * scheme is taken (node clients); host names compare without case. */
+bool origins_allow(struct slice list, struct slice origin, struct slice referer);
+
+#endif

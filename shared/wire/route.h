@@ -1,0 +1,58 @@
+/* route: what a request target of the Socket.IO resource asks for (PROTOCOL section 2).
+ * Pure.  Works on the raw target: no percent-decoding; an absolute-form target
+ * (http://host/path) is read from its path on. */
+#ifndef POLLUX_ROUTE_H
+#define POLLUX_ROUTE_H
+
+#include <stdbool.h>
+
+#include "shared/base/slice.h"
+
+enum transport_id {
+	TRANSPORT_NONE,
+	TRANSPORT_WEBSOCKET,
+	TRANSPORT_FLASHSOCKET,
+	TRANSPORT_HTMLFILE,
+	TRANSPORT_XHR_POLLING,
+	TRANSPORT_JSONP_POLLING,
+	TRANSPORT_XHR_MULTIPART,
+	TRANSPORT_COUNT,
+};
+
+enum route_kind {
+	ROUTE_NOT_FOUND,   /* outside the resource, or too many segments */
+	ROUTE_WELCOME,	   /* the bare resource */
+	ROUTE_BAD_VERSION, /* a first segment that is not "1" */
+	ROUTE_HANDSHAKE,   /* /1/, also /1/<transport>/ without a session id */
+	ROUTE_TRANSPORT,   /* /1/<transport>/<sid>; transport TRANSPORT_NONE: an unknown name */
+	ROUTE_SESSION,	   /* /1/<sid> or /1//<sid>: only with ?disconnect, or by clients 0.9.7/8 */
+};
+
+struct route {
+	enum route_kind kind;
+	enum transport_id transport;
+	struct slice sid;   /* borrowed from the target */
+	struct slice query; /* without '?'; borrowed from the target */
+	bool disconnect;    /* the query has the key "disconnect" */
+	bool has_jsonp;	    /* a usable jsonp=N */
+	unsigned jsonp;
+	unsigned index; /* i=N; 0 when absent or not digits */
+};
+
+/* Read a raw request target.  `resource` is the prefix without slashes around it ("socket.io",
+ * "app/socket.io").  Segments are separated by single slashes; an empty transport segment is
+ * meaningful (PROTOCOL 2.1).  A single segment behind /1/ that names a transport is a handshake,
+ * any other one ROUTE_SESSION. */
+void route_parse(struct route *r, struct slice target, const char *resource);
+
+/* The wire name of a transport: "xhr-polling"; NULL for TRANSPORT_NONE. */
+const char *transport_name(enum transport_id id);
+
+/* TRANSPORT_NONE for an unknown name. */
+enum transport_id transport_by_name(struct slice name);
+
+/* Walk the pairs of a query: key and value are raw, value.p is NULL without '='.
+ * Return false at the end. */
+bool query_next(struct slice *rest, struct slice *key, struct slice *value);
+
+#endif
