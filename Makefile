@@ -16,7 +16,7 @@ CFLAGS   ?= -O2 -g
 WERROR   ?= -Werror
 WARN      = -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR) -Wstrict-prototypes \
             -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wcast-qual -Wformat=2 -Wvla -Wundef
-DEFS      = -D_GNU_SOURCE -I.
+DEFS      = -D_GNU_SOURCE -I. -I$(B)/gen
 ALL       = -std=c17 $(WARN) $(DEFS) -fPIC -fvisibility=hidden $(CFLAGS) $(SANFLAGS)
 
 SHARED    = $(patsubst %.c,$(B)/%.o,$(wildcard shared/*/*.c))
@@ -34,7 +34,7 @@ programs: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so)
 
 $(B)/libpollux.a: $(SHARED)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(AR) qcs $@ $^ # q: two folders may each have a log.o
 
 $(B)/pollux.fcgi: $(FCGI) $(B)/libpollux.a
 	$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lfcgi -lev $(SHARED_LIBS) -pthread
@@ -48,6 +48,14 @@ $(B)/apps/%.so: apps/%/*.c shared/app/pollux.h
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(B)/libpollux.a
 	$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lcmocka -ljansson $(SHARED_LIBS)
+
+# schema.sql as a C string
+$(B)/gen/schema.h: schema.sql
+	@mkdir -p $(@D)
+	{ echo 'static const char schema_sql[] ='; \
+	  sed -e 's/ *--.*//' -e '/^$$/d' -e 's/"/\\"/g' -e 's/.*/    "&\\n"/' $<; echo '    ;'; } > $@
+
+$(B)/shared/store/store.o: $(B)/gen/schema.h
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

@@ -36,10 +36,10 @@
 #define SIO_ABI 1
 
 /* Stands once in the application: a module built for another ABI is refused with a sentence. */
-#define SIO_APP_ABI const int pollux_app_abi = SIO_ABI;
+#define SIO_APP_ABI __attribute__((visibility("default"))) const int pollux_app_abi = SIO_ABI;
 
-typedef struct sio_app sio_app;	      /* the application being set up */
-typedef struct sio_ns sio_ns;	      /* a namespace: io.of('/chat') */
+typedef struct sio_app sio_app;       /* the application being set up */
+typedef struct sio_ns sio_ns;         /* a namespace: io.of('/chat') */
 typedef struct sio_socket sio_socket; /* one session in one namespace, during a handler */
 
 typedef struct sio_event {
@@ -49,10 +49,10 @@ typedef struct sio_event {
 	    *args; /* JSON array text: ["hi",1.10]; of a json message: the value in an array */
 	size_t args_n;
 	const char *text;   /* of a text message; else NULL.  Of a disconnect: the reason.  Of a
-			     * connection: the query of the endpoint. */
-	size_t text_n;	    /* may hold NULs */
-	bool is_json;	    /* "message" that came as JSON (type 4) */
-	bool wants_ack;	    /* sio_ack() answers; otherwise it does nothing */
+	                     * connection: the query of the endpoint. */
+	size_t text_n;      /* may hold NULs */
+	bool is_json;       /* "message" that came as JSON (type 4) */
+	bool wants_ack;     /* sio_ack() answers; otherwise it does nothing */
 	const char *ack_id; /* internal */
 	const char
 	    *context; /* of an answer to sio_emit_ack(): the JSON text given there; else NULL */
@@ -62,10 +62,10 @@ typedef struct sio_event {
  * times during the handler. */
 typedef struct sio_target {
 	sio_app *app;
-	const char *ns;	      /* "" or "/chat" */
+	const char *ns;       /* "" or "/chat" */
 	const char *room;     /* NULL: everyone in the namespace */
 	int64_t session;      /* one session instead; 0: none */
-	int64_t except;	      /* not this session; 0: nobody is left out */
+	int64_t except;       /* not this session; 0: nobody is left out */
 	const char *endpoint; /* internal */
 	bool is_volatile;
 } sio_target;
@@ -80,7 +80,7 @@ typedef int sio_authorizer(const sio_handshake *h, void *user);
 /* --- setting up, in pollux_app() only ------------------------------------------------------- */
 
 /* The application: return 0, or -1 (the program refuses to start). */
-int pollux_app(sio_app *app);
+__attribute__((visibility("default"))) int pollux_app(sio_app *app);
 
 struct sio_api {
 	size_t size; /* the table only grows */

@@ -12,9 +12,9 @@
 #include "shared/base/slice.h"
 
 struct buf {
-	char *p;	/* owned; NULL while nothing was appended */
-	size_t n;	/* bytes in use */
-	size_t cap;	/* bytes allocated */
+	char *p;        /* owned; NULL while nothing was appended */
+	size_t n;       /* bytes in use */
+	size_t cap;     /* bytes allocated */
 	size_t ceiling; /* `n` never exceeds this; 0: BUF_CEILING */
 	bool failed;
 };

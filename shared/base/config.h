@@ -2,7 +2,19 @@
  *
  * Names are those of socket.io 0.9 with underscores.  An unknown section or key, or a value out of
  * range, is an error that names file and line.  Later files win; POLLUX_<SECTION>_<KEY> in the
- * environment wins over all files. */
+ * environment wins over all files.
+ *
+ *	[protocol]
+ *	heartbeat_interval = 25      ; seconds, 0.5 is one; every key ending in _ms below
+ *	origins = example.com:80     ; lists and texts go on in indented lines
+ *	    *.example.com:*
+ *	[limits]
+ *	body_bytes = 1M              ; k, M, G
+ *	[store]
+ *	data = data                  ; paths start at the folder of this file
+ *
+ * A key is named as its field, but for [fcgi] listen, [wsd] listen, [log] level and file.  A line
+ * has at most about 198 characters (libinih), a value from the environment any number. */
 #ifndef POLLUX_CONFIG_H
 #define POLLUX_CONFIG_H
 
@@ -17,46 +29,47 @@
 
 struct config {
 	/* [protocol]; seconds, as in 0.9 (fractions are allowed), kept in milliseconds */
-	int64_t heartbeat_interval_ms;	  /* 25 */
-	int64_t heartbeat_timeout_ms;	  /* 60 */
-	int64_t close_timeout_ms;	  /* 60 */
-	int64_t polling_duration_ms;	  /* 20 */
-	int64_t handshake_timeout_ms;	  /* 60: how long an unused session id lives */
-	char transports[CONFIG_TEXT_MAX]; /* enabled and advertised, in this order */
-	char resource[CONFIG_TEXT_MAX];	  /* "socket.io", without slashes around it */
-	char origins[CONFIG_TEXT_MAX];	  /* "*:*"; see wire/origins.h */
+	int64_t heartbeat_interval_ms;    /* 25 */
+	int64_t heartbeat_timeout_ms;     /* 60 */
+	int64_t close_timeout_ms;         /* 60 */
+	int64_t polling_duration_ms;      /* 20 */
+	int64_t handshake_timeout_ms;     /* 60: how long an unused session id lives */
+	char transports[CONFIG_TEXT_MAX]; /* enabled and advertised, in this order;
+	                                   * commas between them, no blanks */
+	char resource[CONFIG_TEXT_MAX];   /* "socket.io", without slashes around it */
+	char origins[CONFIG_TEXT_MAX];    /* "*:*"; see wire/origins.h */
 
 	/* [limits] */
-	size_t body_bytes;	     /* of a POST; 1 MiB; more: 413 */
-	size_t message_bytes;	     /* of one websocket message; 1 MiB; more: close 1009 */
-	size_t header_bytes;	     /* of a request's head on wsd's port; 16 KiB; more: 431 */
+	size_t body_bytes;           /* of a POST; 1 MiB; more: 413 */
+	size_t message_bytes;        /* of one websocket message; 1 MiB; more: close 1009 */
+	size_t header_bytes;         /* of a request's head on wsd's port; 16 KiB; more: 431 */
 	size_t packets_per_payload;  /* 1000; the rest of the body is dropped */
-	size_t bad_packets;	     /* per session, then it ends; 100 */
-	size_t queue_packets;	     /* waiting for one session, then it ends; 10,000 */
-	size_t queue_bytes;	     /* 16 MiB */
-	size_t sessions;	     /* in all; 100,000; more: handshakes get 503 */
+	size_t bad_packets;          /* per session, then it ends; 100 */
+	size_t queue_packets;        /* waiting for one session, then it ends; 10,000 */
+	size_t queue_bytes;          /* 16 MiB */
+	size_t sessions;             /* in all; 100,000; more: handshakes get 503 */
 	size_t sessions_per_address; /* 0: no limit */
-	size_t connections;	     /* of wsd; 0: what the descriptor limit allows */
+	size_t connections;          /* of wsd; 0: what the descriptor limit allows */
 	int64_t request_timeout_ms;  /* 10 s: a request must be complete on wsd's port */
 	int64_t send_timeout_ms;     /* 30 s: a peer that does not read is dropped */
 
 	/* [store] */
 	char data[CONFIG_PATH_MAX]; /* folder of the database and the wake-up sockets */
-	size_t log_bytes;	    /* of message text kept at most; 256 MiB */
+	size_t log_bytes;           /* of message text kept at most; 256 MiB */
 
 	/* [app] */
 	char module[CONFIG_PATH_MAX]; /* the application, a shared object; empty: none */
 
 	/* [fcgi] */
 	char fcgi_listen[CONFIG_PATH_MAX]; /* unix:/path or host:port; empty: the web server starts
-					      us */
+	                                      us */
 
 	/* [wsd] */
 	char wsd_listen[CONFIG_TEXT_MAX]; /* host:port, several separated by blanks; 127.0.0.1:8081
-					   */
+	                                   */
 
 	/* [log] */
-	enum log_level log_level;	/* info */
+	enum log_level log_level;       /* info */
 	char log_file[CONFIG_PATH_MAX]; /* empty: standard error */
 };
 

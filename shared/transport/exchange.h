@@ -14,10 +14,10 @@
 struct exchange;
 
 struct response {
-	int status;		  /* 200 */
+	int status;               /* 200 */
 	const char *content_type; /* NULL: none */
-	struct slice headers;	  /* further header lines, each ending in \r\n; borrowed */
-	struct slice body;	  /* borrowed: the op copies what it cannot write at once */
+	struct slice headers;     /* further header lines, each ending in \r\n; borrowed */
+	struct slice body;        /* borrowed: the op copies what it cannot write at once */
 };
 
 struct exchange_ops {
@@ -35,9 +35,9 @@ struct exchange_ops {
 
 /* What became of an exchange, told to the transport that held it. */
 enum exchange_fate {
-	EXCHANGE_SENT,	 /* the answer was handed to the kernel, whole */
+	EXCHANGE_SENT,   /* the answer was handed to the kernel, whole */
 	EXCHANGE_FAILED, /* the answer could not be written, the peer has not got it */
-	EXCHANGE_GONE,	 /* the peer left while its request was held, nothing was answered yet */
+	EXCHANGE_GONE,   /* the peer left while its request was held, nothing was answered yet */
 };
 
 struct exchange {
@@ -50,8 +50,8 @@ struct exchange {
 	struct slice referer; /* Referer header; empty if none */
 	struct slice body;    /* as received; its length is within the configured limit */
 	struct slice address; /* of the client, text */
-	int port;	      /* of the client; 0 unknown */
-	bool secure;	      /* came over TLS, as far as the web server says */
+	int port;             /* of the client; 0 unknown */
+	bool secure;          /* came over TLS, as far as the web server says */
 	bool body_too_large;  /* the body was left unread: the answer is 413 */
 	/* Look a request header up, name in lower case ("user-agent").  Empty if absent. */
 	struct slice (*header)(const struct exchange *x, const char *name);

@@ -28,15 +28,16 @@ struct websocket_ops {
 /* Embedded in the program's connection; zeroed before websocket_open(). */
 struct websocket {
 	const struct websocket_ops *ops; /* set by the program */
-	struct session *session;	 /* the transport's; NULL when not open */
-	struct websocket *prev, *next;	 /* the transport's: heartbeat order */
-	int64_t deadline;		 /* the transport's: when `due` happens, ms */
-	uint8_t due;			 /* the transport's: what is waited for */
+	struct session *session;         /* the transport's; NULL when not open */
+	struct server *server;           /* the transport's */
+	struct websocket *prev, *next;   /* the transport's: heartbeat order */
+	int64_t deadline;                /* the transport's: when `due` happens, ms */
+	uint8_t due;                     /* the transport's: what is waited for */
 };
 
 /* What to answer to an upgrade request. */
 enum websocket_verdict {
-	WEBSOCKET_GO,	   /* 101, then websocket_open() */
+	WEBSOCKET_GO,      /* 101, then websocket_open() */
 	WEBSOCKET_UNKNOWN, /* 101, text frame 7:::1+0, close 1000 (PROTOCOL 12.1) */
 	WEBSOCKET_ENDED,   /* 101, text frame 0::, close 1000: kicked, must not come back */
 	WEBSOCKET_REFUSED, /* answer `*status` with the sentence `*why` instead of 101 */

@@ -54,13 +54,13 @@ bool json_string_is(struct slice literal, const char *text);
  * surrogate becomes U+FFFD. */
 void json_string_decode(struct buf *out, struct slice literal);
 
-/* Append valid UTF-8 `text` as a JSON string literal: quotes, backslash and control characters
- * escaped, U+2028 and U+2029 as \uXXXX (PROBLEMS 8), the rest raw. */
+/* Append valid UTF-8 `text` as a JSON string literal: quotes, backslash and characters below
+ * U+0020 escaped, U+2028 and U+2029 as \u2028 and \u2029, the rest raw. */
 void json_write_string(struct buf *out, struct slice text);
 
-/* Append JSON text as it is, but for what old clients mishandle: U+2028, U+2029 and U+007F and
- * white space that is no blank inside it stay out: U+2028/9 become \uXXXX (they can only stand in
- * strings), line breaks between tokens become blanks. */
+/* Append `json`, text that json_parse() accepted, as it is but for the line ends that old clients
+ * mishandle (their patterns stop at one): U+2028 and U+2029, which stand in strings only, become
+ * \u2028 and \u2029; tabs and line breaks, which stand between tokens only, become blanks. */
 void json_write_safe(struct buf *out, struct slice json);
 
 #endif

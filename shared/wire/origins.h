@@ -1,6 +1,6 @@
 /* origins: which pages may talk to the server (PROTOCOL section 3.2).  Pure.
  * A list of patterns separated by blanks or commas: host:port, host:*, *:port, *:*; a pattern
- * without a port means any port.  A scheme in a pattern ("https://a.example") is accepted. */
+ * without a port means any port; "https://a.example" means that scheme's own, 443. */
 #ifndef POLLUX_ORIGINS_H
 #define POLLUX_ORIGINS_H
 
@@ -12,8 +12,9 @@
 int origins_check(struct slice list, struct slice *bad);
 
 /* May a page of this Origin (else Referer) header talk to us?  Both may be empty (then only "*:*"
- * lets it pass).  "null" stands for any host; no port means 80, 443 for https; an origin without
- * scheme is taken (node clients); host names compare without case. */
+ * lets it pass).  "null" has no host: only a pattern whose host is "*" takes it; no port means
+ * 80, 443 for https; an origin without scheme is taken (node clients); host names compare without
+ * case. */
 bool origins_allow(struct slice list, struct slice origin, struct slice referer);
 
 #endif

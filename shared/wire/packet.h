@@ -22,13 +22,13 @@ enum packet_type {
 };
 
 /* Longest id and endpoint that are read, in bytes (PROTOCOL 5.3). */
-#define PACKET_ID_MAX	    20
+#define PACKET_ID_MAX       20
 #define PACKET_ENDPOINT_MAX 255
 
 struct packet {
 	enum packet_type type;
 	struct slice id;       /* digits, echoed as they are; empty: no ack wanted */
-	bool ack_data;	       /* '+' seen: the application answers */
+	bool ack_data;         /* '+' seen: the application answers */
 	struct slice endpoint; /* empty: the default namespace */
 	struct slice data;     /* empty p == NULL: there was no third colon */
 };
@@ -45,7 +45,7 @@ void packet_write(struct buf *out, const struct packet *pk);
 struct event {
 	struct slice name; /* decoded UTF-8, in the scratch buffer or in the data */
 	struct slice args; /* a JSON array text, byte for byte the client's where it sent an array;
-			    * otherwise in the scratch buffer */
+	                    * otherwise in the scratch buffer */
 };
 
 /* Read {"name":...,"args":...} in any order, extra members ignored, the last duplicate wins; args

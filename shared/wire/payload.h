@@ -21,7 +21,8 @@ struct payload_reader {
 void payload_read(struct payload_reader *r, struct slice body);
 
 /* Take the next packet text; it points into the body.  Empty frames are skipped.  A length that
- * does not end at a frame is tried again as code points and as bytes (PROTOCOL 6.1).
+ * does not end at a frame is tried again as code points and as bytes (PROTOCOL 6.1);
+ * one past the end of the body takes what is there, as in the reference.
  * Return false at the end, or when the rest cannot be read (then `r->broken`). */
 bool payload_next(struct payload_reader *r, struct slice *packet);
 

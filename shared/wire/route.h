@@ -21,11 +21,11 @@ enum transport_id {
 
 enum route_kind {
 	ROUTE_NOT_FOUND,   /* outside the resource, or too many segments */
-	ROUTE_WELCOME,	   /* the bare resource */
+	ROUTE_WELCOME,     /* the bare resource */
 	ROUTE_BAD_VERSION, /* a first segment that is not "1" */
 	ROUTE_HANDSHAKE,   /* /1/, also /1/<transport>/ without a session id */
 	ROUTE_TRANSPORT,   /* /1/<transport>/<sid>; transport TRANSPORT_NONE: an unknown name */
-	ROUTE_SESSION,	   /* /1/<sid> or /1//<sid>: only with ?disconnect, or by clients 0.9.7/8 */
+	ROUTE_SESSION,     /* /1/<sid> or /1//<sid>: only with ?disconnect, or by clients 0.9.7/8 */
 };
 
 struct route {
@@ -34,15 +34,15 @@ struct route {
 	struct slice sid;   /* borrowed from the target */
 	struct slice query; /* without '?'; borrowed from the target */
 	bool disconnect;    /* the query has the key "disconnect" */
-	bool has_jsonp;	    /* a usable jsonp=N */
+	bool has_jsonp;     /* a usable jsonp=N */
 	unsigned jsonp;
 	unsigned index; /* i=N; 0 when absent or not digits */
 };
 
 /* Read a raw request target.  `resource` is the prefix without slashes around it ("socket.io",
- * "app/socket.io").  Segments are separated by single slashes; an empty transport segment is
- * meaningful (PROTOCOL 2.1).  A single segment behind /1/ that names a transport is a handshake,
- * any other one ROUTE_SESSION. */
+ * "app/socket.io").  Segments are separated by single slashes; behind "1" a second one is
+ * tolerated ("/1//SID" has an empty transport, PROTOCOL 2.1).  A single segment behind /1/ that
+ * names a transport is a handshake, any other one ROUTE_SESSION. */
 void route_parse(struct route *r, struct slice target, const char *resource);
 
 /* The wire name of a transport: "xhr-polling"; NULL for TRANSPORT_NONE. */

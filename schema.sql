@@ -1,0 +1,70 @@
+-- The database that all processes of one Pollux share.  It lives as long as the machine's boot:
+-- a database of an earlier boot, of another schema, or a damaged one is made anew at start.
+-- Times are milliseconds of CLOCK_MONOTONIC.  DESIGN: an append-only log; a broadcast is one row,
+-- and every session reads the log from its own cursor on.
+
+CREATE TABLE meta(
+	k TEXT PRIMARY KEY,
+	v
+) WITHOUT ROWID;
+
+-- What was sent.  Id order is commit order (there is one writer at a time), so a cursor is safe.
+-- No second index (it would double the cost of an insert) and no AUTOINCREMENT: the newest row is
+-- never trimmed instead.
+CREATE TABLE msg(
+	id INTEGER PRIMARY KEY,
+	chan INTEGER NOT NULL,     -- > 0 one session's key; < 0 a room, hash of (namespace, room)
+	flags INTEGER NOT NULL,    -- enum store_flags
+	except_key INTEGER NOT NULL, -- the session that must not get it; 0: none
+	ts INTEGER NOT NULL,
+	payload BLOB NOT NULL      -- an encoded packet, or a control message between processes
+);
+
+CREATE TABLE session(
+	key INTEGER PRIMARY KEY,   -- 63 bits of SHA-256 of the secret id
+	sid TEXT NOT NULL,         -- the secret session id of the wire
+	state INTEGER NOT NULL,    -- enum store_state
+	owner INTEGER NOT NULL,    -- slot of the process that holds its transport; -1: none
+	gen INTEGER NOT NULL,      -- +1 whenever a transport opens: the newest wins
+	cursor INTEGER NOT NULL,   -- the client has what the log holds up to here ...
+	inflight INTEGER,          -- ... and was sent up to here; its next poll acknowledges that
+	deadline INTEGER NOT NULL, -- when it ends unless something happens
+	transport INTEGER NOT NULL, -- enum transport_id
+	streaming INTEGER NOT NULL, -- 1: a socket or an open stream, needs no cursor
+	spoke INTEGER NOT NULL,    -- 1: a packet of the client has arrived
+	ack_seq INTEGER NOT NULL,  -- the last ack id that the server used
+	address TEXT NOT NULL,
+	handshake TEXT NOT NULL    -- JSON: headers, query, address, ... for the application
+);
+
+-- Who is in which room; room NULL is the membership of the namespace itself.
+-- A session sees rows of the log with since < id <= until.
+CREATE TABLE sub(
+	key INTEGER NOT NULL,
+	chan INTEGER NOT NULL,
+	since INTEGER NOT NULL,
+	until INTEGER,             -- NULL: still in it
+	ns TEXT NOT NULL,
+	room TEXT,
+	endpoint TEXT,             -- as the client wrote it, when that is not ns: /chat?x=1
+	PRIMARY KEY(key, chan, since)
+) WITHOUT ROWID;
+
+-- socket.set() and socket.get()
+CREATE TABLE data(
+	key INTEGER NOT NULL,
+	name TEXT NOT NULL,
+	value TEXT NOT NULL,
+	PRIMARY KEY(key, name)
+) WITHOUT ROWID;
+
+-- Answers that the server waits for.
+CREATE TABLE ack(
+	key INTEGER NOT NULL,
+	id INTEGER NOT NULL,
+	ns TEXT NOT NULL,
+	handler TEXT NOT NULL,
+	context TEXT,
+	deadline INTEGER,          -- NULL: while the session lives
+	PRIMARY KEY(key, id)
+) WITHOUT ROWID;

@@ -1,0 +1,248 @@
+#include "shared/store/slots.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/store/lock.h"
+
+struct slot {
+	_Atomic int kind;
+	_Atomic int64_t head;
+	struct filter filter;
+};
+
+struct table {
+	_Atomic int high; /* one more than the highest slot ever taken */
+	_Atomic uint32_t epoch;
+	_Atomic int64_t sessions;
+	struct filter waiting;
+	struct slot slots[SLOTS_MAX];
+};
+
+struct slots {
+	struct table *table; /* shared memory */
+	int lock_fd;         /* borrowed from the store */
+	int own;
+};
+
+static struct table *
+map(const char *path)
+{
+	struct table *table = NULL;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+	int error;
+
+	if (fd == -1)
+		return NULL;
+	/* allocate for real: a full disk must fail here and not as SIGBUS later */
+	error = posix_fallocate(fd, 0, sizeof(*table));
+	if (error == 0) {
+		table = mmap(NULL, sizeof(*table), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (table == MAP_FAILED) {
+			error = errno;
+			table = NULL;
+		}
+	}
+	close(fd);
+	errno = error;
+	return table;
+}
+
+static int
+take_free_slot(const struct slots *sl)
+{
+	for (int i = 0; i < SLOTS_MAX; i++)
+		if (lock_take(sl->lock_fd, LOCK_SLOT + i, 0) == 0)
+			return i;
+	errno = ENOSPC;
+	return -1;
+}
+
+struct slots *
+slots_open(const char *path, int lock_fd, int kind)
+{
+	static const struct filter none;
+	struct slots *sl = calloc(1, sizeof(*sl));
+	struct slot *slot;
+
+	if (sl == NULL)
+		return NULL;
+	sl->lock_fd = lock_fd;
+	sl->table = map(path);
+	if (sl->table == NULL)
+		goto fail;
+	sl->own = take_free_slot(sl);
+	if (sl->own == -1)
+		goto fail;
+	slot = &sl->table->slots[sl->own];
+	filter_replace(&slot->filter, &none);
+	slot->kind = kind;
+	slot->head = INT64_MAX; /* it has nothing to read yet */
+	if (sl->table->high <= sl->own)
+		sl->table->high = sl->own + 1;
+	return sl;
+fail:
+	if (sl->table != NULL)
+		munmap(sl->table, sizeof(*sl->table));
+	free(sl);
+	return NULL;
+}
+
+void
+slots_close(struct slots *sl)
+{
+	if (sl == NULL)
+		return;
+	sl->table->slots[sl->own].kind = 0;
+	lock_give(sl->lock_fd, LOCK_SLOT + sl->own);
+	munmap(sl->table, sizeof(*sl->table));
+	free(sl);
+}
+
+int
+slots_own(const struct slots *sl)
+{
+	return sl->own;
+}
+
+bool
+slots_alive(const struct slots *sl, int slot)
+{
+	/* a lock of our own is no conflict, so the kernel does not tell us about ourselves */
+	return slot == sl->own ||
+	       (slot >= 0 && slot < SLOTS_MAX && lock_is_held(sl->lock_fd, LOCK_SLOT + slot));
+}
+
+bool
+slots_any_of_kind(const struct slots *sl, int kind)
+{
+	for (int i = 0; i < slots_high(sl); i++)
+		if (sl->table->slots[i].kind == kind && slots_alive(sl, i))
+			return true;
+	return false;
+}
+
+int
+slots_high(const struct slots *sl)
+{
+	return sl->table->high;
+}
+
+struct filter *
+slots_filter(struct slots *sl, int slot)
+{
+	return &sl->table->slots[slot].filter;
+}
+
+struct filter *
+slots_waiting(struct slots *sl)
+{
+	return &sl->table->waiting;
+}
+
+bool
+slots_listens(const struct slots *sl, int slot, int64_t chan)
+{
+	return filter_has(&sl->table->slots[slot].filter, chan);
+}
+
+bool
+slots_others_listen(const struct slots *sl, int64_t chan)
+{
+	int high = slots_high(sl);
+
+	if (filter_has(&sl->table->waiting, chan))
+		return true;
+	for (int i = 0; i < high; i++)
+		if (i != sl->own && slots_listens(sl, i, chan))
+			return true;
+	return false;
+}
+
+void
+slots_set_head(struct slots *sl, int64_t head)
+{
+	sl->table->slots[sl->own].head = head;
+}
+
+int64_t
+slots_lowest_head(const struct slots *sl)
+{
+	int64_t lowest = INT64_MAX;
+
+	for (int i = 0; i < slots_high(sl); i++)
+		if (sl->table->slots[i].head < lowest && slots_alive(sl, i))
+			lowest = sl->table->slots[i].head;
+	return lowest;
+}
+
+uint32_t
+slots_epoch(const struct slots *sl)
+{
+	return sl->table->epoch;
+}
+
+void
+slots_bump_epoch(struct slots *sl)
+{
+	sl->table->epoch++;
+}
+
+int64_t
+slots_sessions(const struct slots *sl)
+{
+	return sl->table->sessions;
+}
+
+void
+slots_set_sessions(struct slots *sl, int64_t n)
+{
+	sl->table->sessions = n;
+}
+
+void
+slots_add_session(struct slots *sl)
+{
+	sl->table->sessions++;
+}
+
+/* Channels are hashes or random keys already, so their own bits will do. */
+static void
+probes(int64_t chan, unsigned *first, unsigned *second)
+{
+	uint64_t bits = (uint64_t)chan;
+
+	*first = (unsigned)(bits % FILTER_BITS);
+	*second = (unsigned)((bits >> 32) % FILTER_BITS);
+}
+
+void
+filter_add(struct filter *f, int64_t chan)
+{
+	unsigned a, b;
+
+	probes(chan, &a, &b);
+	f->words[a / 64] |= UINT64_C(1) << (a % 64);
+	f->words[b / 64] |= UINT64_C(1) << (b % 64);
+}
+
+bool
+filter_has(const struct filter *f, int64_t chan)
+{
+	unsigned a, b;
+
+	probes(chan, &a, &b);
+	return (f->words[a / 64] >> (a % 64) & 1) != 0 && (f->words[b / 64] >> (b % 64) & 1) != 0;
+}
+
+void
+filter_replace(struct filter *f, const struct filter *fresh)
+{
+	for (unsigned i = 0; i < FILTER_BITS / 64; i++)
+		f->words[i] = fresh->words[i];
+}

@@ -1,0 +1,239 @@
+#include "shared/transport/server.h"
+
+#include <stdlib.h>
+
+#include "shared/base/log.h"
+#include "shared/transport/internal.h"
+
+#define WSD_CHECK_MS 1000 /* how long it is believed that wsd lives (or does not) */
+
+/* What this version speaks; the configuration may name fewer. */
+static const unsigned spoken = 1u << TRANSPORT_WEBSOCKET | 1u << TRANSPORT_XHR_POLLING;
+
+/* Read the list of transports.  0, or -1 after logging which name is wrong. */
+static int
+read_transports(struct server *sv)
+{
+	struct slice rest = slice_of(sv->cfg->transports), name;
+
+	while (slice_cut(&rest, ',', &name)) {
+		enum transport_id id = transport_by_name(name);
+
+		if (id == TRANSPORT_NONE || (spoken & 1u << id) == 0) {
+			log_errx("transports: \"%.*s\" is not a transport that can be used here",
+			    (int)name.n, name.p);
+			return -1;
+		}
+		sv->enabled |= 1u << id;
+	}
+	return 0;
+}
+
+static struct hub_options
+hub_options(const struct server *sv)
+{
+	const struct config *cfg = sv->cfg;
+
+	return (struct hub_options){
+	    .kind = (int)sv->kind,
+	    .folder = cfg->data,
+	    .app = app_for_hub(sv->app),
+	    .close_timeout_ms = cfg->close_timeout_ms,
+	    .polling_duration_ms = cfg->polling_duration_ms,
+	    .handshake_timeout_ms = cfg->handshake_timeout_ms,
+	    .bad_packets = cfg->bad_packets,
+	    .queue_packets = cfg->queue_packets,
+	    .queue_bytes = cfg->queue_bytes,
+	    .sessions = cfg->sessions,
+	    .sessions_per_address = cfg->sessions_per_address,
+	    .log_bytes = cfg->log_bytes,
+	};
+}
+
+struct server *
+server_open(const struct config *cfg, enum server_kind kind)
+{
+	struct server *sv = calloc(1, sizeof(*sv));
+	struct hub_options options;
+
+	if (sv == NULL)
+		return NULL;
+	sv->cfg = cfg;
+	sv->kind = kind;
+	sv->heartbeat = message_new(SLICE("2::"));
+	sv->goodbye = message_new(SLICE("0::"));
+	sv->stranger = message_new(SLICE("7:::1+0"));
+	if (sv->heartbeat == NULL || sv->goodbye == NULL || sv->stranger == NULL ||
+	    read_transports(sv) == -1)
+		goto fail;
+	sv->app = app_open(cfg->module);
+	if (sv->app == NULL)
+		goto fail;
+	options = hub_options(sv);
+	sv->hub = hub_open(&options);
+	if (sv->hub == NULL)
+		goto fail;
+	app_set_hub(sv->app, sv->hub);
+	return sv;
+fail:
+	server_close(sv);
+	return NULL;
+}
+
+void
+server_close(struct server *sv)
+{
+	if (sv == NULL)
+		return;
+	hub_close(sv->hub);
+	app_close(sv->app);
+	message_release(sv->heartbeat);
+	message_release(sv->goodbye);
+	message_release(sv->stranger);
+	buf_free(&sv->text);
+	buf_free(&sv->headers);
+	free(sv);
+}
+
+int
+server_wake_fd(const struct server *sv)
+{
+	return hub_wake_fd(sv->hub);
+}
+
+void
+server_begin(struct server *sv, int64_t now_ms)
+{
+	sv->now = now_ms;
+	hub_begin(sv->hub, now_ms);
+}
+
+void
+server_wake(struct server *sv)
+{
+	hub_wake(sv->hub);
+}
+
+unsigned
+server_held(const struct server *sv)
+{
+	return hub_held(sv->hub);
+}
+
+bool
+transport_works(struct server *sv, enum transport_id id)
+{
+	if ((sv->enabled & 1u << id) == 0)
+		return false;
+	if (id != TRANSPORT_WEBSOCKET && id != TRANSPORT_FLASHSOCKET)
+		return true;
+	if (sv->kind == SERVER_WSD)
+		return true;
+	if (sv->wsd_checked_at == 0 || sv->now - sv->wsd_checked_at >= WSD_CHECK_MS) {
+		sv->wsd_checked_at = sv->now;
+		sv->wsd_alive = slots_any_of_kind(store_slots(hub_store(sv->hub)), SERVER_WSD);
+	}
+	return sv->wsd_alive;
+}
+
+static void
+preflight(struct server *sv, struct exchange *x)
+{
+	struct slice wanted = x->header(x, "access-control-request-headers");
+	struct buf extra = {.p = NULL};
+
+	buf_puts(&extra, "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\n");
+	if (wanted.n > 0) {
+		buf_puts(&extra, "Access-Control-Allow-Headers: ");
+		for (size_t i = 0; i < wanted.n; i++)
+			buf_add_char(&extra, (unsigned char)wanted.p[i] < 0x20 ? ' ' : wanted.p[i]);
+		buf_puts(&extra, "\r\n");
+	}
+	buf_puts(&extra, "Access-Control-Max-Age: 3600\r\n");
+	buf_add_char(&extra, '\0');
+	answer(sv, x, x->origin, 200, NULL, extra.failed ? "" : extra.p, SLICE(""));
+	buf_free(&extra);
+}
+
+static void
+handle_transport(struct server *sv, struct exchange *x, const struct route *route)
+{
+	if (route->transport == TRANSPORT_NONE || (sv->enabled & 1u << route->transport) == 0) {
+		answer_error(sv, x, 404, "This transport is not enabled.");
+	} else if (route->disconnect) {
+		handle_disconnect(sv, x, route);
+	} else if (slice_is(x->method, "POST")) {
+		handle_post(sv, x, route);
+	} else if (!slice_is(x->method, "GET")) {
+		answer_error(sv, x, 405, "A transport is used with GET and POST.");
+	} else if (route->transport == TRANSPORT_XHR_POLLING) {
+		handle_poll(sv, x, route);
+	} else {
+		answer(sv, x, x->origin, 426, "text/plain; charset=UTF-8",
+		    "Upgrade: websocket\r\nSec-WebSocket-Version: 13, 8, 7\r\n",
+		    SLICE("This transport needs an upgrade to websocket."));
+	}
+}
+
+void
+server_request(struct server *sv, struct exchange *x)
+{
+	struct route route;
+
+	route_parse(&route, x->target, sv->cfg->resource);
+	if (route.kind == ROUTE_NOT_FOUND) {
+		answer_error(sv, x, 404, "Nothing is served under this address.");
+		return;
+	}
+	if (slice_is(x->method, "OPTIONS")) {
+		preflight(sv, x);
+		return;
+	}
+	if (x->body_too_large) {
+		answer_error(
+		    sv, x, 413, "The body of this request is larger than the server takes.");
+		return;
+	}
+	switch (route.kind) {
+	case ROUTE_NOT_FOUND:
+		break;
+	case ROUTE_WELCOME:
+		answer(sv, x, x->origin, 200, "text/plain", "", SLICE("Welcome to socket.io."));
+		break;
+	case ROUTE_BAD_VERSION:
+		answer(sv, x, x->origin, 500, "text/plain", "",
+		    SLICE("Protocol version not supported."));
+		break;
+	case ROUTE_SESSION: /* clients 0.9.7 and 0.9.8 leave without saying ?disconnect */
+		if (!handle_disconnect(sv, x, &route))
+			handle_handshake(sv, x, &route);
+		break;
+	case ROUTE_HANDSHAKE:
+		handle_handshake(sv, x, &route);
+		break;
+	case ROUTE_TRANSPORT:
+		handle_transport(sv, x, &route);
+		break;
+	}
+}
+
+int
+server_settle(struct server *sv, int64_t *next_ms)
+{
+	int64_t polls = polls_due(sv), websockets = websockets_due(sv);
+	int result = hub_settle(sv->hub, next_ms);
+
+	if (polls < *next_ms)
+		*next_ms = polls;
+	if (websockets < *next_ms)
+		*next_ms = websockets;
+	return result;
+}
+
+void
+server_drain(struct server *sv)
+{
+	sv->draining = true;
+	polls_drain(sv);
+	websockets_drain(sv);
+}

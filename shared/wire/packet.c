@@ -1,0 +1,197 @@
+#include "shared/wire/packet.h"
+
+#include <string.h>
+
+#include "shared/wire/json.h"
+
+static struct slice
+cut_digits(struct slice *s)
+{
+	struct slice digits = {s->p, 0};
+
+	while (digits.n < s->n && s->p[digits.n] >= '0' && s->p[digits.n] <= '9')
+		digits.n++;
+	*s = slice_skip(*s, digits.n);
+	return digits;
+}
+
+static bool
+take(struct slice *s, char c)
+{
+	if (s->n == 0 || s->p[0] != c)
+		return false;
+	*s = slice_skip(*s, 1);
+	return true;
+}
+
+/* The types that say all with one digit; "1" alone is no connect (PROTOCOL 5.5). */
+static bool
+has_short_form(enum packet_type type)
+{
+	return type == PACKET_DISCONNECT || type == PACKET_HEARTBEAT || type == PACKET_NOOP;
+}
+
+int
+packet_parse(struct packet *pk, struct slice in)
+{
+	bool plus;
+
+	if (in.n == 0 || in.p[0] < '0' || in.p[0] > '8')
+		return -1;
+	*pk = (struct packet){.type = (enum packet_type)(in.p[0] - '0')};
+	in = slice_skip(in, 1);
+	if (in.n > 0 && !take(&in, ':'))
+		return -1;
+	if (in.n == 0)
+		return has_short_form(pk->type) ? 0 : -1;
+
+	pk->id = cut_digits(&in);
+	plus = take(&in, '+');
+	if (pk->id.n > PACKET_ID_MAX || !take(&in, ':'))
+		return -1;
+	pk->ack_data = plus && pk->id.n > 0; /* a '+' without an id asks for nothing */
+
+	slice_cut(&in, ':', &pk->endpoint);
+	pk->data = in;
+	/* "3:1:+:x": the '+' of an ack behind the wrong colon, not a namespace */
+	if (pk->endpoint.n > PACKET_ENDPOINT_MAX || slice_is(pk->endpoint, "+"))
+		return -1;
+	return 0;
+}
+
+void
+packet_write(struct buf *out, const struct packet *pk)
+{
+	buf_add_char(out, (char)('0' + pk->type));
+	buf_add_char(out, ':');
+	buf_add_slice(out, pk->id);
+	if (pk->ack_data && pk->id.n > 0)
+		buf_add_char(out, '+');
+	buf_add_char(out, ':');
+	buf_add_slice(out, pk->endpoint);
+	if (pk->data.n > 0) {
+		buf_add_char(out, ':');
+		buf_add_slice(out, pk->data);
+	}
+}
+
+/* Does JavaScript take the value for false?  The reference then sees no arguments. */
+static bool
+is_falsy(const struct json_value *value)
+{
+	switch (value->kind) {
+	case JSON_NULL:
+	case JSON_FALSE:
+		return true;
+	case JSON_NUMBER: /* a zero, written in any way: 0, -0, 0.00, 0e9 */
+		for (size_t i = 0; i < value->text.n; i++) {
+			char c = value->text.p[i];
+
+			if (c >= '1' && c <= '9')
+				return false;
+			if (c == 'e' || c == 'E')
+				break;
+		}
+		return true;
+	case JSON_STRING:
+		return value->text.n == 2;
+	case JSON_TRUE:
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		break;
+	}
+	return false;
+}
+
+static bool
+holds_escape(struct slice literal)
+{
+	return memchr(literal.p, '\\', literal.n) != NULL;
+}
+
+int
+packet_event(struct event *ev, struct slice data, struct buf *scratch)
+{
+	struct json_value object, value, name = {.kind = JSON_NULL}, args = {.kind = JSON_NULL};
+	struct json_walk walk;
+	struct slice key;
+	size_t name_n;
+
+	buf_clear(scratch);
+	if (json_parse(&object, data) == -1 || object.kind != JSON_OBJECT)
+		return -1;
+	json_walk_begin(&walk, &object);
+	while (json_walk_member(&walk, &key, &value)) {
+		if (json_string_is(key, "name"))
+			name = value;
+		else if (json_string_is(key, "args"))
+			args = value;
+	}
+	if (name.kind != JSON_STRING)
+		return -1;
+
+	/* the slices are taken at the end only: the buffer may move while it grows */
+	if (holds_escape(name.text))
+		json_string_decode(scratch, name.text);
+	name_n = scratch->n;
+	if (is_falsy(&args)) {
+		ev->args = SLICE("[]");
+	} else if (args.kind == JSON_ARRAY) {
+		ev->args = args.text;
+	} else {
+		buf_add_char(scratch, '[');
+		buf_add_slice(scratch, args.text);
+		buf_add_char(scratch, ']');
+		ev->args = slice_skip(buf_slice(scratch), scratch->failed ? 0 : name_n);
+	}
+	ev->name = holds_escape(name.text) ? (struct slice){scratch->p, name_n}
+	                                   : (struct slice){name.text.p + 1, name.text.n - 2};
+	return scratch->failed ? -1 : 0;
+}
+
+/* Nothing, or an array without elements. */
+static bool
+is_empty_array(struct slice args)
+{
+	for (size_t i = 0; i < args.n; i++)
+		if (memchr("[] \t\r\n", args.p[i], 6) == NULL)
+			return false;
+	return args.n == 0 || memchr(args.p, '[', args.n) == memrchr(args.p, '[', args.n);
+}
+
+void
+packet_event_write(struct buf *out, struct slice name, struct slice args)
+{
+	buf_puts(out, "{\"name\":");
+	json_write_string(out, name);
+	if (!is_empty_array(args)) {
+		buf_puts(out, ",\"args\":");
+		json_write_safe(out, args);
+	}
+	buf_add_char(out, '}');
+}
+
+int
+packet_ack(struct ack *ack, struct slice data)
+{
+	struct json_value args;
+
+	ack->id = cut_digits(&data);
+	if (ack->id.n == 0 || ack->id.n > PACKET_ID_MAX)
+		return -1;
+	take(&data, '+'); /* some clients forget it */
+	ack->args = SLICE("[]");
+	if (json_parse(&args, data) == 0 && args.kind == JSON_ARRAY)
+		ack->args = args.text;
+	return 0;
+}
+
+void
+packet_ack_write(struct buf *out, struct slice id, struct slice args)
+{
+	buf_add_slice(out, id);
+	if (!is_empty_array(args)) {
+		buf_add_char(out, '+');
+		json_write_safe(out, args);
+	}
+}

@@ -1,0 +1,108 @@
+#include "shared/wire/payload.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shared/wire/utf8.h"
+
+static const struct slice mark = {UTF8_REPLACEMENT, sizeof(UTF8_REPLACEMENT) - 1};
+
+void
+payload_read(struct payload_reader *r, struct slice body)
+{
+	r->rest = body;
+	r->framed = slice_starts(body, mark);
+	r->broken = false;
+}
+
+/* Read the head of a frame, EF BF BD digits EF BF BD, and drop it from `*rest`.  A number too
+ * large for any body stays at SIZE_MAX, which no packet can be as long as. */
+static bool
+read_head(struct slice *rest, size_t *length)
+{
+	struct slice s = *rest;
+	size_t digits = 0, value = 0;
+
+	if (!slice_starts(s, mark))
+		return false;
+	for (s = slice_skip(s, mark.n); s.n > 0 && s.p[0] >= '0' && s.p[0] <= '9'; digits++) {
+		size_t digit = (size_t)(s.p[0] - '0');
+
+		value = value > (SIZE_MAX - digit) / 10 ? SIZE_MAX : value * 10 + digit;
+		s = slice_skip(s, 1);
+	}
+	if (digits == 0 || !slice_starts(s, mark))
+		return false;
+	*rest = slice_skip(s, mark.n);
+	*length = value;
+	return true;
+}
+
+/* Does a packet of `n` bytes end where a packet may end? */
+static bool
+ends_well(struct slice rest, size_t n)
+{
+	return n == rest.n || (n < rest.n && slice_starts(slice_skip(rest, n), mark));
+}
+
+/* How many bytes a packet of the announced `length` has.  (size_t)-1: it cannot be told. */
+static size_t
+packet_bytes(struct slice rest, size_t length)
+{
+	size_t units = utf8_utf16_prefix(rest, length);
+	size_t points;
+
+	if (ends_well(rest, units))
+		return units;
+	points = utf8_codepoint_prefix(rest, length); /* Python 3 counts so, */
+	if (ends_well(rest, points))
+		return points;
+	if (ends_well(rest, length)) /* and PHP so */
+		return length;
+	/* As the reference: a length past the end takes what is there. */
+	return length > utf8_utf16_length(rest) ? rest.n : (size_t)-1;
+}
+
+bool
+payload_next(struct payload_reader *r, struct slice *packet)
+{
+	while (r->rest.n > 0) {
+		size_t length = 0, n;
+
+		if (!r->framed) {
+			n = r->rest.n;
+		} else {
+			n = read_head(&r->rest, &length) ? packet_bytes(r->rest, length)
+			                                 : (size_t)-1;
+			if (n == (size_t)-1) {
+				r->broken = true;
+				r->rest = slice_skip(r->rest, r->rest.n);
+				return false;
+			}
+		}
+		*packet = (struct slice){r->rest.p, n};
+		r->rest = slice_skip(r->rest, n);
+		if (n > 0)
+			return true;
+	}
+	return false;
+}
+
+void
+payload_add_framed(struct buf *out, struct slice packet)
+{
+	char length[24]; /* 20 digits are the most that 64 bits have */
+	int n = snprintf(length, sizeof(length), "%zu", utf8_utf16_length(packet));
+
+	buf_add_slice(out, mark);
+	buf_add(out, length, (size_t)n);
+	buf_add_slice(out, mark);
+	buf_add_slice(out, packet);
+}
+
+bool
+payload_must_be_alone(struct slice packet)
+{
+	return packet.n > 0 && memmem(packet.p, packet.n, mark.p, mark.n) != NULL;
+}

@@ -1,0 +1,161 @@
+#include "shared/wire/route.h"
+
+#include <stdint.h>
+#include <string.h>
+
+static const char *const names[TRANSPORT_COUNT] = {
+    [TRANSPORT_WEBSOCKET] = "websocket",
+    [TRANSPORT_FLASHSOCKET] = "flashsocket",
+    [TRANSPORT_HTMLFILE] = "htmlfile",
+    [TRANSPORT_XHR_POLLING] = "xhr-polling",
+    [TRANSPORT_JSONP_POLLING] = "jsonp-polling",
+    [TRANSPORT_XHR_MULTIPART] = "xhr-multipart",
+};
+
+const char *
+transport_name(enum transport_id id)
+{
+	return (unsigned)id < TRANSPORT_COUNT ? names[id] : NULL;
+}
+
+enum transport_id
+transport_by_name(struct slice name)
+{
+	for (int id = TRANSPORT_NONE + 1; id < TRANSPORT_COUNT; id++)
+		if (slice_is(name, names[id]))
+			return (enum transport_id)id;
+	return TRANSPORT_NONE;
+}
+
+bool
+query_next(struct slice *rest, struct slice *key, struct slice *value)
+{
+	struct slice pair;
+
+	do {
+		if (!slice_cut(rest, '&', &pair))
+			return false;
+	} while (pair.n == 0);
+	slice_cut(&pair, '=', key);
+	*value = pair;
+	return true;
+}
+
+/* The index of a script's callback.  Only digits: it is written into JavaScript (PROTOCOL 2.2). */
+static bool
+read_index(struct slice text, unsigned *index)
+{
+	uint64_t value = 0;
+
+	if (text.n == 0 || text.n > 10)
+		return false;
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
+			return false;
+		value = value * 10 + (uint64_t)(text.p[i] - '0');
+	}
+	if (value > UINT32_MAX)
+		return false;
+	*index = (unsigned)value;
+	return true;
+}
+
+static void
+read_query(struct route *r)
+{
+	struct slice rest = r->query, key, value;
+
+	while (query_next(&rest, &key, &value)) {
+		if (slice_is(key, "disconnect"))
+			r->disconnect = true;
+		else if (slice_is(key, "jsonp"))
+			r->has_jsonp = read_index(value, &r->jsonp);
+		else if (slice_is(key, "i") && !read_index(value, &r->index))
+			r->index = 0;
+	}
+}
+
+/* Drop "http://host" of the absolute form, which Apache hands on when a proxy sent it. */
+static struct slice
+origin_form(struct slice target)
+{
+	const char *scheme;
+
+	if (target.n == 0 || target.p[0] == '/')
+		return target;
+	scheme = memmem(target.p, target.n, "://", 3);
+	if (scheme == NULL)
+		return (struct slice){NULL, 0};
+	target = slice_skip(target, (size_t)(scheme + 3 - target.p));
+	for (size_t i = 0; i < target.n && target.p[i] != '?'; i++)
+		if (target.p[i] == '/')
+			return slice_skip(target, i);
+	return (struct slice){NULL, 0};
+}
+
+/* Drop "/" and the resource from the front of the path. */
+static bool
+cut_resource(struct slice *path, const char *resource)
+{
+	struct slice prefix = slice_of(resource);
+
+	if (path->n == 0 || path->p[0] != '/' || !slice_starts(slice_skip(*path, 1), prefix))
+		return false;
+	*path = slice_skip(*path, 1 + prefix.n);
+	return path->n == 0 || path->p[0] == '/';
+}
+
+/* Read what stands behind "/1/": up to two segments, the last with a slash behind it or without. */
+static void
+read_segments(struct route *r, struct slice path)
+{
+	struct slice first = {NULL, 0}, second = {NULL, 0};
+
+	/* "/1//SID" has an empty transport, "/1//websocket/SID" a slash too many */
+	if (path.n > 0 && path.p[0] == '/')
+		path = slice_skip(path, 1);
+	if (path.n == 0) {
+		r->kind = ROUTE_HANDSHAKE;
+		return;
+	}
+	slice_cut(&path, '/', &first);
+	slice_cut(&path, '/', &second);
+	if (first.n == 0 || path.n > 0 || (second.n == 0 && path.p != NULL)) {
+		r->kind = ROUTE_NOT_FOUND;
+		return;
+	}
+	r->transport = transport_by_name(first);
+	if (second.n > 0) {
+		r->kind = ROUTE_TRANSPORT;
+		r->sid = second;
+	} else if (r->transport != TRANSPORT_NONE) {
+		r->kind = ROUTE_HANDSHAKE;
+	} else {
+		r->kind = ROUTE_SESSION;
+		r->sid = first;
+	}
+}
+
+void
+route_parse(struct route *r, struct slice target, const char *resource)
+{
+	struct slice rest = origin_form(target), path, version;
+
+	*r = (struct route){.kind = ROUTE_NOT_FOUND};
+	if (!slice_cut(&rest, '?', &path))
+		return;
+	r->query = rest;
+	read_query(r);
+	if (!cut_resource(&path, resource))
+		return;
+	if (path.n <= 1) {
+		r->kind = ROUTE_WELCOME;
+		return;
+	}
+	path = slice_skip(path, 1);
+	slice_cut(&path, '/', &version);
+	if (slice_is(version, "1"))
+		read_segments(r, path);
+	else if (version.n > 0)
+		r->kind = ROUTE_BAD_VERSION;
+}

@@ -1,0 +1,110 @@
+#include "shared/wire/utf8.h"
+
+#include <stdint.h>
+#include <unistr.h>
+
+static const uint8_t *
+bytes_of(struct slice s)
+{
+	return (const uint8_t *)(const void *)s.p;
+}
+
+bool
+utf8_valid(struct slice text)
+{
+	return text.n == 0 || u8_check(bytes_of(text), text.n) == NULL;
+}
+
+/* The length that a lead byte of valid UTF-8 announces. */
+static size_t
+sequence_length(unsigned char lead)
+{
+	return lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+}
+
+/* May `second` follow `lead`?  Here over-long forms, surrogates and what lies above U+10FFFF are
+ * told from the rest (Unicode, table 3-7). */
+static bool
+second_fits(unsigned char lead, unsigned char second)
+{
+	unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+	unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+
+	return low <= second && second <= high;
+}
+
+/* The length of the maximal subpart: of a malformed sequence at the front of `s`, the bytes that
+ * begin some valid one, and at least one. */
+static size_t
+subpart_length(const uint8_t *s, size_t n)
+{
+	size_t i, whole;
+
+	if (s[0] < 0xc2 || s[0] > 0xf4 || n == 1 || !second_fits(s[0], s[1]))
+		return 1;
+	whole = sequence_length(s[0]);
+	for (i = 2; i < whole && i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			break;
+	return i;
+}
+
+void
+utf8_sanitize(struct buf *out, struct slice text)
+{
+	while (text.n > 0) {
+		const uint8_t *bad = u8_check(bytes_of(text), text.n);
+		size_t good = bad == NULL ? text.n : (size_t)(bad - bytes_of(text));
+
+		buf_add(out, text.p, good);
+		text = slice_skip(text, good);
+		if (bad != NULL) {
+			buf_puts(out, UTF8_REPLACEMENT);
+			text = slice_skip(text, subpart_length(bad, text.n));
+		}
+	}
+}
+
+size_t
+utf8_utf16_length(struct slice text)
+{
+	const uint8_t *s = bytes_of(text);
+	size_t units = 0;
+
+	for (size_t i = 0; i < text.n; i++)
+		units += (size_t)((s[i] & 0xc0) != 0x80) + (size_t)(s[i] >= 0xf0);
+	return units;
+}
+
+/* Walk `count` characters, those outside the BMP weighing `astral`. */
+static size_t
+prefix(struct slice text, size_t count, size_t astral)
+{
+	const uint8_t *s = bytes_of(text);
+	size_t i = 0;
+
+	while (count > 0) {
+		size_t weight;
+
+		if (i >= text.n)
+			return (size_t)-1;
+		weight = s[i] >= 0xf0 ? astral : 1;
+		if (weight > count)
+			return (size_t)-1;
+		count -= weight;
+		i += sequence_length(s[i]);
+	}
+	return i <= text.n ? i : (size_t)-1;
+}
+
+size_t
+utf8_utf16_prefix(struct slice text, size_t units)
+{
+	return prefix(text, units, 2);
+}
+
+size_t
+utf8_codepoint_prefix(struct slice text, size_t points)
+{
+	return prefix(text, points, 1);
+}
