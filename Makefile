@@ -63,10 +63,37 @@ $(B)/%.o: %.c
 
 unit: $(UNIT:%=$(B)/tests/%)
 
+# --- make check: every suite leaves its count in $(B)/check; one whose inputs have not changed
+# --- since it passed is not run again
+SUITES    = format layers unit unit-san
+C         = $(B)/check
+SOURCES   = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
+WIRE      = $(shell git ls-files -co --exclude-standard -- tests/lib tests/wire tests/interop \
+            tests/browser tests/suite tools/run apache-conf package-lock.json)
+
+check:
+	@tools/setup check
+	@$(MAKE) -k --no-print-directory suites; tools/check-sum $$? $(C) $(SUITES)
+
+suites: $(SUITES:%=$(C)/%)
+
+$(C)/format: $(SOURCES) .clang-format tests/format.sh
+	@tools/check-one $@ tests/format.sh
+$(C)/layers: $(SOURCES) tests/layers.sh
+	@tools/check-one $@ tests/layers.sh
+$(C)/unit: $(UNIT:%=$(B)/tests/%) tests/vectors.json
+	@tools/check-one $@ tests/run-unit $(UNIT:%=$(B)/tests/%)
+$(C)/unit-san: $(SOURCES) tests/vectors.json schema.sql Makefile
+	@$(MAKE) --no-print-directory SAN=1 unit
+	@tools/check-one $@ tests/run-unit $(UNIT:%=build/san/tests/%)
+
+format:
+	clang-format -i $(SOURCES)
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 clean:
 	rm -rf build
 
-.PHONY: all programs unit clean
+.PHONY: all programs unit check suites format clean
 .SECONDARY:

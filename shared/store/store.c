@@ -259,11 +259,10 @@ static int
 database_open(struct store *st, bool *made)
 {
 	struct stat sb;
+	bool existed = stat(st->path, &sb) == 0;
 
 	*made = false;
 	if (connect_database(st) == -1 || !database_is_current(st)) {
-		bool existed = stat(st->path, &sb) == 0 && sb.st_size > 0;
-
 		if (existed)
 			log_info("store %s: of another boot or version, or damaged: made anew",
 			    st->path);

@@ -1,0 +1,713 @@
+/* The hub with its store, as two processes share it: here two hubs of one process on one folder,
+ * driven turn by turn with a clock of the test's own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shared/hub/hub.h"
+#include "shared/wire/handshake.h"
+
+/* --- an application that notes what it is told ---------------------------------------------------
+ */
+
+struct world {
+	char folder[64];
+	struct hub_ns root, chat;
+	struct hub *hub[2];
+	int64_t now;
+	char told[4096];      /* one word per event */
+	struct hub *speaking; /* the hub in which handlers send */
+};
+
+static struct hub_ns *
+find(void *arg, struct slice name)
+{
+	struct world *w = arg;
+
+	if (name.n == 0)
+		return &w->root;
+	return slice_is(name, "/chat") ? &w->chat : NULL;
+}
+
+static void
+note(struct world *w, const char *text)
+{
+	strncat(w->told, text, sizeof(w->told) - strlen(w->told) - 1);
+	strncat(w->told, " ", sizeof(w->told) - strlen(w->told) - 1);
+}
+
+static int
+authorize(void *arg, const char *handshake)
+{
+	(void)arg;
+	return strstr(handshake, "refuse") != NULL ? -EACCES : 0;
+}
+
+static int
+authorize_ns(void *arg, struct hub_ns *ns, struct session *s, struct slice query)
+{
+	(void)arg;
+	(void)ns;
+	(void)s;
+	(void)query;
+	return 0;
+}
+
+static void
+connected(void *arg, struct hub_ns *ns, struct session *s, struct slice query)
+{
+	(void)s;
+	(void)query;
+	note(arg, ns->name.n == 0 ? "connect" : "connect/chat");
+}
+
+static void
+disconnected(void *arg, struct hub_ns *ns, struct session *s, const char *reason)
+{
+	char text[64];
+
+	(void)s;
+	snprintf(text, sizeof(text), "disconnect%s(%s)", ns->name.n == 0 ? "" : "/chat", reason);
+	note(arg, text);
+}
+
+/* "join", "leave" and "all" are commands; anything else is noted. */
+static void
+received(void *arg, struct hub_ns *ns, struct session *s, const struct packet *pk)
+{
+	struct world *w = arg;
+	char text[64];
+
+	if (slice_is(pk->data, "join"))
+		assert_int_equal(hub_join(w->speaking, s, ns, SLICE("room")), 0);
+	else if (slice_is(pk->data, "leave"))
+		assert_int_equal(hub_leave(w->speaking, s, ns, SLICE("room")), 0);
+	else if (slice_is(pk->data, "all"))
+		hub_publish(w->speaking, ns->chan, 0, SLICE("3:::all"), false);
+	else if (slice_is(pk->data, "others"))
+		hub_publish(w->speaking, ns->chan, session_key(s), SLICE("3:::others"), false);
+	else if (slice_is(pk->data, "room"))
+		hub_publish(w->speaking, store_channel(ns->name, SLICE("room")), 0,
+		    SLICE("3:::room"), false);
+	else if (slice_is(pk->data, "volatile"))
+		hub_publish(w->speaking, ns->chan, 0, SLICE("3:::volatile"), true);
+	else if (slice_is(pk->data, "me"))
+		hub_send(w->speaking, s, SLICE("3:::me"), false);
+	snprintf(text, sizeof(text), "%.*s", (int)pk->data.n, pk->data.p);
+	note(w, text);
+}
+
+static void
+answered(
+    void *arg, struct hub_ns *ns, struct session *s, const struct store_ack *ack, struct slice args)
+{
+	(void)ns;
+	(void)s;
+	(void)args;
+	note(arg, ack->handler);
+}
+
+/* --- a sink that writes down what it gets -------------------------------------------------------
+ */
+
+struct sink {
+	char got[4096]; /* packets, a blank behind each */
+	bool done;      /* a poll: answered */
+	int64_t key, gen;
+};
+
+static void
+append(struct sink *k, struct slice text)
+{
+	size_t n = strlen(k->got);
+
+	snprintf(k->got + n, sizeof(k->got) - n, "%.*s ", (int)text.n, text.p);
+}
+
+static void
+sink_send(void *sink, struct message *m)
+{
+	append(sink, message_text(m));
+}
+
+static void
+sink_deliver(void *sink, struct message *const *messages, size_t n, int64_t key, int64_t gen)
+{
+	struct sink *k = sink;
+
+	for (size_t i = 0; i < n; i++)
+		append(k, message_text(messages[i]));
+	k->done = true;
+	k->key = key;
+	k->gen = gen;
+}
+
+static void
+sink_end(void *sink, enum sink_end why)
+{
+	struct sink *k = sink;
+
+	append(k, why == SINK_SUPERSEDED ? SLICE("SUPERSEDED")
+		  : why == SINK_LOST     ? SLICE("LOST")
+					 : SLICE("DISCONNECTED"));
+	k->done = true;
+}
+
+static const struct sink_ops ops = {.send = sink_send, .deliver = sink_deliver, .end = sink_end};
+
+/* --- driving ------------------------------------------------------------------------------------
+ */
+
+static struct hub *
+open_hub(struct world *w)
+{
+	struct hub_options options = {
+	    .kind = 1,
+	    .folder = w->folder,
+	    .app = {w, find, authorize, authorize_ns, connected, disconnected, received, answered},
+	    .close_timeout_ms = 60000,
+	    .polling_duration_ms = 20000,
+	    .handshake_timeout_ms = 60000,
+	    .bad_packets = 5,
+	    .queue_packets = 100,
+	    .queue_bytes = 10000,
+	    .sessions = 1000,
+	    .log_bytes = 1 << 20,
+	};
+
+	return hub_open(&options);
+}
+
+static int
+setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	snprintf(w->folder, sizeof(w->folder), "/tmp/pollux-test-XXXXXX");
+	assert_non_null(mkdtemp(w->folder));
+	w->root = (struct hub_ns){SLICE(""), store_channel(SLICE(""), (struct slice){NULL, 0})};
+	w->chat =
+	    (struct hub_ns){SLICE("/chat"), store_channel(SLICE("/chat"), (struct slice){NULL, 0})};
+	w->now = 1000000;
+	for (int i = 0; i < 2; i++) {
+		w->hub[i] = open_hub(w);
+		assert_non_null(w->hub[i]);
+	}
+	*state = w;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+	char command[128];
+
+	hub_close(w->hub[0]);
+	hub_close(w->hub[1]);
+	snprintf(command, sizeof(command), "rm -rf %s", w->folder);
+	assert_int_equal(system(command), 0);
+	free(w);
+	return 0;
+}
+
+static struct hub *
+begin(struct world *w, int i)
+{
+	hub_begin(w->hub[i], w->now);
+	w->speaking = w->hub[i];
+	return w->hub[i];
+}
+
+static void
+settle(struct world *w, int i)
+{
+	int64_t next;
+
+	assert_int_equal(hub_settle(w->hub[i], &next), 0);
+}
+
+/* The other process was woken: let it look. */
+static void
+wake(struct world *w, int i)
+{
+	hub_wake(begin(w, i));
+	settle(w, i);
+}
+
+static void
+handshake(struct world *w, int i, char sid[STORE_SID_SIZE])
+{
+	assert_int_equal(hub_create(begin(w, i), "{}", SLICE("127.0.0.1"), sid), HUB_CREATED);
+	settle(w, i);
+}
+
+static struct session *
+find_session(struct world *w, int i, const char *sid)
+{
+	struct session *s = NULL;
+
+	assert_int_equal(hub_find(w->hub[i], slice_of(sid), &s), HUB_LIVE);
+	return s;
+}
+
+/* Open a poll and end the turn. */
+static void
+poll_once(struct world *w, int i, const char *sid, struct sink *k)
+{
+	struct hub *h = begin(w, i);
+
+	*k = (struct sink){.done = false};
+	assert_int_equal(
+	    hub_attach(h, find_session(w, i, sid), TRANSPORT_XHR_POLLING, false, &ops, k), 0);
+	settle(w, i);
+}
+
+static void
+open_stream(struct world *w, int i, const char *sid, struct sink *k)
+{
+	struct hub *h = begin(w, i);
+
+	*k = (struct sink){.done = false};
+	assert_int_equal(
+	    hub_attach(h, find_session(w, i, sid), TRANSPORT_WEBSOCKET, true, &ops, k), 0);
+	settle(w, i);
+}
+
+static void
+post(struct world *w, int i, const char *sid, const char *packet)
+{
+	struct hub *h = begin(w, i);
+	struct session *s = find_session(w, i, sid);
+
+	assert_int_equal(hub_connect(h, s, TRANSPORT_XHR_POLLING), 0);
+	hub_receive(h, s, slice_of(packet));
+	settle(w, i);
+}
+
+/* --- the tests -----------------------------------------------------------------------------------
+ */
+
+static void
+first_poll_connects_and_is_answered_at_once(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	handshake(w, 0, sid);
+	poll_once(w, 1, sid, &k);
+	assert_true(k.done);
+	assert_string_equal(k.got, "1:: ");
+	assert_string_equal(w->told, "connect ");
+	poll_once(w, 0, sid, &k);
+	assert_false(k.done);
+	assert_int_equal(hub_held(w->hub[0]), 1);
+}
+
+static void
+a_refused_handshake_makes_no_session(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+
+	assert_int_equal(
+	    hub_create(begin(w, 0), "{\"refuse\":1}", SLICE(""), sid), HUB_UNAUTHORIZED);
+	settle(w, 0);
+}
+
+static void
+a_message_reaches_a_poll_held_by_another_process(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	handshake(w, 0, sid);
+	poll_once(w, 0, sid, &k);
+	poll_once(w, 0, sid, &k);
+	post(w, 1, sid, "3:7::me");
+	assert_false(k.done);
+	wake(w, 0);
+	assert_true(k.done);
+	assert_string_equal(k.got, "6:::7 3:::me ");
+}
+
+static void
+what_comes_between_polls_waits(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	handshake(w, 0, sid);
+	poll_once(w, 0, sid, &k);
+	post(w, 1, sid, "3:::me");
+	post(w, 0, sid, "3:::all");
+	poll_once(w, 1, sid, &k);
+	assert_string_equal(k.got, "3:::me 3:::all ");
+	poll_once(w, 0, sid, &k);
+	assert_string_equal(k.got, "");
+}
+
+static void
+a_response_that_was_not_written_comes_again(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	handshake(w, 0, sid);
+	poll_once(w, 0, sid, &k);
+	poll_once(w, 0, sid, &k);
+	post(w, 0, sid, "3:::me");
+	assert_string_equal(k.got, "3:::me ");
+	begin(w, 0);
+	hub_undelivered(w->hub[0], k.key, k.gen);
+	settle(w, 0);
+	poll_once(w, 1, sid, &k);
+	assert_string_equal(k.got, "3:::me ");
+	poll_once(w, 0, sid, &k); /* this poll says that it arrived */
+	assert_string_equal(k.got, "");
+}
+
+static void
+a_new_poll_ends_the_older_one_wherever_it_is(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink first, second, third;
+
+	handshake(w, 0, sid);
+	poll_once(w, 0, sid, &first);
+	poll_once(w, 0, sid, &first);
+	poll_once(w, 0, sid, &second);
+	assert_string_equal(first.got, "SUPERSEDED ");
+	poll_once(w, 1, sid, &third);
+	wake(w, 0);
+	assert_string_equal(second.got, "SUPERSEDED ");
+	assert_false(third.done);
+	post(w, 0, sid, "3:::me");
+	wake(w, 1);
+	assert_string_equal(third.got, "3:::me ");
+}
+
+static void
+streams_talk_to_polls_and_back(void **state)
+{
+	struct world *w = *state;
+	char a[STORE_SID_SIZE], b[STORE_SID_SIZE];
+	struct sink stream, poll;
+
+	handshake(w, 0, a);
+	handshake(w, 0, b);
+	open_stream(w, 0, a, &stream);
+	assert_string_equal(stream.got, "1:: ");
+	poll_once(w, 1, b, &poll);
+	poll_once(w, 1, b, &poll);
+	post(w, 0, a, "3:::others"); /* as if it came by the socket */
+	assert_string_equal(stream.got, "1:: ");
+	wake(w, 1);
+	assert_string_equal(poll.got, "3:::others ");
+	post(w, 1, b, "3:::all");
+	wake(w, 0);
+	assert_string_equal(stream.got, "1:: 3:::all ");
+}
+
+static void
+streams_of_one_process_need_no_log(void **state)
+{
+	struct world *w = *state;
+	char a[STORE_SID_SIZE], b[STORE_SID_SIZE];
+	struct sink first, second;
+	struct session *s;
+	int64_t before, after;
+
+	handshake(w, 0, a);
+	handshake(w, 0, b);
+	open_stream(w, 0, a, &first);
+	open_stream(w, 0, b, &second);
+	post(w, 0, a, "3:::hello"); /* the first packet of a session is noted in the store */
+	assert_int_equal(store_head(hub_store(w->hub[0]), &before), 0);
+	begin(w, 0);
+	s = find_session(w, 0, a);
+	hub_receive(w->hub[0], s, SLICE("3:::all"));
+	hub_receive(w->hub[0], s, SLICE("3:::me"));
+	settle(w, 0);
+	assert_int_equal(store_head(hub_store(w->hub[0]), &after), 0);
+	assert_int_equal(before, after);
+	assert_string_equal(first.got, "1:: 3:::all 3:::me ");
+	assert_string_equal(second.got, "1:: 3:::all ");
+}
+
+static void
+a_room_joined_by_a_post_elsewhere_is_heard_by_the_held_poll(void **state)
+{
+	struct world *w = *state;
+	char a[STORE_SID_SIZE], b[STORE_SID_SIZE];
+	struct sink ka, kb;
+
+	handshake(w, 0, a);
+	handshake(w, 0, b);
+	poll_once(w, 0, a, &ka);
+	poll_once(w, 0, a, &ka);
+	poll_once(w, 1, b, &kb);
+	post(w, 1, a, "3:::join");
+	post(w, 1, b, "3:::room");
+	wake(w, 0);
+	assert_string_equal(ka.got, "3:::room ");
+	post(w, 0, b, "3:::room");
+	post(w, 1, a, "3:::leave");
+	post(w, 0, b, "3:::room");
+	poll_once(
+	    w, 1, a, &ka); /* what was sent before the leave still arrives, what came after not */
+	assert_string_equal(ka.got, "3:::room ");
+	poll_once(w, 1, b, &kb);
+	assert_string_equal(kb.got, "");
+}
+
+static void
+volatile_is_only_for_those_who_listen(void **state)
+{
+	struct world *w = *state;
+	char a[STORE_SID_SIZE], b[STORE_SID_SIZE];
+	struct sink ka, kb;
+
+	handshake(w, 0, a);
+	handshake(w, 0, b);
+	poll_once(w, 0, a, &ka);
+	poll_once(w, 0, b, &kb);
+	poll_once(w, 0, b, &kb);
+	post(w, 0, a, "3:::volatile");
+	assert_string_equal(kb.got, "3:::volatile ");
+	poll_once(w, 0, a, &ka);
+	assert_string_equal(ka.got, "");
+}
+
+static void
+a_namespace_has_its_own_life(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	post(w, 0, sid, "1::/chat");
+	post(w, 0, sid, "1::/chat");
+	post(w, 0, sid, "1::/nope");
+	post(w, 0, sid, "3::/chat:hi");
+	post(w, 0, sid, "0::/chat");
+	post(w, 0, sid, "3::/chat:lost");
+	assert_string_equal(k.got, "1:: 1::/chat 1::/chat 7::/nope:2 ");
+	assert_string_equal(w->told, "connect connect/chat hi disconnect/chat(packet) ");
+}
+
+static void
+an_endpoint_with_a_query_keeps_its_spelling(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	post(w, 0, sid, "1::/chat?x=1");
+	begin(w, 1);
+	hub_publish(w->hub[1], w->chat.chan, 0, SLICE("3::/chat:hi"), false);
+	settle(w, 1);
+	wake(w, 0);
+	assert_string_equal(k.got, "1:: 1::/chat?x=1 3::/chat?x=1:hi ");
+}
+
+static void
+disconnect_is_told_once_and_remembered(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+	struct session *s;
+
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	post(w, 0, sid, "1::/chat");
+	begin(w, 1); /* the other process is told to disconnect it */
+	hub_end(w->hub[1], find_session(w, 1, sid), "booted", true);
+	settle(w, 1);
+	wake(w, 0);
+	assert_string_equal(k.got, "1:: 1::/chat DISCONNECTED ");
+	assert_string_equal(
+	    w->told, "connect connect/chat disconnect/chat(booted) disconnect(booted) ");
+	begin(w, 0);
+	assert_int_equal(hub_find(w->hub[0], slice_of(sid), &s), HUB_ENDED);
+	settle(w, 0);
+	w->now += 61000;
+	begin(w, 0);
+	settle(w, 0);
+	begin(w, 0);
+	assert_int_equal(hub_find(w->hub[0], slice_of(sid), &s), HUB_UNKNOWN);
+	settle(w, 0);
+}
+
+static void
+sessions_end_by_their_deadlines(void **state)
+{
+	struct world *w = *state;
+	char unused[STORE_SID_SIZE], idle[STORE_SID_SIZE], streaming[STORE_SID_SIZE];
+	struct sink k, stream;
+	struct session *s;
+
+	handshake(w, 0, unused);
+	handshake(w, 0, idle);
+	handshake(w, 0, streaming);
+	poll_once(w, 0, idle, &k);
+	open_stream(w, 0, streaming, &stream);
+	w->now += 59000;
+	begin(w, 1);
+	settle(w, 1);
+	assert_string_equal(w->told, "connect connect ");
+	w->now += 2000;
+	begin(w, 1);
+	settle(w, 1);
+	assert_string_equal(w->told, "connect connect disconnect(close timeout) ");
+	begin(w, 1);
+	assert_int_equal(hub_find(w->hub[1], slice_of(unused), &s), HUB_UNKNOWN);
+	assert_int_equal(hub_find(w->hub[1], slice_of(idle), &s), HUB_UNKNOWN);
+	assert_int_equal(hub_find(w->hub[1], slice_of(streaming), &s), HUB_LIVE);
+	settle(w, 1);
+}
+
+static void
+too_many_bad_packets_end_the_session(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	for (int i = 0; i < 5; i++)
+		post(w, 0, sid, "nonsense");
+	assert_string_equal(k.got, "1:: ");
+	post(w, 0, sid, "nonsense");
+	assert_string_equal(k.got, "1:: LOST ");
+}
+
+static void
+a_queue_that_grows_too_long_ends_the_session(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	handshake(w, 0, sid);
+	poll_once(w, 0, sid, &k);
+	for (int i = 0; i < 101; i++)
+		post(w, 1, sid, "3:::me");
+	poll_once(w, 0, sid, &k);
+	assert_string_equal(k.got, "LOST ");
+}
+
+static void
+a_log_that_is_far_behind_is_read_from_the_store(void **state)
+{
+	struct world *w = *state;
+	char a[STORE_SID_SIZE], b[STORE_SID_SIZE];
+	struct sink ka, kb;
+
+	handshake(w, 0, a);
+	handshake(w, 0, b);
+	poll_once(w, 0, a, &ka);
+	poll_once(w, 1, b, &kb);
+	post(w, 1, a, "3:::me");
+	for (int i = 0; i < 50; i++)
+		post(w, 1, b, "3:::me");
+	for (int i = 0; i < 3; i++) { /* hub 0 holds nobody and skips ahead */
+		w->now += 1000;
+		begin(w, 0);
+		settle(w, 0);
+	}
+	poll_once(w, 0, a, &ka);
+	assert_string_equal(ka.got, "3:::me ");
+}
+
+static void
+a_replaced_database_ends_what_was_there(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE], path[128];
+	struct sink k;
+
+	handshake(w, 0, sid);
+	poll_once(w, 0, sid, &k);
+	poll_once(w, 0, sid, &k);
+	snprintf(path, sizeof(path), "%s/pollux.db", w->folder);
+	assert_int_equal(unlink(path), 0);
+	w->now += 2000;
+	begin(w, 0);
+	settle(w, 0);
+	assert_string_equal(k.got, "LOST ");
+	handshake(w, 0, sid);
+	w->now += 2000;
+	begin(w, 1);
+	settle(w, 1);
+	poll_once(w, 1, sid, &k);
+	assert_string_equal(k.got, "1:: ");
+}
+
+static void
+an_older_poll_cannot_take_messages_of_a_newer_one(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink old, fresh;
+
+	handshake(w, 0, sid);
+	poll_once(w, 0, sid, &old);
+	poll_once(w, 0, sid, &old);
+	poll_once(w, 1, sid, &fresh);
+	/* process 0 has not looked yet when a message comes by itself */
+	post(w, 0, sid, "3:::me");
+	assert_string_equal(old.got, "SUPERSEDED ");
+	wake(w, 1);
+	assert_string_equal(fresh.got, "3:::me ");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(first_poll_connects_and_is_answered_at_once),
+	    TEST(a_refused_handshake_makes_no_session),
+	    TEST(a_message_reaches_a_poll_held_by_another_process),
+	    TEST(what_comes_between_polls_waits),
+	    TEST(a_response_that_was_not_written_comes_again),
+	    TEST(a_new_poll_ends_the_older_one_wherever_it_is),
+	    TEST(streams_talk_to_polls_and_back),
+	    TEST(streams_of_one_process_need_no_log),
+	    TEST(a_room_joined_by_a_post_elsewhere_is_heard_by_the_held_poll),
+	    TEST(volatile_is_only_for_those_who_listen),
+	    TEST(a_namespace_has_its_own_life),
+	    TEST(an_endpoint_with_a_query_keeps_its_spelling),
+	    TEST(disconnect_is_told_once_and_remembered),
+	    TEST(sessions_end_by_their_deadlines),
+	    TEST(too_many_bad_packets_end_the_session),
+	    TEST(a_queue_that_grows_too_long_ends_the_session),
+	    TEST(a_log_that_is_far_behind_is_read_from_the_store),
+	    TEST(a_replaced_database_ends_what_was_there),
+	    TEST(an_older_poll_cannot_take_messages_of_a_newer_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
