@@ -1,0 +1,31 @@
+/* records: FastCGI records, as far as libfcgi does not do them for us: seeing whether a request has
+ * arrived whole, and writing the answer to one whose FCGX_Request is long gone.  Pure.
+ *
+ *	version 1 | type | request id (2) | content length (2) | padding length | 0 | content |
+ *padding
+ */
+#ifndef POLLUX_FCGI_RECORDS_H
+#define POLLUX_FCGI_RECORDS_H
+
+#include <stdint.h>
+
+#include "shared/base/buf.h"
+#include "shared/base/slice.h"
+
+enum records {
+	RECORDS_MORE,    /* the request goes on */
+	RECORDS_WHOLE,   /* it ends in these bytes */
+	RECORDS_GARBAGE, /* this is not FastCGI */
+	RECORDS_ABORT,   /* the web server takes its request back */
+};
+
+/* Look at what waits on a connection. */
+enum records records_scan(struct slice bytes);
+
+/* Append `content` as STDOUT records. */
+void records_add_stdout(struct buf *out, uint16_t request_id, struct slice content);
+
+/* Append the end of the answer. */
+void records_add_end(struct buf *out, uint16_t request_id);
+
+#endif

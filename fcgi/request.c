@@ -1,0 +1,186 @@
+#include "fcgi/request.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fastcgi.h>
+#include <fcgiapp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shared/base/log.h"
+
+#define HEADER_NAME_MAX 64
+
+int
+request_init(void)
+{
+	return FCGX_Init() == 0 ? 0 : -1;
+}
+
+const char *
+request_param(const struct request *rq, const char *name)
+{
+	const char *value = FCGX_GetParam(name, rq->params);
+
+	return value == NULL ? "" : value;
+}
+
+static void
+read_body(struct request *rq, FCGX_Stream *in, size_t body_max)
+{
+	const char *announced = request_param(rq, "CONTENT_LENGTH");
+	size_t expected = (size_t)strtoull(announced, NULL, 10);
+	int n = 1;
+
+	if (expected > body_max) {
+		rq->too_large = true;
+		return;
+	}
+	rq->body.ceiling = body_max + 1;
+	while (n > 0) {
+		char *room = buf_reserve(&rq->body, rq->body.n < 4096 ? 512 : 4096);
+
+		if (room == NULL) { /* no length was announced, or a wrong one */
+			rq->too_large = true;
+			return;
+		}
+		n = FCGX_GetStr(room, rq->body.n < 4096 ? 512 : 4096, in);
+		rq->body.n += n > 0 ? (size_t)n : 0;
+	}
+	rq->too_large = rq->body.n > body_max;
+	rq->broken = FCGX_GetError(in) != 0 || (announced[0] != '\0' && rq->body.n != expected);
+}
+
+struct request *
+request_read(int fd, size_t body_max)
+{
+	struct request *rq = calloc(1, sizeof(*rq));
+	FCGX_Request *fcgx = calloc(1, sizeof(*fcgx));
+	/* libfcgi closes the connection that it could not read a request from, so it gets a copy */
+	int copy = dup(fd);
+
+	if (rq == NULL || fcgx == NULL || copy == -1)
+		goto fail;
+	if (FCGX_InitRequest(fcgx, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
+		goto fail;
+	fcgx->ipcFd = copy;
+	fcgx->keepConnection = 1; /* else FCGX_Accept_r() closes it before it reads */
+	FCGX_Detach(fcgx);        /* no lingering when it is closed */
+	if (FCGX_Accept_r(fcgx) < 0) {
+		free(fcgx);
+		free(rq);
+		return NULL;
+	}
+	rq->fcgx = fcgx;
+	rq->params = fcgx->envp;
+	rq->id = (uint16_t)fcgx->requestId;
+	rq->keep = fcgx->keepConnection != 0;
+	if (fcgx->role != FCGI_RESPONDER) {
+		request_free(rq);
+		return NULL;
+	}
+	read_body(rq, fcgx->in, body_max);
+	return rq;
+fail:
+	log_warn("a request could not be read");
+	if (copy != -1)
+		close(copy);
+	free(fcgx);
+	free(rq);
+	return NULL;
+}
+
+void
+request_free(struct request *rq)
+{
+	FCGX_Request *fcgx;
+
+	if (rq == NULL)
+		return;
+	fcgx = rq->fcgx;
+	if (fcgx->ipcFd != -1)
+		close(fcgx->ipcFd);
+	fcgx->ipcFd = -1;
+	FCGX_Free(fcgx, 0);
+	free(fcgx);
+	buf_free(&rq->target);
+	buf_free(&rq->body);
+	free(rq);
+}
+
+/* The target as the client sent it, where the web server tells. */
+static void
+find_target(struct request *rq)
+{
+	const char *uri = request_param(rq, "REQUEST_URI");
+	const char *query = request_param(rq, "QUERY_STRING");
+
+	if (uri[0] != '\0') {
+		buf_puts(&rq->target, uri);
+		return;
+	}
+	buf_puts(&rq->target, request_param(rq, "SCRIPT_NAME"));
+	buf_puts(&rq->target, request_param(rq, "PATH_INFO"));
+	if (query[0] != '\0') {
+		buf_add_char(&rq->target, '?');
+		buf_puts(&rq->target, query);
+	}
+}
+
+struct slice
+request_header(const struct request *rq, const char *name)
+{
+	char param[HEADER_NAME_MAX + 6] = "HTTP_";
+	size_t n = strlen(name);
+
+	if (strcmp(name, "content-type") == 0)
+		return slice_of(request_param(rq, "CONTENT_TYPE"));
+	if (n > HEADER_NAME_MAX)
+		return (struct slice){NULL, 0};
+	for (size_t i = 0; i <= n; i++)
+		param[5 + i] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);
+	return slice_of(request_param(rq, param));
+}
+
+void
+request_each_header(const struct request *rq,
+    void (*each)(void *arg, struct slice name, struct slice value), void *arg)
+{
+	char name[HEADER_NAME_MAX];
+
+	for (char **p = rq->params; *p != NULL; p++) {
+		const char *equals = strchr(*p, '=');
+		size_t n = equals == NULL ? 0 : (size_t)(equals - *p);
+
+		if (n < 6 || n - 5 > sizeof(name) || strncmp(*p, "HTTP_", 5) != 0)
+			continue;
+		for (size_t i = 0; i < n - 5; i++)
+			name[i] =
+			    (*p)[5 + i] == '_' ? '-' : (char)tolower((unsigned char)(*p)[5 + i]);
+		each(arg, (struct slice){name, n - 5}, slice_of(equals + 1));
+	}
+}
+
+void
+request_describe(struct request *rq, struct exchange *x)
+{
+	const char *method = request_param(rq, "REQUEST_METHOD");
+	const char *before = request_param(rq, "REDIRECT_REQUEST_METHOD");
+
+	/* When a process dies, the web server's error document brings its request here (see
+	 * apache-conf/); Apache makes a GET of whatever it was. */
+	if (atoi(request_param(rq, "REDIRECT_STATUS")) >= 500 && before[0] != '\0')
+		method = before;
+	find_target(rq);
+	x->method = slice_of(method);
+	x->target = buf_slice(&rq->target);
+	x->origin = request_header(rq, "origin");
+	x->referer = request_header(rq, "referer");
+	x->body = buf_slice(&rq->body);
+	x->body_too_large = rq->too_large;
+	x->address = slice_of(request_param(rq, "REMOTE_ADDR"));
+	x->port = atoi(request_param(rq, "REMOTE_PORT"));
+	x->secure = strcmp(request_param(rq, "HTTPS"), "on") == 0 ||
+	            strcmp(request_param(rq, "REQUEST_SCHEME"), "https") == 0;
+}

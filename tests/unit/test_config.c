@@ -1,0 +1,314 @@
+/* config: what every key takes, where a mistake is reported, and who wins over whom. */
+#include "shared/base/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/pollux-test-XXXXXX";
+static char path[64];
+static char error[256];
+
+/* Write the text into file number `i` and return its path, which the next call changes. */
+static const char *
+file(int i, const char *text)
+{
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%d.conf", folder, i);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	return path;
+}
+
+static int
+read_text(struct config *cfg, const char *text)
+{
+	config_default(cfg);
+	error[0] = '\0';
+	return config_read(cfg, file(1, text), error, sizeof(error));
+}
+
+static void
+defaults_are_those_of_0_9_and_pass_the_check(void **state)
+{
+	struct config cfg;
+
+	(void)state;
+	config_default(&cfg);
+	assert_int_equal(config_check(&cfg, error, sizeof(error)), 0);
+	assert_int_equal(cfg.heartbeat_interval_ms, 25000);
+	assert_int_equal(cfg.heartbeat_timeout_ms, 60000);
+	assert_int_equal(cfg.close_timeout_ms, 60000);
+	assert_int_equal(cfg.polling_duration_ms, 20000);
+	assert_int_equal(cfg.body_bytes, 1 << 20);
+	assert_string_equal(cfg.resource, "socket.io");
+	assert_string_equal(cfg.origins, "*:*");
+}
+
+static void
+every_kind_of_value_is_read(void **state)
+{
+	struct config cfg;
+
+	(void)state;
+	assert_int_equal(read_text(&cfg, "# a comment\n"
+					 "[protocol]\n"
+					 "heartbeat_interval = 0.5\n"
+					 "heartbeat_timeout=2147483 ; the most\n"
+					 "close_timeout: 7.0625\r\n"
+					 "transports = xhr-polling, websocket\n"
+					 "resource = /app/socket.io/\n"
+					 "origins = a.example:80\n"
+					 "\n"
+					 "  *:443, b.example\n"
+					 "[limits]\n"
+					 "body_bytes = 64k\n"
+					 "queue_bytes = 2G\n"
+					 "sessions_per_address = 0\n"
+					 "[store]\n"
+					 "data = some/data\n"
+					 "[app]\n"
+					 "module =\n"
+					 "[fcgi]\n"
+					 "listen = unix:/run/pollux/fcgi.sock\n"
+					 "[wsd]\n"
+					 "listen = 127.0.0.1:8081\n"
+					 "\t[::1]:8081\n"
+					 "[log]\n"
+					 "level = trace\n"
+					 "file = /var/log/pollux.log\n"),
+	    0);
+	assert_int_equal(cfg.heartbeat_interval_ms, 500);
+	assert_int_equal(cfg.heartbeat_timeout_ms, 2147483000);
+	assert_int_equal(cfg.close_timeout_ms, 7062);
+	assert_string_equal(cfg.transports, "xhr-polling,websocket");
+	assert_string_equal(cfg.resource, "app/socket.io");
+	assert_string_equal(cfg.origins, "a.example:80,*:443,b.example");
+	assert_int_equal(cfg.body_bytes, 64 << 10);
+	assert_true(cfg.queue_bytes == (size_t)2 << 30);
+	assert_int_equal(cfg.sessions_per_address, 0);
+	assert_memory_equal(cfg.data, folder, sizeof(folder) - 1);
+	assert_string_equal(cfg.data + sizeof(folder) - 1, "/some/data");
+	assert_string_equal(cfg.module, "");
+	assert_string_equal(cfg.fcgi_listen, "unix:/run/pollux/fcgi.sock");
+	assert_string_equal(cfg.wsd_listen, "127.0.0.1:8081 [::1]:8081");
+	assert_int_equal(cfg.log_level, LOG_LEVEL_TRACE);
+	assert_string_equal(cfg.log_file, "/var/log/pollux.log");
+}
+
+static void
+a_mistake_is_told_with_file_and_line(void **state)
+{
+	static const struct {
+		const char *text;
+		int line;
+		const char *says;
+	} table[] = {
+	    {"[protocol]\nheartbeat = 1\n", 2, "unknown key \"heartbeat\" in [protocol]"},
+	    {"[polling]\n\nduration = 1\n", 3, "unknown section [polling]"},
+	    {"duration = 1\n", 1, "before the first [section]"},
+	    {"\n[protocol\n", 2, "neither"},
+	    {"[protocol]\nheartbeat_timeout 20\nfoo = 1\n", 2, "neither"},
+	    {"[protocol]\nfoo = 1\nheartbeat_timeout 20\n", 2, "unknown key"},
+	    {"[protocol]\nheartbeat_timeout = 0\n", 2,
+		"not a number of seconds from 0.01 to 2147483"},
+	    {"[protocol]\nheartbeat_timeout = 2147484\n", 2, "not a number of seconds"},
+	    {"[protocol]\nheartbeat_timeout = 2147483.001\n", 2, "not a number of seconds"},
+	    {"[protocol]\nclose_timeout = 99999999999999999999999\n", 2, "not a number"},
+	    {"[protocol]\nclose_timeout =\n", 2, "not a number"},
+	    {"[protocol]\nclose_timeout = -1\n", 2, "not a number"},
+	    {"[protocol]\nclose_timeout = 1.\n", 2, "not a number"},
+	    {"[protocol]\nclose_timeout = 1s\n", 2, "not a number"},
+	    {"[protocol]\nclose_timeout = .5\n", 2, "not a number"},
+	    {"[protocol]\nclose_timeout = 0x10\n", 2, "not a number"},
+	    {"[protocol]\nclose_timeout = 20\n  30\n", 3, "has one line"},
+	    {"[protocol]\nclose_timeout = 20\n  close_timeout = 30\n", 3, "has one line"},
+	    {"[protocol]\nresource = /\n", 2, "not a path"},
+	    {"[protocol]\nresource = a?b\n", 2, "not a path"},
+	    {"[protocol]\norigins = ,\n", 2, "may not be empty"},
+	    {"[limits]\nbody_bytes = 1.5M\n", 2, "not a number from 1 to 1073741824 (1k,"},
+	    {"[limits]\nbody_bytes = 2G\n", 2, "not a number"},
+	    {"[limits]\nsessions = 9999999999G\n", 2, "not a number"},
+	    {"[limits]\nsessions = 10kk\n", 2, "not a number"},
+	    {"[store]\ndata =\n", 2, "may not be empty"},
+	    {"[log]\nlevel = loud\n", 2, "is not error, warn"},
+	};
+	struct config cfg;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char want[sizeof(path) + 16];
+
+		assert_int_equal(read_text(&cfg, table[i].text), -1);
+		snprintf(want, sizeof(want), "%s:%d: ", path, table[i].line);
+		if (strncmp(error, want, strlen(want)) != 0 || strstr(error, table[i].says) == NULL)
+			fail_msg("%s gave \"%s\"", table[i].text, error);
+	}
+}
+
+static void
+a_value_fits_its_field_or_is_refused(void **state)
+{
+	struct config cfg;
+	char text[4096] = "[protocol]\norigins = a\n";
+	char word[101];
+
+	(void)state;
+	memset(word, 'x', sizeof(word) - 1);
+	word[sizeof(word) - 1] = '\0';
+	for (int i = 0; i < 10; i++) {
+		strcat(text, " ");
+		strcat(text, word);
+		strcat(text, "\n");
+	}
+	assert_int_equal(read_text(&cfg, text), 0);
+	assert_int_equal(strlen(cfg.origins), 1 + 10 * 101);
+	strcat(text, " xxxxxxxxxxxx\n"); /* 1011, a comma, 12 more: no room for the NUL */
+	assert_int_equal(read_text(&cfg, text), -1);
+	assert_non_null(strstr(error, ":13: origins: longer than 1023 characters"));
+	assert_int_equal(strlen(cfg.origins), 1 + 10 * 101);
+}
+
+static void
+an_overlong_line_is_refused_not_cut(void **state)
+{
+	struct config cfg;
+	char text[512] = "[app]\nmodule = ";
+
+	(void)state;
+	memset(text + strlen(text), 'm', 300);
+	assert_int_equal(read_text(&cfg, text), -1);
+	assert_non_null(strstr(error, ":2: the line is longer than"));
+}
+
+static void
+what_is_no_file_is_told(void **state)
+{
+	struct config cfg;
+
+	(void)state;
+	config_default(&cfg);
+	assert_int_equal(config_read(&cfg, "/nonexistent/x.conf", error, sizeof(error)), -1);
+	assert_string_equal(error, "/nonexistent/x.conf: No such file or directory");
+	assert_int_equal(config_read(&cfg, folder, error, sizeof(error)), -1);
+	assert_non_null(strstr(error, "Is a directory"));
+}
+
+static void
+the_environment_is_read_like_a_file(void **state)
+{
+	static char a[] = "POLLUX_PROTOCOL_POLLING_DURATION=3", b[] = "POLLUX_WSD_LISTEN=*:9",
+		    c[] = "POLLUX_CONF=/nowhere", d[] = "POLLUXX=1", e[] = "POLLUX_OTHER=1",
+		    f[] = "POLLUX_APP_MODULE=./x.so", bad[] = "POLLUX_LIMITS_SESSION=1",
+		    worse[] = "POLLUX_LIMITS_SESSIONS=many";
+	char *good_list[] = {a, b, c, d, e, f, NULL}, *bad_list[] = {a, bad, NULL},
+	     *worse_list[] = {worse, NULL};
+	struct config cfg;
+
+	(void)state;
+	config_default(&cfg);
+	assert_int_equal(config_environment(&cfg, good_list, error, sizeof(error)), 0);
+	assert_int_equal(cfg.polling_duration_ms, 3000);
+	assert_string_equal(cfg.wsd_listen, "*:9");
+	assert_string_equal(cfg.module, "./x.so");
+	assert_int_equal(config_environment(&cfg, bad_list, error, sizeof(error)), -1);
+	assert_string_equal(error, "POLLUX_LIMITS_SESSION: unknown key in the environment");
+	assert_int_equal(config_environment(&cfg, worse_list, error, sizeof(error)), -1);
+	assert_non_null(strstr(error, "POLLUX_LIMITS_SESSIONS: sessions: \"many\" is not"));
+}
+
+static void
+timeouts_that_end_live_sessions_are_refused(void **state)
+{
+	struct config cfg;
+
+	(void)state;
+	config_default(&cfg);
+	cfg.polling_duration_ms = cfg.close_timeout_ms;
+	assert_int_equal(config_check(&cfg, error, sizeof(error)), -1);
+	assert_string_equal(
+	    error, "[protocol] polling_duration (60 s) must be less than close_timeout (60 s)");
+	config_default(&cfg);
+	cfg.heartbeat_timeout_ms = 25000;
+	assert_int_equal(config_check(&cfg, error, sizeof(error)), -1);
+	config_default(&cfg);
+	cfg.close_timeout_ms = 24500;
+	assert_int_equal(config_check(&cfg, error, sizeof(error)), -1);
+	assert_string_equal(
+	    error, "[protocol] heartbeat_interval (25 s) must be less than close_timeout (24.5 s)");
+}
+
+static void
+later_files_win_and_the_environment_wins_over_all(void **state)
+{
+	char first[sizeof(path)], second[sizeof(path)], list[2 * sizeof(path) + 1];
+	const char *paths[] = {first, second, NULL}, *none[] = {NULL};
+	struct config cfg;
+
+	(void)state;
+	strcpy(first, file(1, "[limits]\nsessions = 1\nconnections = 1\nbad_packets = 1\n"));
+	strcpy(second, file(2, "[limits]\nsessions = 2\nconnections = 2\n"));
+	setenv("POLLUX_LIMITS_SESSIONS", "3", 1);
+	assert_int_equal(config_load(&cfg, paths, error, sizeof(error)), 0);
+	assert_int_equal(cfg.bad_packets, 1);
+	assert_int_equal(cfg.connections, 2);
+	assert_int_equal(cfg.sessions, 3);
+	unsetenv("POLLUX_LIMITS_SESSIONS");
+
+	snprintf(list, sizeof(list), "%s:%s", second, first);
+	setenv("POLLUX_CONF", list, 1);
+	assert_int_equal(config_load(&cfg, none, error, sizeof(error)), 0);
+	assert_int_equal(cfg.sessions, 1);
+	paths[0] = second;
+	assert_int_equal(config_load(&cfg, paths, error, sizeof(error)), 0);
+	assert_int_equal(cfg.sessions, 2);
+	assert_int_equal(cfg.bad_packets, 100);
+	unsetenv("POLLUX_CONF");
+	assert_int_equal(config_load(&cfg, none, error, sizeof(error)), 0);
+	assert_int_equal(cfg.sessions, 100000);
+}
+
+static int
+make_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) == NULL ? -1 : 0;
+}
+
+static int
+remove_folder(void **state)
+{
+	(void)state;
+	for (int i = 1; i <= 2; i++) {
+		snprintf(path, sizeof(path), "%s/%d.conf", folder, i);
+		unlink(path);
+	}
+	return rmdir(folder);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(defaults_are_those_of_0_9_and_pass_the_check),
+	    cmocka_unit_test(every_kind_of_value_is_read),
+	    cmocka_unit_test(a_mistake_is_told_with_file_and_line),
+	    cmocka_unit_test(a_value_fits_its_field_or_is_refused),
+	    cmocka_unit_test(an_overlong_line_is_refused_not_cut),
+	    cmocka_unit_test(what_is_no_file_is_told),
+	    cmocka_unit_test(the_environment_is_read_like_a_file),
+	    cmocka_unit_test(timeouts_that_end_live_sessions_are_refused),
+	    cmocka_unit_test(later_files_win_and_the_environment_wins_over_all),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

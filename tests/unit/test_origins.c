@@ -1,0 +1,160 @@
+#include "shared/wire/origins.h"
+
+#include "tests/unit/exact.h"
+
+static const struct {
+	struct slice list, origin, referer;
+	bool allowed;
+} pages[] = {
+    /* clang-format off */
+    {TEXT("*:*"), TEXT("http://a.example"), TEXT(""), true},
+    {TEXT("*:*"), TEXT(""), TEXT(""), true},
+    {TEXT("*:*"), TEXT("null"), TEXT(""), true},
+    {TEXT("*:*"), TEXT("any text at all"), TEXT(""), true},
+    {TEXT("*"), TEXT("*"), TEXT(""), true},
+    {TEXT(""), TEXT("http://a.example"), TEXT(""), false},
+
+    {TEXT("a.example:80"), TEXT("http://a.example"), TEXT(""), true},
+    {TEXT("a.example:80"), TEXT("http://A.Example"), TEXT(""), true},
+    {TEXT("A.EXAMPLE:80"), TEXT("http://a.example/"), TEXT(""), true},
+    {TEXT("a.example:80"), TEXT("HTTP://a.example:80"), TEXT(""), true},
+    {TEXT("a.example:80"), TEXT("http://a.example:"), TEXT(""), true},
+    {TEXT("a.example:80"), TEXT("https://a.example"), TEXT(""), false},
+    {TEXT("a.example:443"), TEXT("HTTPS://a.example"), TEXT(""), true},
+    {TEXT("a.example:80"), TEXT("http://a.example:8080"), TEXT(""), false},
+    {TEXT("a.example:80"), TEXT("http://ple:80"), TEXT(""), false},
+    {TEXT("a.example:80"), TEXT("http://b.a.example"), TEXT(""), false},
+    {TEXT("a.example:80"), TEXT("http://a.example.b"), TEXT(""), false},
+    {TEXT("a.example:80"), TEXT("http://a.example@b"), TEXT(""), false},
+    {TEXT("a.example:80"), TEXT("http://a.example:80x"), TEXT(""), false},
+    {TEXT("a.example:80"), TEXT("http://a.example:65616"), TEXT(""), false},
+    {TEXT("a.example:80"), TEXT(""), TEXT(""), false},
+    {TEXT("a.example:80"), TEXT("null"), TEXT(""), false},
+    {TEXT("a.example:80"), TEXT("*"), TEXT(""), false},
+    {TEXT("a.example:80"), TEXT("file://"), TEXT(""), false},
+
+    {TEXT("a.example:*"), TEXT("https://a.example:1"), TEXT(""), true},
+    {TEXT("a.example"), TEXT("https://a.example:1"), TEXT(""), true},
+    {TEXT("*:8080"), TEXT("http://x:8080"), TEXT(""), true},
+    {TEXT("*:8080"), TEXT("http://x"), TEXT(""), false},
+    {TEXT("*:8080"), TEXT("http://x:80"), TEXT(""), false},
+    {TEXT("*:80"), TEXT("null"), TEXT(""), true},
+    {TEXT("*:80"), TEXT("http://a b"), TEXT(""), false},
+    {TEXT("*:443"), TEXT("null"), TEXT(""), false},
+
+    /* schemes in the list */
+    {TEXT("https://a.example"), TEXT("https://a.example"), TEXT(""), true},
+    {TEXT("https://a.example"), TEXT("http://a.example"), TEXT(""), false},
+    {TEXT("http://a.example:8080"), TEXT("http://a.example:8080"), TEXT(""), true},
+    {TEXT("http://a.example:*"), TEXT("https://a.example"), TEXT(""), true},
+
+    /* several */
+    {TEXT("x:1, a.example:80\ty:2"), TEXT("http://a.example"), TEXT(""), true},
+    {TEXT("x:1,,a.example:80"), TEXT("http://y:2"), TEXT(""), false},
+    {TEXT("x:1 *:*"), TEXT(""), TEXT(""), true},
+    {TEXT("x:bad a.example:80"), TEXT("http://a.example"), TEXT(""), true},
+
+    /* what node clients send, and the Referer of old pages */
+    {TEXT("127.0.0.1:8080"), TEXT("127.0.0.1:8080"), TEXT(""), true},
+    {TEXT("127.0.0.1:80"), TEXT("127.0.0.1"), TEXT(""), true},
+    {TEXT("a.example:80"), TEXT(""), TEXT("http://a.example/page.html?x=http://b"), true},
+    {TEXT("a.example:80"), TEXT(""), TEXT("http://a.example?x"), true},
+    {TEXT("b:80"), TEXT(""), TEXT("http://a.example/?x=http://b"), false},
+    {TEXT("a.example:80"), TEXT("http://b"), TEXT("http://a.example/"), false},
+
+    {TEXT("[::1]:8080"), TEXT("http://[::1]:8080"), TEXT(""), true},
+    {TEXT("[::1]"), TEXT("http://[::1]"), TEXT(""), true},
+    {TEXT("[::1]:80"), TEXT("http://[::2]"), TEXT(""), false},
+    {TEXT("[::1]:80"), TEXT("http://[::1"), TEXT(""), false},
+    /* clang-format on */
+};
+
+static void
+allows_what_the_list_names(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(pages); i++) {
+		char *list = exact(pages[i].list, pages[i].list.n);
+		char *origin = exact(pages[i].origin, pages[i].origin.n);
+		char *referer = exact(pages[i].referer, pages[i].referer.n);
+		bool got = origins_allow((struct slice){list, pages[i].list.n},
+		    (struct slice){origin, pages[i].origin.n},
+		    (struct slice){referer, pages[i].referer.n});
+
+		if (got != pages[i].allowed)
+			fail_msg("\"%s\" with \"%s\" or \"%s\" gives %d", pages[i].list.p,
+			    pages[i].origin.p, pages[i].referer.p, got);
+		free(list);
+		free(origin);
+		free(referer);
+	}
+	assert_false(origins_allow(
+	    (struct slice){NULL, 0}, (struct slice){NULL, 0}, (struct slice){NULL, 0}));
+}
+
+static void
+any_cut_is_read_inside_its_bounds(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(pages); i++) {
+		for (size_t n = 0; n <= pages[i].list.n; n++) {
+			char *copy = exact(pages[i].list, n);
+			struct slice bad;
+
+			origins_check((struct slice){copy, n}, &bad);
+			origins_allow((struct slice){copy, n}, pages[i].origin, pages[i].referer);
+			free(copy);
+		}
+		for (size_t n = 0; n <= pages[i].origin.n; n++) {
+			char *copy = exact(pages[i].origin, n);
+
+			origins_allow(
+			    pages[i].list, (struct slice){copy, n}, (struct slice){NULL, 0});
+			free(copy);
+		}
+	}
+}
+
+static void
+names_the_pattern_that_is_none(void **state)
+{
+	static const struct {
+		struct slice list, bad;
+	} lists[] = {
+	    {TEXT(""), {NULL, 0}},
+	    {TEXT(" , "), {NULL, 0}},
+	    {TEXT("*:*"), {NULL, 0}},
+	    {TEXT("* a.example:80,b:*  *:1 https://c [::1]:65535"), {NULL, 0}},
+	    {TEXT("a:80 b:http"), TEXT("b:http")},
+	    {TEXT("a:0"), TEXT("a:0")},
+	    {TEXT("a:65536"), TEXT("a:65536")},
+	    {TEXT("a:"), TEXT("a:")},
+	    {TEXT(":80"), TEXT(":80")},
+	    {TEXT("https://"), TEXT("https://")},
+	    {TEXT("*.example:80"), TEXT("*.example:80")},
+	    {TEXT("http://a/b, c"), TEXT("http://a/b")},
+	    {TEXT("::1"), TEXT("::1")},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lists); i++) {
+		struct slice bad = {NULL, 0};
+
+		if (origins_check(lists[i].list, &bad) != (lists[i].bad.n > 0 ? -1 : 0))
+			fail_msg("\"%s\"", lists[i].list.p);
+		if (lists[i].bad.n > 0)
+			assert_slice(bad, lists[i].bad, lists[i].list);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(allows_what_the_list_names),
+	    cmocka_unit_test(any_cut_is_read_inside_its_bounds),
+	    cmocka_unit_test(names_the_pattern_that_is_none),
+	};
+
+	return cmocka_run_group_tests_name("origins", tests, NULL, NULL);
+}

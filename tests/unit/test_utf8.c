@@ -1,0 +1,135 @@
+#include "shared/wire/utf8.h"
+
+#include "tests/unit/exact.h"
+
+#define R UTF8_REPLACEMENT
+
+/* What the WHATWG decoder makes of each: one U+FFFD per maximal subpart. */
+static const struct {
+	struct slice in, out;
+} table[] = {
+    {TEXT(""), TEXT("")}, {TEXT("plain"), TEXT("plain")}, {TEXT("a\0b"), TEXT("a\0b")},
+    {TEXT("\xc3\xa9\xe2\x98\x83\xf0\x9f\x98\x80"), TEXT("\xc3\xa9\xe2\x98\x83\xf0\x9f\x98\x80")},
+    {TEXT("\xf4\x8f\xbf\xbf"), TEXT("\xf4\x8f\xbf\xbf")}, /* U+10FFFF */
+    {TEXT("\xef\xbb\xbfx"), TEXT("\xef\xbb\xbfx")},       /* a BOM stays */
+    {TEXT("\xef\xbf\xbe"), TEXT("\xef\xbf\xbe")},         /* so does U+FFFE */
+    {TEXT("a\xff"
+	  "b\xc3("),
+	TEXT("a" R "b" R "(")},
+    {TEXT("\x80\xbf"), TEXT(R R)},                      /* alone */
+    {TEXT("\xc0\xaf"), TEXT(R R)},                      /* over-long '/' */
+    {TEXT("\xe0\x80\xaf"), TEXT(R R R)},                /* over-long */
+    {TEXT("\xf0\x80\x80\xaf"), TEXT(R R R R)},          /* over-long */
+    {TEXT("\xed\xa0\x80"), TEXT(R R R)},                /* a surrogate */
+    {TEXT("\xf4\x90\x80\x80"), TEXT(R R R R)},          /* past U+10FFFF */
+    {TEXT("\xf5\x80"), TEXT(R R)},                      /* no lead byte */
+    {TEXT("\xe2\x98"), TEXT(R)},                        /* cut short */
+    {TEXT("\xf0\x9f\x98"), TEXT(R)},                    /* cut short */
+    {TEXT("\xf0\x9f\x98x"), TEXT(R "x")},               /* cut short by a letter */
+    {TEXT("\xe2\xe2\x98\x83"), TEXT(R "\xe2\x98\x83")}, /* cut short by the next */
+    {TEXT("\xf0\x9f\xf0\x9f\x98\x80"), TEXT(R "\xf0\x9f\x98\x80")},
+    {TEXT("\xf1\x80\x80\xe1\x80\xc2"), TEXT(R R R)}, /* Unicode, table 3-8, begins so */
+};
+
+static void
+replaces_each_maximal_subpart_once(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		char *copy = exact(table[i].in, table[i].in.n);
+		struct slice in = {copy, table[i].in.n};
+		struct buf out;
+
+		buf_init(&out, 0);
+		utf8_sanitize(&out, in);
+		assert_slice(buf_slice(&out), table[i].out, table[i].in);
+		assert_true(utf8_valid(buf_slice(&out)));
+		assert_int_equal(utf8_valid(in), slice_equal(in, table[i].out));
+		buf_free(&out);
+		free(copy);
+	}
+}
+
+static void
+any_cut_gives_valid_text(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		for (size_t n = 0; n <= table[i].in.n; n++) {
+			char *copy = exact(table[i].in, n);
+			struct buf out;
+
+			buf_init(&out, 0);
+			utf8_sanitize(&out, (struct slice){copy, n});
+			assert_true(utf8_valid(buf_slice(&out)));
+			assert_false(out.failed);
+			buf_free(&out);
+			free(copy);
+		}
+	}
+}
+
+static void
+every_two_bytes_are_judged_as_the_unicode_table_does(void **state)
+{
+	(void)state;
+	for (unsigned a = 0; a < 256; a++) {
+		for (unsigned b = 0; b < 256; b++) {
+			char text[] = {(char)a, (char)b};
+			bool want = (a < 0x80 && b < 0x80) ||
+			            (a >= 0xc2 && a <= 0xdf && (b & 0xc0) == 0x80);
+
+			assert_int_equal(utf8_valid((struct slice){text, 2}), want);
+		}
+	}
+}
+
+static void
+counts_utf16_units(void **state)
+{
+	(void)state;
+	assert_int_equal(utf8_utf16_length(SLICE("")), 0);
+	assert_int_equal(utf8_utf16_length((struct slice){NULL, 0}), 0);
+	assert_int_equal(utf8_utf16_length(SLICE("3:::one")), 7);
+	assert_int_equal(utf8_utf16_length(SLICE("3:::tw\xc3\xb6")), 7);
+	assert_int_equal(utf8_utf16_length(SLICE("3:::\xe2\x98\x83")), 5);
+	assert_int_equal(utf8_utf16_length(SLICE("3:::\xf0\x9f\x98\x80")), 6);
+	assert_int_equal(utf8_utf16_length(SLICE(R "\0")), 2);
+}
+
+static void
+prefixes_end_between_characters(void **state)
+{
+	/* a, 2 bytes, 3 bytes, 4 bytes, b: units 1 1 1 2 1 */
+	struct slice text = SLICE("a\xc3\xa9\xe2\x98\x83\xf0\x9f\x98\x80"
+				  "b");
+	static const size_t units[] = {0, 1, 3, 6, (size_t)-1, 10, 11, (size_t)-1, (size_t)-1};
+	static const size_t points[] = {0, 1, 3, 6, 10, 11, (size_t)-1, (size_t)-1, (size_t)-1};
+	char *copy = exact(text, text.n);
+
+	(void)state;
+	for (size_t n = 0; n < COUNT(units); n++) {
+		struct slice in = {copy, text.n};
+
+		assert_int_equal(utf8_utf16_prefix(in, n), units[n]);
+		assert_int_equal(utf8_codepoint_prefix(in, n), points[n]);
+	}
+	assert_int_equal(utf8_utf16_prefix((struct slice){NULL, 0}, 0), 0);
+	assert_int_equal(utf8_utf16_prefix((struct slice){NULL, 0}, 1), (size_t)-1);
+	assert_int_equal(utf8_utf16_prefix(text, SIZE_MAX), (size_t)-1);
+	free(copy);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(replaces_each_maximal_subpart_once),
+	    cmocka_unit_test(any_cut_gives_valid_text),
+	    cmocka_unit_test(every_two_bytes_are_judged_as_the_unicode_table_does),
+	    cmocka_unit_test(counts_utf16_units),
+	    cmocka_unit_test(prefixes_end_between_characters),
+	};
+
+	return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);
+}

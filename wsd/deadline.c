@@ -1,0 +1,63 @@
+#include "wsd/deadline.h"
+
+/* The peer had its request_timeout when it began; between requests browsers and proxies keep a
+ * connection about this long. */
+#define IDLE_MS 60000
+
+/* A close frame is answered, or a FIN, within a round trip or never. */
+#define CLOSE_MS 5000
+
+void
+deadline_init(struct wsd *w)
+{
+	for (int kind = 0; kind < DEADLINE_COUNT; kind++)
+		TAILQ_INIT(&w->waiting[kind]);
+	w->patience[DEADLINE_REQUEST] = w->cfg->request_timeout_ms;
+	w->patience[DEADLINE_IDLE] = IDLE_MS;
+	w->patience[DEADLINE_SEND] = w->cfg->send_timeout_ms;
+	w->patience[DEADLINE_CLOSE] = CLOSE_MS;
+}
+
+void
+deadline_clear(struct conn *c)
+{
+	if (c->waits == DEADLINE_NONE)
+		return;
+	TAILQ_REMOVE(&c->wsd->waiting[c->waits], c, wait);
+	c->waits = DEADLINE_NONE;
+}
+
+void
+deadline_set(struct conn *c, enum deadline kind)
+{
+	deadline_clear(c);
+	c->waits = (uint8_t)kind;
+	c->deadline_at = c->wsd->now + c->wsd->patience[kind];
+	TAILQ_INSERT_TAIL(&c->wsd->waiting[kind], c, wait);
+}
+
+struct conn *
+deadline_due(const struct wsd *w)
+{
+	for (int kind = DEADLINE_NONE + 1; kind < DEADLINE_COUNT; kind++) {
+		struct conn *c = TAILQ_FIRST(&w->waiting[kind]);
+
+		if (c != NULL && c->deadline_at <= w->now)
+			return c;
+	}
+	return NULL;
+}
+
+int64_t
+deadline_next(const struct wsd *w)
+{
+	int64_t next = INT64_MAX;
+
+	for (int kind = DEADLINE_NONE + 1; kind < DEADLINE_COUNT; kind++) {
+		const struct conn *c = TAILQ_FIRST(&w->waiting[kind]);
+
+		if (c != NULL && c->deadline_at < next)
+			next = c->deadline_at;
+	}
+	return next;
+}

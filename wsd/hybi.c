@@ -1,0 +1,440 @@
+#include "wsd/hybi.h"
+
+#include <stdlib.h>
+
+#include <wslay/wslay.h>
+
+#include "wsd/outqueue.h"
+#include "wsd/ws.h"
+
+#define SPARES     16   /* contexts kept for the next frames */
+#define FRAGMENTS  1024 /* of one message */
+#define REASON_MAX 123  /* bytes, by the RFC */
+#define HEAD_MAX   14   /* bytes: a masked frame with a 64-bit length */
+
+/* A wslay context, and what it reads right now. */
+struct reader {
+	wslay_event_context_ptr ctx;
+	struct hybi *hybi;
+	SLIST_ENTRY(reader) spare;
+	struct conn *c;        /* for whom */
+	struct slice in;       /* not yet given to wslay; borrowed during input() */
+	size_t frame_left;     /* of the frame that is being given */
+	uint64_t message_n;    /* bytes of the message so far */
+	unsigned fragments;    /* of it */
+	bool in_message;       /* more of them are to come */
+	uint8_t reply_left;    /* of a control frame that wslay is writing */
+	bool reply_is_goodbye; /* its close frame: ours goes out later, behind the hub's packets */
+	int fail; /* the close code of a rule that we watch ourselves; 0: none broken */
+};
+
+struct hybi {
+	const struct config *cfg;
+	wslay_frame_context_ptr writer;
+	struct message *framing; /* what `writer` writes */
+	struct buf replies;      /* pongs, framed */
+	SLIST_HEAD(, reader) spares;
+	unsigned spares_n;
+};
+
+/* --- reading -------------------------------------------------------------------------------- */
+
+enum look {
+	LOOK_MORE,  /* not whole yet */
+	LOOK_WHOLE, /* `*n` bytes are for wslay: a frame, or a head that it will refuse */
+	LOOK_LARGE, /* will be larger than `room` */
+};
+
+/* The first frame of `in`:
+ *
+ *	fin rsv opcode | mask len7 | len16 or len64 if len7 is 126, 127 | mask key | payload */
+static enum look
+look(struct slice in, uint64_t room, size_t *n)
+{
+	const unsigned char *p = (const unsigned char *)in.p;
+	size_t head = 2, length_n;
+	uint64_t length;
+	bool control;
+
+	if (in.n < head)
+		return LOOK_MORE;
+	control = (p[0] & 0x08) != 0;
+	length = p[1] & 0x7f;
+	length_n = length == 126 ? 2 : length == 127 ? 8 : 0;
+	if (control && length_n > 0) {
+		*n = head;
+		return LOOK_WHOLE;
+	}
+	if (in.n < head + length_n)
+		return LOOK_MORE;
+	if (length_n > 0)
+		length = 0;
+	for (size_t i = 0; i < length_n; i++)
+		length = length << 8 | p[head + i];
+	head += length_n;
+	if ((length_n == 2 && length < 126) ||
+	    (length_n == 8 && (length <= 0xffff || length >> 63 != 0))) {
+		*n = head;
+		return LOOK_WHOLE;
+	}
+	if (!control && length > room)
+		return LOOK_LARGE;
+	if ((p[1] & 0x80) != 0)
+		head += 4;
+	if (in.n < head || in.n - head < length)
+		return LOOK_MORE;
+	*n = head + (size_t)length;
+	return LOOK_WHOLE;
+}
+
+/* What a further frame may hold. */
+static uint64_t
+room(const struct reader *rd, const struct config *cfg)
+{
+	return rd == NULL || rd->message_n > cfg->message_bytes
+	           ? cfg->message_bytes
+	           : cfg->message_bytes - rd->message_n;
+}
+
+/* wslay wants bytes: it gets one frame after the other, never a part of one, so that it waits for
+ * nothing when the input ends. */
+static ssize_t
+on_recv(wslay_event_context_ptr ctx, uint8_t *to, size_t n, int flags, void *arg)
+{
+	struct reader *rd = arg;
+
+	(void)flags;
+	if (rd->frame_left == 0) {
+		switch (look(rd->in, room(rd, rd->hybi->cfg), &rd->frame_left)) {
+		case LOOK_WHOLE:
+			break;
+		case LOOK_LARGE:
+			rd->fail = WSLAY_CODE_MESSAGE_TOO_BIG;
+			/* fall through */
+		case LOOK_MORE:
+			wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
+			return -1;
+		}
+	}
+	if (n > rd->frame_left)
+		n = rd->frame_left;
+	memcpy(to, rd->in.p, n);
+	rd->in = slice_skip(rd->in, n);
+	rd->frame_left -= n;
+	return (ssize_t)n;
+}
+
+static void
+on_frame(
+    wslay_event_context_ptr ctx, const struct wslay_event_on_frame_recv_start_arg *frame, void *arg)
+{
+	struct reader *rd = arg;
+
+	if (wslay_is_ctrl_frame(frame->opcode))
+		return;
+	if (!rd->in_message) {
+		rd->message_n = 0;
+		rd->fragments = 0;
+	}
+	rd->message_n += frame->payload_length;
+	rd->in_message = !frame->fin;
+	if (++rd->fragments > FRAGMENTS) {
+		rd->fail = WSLAY_CODE_MESSAGE_TOO_BIG;
+		wslay_event_shutdown_read(ctx);
+	}
+}
+
+static void
+on_message(
+    wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg *message, void *arg)
+{
+	struct reader *rd = arg;
+	struct slice text = {(const char *)message->msg, message->msg_length};
+
+	switch (message->opcode) {
+	case WSLAY_TEXT_FRAME:
+		rd->message_n = 0;
+		if (rd->fail == 0 && !ws_text(rd->c, text))
+			wslay_event_shutdown_read(ctx);
+		break;
+	case WSLAY_BINARY_FRAME: /* the protocol has none */
+		rd->message_n = 0;
+		break;
+	case WSLAY_CONNECTION_CLOSE:
+		if (message->msg_length == 1) /* half a code, which wslay takes for none */
+			rd->fail = WSLAY_CODE_PROTOCOL_ERROR;
+		break;
+	case WSLAY_PING: /* wslay has queued the pong, which a close frame would overtake */
+		(void)wslay_event_send(ctx);
+		break;
+	default: /* pong: a sign of life, no more */
+		break;
+	}
+}
+
+/* wslay writes what it has queued: the head of a control frame, then its payload. */
+static ssize_t
+on_reply(wslay_event_context_ptr ctx, const uint8_t *bytes, size_t n, int flags, void *arg)
+{
+	struct reader *rd = arg;
+
+	(void)ctx;
+	(void)flags;
+	if (rd->reply_left == 0) {
+		rd->reply_is_goodbye = (bytes[0] & 0x0f) == WSLAY_CONNECTION_CLOSE;
+		rd->reply_left = bytes[1] & 0x7f;
+	} else {
+		rd->reply_left = (uint8_t)(rd->reply_left - n);
+	}
+	if (!rd->reply_is_goodbye)
+		buf_add(&rd->hybi->replies, bytes, n);
+	return (ssize_t)n;
+}
+
+static const struct wslay_event_callbacks callbacks = {
+    .recv_callback = on_recv,
+    .send_callback = on_reply,
+    .on_frame_recv_start_callback = on_frame,
+    .on_msg_recv_callback = on_message,
+};
+
+/* --- the pool ------------------------------------------------------------------------------- */
+
+static struct reader *
+borrow(struct hybi *hybi)
+{
+	struct reader *rd = SLIST_FIRST(&hybi->spares);
+
+	if (rd != NULL) {
+		SLIST_REMOVE_HEAD(&hybi->spares, spare);
+		hybi->spares_n--;
+		return rd;
+	}
+	rd = calloc(1, sizeof(*rd));
+	if (rd == NULL)
+		return NULL;
+	rd->hybi = hybi;
+	if (wslay_event_context_server_init(&rd->ctx, &callbacks, rd) != 0) {
+		free(rd);
+		return NULL;
+	}
+	wslay_event_config_set_max_recv_msg_length(rd->ctx, hybi->cfg->message_bytes);
+	return rd;
+}
+
+static void
+discard(struct reader *rd)
+{
+	wslay_event_context_free(rd->ctx);
+	free(rd);
+}
+
+/* Give a context back that stands between two messages. */
+static void
+give_back(struct reader *rd)
+{
+	struct hybi *hybi = rd->hybi;
+
+	if (hybi->spares_n == SPARES) {
+		discard(rd);
+		return;
+	}
+	rd->c = NULL;
+	SLIST_INSERT_HEAD(&hybi->spares, rd, spare);
+	hybi->spares_n++;
+}
+
+/* --- the dialect ---------------------------------------------------------------------------- */
+
+/* wslay has read what it could, with this result: send the pongs, see whether it is over.  wslay
+ * knows the code of its close frame when it has "sent" that. */
+static void
+conclude(struct reader *rd, int result)
+{
+	struct conn *c = rd->c;
+	struct buf *replies = &rd->hybi->replies;
+	int code = 0;
+
+	if (wslay_event_want_write(rd->ctx))
+		(void)wslay_event_send(rd->ctx);
+	if (replies->n > 0)
+		ws_control(c, outqueue_raw(buf_slice(replies)));
+	buf_clear(replies);
+	if (rd->fail != 0)
+		code = rd->fail;
+	else if (result != 0)
+		code = result == WSLAY_ERR_NOMEM ? WSLAY_CODE_INTERNAL_SERVER_ERROR
+		                                 : WSLAY_CODE_PROTOCOL_ERROR;
+	else if (wslay_event_get_close_sent(rd->ctx))
+		code = wslay_event_get_status_code_sent(rd->ctx);
+	if (code != 0)
+		ws_over(c, code,
+		    wslay_event_get_close_received(rd->ctx) ? "socket end" : "socket error");
+}
+
+/* Keep what is left of `in`, which is c->rest if there is one. */
+static void
+keep_rest(struct conn *c, struct slice in, struct slice left)
+{
+	if (c->rest != NULL) {
+		buf_consume(c->rest, in.n - left.n);
+	} else if (left.n > 0) {
+		c->rest = malloc(sizeof(*c->rest));
+		if (c->rest == NULL) {
+			conn_close(c, "socket error");
+			return;
+		}
+		buf_init(c->rest, c->wsd->cfg->message_bytes + HEAD_MAX + READ_BUFFER);
+		buf_add_slice(c->rest, left);
+	}
+	if (c->rest != NULL && c->rest->failed)
+		conn_close(c, "socket error");
+	if (c->rest != NULL && c->rest->n == 0) {
+		buf_free(c->rest);
+		free(c->rest);
+		c->rest = NULL;
+	}
+}
+
+static void
+release(struct conn *c)
+{
+	struct reader *rd = c->held;
+
+	c->held = NULL;
+	if (rd != NULL)
+		discard(rd);
+}
+
+static void
+input(struct conn *c, struct slice in)
+{
+	struct hybi *hybi = c->wsd->hybi;
+	struct reader *rd = c->held;
+	size_t n;
+
+	if (c->rest != NULL) {
+		buf_add_slice(c->rest, in);
+		in = buf_slice(c->rest);
+	}
+	if (look(in, room(rd, hybi->cfg), &n) == LOOK_MORE) {
+		keep_rest(c, in, in);
+		return;
+	}
+	if (rd == NULL && (rd = borrow(hybi)) == NULL) {
+		conn_close(c, "socket error");
+		return;
+	}
+	c->held = rd;
+	rd->c = c;
+	rd->in = in;
+	conclude(rd, wslay_event_recv(rd->ctx));
+	if (c->state != CONN_OPEN) {
+		release(c);
+		return;
+	}
+	keep_rest(c, in, rd->in);
+	if (!rd->in_message) {
+		c->held = NULL;
+		give_back(rd);
+	}
+}
+
+/* --- writing -------------------------------------------------------------------------------- */
+
+/* wslay writes the head of a frame, then its payload, which stands where it belongs already. */
+static ssize_t
+on_write(const uint8_t *bytes, size_t n, int flags, void *arg)
+{
+	struct hybi *hybi = arg;
+	struct message *m = hybi->framing;
+
+	(void)flags;
+	if (bytes == (const uint8_t *)m->text)
+		return (ssize_t)n;
+	if (n > MESSAGE_HEADROOM)
+		return -1;
+	memcpy(m->head + MESSAGE_HEADROOM - n, bytes, n);
+	m->head_n = (uint8_t)n;
+	return (ssize_t)n;
+}
+
+static int
+write_head(struct hybi *hybi, struct message *m, uint8_t opcode)
+{
+	struct wslay_frame_iocb frame = {
+	    .fin = 1,
+	    .opcode = opcode,
+	    .payload_length = m->n,
+	    .data = (const uint8_t *)m->text,
+	    .data_length = m->n,
+	};
+
+	hybi->framing = m;
+	return wslay_frame_send(hybi->writer, &frame) == (ssize_t)m->n ? 0 : -1;
+}
+
+static struct message *
+frame(struct wsd *w, struct message *m)
+{
+	if (m->head_n == 0 && write_head(w->hybi, m, WSLAY_TEXT_FRAME) == -1)
+		return NULL;
+	return message_keep(m);
+}
+
+static struct message *
+goodbye(struct wsd *w, int code, const char *reason)
+{
+	struct slice why = slice_of(reason);
+	char text[2 + REASON_MAX] = {(char)(code >> 8), (char)code};
+	struct slice payload = {text, 0};
+	struct message *m;
+
+	if (code != WSLAY_CODE_NO_STATUS_RCVD) { /* answers a close frame without a code */
+		if (why.n > REASON_MAX)
+			why.n = 0;
+		if (why.n > 0)
+			memcpy(text + 2, why.p, why.n);
+		payload.n = 2 + why.n;
+	}
+	m = message_new(payload);
+	if (m != NULL && write_head(w->hybi, m, WSLAY_CONNECTION_CLOSE) == -1) {
+		message_release(m);
+		return NULL;
+	}
+	return m;
+}
+
+const struct dialect dialect_hybi = {"hybi", input, release, frame, goodbye};
+
+struct hybi *
+hybi_new(const struct config *cfg)
+{
+	static const struct wslay_frame_callbacks writing = {.send_callback = on_write};
+	struct hybi *hybi = calloc(1, sizeof(*hybi));
+
+	if (hybi == NULL)
+		return NULL;
+	hybi->cfg = cfg;
+	if (wslay_frame_context_init(&hybi->writer, &writing, hybi) != 0) {
+		free(hybi);
+		return NULL;
+	}
+	return hybi;
+}
+
+void
+hybi_free(struct hybi *hybi)
+{
+	struct reader *rd;
+
+	if (hybi == NULL)
+		return;
+	while ((rd = SLIST_FIRST(&hybi->spares)) != NULL) {
+		SLIST_REMOVE_HEAD(&hybi->spares, spare);
+		discard(rd);
+	}
+	wslay_frame_context_free(hybi->writer);
+	buf_free(&hybi->replies);
+	free(hybi);
+}

@@ -1,0 +1,186 @@
+#include "wsd/outqueue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+
+#define FRAMES_PER_WRITE 64
+#define SMALLEST         4 /* a power of two, as every capacity */
+
+struct outqueue {
+	size_t bytes; /* of all, less what is written of the first */
+	size_t sent;  /* of the first */
+	size_t head;  /* index of the first */
+	size_t n;
+	size_t cap;
+	struct message *ring[];
+};
+
+static struct message *
+at(const struct outqueue *q, size_t i)
+{
+	return q->ring[(q->head + i) & (q->cap - 1)];
+}
+
+static size_t
+length(const struct message *m)
+{
+	return (size_t)m->head_n + m->n;
+}
+
+struct message *
+outqueue_raw(struct slice bytes)
+{
+	struct message *m;
+
+	if (bytes.n == 0)
+		return NULL;
+	m = message_new(slice_skip(bytes, 1));
+	if (m == NULL)
+		return NULL;
+	m->head[MESSAGE_HEADROOM - 1] = (unsigned char)bytes.p[0];
+	m->head_n = 1;
+	return m;
+}
+
+/* Twice the room, the messages moved to its front. */
+static int
+grow(struct outqueue **qp)
+{
+	struct outqueue *q = *qp;
+	size_t cap = q == NULL ? SMALLEST : 2 * q->cap;
+	struct outqueue *wide = malloc(sizeof(*wide) + cap * sizeof(wide->ring[0]));
+
+	if (wide == NULL)
+		return -1;
+	*wide = (struct outqueue){.cap = cap};
+	if (q != NULL) {
+		wide->bytes = q->bytes;
+		wide->sent = q->sent;
+		wide->n = q->n;
+		for (size_t i = 0; i < q->n; i++)
+			wide->ring[i] = at(q, i);
+		free(q);
+	}
+	*qp = wide;
+	return 0;
+}
+
+int
+outqueue_add(struct outqueue **qp, struct message *m)
+{
+	struct outqueue *q = *qp;
+
+	if ((q == NULL || q->n == q->cap) && grow(qp) == -1) {
+		message_release(m);
+		return -1;
+	}
+	q = *qp;
+	q->ring[(q->head + q->n) & (q->cap - 1)] = m;
+	q->n++;
+	q->bytes += length(m);
+	return 0;
+}
+
+size_t
+outqueue_count(const struct outqueue *q)
+{
+	return q == NULL ? 0 : q->n;
+}
+
+size_t
+outqueue_bytes(const struct outqueue *q)
+{
+	return q == NULL ? 0 : q->bytes;
+}
+
+void
+outqueue_cut(struct outqueue **qp, size_t n)
+{
+	struct outqueue *q = *qp;
+
+	if (q == NULL)
+		return;
+	while (q->n > n) {
+		struct message *last = at(q, --q->n);
+
+		q->bytes -= length(last);
+		message_release(last);
+	}
+	if (q->n == 0)
+		outqueue_free(qp);
+}
+
+/* `n` more bytes are written. */
+static void
+consume(struct outqueue *q, size_t n)
+{
+	q->bytes -= n;
+	n += q->sent;
+	while (q->n > 0 && n >= length(at(q, 0))) {
+		n -= length(at(q, 0));
+		message_release(at(q, 0));
+		q->head = (q->head + 1) & (q->cap - 1);
+		q->n--;
+	}
+	q->sent = n;
+}
+
+enum outqueue_state
+outqueue_write(struct outqueue **qp, int fd, size_t *written)
+{
+	struct outqueue *q = *qp;
+
+	while (q != NULL && q->n > 0) {
+		struct iovec iov[FRAMES_PER_WRITE];
+		size_t want = 0;
+		int k;
+		ssize_t n;
+
+		for (k = 0; k < FRAMES_PER_WRITE && (size_t)k < q->n; k++) {
+			struct message *m = at(q, (size_t)k);
+			size_t skip = k == 0 ? q->sent : 0;
+
+			iov[k].iov_base = m->head + MESSAGE_HEADROOM - m->head_n + skip;
+			iov[k].iov_len = length(m) - skip;
+			want += iov[k].iov_len;
+		}
+		n = writev(fd, iov, k);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return errno == EAGAIN || errno == EWOULDBLOCK ? OUTQUEUE_FULL
+			                                               : OUTQUEUE_FAILED;
+		*written += (size_t)n;
+		consume(q, (size_t)n);
+		if ((size_t)n < want)
+			return OUTQUEUE_FULL;
+	}
+	outqueue_free(qp);
+	return OUTQUEUE_EMPTY;
+}
+
+void
+outqueue_say(int fd, struct message *m)
+{
+	struct outqueue *q = NULL;
+	size_t written = 0;
+
+	if (m == NULL || outqueue_add(&q, m) == -1)
+		return;
+	(void)outqueue_write(&q, fd, &written);
+	outqueue_free(&q);
+}
+
+void
+outqueue_free(struct outqueue **qp)
+{
+	struct outqueue *q = *qp;
+
+	*qp = NULL;
+	if (q == NULL)
+		return;
+	for (size_t i = 0; i < q->n; i++)
+		message_release(at(q, i));
+	free(q);
+}

@@ -1,0 +1,93 @@
+#include "wsd/reply.h"
+
+#include <time.h>
+
+#include <http_parser.h>
+
+#include "shared/base/buf.h"
+#include "wsd/outqueue.h"
+
+static struct message *
+take(struct buf *b)
+{
+	struct message *m = b->failed ? NULL : outqueue_raw(buf_slice(b));
+
+	buf_free(b);
+	return m;
+}
+
+static void
+add_date(struct buf *out)
+{
+	time_t now = time(NULL);
+	struct tm utc;
+	char text[64];
+
+	gmtime_r(&now, &utc);
+	strftime(text, sizeof(text), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
+	buf_puts(out, text);
+}
+
+struct message *
+reply_write(const struct response *r, const struct reply *how)
+{
+	struct buf out;
+
+	buf_init(&out, 0);
+	/* HTTP/1.1 to 1.0, too: it names what we speak, not what we send */
+	buf_printf(
+	    &out, "HTTP/1.1 %d %s\r\n", r->status, http_status_str((enum http_status)r->status));
+	add_date(&out);
+	if (r->content_type != NULL)
+		buf_printf(&out, "Content-Type: %s\r\n", r->content_type);
+	buf_add_slice(&out, r->headers);
+	buf_puts(&out, how->keep ? "Connection: keep-alive\r\n" : "Connection: close\r\n");
+	switch (how->end) {
+	case REPLY_LENGTH:
+		buf_printf(&out, "Content-Length: %zu\r\n\r\n", r->body.n);
+		break;
+	case REPLY_CHUNKED:
+		buf_puts(&out, "Transfer-Encoding: chunked\r\n\r\n");
+		if (r->body.n > 0 && !how->bare)
+			buf_printf(&out, "%zx\r\n", r->body.n);
+		break;
+	case REPLY_CLOSE:
+		buf_puts(&out, "\r\n");
+		break;
+	}
+	if (!how->bare) {
+		buf_add_slice(&out, r->body);
+		if (how->end == REPLY_CHUNKED && r->body.n > 0)
+			buf_puts(&out, "\r\n");
+	}
+	return take(&out);
+}
+
+struct message *
+reply_piece(struct slice bytes, enum reply_end end)
+{
+	struct buf out;
+
+	buf_init(&out, 0);
+	if (end == REPLY_CHUNKED)
+		buf_printf(&out, "%zx\r\n", bytes.n);
+	buf_add_slice(&out, bytes);
+	if (end == REPLY_CHUNKED)
+		buf_puts(&out, "\r\n");
+	return take(&out);
+}
+
+struct message *
+reply_last(void)
+{
+	return outqueue_raw(SLICE("0\r\n\r\n"));
+}
+
+struct message *
+reply_error(int status, const char *why, struct slice headers)
+{
+	struct response r = {status, "text/plain", headers, slice_of(why)};
+	struct reply how = {REPLY_LENGTH, false, false};
+
+	return reply_write(&r, &how);
+}

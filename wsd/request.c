@@ -1,0 +1,228 @@
+#include "wsd/request.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+/* Return what makes the parser stop. */
+static int
+refuse(struct request *r, int status, const char *why)
+{
+	r->status = status;
+	r->why = why;
+	return -1;
+}
+
+static int
+store(struct request *r, const char *p, size_t n)
+{
+	buf_add(&r->text, p, n);
+	return r->text.failed ? refuse(r, 431, "The request's head is too long.") : 0;
+}
+
+static int
+on_url(http_parser *parser, const char *p, size_t n)
+{
+	struct request *r = parser->data;
+
+	r->target_n += n;
+	return store(r, p, n);
+}
+
+static int
+on_name(http_parser *parser, const char *p, size_t n)
+{
+	struct request *r = parser->data;
+	size_t at = r->text.n;
+
+	if (r->fields_n == 0 || r->in_value) { /* not a further piece of the same name */
+		if (r->fields_n == REQUEST_FIELDS)
+			return refuse(r, 431, "The request has too many headers.");
+		r->fields[r->fields_n++] = (struct field){(uint32_t)at, 0, 0};
+		r->in_value = false;
+	}
+	r->fields[r->fields_n - 1].name_n += (uint32_t)n;
+	if (store(r, p, n) == -1)
+		return -1;
+	for (char *c = r->text.p + at; c < r->text.p + r->text.n; c++) {
+		if (*c == ' ') /* the parser lets it pass; a proxy may read another name */
+			return refuse(r, 400, "A header's name has a blank.");
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	}
+	return 0;
+}
+
+static int
+on_value(http_parser *parser, const char *p, size_t n)
+{
+	struct request *r = parser->data;
+
+	r->in_value = true;
+	r->fields[r->fields_n - 1].value_n += (uint32_t)n;
+	return store(r, p, n);
+}
+
+/* 1 makes the parser skip the body. */
+static int
+on_head(http_parser *parser)
+{
+	struct request *r = parser->data;
+
+	r->head_done = true;
+	if (parser->http_major != 1)
+		return refuse(r, 505, "HTTP/1.1 is spoken here.");
+	r->keep = http_should_keep_alive(parser) != 0;
+	if ((parser->flags & F_CONTENTLENGTH) != 0 && parser->content_length > r->body_max) {
+		r->body_too_large = true;
+		return 1;
+	}
+	return 0;
+}
+
+static int
+on_body(http_parser *parser, const char *p, size_t n)
+{
+	struct request *r = parser->data;
+
+	if (n > r->body_max - r->body.n) {
+		r->body_too_large = true;
+		r->done = true;
+		buf_free(&r->body);
+		return -1;
+	}
+	buf_add(&r->body, p, n);
+	return r->body.failed ? refuse(r, 503, "Out of memory.") : 0;
+}
+
+static int
+on_end(http_parser *parser)
+{
+	struct request *r = parser->data;
+
+	r->done = true;
+	http_parser_pause(parser, 1); /* the next request has a parser of its own */
+	return 0;
+}
+
+static const http_parser_settings settings = {
+    .on_url = on_url,
+    .on_header_field = on_name,
+    .on_header_value = on_value,
+    .on_headers_complete = on_head,
+    .on_body = on_body,
+    .on_message_complete = on_end,
+};
+
+struct request *
+request_new(size_t header_bytes, size_t body_bytes)
+{
+	struct request *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	http_parser_init(&r->parser, HTTP_REQUEST);
+	r->parser.data = r;
+	buf_init(&r->text, header_bytes);
+	buf_init(&r->body, body_bytes);
+	r->body_max = body_bytes;
+	return r;
+}
+
+void
+request_free(struct request *r)
+{
+	if (r == NULL)
+		return;
+	buf_free(&r->text);
+	buf_free(&r->body);
+	free(r);
+}
+
+enum request_result
+request_feed(struct request *r, struct slice in, size_t *used)
+{
+	enum http_errno e;
+
+	*used = http_parser_execute(&r->parser, &settings, in.p, in.n);
+	if (r->status != 0)
+		return REQUEST_BAD;
+	if (r->done) {
+		r->keep = r->keep && !r->body_too_large;
+		return REQUEST_WHOLE;
+	}
+	e = HTTP_PARSER_ERRNO(&r->parser);
+	if (e == HPE_OK)
+		return REQUEST_MORE;
+	if (e == HPE_HEADER_OVERFLOW)
+		(void)refuse(r, 431, "The request's head is too long.");
+	else
+		(void)refuse(r, 400, "This is not an HTTP request.");
+	return REQUEST_BAD;
+}
+
+struct slice
+request_target(const struct request *r)
+{
+	return (struct slice){r->text.p, r->target_n};
+}
+
+const char *
+request_method(const struct request *r)
+{
+	return http_method_str((enum http_method)r->parser.method);
+}
+
+bool
+request_field(const struct request *r, unsigned i, struct slice *name, struct slice *value)
+{
+	const struct field *f = &r->fields[i];
+
+	if (i >= r->fields_n)
+		return false;
+	*name = (struct slice){r->text.p + f->at, f->name_n};
+	*value = (struct slice){r->text.p + f->at + f->name_n, f->value_n};
+	return true;
+}
+
+struct slice
+request_header(const struct request *r, const char *name)
+{
+	struct slice found, value;
+
+	for (unsigned i = 0; request_field(r, i, &found, &value); i++)
+		if (slice_is(found, name))
+			return value;
+	return (struct slice){NULL, 0};
+}
+
+static struct slice
+trim(struct slice s)
+{
+	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
+		s = slice_skip(s, 1);
+	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
+bool
+request_list_has(struct slice list, const char *token)
+{
+	struct slice word;
+	size_t n = strlen(token);
+
+	while (slice_cut(&list, ',', &word)) {
+		word = trim(word);
+		if (word.n == n && strncasecmp(word.p, token, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+request_upgrades(const struct request *r)
+{
+	/* the parser looks for "upgrade" in Connection; other protocols are ignored (h2c) */
+	return r->parser.upgrade != 0 &&
+	       request_list_has(request_header(r, "upgrade"), "websocket");
+}

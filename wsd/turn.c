@@ -1,0 +1,236 @@
+#include "wsd/turn.h"
+
+#include <time.h>
+
+#include "shared/base/log.h"
+#include "wsd/conn.h"
+#include "wsd/deadline.h"
+
+/* Commits in one turn.  Telling the hub that an answer was written can make work for it, which can
+ * be written at once: the second is common, more are not.  What is left then has a new turn. */
+#define ROUNDS 4
+
+/* The timer's longest sleep; only a hub that wants nothing at all lets it come to that. */
+#define SLEEP_MS 60000
+
+static int64_t
+clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void
+turn_enter(struct wsd *w)
+{
+	if (w->entered)
+		return;
+	w->entered = true;
+	server_begin(w->sv, w->now);
+}
+
+/* Those that the last turn had no time for come first, else the busiest would starve them. */
+static void
+feed_hungry(struct wsd *w)
+{
+	struct conn_line line = STAILQ_HEAD_INITIALIZER(line);
+	struct conn *c;
+
+	STAILQ_CONCAT(&line, &w->hungry);
+	while ((c = STAILQ_FIRST(&line)) != NULL) {
+		STAILQ_REMOVE_HEAD(&line, hungry);
+		c->is_hungry = false;
+		if (c->state != CONN_CLOSED)
+			conn_read(c);
+	}
+}
+
+static void
+on_check(struct ev_loop *loop, struct ev_check *check, int events)
+{
+	struct wsd *w = check->data;
+
+	(void)loop;
+	(void)events;
+	w->now = clock_ms();
+	w->texts = 0;
+	turn_enter(w);
+	feed_hungry(w);
+}
+
+static void
+on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct wsd *w = timer->data;
+
+	(void)loop;
+	(void)events;
+	w->armed = 0; /* it has woken the loop, and that was all */
+}
+
+static void
+on_wake(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	struct wsd *w = io->data;
+
+	(void)loop;
+	(void)events;
+	server_wake(w->sv);
+}
+
+static void
+expire(struct wsd *w)
+{
+	struct conn *c;
+
+	while ((c = deadline_due(w)) != NULL)
+		conn_expire(c);
+}
+
+static void
+settle(struct wsd *w)
+{
+	struct conn *c;
+	int r = server_settle(w->sv, &w->next);
+
+	w->entered = false;
+	if (r == -1) {
+		log_warnx("the turn could not be committed; what it answered is taken back");
+		turn_enter(w);
+		/* whoever was answered is dirty, and rolling back makes no other so */
+		SLIST_FOREACH (c, &w->dirty, dirty)
+			conn_rollback(c);
+	}
+	w->turn++;
+}
+
+static void
+flush(struct wsd *w)
+{
+	struct conn *c;
+
+	while ((c = SLIST_FIRST(&w->dirty)) != NULL) {
+		SLIST_REMOVE_HEAD(&w->dirty, dirty);
+		c->is_dirty = false;
+		if (c->state != CONN_CLOSED)
+			conn_flush(c);
+	}
+}
+
+/* Tell the hub what became of the connections.  Those that come onto the list meanwhile are the
+ * next round's. */
+static void
+tell(struct wsd *w)
+{
+	struct conn_stack list = w->after;
+	struct conn *c;
+
+	SLIST_INIT(&w->after);
+	while ((c = SLIST_FIRST(&list)) != NULL) {
+		SLIST_REMOVE_HEAD(&list, after);
+		c->is_after = false;
+		conn_after(c);
+	}
+}
+
+/* Nobody refers to the dead any more but, perhaps, a list of ours: then they are the next turn's.
+ */
+static void
+reap(struct wsd *w)
+{
+	struct conn_stack list = w->dead;
+	struct conn *c;
+
+	SLIST_INIT(&w->dead);
+	while ((c = SLIST_FIRST(&list)) != NULL) {
+		SLIST_REMOVE_HEAD(&list, dead);
+		if (c->is_hungry)
+			STAILQ_REMOVE(&w->hungry, c, conn, hungry);
+		c->is_hungry = false;
+		if (c->is_dirty || c->is_after)
+			SLIST_INSERT_HEAD(&w->dead, c, dead);
+		else
+			conn_free(c);
+	}
+}
+
+static void
+arm(struct wsd *w)
+{
+	int64_t next = deadline_next(w);
+
+	if (w->next < next)
+		next = w->next;
+	if (next > w->now + SLEEP_MS)
+		next = w->now + SLEEP_MS;
+	if (next < w->now || w->entered)
+		next = w->now;
+	if (next == w->armed)
+		return;
+	ev_timer_stop(w->loop, &w->timer);
+	ev_timer_set(&w->timer, (double)(next - w->now) / 1000, 0.);
+	ev_timer_start(w->loop, &w->timer);
+	w->armed = next;
+}
+
+void
+turn_finish(struct wsd *w)
+{
+	turn_enter(w);
+	expire(w);
+	for (int round = 0; round < ROUNDS; round++) {
+		settle(w);
+		flush(w);
+		if (SLIST_EMPTY(&w->after))
+			break;
+		turn_enter(w);
+		tell(w);
+	}
+	reap(w);
+}
+
+static void
+on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int events)
+{
+	struct wsd *w = prepare->data;
+
+	(void)events;
+	turn_finish(w);
+	if (w->draining && LIST_EMPTY(&w->conns))
+		ev_break(loop, EVBREAK_ALL);
+	arm(w);
+}
+
+void
+turn_start(struct wsd *w)
+{
+	w->now = clock_ms();
+	w->next = w->now;
+	w->turn = 1;
+	STAILQ_INIT(&w->hungry);
+	deadline_init(w);
+
+	ev_check_init(&w->check, on_check);
+	ev_set_priority(&w->check, EV_MAXPRI); /* before the callbacks of what was polled */
+	w->check.data = w;
+	ev_check_start(w->loop, &w->check);
+	ev_prepare_init(&w->prepare, on_prepare);
+	w->prepare.data = w;
+	ev_prepare_start(w->loop, &w->prepare);
+	ev_timer_init(&w->timer, on_timer, 0., 0.);
+	w->timer.data = w;
+	ev_io_init(&w->wake, on_wake, server_wake_fd(w->sv), EV_READ);
+	w->wake.data = w;
+	ev_io_start(w->loop, &w->wake);
+}
+
+void
+turn_stop(struct wsd *w)
+{
+	ev_check_stop(w->loop, &w->check);
+	ev_prepare_stop(w->loop, &w->prepare);
+	ev_timer_stop(w->loop, &w->timer);
+	ev_io_stop(w->loop, &w->wake);
+}

@@ -1,0 +1,11 @@
+/* upgrade: an HTTP request that wants to become a websocket (PROTOCOL section 12). */
+#ifndef POLLUX_WSD_UPGRADE_H
+#define POLLUX_WSD_UPGRADE_H
+
+#include "wsd/conn.h"
+
+/* The request in c->http upgrades: grant it, or answer why not.  Return false when it is to be
+ * served as any other request. */
+bool upgrade(struct conn *c);
+
+#endif

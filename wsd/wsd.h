@@ -1,0 +1,71 @@
+/* wsd: the one context of the websocket daemon, which every part of it is handed.
+ *
+ * One thread, one loop.  A turn of the loop (turn.h) is: callbacks read bytes and hand them to the
+ * hub, which queues answers; then the hub commits; only then the queues are written.  Closing is
+ * allowed anywhere, freeing happens in one place, before the loop sleeps. */
+#ifndef POLLUX_WSD_H
+#define POLLUX_WSD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <ev.h>
+
+#include "shared/base/config.h"
+#include "shared/transport/server.h"
+
+/* One buffer for the reads of all connections. */
+#define READ_BUFFER ((size_t)64 << 10)
+
+LIST_HEAD(conn_list, conn);
+SLIST_HEAD(conn_stack, conn);
+STAILQ_HEAD(conn_line, conn);
+TAILQ_HEAD(conn_queue, conn);
+
+/* What a connection can be waiting for; see deadline.h. */
+enum deadline {
+	DEADLINE_NONE,
+	DEADLINE_REQUEST, /* a request must be complete */
+	DEADLINE_IDLE,    /* the next request must begin */
+	DEADLINE_SEND,    /* the peer must read something */
+	DEADLINE_CLOSE,   /* the peer must end its side, too */
+	DEADLINE_COUNT,
+};
+
+struct wsd {
+	struct ev_loop *loop;
+	const struct config *cfg;
+	struct server *sv;
+	struct listener *listener;
+	struct hybi *hybi;
+
+	/* The turn. */
+	int64_t now;    /* CLOCK_MONOTONIC at its beginning, ms */
+	int64_t next;   /* when the hub wants its next turn */
+	int64_t armed;  /* what the timer is set to; 0: stopped */
+	uint32_t turn;  /* number of the commit that the work of now belongs to */
+	bool entered;   /* server_begin() was called, server_settle() was not yet */
+	unsigned texts; /* messages handed to the hub in this turn */
+	struct ev_check check;
+	struct ev_prepare prepare;
+	struct ev_timer timer;
+	struct ev_io wake;
+
+	/* The connections. */
+	struct conn_list conns;
+	size_t conns_n;
+	size_t conns_max;
+	struct conn_stack dirty; /* something is queued since the last write */
+	struct conn_stack after; /* something is to be told to the hub once that is written */
+	struct conn_stack dead;  /* to be freed */
+	struct conn_line hungry; /* left unread, the turn had enough to do */
+	struct conn_queue waiting[DEADLINE_COUNT];
+	int64_t patience[DEADLINE_COUNT]; /* ms */
+
+	bool draining; /* SIGTERM came: no new work, leave when all is closed */
+	char *in;      /* READ_BUFFER bytes */
+};
+
+#endif
