@@ -4,6 +4,7 @@
 #   make run        start it and chat          (SERVER= APP= HOST= PORT= WSD_PORT= DATA= CONF=)
 #   make check      every test; the last line is 'N passed, N failed'
 #   make bench      speed beside its peers, as ratios
+#   V=1             says each command in full
 #   SAN=1           with AddressSanitizer and UndefinedBehaviorSanitizer, in a folder of its own
 
 ifdef SAN
@@ -19,10 +20,12 @@ WARN      = -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR) -Wstrict-pr
 DEFS      = -D_GNU_SOURCE -I. -I$(B)/gen
 ALL       = -std=c17 $(WARN) $(DEFS) -fPIC -fvisibility=hidden $(CFLAGS) $(SANFLAGS)
 
+Q         = $(if $(V),,@)
+say       = @$(if $(V),:,echo)
 SHARED    = $(patsubst %.c,$(B)/%.o,$(wildcard shared/*/*.c))
 FCGI      = $(patsubst %.c,$(B)/%.o,$(wildcard fcgi/*.c))
 WSD       = $(patsubst %.c,$(B)/%.o,$(wildcard wsd/*.c))
-APPS      = $(patsubst apps/%/,%,$(wildcard apps/*/))
+APPS      = $(sort $(patsubst apps/%/,%,$(dir $(wildcard apps/*/*.c))))
 UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
 SHARED_LIBS = -lsqlite3 -lcrypto -linih -lunistring -ldl
@@ -34,32 +37,39 @@ programs: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so)
 
 $(B)/libpollux.a: $(SHARED)
 	@rm -f $@
-	$(AR) qcs $@ $^ # q: two folders may each have a log.o
+	$(say) AR $@
+	$(Q)$(AR) qcs $@ $^ # q: two folders may each have a log.o
 
 $(B)/pollux.fcgi: $(FCGI) $(B)/libpollux.a
-	$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lfcgi -lev $(SHARED_LIBS) -pthread
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lfcgi -lev $(SHARED_LIBS) -pthread
 
 $(B)/pollux-wsd: $(WSD) $(B)/libpollux.a
-	$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
 
-$(B)/apps/%.so: apps/%/*.c shared/app/pollux.h
+.SECONDEXPANSION:
+$(B)/apps/%.so: $$(wildcard apps/$$*/*.c) shared/app/pollux.h
 	@mkdir -p $(@D)
-	$(CC) $(ALL) -shared -o $@ $(filter %.c,$^)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) -shared -o $@ $(filter %.c,$^)
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(B)/libpollux.a
-	$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lcmocka -ljansson $(SHARED_LIBS)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lcmocka -ljansson $(SHARED_LIBS)
 
 # schema.sql as a C string
 $(B)/gen/schema.h: schema.sql
 	@mkdir -p $(@D)
-	{ echo 'static const char schema_sql[] ='; \
+	$(Q){ echo 'static const char schema_sql[] ='; \
 	  sed -e 's/ *--.*//' -e '/^$$/d' -e 's/"/\\"/g' -e 's/.*/    "&\\n"/' $<; echo '    ;'; } > $@
 
 $(B)/shared/store/store.o: $(B)/gen/schema.h
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL) -MMD -MP -c -o $@ $<
+	$(say) CC $<
+	$(Q)$(CC) $(ALL) -MMD -MP -c -o $@ $<
 
 unit: $(UNIT:%=$(B)/tests/%)
 

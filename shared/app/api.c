@@ -127,7 +127,7 @@ event_data(struct sio_app *app, const char *name, const char *args)
 		return -EINVAL;
 	if (args == NULL)
 		args = "[]";
-	if (json_parse(&value, slice_of(args)) == -1 || value.kind != JSON_ARRAY)
+	if (json_parse(&value, slice_of(args)) == -1 || value.kind != JSON_KIND_ARRAY)
 		return -EINVAL;
 	warn_reserved(name);
 	buf_clear(&app->data);
@@ -216,7 +216,7 @@ ack(sio_socket *s, const sio_event *e, const char *args)
 	if (!e->wants_ack || s->acked)
 		return 0;
 	if (json_parse(&value, args == NULL ? SLICE("[]") : slice_of(args)) == -1 ||
-	    value.kind != JSON_ARRAY)
+	    value.kind != JSON_KIND_ARRAY)
 		return -EINVAL;
 	s->acked = true;
 	buf_clear(&app->data);
@@ -348,7 +348,7 @@ member(const struct json_value *object, const char *name, struct json_value *fou
 	struct json_walk walk;
 	struct slice key;
 
-	if (object->kind != JSON_OBJECT)
+	if (object->kind != JSON_KIND_OBJECT)
 		return false;
 	json_walk_begin(&walk, object);
 	while (json_walk_member(&walk, &key, found))
@@ -358,22 +358,39 @@ member(const struct json_value *object, const char *name, struct json_value *fou
 }
 
 static const char *
+copy_text(struct sio_app *app, struct slice text)
+{
+	char *copy = app_alloc(app, text.n + 1);
+
+	if (copy != NULL && text.n > 0)
+		memcpy(copy, text.p, text.n);
+	return copy;
+}
+
+static const char *
+decode(struct sio_app *app, const struct json_value *value)
+{
+	struct buf text = {.p = NULL};
+	const char *copy = NULL;
+
+	if (value->kind != JSON_KIND_STRING)
+		return NULL;
+	json_string_decode(&text, value->text);
+	if (!text.failed)
+		copy = copy_text(app, buf_slice(&text));
+	buf_free(&text);
+	return copy;
+}
+
+static const char *
 handshake_text(const sio_handshake *h, const char *part, const char *name)
 {
 	struct json_value all, object, value;
-	struct buf text = {.p = NULL};
-	char *copy = NULL;
 
 	if (json_parse(&all, slice_of(h->json)) == -1 || !member(&all, part, &object) ||
-	    !member(&object, name, &value) || value.kind != JSON_STRING)
+	    !member(&object, name, &value))
 		return NULL;
-	json_string_decode(&text, value.text);
-	if (!text.failed)
-		copy = app_alloc(h->app, text.n + 1);
-	if (copy != NULL && text.n > 0)
-		memcpy(copy, text.p, text.n);
-	buf_free(&text);
-	return copy;
+	return decode(h->app, &value);
 }
 
 static const char *
@@ -392,15 +409,11 @@ static const char *
 query_json(const sio_handshake *h)
 {
 	struct json_value all, object;
-	char *copy;
+	const char *copy = NULL;
 
-	if (json_parse(&all, slice_of(h->json)) == -1 || !member(&all, "query", &object))
-		return "{}";
-	copy = app_alloc(h->app, object.text.n + 1);
-	if (copy == NULL)
-		return "{}";
-	memcpy(copy, object.text.p, object.text.n);
-	return copy;
+	if (json_parse(&all, slice_of(h->json)) == 0 && member(&all, "query", &object))
+		copy = copy_text(h->app, object.text);
+	return copy == NULL ? "{}" : copy;
 }
 
 /* --- helpers --------------------------------------------------------------------------------- */
@@ -409,15 +422,40 @@ static const char *
 quote(sio_socket *s, const char *text, size_t n)
 {
 	struct buf literal = {.p = NULL};
-	char *copy = NULL;
+	const char *copy = NULL;
 
 	json_write_string(&literal, (struct slice){text, n});
 	if (!literal.failed)
-		copy = app_alloc(s->app, literal.n + 1);
-	if (copy != NULL)
-		memcpy(copy, literal.p, literal.n);
+		copy = copy_text(s->app, buf_slice(&literal));
 	buf_free(&literal);
 	return copy;
+}
+
+/* The application may have built the array itself, so it is checked here. */
+static const char *
+arg(sio_socket *s, const char *args, size_t i)
+{
+	struct json_value array, element;
+	struct json_walk walk;
+
+	if (args == NULL || json_parse(&array, slice_of(args)) == -1 ||
+	    array.kind != JSON_KIND_ARRAY)
+		return NULL;
+	json_walk_begin(&walk, &array);
+	while (json_walk_element(&walk, &element))
+		if (i-- == 0)
+			return copy_text(s->app, element.text);
+	return NULL;
+}
+
+static const char *
+text(sio_socket *s, const char *json)
+{
+	struct json_value value;
+
+	if (json == NULL || json_parse(&value, slice_of(json)) == -1)
+		return NULL;
+	return decode(s->app, &value);
 }
 
 static const char *
@@ -505,6 +543,8 @@ const struct sio_api app_api = {
     .query = query,
     .query_json = query_json,
     .header = header,
+    .arg = arg,
+    .text = text,
     .quote = quote,
     .format = format_text,
     .clients = clients,

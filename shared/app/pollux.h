@@ -110,6 +110,8 @@ struct sio_api {
 	const char *(*query)(const sio_handshake *h, const char *key);
 	const char *(*query_json)(const sio_handshake *h);
 	const char *(*header)(const sio_handshake *h, const char *name);
+	const char *(*arg)(sio_socket *s, const char *args, size_t i);
+	const char *(*text)(sio_socket *s, const char *json);
 	const char *(*quote)(sio_socket *s, const char *text, size_t n);
 	const char *(*format)(sio_socket *s, const char *format, ...)
 	    __attribute__((format(printf, 2, 3)));
@@ -370,6 +372,21 @@ sio_header(const sio_handshake *h, const char *name)
 }
 
 /* --- helpers -------------------------------------------------------------------------------- */
+
+/* Element `i` of a JSON array text, as `args` of an event is: JSON text, byte for byte.
+ * NULL: there are fewer. */
+static inline const char *
+sio_arg(sio_socket *s, const char *args, size_t i)
+{
+	return SIO_API(s)->arg(s, args, i);
+}
+
+/* The text that a JSON string literal stands for, UTF-8.  NULL: `json` is NULL or no string. */
+static inline const char *
+sio_text(sio_socket *s, const char *json)
+{
+	return SIO_API(s)->text(s, json);
+}
 
 /* `text` as a JSON string literal, quotes included.  NULL: out of memory. */
 static inline const char *

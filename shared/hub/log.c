@@ -155,7 +155,7 @@ deliver_to_channel(struct hub *h, struct channel *c, int64_t except_key, struct 
 
 /* What a control message says, by its first byte:
  *	T gen                           a newer transport has taken over
- *	E                               the session has ended
+ *	E, X                            the session has ended; X: it may come back
  *	J ns FF room, J ns FE endpoint  it has joined a room, or the namespace itself
  *	L ns FF room, L ns FE           it has left
  * FE and FF cannot stand in UTF-8. */
@@ -206,8 +206,9 @@ control(struct hub *h, struct session *s, struct slice text)
 			session_drop_sink(h, s, SINK_SUPERSEDED);
 		break;
 	case 'E':
+	case 'X':
 		s->over = true;
-		session_drop_sink(h, s, SINK_DISCONNECTED);
+		session_drop_sink(h, s, text.p[0] == 'E' ? SINK_DISCONNECTED : SINK_LOST);
 		break;
 	case 'J':
 	case 'L':

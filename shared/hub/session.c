@@ -404,7 +404,8 @@ hub_end(struct hub *h, struct session *s, const char *reason, bool remember)
 		s->ending = true;
 		if (s->row.state == STORE_OPEN)
 			tell_namespaces(h, s, reason);
-		if (s->ops == NULL && log_control(h, row.key, row.owner, SLICE("E")) == -1)
+		if (s->ops == NULL &&
+		    log_control(h, row.key, row.owner, remember ? SLICE("E") : SLICE("X")) == -1)
 			return;
 		if (store_session_end(
 			h->store, row.key, remember ? h->now + h->o.close_timeout_ms : 0) == -1)

@@ -219,19 +219,19 @@ kind_of(char first)
 {
 	switch (first) {
 	case '{':
-		return JSON_OBJECT;
+		return JSON_KIND_OBJECT;
 	case '[':
-		return JSON_ARRAY;
+		return JSON_KIND_ARRAY;
 	case '"':
-		return JSON_STRING;
+		return JSON_KIND_STRING;
 	case 'n':
-		return JSON_NULL;
+		return JSON_KIND_NULL;
 	case 't':
-		return JSON_TRUE;
+		return JSON_KIND_TRUE;
 	case 'f':
-		return JSON_FALSE;
+		return JSON_KIND_FALSE;
 	}
-	return JSON_NUMBER;
+	return JSON_KIND_NUMBER;
 }
 
 /* Cut one value from the front of `*rest`, white space on both sides too. */

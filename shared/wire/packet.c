@@ -80,10 +80,10 @@ static bool
 is_falsy(const struct json_value *value)
 {
 	switch (value->kind) {
-	case JSON_NULL:
-	case JSON_FALSE:
+	case JSON_KIND_NULL:
+	case JSON_KIND_FALSE:
 		return true;
-	case JSON_NUMBER: /* a zero, written in any way: 0, -0, 0.00, 0e9 */
+	case JSON_KIND_NUMBER: /* a zero, written in any way: 0, -0, 0.00, 0e9 */
 		for (size_t i = 0; i < value->text.n; i++) {
 			char c = value->text.p[i];
 
@@ -93,11 +93,11 @@ is_falsy(const struct json_value *value)
 				break;
 		}
 		return true;
-	case JSON_STRING:
+	case JSON_KIND_STRING:
 		return value->text.n == 2;
-	case JSON_TRUE:
-	case JSON_ARRAY:
-	case JSON_OBJECT:
+	case JSON_KIND_TRUE:
+	case JSON_KIND_ARRAY:
+	case JSON_KIND_OBJECT:
 		break;
 	}
 	return false;
@@ -112,13 +112,13 @@ holds_escape(struct slice literal)
 int
 packet_event(struct event *ev, struct slice data, struct buf *scratch)
 {
-	struct json_value object, value, name = {.kind = JSON_NULL}, args = {.kind = JSON_NULL};
+	struct json_value object, value, name = {.kind = JSON_KIND_NULL}, args = {.kind = JSON_KIND_NULL};
 	struct json_walk walk;
 	struct slice key;
 	size_t name_n;
 
 	buf_clear(scratch);
-	if (json_parse(&object, data) == -1 || object.kind != JSON_OBJECT)
+	if (json_parse(&object, data) == -1 || object.kind != JSON_KIND_OBJECT)
 		return -1;
 	json_walk_begin(&walk, &object);
 	while (json_walk_member(&walk, &key, &value)) {
@@ -127,7 +127,7 @@ packet_event(struct event *ev, struct slice data, struct buf *scratch)
 		else if (json_string_is(key, "args"))
 			args = value;
 	}
-	if (name.kind != JSON_STRING)
+	if (name.kind != JSON_KIND_STRING)
 		return -1;
 
 	/* the slices are taken at the end only: the buffer may move while it grows */
@@ -136,7 +136,7 @@ packet_event(struct event *ev, struct slice data, struct buf *scratch)
 	name_n = scratch->n;
 	if (is_falsy(&args)) {
 		ev->args = SLICE("[]");
-	} else if (args.kind == JSON_ARRAY) {
+	} else if (args.kind == JSON_KIND_ARRAY) {
 		ev->args = args.text;
 	} else {
 		buf_add_char(scratch, '[');
@@ -181,7 +181,7 @@ packet_ack(struct ack *ack, struct slice data)
 		return -1;
 	take(&data, '+'); /* some clients forget it */
 	ack->args = SLICE("[]");
-	if (json_parse(&args, data) == 0 && args.kind == JSON_ARRAY)
+	if (json_parse(&args, data) == 0 && args.kind == JSON_KIND_ARRAY)
 		ack->args = args.text;
 	return 0;
 }

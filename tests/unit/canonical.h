@@ -8,25 +8,9 @@
 #ifndef POLLUX_TESTS_CANONICAL_H
 #define POLLUX_TESTS_CANONICAL_H
 
-/* jansson has constants of the same names */
-#define JSON_NULL   KIND_NULL
-#define JSON_FALSE  KIND_FALSE
-#define JSON_TRUE   KIND_TRUE
-#define JSON_NUMBER KIND_NUMBER
-#define JSON_STRING KIND_STRING
-#define JSON_ARRAY  KIND_ARRAY
-#define JSON_OBJECT KIND_OBJECT
-#include "shared/wire/json.h"
-#undef JSON_NULL
-#undef JSON_FALSE
-#undef JSON_TRUE
-#undef JSON_NUMBER
-#undef JSON_STRING
-#undef JSON_ARRAY
-#undef JSON_OBJECT
-
 #include <jansson.h>
 
+#include "shared/wire/json.h"
 #include "tests/unit/exact.h"
 
 static inline struct slice

@@ -7,28 +7,28 @@ static const struct {
 	struct slice text, value;
 	enum json_kind kind;
 } valid[] = {
-    {TEXT("null"), TEXT("null"), JSON_NULL},
-    {TEXT("false"), TEXT("false"), JSON_FALSE},
-    {TEXT("true"), TEXT("true"), JSON_TRUE},
-    {TEXT("0"), TEXT("0"), JSON_NUMBER},
-    {TEXT("-0"), TEXT("-0"), JSON_NUMBER},
-    {TEXT("1.10"), TEXT("1.10"), JSON_NUMBER},
-    {TEXT("-12.5e+3"), TEXT("-12.5e+3"), JSON_NUMBER},
-    {TEXT("1E400"), TEXT("1E400"), JSON_NUMBER},
-    {TEXT("0e-0"), TEXT("0e-0"), JSON_NUMBER},
-    {TEXT("12345678901234567890"), TEXT("12345678901234567890"), JSON_NUMBER},
-    {TEXT("\"\""), TEXT("\"\""), JSON_STRING},
+    {TEXT("null"), TEXT("null"), JSON_KIND_NULL},
+    {TEXT("false"), TEXT("false"), JSON_KIND_FALSE},
+    {TEXT("true"), TEXT("true"), JSON_KIND_TRUE},
+    {TEXT("0"), TEXT("0"), JSON_KIND_NUMBER},
+    {TEXT("-0"), TEXT("-0"), JSON_KIND_NUMBER},
+    {TEXT("1.10"), TEXT("1.10"), JSON_KIND_NUMBER},
+    {TEXT("-12.5e+3"), TEXT("-12.5e+3"), JSON_KIND_NUMBER},
+    {TEXT("1E400"), TEXT("1E400"), JSON_KIND_NUMBER},
+    {TEXT("0e-0"), TEXT("0e-0"), JSON_KIND_NUMBER},
+    {TEXT("12345678901234567890"), TEXT("12345678901234567890"), JSON_KIND_NUMBER},
+    {TEXT("\"\""), TEXT("\"\""), JSON_KIND_STRING},
     {TEXT("\"\\u0000\\uD83d\\\"\\\\\\/\\b\\f\\n\\r\\t\""),
-	TEXT("\"\\u0000\\uD83d\\\"\\\\\\/\\b\\f\\n\\r\\t\""), JSON_STRING},
+	TEXT("\"\\u0000\\uD83d\\\"\\\\\\/\\b\\f\\n\\r\\t\""), JSON_KIND_STRING},
     {TEXT("\"\x7f\xe2\x80\xa8\xf0\x9f\x98\x80\""), TEXT("\"\x7f\xe2\x80\xa8\xf0\x9f\x98\x80\""),
-	JSON_STRING},
-    {TEXT("[]"), TEXT("[]"), JSON_ARRAY},
-    {TEXT(" [ ] "), TEXT("[ ]"), JSON_ARRAY},
-    {TEXT("[[],{},[[]],1]"), TEXT("[[],{},[[]],1]"), JSON_ARRAY},
-    {TEXT("{}"), TEXT("{}"), JSON_OBJECT},
+	JSON_KIND_STRING},
+    {TEXT("[]"), TEXT("[]"), JSON_KIND_ARRAY},
+    {TEXT(" [ ] "), TEXT("[ ]"), JSON_KIND_ARRAY},
+    {TEXT("[[],{},[[]],1]"), TEXT("[[],{},[[]],1]"), JSON_KIND_ARRAY},
+    {TEXT("{}"), TEXT("{}"), JSON_KIND_OBJECT},
     {TEXT("\t\r\n {\"a\" : {\"b\":[1 , 2]} ,\"\":null}\n"),
-	TEXT("{\"a\" : {\"b\":[1 , 2]} ,\"\":null}"), JSON_OBJECT},
-    {TEXT("{\"a\":1,\"a\":2}"), TEXT("{\"a\":1,\"a\":2}"), JSON_OBJECT},
+	TEXT("{\"a\" : {\"b\":[1 , 2]} ,\"\":null}"), JSON_KIND_OBJECT},
+    {TEXT("{\"a\":1,\"a\":2}"), TEXT("{\"a\":1,\"a\":2}"), JSON_KIND_OBJECT},
 };
 
 static const struct slice invalid[] = {
@@ -105,7 +105,7 @@ takes_what_rfc_8259_allows(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(valid); i++) {
 		char *copy = exact(valid[i].text, valid[i].text.n);
-		struct json_value value = {.kind = JSON_NULL};
+		struct json_value value = {.kind = JSON_KIND_NULL};
 
 		if (json_parse(&value, (struct slice){copy, valid[i].text.n}) == -1)
 			fail_msg("refused: %s", valid[i].text.p);
@@ -142,7 +142,7 @@ refuses_every_cut(void **state)
 			struct json_value value;
 			int got = json_parse(&value, (struct slice){copy, n});
 
-			if (valid[i].kind != JSON_NUMBER)
+			if (valid[i].kind != JSON_KIND_NUMBER)
 				assert_int_equal(got, -1);
 			free(copy);
 		}
@@ -200,7 +200,7 @@ brackets_must_match_at_every_depth(void **state)
 static struct json_value
 parsed(struct slice text)
 {
-	struct json_value value = {.kind = JSON_NULL};
+	struct json_value value = {.kind = JSON_KIND_NULL};
 
 	assert_int_equal(json_parse(&value, text), 0);
 	return value;
@@ -221,7 +221,7 @@ walks_elements(void **state)
 		assert_true(json_walk_element(&walk, &element));
 		assert_slice(element.text, want[i], text);
 	}
-	assert_int_equal(element.kind, JSON_NULL);
+	assert_int_equal(element.kind, JSON_KIND_NULL);
 	assert_false(json_walk_element(&walk, &element));
 	assert_false(json_walk_element(&walk, &element));
 

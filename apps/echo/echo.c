@@ -1,0 +1,229 @@
+/* echo: says back what it hears; the application that tests and benchmarks talk to.
+ *
+ * In the default namespace, in /chat, and in /private, which wants `token=letmein` in the query of
+ * the handshake, it knows:
+ *
+ *	message, json           back as it came
+ *	echo(args...)           event `echo` with the same arguments to the sender, and the ack
+ *	join(room) leave(room)  acks ["ok"]
+ *	room(room, data)        event `room` to that room, except the sender
+ *	broadcast(data)         event `broadcast` to all others of the namespace
+ *	all(data)               event `all` to everyone in it
+ *	volatile(data)          volatile event `volatile` to all others
+ *	set(key, value)         acks ["ok"]
+ *	get(key)                acks [value], [null] when there is none
+ *	ask()                   asks `question`("6*7"); its answer comes back as event `answered`
+ *	kick() kick-ns()        disconnects the client; from this namespace only
+ *	whoami()                acks [{"id", "transport", "query", "endpoint"}]
+ *
+ * On connection nothing is sent. */
+#include <errno.h>
+#include <string.h>
+
+#include "shared/app/pollux.h"
+
+static void
+on_message(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)user;
+	if (e->is_json)
+		sio_json(s, sio_arg(s, e->args, 0));
+	else
+		sio_send(s, e->text, e->text_n);
+}
+
+static void
+on_echo(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)user;
+	sio_emit(s, "echo", e->args);
+	sio_ack(s, e, e->args);
+}
+
+/* An argument that must be a text.  A room or a key is one; JavaScript would make one of anything,
+ * so a number stands for its digits. */
+static const char *
+text_arg(sio_socket *s, const sio_event *e, size_t i)
+{
+	const char *json = sio_arg(s, e->args, i);
+
+	return json != NULL && json[0] == '"' ? sio_text(s, json) : json;
+}
+
+/* The arguments of an event that carries one value on: an absent one is JSON.stringify's null. */
+static const char *
+one_arg(sio_socket *s, const sio_event *e)
+{
+	const char *data = sio_arg(s, e->args, 0);
+
+	return data == NULL ? "[null]" : sio_format(s, "[%s]", data);
+}
+
+static void
+on_join(sio_socket *s, const sio_event *e, void *user)
+{
+	const char *room = text_arg(s, e, 0);
+
+	(void)user;
+	if (room != NULL && sio_join(s, room) == 0)
+		sio_ack(s, e, "[\"ok\"]");
+}
+
+static void
+on_leave(sio_socket *s, const sio_event *e, void *user)
+{
+	const char *room = text_arg(s, e, 0);
+
+	(void)user;
+	if (room != NULL && sio_leave(s, room) == 0)
+		sio_ack(s, e, "[\"ok\"]");
+}
+
+static void
+on_room(sio_socket *s, const sio_event *e, void *user)
+{
+	const char *room = text_arg(s, e, 0);
+	const char *data = sio_arg(s, e->args, 1);
+
+	(void)user;
+	if (room != NULL)
+		sio_emit_to(sio_broadcast_to(s, room), "room",
+		    sio_format(s, "[%s,%s]", sio_arg(s, e->args, 0), data == NULL ? "null" : data));
+}
+
+static void
+on_broadcast(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)user;
+	sio_emit_to(sio_broadcast(s), "broadcast", one_arg(s, e));
+}
+
+static void
+on_all(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)user;
+	sio_emit_to(sio_in(s, NULL), "all", one_arg(s, e));
+}
+
+static void
+on_volatile(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)user;
+	sio_emit_to(sio_volatile(sio_broadcast(s)), "volatile", one_arg(s, e));
+}
+
+static void
+on_set(sio_socket *s, const sio_event *e, void *user)
+{
+	const char *key = text_arg(s, e, 0), *value = sio_arg(s, e->args, 1);
+
+	(void)user;
+	if (key != NULL && sio_set(s, key, value == NULL ? "null" : value) == 0)
+		sio_ack(s, e, "[\"ok\"]");
+}
+
+static void
+on_get(sio_socket *s, const sio_event *e, void *user)
+{
+	const char *key = text_arg(s, e, 0);
+	const char *value = key == NULL ? NULL : sio_get(s, key);
+
+	(void)user;
+	sio_ack(s, e, value == NULL ? "[null]" : sio_format(s, "[%s]", value));
+}
+
+static void
+on_ask(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)e;
+	(void)user;
+	sio_emit_ack(s, "question", "[\"6*7\"]", "answer", NULL, 0);
+}
+
+static void
+on_answer(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)user;
+	sio_emit(s, "answered", e->args);
+}
+
+static void
+on_kick(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)e;
+	(void)user;
+	sio_disconnect_session(s);
+}
+
+static void
+on_kick_ns(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)e;
+	(void)user;
+	sio_disconnect(s);
+}
+
+static void
+on_whoami(sio_socket *s, const sio_event *e, void *user)
+{
+	const char *endpoint = sio_endpoint(s);
+
+	(void)user;
+	/* of all applications this one alone tells the secret, to its owner */
+	sio_ack(s, e,
+	    sio_format(s, "[{\"id\":\"%s\",\"transport\":\"%s\",\"query\":%s,\"endpoint\":%s}]",
+		sio_sid(s), sio_transport(s), sio_query_json(sio_socket_handshake(s)),
+		sio_quote(s, endpoint, strlen(endpoint))));
+}
+
+static int
+allow_private(const sio_handshake *h, void *user)
+{
+	const char *token = sio_query(h, "token");
+
+	(void)user;
+	return token != NULL && strcmp(token, "letmein") == 0 ? 0 : -EACCES;
+}
+
+static const struct {
+	const char *event;
+	sio_handler *handler;
+} handlers[] = {
+    {"message", on_message},
+    {"echo", on_echo},
+    {"join", on_join},
+    {"leave", on_leave},
+    {"room", on_room},
+    {"broadcast", on_broadcast},
+    {"all", on_all},
+    {"volatile", on_volatile},
+    {"set", on_set},
+    {"get", on_get},
+    {"ask", on_ask},
+    {"kick", on_kick},
+    {"kick-ns", on_kick_ns},
+    {"whoami", on_whoami},
+};
+
+static int
+set_up(sio_ns *ns)
+{
+	if (ns == NULL || sio_on_ack(ns, "answer", on_answer, NULL) != 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
+		if (sio_on(ns, handlers[i].event, handlers[i].handler, NULL) != 0)
+			return -1;
+	return 0;
+}
+
+int
+pollux_app(sio_app *app)
+{
+	sio_ns *private = sio_of(app, "/private");
+
+	if (set_up(sio_of(app, "")) == -1 || set_up(sio_of(app, "/chat")) == -1 ||
+	    set_up(private) == -1)
+		return -1;
+	return sio_ns_authorization(private, allow_private, NULL) == 0 ? 0 : -1;
+}
+SIO_APP_ABI

@@ -1,0 +1,228 @@
+#!/bin/bash
+# layers: who may include whom.  Folders are tiers, arrows go down only; what is special (a
+# database, an event loop, a socket) has one place.
+#
+#	tests/layers.sh             look at the tree and try ourselves out: a line for each violation,
+#	                            then `N passed, N failed`
+#	tests/layers.sh self-test   only plant each kind of violation and see that it is found
+#
+# The exit status is 0 if nothing failed.
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+# Print `file line kind name` for every #include of the C files under the folder $1; the kind is
+# `ours` for "x" and `system` for <x>.
+includes() {
+	(cd "$1" && find shared fcgi wsd policyd cli apps -name '*.[ch]' 2>/dev/null | sort |
+		xargs -r awk '
+		match($0, /^[ \t]*#[ \t]*include[ \t]*[<"][^>"]+[>"]/) {
+			text = substr($0, RSTART, RLENGTH)
+			kind = text ~ /"$/ ? "ours" : "system"
+			gsub(/^[^<"]*[<"]|[>"]$/, "", text)
+			print FILENAME, FNR, kind, text
+		}')
+}
+
+# Read the lines of includes() and print the violations.
+violations() {
+	awk '
+	function say(why) { print $1 ":" $2 ": " $4 ": " why }
+	function starts(text, with) { return index(text, with) == 1 }
+	function folder(path) { sub(/\/[^\/]*$/, "", path); return path }
+
+	BEGIN {
+		split("base wire store hub app transport", order)
+		for (i in order) tier["shared/" order[i]] = i + 0
+		programs["fcgi"] = programs["wsd"] = programs["policyd"] = programs["cli"] = 1
+
+		# a header, and where alone it may be included: folders end with /
+		only["sqlite3.h"] = "shared/store/"
+		only["ev.h"] = "fcgi/ wsd/ policyd/"
+		only["fcgiapp.h"] = "fcgi/"
+		only["fastcgi.h"] = "fcgi/"
+		only["wslay/wslay.h"] = "wsd/hybi.c"
+		only["http_parser.h"] = "wsd/"
+		only["ini.h"] = "shared/base/config.c"
+		only["dlfcn.h"] = "shared/app/"
+		only["fcgi_stdio.h"] = "-" # it redefines FILE and printf
+
+		# a pure module asks neither the world nor the clock
+		n = split("unistd.h fcntl.h poll.h signal.h time.h pthread.h dirent.h netdb.h " \
+		    "dlfcn.h syslog.h sqlite3.h ev.h", impure)
+		for (i = 1; i <= n; i++) pure_not[impure[i]] = 1
+
+		# an application is written against pollux.h and the C library
+		n = split("assert.h ctype.h errno.h inttypes.h limits.h math.h stdarg.h stdbool.h " \
+		    "stddef.h stdint.h stdio.h stdlib.h string.h strings.h time.h jansson.h", libc)
+		for (i = 1; i <= n; i++) app_may[libc[i]] = 1
+	}
+
+	{
+		split($1, path, "/")
+		top = path[1]
+		here = top == "shared" ? top "/" path[2] : top
+		there = folder($4)
+	}
+
+	$3 == "system" {
+		if ($4 in only) {
+			n = split(only[$4], places, " ")
+			ok = 0
+			for (i = 1; i <= n; i++)
+				ok = ok || $1 == places[i] || (places[i] ~ /\/$/ && starts($1, places[i]))
+			if (!ok) say(only[$4] == "-" ? "not to be used" : "only in " only[$4])
+		}
+		if (here == "shared/wire" && ($4 in pure_not || $4 ~ /^(sys|netinet|arpa|net|linux)\//))
+			say("wire/ is pure: no I/O, no clock")
+		if (top == "apps" && !($4 in app_may))
+			say("an application includes shared/app/pollux.h, the C library and jansson")
+		if ($4 ~ /^(shared|fcgi|wsd|policyd|cli|apps)\//)
+			say("ours: in quotes")
+		next
+	}
+
+	# the database schema, made by the Makefile
+	$4 == "schema.h" && here == "shared/store" { next }
+
+	$4 !~ /\// || $4 ~ /\.\./ { say("the full path from the root, please"); next }
+
+	top == "apps" {
+		if ($4 != "shared/app/pollux.h" && there != path[1] "/" path[2])
+			say("an application includes shared/app/pollux.h, the C library and jansson")
+		next
+	}
+	starts($4, "apps/") { say("applications are loaded, not included"); next }
+
+	top == "policyd" && there != "policyd" {
+		if (there != "shared/base" && $4 !~ /^shared\/wire\/(flashpolicy|origins)\.h$/)
+			say("policyd sees the flash policy, origins and base, nothing else")
+		next
+	}
+	top in programs {
+		split($4, target, "/")
+		if (target[1] in programs && target[1] != top)
+			say("programs never include one another")
+		if (there == "shared/store" || there == "shared/app")
+			say("programs reach store and application through the hub")
+		next
+	}
+
+	here in tier {
+		if (!(there in tier))
+			say("shared/ includes shared/ only")
+		else if (tier[there] > tier[here])
+			say(here " is below " there ": arrows go down only")
+		if ($4 ~ /\/internal\.h$/ && there != here)
+			say("internal to " there)
+	}
+	'
+}
+
+# Every .c that has a header of its name includes it first, which proves that it stands alone.
+own_header_first() {
+	awk -v root="$1" '
+	$1 ~ /\.c$/ && !seen[$1]++ {
+		own = $1
+		sub(/\.c$/, ".h", own)
+		if ($4 != own && (getline line < (root "/" own)) >= 0)
+			print $1 ":" $2 ": " own ": its own header comes first"
+		close(root "/" own)
+	}'
+}
+
+check() {
+	includes "$1" | violations
+	includes "$1" | own_header_first "$1"
+}
+
+# Adds to `passed` and `failed`.
+self_test() {
+	local planted
+	tree=$(mktemp -d) || return 1
+	trap 'rm -rf "$tree"' EXIT
+	# file | include | what must be found; nothing: it is allowed
+	while IFS='|' read -r file include wanted; do
+		rm -rf "${tree:?}"/*
+		mkdir -p "$tree/$(dirname "$file")"
+		echo "#include $include" >"$tree/$file"
+		planted=$(check "$tree")
+		if [ -z "$wanted" ] && [ -n "$planted" ]; then
+			fail "layers: wrongly found: $planted"
+		elif [[ $planted != *"$wanted"* ]]; then
+			fail "layers: not found: $include in $file"
+		else
+			passed=$((passed + 1))
+		fi
+	done <<-'PLANTED'
+		shared/base/x.c|"shared/wire/packet.h"|arrows go down only
+		shared/wire/x.c|"shared/store/store.h"|arrows go down only
+		shared/store/x.h|"shared/hub/hub.h"|arrows go down only
+		shared/hub/x.c|"shared/app/app.h"|arrows go down only
+		shared/app/x.c|"shared/transport/server.h"|arrows go down only
+		shared/transport/x.c|"fcgi/fcgi.h"|shared/ includes shared/ only
+		shared/hub/x.c|"shared/store/internal.h"|internal to
+		shared/hub/x.c|<sqlite3.h>|only in shared/store/
+		shared/transport/x.c|<ev.h>|only in fcgi/ wsd/ policyd/
+		wsd/conn.c|<wslay/wslay.h>|only in wsd/hybi.c
+		wsd/x.c|<fcgiapp.h>|only in fcgi/
+		fcgi/x.c|<fcgi_stdio.h>|not to be used
+		shared/wire/x.c|<time.h>|wire/ is pure
+		shared/wire/x.c|<sys/socket.h>|wire/ is pure
+		fcgi/x.c|"wsd/conn.h"|never include one another
+		wsd/x.c|"shared/store/store.h"|through the hub
+		fcgi/x.c|"shared/app/app.h"|through the hub
+		policyd/x.c|"shared/hub/hub.h"|nothing else
+		apps/chat/x.c|"shared/hub/hub.h"|an application includes
+		apps/chat/x.c|"apps/echo/x.h"|an application includes
+		apps/chat/x.c|<sqlite3.h>|an application includes
+		wsd/x.c|"conn.h"|the full path
+		shared/hub/x.c|"../store/store.h"|the full path
+		shared/hub/x.c|<shared/store/store.h>|in quotes
+		shared/transport/x.c|"shared/app/app.h"|
+		shared/hub/x.c|"shared/store/store.h"|
+		shared/store/x.c|<sqlite3.h>|
+		wsd/hybi.c|<wslay/wslay.h>|
+		fcgi/x.c|"shared/transport/server.h"|
+		apps/chat/x.c|"shared/app/pollux.h"|
+		policyd/x.c|"shared/wire/flashpolicy.h"|
+	PLANTED
+	rm -rf "${tree:?}"/*
+	mkdir -p "$tree/wsd"
+	printf '#include <stdio.h>\n#include "wsd/x.h"\n' >"$tree/wsd/x.c"
+	: >"$tree/wsd/x.h"
+	if [[ $(check "$tree") == *"its own header comes first"* ]]; then
+		passed=$((passed + 1))
+	else
+		fail "layers: not found: a header that does not come first"
+	fi
+}
+
+look() {
+	local line before=$failed
+	while read -r line; do
+		fail "$line"
+	done < <(check .)
+	[ "$failed" -ne "$before" ] || passed=$((passed + 1))
+}
+
+fail() {
+	echo "FAIL $1"
+	failed=$((failed + 1))
+}
+
+passed=0 failed=0
+case ${1-} in
+self-test)
+	self_test
+	;;
+'')
+	look
+	self_test
+	;;
+*)
+	echo "usage: tests/layers.sh [self-test]" >&2
+	exit 64
+	;;
+esac
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,30 @@
+/* ports: free TCP ports for servers under test.
+ *
+ * Below the kernel's ephemeral range, so that no outgoing connection of a test sits on one between
+ * our look and the server's bind.  TEST_PORTS=from-to narrows the range. */
+'use strict';
+
+const net = require('node:net');
+
+const [FROM, TO] = (process.env.TEST_PORTS || '20000-29999').split('-').map(Number);
+
+function isFree(port) {
+  return new Promise((resolve) => {
+    const server = net.createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+/* Return `count` different free ports. */
+async function freePorts(count) {
+  const found = new Set();
+  for (let tries = 0; found.size < count; tries++) {
+    if (tries > 1000) throw new Error(`no ${count} free ports in ${FROM}-${TO}`);
+    const port = FROM + Math.floor(Math.random() * (TO - FROM + 1));
+    if (!found.has(port) && await isFree(port)) found.add(port);
+  }
+  return [...found];
+}
+
+module.exports = { freePorts };

@@ -1,0 +1,51 @@
+/* realclient: socket.io-client 0.9.17, held to one transport.
+ *
+ * Its `transports` option does not do that in node: the array is merged element by element into
+ * the default list, and websocket stays first.  The list itself must change before connect(); the
+ * socket then gets a copy, so that the next connect() changes nothing here.  A test still asks the
+ * server (whoami) which transport it sees. */
+'use strict';
+
+const { within } = require('./wait');
+
+const io = require('socket.io-client');
+const open = new Set();
+
+/* A new connection of its own; `events` counts what happens to it. */
+function connect(target, transport, { query = '', namespace = '', options = {} } = {}) {
+  io.transports.splice(0, io.transports.length, transport);
+  const url = `http://127.0.0.1:${target.port}${namespace}${query ? `?${query}` : ''}`;
+  const socket = io.connect(url, { 'force new connection': true, 'reconnection delay': 50, ...options });
+  socket.socket.options.transports = [transport];
+  socket.events = { connect: 0, disconnect: 0, reconnect: 0, error: 0 };
+  for (const name of Object.keys(socket.events)) socket.on(name, () => { socket.events[name]++; });
+  open.add(socket);
+  return socket;
+}
+
+/* Resolves with the arguments of the next such event. */
+function next(socket, name, ms) {
+  return within(new Promise((resolve) => socket.once(name, (...args) => resolve(args))), `event ${name}`, ms);
+}
+
+/* emit() with a callback, as a promise of its arguments. */
+function ask(socket, name, ...args) {
+  /* declared parameters do not matter in the client: it always asks for data */
+  return within(new Promise((resolve) => socket.emit(name, ...args, (...answer) => resolve(answer))), `ack of ${name}`);
+}
+
+async function connected(target, transport, options) {
+  const socket = connect(target, transport, options);
+  await next(socket, 'connect');
+  return socket;
+}
+
+function closeAll() {
+  for (const socket of open) {
+    socket.socket.options.reconnect = false;
+    socket.socket.disconnect();
+  }
+  open.clear();
+}
+
+module.exports = { connect, connected, next, ask, closeAll };

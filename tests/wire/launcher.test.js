@@ -1,0 +1,134 @@
+/* The launcher behind `make run`: what it says, and that it leaves nothing but DATA. */
+'use strict';
+
+const assert = require('node:assert');
+const fs = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+const { after } = require('node:test');
+const { pollux } = require('../lib/suite');
+const { ROOT, prepare, launch, start, processes, leftovers } = require('../lib/server');
+const { request } = require('../lib/http');
+const { Polling } = require('../lib/polling');
+const { Websocket } = require('../lib/websocket');
+const { within } = require('../lib/wait');
+
+const folders = [];
+after(() => folders.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
+
+async function plan(options) {
+  const made = await prepare(options);
+  folders.push(made.folder);
+  return made;
+}
+
+/* Start what cannot start.  Return what it said; it must end by itself, with a failure. */
+async function refused(made) {
+  const launcher = launch(made);
+  const started = launcher.isReady.promise.then(() => 'ready', () => 'ended');
+  const outcome = await within(started, 'end of the launcher', 20000);
+  if (outcome === 'ready') await launcher.stop();
+  assert.strictEqual(outcome, 'ended', 'it should not have started');
+  const { code } = await launcher.exited.promise;
+  assert.ok(code > 0, `exit status ${code}`);
+  assert.deepStrictEqual(await leftovers(made, []), []);
+  return launcher.stderr.trim();
+}
+
+function assertOneSentence(text, ...parts) {
+  assert.strictEqual(text.split('\n').length, 1, `not one line: ${text}`);
+  for (const part of parts) assert.ok(text.includes(part), `${JSON.stringify(part)} is not in: ${text}`);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  pollux(`${signal} ends all of it, also with polls held and websockets open`, async () => {
+    const server = await start({});
+    folders.push(server.folder);
+    assert.match(server.url, new RegExp(`^http://127\\.0\\.0\\.1:${server.port}/$`));
+    const poller = await Polling.open(server);
+    const websocket = await Websocket.open(server);
+    await poller.replies();
+    const alive = processes(server.launcherPid);
+    assert.ok(alive.length >= 3, 'launcher, web server, pollux-wsd');
+    const begin = Date.now();
+    const { code } = await server.launcher.stop(signal);
+    assert.ok(Date.now() - begin < 5000, `took ${Date.now() - begin} ms`);
+    assert.ok(code === 0 || code === (signal === 'SIGINT' ? 130 : 143), `exit status ${code}`);
+    poller.stop();
+    websocket.stop();
+    assert.deepStrictEqual(await leftovers(server, alive), []);
+    process.removeAllListeners('exit');
+  });
+}
+
+pollux('a second start on the same DATA works', async () => {
+  const made = await plan({});
+  for (let i = 0; i < 2; i++) {
+    const launcher = launch(made);
+    await launcher.ready();
+    assert.strictEqual((await request(made.port, { path: '/socket.io/1/' })).status, 200);
+    await launcher.stop();
+    assert.deepStrictEqual(await leftovers(made, []), []);
+  }
+});
+
+pollux('kill -9 of the launcher, then a new start on the same ports and DATA', async () => {
+  const made = await plan({});
+  const first = launch(made);
+  await first.ready();
+  const alive = processes(first.pid);
+  await first.stop('SIGKILL');
+  /* what outlived it is not the next launcher's to find: end it as an operator would */
+  for (const { pid } of alive) {
+    try { process.kill(pid, 'SIGTERM'); } catch { /* gone with the launcher */ }
+  }
+  assert.deepStrictEqual((await leftovers(made, alive)).filter((what) => what.startsWith('process')), []);
+  const second = launch(made);
+  await second.ready();
+  assert.strictEqual((await request(made.port, { path: '/socket.io/1/' })).status, 200);
+  await second.stop();
+});
+
+for (const which of ['port', 'wsdPort']) {
+  pollux(`a taken ${which === 'port' ? 'PORT' : 'WSD_PORT'} gives one clear sentence`, async () => {
+    const made = await plan({});
+    const holder = net.createServer();
+    await new Promise((resolve) => holder.listen(made[which], '127.0.0.1', resolve));
+    try {
+      assertOneSentence(await refused(made), String(made[which]));
+    } finally {
+      holder.close();
+    }
+  });
+}
+
+for (const [what, text, line] of [
+  ['an unknown key', '[protocol]\npolling_duration = 5\nno_such_key = 1\n', 3],
+  ['an unknown section', '[protocol]\n\n[nonsense]\na = 1\n', 4],
+  ['a value that is no number', '[protocol]\nclose_timeout = soon\n', 2],
+  ['a line that is no INI', '[protocol]\npolling_duration = 5\nwhat is this\n', 3]
+]) {
+  pollux(`a CONF with ${what} gives one sentence with file and line`, async () => {
+    const made = await plan({});
+    made.confFile = path.join(made.folder, 'extra.conf');
+    fs.writeFileSync(made.confFile, text);
+    assertOneSentence(await refused(made), made.confFile, String(line));
+  });
+}
+
+pollux('settings that contradict each other give one sentence', async () => {
+  const made = await plan({ conf: { protocol: { polling_duration: 50, close_timeout: 10 } } });
+  assertOneSentence(await refused(made), 'polling_duration');
+});
+
+pollux('a CONF that is not there gives one sentence', async () => {
+  const made = await plan({});
+  made.confFile = path.join(made.folder, 'missing.conf');
+  assertOneSentence(await refused(made), made.confFile);
+});
+
+pollux('an application that is not there, or is none, gives one sentence', async () => {
+  for (const app of ['/nonexistent/app.so', path.join(ROOT, 'README.md'), 'nosuchapp']) {
+    assertOneSentence(await refused(await plan({ app })), app);
+  }
+});

@@ -1,0 +1,131 @@
+/* The timers of PROTOCOL 14, made short. */
+'use strict';
+
+const assert = require('node:assert');
+const { describe } = require('node:test');
+const { useServer, both, pollux } = require('../lib/suite');
+const { handshake, Polling } = require('../lib/polling');
+const { Websocket } = require('../lib/websocket');
+const { until } = require('../lib/wait');
+
+const server = useServer({
+  conf: { protocol: { polling_duration: 1, heartbeat_interval: 1, heartbeat_timeout: 2, close_timeout: 3 } }
+});
+
+function elapsed(from) {
+  return Date.now() - from;
+}
+
+function assertBetween(ms, least, most) {
+  assert.ok(ms >= least && ms <= most, `after ${ms} ms, expected ${least} to ${most}`);
+}
+
+async function opened() {
+  const { sid } = await handshake(server);
+  const client = new Polling(server, sid);
+  assert.strictEqual((await client.get()).text, '1::');
+  return client;
+}
+
+/* They only wait: all at once. */
+describe('timers', { concurrency: 20 }, () => {
+  both('the handshake advertises the configured seconds', async () => {
+    const { heartbeat, close } = await handshake(server);
+    assert.strictEqual(heartbeat, '2');
+    assert.strictEqual(close, '3');
+  });
+
+  both('a poll without news ends with 8:: after the polling duration, again and again', async () => {
+    const client = await opened();
+    for (let i = 0; i < 4; i++) {
+      const start = Date.now();
+      assert.strictEqual((await client.get()).text, '8::');
+      assertBetween(elapsed(start), 900, 2500);
+    }
+    await client.post('3:::alive');
+    assert.strictEqual((await client.get()).text, '3:::alive');
+  });
+
+  both('a client that stops polling is gone after the close timeout', async () => {
+    const client = await opened();
+    const watcher = await Polling.open(server);
+    const room = `closing ${client.sid}`;
+    await client.post(`5:1+::{"name":"join","args":["${room}"]}`);
+    assert.strictEqual((await client.get()).text, '6:::1+["ok"]');
+    const start = Date.now();
+    /* POSTs do not keep it alive */
+    let text;
+    await until(async () => {
+      await client.post('2::');
+      return elapsed(start) > 3800;
+    }, 'close timeout', 10000);
+    text = (await client.get()).text;
+    assert.strictEqual(text, '7:::1+0');
+    await watcher.close();
+  });
+
+  both('a client that polls within the close timeout is kept, with what waits for it', async () => {
+    const client = await opened();
+    await client.post('3:::patience');
+    const start = Date.now();
+    await until(() => elapsed(start) > 1500, 'half the close timeout');
+    assert.strictEqual((await client.get()).text, '3:::patience');
+  });
+
+  both('the server sends 2:: on a websocket, and goes on as long as it is answered', async () => {
+    const client = await Websocket.open(server);
+    const start = Date.now();
+    await until(() => client.heartbeats >= 4, 'four heartbeats');
+    assertBetween(elapsed(start), 3500, 8000);
+    assert.deepStrictEqual(await client.replies('3:::alive'), ['3:::alive']);
+    client.stop();
+  });
+
+  both('a websocket whose client answers no heartbeat is closed, the session is gone', async () => {
+    const client = new Websocket(server, (await handshake(server)).sid, { answerHeartbeats: false });
+    await client.connect();
+    await client.expect('1::');
+    const start = Date.now();
+    await client.ended();
+    assertBetween(elapsed(start), 2500, 5500);
+    assert.deepStrictEqual(client.inbox, [], 'no 0::, so that the client reconnects');
+    assert.strictEqual((await new Polling(server, client.sid).get()).text, '7:::1+0');
+  });
+
+  both('heartbeats on the client\'s own account are welcome', async () => {
+    const client = await Websocket.open(server);
+    const start = Date.now();
+    await until(async () => {
+      await client.send('2::');
+      await client.replies();
+      return elapsed(start) > 3500;
+    }, 'three and a half seconds');
+    client.stop();
+  });
+
+  pollux('a tombstone lasts for the close timeout, then the session was never there', async () => {
+    const client = await opened();
+    await client.post('5:::{"name":"kick"}');
+    assert.strictEqual((await client.get()).text, '0::');
+    const start = Date.now();
+    await until(async () => (await client.get()).text === '7:::1+0', 'end of the tombstone', 15000);
+    assertBetween(elapsed(start), 2000, 9000);
+  });
+
+  both('a broadcast to a session that died goes nowhere and hurts nobody', async () => {
+    const dead = await opened();
+    await dead.post('1::/chat');
+    assert.strictEqual((await dead.get()).text, '1::/chat');
+    const alive = await Polling.open(server);
+    await alive.send('1::/chat');
+    await alive.expect('1::/chat');
+    const start = Date.now();
+    await until(async () => {
+      await alive.emit('all', ['x'], '', '/chat');
+      await alive.takeUntil((packet) => packet === '5::/chat:{"name":"all","args":["x"]}');
+      return elapsed(start) > 4000;
+    }, 'four seconds');
+    assert.strictEqual((await dead.get()).text, '7:::1+0');
+    await alive.close();
+  });
+});

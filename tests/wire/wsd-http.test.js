@@ -1,0 +1,88 @@
+/* The port of pollux-wsd against what is no HTTP: every time an answer or a close, never a crash,
+ * and the next client is served. */
+'use strict';
+
+const assert = require('node:assert');
+const { useServer, pollux } = require('../lib/suite');
+const { Connection, parseResponse, request } = require('../lib/http');
+const { handshake } = require('../lib/polling');
+
+const server = useServer();
+const LONG = 'x'.repeat(20000);
+
+/* bytes, and what the answer's status may be; NONE: a close without an answer is fine too */
+const NONE = 0;
+const ROWS = [
+  ['nothing but line ends', '\r\n\r\n\r\n\r\n', [NONE, 400], { finish: true }],
+  ['no HTTP at all', 'hello world\r\n\r\n', [NONE, 400]],
+  ['a TLS hello', Buffer.from('16030100c8010000c40303', 'hex'), [NONE, 400], { finish: true }],
+  ['a NUL in the request line', 'GET /socket.io/1/\0 HTTP/1.1\r\nHost: x\r\n\r\n', [NONE, 400]],
+  ['HTTP/9.9', 'GET /socket.io/1/ HTTP/9.9\r\nHost: x\r\n\r\n', [NONE, 400, 505]],
+  ['no version', 'GET /socket.io/1/\r\n\r\n', [NONE, 200, 400], { finish: true }],
+  ['an unknown method', 'BREW /socket.io/1/ HTTP/1.1\r\nHost: x\r\n\r\n', [NONE, 400, 405, 501]],
+  ['a header without colon', 'GET /socket.io/1/ HTTP/1.1\r\nnonsense\r\n\r\n', [NONE, 400]],
+  ['a space before the colon', 'GET /socket.io/1/ HTTP/1.1\r\nHost : x\r\n\r\n', [NONE, 200, 400]],
+  ['a control character in a header', 'GET /socket.io/1/ HTTP/1.1\r\nHost: \x01\r\n\r\n', [NONE, 200, 400]],
+  ['a request line of 20,000 bytes', `GET /socket.io/1/?${LONG} HTTP/1.1\r\nHost: x\r\n\r\n`, [414, 431, 400]],
+  ['a header of 20,000 bytes', `GET /socket.io/1/ HTTP/1.1\r\nX: ${LONG}\r\n\r\n`, [431, 400]],
+  ['five thousand headers', `GET /socket.io/1/ HTTP/1.1\r\n${'a: b\r\n'.repeat(5000)}\r\n`, [431, 400]],
+  ['a negative Content-Length', 'POST /socket.io/1/ HTTP/1.1\r\nContent-Length: -1\r\n\r\n', [NONE, 400]],
+  ['a Content-Length that is no number', 'POST /socket.io/1/ HTTP/1.1\r\nContent-Length: abc\r\n\r\n', [NONE, 400]],
+  ['a Content-Length of 2^64', 'POST /socket.io/1/ HTTP/1.1\r\nContent-Length: 18446744073709551616\r\n\r\n', [NONE, 400, 413]],
+  ['a Content-Length of a gigabyte', 'POST /socket.io/1/ HTTP/1.1\r\nContent-Length: 1073741824\r\n\r\n', [413]],
+  ['two Content-Lengths', 'POST /socket.io/1/ HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', [NONE, 400]],
+  ['Content-Length and chunks', 'POST /socket.io/1/ HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', [NONE, 200, 400]],
+  ['a chunk size that is no number', 'POST /socket.io/1/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n', [NONE, 400]],
+  ['a chunk size of 2^64', 'POST /socket.io/1/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n', [NONE, 400, 413]],
+  ['a chunk of a gigabyte', 'POST /socket.io/1/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n40000000\r\n', [NONE, 413], { finish: true }],
+  ['a request that stops in its head', 'GET /socket.io/1/ HTTP/1.1\r\nHos', [NONE, 400], { finish: true }],
+  ['a request that stops in its body', 'POST /socket.io/1/ HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc', [NONE, 400], { finish: true }],
+  ['an upgrade to something else', 'GET /socket.io/1/websocket/x HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n', [NONE, 400, 426]],
+  ['half an upgrade', 'GET /socket.io/1/websocket/x HTTP/1.1\r\nUpgrade: websocket\r\n\r\n', [NONE, 400, 426]],
+  ['a path elsewhere', 'GET /etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n', [404]],
+  ['a path with dots', 'GET /socket.io/../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n', [400, 404, 500]],
+  ['CONNECT', 'CONNECT example.com:80 HTTP/1.1\r\nHost: x\r\n\r\n', [NONE, 400, 404, 405]],
+  ['OPTIONS *', 'OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n', [200, 400, 404, 405]]
+];
+
+for (const [what, bytes, statuses, { finish = false } = {}] of ROWS) {
+  pollux(`${what} does no harm`, async () => {
+    const connection = new Connection(server.wsdPort);
+    connection.send(bytes);
+    if (finish) connection.finish();
+    const status = await connection.watch(() => {
+      const response = parseResponse(connection.bytes, { ended: connection.ended });
+      return response ? response.status : connection.ended ? NONE : null;
+    }, 'answer or close');
+    connection.destroy();
+    assert.ok(statuses.includes(status), `status ${status}, expected one of ${statuses}`);
+    await handshake(server, { port: server.wsdPort });
+  });
+}
+
+pollux('a request by bare line feeds is a request', async () => {
+  const connection = new Connection(server.wsdPort);
+  connection.send('GET /socket.io/1/ HTTP/1.1\nHost: x\n\n');
+  assert.strictEqual((await connection.response()).status, 200);
+  connection.destroy();
+});
+
+pollux('an absolute request target is read from its path on', async () => {
+  const response = await request(server.wsdPort, { path: 'http://elsewhere.example/socket.io/1/' });
+  assert.strictEqual(response.status, 200);
+});
+
+pollux('requests sent in one go are answered in order', async () => {
+  const connection = new Connection(server.wsdPort);
+  connection.send('GET /socket.io/ HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3) + 'GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n');
+  for (let i = 0; i < 3; i++) assert.strictEqual((await connection.response()).text, 'Welcome to socket.io.');
+  assert.strictEqual((await connection.response()).status, 404);
+  connection.destroy();
+});
+
+pollux('a hundred connections that say nothing do not keep others out', async () => {
+  const silent = Array.from({ length: 100 }, () => new Connection(server.wsdPort));
+  await Promise.all(silent.map((connection) => connection.opened));
+  await handshake(server, { port: server.wsdPort });
+  silent.forEach((connection) => connection.destroy());
+});
