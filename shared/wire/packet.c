@@ -112,7 +112,8 @@ holds_escape(struct slice literal)
 int
 packet_event(struct event *ev, struct slice data, struct buf *scratch)
 {
-	struct json_value object, value, name = {.kind = JSON_KIND_NULL}, args = {.kind = JSON_KIND_NULL};
+	struct json_value object, value, name = {.kind = JSON_KIND_NULL},
+					 args = {.kind = JSON_KIND_NULL};
 	struct json_walk walk;
 	struct slice key;
 	size_t name_n;
