@@ -225,7 +225,7 @@ async function leftovers(plan, before) {
   left.push(...fs.readdirSync(plan.folder).filter((name) => !['data', 'tmp', 'extra.conf'].includes(name))
     .map((name) => `file ${name}`));
   left.push(...sanitizerReports(plan));
-  left.push(...fs.readdirSync(plan.tmp).map((name) => `temporary file ${name}`));
+  left.push(...fs.readdirSync(plan.tmp, { recursive: true }).map((name) => `temporary file ${name}`));
   return left;
 }
 
