@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "shared/transport/internal.h"
+#include "shared/wire/form.h"
 #include "shared/wire/handshake.h"
 #include "shared/wire/json.h"
 #include "shared/wire/origins.h"
@@ -31,33 +32,15 @@ add_string(struct buf *out, struct slice raw)
 	buf_free(&clean);
 }
 
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Append a query's key or value, percent-decoded. */
+/* Append a query's key or value, decoded. */
 static void
 add_decoded(struct buf *out, struct slice raw)
 {
 	struct buf plain = {.p = NULL};
 
-	for (size_t i = 0; i < raw.n; i++) {
-		if (raw.p[i] == '+') {
-			buf_add_char(&plain, ' ');
-		} else if (raw.p[i] == '%' && i + 2 < raw.n && hex(raw.p[i + 1]) >= 0 &&
-			   hex(raw.p[i + 2]) >= 0) {
-			buf_add_char(&plain, (char)(hex(raw.p[i + 1]) << 4 | hex(raw.p[i + 2])));
-			i += 2;
-		} else {
-			buf_add_char(&plain, raw.p[i]);
-		}
-	}
+	form_decode(&plain, raw);
+	if (plain.failed)
+		out->failed = true;
 	add_string(out, buf_slice(&plain));
 	buf_free(&plain);
 }
