@@ -83,6 +83,7 @@ on_end(void *sink, enum sink_end why)
 	case SINK_DISCONNECTED:
 		finish(sink, SLICE("0::"));
 		break;
+	case SINK_FAILED: /* the program answers 503 instead */
 	case SINK_LOST:
 		finish(sink, SLICE("7:::1+0"));
 		break;

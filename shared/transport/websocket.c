@@ -77,6 +77,7 @@ on_end(void *sink, enum sink_end why)
 	case SINK_DISCONNECTED:
 		ws->ops->send(ws, sv->goodbye);
 		break;
+	case SINK_FAILED: /* the program closes it anyway */
 	case SINK_LOST:
 		ws->ops->send(ws, sv->stranger);
 		break;
