@@ -372,9 +372,8 @@ hub_detach(struct hub *h, struct session *s)
 {
 	if (s->ops == NULL)
 		return;
-	if (!s->row.streaming && !s->over) {
-		if (hub_transaction(h) == -1 || s->ops == NULL)
-			return;
+	/* without a transaction the sink is let go all the same: it will not be there any more */
+	if (!s->row.streaming && !s->over && hub_transaction(h) == 0 && s->ops != NULL) {
 		s->unsaved = false;
 		if (store_session_reserve(h->store, s->row.key, s->row.gen, s->row.cursor,
 			h->now + h->o.close_timeout_ms) == -1)
