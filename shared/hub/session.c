@@ -374,11 +374,12 @@ hub_detach(struct hub *h, struct session *s)
 		return;
 	/* without a transaction the sink is let go all the same: it will not be there any more */
 	if (!s->row.streaming && !s->over && hub_transaction(h) == 0 && s->ops != NULL) {
-		s->unsaved = false;
-		if (store_session_reserve(h->store, s->row.key, s->row.gen, s->row.cursor,
-			h->now + h->o.close_timeout_ms) == -1)
-			h->failed = true;
 		s->row.owner = -1;
+		s->row.deadline = h->now + h->o.close_timeout_ms;
+		/* one that was opened in this turn is written when the turn ends */
+		if (!s->unsaved && store_session_reserve(h->store, s->row.key, s->row.gen,
+				       s->row.cursor, s->row.deadline) == -1)
+			h->failed = true;
 	}
 	session_detach(h, s);
 }
