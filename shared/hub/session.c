@@ -129,7 +129,7 @@ static void
 expire(struct hub *h, struct session *s)
 {
 	if (!s->over)
-		hub_end(h, s, "close timeout", false);
+		hub_end(h, s, s->row.streaming ? "socket end" : "close timeout", false);
 	else if (store_session_end(h->store, s->row.key, 0) == -1)
 		h->failed = true;
 	s->remembered = false;
@@ -155,7 +155,7 @@ load(struct hub *h, int64_t key, struct session **out)
 		s->over = s->remembered = true;
 	else if (s->row.state == STORE_OPEN && session_load_subs(h, s) == -1)
 		return HUB_FAILED;
-	if (!s->row.streaming && s->row.deadline <= h->now)
+	if (s->row.deadline <= h->now && !(s->row.streaming && s->row.owner >= 0))
 		expire(h, s);
 	*out = s;
 	return found(s);
