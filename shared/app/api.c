@@ -294,7 +294,7 @@ disconnect(sio_socket *s, bool whole_session)
 	if (whole_session || s->ns->base.name.n == 0)
 		hub_end(s->app->hub, s->session, "booted", true);
 	else
-		hub_kick(s->app->hub, s->session, &s->ns->base);
+		hub_kick(s->app->hub, s->session, &s->ns->base, "booted");
 	return 0;
 }
 

@@ -163,7 +163,7 @@ keep_house(struct hub *h)
 	int64_t floor = 0;
 	int more = 1;
 
-	if (!store_housekeeper(h->store))
+	if (h->o.guest || !store_housekeeper(h->store))
 		return;
 	for (int i = 0; i < TRIM_ROUNDS && more == 1; i++) {
 		more = store_tidy(h->store, h->now, (int64_t)h->o.log_bytes, &floor);
@@ -182,6 +182,8 @@ keep_house(struct hub *h)
 	if (hub_transaction(h) == 0 && store_expired(h->store, h->now, add_key, &keys) == 0)
 		for (int k = 0; k < keys.n; k++)
 			end_expired(h, keys.key[k]);
+	chores_overdue(h);
+	chores_asked(h);
 	store_housekeeper_done(h->store);
 }
 
@@ -221,7 +223,9 @@ tick(struct hub *h)
 	else
 		h->woken = true; /* a look at the log, in case a wake-up got lost */
 	keep_house(h);
-	if (h->now >= h->next_filter) {
+	/* under the writer's lock and after a look at the log: others add bits for us when they
+	 * have a session of ours join a room */
+	if (h->now >= h->next_filter && hub_transaction(h) == 0) {
 		channel_refresh_filter(h);
 		h->next_filter = h->now + FILTER_PERIOD_MS;
 	}

@@ -15,6 +15,7 @@ struct sub {
 	struct channel *channel; /* while the session is attached here; else NULL */
 	uint32_t position;       /* in channel->members */
 	bool is_ns;              /* of the namespace itself */
+	bool leaving;            /* its disconnect is being told, or was */
 };
 
 struct session {
@@ -106,6 +107,14 @@ int log_collect(struct hub *h, struct session *s, int64_t after);
 void log_use_ring(struct hub *h);
 void log_free(struct hub *h);
 void session_deliver(struct hub *h, struct session *s, struct message *m);
+
+/* receive.c: the application waits for this answer no longer: it is told of it, or that none came
+ * in time (args.p NULL). */
+void receive_answer(struct hub *h, struct session *s, int64_t id, struct slice args);
+
+/* chores.c */
+void chores_overdue(struct hub *h);
+void chores_asked(struct hub *h);
 
 /* session.c */
 /* The session of this key if it is held here or visiting, else NULL. */

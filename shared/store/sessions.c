@@ -137,6 +137,18 @@ store_session_count(struct store *st, struct slice address)
 	return n;
 }
 
+int
+store_session_set_user(struct store *st, int64_t key, const char *user)
+{
+	return store_run(st, store_bind(st, Q_SESSION_SET_USER, "lz", key, user));
+}
+
+char *
+store_session_user(struct store *st, int64_t key)
+{
+	return read_text(st, store_bind(st, Q_SESSION_USER, "l", key));
+}
+
 /* --- rooms ---------------------------------------------------------------------------------- */
 
 int
@@ -207,6 +219,24 @@ int
 store_members(struct store *st, int64_t chan, void (*each)(void *arg, int64_t key), void *arg)
 {
 	return read_keys(st, store_bind(st, Q_MEMBERS, "l", chan), each, arg);
+}
+
+int64_t
+store_members_count(struct store *st, int64_t chan)
+{
+	sqlite3_stmt *q = store_bind(st, Q_MEMBERS_COUNT, "l", chan);
+	int64_t n = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0)
+	                                          : store_fail(st, "counting members");
+
+	sqlite3_reset(q);
+	return n;
+}
+
+int
+store_user_sessions(struct store *st, struct slice user, int64_t chan,
+    void (*each)(void *arg, int64_t key), void *arg)
+{
+	return read_keys(st, store_bind(st, Q_USER_SESSIONS, "sl", user, chan), each, arg);
 }
 
 /* --- values and acks ------------------------------------------------------------------------ */
@@ -280,6 +310,54 @@ store_ack_free(struct store_ack *ack)
 	free(ack->handler);
 	free(ack->context);
 	*ack = (struct store_ack){NULL, NULL, NULL};
+}
+
+int
+store_acks_due(struct store *st, int64_t now_ms, int max,
+    void (*each)(void *arg, int64_t key, int64_t id), void *arg)
+{
+	sqlite3_stmt *q = store_bind(st, Q_ACKS_DUE, "li", now_ms, max);
+	int n = 0, step;
+
+	while ((step = sqlite3_step(q)) == SQLITE_ROW) {
+		each(arg, sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1));
+		n++;
+	}
+	if (step != SQLITE_DONE)
+		store_fail(st, "overdue answers");
+	sqlite3_reset(q);
+	return step == SQLITE_DONE ? n : -1;
+}
+
+/* --- ends that are asked for ---------------------------------------------------------------- */
+
+int
+store_ask(struct store *st, int64_t key, struct slice ns, const char *reason)
+{
+	return store_run(st, store_bind(st, Q_ASK, "lsz", key, ns, reason));
+}
+
+int
+store_asked(struct store *st, int max,
+    void (*each)(void *arg, int64_t key, struct slice ns, struct slice reason), void *arg)
+{
+	sqlite3_stmt *q = store_bind(st, Q_ASKED, "i", max);
+	int n = 0, step;
+
+	while ((step = sqlite3_step(q)) == SQLITE_ROW) {
+		each(arg, sqlite3_column_int64(q, 0), store_column(q, 1), store_column(q, 2));
+		n++;
+	}
+	if (step != SQLITE_DONE)
+		store_fail(st, "ends asked for");
+	sqlite3_reset(q);
+	return step == SQLITE_DONE ? n : -1;
+}
+
+int
+store_asked_done(struct store *st, int64_t key, struct slice ns)
+{
+	return store_run(st, store_bind(st, Q_ASKED_DELETE, "ls", key, ns));
 }
 
 int

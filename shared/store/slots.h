@@ -15,8 +15,8 @@
 #define FILTER_BITS 2048
 
 /* A Bloom filter with two probes.  Bits are only ever added one by one, or the whole is replaced
- * word by word by a newer one that holds every channel still in use: a reader may see a bit too
- * many, never one too few. */
+ * word by word, under the writer's lock, by a newer one that holds every channel still in use: a
+ * reader may see a bit too many, never one too few. */
 struct filter {
 	_Atomic uint64_t words[FILTER_BITS / 64];
 };

@@ -65,7 +65,8 @@ struct store_message {
 	int64_t chan;
 	int64_t except_key; /* 0: nobody is left out */
 	unsigned flags;
-	struct slice payload; /* borrowed during the call */
+	struct slice except_more; /* further keys, as the bytes of an int64_t array; p NULL: none */
+	struct slice payload;     /* both slices are borrowed during the call */
 };
 
 /* The channel of a room of a namespace; room NULL p: of the namespace itself.  Always negative. */
@@ -139,6 +140,15 @@ char *store_session_handshake(struct store *st, int64_t key);
 /* How many sessions this address has, or -1. */
 int64_t store_session_count(struct store *st, struct slice address);
 
+/* Name the person behind a session; NULL: nobody. */
+int store_session_set_user(struct store *st, int64_t key, const char *user);
+/* A malloc'ed copy, or NULL when nobody is named. */
+char *store_session_user(struct store *st, int64_t key);
+/* Call `each` with every session of the person that is in the channel; return their number, or -1.
+ * `each` must not use the store: collect the keys. */
+int store_user_sessions(struct store *st, struct slice user, int64_t chan,
+    void (*each)(void *arg, int64_t key), void *arg);
+
 /* --- rooms --------------------------------------------------------------------------------- */
 
 struct store_sub {
@@ -161,8 +171,11 @@ int store_sub_end_namespace(struct store *st, int64_t key, struct slice ns, int6
 typedef void store_each_sub(void *arg, const struct store_sub *sub);
 int store_subs(struct store *st, int64_t key, store_each_sub *each, void *arg);
 
-/* Call `each` with the key of every session in the channel; return their number, or -1. */
+/* Call `each` with the key of every session in the channel; return their number, or -1.  `each`
+ * must not use the store. */
 int store_members(struct store *st, int64_t chan, void (*each)(void *arg, int64_t key), void *arg);
+/* Only their number, or -1. */
+int64_t store_members_count(struct store *st, int64_t chan);
 
 /* --- socket.set() and socket.get(); acks ---------------------------------------------------- */
 
@@ -182,6 +195,23 @@ struct store_ack {
 /* Take an expected answer out.  Return 1, 0 when nobody waits for it, or -1. */
 int store_ack_take(struct store *st, int64_t key, int64_t id, struct store_ack *ack);
 void store_ack_free(struct store_ack *ack);
+
+/* Call `each` with the answers that are overdue, at most `max` of them; return their number, or -1.
+ * `each` must not use the store. */
+int store_acks_due(struct store *st, int64_t now_ms, int max,
+    void (*each)(void *arg, int64_t key, int64_t id), void *arg);
+
+/* --- ends that are asked for ---------------------------------------------------------------- */
+
+/* Ask the housekeeper to end a session (ns "") or its stay in a namespace; for programs that run no
+ * application, which must hear of it. */
+int store_ask(struct store *st, int64_t key, struct slice ns, const char *reason);
+
+/* Call `each` with what was asked for, at most `max`; return their number, or -1.  The slices are
+ * borrowed during the call; `each` must not use the store. */
+int store_asked(struct store *st, int max,
+    void (*each)(void *arg, int64_t key, struct slice ns, struct slice reason), void *arg);
+int store_asked_done(struct store *st, int64_t key, struct slice ns);
 
 /* --- housekeeping -------------------------------------------------------------------------- */
 
