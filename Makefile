@@ -58,6 +58,14 @@ $(B)/tests/%: $(B)/tests/unit/%.o $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lcmocka -ljansson $(SHARED_LIBS)
 
+# modules that are right and wrong, for tests/unit/test_app.c
+MODULES   = $(patsubst tests/modules/%.c,$(B)/tests/modules/%.so,$(wildcard tests/modules/*.c))
+$(B)/tests/test_app: | $(MODULES)
+$(B)/tests/modules/%.so: tests/modules/%.c shared/app/pollux.h
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) -shared -o $@ $<
+
 # schema.sql as a C string
 $(B)/gen/schema.h: schema.sql
 	@mkdir -p $(@D)
