@@ -9,16 +9,18 @@
 #include "shared/base/log.h"
 #include "shared/wire/json.h"
 
-#define SLOW_MS       10      /* a handler that takes longer is named in the log ... */
-#define SLOW_QUIET_US 1000000 /* ... this often at most */
+#define SLOW_MS       10   /* a handler that takes longer is named in the log ... */
+#define SLOW_QUIET_MS 1000 /* ... this often at most */
 
+/* The clock of the last tick, some milliseconds late: exact ones are dear for a look at each event.
+ */
 static int64_t
-now_us(void)
+now_ms(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static struct sio_ns *
@@ -31,14 +33,14 @@ ns_of(struct hub_ns *base)
 static void
 note_time(const struct sio_ns *ns, struct handler *handler, int64_t began)
 {
-	int64_t now = now_us();
+	int64_t now = now_ms();
 
-	if (now - began <= SLOW_MS * 1000 ||
-	    (handler->slow_said_us != 0 && now - handler->slow_said_us < SLOW_QUIET_US))
+	if (now - began <= SLOW_MS ||
+	    (handler->slow_said_ms != 0 && now - handler->slow_said_ms < SLOW_QUIET_MS))
 		return;
-	handler->slow_said_us = now;
+	handler->slow_said_ms = now;
 	log_warnx("application: handler \"%s\" of namespace \"%s\" took %" PRId64 " ms",
-	    handler->name, ns->base.name.p, (now - began) / 1000);
+	    handler->name, ns->base.name.p, now - began);
 }
 
 static void
@@ -54,7 +56,7 @@ call(struct sio_ns *ns, struct session *s, struct handler *handler, const sio_ev
 		return;
 	app->current = s;
 	app->depth++;
-	began = now_us();
+	began = now_ms();
 	handler->fn(&socket, e, handler->user);
 	note_time(ns, handler, began);
 	app->current = before;
@@ -90,12 +92,12 @@ static int
 judge(sio_authorizer *authorizer, const sio_handshake *h, void *user)
 {
 	const char *address = sio_address(h);
-	int64_t began = now_us(), took;
+	int64_t began = now_ms(), took;
 	int verdict = authorizer(h, user);
 
-	took = now_us() - began;
-	if (took > SLOW_MS * 1000)
-		log_warnx("application: an authorization took %" PRId64 " ms", took / 1000);
+	took = now_ms() - began;
+	if (took > SLOW_MS)
+		log_warnx("application: an authorization took %" PRId64 " ms", took);
 	if (verdict == -EACCES)
 		log_info("application: refused %s%s%s: %s", address == NULL ? "" : address,
 		    h->socket == NULL ? "" : " for ",
@@ -245,26 +247,26 @@ read_json(struct sio_app *app, const struct packet *pk, sio_event *e)
 	return app->text.failed ? -1 : 0;
 }
 
-/* An event named "message" is heard as if it had been sent: its first argument is the text, or a
- * JSON value (PROTOCOL 5.5). */
+/* An event that the client has named "message" reaches the same handler as a message, so it looks
+ * like one: its first argument is the text, or the JSON value. */
 static int
-read_sent_event(struct sio_app *app, struct slice args, sio_event *e)
+read_as_message(struct sio_app *app, struct slice args, sio_event *e)
 {
-	struct json_value array, first;
+	struct json_value array, first = {.kind = JSON_KIND_NULL};
 	struct json_walk walk;
 
-	e->is_json = true;
-	if (json_parse(&array, args) == -1 || array.kind != JSON_KIND_ARRAY)
+	if (json_parse(&array, args) == -1)
 		return -1;
 	json_walk_begin(&walk, &array);
-	if (!json_walk_element(&walk, &first) || first.kind != JSON_KIND_STRING)
+	(void)json_walk_element(&walk, &first);
+	e->is_json = first.kind != JSON_KIND_STRING;
+	if (e->is_json)
 		return 0;
-	buf_clear(&app->event); /* what it held is in app->text by now */
+	buf_clear(&app->event);
 	json_string_decode(&app->event, first.text);
 	e->text_n = app->event.n;
 	buf_add_char(&app->event, '\0');
 	e->text = app->event.p;
-	e->is_json = false;
 	return app->event.failed ? -1 : 0;
 }
 
@@ -288,8 +290,8 @@ read_event(struct sio_app *app, const struct packet *pk, sio_event *e)
 	e->name_n = event.name.n;
 	e->args = app->text.p + args_at;
 	e->args_n = event.args.n;
-	if (e->name_n == 7 && strcmp(e->name, "message") == 0)
-		return read_sent_event(app, (struct slice){e->args, e->args_n}, e);
+	if (slice_is((struct slice){e->name, e->name_n}, "message"))
+		return read_as_message(app, (struct slice){e->args, e->args_n}, e);
 	return 0;
 }
 

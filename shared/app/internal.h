@@ -15,7 +15,7 @@ struct handler {
 	size_t name_n;
 	sio_handler *fn;
 	void *user;
-	int64_t slow_said_us; /* when the log last said that it is slow */
+	int64_t slow_said_ms; /* when the log last said that it is slow */
 	UT_hash_handle hh;
 };
 

@@ -441,7 +441,7 @@ a_reserved_name_is_warned_of_once(void **state)
 static void
 take_long(struct world *w, sio_socket *s, const sio_event *e)
 {
-	struct timespec t = {.tv_nsec = 12000000};
+	struct timespec t = {.tv_nsec = 30000000};
 
 	(void)w;
 	(void)s;
