@@ -349,7 +349,7 @@ sio_ns_in(sio_ns *ns, const char *room)
 	return t;
 }
 
-/* The same of the socket's namespace. */
+/* The same in the socket's namespace. */
 static inline sio_target
 sio_in(sio_socket *s, const char *room)
 {
@@ -378,7 +378,7 @@ sio_broadcast(sio_socket *s)
 
 /* io.of(ns).socket(id): the session of this public id, if it is in the namespace. */
 static inline sio_target
-sio_to(sio_ns *ns, const char *id)
+sio_ns_to(sio_ns *ns, const char *id)
 {
 	sio_target t = sio_ns_in(ns, NULL);
 
@@ -388,15 +388,29 @@ sio_to(sio_ns *ns, const char *id)
 	return t;
 }
 
+/* The same in the socket's namespace. */
+static inline sio_target
+sio_to(sio_socket *s, const char *id)
+{
+	return sio_ns_to(SIO_API(s)->ns(s), id);
+}
+
 /* Every session of this person (sio_set_user()) that is in the namespace. */
 static inline sio_target
-sio_to_user(sio_ns *ns, const char *user)
+sio_ns_to_user(sio_ns *ns, const char *user)
 {
 	sio_target t = sio_ns_in(ns, NULL);
 
 	t.user = user;
 	t.is_bad = ns == NULL || user == NULL;
 	return t;
+}
+
+/* The same in the socket's namespace. */
+static inline sio_target
+sio_to_user(sio_socket *s, const char *user)
+{
+	return sio_ns_to_user(SIO_API(s)->ns(s), user);
 }
 
 /* .except(id): but not the session of this public id; at most SIO_EXCEPT_MAX of them. */
@@ -610,13 +624,20 @@ sio_socket_handshake(sio_socket *s)
 
 /* --- other sessions ------------------------------------------------------------------------- */
 
-/* Is the session of this public id in the namespace?  Its socket, in whichever process it is: it
- * can be sent to, asked, joined to rooms and disconnected as the handler's own.  NULL: it is not
- * there. */
+/* Is the session of this public id in the namespace?  Its socket, wherever its transport is: it can
+ * be sent to, asked, joined to rooms and disconnected as the handler's own, until the handler
+ * returns; only sio_ack() is not its business.  NULL: it is not there. */
 static inline sio_socket *
-sio_find(sio_ns *ns, const char *id)
+sio_ns_find(sio_ns *ns, const char *id)
 {
 	return ns == NULL || id == NULL ? NULL : SIO_API(ns)->find(ns, id);
+}
+
+/* The same in the socket's namespace. */
+static inline sio_socket *
+sio_find(sio_socket *s, const char *id)
+{
+	return sio_ns_find(SIO_API(s)->ns(s), id);
 }
 
 /* Call `each` with the public id of every session that `t` reaches, each once; NULL only counts.

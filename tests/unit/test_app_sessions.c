@@ -365,7 +365,7 @@ the_clients_of_a_room_are_listed_once(void **state)
 	run(w, 1, &b, leave_lobby);
 	other = &b;
 	begin(w, 1);
-	assert_int_equal(sio_join(sio_find(sio_of(w->app[1], ""), b.id), "lobby"), 0);
+	assert_int_equal(sio_join(sio_ns_find(sio_of(w->app[1], ""), b.id), "lobby"), 0);
 	settle(w, 1);
 	run(w, 0, &a, see_clients);
 }
@@ -373,24 +373,24 @@ the_clients_of_a_room_are_listed_once(void **state)
 static void
 use_other(struct world *w, sio_socket *s, const sio_event *e)
 {
-	sio_socket *found = sio_find(sio_namespace(s), other->id);
+	sio_socket *found = sio_find(s, other->id);
 
 	(void)w;
 	assert_non_null(found);
 	assert_string_equal(sio_id(found), other->id);
 	assert_int_equal(sio_emit(found, "psst", sio_args(found, "s", sio_id(s))), 0);
-	assert_int_equal(sio_send_to(sio_to(sio_namespace(s), other->id), "again", 5), 0);
+	assert_int_equal(sio_send_to(sio_to(s, other->id), "again", 5), 0);
 	assert_int_equal(sio_set(found, "k", "1"), 0);
 	assert_string_equal(sio_get(found, "k"), "1");
 	assert_int_equal(sio_join(found, "den"), 0);
 	assert_int_equal(sio_send_to(sio_in(s, "den"), "den", 3), 0);
 	assert_int_equal(sio_ack(found, e, NULL), -EINVAL);
-	assert_null(sio_find(sio_namespace(s), "Pnobodynobod"));
-	assert_null(sio_find(sio_of(w->app[0], "/chat"), other->id)); /* not in there */
+	assert_null(sio_find(s, "Pnobodynobod"));
+	assert_null(sio_ns_find(sio_of(w->app[0], "/chat"), other->id)); /* not in there */
 	assert_int_equal(
-	    sio_send_to(sio_to(sio_of(w->app[0], "/chat"), other->id), "x", 1), -EPIPE);
+	    sio_send_to(sio_ns_to(sio_of(w->app[0], "/chat"), other->id), "x", 1), -EPIPE);
 	assert_int_equal(sio_disconnect(found), 0);
-	assert_null(sio_find(sio_namespace(s), other->id));
+	assert_null(sio_find(s, other->id));
 }
 
 static void
@@ -433,10 +433,10 @@ static void
 call_alice(struct world *w, sio_socket *s, const sio_event *e)
 {
 	(void)e;
-	sio_send_to(sio_to_user(sio_namespace(s), "alice"), "hi", 2);
-	sio_send_to(sio_to_user(sio_of(w->app[0], "/chat"), "alice"), "chat", 4);
-	assert_int_equal(sio_clients(sio_to_user(sio_namespace(s), "alice"), NULL, NULL), 2);
-	assert_int_equal(sio_send_to(sio_to_user(sio_namespace(s), "bob"), "x", 1), 0);
+	sio_send_to(sio_to_user(s, "alice"), "hi", 2);
+	sio_send_to(sio_ns_to_user(sio_of(w->app[0], "/chat"), "alice"), "chat", 4);
+	assert_int_equal(sio_clients(sio_to_user(s, "alice"), NULL, NULL), 2);
+	assert_int_equal(sio_send_to(sio_to_user(s, "bob"), "x", 1), 0);
 }
 
 static void
