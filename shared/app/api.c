@@ -129,14 +129,17 @@ set(sio_socket *s, const char *key, const char *json)
 	if (result != 0)
 		return result;
 	st = writable(s);
-	return st == NULL || store_set(st, session_key(s->session), key, json) == -1 ? -EIO : 0;
+	if (st == NULL ||
+	    store_set(st, session_key(s->session), slice_of(key), slice_of(json)) == -1)
+		return app_fail(s->h.app);
+	return 0;
 }
 
 static const char *
 get(sio_socket *s, const char *key)
 {
 	return app_keep(
-	    s->h.app, store_get(hub_store(s->h.app->hub), session_key(s->session), key));
+	    s->h.app, store_get(hub_store(s->h.app->hub), session_key(s->session), slice_of(key)));
 }
 
 static int
@@ -148,7 +151,9 @@ del(sio_socket *s, const char *key)
 	if (result != 0)
 		return result;
 	st = writable(s);
-	return st == NULL || store_del(st, session_key(s->session), key) == -1 ? -EIO : 0;
+	if (st == NULL || store_del(st, session_key(s->session), slice_of(key)) == -1)
+		return app_fail(s->h.app);
+	return 0;
 }
 
 static int
@@ -160,8 +165,9 @@ set_user(sio_socket *s, const char *user)
 	if (result != 0)
 		return result;
 	st = writable(s);
-	return st == NULL || store_session_set_user(st, session_key(s->session), user) == -1 ? -EIO
-	                                                                                     : 0;
+	if (st == NULL || store_session_set_user(st, session_key(s->session), slice_of(user)) == -1)
+		return app_fail(s->h.app);
+	return 0;
 }
 
 static const char *

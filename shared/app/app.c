@@ -53,6 +53,13 @@ app_free_arena(struct sio_app *app)
 	}
 }
 
+int
+app_fail(struct sio_app *app)
+{
+	hub_fail(app->hub);
+	return -EIO;
+}
+
 bool
 app_good_name(struct slice name)
 {

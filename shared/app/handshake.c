@@ -131,18 +131,14 @@ app_refuse(const sio_handshake *h, const char *reason)
 static int
 set_member(struct sio_app *app, int64_t session, struct slice key, struct slice value)
 {
-	struct buf text = {.p = NULL};
-	size_t value_at;
+	struct buf name = {.p = NULL};
 	int result = -1;
 
-	json_string_decode(&text, key);
-	buf_add_char(&text, '\0');
-	value_at = text.n;
-	buf_add_slice(&text, value);
-	buf_add_char(&text, '\0');
-	if (!text.failed)
-		result = store_set(hub_store(app->hub), session, text.p, text.p + value_at);
-	buf_free(&text);
+	json_string_decode(&name, key);
+	if (!name.failed)
+		result = store_set(hub_store(app->hub), session,
+		    name.p == NULL ? SLICE("") : buf_slice(&name), value);
+	buf_free(&name);
 	return result;
 }
 
@@ -157,7 +153,8 @@ app_admit(struct sio_app *app, int64_t session, const struct admission *a)
 		return 0;
 	if (hub_transaction(app->hub) == -1)
 		return -1;
-	if (a->user != NULL && store_session_set_user(hub_store(app->hub), session, a->user) == -1)
+	if (a->user != NULL &&
+	    store_session_set_user(hub_store(app->hub), session, slice_of(a->user)) == -1)
 		return -1;
 	if (a->data == NULL || json_parse(&object, slice_of(a->data)) == -1)
 		return 0;

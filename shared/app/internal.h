@@ -95,6 +95,9 @@ const char *app_copy(struct sio_app *app, struct slice text);
 const char *app_keep(struct sio_app *app, char *text);
 void app_free_arena(struct sio_app *app);
 
+/* A write to the store has failed, and with it the turn.  Return -EIO. */
+int app_fail(struct sio_app *app);
+
 bool app_good_name(struct slice name);
 struct sio_ns *app_find_ns(struct sio_app *app, struct slice name);
 /* Add one.  NULL: a bad name, or no memory. */
@@ -118,6 +121,19 @@ struct app_target {
 
 /* Send `pk`, whose endpoint is filled in here.  0 or a negative errno. */
 int app_send(struct sio_app *app, const struct app_target *t, struct packet *pk);
+
+/* The session of this key, if it is in the namespace.  0, -EPIPE: it is not there, or -EIO. */
+int app_reach(struct sio_app *app, const struct sio_ns *ns, int64_t key, struct session **out);
+
+/* An event that wants an answer: see sio_emit_ack(). */
+struct app_question {
+	struct sio_ns *ns;
+	int64_t session;
+	struct slice name, args; /* args.p NULL: none */
+	struct slice handler, context;
+	int timeout_ms;
+};
+int app_ask(struct sio_app *app, const struct app_question *q);
 
 /* The data of an event, valid until the next call; `args` is JSON text, NULL p for none.
  * 0 or a negative errno. */

@@ -12,8 +12,8 @@
 
 /* --- to whom --------------------------------------------------------------------------------- */
 
-static int
-send_to_session(struct sio_app *app, const struct app_target *t, int64_t key, struct slice packet)
+int
+app_reach(struct sio_app *app, const struct sio_ns *ns, int64_t key, struct session **out)
 {
 	struct session *s = app->current;
 
@@ -30,8 +30,18 @@ send_to_session(struct sio_app *app, const struct app_target *t, int64_t key, st
 			return -EIO;
 		}
 	}
-	if (session_is_over(s) || !session_hears(s, &t->ns->base))
-		return -EPIPE;
+	*out = s;
+	return session_is_over(s) || !session_hears(s, &ns->base) ? -EPIPE : 0;
+}
+
+static int
+send_to_session(struct sio_app *app, const struct app_target *t, int64_t key, struct slice packet)
+{
+	struct session *s;
+	int result = app_reach(app, t->ns, key, &s);
+
+	if (result != 0)
+		return result;
 	return hub_send(app->hub, s, packet, t->is_volatile) == -1 ? -EIO : 0;
 }
 
@@ -243,41 +253,51 @@ app_send_json(const sio_target *t, const char *value)
 
 /* --- answers --------------------------------------------------------------------------------- */
 
-/* `context` is what the handler gets back. */
-static bool
-good_context(const char *context)
+int
+app_ask(struct sio_app *app, const struct app_question *q)
 {
-	struct json_value value;
+	struct packet pk = {.type = PACKET_EVENT, .ack_data = true};
+	struct app_target t = {.ns = q->ns, .session = q->session};
+	struct session *s;
+	char digits[24];
+	int64_t id, deadline = q->timeout_ms > 0 ? hub_now(app->hub) + q->timeout_ms : 0;
+	int result = app_event_data(app, q->name, q->args, &pk.data);
 
-	return context == NULL || json_parse(&value, slice_of(context)) == 0;
+	if (result == 0)
+		result = app_reach(app, q->ns, q->session, &s);
+	if (result != 0)
+		return result;
+	if (hub_transaction(app->hub) == -1)
+		return -EIO;
+	if (session_is_over(s)) /* by another process's word */
+		return -EPIPE;
+	if (store_ack_expect(hub_store(app->hub), q->session, q->ns->base.name, q->handler,
+		q->context, deadline, &id) == -1)
+		return app_fail(app);
+	snprintf(digits, sizeof(digits), "%" PRId64, id);
+	pk.id = slice_of(digits);
+	return app_send(app, &t, &pk);
 }
 
 int
 app_emit_ack(sio_socket *s, const char *name, const char *args, const char *handler,
     const char *context, int timeout_ms)
 {
-	struct sio_app *app = s->h.app;
-	struct packet pk = {.type = PACKET_EVENT, .ack_data = true};
-	struct app_target t = {.ns = s->ns, .session = session_key(s->session)};
-	char digits[24];
-	int64_t id, deadline = timeout_ms > 0 ? hub_now(app->hub) + timeout_ms : 0;
-	int result =
-	    name == NULL ? -EINVAL : app_event_data(app, slice_of(name), slice_of(args), &pk.data);
+	struct app_question q = {
+	    .ns = s->ns,
+	    .session = session_key(s->session),
+	    .name = slice_of(name),
+	    .args = slice_of(args),
+	    .handler = slice_of(handler),
+	    .context = slice_of(context),
+	    .timeout_ms = timeout_ms,
+	};
+	struct json_value value;
 
-	if (result != 0)
-		return result;
-	if (handler == NULL || !app_good_name(slice_of(handler)) || !good_context(context) ||
-	    timeout_ms < 0)
+	if (name == NULL || handler == NULL || !app_good_name(q.handler) || timeout_ms < 0 ||
+	    (context != NULL && json_parse(&value, q.context) == -1))
 		return -EINVAL;
-	if (session_is_over(s->session) || !session_hears(s->session, &s->ns->base))
-		return -EPIPE;
-	if (hub_transaction(app->hub) == -1 ||
-	    store_ack_expect(hub_store(app->hub), t.session, s->ns->base.name, handler, context,
-		deadline, &id) == -1)
-		return -EIO;
-	snprintf(digits, sizeof(digits), "%" PRId64, id);
-	pk.id = slice_of(digits);
-	return app_send(app, &t, &pk);
+	return app_ask(s->h.app, &q);
 }
 
 int

@@ -117,6 +117,12 @@ hub_transaction(struct hub *h)
 	return 0;
 }
 
+void
+hub_fail(struct hub *h)
+{
+	h->failed = true;
+}
+
 /* --- once a second --------------------------------------------------------------------------- */
 
 struct keys {

@@ -194,5 +194,7 @@ struct session *hub_stream_here(struct hub *h, int64_t key);
 
 /* Open the turn's transaction if it is not open yet, for direct use of hub_store().  0 or -1. */
 int hub_transaction(struct hub *h);
+/* Such a use has failed: the turn cannot be committed. */
+void hub_fail(struct hub *h);
 
 #endif

@@ -153,9 +153,9 @@ store_session_count(struct store *st, struct slice address)
 }
 
 int
-store_session_set_user(struct store *st, int64_t key, const char *user)
+store_session_set_user(struct store *st, int64_t key, struct slice user)
 {
-	return store_run(st, store_bind(st, Q_SESSION_SET_USER, "lz", key, user));
+	return store_run(st, store_bind(st, Q_SESSION_SET_USER, "ls", key, user));
 }
 
 char *
@@ -257,26 +257,26 @@ store_user_sessions(struct store *st, struct slice user, int64_t chan,
 /* --- values and acks ------------------------------------------------------------------------ */
 
 int
-store_set(struct store *st, int64_t key, const char *name, const char *value)
+store_set(struct store *st, int64_t key, struct slice name, struct slice value)
 {
-	return store_run(st, store_bind(st, Q_DATA_SET, "lzz", key, name, value));
+	return store_run(st, store_bind(st, Q_DATA_SET, "lss", key, name, value));
 }
 
 int
-store_del(struct store *st, int64_t key, const char *name)
+store_del(struct store *st, int64_t key, struct slice name)
 {
-	return store_run(st, store_bind(st, Q_DATA_DEL, "lz", key, name));
+	return store_run(st, store_bind(st, Q_DATA_DEL, "ls", key, name));
 }
 
 char *
-store_get(struct store *st, int64_t key, const char *name)
+store_get(struct store *st, int64_t key, struct slice name)
 {
-	return read_text(st, store_bind(st, Q_DATA_GET, "lz", key, name));
+	return read_text(st, store_bind(st, Q_DATA_GET, "ls", key, name));
 }
 
 int
-store_ack_expect(struct store *st, int64_t key, struct slice ns, const char *handler,
-    const char *context, int64_t deadline, int64_t *id)
+store_ack_expect(struct store *st, int64_t key, struct slice ns, struct slice handler,
+    struct slice context, int64_t deadline, int64_t *id)
 {
 	sqlite3_stmt *q = store_bind(st, Q_ACK_NEXT, "l", key);
 
@@ -289,7 +289,7 @@ store_ack_expect(struct store *st, int64_t key, struct slice ns, const char *han
 	if (store_run(st, q) == -1)
 		return -1;
 	return store_run(
-	    st, store_bind(st, Q_ACK_EXPECT, "llszzl", key, *id, ns, handler, context, deadline));
+	    st, store_bind(st, Q_ACK_EXPECT, "llsssl", key, *id, ns, handler, context, deadline));
 }
 
 int

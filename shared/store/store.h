@@ -143,8 +143,8 @@ char *store_session_handshake(struct store *st, int64_t key);
 /* How many sessions this address has, or -1. */
 int64_t store_session_count(struct store *st, struct slice address);
 
-/* Name the person behind a session; NULL: nobody. */
-int store_session_set_user(struct store *st, int64_t key, const char *user);
+/* Name the person behind a session; p NULL: nobody. */
+int store_session_set_user(struct store *st, int64_t key, struct slice user);
 /* A malloc'ed copy, or NULL when nobody is named. */
 char *store_session_user(struct store *st, int64_t key);
 /* Call `each` with every session of the person that is in the channel; return their number, or -1.
@@ -182,14 +182,15 @@ int64_t store_members_count(struct store *st, int64_t chan);
 
 /* --- socket.set() and socket.get(); acks ---------------------------------------------------- */
 
-int store_set(struct store *st, int64_t key, const char *name, const char *value);
-int store_del(struct store *st, int64_t key, const char *name);
+int store_set(struct store *st, int64_t key, struct slice name, struct slice value);
+int store_del(struct store *st, int64_t key, struct slice name);
 /* A malloc'ed copy, or NULL when there is none (or after an error, logged). */
-char *store_get(struct store *st, int64_t key, const char *name);
+char *store_get(struct store *st, int64_t key, struct slice name);
 
-/* Expect an answer; `*id` is the ack id to send.  `deadline` 0: while the session lives. */
-int store_ack_expect(struct store *st, int64_t key, struct slice ns, const char *handler,
-    const char *context, int64_t deadline, int64_t *id);
+/* Expect an answer; `*id` is the ack id to send.  `context` may be NULL p.  `deadline` 0: while the
+ * session lives. */
+int store_ack_expect(struct store *st, int64_t key, struct slice ns, struct slice handler,
+    struct slice context, int64_t deadline, int64_t *id);
 
 struct store_ack {
 	char *ns, *handler, *context; /* malloc'ed; context may be NULL */
