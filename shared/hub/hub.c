@@ -25,11 +25,12 @@ hub_open(const struct hub_options *options)
 	if (h == NULL)
 		return NULL;
 	h->o = *options;
-	h->store = store_open(options->folder, options->kind);
+	h->store = store_open(options->folder, options->kind, options->guest);
 	if (h->store == NULL || store_head(h->store, &h->head) == -1) {
 		hub_close(h);
 		return NULL;
 	}
+	h->watching = slots_watching(store_slots(h->store));
 	slots_set_head(store_slots(h->store), h->head);
 	return h;
 }
@@ -401,6 +402,8 @@ hub_settle(struct hub *h, int64_t *next_ms)
 		if (settle_once(h) == -1)
 			result = -1;
 	}
+	slots_tell(store_slots(h->store),
+	    &(struct slot_info){.held = h->held, .received = h->received, .sent = h->sent});
 	*next_ms = h->next_tick;
 	return result;
 }

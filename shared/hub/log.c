@@ -136,6 +136,8 @@ session_deliver(struct hub *h, struct session *s, struct message *m)
 	if (s->ops == NULL)
 		return;
 	own = s->aliased ? readdress(s, m) : message_keep(m);
+	h->sent++;
+	hub_show(h, WATCH_OUT, s->row.key, message_text(own));
 	if (s->row.streaming)
 		s->ops->send(s->sink, own);
 	else

@@ -177,6 +177,8 @@ hub_receive(struct hub *h, struct session *s, struct slice packet)
 	note_life(h, s);
 	if (packet.n == 0)
 		return;
+	h->received++;
+	hub_show(h, WATCH_IN, s->row.key, packet);
 	if (packet_parse(&pk, packet) == -1) {
 		bad_packet(h, s);
 		return;

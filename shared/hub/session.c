@@ -437,6 +437,7 @@ hub_end(struct hub *h, struct session *s, const char *reason, bool remember)
 	}
 	if (found == 1 && row.state != STORE_ENDED) {
 		s->ending = true;
+		hub_show(h, WATCH_END, s->row.key, slice_of(reason));
 		if (s->row.state == STORE_OPEN)
 			tell_namespaces(h, s, reason);
 		if (s->ops == NULL &&

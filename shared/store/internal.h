@@ -73,9 +73,11 @@ struct store {
 	int lock_fd;
 	int wake_fd;
 	struct slots *slots;
-	uint64_t inode; /* of the database as we opened it */
-	uint32_t epoch; /* of the slot table as we opened the database */
+	uint64_t inode;  /* of the database as we opened it */
+	uint32_t epoch;  /* of the slot table as we opened the database */
+	bool must_exist; /* we are a guest: nothing is made or replaced by us */
 	bool in_transaction;
+	uint32_t watch_number;             /* of the next copy for watchers */
 	unsigned char wake[SLOTS_MAX / 8]; /* slots to wake after the commit */
 	bool wake_any;
 	/* channels published in this transaction; past the array every process is woken */

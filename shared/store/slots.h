@@ -62,6 +62,29 @@ int64_t slots_lowest_head(const struct slots *sl);
 uint32_t slots_epoch(const struct slots *sl);
 void slots_bump_epoch(struct slots *sl);
 
+/* What a process tells of itself, for those who look (pollux top). */
+struct slot_info {
+	int kind, pid;
+	unsigned held;           /* sessions whose transport it holds */
+	uint64_t received, sent; /* packets, since it has started */
+};
+
+/* Tell it of this process; `kind` and `pid` are known. */
+void slots_tell(struct slots *sl, const struct slot_info *info);
+/* Return false when no process has the slot. */
+bool slots_info(const struct slots *sl, int slot, struct slot_info *info);
+
+/* Watchers: processes that want a copy of each packet of one session, or of all (key 0).  How many
+ * there are is asked for every packet, so here is the number itself; it stays in place. */
+#define WATCHERS_MAX 4
+const _Atomic int *slots_watching(const struct slots *sl);
+/* The slot of watcher `i` if it wants packets of this session, else -1. */
+int slots_watcher(const struct slots *sl, int i, int64_t key);
+/* Become a watcher.  Return 0, or -1: there are too many. */
+int slots_watch(struct slots *sl, int64_t key);
+/* Nobody reads what is sent to this watcher. */
+void slots_forget_watcher(struct slots *sl, int slot);
+
 /* How many sessions there are, as last counted plus those made since. */
 int64_t slots_sessions(const struct slots *sl);
 void slots_set_sessions(struct slots *sl, int64_t n);

@@ -279,8 +279,15 @@ database_open(struct store *st, bool *made)
 	struct stat sb;
 	bool existed = stat(st->path, &sb) == 0;
 
+	bool usable =
+	    (existed || !st->must_exist) && connect_database(st) == 0 && database_is_current(st);
+
 	*made = false;
-	if (connect_database(st) == -1 || !database_is_current(st)) {
+	if (!usable && st->must_exist) {
+		log_errx("store %s: of another boot or version, or damaged", st->path);
+		return -1;
+	}
+	if (!usable) {
 		if (existed)
 			log_info("store %s: of another boot or version, or damaged: made anew",
 			    st->path);
@@ -311,7 +318,7 @@ disown(struct store *st)
 }
 
 struct store *
-store_open(const char *folder, int kind)
+store_open(const char *folder, int kind, bool must_exist)
 {
 	struct store *st = calloc(1, sizeof(*st));
 	char path[600];
@@ -320,8 +327,13 @@ store_open(const char *folder, int kind)
 	if (st == NULL)
 		return NULL;
 	st->lock_fd = st->wake_fd = -1;
+	st->must_exist = must_exist;
 	snprintf(st->folder, sizeof(st->folder), "%s", folder);
 	snprintf(st->path, sizeof(st->path), "%s/pollux.db", st->folder);
+	if (must_exist && access(st->path, F_OK) == -1) {
+		log_err("store %s", st->path);
+		goto fail;
+	}
 	if (mkdir(folder, 0770) == -1 && errno != EEXIST) {
 		log_err("store: folder %s", folder);
 		goto fail;

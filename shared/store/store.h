@@ -25,9 +25,10 @@
 
 struct store;
 
-/* Open (or make) the store in `folder`, which is made if it is missing.  `kind` shows in the slot
- * table.  Call it after any fork.  NULL after logging why. */
-struct store *store_open(const char *folder, int kind);
+/* Open (or make) the store in `folder`, which is made if it is missing; `must_exist`: only open
+ * what is there and can be used as it is.  `kind` shows in the slot table.  Call it after any fork.
+ * NULL after logging why. */
+struct store *store_open(const char *folder, int kind, bool must_exist);
 void store_close(struct store *st);
 
 struct slots *store_slots(struct store *st);
