@@ -4,6 +4,7 @@
 #   make run        start it and chat          (SERVER= APP= HOST= PORT= WSD_PORT= DATA= CONF=)
 #   make check      every test; the last line is 'N passed, N failed'
 #   make bench      speed beside its peers, as ratios
+#   make install    into PREFIX=/usr/local (DESTDIR= for packages)
 #   V=1             says each command in full
 #   SAN=1           with AddressSanitizer and UndefinedBehaviorSanitizer, in a folder of its own
 
@@ -57,6 +58,14 @@ $(B)/apps/%.so: $$(wildcard apps/$$*/*.c) shared/app/pollux.h
 $(B)/tests/%: $(B)/tests/unit/%.o $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lcmocka -ljansson $(SHARED_LIBS)
+
+# modules that are right and wrong, for tests/unit/test_app.c
+MODULES   = $(patsubst tests/modules/%.c,$(B)/tests/modules/%.so,$(wildcard tests/modules/*.c))
+$(B)/tests/test_app: | $(MODULES)
+$(B)/tests/modules/%.so: tests/modules/%.c shared/app/pollux.h
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) -shared -o $@ $<
 
 # schema.sql as a C string
 $(B)/gen/schema.h: schema.sql
@@ -113,10 +122,31 @@ $(C)/outside-%: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so) $(OUTSIDE)
 format:
 	clang-format -i $(SOURCES)
 
+# --- make install: DESTDIR= for packagers, PREFIX=/usr/local
+VERSION   = 0.1
+PREFIX   ?= /usr/local
+LIBDIR   ?= $(PREFIX)/lib
+TO        = $(DESTDIR)$(PREFIX)
+DAEMONS   = $(filter $(B)/pollux-%,$(PROGRAMS))
+MAN       = $(wildcard docs/*.[1-8] */*.[18])
+
+install: programs
+	install -Dt $(TO)/lib/cgi-bin $(B)/pollux.fcgi
+	install -Dt $(TO)/sbin $(DAEMONS)
+	$(if $(wildcard cli),install -Dt $(TO)/bin $(B)/pollux)
+	install -Dm644 -t $(DESTDIR)$(LIBDIR)/pollux $(APPS:%=$(B)/apps/%.so)
+	install -Dm644 -t $(TO)/include/pollux shared/app/pollux.h
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' pollux-app.pc.in \
+	  >$(DESTDIR)$(LIBDIR)/pkgconfig/pollux-app.pc
+	for page in $(MAN); do install -Dm644 -t $(TO)/share/man/man$${page##*.} $$page || exit; done
+	install -Dm644 -t $(TO)/share/doc/pollux README.md LICENSE $(wildcard docs/*.conf)
+	install -Dm644 -t $(TO)/share/doc/pollux/apache-conf apache-conf/*
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 clean:
 	rm -rf build
 
-.PHONY: all programs unit run check suites format clean
+.PHONY: all programs unit run check suites format install clean
 .SECONDARY:
