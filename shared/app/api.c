@@ -516,6 +516,31 @@ clients(sio_target t, void (*each)(void *arg, const char *id), void *arg)
 	return walk.n;
 }
 
+static sio_socket *
+find(sio_socket *s, const char *id_text)
+{
+	struct sio_socket *other;
+	struct session *session;
+	int64_t key;
+
+	if (id_text == NULL || public_id_read(slice_of(id_text), &key) == -1 ||
+	    hub_find_key(s->app->hub, key, &session) != HUB_LIVE ||
+	    !session_is_in(session, s->ns->base.chan))
+		return NULL;
+	other = app_alloc(s->app, sizeof(*other));
+	if (other == NULL)
+		return NULL;
+	*other = (struct sio_socket){
+	    .api = &app_api,
+	    .app = s->app,
+	    .session = session,
+	    .ns = s->ns,
+	    .handshake = {.api = &app_api, .app = s->app},
+	    .acked = true, /* the event being handled is not its own */
+	};
+	return other;
+}
+
 const struct sio_api app_api = {
     .size = sizeof(struct sio_api),
     .of = of,
@@ -548,4 +573,5 @@ const struct sio_api app_api = {
     .quote = quote,
     .format = format_text,
     .clients = clients,
+    .find = find,
 };

@@ -116,6 +116,7 @@ struct sio_api {
 	const char *(*format)(sio_socket *s, const char *format, ...)
 	    __attribute__((format(printf, 2, 3)));
 	int (*clients)(sio_target t, void (*each)(void *arg, const char *id), void *arg);
+	sio_socket *(*find)(sio_socket *s, const char *id);
 };
 
 /* Every handle begins with the table, so that a module needs no symbol of the program. */
@@ -404,6 +405,15 @@ static inline int
 sio_clients(sio_target t, void (*each)(void *arg, const char *id), void *arg)
 {
 	return SIO_API(t.app)->clients(t, each, arg);
+}
+
+/* io.sockets.socket(id): the session of this public id as a socket of the same namespace, wherever
+ * its transport is; all calls work on it until the handler returns, but sio_ack().  NULL: it is not
+ * in the namespace, or `id` is NULL.  Not from within sio_clients(). */
+static inline sio_socket *
+sio_find(sio_socket *s, const char *id)
+{
+	return SIO_API(s)->find(s, id);
 }
 
 #endif
