@@ -298,9 +298,7 @@ store_expired(struct store *st, int64_t now_ms, void (*each)(void *arg, int64_t 
 		owners[n++] = sqlite3_column_int(q, 0);
 	sqlite3_reset(q);
 	for (int i = 0; i < n; i++) {
-		if (slots_alive(st->slots, owners[i]))
-			continue;
-		if (read_keys(st, store_bind(st, Q_ORPHANS, "i", owners[i]), each, arg) == -1 ||
+		if (!slots_alive(st->slots, owners[i]) &&
 		    store_run(st, store_bind(st, Q_SET_FREE, "i", owners[i])) == -1)
 			return -1;
 	}

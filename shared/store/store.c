@@ -71,8 +71,8 @@ static const char *const texts[Q_N] = {
     [Q_ACK_DELETE] = "DELETE FROM ack WHERE key = ?1",
     [Q_OWNERS] = "SELECT DISTINCT owner FROM session WHERE owner >= 0",
     [Q_EXPIRED] = "SELECT key FROM session WHERE deadline <= ?1 AND NOT (streaming AND owner >= 0)",
-    [Q_ORPHANS] = "SELECT key FROM session WHERE owner = ?1 AND streaming",
-    [Q_SET_FREE] = "UPDATE session SET owner = -1 WHERE owner = ?1 AND NOT streaming",
+    [Q_SET_FREE] =
+	"UPDATE session SET owner = -1, deadline = iif(streaming, 0, deadline) WHERE owner = ?1",
     [Q_NEEDED] = "SELECT min(cursor) FROM session WHERE state = 1 AND NOT streaming",
     [Q_TRIM_POINT] = "SELECT max(id) FROM (SELECT id FROM msg ORDER BY id LIMIT 1000)"
 		     " WHERE id < (SELECT max(id) FROM msg)",
@@ -285,7 +285,7 @@ database_open(struct store *st, bool *made)
 	return 0;
 }
 
-/* A process of before had our slot and died: what it held is free, or to be swept. */
+/* A process of before had our slot and died: its polls are free, its streams to be swept. */
 static int
 disown(struct store *st)
 {

@@ -190,8 +190,8 @@ bool store_housekeeper(struct store *st);
 void store_housekeeper_done(struct store *st);
 
 /* Call `each` with every session that is over: past its deadline, or streaming in a process that
- * died.  Polling sessions of dead processes are set free.  `each` must not use the store: collect
- * the keys. */
+ * died, also when a new one has its slot.  Polling sessions of dead processes are set free.  `each`
+ * must not use the store: collect the keys. */
 int store_expired(
     struct store *st, int64_t now_ms, void (*each)(void *arg, int64_t key), void *arg);
 

@@ -587,6 +587,32 @@ sessions_end_by_their_deadlines(void **state)
 }
 
 static void
+a_stream_ends_with_its_process_even_if_the_next_one_has_its_slot(void **state)
+{
+	struct world *w = *state;
+	char polling[STORE_SID_SIZE], streaming[STORE_SID_SIZE];
+	struct sink poll, stream;
+	struct session *s;
+
+	handshake(w, 0, polling);
+	handshake(w, 0, streaming);
+	poll_once(w, 0, polling, &poll);
+	poll_once(w, 0, polling, &poll);
+	open_stream(w, 0, streaming, &stream);
+	hub_close(w->hub[0]); /* without a word to anybody, as if it had been killed */
+	w->hub[0] = open_hub(w);
+	assert_non_null(w->hub[0]);
+	w->now += 1000;
+	begin(w, 1);
+	settle(w, 1);
+	assert_string_equal(w->told, "connect connect disconnect(socket end) ");
+	begin(w, 1);
+	assert_int_equal(hub_find(w->hub[1], slice_of(streaming), &s), HUB_UNKNOWN);
+	assert_int_equal(hub_find(w->hub[1], slice_of(polling), &s), HUB_LIVE);
+	settle(w, 1);
+}
+
+static void
 too_many_bad_packets_end_the_session(void **state)
 {
 	struct world *w = *state;
@@ -702,6 +728,7 @@ main(void)
 	    TEST(an_endpoint_with_a_query_keeps_its_spelling),
 	    TEST(disconnect_is_told_once_and_remembered),
 	    TEST(sessions_end_by_their_deadlines),
+	    TEST(a_stream_ends_with_its_process_even_if_the_next_one_has_its_slot),
 	    TEST(too_many_bad_packets_end_the_session),
 	    TEST(a_queue_that_grows_too_long_ends_the_session),
 	    TEST(a_log_that_is_far_behind_is_read_from_the_store),
