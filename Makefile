@@ -49,11 +49,12 @@ $(B)/pollux-wsd: $(WSD) $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
 
+# A handler's parameters are the same whether it needs them or not.
 .SECONDEXPANSION:
 $(B)/apps/%.so: $$(wildcard apps/$$*/*.c) shared/app/pollux.h
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) -shared -o $@ $(filter %.c,$^)
+	$(Q)$(CC) $(ALL) -Wno-unused-parameter -shared -o $@ $(filter %.c,$^)
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(B)/libpollux.a
 	$(say) LD $@
