@@ -4,7 +4,10 @@
 
 #include <wslay/wslay.h>
 
+#include "shared/wire/handshake.h"
+#include "wsd/http.h"
 #include "wsd/outqueue.h"
+#include "wsd/rest.h"
 #include "wsd/ws.h"
 
 #define SPARES     16   /* contexts kept for the next frames */
@@ -36,6 +39,56 @@ struct hybi {
 	SLIST_HEAD(, reader) spares;
 	unsigned spares_n;
 };
+
+/* --- the handshake -------------------------------------------------------------------------- */
+
+/* Sixteen random bytes in base64: 22 characters and "==". */
+static bool
+key_well_formed(struct slice key)
+{
+	if (key.n != 24 || key.p[22] != '=' || key.p[23] != '=')
+		return false;
+	for (size_t i = 0; i < 22; i++) {
+		char c = key.p[i];
+
+		if (!(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
+		    c != '+' && c != '/')
+			return false;
+	}
+	return true;
+}
+
+static const char *
+check(const struct http *h)
+{
+	if (key_well_formed(request_header(h->request, "sec-websocket-key")))
+		return NULL;
+	return "Sec-WebSocket-Key is missing or not a key.";
+}
+
+/* Neither an extension nor a protocol is granted, whatever the client offers. */
+static struct message *
+head(const struct wsd *w, const struct http *h)
+{
+	char accept[WEBSOCKET_ACCEPT_LENGTH + 1];
+	struct message *m;
+	struct buf out;
+
+	(void)w;
+	if (websocket_accept(accept, request_header(h->request, "sec-websocket-key")) == -1)
+		return NULL;
+	buf_init(&out, 0);
+	buf_printf(&out,
+	    "HTTP/1.1 101 Switching Protocols\r\n"
+	    "Upgrade: websocket\r\n"
+	    "Connection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: %s\r\n"
+	    "\r\n",
+	    accept);
+	m = out.failed ? NULL : outqueue_raw(buf_slice(&out));
+	buf_free(&out);
+	return m;
+}
 
 /* --- reading -------------------------------------------------------------------------------- */
 
@@ -282,28 +335,13 @@ conclude(struct reader *rd, int result)
 		    wslay_event_get_close_received(rd->ctx) ? "socket end" : "socket error");
 }
 
-/* Keep what is left of `in`, which is c->rest if there is one. */
+/* Keep what is left of `in`. */
 static void
-keep_rest(struct conn *c, struct slice in, struct slice left)
+keep(struct conn *c, struct slice in, size_t left)
 {
-	if (c->rest != NULL) {
-		buf_consume(c->rest, in.n - left.n);
-	} else if (left.n > 0) {
-		c->rest = malloc(sizeof(*c->rest));
-		if (c->rest == NULL) {
-			conn_close(c, "socket error");
-			return;
-		}
-		buf_init(c->rest, c->wsd->cfg->message_bytes + HEAD_MAX + READ_BUFFER);
-		buf_add_slice(c->rest, left);
-	}
-	if (c->rest != NULL && c->rest->failed)
+	if (rest_keep(&c->rest, in, left, c->wsd->cfg->message_bytes + HEAD_MAX + READ_BUFFER) ==
+	    -1)
 		conn_close(c, "socket error");
-	if (c->rest != NULL && c->rest->n == 0) {
-		buf_free(c->rest);
-		free(c->rest);
-		c->rest = NULL;
-	}
 }
 
 static void
@@ -323,12 +361,12 @@ input(struct conn *c, struct slice in)
 	struct reader *rd = c->held;
 	size_t n;
 
-	if (c->rest != NULL) {
-		buf_add_slice(c->rest, in);
-		in = buf_slice(c->rest);
+	if (rest_join(&c->rest, &in) == -1) {
+		conn_close(c, "socket error");
+		return;
 	}
 	if (look(in, room(rd, hybi->cfg), &n) == LOOK_MORE) {
-		keep_rest(c, in, in);
+		keep(c, in, in.n);
 		return;
 	}
 	if (rd == NULL && (rd = borrow(hybi)) == NULL) {
@@ -343,7 +381,7 @@ input(struct conn *c, struct slice in)
 		release(c);
 		return;
 	}
-	keep_rest(c, in, rd->in);
+	keep(c, in, rd->in.n);
 	if (!rd->in_message) {
 		c->held = NULL;
 		give_back(rd);
@@ -415,7 +453,15 @@ goodbye(struct wsd *w, int code, const char *reason)
 	return m;
 }
 
-const struct dialect dialect_hybi = {"hybi", input, release, frame, goodbye};
+const struct dialect dialect_hybi = {
+    .name = "hybi",
+    .check = check,
+    .head = head,
+    .input = input,
+    .release = release,
+    .frame = frame,
+    .goodbye = goodbye,
+};
 
 struct hybi *
 hybi_new(const struct config *cfg)
