@@ -187,6 +187,7 @@ static void
 input(struct conn *c, struct slice in)
 {
 	size_t seen = c->rest == NULL ? 0 : c->rest->seen;
+	size_t most = c->wsd->cfg->message_bytes + HEAD_MAX + READ_BUFFER;
 	struct slice left;
 
 	if (rest_join(&c->rest, &in) == -1) {
@@ -198,8 +199,7 @@ input(struct conn *c, struct slice in)
 		seen = 0;
 	if (c->state != CONN_OPEN)
 		return;
-	if (rest_keep(&c->rest, in, left.n, c->wsd->cfg->message_bytes + HEAD_MAX + READ_BUFFER) ==
-	    -1)
+	if (rest_keep(&c->rest, in, left.n, most) == -1)
 		conn_close(c, "socket error");
 	else if (c->rest != NULL)
 		c->rest->seen = left.n;

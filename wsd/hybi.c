@@ -4,16 +4,20 @@
 
 #include <wslay/wslay.h>
 
+#include "shared/wire/frame.h"
 #include "shared/wire/handshake.h"
 #include "wsd/http.h"
 #include "wsd/outqueue.h"
 #include "wsd/rest.h"
 #include "wsd/ws.h"
 
-#define SPARES     16   /* contexts kept for the next frames */
-#define FRAGMENTS  1024 /* of one message */
-#define REASON_MAX 123  /* bytes, by the RFC */
-#define HEAD_MAX   14   /* bytes: a masked frame with a 64-bit length */
+#define SPARES     16  /* contexts kept for the next frames */
+#define REASON_MAX 123 /* bytes, by the RFC */
+#define HEAD_MAX   14  /* bytes: a masked frame with a 64-bit length */
+
+/* A message has no more fragments than pieces of FRAGMENT bytes make, and FRAGMENTS besides. */
+#define FRAGMENT  64
+#define FRAGMENTS 1024
 
 /* A wslay context, and what it reads right now. */
 struct reader {
@@ -92,54 +96,6 @@ head(const struct wsd *w, const struct http *h)
 
 /* --- reading -------------------------------------------------------------------------------- */
 
-enum look {
-	LOOK_MORE,  /* not whole yet */
-	LOOK_WHOLE, /* `*n` bytes are for wslay: a frame, or a head that it will refuse */
-	LOOK_LARGE, /* will be larger than `room` */
-};
-
-/* The first frame of `in`:
- *
- *	fin rsv opcode | mask len7 | len16 or len64 if len7 is 126, 127 | mask key | payload */
-static enum look
-look(struct slice in, uint64_t room, size_t *n)
-{
-	const unsigned char *p = (const unsigned char *)in.p;
-	size_t head = 2, length_n;
-	uint64_t length;
-	bool control;
-
-	if (in.n < head)
-		return LOOK_MORE;
-	control = (p[0] & 0x08) != 0;
-	length = p[1] & 0x7f;
-	length_n = length == 126 ? 2 : length == 127 ? 8 : 0;
-	if (control && length_n > 0) {
-		*n = head;
-		return LOOK_WHOLE;
-	}
-	if (in.n < head + length_n)
-		return LOOK_MORE;
-	if (length_n > 0)
-		length = 0;
-	for (size_t i = 0; i < length_n; i++)
-		length = length << 8 | p[head + i];
-	head += length_n;
-	if ((length_n == 2 && length < 126) ||
-	    (length_n == 8 && (length <= 0xffff || length >> 63 != 0))) {
-		*n = head;
-		return LOOK_WHOLE;
-	}
-	if (!control && length > room)
-		return LOOK_LARGE;
-	if ((p[1] & 0x80) != 0)
-		head += 4;
-	if (in.n < head || in.n - head < length)
-		return LOOK_MORE;
-	*n = head + (size_t)length;
-	return LOOK_WHOLE;
-}
-
 /* What a further frame may hold. */
 static uint64_t
 room(const struct reader *rd, const struct config *cfg)
@@ -158,13 +114,13 @@ on_recv(wslay_event_context_ptr ctx, uint8_t *to, size_t n, int flags, void *arg
 
 	(void)flags;
 	if (rd->frame_left == 0) {
-		switch (look(rd->in, room(rd, rd->hybi->cfg), &rd->frame_left)) {
-		case LOOK_WHOLE:
+		switch (frame_look(rd->in, room(rd, rd->hybi->cfg), &rd->frame_left)) {
+		case FRAME_WHOLE:
 			break;
-		case LOOK_LARGE:
+		case FRAME_LARGE:
 			rd->fail = WSLAY_CODE_MESSAGE_TOO_BIG;
 			/* fall through */
-		case LOOK_MORE:
+		case FRAME_MORE:
 			wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
 			return -1;
 		}
@@ -191,7 +147,7 @@ on_frame(
 	}
 	rd->message_n += frame->payload_length;
 	rd->in_message = !frame->fin;
-	if (++rd->fragments > FRAGMENTS) {
+	if (++rd->fragments > FRAGMENTS + rd->hybi->cfg->message_bytes / FRAGMENT) {
 		rd->fail = WSLAY_CODE_MESSAGE_TOO_BIG;
 		wslay_event_shutdown_read(ctx);
 	}
@@ -335,13 +291,18 @@ conclude(struct reader *rd, int result)
 		    wslay_event_get_close_received(rd->ctx) ? "socket end" : "socket error");
 }
 
-/* Keep what is left of `in`. */
+/* Keep what is left of `in`, unless it can be seen already that nothing will come of it. */
 static void
 keep(struct conn *c, struct slice in, size_t left)
 {
-	if (rest_keep(&c->rest, in, left, c->wsd->cfg->message_bytes + HEAD_MAX + READ_BUFFER) ==
-	    -1)
+	const struct reader *rd = c->held;
+	size_t most = c->wsd->cfg->message_bytes + HEAD_MAX + READ_BUFFER;
+
+	if (rest_keep(&c->rest, in, left, most) == -1)
 		conn_close(c, "socket error");
+	else if (c->rest != NULL && (rd == NULL || !rd->in_message) &&
+		 !frame_text_valid(buf_slice(&c->rest->bytes), &c->rest->seen))
+		ws_over(c, WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA, "socket error");
 }
 
 static void
@@ -365,7 +326,7 @@ input(struct conn *c, struct slice in)
 		conn_close(c, "socket error");
 		return;
 	}
-	if (look(in, room(rd, hybi->cfg), &n) == LOOK_MORE) {
+	if (frame_look(in, room(rd, hybi->cfg), &n) == FRAME_MORE) {
 		keep(c, in, in.n);
 		return;
 	}
