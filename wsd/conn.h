@@ -1,5 +1,7 @@
 /* conn: one TCP connection, from accept to close, whatever it speaks.
  *
+ *	 ,---> POLICY -------------------.
+ *	 |      v                         v
  *	NEW -> HTTP -> OPEN -> ENDING -> FLUSHING -> DRAINING -> CLOSED
  *	         \________________________^
  *
@@ -14,6 +16,7 @@
 
 enum conn_state {
 	CONN_NEW,      /* nothing has arrived yet */
+	CONN_POLICY,   /* a request for the Flash policy, or its beginning: in `rest` */
 	CONN_HTTP,     /* requests and answers: `http` is set */
 	CONN_OPEN,     /* a websocket: `dialect` and `ws` are set */
 	CONN_ENDING,   /* a websocket that its peer has ended: first what the hub still has for it,

@@ -396,6 +396,7 @@ http_input(struct conn *c, struct slice in)
 		http_close(c);
 		break;
 	case CONN_NEW:
+	case CONN_POLICY:
 	case CONN_ENDING:
 	case CONN_DRAINING:
 	case CONN_CLOSED:

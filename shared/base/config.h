@@ -7,7 +7,7 @@
  *	[protocol]
  *	heartbeat_interval = 25      ; seconds, 0.5 is one; every key ending in _ms below
  *	origins = example.com:80     ; lists and texts go on in indented lines
- *	    *.example.com:*
+ *	    www.example.com:*
  *	[limits]
  *	body_bytes = 1M              ; k, M, G
  *	[store]
