@@ -27,6 +27,7 @@ FCGI      = $(patsubst %.c,$(B)/%.o,$(wildcard fcgi/*.c))
 WSD       = $(patsubst %.c,$(B)/%.o,$(wildcard wsd/*.c))
 APPS      = $(sort $(patsubst apps/%/,%,$(dir $(wildcard apps/*/*.c))))
 UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+LOAD      = $(patsubst %,$(B)/tests/bench/%.o,load client link http samples)
 
 SHARED_LIBS = -lsqlite3 -lcrypto -linih -lunistring -ldl
 PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd
@@ -57,6 +58,16 @@ $(B)/apps/%.so: $$(wildcard apps/$$*/*.c) shared/app/pollux.h
 $(B)/tests/%: $(B)/tests/unit/%.o $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lcmocka -ljansson $(SHARED_LIBS)
+
+$(B)/bench/load: $(LOAD) $(B)/libpollux.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lev
+
+$(B)/bench/bare: $(B)/tests/bench/bare.o $(B)/libpollux.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lev -lcrypto
 
 # schema.sql as a C string
 $(B)/gen/schema.h: schema.sql
@@ -97,6 +108,11 @@ $(C)/unit-san: $(SOURCES) tests/vectors.json schema.sql Makefile
 	@$(MAKE) --no-print-directory SAN=1 unit
 	@tools/check-one $@ tests/run-unit $(UNIT:%=build/san/tests/%)
 
+bench:
+	@tools/setup bench
+	@$(MAKE) -s programs $(B)/bench/load $(B)/bench/bare >&2
+	@node tests/bench/run.js
+
 format:
 	clang-format -i $(SOURCES)
 
@@ -105,5 +121,5 @@ format:
 clean:
 	rm -rf build
 
-.PHONY: all programs unit check suites format clean
+.PHONY: all programs unit check suites bench format clean
 .SECONDARY:
