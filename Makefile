@@ -108,6 +108,7 @@ $(C)/unit-san: $(SOURCES) tests/vectors.json schema.sql Makefile
 	@$(MAKE) --no-print-directory SAN=1 unit
 	@tools/check-one $@ tests/run-unit $(UNIT:%=build/san/tests/%)
 
+.PHONY: bench
 bench:
 	@tools/setup bench
 	@$(MAKE) -s programs $(B)/bench/load $(B)/bench/bare >&2
@@ -121,5 +122,5 @@ format:
 clean:
 	rm -rf build
 
-.PHONY: all programs unit check suites bench format clean
+.PHONY: all programs unit check suites format clean
 .SECONDARY:
