@@ -28,6 +28,7 @@ FCGI      = $(patsubst %.c,$(B)/%.o,$(wildcard fcgi/*.c))
 WSD       = $(patsubst %.c,$(B)/%.o,$(wildcard wsd/*.c))
 APPS      = $(sort $(patsubst apps/%/,%,$(dir $(wildcard apps/*/*.c))))
 UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+LOAD      = $(patsubst %,$(B)/tests/bench/%.o,load client link http samples)
 
 SHARED_LIBS = -lsqlite3 -lcrypto -linih -lunistring -ldl
 PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd
@@ -67,6 +68,15 @@ $(B)/tests/modules/%.so: tests/modules/%.c shared/app/pollux.h
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) -shared -o $@ $<
+$(B)/bench/load: $(LOAD) $(B)/libpollux.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lev
+
+$(B)/bench/bare: $(B)/tests/bench/bare.o $(B)/libpollux.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lev -lcrypto
 
 # schema.sql as a C string
 $(B)/gen/schema.h: schema.sql
@@ -119,6 +129,12 @@ $(C)/unit-san: $(SOURCES) tests/vectors.json schema.sql Makefile
 	@tools/check-one $@ tests/run-unit $(UNIT:%=build/san/tests/%)
 $(C)/outside-%: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so) $(OUTSIDE)
 	@SERVER=$* tools/check-one $@ tests/suite wire interop
+
+.PHONY: bench
+bench:
+	@tools/setup bench
+	@$(MAKE) -s programs $(B)/bench/load $(B)/bench/bare >&2
+	@node tests/bench/run.js
 
 format:
 	clang-format -i $(SOURCES)
