@@ -73,17 +73,28 @@ $(B)/%.o: %.c
 
 unit: $(UNIT:%=$(B)/tests/%)
 
+# --- make run: tools/run says what the variables mean
+export SERVER APP HOST PORT WSD_PORT POLICY_PORT DATA CONF B
+
+run:
+	@tools/setup run $(SERVER)
+	@$(MAKE) -s --no-print-directory -j$(shell nproc) programs
+	@exec tools/run
+
 # --- make check: every suite leaves its count in $(B)/check; one whose inputs have not changed
 # --- since it passed is not run again
-SUITES    = format layers unit unit-san
+SERVERS   = lighttpd nginx apache
+SUITES    = format layers unit unit-san $(SERVERS:%=outside-%)
 C         = $(B)/check
 SOURCES   = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
-WIRE      = $(shell git ls-files -co --exclude-standard -- tests/lib tests/wire tests/interop \
-            tests/browser tests/suite tools/run apache-conf package-lock.json)
+OUTSIDE   = $(shell git ls-files -co --exclude-standard -- tests/lib tests/wire tests/interop \
+            tests/browser tests/suite tools/run apache-conf apps package-lock.json)
 
 check:
 	@tools/setup check
-	@$(MAKE) -k --no-print-directory suites; tools/check-sum $$? $(C) $(SUITES)
+	@$(MAKE) -s --no-print-directory -j$(shell nproc) programs unit
+	@$(MAKE) -s --no-print-directory -j$(shell nproc) SAN=1 unit
+	@$(MAKE) -k --no-print-directory -j1 suites; tools/check-sum $$? $(C) $(SUITES)
 
 suites: $(SUITES:%=$(C)/%)
 
@@ -96,6 +107,8 @@ $(C)/unit: $(UNIT:%=$(B)/tests/%) tests/vectors.json
 $(C)/unit-san: $(SOURCES) tests/vectors.json schema.sql Makefile
 	@$(MAKE) --no-print-directory SAN=1 unit
 	@tools/check-one $@ tests/run-unit $(UNIT:%=build/san/tests/%)
+$(C)/outside-%: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so) $(OUTSIDE)
+	@SERVER=$* tools/check-one $@ tests/suite wire interop
 
 format:
 	clang-format -i $(SOURCES)
@@ -105,5 +118,5 @@ format:
 clean:
 	rm -rf build
 
-.PHONY: all programs unit check suites format clean
+.PHONY: all programs unit run check suites format clean
 .SECONDARY:

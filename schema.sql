@@ -32,6 +32,7 @@ CREATE TABLE session(
 	transport INTEGER NOT NULL, -- enum transport_id
 	streaming INTEGER NOT NULL, -- 1: a socket or an open stream, needs no cursor
 	spoke INTEGER NOT NULL,    -- 1: a packet of the client has arrived
+	bad INTEGER NOT NULL,      -- how many that were none
 	ack_seq INTEGER NOT NULL,  -- the last ack id that the server used
 	address TEXT NOT NULL,
 	handshake TEXT NOT NULL    -- JSON: headers, query, address, ... for the application

@@ -11,6 +11,8 @@
 #include "shared/base/log.h"
 
 #define HEADER_NAME_MAX 64
+#define READ_BYTES      4096 /* of a body, at a time */
+#define DISCARD_MAX     ((size_t)64 << 20)
 
 int
 request_init(void)
@@ -26,6 +28,20 @@ request_param(const struct request *rq, const char *name)
 	return value == NULL ? "" : value;
 }
 
+/* Take the rest of a body that is too large, or else mod_fcgid, which is still writing it, does not
+ * read our answer. */
+static void
+discard_body(struct request *rq, FCGX_Stream *in)
+{
+	char bytes[READ_BYTES];
+	size_t taken = 0;
+	int n;
+
+	rq->too_large = true;
+	while (taken < DISCARD_MAX && (n = FCGX_GetStr(bytes, sizeof(bytes), in)) > 0)
+		taken += (size_t)n;
+}
+
 static void
 read_body(struct request *rq, FCGX_Stream *in, size_t body_max)
 {
@@ -34,21 +50,23 @@ read_body(struct request *rq, FCGX_Stream *in, size_t body_max)
 	int n = 1;
 
 	if (expected > body_max) {
-		rq->too_large = true;
+		discard_body(rq, in);
 		return;
 	}
 	rq->body.ceiling = body_max + 1;
 	while (n > 0) {
-		char *room = buf_reserve(&rq->body, rq->body.n < 4096 ? 512 : 4096);
+		/* one byte more than may be: no length was announced, or a wrong one */
+		size_t left = body_max + 1 - rq->body.n;
+		size_t want = left < READ_BYTES ? left : READ_BYTES;
+		char *room = want == 0 ? NULL : buf_reserve(&rq->body, want);
 
-		if (room == NULL) { /* no length was announced, or a wrong one */
-			rq->too_large = true;
+		if (room == NULL) {
+			discard_body(rq, in);
 			return;
 		}
-		n = FCGX_GetStr(room, rq->body.n < 4096 ? 512 : 4096, in);
+		n = FCGX_GetStr(room, (int)want, in);
 		rq->body.n += n > 0 ? (size_t)n : 0;
 	}
-	rq->too_large = rq->body.n > body_max;
 	rq->broken = FCGX_GetError(in) != 0 || (announced[0] != '\0' && rq->body.n != expected);
 }
 

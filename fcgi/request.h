@@ -16,7 +16,7 @@ struct request {
 	struct buf body;
 	uint16_t id;
 	bool keep;
-	bool too_large; /* the body was left unread */
+	bool too_large; /* the body was thrown away */
 	bool broken;    /* less of a body came than was announced */
 };
 

@@ -144,6 +144,17 @@ on_frame(
 	}
 }
 
+/* Send the pongs that wslay has written. */
+static void
+send_replies(struct reader *rd)
+{
+	struct buf *replies = &rd->hybi->replies;
+
+	if (replies->n > 0)
+		ws_control(rd->c, outqueue_raw(buf_slice(replies)));
+	buf_clear(replies);
+}
+
 static void
 on_message(
     wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg *message, void *arg)
@@ -164,8 +175,10 @@ on_message(
 		if (message->msg_length == 1) /* half a code, which wslay takes for none */
 			rd->fail = WSLAY_CODE_PROTOCOL_ERROR;
 		break;
-	case WSLAY_PING: /* wslay has queued the pong, which a close frame would overtake */
+	case WSLAY_PING: /* wslay has queued the pong: a close frame would overtake it, or an echo
+	                  */
 		(void)wslay_event_send(ctx);
+		send_replies(rd);
 		break;
 	default: /* pong: a sign of life, no more */
 		break;
@@ -252,14 +265,11 @@ static void
 conclude(struct reader *rd, int result)
 {
 	struct conn *c = rd->c;
-	struct buf *replies = &rd->hybi->replies;
 	int code = 0;
 
 	if (wslay_event_want_write(rd->ctx))
 		(void)wslay_event_send(rd->ctx);
-	if (replies->n > 0)
-		ws_control(c, outqueue_raw(buf_slice(replies)));
-	buf_clear(replies);
+	send_replies(rd);
 	if (rd->fail != 0)
 		code = rd->fail;
 	else if (result != 0)

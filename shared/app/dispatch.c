@@ -189,6 +189,29 @@ read_json(struct sio_app *app, const struct packet *pk, sio_event *e)
 	return app->text.failed ? -1 : 0;
 }
 
+/* An event that the client has named "message" reaches the same handler as a message, so it looks
+ * like one: its first argument is the text, or the JSON value. */
+static int
+read_as_message(struct sio_app *app, struct slice args, sio_event *e)
+{
+	struct json_value array, first = {.kind = JSON_KIND_NULL};
+	struct json_walk walk;
+
+	if (json_parse(&array, args) == -1)
+		return -1;
+	json_walk_begin(&walk, &array);
+	(void)json_walk_element(&walk, &first);
+	e->is_json = first.kind != JSON_KIND_STRING;
+	if (e->is_json)
+		return 0;
+	buf_clear(&app->event);
+	json_string_decode(&app->event, first.text);
+	e->text_n = app->event.n;
+	buf_add_char(&app->event, '\0');
+	e->text = app->event.p;
+	return app->event.failed ? -1 : 0;
+}
+
 static int
 read_event(struct sio_app *app, const struct packet *pk, sio_event *e)
 {
@@ -209,6 +232,8 @@ read_event(struct sio_app *app, const struct packet *pk, sio_event *e)
 	e->name_n = event.name.n;
 	e->args = app->text.p + args_at;
 	e->args_n = event.args.n;
+	if (slice_is((struct slice){e->name, e->name_n}, "message"))
+		return read_as_message(app, (struct slice){e->args, e->args_n}, e);
 	return 0;
 }
 

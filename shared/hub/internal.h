@@ -23,7 +23,6 @@ struct session {
 	void *sink;
 	struct sub *subs;
 	uint32_t subs_n, subs_cap;
-	uint32_t bad_packets;
 	uint32_t pending_n, pending_cap;
 	size_t pending_bytes;
 	struct message **pending; /* of a poll: for its response, in log order */

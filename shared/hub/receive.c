@@ -140,7 +140,14 @@ answered(struct hub *h, struct session *s, const struct packet *pk)
 static void
 bad_packet(struct hub *h, struct session *s)
 {
-	if (++s->bad_packets > h->o.bad_packets)
+	int64_t n = -1;
+
+	/* in the store, since the next one may arrive in another process */
+	if (hub_transaction(h) == 0)
+		n = store_session_count_bad(h->store, s->row.key);
+	if (n == -1)
+		h->failed = true;
+	else if (n > (int64_t)h->o.bad_packets)
 		hub_end(h, s, "bad packets", false);
 }
 

@@ -158,6 +158,13 @@ hub_find_key(struct hub *h, int64_t key, struct session **out)
 	return s->over ? HUB_ENDED : HUB_LIVE;
 }
 
+/* Its client did not come back in time, and nobody has swept it up yet. */
+static bool
+is_overdue(const struct hub *h, const struct session *s)
+{
+	return s->row.owner == -1 && !s->unsaved && s->row.deadline <= h->now;
+}
+
 enum hub_find_result
 hub_find(struct hub *h, struct slice sid, struct session **out)
 {
@@ -169,6 +176,10 @@ hub_find(struct hub *h, struct slice sid, struct session **out)
 	if ((result == HUB_LIVE || result == HUB_ENDED) &&
 	    CRYPTO_memcmp((*out)->row.sid, sid.p, SID_LENGTH) != 0)
 		return HUB_UNKNOWN;
+	if (result == HUB_LIVE && is_overdue(h, *out)) {
+		hub_end(h, *out, "close timeout", false);
+		return HUB_UNKNOWN;
+	}
 	return result;
 }
 
@@ -357,11 +368,12 @@ hub_detach(struct hub *h, struct session *s)
 	if (!s->row.streaming && !s->over) {
 		if (hub_transaction(h) == -1 || s->ops == NULL)
 			return;
-		s->unsaved = false;
-		if (store_session_reserve(h->store, s->row.key, s->row.gen, s->row.cursor,
-			h->now + h->o.close_timeout_ms) == -1)
-			h->failed = true;
 		s->row.owner = -1;
+		s->row.deadline = h->now + h->o.close_timeout_ms;
+		/* one that was opened in this turn is written when the turn ends */
+		if (!s->unsaved && store_session_reserve(h->store, s->row.key, s->row.gen,
+				       s->row.cursor, s->row.deadline) == -1)
+			h->failed = true;
 	}
 	session_detach(h, s);
 }

@@ -89,6 +89,21 @@ store_session_set_spoke(struct store *st, int64_t key)
 	return store_run(st, store_bind(st, Q_SESSION_SPOKE, "l", key));
 }
 
+int64_t
+store_session_count_bad(struct store *st, int64_t key)
+{
+	sqlite3_stmt *q = store_bind(st, Q_SESSION_BAD, "l", key);
+	int64_t n;
+
+	if (sqlite3_step(q) != SQLITE_ROW) {
+		store_fail(st, "counting bad packets");
+		sqlite3_reset(q);
+		return -1;
+	}
+	n = sqlite3_column_int64(q, 0);
+	return store_run(st, q) == -1 ? -1 : n;
+}
+
 int
 store_session_end(struct store *st, int64_t key, int64_t deadline)
 {

@@ -34,8 +34,8 @@ static const char *const texts[Q_N] = {
 		   " (SELECT chan FROM sub WHERE key = ?1)) ORDER BY id",
     [Q_SESSION_CREATE] =
 	"INSERT INTO session(key, sid, state, owner, gen, cursor, inflight, deadline, transport,"
-	" streaming, spoke, ack_seq, address, handshake)"
-	" VALUES(?1, ?2, 0, -1, 0, 0, NULL, ?3, 0, 0, 0, 0, ?4, ?5)",
+	" streaming, spoke, bad, ack_seq, address, handshake)"
+	" VALUES(?1, ?2, 0, -1, 0, 0, NULL, ?3, 0, 0, 0, 0, 0, ?4, ?5)",
     [Q_SESSION_LOAD] = "SELECT sid, state, owner, gen, cursor, ifnull(inflight, -1), deadline,"
 		       " transport, streaming, spoke FROM session WHERE key = ?1",
     [Q_SESSION_SAVE] = "UPDATE session SET state = ?2, owner = ?3, gen = ?4, cursor = ?5,"
@@ -45,6 +45,7 @@ static const char *const texts[Q_N] = {
 			  " WHERE key = ?1 AND gen = ?2",
     [Q_SESSION_UNRESERVE] = "UPDATE session SET inflight = NULL WHERE key = ?1 AND gen = ?2",
     [Q_SESSION_SPOKE] = "UPDATE session SET spoke = 1 WHERE key = ?1",
+    [Q_SESSION_BAD] = "UPDATE session SET bad = bad + 1 WHERE key = ?1 RETURNING bad",
     [Q_SESSION_TOMBSTONE] =
 	"UPDATE session SET state = 2, owner = -1, gen = gen + 1, streaming = 0,"
 	" deadline = ?2 WHERE key = ?1",

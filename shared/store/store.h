@@ -129,6 +129,9 @@ int store_session_unreserve(struct store *st, int64_t key, int64_t gen);
 
 int store_session_set_spoke(struct store *st, int64_t key);
 
+/* One more packet that was none: how many there were now, or -1. */
+int64_t store_session_count_bad(struct store *st, int64_t key);
+
 /* End: subs, data and acks go; the row stays as STORE_ENDED until `deadline`, or goes too when
  * `deadline` is 0. */
 int store_session_end(struct store *st, int64_t key, int64_t deadline);

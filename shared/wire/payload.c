@@ -39,27 +39,38 @@ read_head(struct slice *rest, size_t *length)
 	return true;
 }
 
-/* Does a packet of `n` bytes end where a packet may end? */
+/* May a packet of `n` bytes end there?  `strictly`: what follows is the head of a frame, or as much
+ * of one as there is; else a U+FFFD will do. */
 static bool
-ends_well(struct slice rest, size_t n)
+ends_well(struct slice rest, size_t n, bool strictly)
 {
-	return n == rest.n || (n < rest.n && slice_starts(slice_skip(rest, n), mark));
+	struct slice s;
+
+	if (n >= rest.n)
+		return n == rest.n;
+	s = slice_skip(rest, n);
+	if (!slice_starts(s, mark) || !strictly)
+		return slice_starts(s, mark);
+	s = slice_skip(s, mark.n);
+	while (s.n > 0 && s.p[0] >= '0' && s.p[0] <= '9')
+		s = slice_skip(s, 1);
+	return s.n == 0 || slice_starts(s, mark);
 }
 
 /* How many bytes a packet of the announced `length` has.  (size_t)-1: it cannot be told. */
 static size_t
 packet_bytes(struct slice rest, size_t length)
 {
-	size_t units = utf8_utf16_prefix(rest, length);
-	size_t points;
+	const size_t readings[] = {
+	    utf8_utf16_prefix(rest, length),
+	    utf8_codepoint_prefix(rest, length), /* Python 3 counts so, */
+	    length,                              /* and PHP so */
+	};
 
-	if (ends_well(rest, units))
-		return units;
-	points = utf8_codepoint_prefix(rest, length); /* Python 3 counts so, */
-	if (ends_well(rest, points))
-		return points;
-	if (ends_well(rest, length)) /* and PHP so */
-		return length;
+	for (int strictly = 1; strictly >= 0; strictly--)
+		for (size_t i = 0; i < sizeof(readings) / sizeof(readings[0]); i++)
+			if (ends_well(rest, readings[i], strictly))
+				return readings[i];
 	/* As the reference: a length past the end takes what is there. */
 	return length > utf8_utf16_length(rest) ? rest.n : (size_t)-1;
 }

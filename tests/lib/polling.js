@@ -16,6 +16,8 @@ async function handshake(target, { query = '', port = target.port, headers, meth
   return { sid, heartbeat, close, transports: (transports || '').split(','), response };
 }
 
+const RETRY_MS = 50; /* a client's patience with a server that does not answer */
+
 class Polling extends Client {
   constructor(target, sid, { query = '', port = target.port, retry = false } = {}) {
     super(target);
@@ -41,6 +43,14 @@ class Polling extends Client {
   /* One GET by itself, on a connection of its own. */
   get(options = {}) {
     return request(this.port, { path: this.path(), ...options });
+  }
+
+  /* A GET that the server certainly holds: of two, the newer one ends the older with 8::. */
+  async hold() {
+    const polls = [this.get(), this.get()];
+    const older = await Promise.race(polls.map(async (poll, i) => ({ i, text: (await poll).text })));
+    assert.strictEqual(older.text, '8::');
+    return { held: polls[1 - older.i] }; /* in an object, or `await` would wait for its answer */
   }
 
   /* One POST by itself. */
@@ -73,8 +83,9 @@ class Polling extends Client {
       return response;
     } catch (error) {
       this.drop();
-      if (this.running && this.retry && ++this.failures < 100) return null;
-      throw error;
+      if (!this.running || !this.retry || ++this.failures > 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      return null;
     }
   }
 
@@ -108,7 +119,8 @@ class Polling extends Client {
         assert.strictEqual(response.text, '1');
         return;
       } catch (error) {
-        if (!this.retry || tries > 20) throw error;
+        if (!this.retry || tries > 100) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
   }

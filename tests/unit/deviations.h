@@ -6,8 +6,9 @@
 
 #include "shared/wire/utf8.h"
 
-#define F     UTF8_REPLACEMENT
-#define SMILE "\xf0\x9f\x98\x80"
+#define F       UTF8_REPLACEMENT
+#define SNOWMAN "\xe2\x98\x83"
+#define SMILE   "\xf0\x9f\x98\x80"
 
 #define IGNORED       "ignored"
 #define UNSPEAKABLE   "cannot be said" /* our interface has no way to ask for it */
@@ -25,6 +26,7 @@
 #define TEXT_ONLY  "the application hands over text; what no string is arrives as JSON"
 #define NO_BUG     "5.2: codes are never invented, nothing is called undefined"
 #define DIGITS     "6.1: a length has only digits"
+#define BYTES      "6.1: a length in bytes is understood, where a frame's head follows"
 #define NO_END     "6.1: a length that ends neither at U+FFFD nor at the end: the rest is dropped"
 
 static const struct deviation {
@@ -118,6 +120,8 @@ static const struct deviation {
     {"decodePayload", F "7" F "3:::\r\n" F "5" F "3:::b", "", NO_END},
     {"decodePayload", F "5" F "3:::" SMILE F "5" F "3:::b", MESSAGE(SMILE) "\n" MESSAGE("b") "\n",
      "6.1: a length in code points is understood"},
+    {"decodePayload", F "8" F "3:::" SMILE F "5" F "3:::b", MESSAGE(SMILE) "\n" MESSAGE("b") "\n", BYTES},
+    {"decodePayload", F "7" F "3:::" SNOWMAN F "5" F "3:::b", MESSAGE(SNOWMAN) "\n" MESSAGE("b") "\n", BYTES},
     /* clang-format on */
 };
 

@@ -17,15 +17,23 @@ function fcgiProcesses() {
   return [...new Set([...programs('pollux.fcgi', server.data), ...programs('pollux-post.fcgi', server.data)])];
 }
 
-/* kill -9 a process of pollux.fcgi, and wait until it is gone. */
+/* kill -9 these processes of pollux.fcgi, and wait until others have taken their place (mod_fcgid
+ * starts them when a request comes). */
+async function killProcesses(pids) {
+  const count = fcgiProcesses().length;
+  for (const pid of pids) process.kill(pid, 'SIGKILL');
+  await until(() => {
+    const now = fcgiProcesses();
+    return !now.some((pid) => pids.includes(pid)) && (KIND === 'apache' || now.length >= count);
+  }, 'others in the place of the killed processes');
+}
+
 async function killOne(turn) {
   const pids = await until(() => {
     const found = fcgiProcesses();
     return found.length ? found : null;
   }, 'a pollux.fcgi process');
-  const pid = pids[turn % pids.length];
-  process.kill(pid, 'SIGKILL');
-  await until(() => !fcgiProcesses().includes(pid), 'end of the killed process');
+  await killProcesses([pids[turn % pids.length]]);
 }
 
 pollux('kill -9 between two polls: what was sent before is delivered', async () => {
@@ -34,8 +42,7 @@ pollux('kill -9 between two polls: what was sent before is delivered', async () 
   client.stop();
   const idle = new Polling(server, sid, { retry: true });
   await idle.sendNow('3:::before');
-  for (const pid of fcgiProcesses()) process.kill(pid, 'SIGKILL');
-  await until(() => fcgiProcesses().every((pid) => pid > 0), 'restart');
+  await killProcesses(fcgiProcesses());
   idle.start();
   await idle.expect('3:::before');
   assert.deepStrictEqual(await idle.replies('3:::after'), ['3:::after']);
@@ -80,7 +87,7 @@ pollux('kill -9 of every pollux.fcgi: the sessions of websockets and of polls bo
   const websocket = await Websocket.open(server);
   const poller = await Polling.open(server, { retry: true });
   await poller.ask('join', ['lives']);
-  for (const pid of fcgiProcesses()) process.kill(pid, 'SIGKILL');
+  await killProcesses(fcgiProcesses());
   await websocket.emit('room', ['lives', 'on']);
   await poller.expect(event('room', ['lives', 'on']));
   assert.deepStrictEqual(await websocket.replies('3:::alive'), ['3:::alive']);

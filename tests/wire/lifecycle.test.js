@@ -148,7 +148,7 @@ pollux('a websocket on a session with a held poll takes over, the poll ends with
   const client = await opened();
   await client.post('3:::heard'); /* something came from the client: no second 1:: */
   assert.strictEqual((await client.get()).text, '3:::heard');
-  const held = client.get();
+  const { held } = await client.hold();
   const websocket = new Websocket(server, client.sid);
   await websocket.connect();
   assert.strictEqual((await held).text, '8::');

@@ -2,7 +2,7 @@
 'use strict';
 
 const assert = require('node:assert');
-const { useServer, both, pollux, not } = require('../lib/suite');
+const { useServer, both, pollux, not, KIND } = require('../lib/suite');
 const { Connection, request, requestBytes } = require('../lib/http');
 const { handshake, Polling } = require('../lib/polling');
 const { decode, encode, frame } = require('../lib/payload');
@@ -97,8 +97,10 @@ both('a POST to an unknown session is answered 1', async () => {
 });
 
 both('strange session ids are unknown ones', async () => {
-  for (const sid of ['x', '0', '-', 'a'.repeat(300), '%00', '..', "'%20OR%201=1--"]) {
-    const response = await request(server.port, { path: `/socket.io/1/xhr-polling/${sid}x` });
+  /* a web server may refuse the last by itself */
+  for (const sid of ['x', '0', '-', 'a'.repeat(300), '..', "'%20OR%201=1--", '%00']) {
+    const port = sid === '%00' ? server.wsdPort : server.port;
+    const response = await request(port, { path: `/socket.io/1/xhr-polling/${sid}x` });
     assert.strictEqual(response.status, 200, sid);
     assert.strictEqual(response.text, '7:::1+0', sid);
   }
@@ -107,6 +109,8 @@ both('strange session ids are unknown ones', async () => {
 both('an empty body is accepted and ignored', async () => {
   const client = await opened();
   for (const headers of [{ 'Content-Length': '0' }, {}]) {
+    const lengthless = Object.keys(headers).length === 0;
+    if (lengthless && KIND === 'lighttpd') continue; /* it says 411 by itself, and cannot be told otherwise */
     const response = await client.post(undefined, { headers });
     assert.strictEqual(response.status, 200);
     assert.strictEqual(response.text, '1');

@@ -18,7 +18,7 @@ const ROWS = [
   ['a TLS hello', Buffer.from('16030100c8010000c40303', 'hex'), [NONE, 400], { finish: true }],
   ['a NUL in the request line', 'GET /socket.io/1/\0 HTTP/1.1\r\nHost: x\r\n\r\n', [NONE, 400]],
   ['HTTP/9.9', 'GET /socket.io/1/ HTTP/9.9\r\nHost: x\r\n\r\n', [NONE, 400, 505]],
-  ['no version', 'GET /socket.io/1/\r\n\r\n', [NONE, 200, 400], { finish: true }],
+  ['no version', 'GET /socket.io/1/\r\n\r\n', [NONE, 200, 400, 505], { finish: true }],
   ['an unknown method', 'BREW /socket.io/1/ HTTP/1.1\r\nHost: x\r\n\r\n', [NONE, 400, 405, 501]],
   ['a header without colon', 'GET /socket.io/1/ HTTP/1.1\r\nnonsense\r\n\r\n', [NONE, 400]],
   ['a space before the colon', 'GET /socket.io/1/ HTTP/1.1\r\nHost : x\r\n\r\n', [NONE, 200, 400]],
