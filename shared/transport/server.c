@@ -201,6 +201,8 @@ server_request(struct server *sv, struct exchange *x)
 		answer(sv, x, x->origin, 200, "text/plain", "", SLICE("Welcome to socket.io."));
 		break;
 	case ROUTE_BAD_VERSION:
+		if (handle_client_file(sv, x, &route))
+			break;
 		answer(sv, x, x->origin, 500, "text/plain", "",
 		    SLICE("Protocol version not supported."));
 		break;

@@ -88,6 +88,10 @@ class Account {
     fs.copyFileSync(path.join(B, from), path.join(this.www, to));
   }
 
+  copyFolder(from, to) {
+    fs.cpSync(from, path.join(this.www, to), { recursive: true });
+  }
+
   link(name, target) {
     fs.symlinkSync(target, path.join(this.www, name));
   }

@@ -5,6 +5,7 @@
 const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
+const zlib = require('node:zlib');
 const { test, before, after } = require('node:test');
 const { KIND } = require('../lib/suite');
 const { Account } = require('../lib/account');
@@ -17,6 +18,7 @@ const realclient = require('../lib/realclient');
 const { until } = require('../lib/wait');
 
 const CONF = path.join(ROOT, 'apache-conf');
+const CLIENT = path.join(ROOT, 'build/client');
 const RUN_ON = 'apache';
 
 /* Once is enough: these bring an Apache of their own. */
@@ -37,6 +39,24 @@ function upload(account, folder = '') {
   account.write(`${folder}.htaccess`, configuration('htaccess').replace(/^(\s*(?:RewriteBase|ErrorDocument \d+) \/)/gm, `$1${folder}`));
   account.copy('pollux.fcgi', `${folder}pollux.fcgi`);
   account.copy('apps/echo.so', `${folder}echo.so`);
+  account.copyFolder(CLIENT, `${folder}client`);
+}
+
+/* The browser's client comes from Pollux: compressed, and only once. */
+async function assertClient(port) {
+  const script = fs.readFileSync(path.join(CLIENT, 'socket.io.js'));
+  const get = (name, headers) => request(port, { path: `/socket.io/${name}`, headers });
+  const headers = { 'Accept-Encoding': 'gzip' };
+  for (const name of ['socket.io.js', 'socket.io.v0.9.17.js', 'socket.io+websocket+xhr-polling.js']) {
+    const response = await get(name, headers);
+    assert.strictEqual(response.header('content-encoding'), 'gzip', name);
+    assert.ok(zlib.gunzipSync(response.body).equals(script), name);
+    const again = await get(name, { ...headers, 'If-None-Match': response.header('etag') });
+    assert.strictEqual(again.status, 304);
+    assert.strictEqual(again.body.length, 0);
+  }
+  assert.ok((await get('socket.io.js')).body.equals(script));
+  assert.strictEqual((await get('static/flashsocket/WebSocketMain.swf')).body.length, 175830);
 }
 
 const opened = [];
@@ -113,6 +133,8 @@ hosting('.htaccess: neither the configuration nor the programs are pages', async
   }
 });
 
+hosting('.htaccess: the browser gets its client', () => assertClient(plain.port));
+
 hosting('.htaccess: a body of 100,000 bytes passes; one that mod_fcgid refuses does no harm', async () => {
   const client = await Polling.open(plain);
   const text = `3:::${'x'.repeat(100000)}`;
@@ -164,6 +186,8 @@ const proxied = useAccount({ proxy: true, override: 'FileInfo' }, async (account
 data = data
 [app]
 module = echo.so
+[client]
+folder = ${CLIENT}
 [wsd]
 listen = 127.0.0.1:${account.wsdPort}
 `);
@@ -200,6 +224,8 @@ hosting('.htaccess to a daemon: the addresses that clients leave by', async () =
   await request(proxied.port, { path: `/socket.io/1//${sid}/?disconnect=1` });
   assert.match((await client.get()).text, /^(0::|7:::1\+0)$/);
 });
+
+hosting('.htaccess to a daemon: the browser gets its client', () => assertClient(proxied.port));
 
 hosting('.htaccess to a daemon: no other address is passed on', async () => {
   for (const target of ['/socket.iofoo', '/socket.io/1/%0d%0aX:%20y', '/socket.io/1/%3f']) {
