@@ -387,9 +387,23 @@ on_written(struct conn *c)
 	watch(c, EV_READ);
 }
 
+/* Has the web server taken its request back while the answer was made?  Then what is in it must not
+ * be lost on it. */
+static bool
+peer_has_left(const struct conn *c)
+{
+	char byte;
+
+	return recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
 static void
 write_out(struct conn *c)
 {
+	if (c->written == 0 && c->x.on_fate != NULL && peer_has_left(c)) {
+		fail(c, EXCHANGE_FAILED);
+		return;
+	}
 	if (c->out.failed || c->out.n - c->written > STREAM_BYTES_MAX + c->fcgi->cfg->queue_bytes) {
 		fail(c, EXCHANGE_FAILED);
 		return;
