@@ -25,6 +25,8 @@ reason_of(int status)
 	switch (status) {
 	case 200:
 		return "OK";
+	case 304:
+		return "Not Modified";
 	case 400:
 		return "Bad Request";
 	case 403:
@@ -130,7 +132,7 @@ queue_head(struct conn *c, const struct response *r, bool with_length)
 	if (r->content_type != NULL)
 		buf_printf(&head, "Content-Type: %s\r\n", r->content_type);
 	buf_add_slice(&head, r->headers);
-	if (with_length)
+	if (with_length && r->status != 304) /* that would be the length of what it does not send */
 		buf_printf(&head, "Content-Length: %zu\r\n", r->body.n);
 	buf_puts(&head, "\r\n");
 	buf_add_slice(&head, r->body);

@@ -1,7 +1,7 @@
 /* server: starts and stops a server under test, and knows which processes it consists of.
  *
- * SERVER says which: lighttpd, nginx, apache (Pollux behind that web server, by tools/run), or
- * reference (socket.io 0.9.19 with the same application). */
+ * SERVER says which: lighttpd, nginx, apache, apache-proxy (Pollux behind that web server, by
+ * tools/run), or reference (socket.io 0.9.19 with the same application). */
 'use strict';
 
 const { spawn } = require('node:child_process');
@@ -197,9 +197,14 @@ function commandLine(pid) {
   }
 }
 
-/* What a build with sanitizers (SAN=1) says into the log. */
-function sanitizerReports(plan) {
-  const file = path.join(plan.data, 'pollux.log');
+/* Processes whose command line names `folder`, this one apart. */
+function processesOf(folder) {
+  return allProcesses().filter(({ pid, state }) => pid !== process.pid && state !== 'Z' &&
+    commandLine(pid).includes(folder));
+}
+
+/* What a build with sanitizers (SAN=1) says into a log. */
+function sanitizerReports(file) {
   if (!fs.existsSync(file)) return [];
   return fs.readFileSync(file, 'utf8').split('\n').filter((line) => /AddressSanitizer|LeakSanitizer|runtime error:/.test(line));
 }
@@ -210,8 +215,7 @@ async function leftovers(plan, before) {
   const alive = () => {
     const now = new Map(allProcesses().map((p) => [p.pid, p]));
     return before.filter((p) => now.has(p.pid) && now.get(p.pid).started === p.started && now.get(p.pid).state !== 'Z')
-      .concat([...now.values()].filter((p) => p.pid !== process.pid && p.state !== 'Z' &&
-        !before.some((b) => b.pid === p.pid) && commandLine(p.pid).includes(plan.folder)));
+      .concat(processesOf(plan.folder).filter((p) => !before.some((b) => b.pid === p.pid)));
   };
   await until(() => alive().length === 0, 'processes gone', 1000).catch(() => {
     left.push(...alive().map((p) => `process ${p.pid}: ${commandLine(p.pid)}`));
@@ -227,9 +231,9 @@ async function leftovers(plan, before) {
   }
   left.push(...fs.readdirSync(plan.folder).filter((name) => !['data', 'tmp', 'extra.conf'].includes(name))
     .map((name) => `file ${name}`));
-  left.push(...sanitizerReports(plan));
+  left.push(...sanitizerReports(path.join(plan.data, 'pollux.log')));
   left.push(...fs.readdirSync(plan.tmp, { recursive: true }).map((name) => `temporary file ${name}`));
   return left;
 }
 
-module.exports = { ROOT, KIND, REFERENCE, start, prepare, launch, processes, programs, leftovers, commandLine };
+module.exports = { ROOT, KIND, REFERENCE, start, prepare, launch, processes, programs, processesOf, leftovers, sanitizerReports, commandLine };
