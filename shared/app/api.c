@@ -458,7 +458,7 @@ text(sio_socket *s, const char *json)
 	return decode(s->app, &value);
 }
 
-static const char *
+static const char *__attribute__((format(printf, 2, 3)))
 format_text(sio_socket *s, const char *format, ...)
 {
 	va_list args;
