@@ -8,12 +8,12 @@
 #   V=1             says each command in full
 #   SAN=1           with AddressSanitizer and UndefinedBehaviorSanitizer, in a folder of its own
 
-ifdef SAN
-B        ?= build/san
+ifdef SAN # '=' and not '?=': a make inside `make check` has the outer one's B in its environment
+B         = build/san
 SANFLAGS  = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 ifdef FUZZING # libFuzzer's own main(), and its eyes in every object
-B        ?= build/fuzz
+B         = build/fuzz
 CC        = clang
 SANFLAGS  = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
