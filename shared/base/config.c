@@ -21,6 +21,7 @@ enum kind {
 	KIND_PATH,    /* char[]: a relative one starts at the folder of the file that names it */
 	KIND_PREFIX,  /* char[]: a URL path, kept without the slashes around it */
 	KIND_LEVEL,   /* enum log_level */
+	KIND_FLAG,    /* true or false, as in 0.9: bool */
 };
 
 struct row {
@@ -49,6 +50,7 @@ static const struct row rows[] = {
 	{"protocol", "transports", KIND_LIST, FIELD(transports), 1, 0},
 	{"protocol", "resource", KIND_PREFIX, FIELD(resource), 1, 0},
 	{"protocol", "origins", KIND_LIST, FIELD(origins), 1, 0},
+	{"protocol", "match_origin_protocol", KIND_FLAG, FIELD(match_origin_protocol), 0, 0},
 	{"limits", "body_bytes", KIND_SIZE, FIELD(body_bytes), 1, 1 << 30},
 	{"limits", "message_bytes", KIND_SIZE, FIELD(message_bytes), 1, 1 << 30},
 	{"limits", "header_bytes", KIND_SIZE, FIELD(header_bytes), 256, 1 << 20},
@@ -275,6 +277,17 @@ set_prefix(struct reading *r, const struct row *row, const char *value, char *fi
 	return set_text(r, row, (struct slice){NULL, 0}, "", s, field);
 }
 
+static int
+set_flag(struct reading *r, const struct row *row, const char *value, char *field)
+{
+	bool flag = strcmp(value, "true") == 0;
+
+	if (!flag && strcmp(value, "false") != 0)
+		return complain(r, "%s: \"%s\" is neither true nor false", row->key, value);
+	memcpy(field, &flag, sizeof(flag));
+	return 0;
+}
+
 /* Read `value` into the row's field.  `more`: it continues what the field holds. */
 static int
 set(struct reading *r, const struct row *row, const char *value, bool more)
@@ -305,6 +318,8 @@ set(struct reading *r, const struct row *row, const char *value, bool more)
 			return 0;
 		return complain(
 		    r, "%s: \"%s\" is not error, warn, info, debug or trace", row->key, value);
+	case KIND_FLAG:
+		return set_flag(r, row, value, field);
 	}
 	return -1;
 }

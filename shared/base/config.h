@@ -7,7 +7,7 @@
  *	[protocol]
  *	heartbeat_interval = 25      ; seconds, 0.5 is one; every key ending in _ms below
  *	origins = example.com:80     ; lists and texts go on in indented lines
- *	    *.example.com:*
+ *	    www.example.com:*
  *	[limits]
  *	body_bytes = 1M              ; k, M, G
  *	[store]
@@ -38,6 +38,8 @@ struct config {
 	                                   * commas between them, no blanks */
 	char resource[CONFIG_TEXT_MAX];   /* "socket.io", without slashes around it */
 	char origins[CONFIG_TEXT_MAX];    /* "*:*"; see wire/origins.h */
+	bool match_origin_protocol;       /* false; hixie: the scheme of the Location is wss for a
+	                                   * page from https */
 
 	/* [limits] */
 	size_t body_bytes;           /* of a POST; 1 MiB; more: 413 */

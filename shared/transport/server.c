@@ -8,7 +8,8 @@
 #define WSD_CHECK_MS 1000 /* how long it is believed that wsd lives (or does not) */
 
 /* What this version speaks; the configuration may name fewer. */
-static const unsigned spoken = 1u << TRANSPORT_WEBSOCKET | 1u << TRANSPORT_XHR_POLLING;
+static const unsigned spoken =
+    1u << TRANSPORT_WEBSOCKET | 1u << TRANSPORT_FLASHSOCKET | 1u << TRANSPORT_XHR_POLLING;
 
 /* Read the list of transports.  0, or -1 after logging which name is wrong. */
 static int

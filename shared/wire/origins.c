@@ -147,6 +147,21 @@ origins_check(struct slice list, struct slice *bad)
 	return 0;
 }
 
+bool
+origins_next_host(struct slice *list, struct slice *host)
+{
+	struct place pattern;
+	struct slice text;
+
+	while (next_pattern(list, &text)) {
+		if (!read_pattern(text, &pattern))
+			continue;
+		*host = pattern.host;
+		return true;
+	}
+	return false;
+}
+
 static bool
 same_host(struct slice a, struct slice b)
 {

@@ -49,6 +49,17 @@ subpart_length(const uint8_t *s, size_t n)
 	return i;
 }
 
+size_t
+utf8_front(struct slice text, bool *cut)
+{
+	const uint8_t *bad = text.n == 0 ? NULL : u8_check(bytes_of(text), text.n);
+	size_t good = bad == NULL ? text.n : (size_t)(bad - bytes_of(text)), left = text.n - good;
+
+	*cut = left == 0 || (bad[0] >= 0xc2 && bad[0] <= 0xf4 && left < sequence_length(bad[0]) &&
+				subpart_length(bad, left) == left);
+	return good;
+}
+
 void
 utf8_sanitize(struct buf *out, struct slice text)
 {
