@@ -58,6 +58,9 @@ void json_string_decode(struct buf *out, struct slice literal);
  * U+0020 escaped, U+2028 and U+2029 as \u2028 and \u2029, the rest raw. */
 void json_write_string(struct buf *out, struct slice text);
 
+/* The same without the quotes: a part of a literal. */
+void json_write_text(struct buf *out, struct slice text);
+
 /* Append `json`, text that json_parse() accepted, as it is but for the line ends that old clients
  * mishandle (their patterns stop at one): U+2028 and U+2029, which stand in strings only, become
  * \u2028 and \u2029; tabs and line breaks, which stand between tokens only, become blanks. */

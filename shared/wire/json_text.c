@@ -165,12 +165,11 @@ add_control(struct buf *out, unsigned char c)
 }
 
 void
-json_write_string(struct buf *out, struct slice text)
+json_write_text(struct buf *out, struct slice text)
 {
 	const unsigned char *s = (const unsigned char *)text.p;
 	size_t start = 0, i = 0;
 
-	buf_add_char(out, '"');
 	while (i < text.n) {
 		bool separator = is_line_separator(s + i, text.n - i);
 
@@ -189,6 +188,13 @@ json_write_string(struct buf *out, struct slice text)
 	}
 	if (i > start)
 		buf_add(out, text.p + start, i - start);
+}
+
+void
+json_write_string(struct buf *out, struct slice text)
+{
+	buf_add_char(out, '"');
+	json_write_text(out, text);
 	buf_add_char(out, '"');
 }
 
