@@ -40,6 +40,7 @@ static const struct number {
     {"PROTOCOL_HEARTBEAT_TIMEOUT", FIELD(heartbeat_timeout_ms), true, 1},
     {"PROTOCOL_CLOSE_TIMEOUT", FIELD(close_timeout_ms), true, 1},
     {"PROTOCOL_POLLING_DURATION", FIELD(polling_duration_ms), true, 1},
+    {"PROTOCOL_HTMLFILE_DURATION", FIELD(htmlfile_duration_ms), true, 1},
     {"PROTOCOL_HANDSHAKE_TIMEOUT", FIELD(handshake_timeout_ms), true, 1},
     {"LIMITS_BODY_BYTES", FIELD(body_bytes), false, 1},
     {"LIMITS_MESSAGE_BYTES", FIELD(message_bytes), false, 1},
@@ -56,10 +57,12 @@ static const struct number {
     {"STORE_LOG_BYTES", FIELD(log_bytes), false, 1},
 };
 
+/* And those that are one of a few words. */
 static const char *const levels[] = {"error", "warn", "info", "debug", "trace"};
+static const char *const switches[] = {"auto", "yes", "no"};
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-#define VARIABLES    (COUNT(texts) + COUNT(numbers) + 1)
+#define VARIABLES    (COUNT(texts) + COUNT(numbers) + 3)
 
 static const char *
 text_of(const struct config *cfg, const struct text *t)
@@ -89,7 +92,8 @@ must_be_same(const struct config *a, const struct config *b)
 		MUST(strcmp(text_of(a, &texts[i]), text_of(b, &texts[i])) == 0);
 	for (size_t i = 0; i < COUNT(numbers); i++)
 		MUST(number_of(a, &numbers[i]) == number_of(b, &numbers[i]));
-	MUST(a->log_level == b->log_level);
+	MUST(a->log_level == b->log_level && a->fcgi_streaming == b->fcgi_streaming);
+	MUST(a->match_origin_protocol == b->match_origin_protocol);
 }
 
 static void
@@ -107,6 +111,7 @@ must_be_sane(const struct config *cfg)
 	/* what clients survive: PROTOCOL 4.2 */
 	MUST(cfg->heartbeat_timeout_ms <= INT32_MAX && cfg->close_timeout_ms <= INT32_MAX);
 	MUST((size_t)cfg->log_level < COUNT(levels));
+	MUST((size_t)cfg->fcgi_streaming < COUNT(switches));
 
 	n = strlen(cfg->transports);
 	MUST(strpbrk(cfg->transports, " \t\r\n") == NULL && strstr(cfg->transports, ",,") == NULL);
@@ -143,6 +148,10 @@ try_variables(const struct config *cfg)
 			    (long long)n);
 	}
 	snprintf(text[k++], VARIABLE_MAX, "POLLUX_LOG_LEVEL=%s", levels[cfg->log_level]);
+	snprintf(
+	    text[k++], VARIABLE_MAX, "POLLUX_FCGI_STREAMING=%s", switches[cfg->fcgi_streaming]);
+	snprintf(text[k++], VARIABLE_MAX, "POLLUX_PROTOCOL_MATCH_ORIGIN_PROTOCOL=%s",
+	    cfg->match_origin_protocol ? "true" : "false");
 	MUST(k == VARIABLES);
 	for (size_t i = 0; i < k; i++)
 		environment[i] = text[i];

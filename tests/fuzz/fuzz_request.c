@@ -5,67 +5,61 @@
 #include "wsd/request.h"
 
 #include "shared/wire/route.h"
-#include "tests/fuzz/fuzz.h"
-#include "wsd/dialect.h"
+#include "tests/fuzz/sink.h"
+#include "wsd/deadline.h"
 #include "wsd/http.h"
 #include "wsd/upgrade.h"
-#include "wsd/ws.h"
 
 #define HEADER_BYTES 600
 #define BODY_BYTES   40
 
 /* --- instead of the connection and the hub -------------------------------------------------- */
 
-/* What upgrade() did. */
-static struct decision {
-	enum {
-		SERVED,
-		REFUSED,
-		OPENED,
-		TOLD
-	} kind;
-	int status;
-	struct slice sid, packet;
-	struct buf head;
-} decision;
-
-static void
-take_head(struct message *head)
-{
-	MUST(head != NULL);
-	buf_add_slice(&decision.head, message_frame(head));
-	MUST(!decision.head.failed);
-	message_release(head);
-}
-
 void
 http_refuse(struct conn *c, int status, const char *why, struct slice headers)
 {
-	(void)c;
-	MUST(decision.kind == SERVED && status >= 400 && status <= 599 && why[0] != '\0');
+	MUST(status >= 400 && status <= 599 && why[0] != '\0');
 	MUST(headers.n == 0 || memcmp(headers.p + headers.n - 2, "\r\n", 2) == 0);
-	decision.kind = REFUSED;
-	decision.status = status;
+	note('R', (size_t)status, slice_of(why));
+	c->state = CONN_FLUSHING;
+}
+
+static void
+note_message(char what, struct message *m)
+{
+	MUST(m != NULL);
+	note(what, 0, message_frame(m));
+	message_release(m);
 }
 
 void
-ws_open(struct conn *c, const struct dialect *d, struct message *head, const struct route *route)
+conn_send(struct conn *c, struct message *m)
 {
 	(void)c;
-	MUST(decision.kind == SERVED && d != NULL);
-	decision.kind = OPENED;
-	decision.sid = route->sid;
-	take_head(head);
+	note_message('S', m);
 }
 
 void
-ws_tell(struct conn *c, const struct dialect *d, struct message *head, struct slice packet)
+ws_open(struct conn *c, struct message *head, const struct route *route)
+{
+	note_message('S', head);
+	note('G', 0, route->sid);
+	c->state = CONN_OPEN;
+}
+
+void
+ws_tell(struct conn *c, struct message *head, struct slice packet)
+{
+	note_message('S', head);
+	note('G', 1, packet);
+	c->state = CONN_FLUSHING;
+}
+
+void
+deadline_set(struct conn *c, enum deadline waits)
 {
 	(void)c;
-	MUST(decision.kind == SERVED && d != NULL);
-	decision.kind = TOLD;
-	decision.packet = packet;
-	take_head(head);
+	MUST(waits == DEADLINE_REQUEST);
 }
 
 /* The first letter of the session id decides. */
@@ -89,34 +83,7 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 	return WEBSOCKET_GO;
 }
 
-/* Only their addresses are asked for. */
-static void
-no_input(struct conn *c, struct slice bytes)
-{
-	(void)c;
-	(void)bytes;
-}
-
-const struct dialect dialect_hybi = {.name = "hybi", .input = no_input};
-
 /* --- the upgrade ---------------------------------------------------------------------------- */
-
-/* A 101 of a few lines, whatever the client has sent. */
-static void
-must_be_head(struct slice head)
-{
-	struct slice rest = head, line;
-	size_t lines = 0, last = 1;
-
-	MUST(slice_starts(head, SLICE("HTTP/1.1 101 ")));
-	while (slice_cut(&rest, '\n', &line) && rest.p != NULL) {
-		MUST(line.n > 0 && line.p[line.n - 1] == '\r');
-		last = line.n - 1;
-		MUST(last == 0 || lines == 0 || memchr(line.p, ':', line.n) != NULL);
-		lines++;
-	}
-	MUST(line.n == 0 && last == 0 && lines == 5);
-}
 
 /* Does one of its Connection headers say so? */
 static bool
@@ -130,45 +97,73 @@ says_upgrade(const struct request *r)
 	return false;
 }
 
+/* The head of a 101, each line of which is "Name: value", as Flash asks. */
 static void
-try_upgrade(const struct request *request)
+must_be_head(struct slice text)
 {
-	static const struct config cfg = {.resource = "socket.io"};
+	struct slice line;
+	size_t lines = 0;
+
+	MUST(slice_starts(text, SLICE("S 0 HTTP/1.1 101 ")));
+	while (slice_cut(&text, '\n', &line)) {
+		MUST(line.n > 0 && line.p[line.n - 1] == '\r');
+		line.n--;
+		for (size_t i = 0; i < line.n; i++)
+			MUST((unsigned char)line.p[i] >= ' ' || line.p[i] == '\t');
+		if (line.n == 0)
+			break;
+		MUST(lines == 0 || memmem(line.p, line.n, ": ", 2) != NULL);
+		lines++;
+	}
+	MUST(lines >= 4 && lines <= 6 && text.n > 0);
+}
+
+/* What becomes of it, and of the bytes behind it if it is asked for some; one by one or all at
+ * once. */
+static void
+try_upgrade(const struct request *request, struct slice behind, bool one_by_one, struct buf *out)
+{
 	struct wsd w = {.cfg = &cfg};
-	struct conn c = {.wsd = &w};
-	struct http h = {.c = &c, .request = (struct request *)(uintptr_t)request};
+	struct conn c = {.wsd = &w, .state = CONN_HTTP};
+	struct http h = {.c = &c, .local = true, .request = (struct request *)(uintptr_t)request};
 	bool taken;
 
-	decision = (struct decision){.kind = SERVED};
+	trace = out;
 	c.http = &h;
 	h.x.target = request_target(request);
 	h.x.body = buf_slice(&request->body);
+	h.x.origin = request_header(request, "origin");
 	taken = upgrade(&c);
-	MUST(taken == (decision.kind != SERVED));
-	if (decision.kind != OPENED && decision.kind != TOLD)
+	MUST(taken == (out->n > 0));
+	MUST((h.state == HTTP_PROVING) == (taken && c.state == CONN_HTTP));
+	while (behind.n > 0 && c.state == CONN_HTTP && h.state == HTTP_PROVING) {
+		struct slice piece = {behind.p, one_by_one ? 1 : behind.n}, left = piece;
+
+		upgrade_prove(&c, &left);
+		MUST(left.n < piece.n);
+		behind = slice_skip(behind, piece.n - left.n);
+	}
+	buf_free(&h.later);
+	if (!taken || out->p[0] != 'S')
 		return;
 	MUST(strcmp(request_method(request), "GET") == 0 && request->body.n == 0);
 	MUST(says_upgrade(request));
-	MUST(request_header(request, "sec-websocket-key").n == 24);
-	must_be_head(buf_slice(&decision.head));
+	must_be_head(buf_slice(out));
 }
 
 static void
-must_decide_the_same(const struct request *a, const struct request *b)
+must_become_the_same(const struct request *a, const struct request *b, struct slice behind)
 {
-	struct decision first;
+	struct buf out_a = {.p = NULL}, out_b = {.p = NULL};
 
 	MUST(request_upgrades(a) == request_upgrades(b));
 	if (!request_upgrades(a))
 		return;
-	try_upgrade(a);
-	first = decision;
-	try_upgrade(b);
-	MUST(first.kind == decision.kind && first.status == decision.status);
-	MUST(slice_equal(first.sid, decision.sid) && slice_equal(first.packet, decision.packet));
-	MUST(slice_equal(buf_slice(&first.head), buf_slice(&decision.head)));
-	buf_free(&first.head);
-	buf_free(&decision.head);
+	try_upgrade(a, behind, false, &out_a);
+	try_upgrade(b, behind, true, &out_b);
+	MUST(slice_equal(buf_slice(&out_a), buf_slice(&out_b)));
+	buf_free(&out_a);
+	buf_free(&out_b);
 }
 
 /* --- the request ---------------------------------------------------------------------------- */
@@ -268,7 +263,7 @@ try_request(struct slice *in, struct slice lengths)
 	must_be_same(whole, cut);
 	goes_on = result == REQUEST_WHOLE && !whole->body_too_large;
 	if (result == REQUEST_WHOLE)
-		must_decide_the_same(whole, cut);
+		must_become_the_same(whole, cut, slice_skip(*in, used));
 	if (goes_on) {
 		MUST(used == used_cut);
 		*in = slice_skip(*in, used);

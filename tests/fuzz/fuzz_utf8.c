@@ -15,6 +15,8 @@ struct decoder {
 	struct buf text; /* what was decoded, encoded again */
 	bool faultless;
 	size_t points, units;
+	bool cut;     /* there was no fault until the end came */
+	size_t front; /* bytes of whole characters before the first fault */
 };
 
 static void
@@ -103,8 +105,12 @@ static void
 decode(struct decoder *d, struct slice in)
 {
 	*d = (struct decoder){.lower = 0x80, .upper = 0xbf, .faultless = true};
-	for (size_t i = 0; i < in.n; i++)
+	for (size_t i = 0; i < in.n; i++) {
 		decode_byte(d, (uint8_t)in.p[i]);
+		if (d->faultless && d->needed == 0)
+			d->front = i + 1;
+	}
+	d->cut = d->faultless;
 	if (d->needed > 0)
 		error(d);
 	MUST(!d->text.failed);
@@ -143,9 +149,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct slice in = slice_of_input(data, size), text;
 	struct buf clean = {.p = NULL};
 	struct decoder d;
+	bool cut;
 	char *copy;
 
 	decode(&d, in);
+	MUST(utf8_front(in, &cut) == d.front && cut == d.cut);
 	utf8_sanitize(&clean, in);
 	MUST(!clean.failed && slice_equal(buf_slice(&clean), buf_slice(&d.text)));
 	MUST(utf8_valid(in) == d.faultless);
