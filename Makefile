@@ -130,7 +130,7 @@ $(C)/unit: $(UNIT:%=$(B)/tests/%) tests/vectors.json
 $(C)/unit-san: $(SOURCES) tests/vectors.json schema.sql Makefile
 	@$(MAKE) --no-print-directory SAN=1 unit
 	@tools/check-one $@ tests/run-unit $(UNIT:%=build/san/tests/%)
-$(C)/fuzz-replay: $(SOURCES) $(CORPORA) Makefile
+$(C)/fuzz-replay: $(SOURCES) $(CORPORA) schema.sql Makefile
 	@$(MAKE) --no-print-directory -j$(shell nproc) SAN=1 replay
 	@tools/check-one $@ tests/fuzz/replay build/san
 $(C)/outside-%: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so) $(OUTSIDE)

@@ -58,8 +58,11 @@ copy_of(struct slice s)
 }
 
 /* How an input says where it is to be cut: a digit k from 0 to 7, then k bytes, each the length of
- * a piece ('!' is 1, '*' is 10), in turn until the rest of the input is used up.
+ * a piece ('!' is 1, '*' is 10), in turn until the rest of the input is used up; what is left
+ * behind so many pieces is one.
  * "0GET / HTTP/1.1" comes byte by byte, "1*GET / HTTP/1.1" in pieces of ten. */
+#define CUTTER_PIECES 300
+
 struct cutter {
 	struct slice lengths;
 	struct slice rest;
@@ -87,10 +90,10 @@ cutter_next(struct cutter *c, struct slice *piece)
 	if (c->rest.n == 0)
 		return false;
 	if (c->lengths.n > 0)
-		n = (size_t)(unsigned char)(c->lengths.p[c->turn++ % c->lengths.n] - ' ');
+		n = (size_t)(unsigned char)(c->lengths.p[c->turn % c->lengths.n] - ' ');
 	if (n == 0)
 		n = 1;
-	if (n > c->rest.n)
+	if (n > c->rest.n || ++c->turn > CUTTER_PIECES)
 		n = c->rest.n;
 	*piece = (struct slice){c->rest.p, n};
 	c->rest = slice_skip(c->rest, n);
