@@ -21,6 +21,7 @@ enum kind {
 	KIND_PATH,    /* char[]: a relative one starts at the folder of the file that names it */
 	KIND_PREFIX,  /* char[]: a URL path, kept without the slashes around it */
 	KIND_LEVEL,   /* enum log_level */
+	KIND_SWITCH,  /* enum config_switch */
 };
 
 struct row {
@@ -67,6 +68,7 @@ static const struct row rows[] = {
 	{"client", "folder", KIND_PATH, FIELD(client_folder), 0, 0},
 	{"fcgi", "listen", KIND_TEXT, FIELD(fcgi_listen), 0, 0},
 	{"wsd", "listen", KIND_TEXT, FIELD(wsd_listen), 1, 0},
+	{"wsd", "reachable", KIND_SWITCH, FIELD(wsd_reachable), 0, 0},
 	{"log", "level", KIND_LEVEL, FIELD(log_level), 0, 0},
 	{"log", "file", KIND_PATH, FIELD(log_file), 0, 0},
 };
@@ -276,6 +278,22 @@ set_prefix(struct reading *r, const struct row *row, const char *value, char *fi
 	return set_text(r, row, (struct slice){NULL, 0}, "", s, field);
 }
 
+static int
+set_switch(struct reading *r, const struct row *row, const char *value, char *field)
+{
+	static const char *const names[] = {"auto", "yes", "no"}; /* as enum config_switch */
+
+	for (int i = 0; i < 3; i++) {
+		enum config_switch choice = (enum config_switch)i;
+
+		if (strcmp(value, names[i]) != 0)
+			continue;
+		memcpy(field, &choice, sizeof(choice));
+		return 0;
+	}
+	return complain(r, "%s: \"%s\" is not auto, yes or no", row->key, value);
+}
+
 /* Read `value` into the row's field.  `more`: it continues what the field holds. */
 static int
 set(struct reading *r, const struct row *row, const char *value, bool more)
@@ -301,6 +319,8 @@ set(struct reading *r, const struct row *row, const char *value, bool more)
 		return set_text(r, row, head, "", slice_of(value), field);
 	case KIND_PREFIX:
 		return set_prefix(r, row, value, field);
+	case KIND_SWITCH:
+		return set_switch(r, row, value, field);
 	case KIND_LEVEL:
 		if (log_level_parse(value, &r->cfg->log_level) == 0)
 			return 0;
