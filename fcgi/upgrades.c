@@ -131,10 +131,8 @@ claim(_Atomic int64_t *at, int64_t now, int64_t next)
 static enum verdict
 judge(int status)
 {
-	if (status == 101)
-		return PASSES;
-	if (status == 401 ||
-	    status == 403) /* a password or an origin is missing, which clients have */
+	/* 401, 403: what is missing is a password or an origin, which clients have */
+	if (status == 101 || status == 401 || status == 403)
 		return PASSES;
 	if (status == 0 || status >= 500) /* busy, or pollux-wsd is being started */
 		return UNKNOWN;
@@ -157,8 +155,8 @@ on_answer(void *arg, int status)
 			  "upgrades on, it answered %d to one",
 		    u->asked_host, status);
 	else if (found == UNKNOWN && e->verdict == UNKNOWN)
-		log_warnx("websocket is not offered to clients of %s yet: an upgrade was answered "
-			  "with %d",
+		log_warnx("websocket is not offered to clients of %s yet: the web server answered "
+			  "%d to an upgrade (0: nothing)",
 		    u->asked_host, status);
 	else if (found == PASSES && e->verdict == BLOCKED)
 		log_info("websocket is offered to clients of %s", u->asked_host);
@@ -210,14 +208,16 @@ has_port(struct slice host)
 }
 
 /* Is SERVER_PORT where the web server listens?  nginx and lighttpd say so.  Apache repeats what the
- * client has written into its Host header, if that names a port. */
+ * client has written into its Host header or, of the absolute form, its request line, if that names
+ * a port. */
 static bool
 port_is_true(const struct request *rq, struct slice host)
 {
 	const char *software = request_param(rq, "SERVER_SOFTWARE");
 
-	return !has_port(host) || strncmp(software, "nginx/", 6) == 0 ||
-	       strncmp(software, "lighttpd/", 9) == 0;
+	if (strncmp(software, "nginx/", 6) == 0 || strncmp(software, "lighttpd/", 9) == 0)
+		return true;
+	return !has_port(host) && request_param(rq, "REQUEST_URI")[0] == '/';
 }
 
 /* By its own word, not by HTTPS=on, which is also said of a proxy in front of it. */
@@ -261,7 +261,8 @@ key_of(const struct probe_target *t)
 
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return 1;
-	return sid_key((struct slice){text, (size_t)n}); /* nobody can make two that are the same */
+	return sid_key(
+	    (struct slice){text, (size_t)n}); /* nobody can make two texts with one key */
 }
 
 bool
