@@ -153,7 +153,6 @@ op_respond(struct exchange *x, const struct response *r)
 	queue_head(c, r, true);
 	records_add_end(&c->out, c->request_id);
 	c->state = CONN_WRITING;
-	c->fresh = true;
 	set_dirty(c);
 }
 
@@ -166,7 +165,6 @@ op_begin(struct exchange *x, const struct response *r)
 		return;
 	queue_head(c, r, false);
 	c->state = CONN_OPEN;
-	c->fresh = true;
 	set_dirty(c);
 }
 
@@ -200,22 +198,6 @@ static const struct exchange_ops exchange_ops = {
     .finish = op_finish,
 };
 
-void
-conn_take_back(struct conn *c)
-{
-	const struct response busy = {
-	    .status = 503,
-	    .content_type = "text/plain",
-	    .body = SLICE("server busy"),
-	};
-
-	if (!c->fresh || c->state == CONN_CLOSED)
-		return;
-	c->fresh = false;
-	buf_clear(&c->out);
-	op_respond(&c->x, &busy);
-}
-
 /* --- requests ----------------------------------------------------------------------------------
  */
 
@@ -234,16 +216,6 @@ op_each_header(const struct exchange *x,
 	const struct conn *c = (const struct conn *)((const char *)x - offsetof(struct conn, x));
 
 	request_each_header(c->request, each, arg);
-}
-
-static void
-answer_plainly(struct conn *c, int status, const char *sentence)
-{
-	op_respond(&c->x, &(struct response){
-			      .status = status,
-			      .content_type = "text/plain; charset=UTF-8",
-			      .body = slice_of(sentence),
-			  });
 }
 
 static bool
@@ -272,9 +244,11 @@ ask(struct conn *c, struct request *rq)
 	request_describe(rq, &c->x);
 	fcgi_begin(c->fcgi);
 	if (atoi(request_param(rq, "REDIRECT_STATUS")) >= 500 && !slice_is(c->x.method, "GET")) {
-		answer_plainly(c, 500, "The process that had this request has died.");
+		server_refuse(
+		    c->fcgi->sv, &c->x, 500, "The process that had this request has died.");
 	} else if (rq->broken) {
-		answer_plainly(c, 400, "The body of this request did not arrive whole.");
+		server_refuse(
+		    c->fcgi->sv, &c->x, 400, "The body of this request did not arrive whole.");
 	} else {
 		c->request = rq;
 		server_request(c->fcgi->sv, &c->x);
@@ -442,7 +416,6 @@ write_out(struct conn *c)
 void
 conn_flush(struct conn *c)
 {
-	c->fresh = false;
 	if (c->state == CONN_WRITING || c->state == CONN_OPEN)
 		write_out(c);
 	if (c->state == CONN_CLOSED && !c->dirty)

@@ -40,7 +40,7 @@ function polluxCommand(options) {
     command: path.join(ROOT, 'tools/run'),
     args: [],
     env: {
-      SERVER: options.server || KIND, HOST: '127.0.0.1', APP: options.app || 'echo', PORT: String(options.port),
+      SERVER: options.kind, HOST: '127.0.0.1', APP: options.app || 'echo', PORT: String(options.port),
       WSD_PORT: String(options.wsdPort), POLICY_PORT: String(options.policyPort),
       DATA: options.data, CONF: options.confFile || '', TMPDIR: options.tmp
     }
@@ -49,12 +49,13 @@ function polluxCommand(options) {
 
 /* A started launcher: its process, what it said, and the promise of its end. */
 class Launcher {
-  constructor({ command, args, env }) {
+  constructor({ command, args, env, prefix = [] }) {
     this.stdout = '';
     this.stderr = '';
     this.isReady = deferred();
     this.exited = deferred();
-    this.child = spawn(command, args, {
+    const words = [...prefix, command, ...args];
+    this.child = spawn(words[0], words.slice(1), {
       cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe']
     });
     this.child.stdout.setEncoding('utf8').on('data', (text) => {
@@ -88,7 +89,8 @@ class Launcher {
   }
 }
 
-/* The folders and ports of one run. */
+/* The folders and ports of one run.  Options: `kind` instead of SERVER, `app`, `conf`, and `prefix`,
+ * the words before the command. */
 async function prepare(options = {}) {
   const [port, wsdPort, policyPort] = await freePorts(3);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-test-'));
@@ -98,8 +100,9 @@ async function prepare(options = {}) {
   /* a web server started as root serves as another user, who must get in */
   fs.chmodSync(folder, 0o755);
   fs.chmodSync(tmp, 0o1777);
-  const plan = { port, wsdPort: REFERENCE ? port : wsdPort, policyPort, folder, data, tmp, ...options };
-  if (options.conf && !REFERENCE) {
+  const kind = options.kind || KIND;
+  const plan = { port, wsdPort: kind === 'reference' ? port : wsdPort, policyPort, folder, data, tmp, ...options, kind };
+  if (options.conf && kind !== 'reference') {
     plan.confFile = path.join(folder, 'extra.conf');
     fs.writeFileSync(plan.confFile, iniText(options.conf));
   }
@@ -107,7 +110,8 @@ async function prepare(options = {}) {
 }
 
 function launch(plan) {
-  return new Launcher(REFERENCE ? referenceCommand(plan) : polluxCommand(plan));
+  const command = plan.kind === 'reference' ? referenceCommand(plan) : polluxCommand(plan);
+  return new Launcher({ ...command, prefix: plan.prefix });
 }
 
 /* Start a server and wait until it is ready.  Return its plan with `launcher` and `stop()`. */
@@ -123,7 +127,6 @@ async function start(options) {
     fs.rmSync(plan.folder, { recursive: true, force: true });
     throw error;
   }
-  plan.kind = plan.server || KIND;
   plan.launcher = launcher;
   plan.launcherPid = launcher.pid;
   plan.stop = async () => {
@@ -229,7 +232,7 @@ async function leftovers(plan, before) {
   left.push(...fs.readdirSync(plan.folder).filter((name) => !['data', 'tmp', 'extra.conf'].includes(name))
     .map((name) => `file ${name}`));
   left.push(...sanitizerReports(path.join(plan.data, 'pollux.log')));
-  left.push(...fs.readdirSync(plan.tmp).map((name) => `temporary file ${name}`));
+  left.push(...fs.readdirSync(plan.tmp, { recursive: true }).map((name) => `temporary file ${name}`));
   return left;
 }
 

@@ -238,7 +238,7 @@ hosting('.htaccess to a daemon: no other address is passed on', async () => {
 
 const farm = {};
 before(async () => {
-  if (KIND === RUN_ON) Object.assign(farm, await start({ server: 'apache-proxy' }));
+  if (KIND === RUN_ON) Object.assign(farm, await start({ kind: 'apache-proxy' }));
 });
 after(async () => {
   if (farm.stop) assert.deepStrictEqual((await farm.stop()).left, [], 'left behind by the server');
