@@ -51,7 +51,7 @@ $(B)/libpollux.a: $(SHARED)
 
 $(B)/pollux.fcgi: $(FCGI) $(B)/libpollux.a
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lfcgi -lev $(SHARED_LIBS) -pthread
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lfcgi -lev -lssl $(SHARED_LIBS) -pthread
 
 $(B)/pollux-wsd: $(WSD) $(B)/libpollux.a
 	$(say) LD $@

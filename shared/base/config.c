@@ -72,6 +72,7 @@ static const struct row rows[] = {
 	{"fcgi", "listen", KIND_TEXT, FIELD(fcgi_listen), 0, 0},
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), 0, 0},
 	{"wsd", "listen", KIND_TEXT, FIELD(wsd_listen), 1, 0},
+	{"wsd", "reachable", KIND_SWITCH, FIELD(wsd_reachable), 0, 0},
 	{"log", "level", KIND_LEVEL, FIELD(log_level), 0, 0},
 	{"log", "file", KIND_PATH, FIELD(log_file), 0, 0},
 };

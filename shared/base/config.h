@@ -13,9 +13,9 @@
  *	[store]
  *	data = data                  ; paths start at the folder of this file
  *
- * A key is named as its field, but for [client] folder, [fcgi] listen and streaming, [wsd] listen,
- * [log] level and file.  A line has at most about 198 characters (libinih), a value from the
- * environment any number. */
+ * A key is named as its field, but for [client] folder, [fcgi] listen and streaming, [wsd] listen
+ * and reachable, [log] level and file.  A line has at most about 198 characters (libinih), a value
+ * from the environment any number. */
 #ifndef POLLUX_CONFIG_H
 #define POLLUX_CONFIG_H
 
@@ -88,6 +88,10 @@ struct config {
 	/* [wsd] */
 	char wsd_listen[CONFIG_TEXT_MAX]; /* host:port, several separated by blanks; 127.0.0.1:8081
 	                                   */
+
+	enum config_switch
+	    wsd_reachable; /* auto; are websockets offered to those who come through the
+	                    * web server?  It must pass upgrades on; auto looks */
 
 	/* [log] */
 	enum log_level log_level;       /* info */
