@@ -12,6 +12,7 @@
 
 enum http_state {
 	HTTP_READING,   /* a request, or for one to begin: `request` is NULL then */
+	HTTP_PROVING,   /* an upgrade, whose client is to send something behind it */
 	HTTP_HELD,      /* the hub has it */
 	HTTP_STREAMING, /* the answer has begun */
 	HTTP_ANSWERED,  /* all of it is queued */
@@ -21,7 +22,7 @@ enum http_state {
 struct http {
 	struct exchange x;
 	struct conn *c;
-	struct request *request; /* owned; until the hub has seen it */
+	struct request *request; /* owned; until the hub has seen it, or a websocket begins */
 	struct buf later;        /* what arrived behind it */
 	enum http_state state;
 	struct reply how; /* to answer */

@@ -22,6 +22,7 @@ enum kind {
 	KIND_PREFIX,  /* char[]: a URL path, kept without the slashes around it */
 	KIND_LEVEL,   /* enum log_level */
 	KIND_SWITCH,  /* enum config_switch */
+	KIND_FLAG,    /* true or false, as in 0.9: bool */
 };
 
 struct row {
@@ -51,6 +52,7 @@ static const struct row rows[] = {
 	{"protocol", "transports", KIND_LIST, FIELD(transports), 1, 0},
 	{"protocol", "resource", KIND_PREFIX, FIELD(resource), 1, 0},
 	{"protocol", "origins", KIND_LIST, FIELD(origins), 1, 0},
+	{"protocol", "match_origin_protocol", KIND_FLAG, FIELD(match_origin_protocol), 0, 0},
 	{"limits", "body_bytes", KIND_SIZE, FIELD(body_bytes), 1, 1 << 30},
 	{"limits", "message_bytes", KIND_SIZE, FIELD(message_bytes), 1, 1 << 30},
 	{"limits", "header_bytes", KIND_SIZE, FIELD(header_bytes), 256, 1 << 20},
@@ -66,6 +68,7 @@ static const struct row rows[] = {
 	{"store", "data", KIND_PATH, FIELD(data), 1, 0},
 	{"store", "log_bytes", KIND_SIZE, FIELD(log_bytes), 1 << 16, MOST},
 	{"app", "module", KIND_PATH, FIELD(module), 0, 0},
+	{"client", "folder", KIND_PATH, FIELD(client_folder), 0, 0},
 	{"fcgi", "listen", KIND_TEXT, FIELD(fcgi_listen), 0, 0},
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), 0, 0},
 	{"wsd", "listen", KIND_TEXT, FIELD(wsd_listen), 1, 0},
@@ -295,6 +298,17 @@ set_switch(struct reading *r, const struct row *row, const char *value, char *fi
 	return complain(r, "%s: \"%s\" is not auto, yes or no", row->key, value);
 }
 
+static int
+set_flag(struct reading *r, const struct row *row, const char *value, char *field)
+{
+	bool flag = strcmp(value, "true") == 0;
+
+	if (!flag && strcmp(value, "false") != 0)
+		return complain(r, "%s: \"%s\" is neither true nor false", row->key, value);
+	memcpy(field, &flag, sizeof(flag));
+	return 0;
+}
+
 /* Read `value` into the row's field.  `more`: it continues what the field holds. */
 static int
 set(struct reading *r, const struct row *row, const char *value, bool more)
@@ -327,6 +341,8 @@ set(struct reading *r, const struct row *row, const char *value, bool more)
 			return 0;
 		return complain(
 		    r, "%s: \"%s\" is not error, warn, info, debug or trace", row->key, value);
+	case KIND_FLAG:
+		return set_flag(r, row, value, field);
 	}
 	return -1;
 }
@@ -366,16 +382,24 @@ on_key(void *arg, const char *section, const char *key, const char *value)
 }
 
 /* libinih: the next line.  A reader of our own, since the library does not tell the handler which
- * line it is at, and would take the rest of an overlong line for a line. */
+ * line it is at, and would take what is behind an overlong line or a NUL for a line. */
 static char *
 next_line(char *line, int room, void *arg)
 {
 	struct reading *r = arg;
+	int n = 0, c = 0;
 
-	if (r->failed || fgets(line, room, r->file) == NULL)
+	while (!r->failed && n < room - 1 && c != '\n' && (c = getc(r->file)) != EOF)
+		line[n++] = (char)c;
+	line[n] = '\0';
+	if (n == 0)
 		return NULL;
 	r->line++;
-	if (strlen(line) == (size_t)room - 1 && line[room - 2] != '\n') {
+	if (memchr(line, '\0', (size_t)n) != NULL) {
+		complain(r, "the line has a NUL byte");
+		return NULL;
+	}
+	if (n == room - 1 && line[n - 1] != '\n') {
 		complain(r, "the line is longer than %d characters", room - 2);
 		return NULL;
 	}

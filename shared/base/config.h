@@ -7,15 +7,15 @@
  *	[protocol]
  *	heartbeat_interval = 25      ; seconds, 0.5 is one; every key ending in _ms below
  *	origins = example.com:80     ; lists and texts go on in indented lines
- *	    *.example.com:*
+ *	    www.example.com:*
  *	[limits]
  *	body_bytes = 1M              ; k, M, G
  *	[store]
  *	data = data                  ; paths start at the folder of this file
  *
- * A key is named as its field, but for [fcgi] listen and streaming, [wsd] listen, [log] level and
- * file.  A line
- * has at most about 198 characters (libinih), a value from the environment any number. */
+ * A key is named as its field, but for [client] folder, [fcgi] listen and streaming, [wsd] listen,
+ * [log] level and file.  A line has at most about 198 characters (libinih), a value from the
+ * environment any number. */
 #ifndef POLLUX_CONFIG_H
 #define POLLUX_CONFIG_H
 
@@ -49,6 +49,8 @@ struct config {
 	                                   * commas between them, no blanks */
 	char resource[CONFIG_TEXT_MAX];   /* "socket.io", without slashes around it */
 	char origins[CONFIG_TEXT_MAX];    /* "*:*"; see wire/origins.h */
+	bool match_origin_protocol;       /* false; hixie: the scheme of the Location is wss for a
+	                                   * page from https */
 
 	/* [limits] */
 	size_t body_bytes;           /* of a POST; 1 MiB; more: 413 */
@@ -70,6 +72,10 @@ struct config {
 
 	/* [app] */
 	char module[CONFIG_PATH_MAX]; /* the application, a shared object; empty: none */
+
+	/* [client] */
+	char client_folder[CONFIG_PATH_MAX]; /* socket.io.js and what else a browser gets from us;
+	                                      * empty: nothing */
 
 	/* [fcgi] */
 	char fcgi_listen[CONFIG_PATH_MAX]; /* unix:/path or host:port; empty: the web server starts

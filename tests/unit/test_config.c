@@ -74,6 +74,7 @@ every_kind_of_value_is_read(void **state)
 					 "origins = a.example:80\n"
 					 "\n"
 					 "  *:443, b.example\n"
+					 "match_origin_protocol = true\n"
 					 "[limits]\n"
 					 "body_bytes = 64k\n"
 					 "queue_bytes = 2G\n"
@@ -98,6 +99,7 @@ every_kind_of_value_is_read(void **state)
 	assert_string_equal(cfg.transports, "xhr-polling,websocket");
 	assert_string_equal(cfg.resource, "app/socket.io");
 	assert_string_equal(cfg.origins, "a.example:80,*:443,b.example");
+	assert_true(cfg.match_origin_protocol);
 	assert_int_equal(cfg.body_bytes, 64 << 10);
 	assert_true(cfg.queue_bytes == (size_t)2 << 30);
 	assert_int_equal(cfg.sessions_per_address, 0);
@@ -122,6 +124,7 @@ a_mistake_is_told_with_file_and_line(void **state)
 	    {"[protocol]\nheartbeat = 1\n", 2, "unknown key \"heartbeat\" in [protocol]"},
 	    {"[polling]\n\nduration = 1\n", 3, "unknown section [polling]"},
 	    {"duration = 1\n", 1, "before the first [section]"},
+	    {"[protocol]\nmatch_origin_protocol = yes\n", 2, "neither true nor false"},
 	    {"\n[protocol\n", 2, "neither"},
 	    {"[protocol]\nheartbeat_timeout 20\nfoo = 1\n", 2, "neither"},
 	    {"[protocol]\nfoo = 1\nheartbeat_timeout 20\n", 2, "unknown key"},
