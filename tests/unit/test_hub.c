@@ -650,6 +650,11 @@ streams_of_a_process_that_is_replaced_have_ended(void **state)
 	assert_int_equal(hub_find(w->hub[1], slice_of(b), &s), HUB_LIVE);
 	settle(w, 1);
 	assert_string_equal(w->told, "connect connect disconnect(socket end) ");
+	w->now += 90000; /* its client does not come back */
+	begin(w, 1);
+	settle(w, 1);
+	assert_string_equal(
+	    w->told, "connect connect disconnect(socket end) disconnect(close timeout) ");
 }
 
 static void
