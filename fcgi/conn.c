@@ -25,6 +25,8 @@ reason_of(int status)
 	switch (status) {
 	case 200:
 		return "OK";
+	case 304:
+		return "Not Modified";
 	case 400:
 		return "Bad Request";
 	case 403:
@@ -130,7 +132,7 @@ queue_head(struct conn *c, const struct response *r, bool with_length)
 	if (r->content_type != NULL)
 		buf_printf(&head, "Content-Type: %s\r\n", r->content_type);
 	buf_add_slice(&head, r->headers);
-	if (with_length)
+	if (with_length && r->status != 304) /* that would be the length of what it does not send */
 		buf_printf(&head, "Content-Length: %zu\r\n", r->body.n);
 	buf_puts(&head, "\r\n");
 	buf_add_slice(&head, r->body);
@@ -359,9 +361,23 @@ on_written(struct conn *c)
 	watch(c, EV_READ);
 }
 
+/* Has the web server taken its request back while the answer was made?  Then what is in it must not
+ * be lost on it. */
+static bool
+peer_has_left(const struct conn *c)
+{
+	char byte;
+
+	return recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
 static void
 write_out(struct conn *c)
 {
+	if (c->written == 0 && c->x.on_fate != NULL && peer_has_left(c)) {
+		fail(c, EXCHANGE_FAILED);
+		return;
+	}
 	if (c->out.failed || c->out.n - c->written > STREAM_BYTES_MAX + c->fcgi->cfg->queue_bytes) {
 		fail(c, EXCHANGE_FAILED);
 		return;

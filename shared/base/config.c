@@ -21,8 +21,8 @@ enum kind {
 	KIND_PATH,    /* char[]: a relative one starts at the folder of the file that names it */
 	KIND_PREFIX,  /* char[]: a URL path, kept without the slashes around it */
 	KIND_LEVEL,   /* enum log_level */
-	KIND_FLAG,    /* true or false, as in 0.9: bool */
 	KIND_SWITCH,  /* enum config_switch */
+	KIND_FLAG,    /* true or false, as in 0.9: bool */
 };
 
 struct row {
@@ -68,6 +68,7 @@ static const struct row rows[] = {
 	{"store", "data", KIND_PATH, FIELD(data), 1, 0},
 	{"store", "log_bytes", KIND_SIZE, FIELD(log_bytes), 1 << 16, MOST},
 	{"app", "module", KIND_PATH, FIELD(module), 0, 0},
+	{"client", "folder", KIND_PATH, FIELD(client_folder), 0, 0},
 	{"fcgi", "listen", KIND_TEXT, FIELD(fcgi_listen), 0, 0},
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), 0, 0},
 	{"wsd", "listen", KIND_TEXT, FIELD(wsd_listen), 1, 0},
@@ -282,17 +283,6 @@ set_prefix(struct reading *r, const struct row *row, const char *value, char *fi
 }
 
 static int
-set_flag(struct reading *r, const struct row *row, const char *value, char *field)
-{
-	bool flag = strcmp(value, "true") == 0;
-
-	if (!flag && strcmp(value, "false") != 0)
-		return complain(r, "%s: \"%s\" is neither true nor false", row->key, value);
-	memcpy(field, &flag, sizeof(flag));
-	return 0;
-}
-
-static int
 set_switch(struct reading *r, const struct row *row, const char *value, char *field)
 {
 	static const char *const names[] = {"auto", "yes", "no"}; /* as enum config_switch */
@@ -306,6 +296,17 @@ set_switch(struct reading *r, const struct row *row, const char *value, char *fi
 		return 0;
 	}
 	return complain(r, "%s: \"%s\" is not auto, yes or no", row->key, value);
+}
+
+static int
+set_flag(struct reading *r, const struct row *row, const char *value, char *field)
+{
+	bool flag = strcmp(value, "true") == 0;
+
+	if (!flag && strcmp(value, "false") != 0)
+		return complain(r, "%s: \"%s\" is neither true nor false", row->key, value);
+	memcpy(field, &flag, sizeof(flag));
+	return 0;
 }
 
 /* Read `value` into the row's field.  `more`: it continues what the field holds. */

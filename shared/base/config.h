@@ -13,9 +13,9 @@
  *	[store]
  *	data = data                  ; paths start at the folder of this file
  *
- * A key is named as its field, but for [fcgi] listen and streaming, [wsd] listen, [log] level and
- * file.  A line
- * has at most about 198 characters (libinih), a value from the environment any number. */
+ * A key is named as its field, but for [client] folder, [fcgi] listen and streaming, [wsd] listen,
+ * [log] level and file.  A line has at most about 198 characters (libinih), a value from the
+ * environment any number. */
 #ifndef POLLUX_CONFIG_H
 #define POLLUX_CONFIG_H
 
@@ -72,6 +72,10 @@ struct config {
 
 	/* [app] */
 	char module[CONFIG_PATH_MAX]; /* the application, a shared object; empty: none */
+
+	/* [client] */
+	char client_folder[CONFIG_PATH_MAX]; /* socket.io.js and what else a browser gets from us;
+	                                      * empty: nothing */
 
 	/* [fcgi] */
 	char fcgi_listen[CONFIG_PATH_MAX]; /* unix:/path or host:port; empty: the web server starts

@@ -129,7 +129,7 @@ static void
 expire(struct hub *h, struct session *s)
 {
 	if (!s->over)
-		hub_end(h, s, "close timeout", false);
+		hub_end(h, s, s->row.streaming ? "socket end" : "close timeout", false);
 	else if (store_session_end(h->store, s->row.key, 0) == -1)
 		h->failed = true;
 	s->remembered = false;
@@ -155,7 +155,7 @@ load(struct hub *h, int64_t key, struct session **out)
 		s->over = s->remembered = true;
 	else if (s->row.state == STORE_OPEN && session_load_subs(h, s) == -1)
 		return HUB_FAILED;
-	if (!s->row.streaming && s->row.deadline <= h->now)
+	if (s->row.deadline <= h->now && !(s->row.streaming && s->row.owner >= 0))
 		expire(h, s);
 	*out = s;
 	return found(s);
@@ -223,7 +223,9 @@ hub_create(struct hub *h, const char *handshake, struct slice address, char sid[
 		result = store_session_create(h->store, sid_key(text), text,
 		    h->now + h->o.handshake_timeout_ms, address, slice_of(handshake));
 	} while (result == 1);
-	if (result == -1) {
+	if (result == -1 ||
+	    (h->o.app.created != NULL &&
+		h->o.app.created(h->o.app.arg, sid_key((struct slice){sid, SID_LENGTH})) == -1)) {
 		h->failed = true;
 		return HUB_BUSY;
 	}
@@ -263,9 +265,13 @@ add_membership(
 		goto fail;
 	if (!s->row.streaming)
 		mark_waiting(h, s);
-	if (s->ops != NULL)
+	if (s->ops != NULL) {
 		channel_link(h, s, s->subs_n - 1);
-	else if (log_control_room(h, s, true, ns->name, room, endpoint) == -1)
+		return 0;
+	}
+	if (s->row.owner >= 0) /* what is sent next must be logged for it already */
+		filter_add(slots_filter(store_slots(h->store), s->row.owner), sub.chan);
+	if (log_control_room(h, s, true, ns->name, room, endpoint) == -1)
 		goto fail;
 	return 0;
 fail:
@@ -408,10 +414,23 @@ static void
 tell_namespaces(struct hub *h, struct session *s, const char *reason)
 {
 	/* a handler may leave rooms, so the list is walked by position, from its end */
-	for (uint32_t i = s->subs_n; i-- > 0;)
-		if (i < s->subs_n && s->subs[i].is_ns && s->subs[i].ns != NULL &&
-		    s->subs[i].until == INT64_MAX)
-			h->o.app.disconnected(h->o.app.arg, s->subs[i].ns, s, reason);
+	for (uint32_t i = s->subs_n; i-- > 0;) {
+		struct sub *sub = &s->subs[i];
+
+		if (i >= s->subs_n || !sub->is_ns || sub->ns == NULL || sub->leaving ||
+		    sub->until != INT64_MAX)
+			continue;
+		sub->leaving = true;
+		h->o.app.disconnected(h->o.app.arg, sub->ns, s, reason);
+	}
+}
+
+/* A program without an application leaves the end to one that has it. */
+static void
+ask(struct hub *h, struct session *s, struct slice ns, const char *reason)
+{
+	if (hub_transaction(h) == -1 || store_ask(h->store, s->row.key, ns, reason) == -1)
+		h->failed = true;
 }
 
 void
@@ -422,6 +441,10 @@ hub_end(struct hub *h, struct session *s, const char *reason, bool remember)
 
 	if (s->over || s->ending)
 		return;
+	if (h->o.guest) {
+		ask(h, s, SLICE(""), reason);
+		return;
+	}
 	if (hub_transaction(h) == -1 || s->over)
 		return;
 	rows = store_session_load(h->store, s->row.key, &row);
@@ -431,6 +454,7 @@ hub_end(struct hub *h, struct session *s, const char *reason, bool remember)
 	}
 	if (rows == 1 && row.state != STORE_ENDED) {
 		s->ending = true;
+		hub_show(h, WATCH_END, s->row.key, slice_of(reason));
 		if (s->row.state == STORE_OPEN)
 			tell_namespaces(h, s, reason);
 		if (s->ops == NULL &&
@@ -489,12 +513,16 @@ int
 session_exit(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason)
 {
 	struct slice none = {NULL, 0};
+	struct sub *sub = session_sub(s, ns->chan);
 
-	if (session_sub(s, ns->chan) == NULL || s->ending)
+	if (sub == NULL || sub->leaving)
 		return 0;
+	sub->leaving = true;
 	h->o.app.disconnected(h->o.app.arg, ns, s, reason);
-	if (hub_transaction(h) == -1 || s->over)
+	if (hub_transaction(h) == -1)
 		return -1;
+	if (s->over) /* by the handler's word, or another process's */
+		return 0;
 	if (store_sub_end_namespace(
 		h->store, s->row.key, ns->name, s->row.streaming ? -1 : h->head) == -1) {
 		h->failed = true;
@@ -509,15 +537,19 @@ session_exit(struct hub *h, struct session *s, struct hub_ns *ns, const char *re
 }
 
 void
-hub_kick(struct hub *h, struct session *s, struct hub_ns *ns)
+hub_kick(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason)
 {
 	struct packet pk = {.type = PACKET_DISCONNECT, .endpoint = session_endpoint(s, ns)};
 	struct buf text = {.p = NULL};
 
-	if (s->over || session_sub(s, ns->chan) == NULL)
+	if (s->over || !session_hears(s, ns))
 		return;
+	if (h->o.guest) {
+		ask(h, s, ns->name, reason);
+		return;
+	}
 	packet_write(&text, &pk);
-	if (text.failed || session_exit(h, s, ns, "booted") == -1 ||
+	if (text.failed || session_exit(h, s, ns, reason) == -1 ||
 	    hub_send(h, s, buf_slice(&text), false) == -1)
 		h->failed = true;
 	buf_free(&text);
@@ -573,4 +605,20 @@ bool
 session_is_in(const struct session *s, int64_t chan)
 {
 	return session_sub(s, chan) != NULL;
+}
+
+bool
+session_hears(const struct session *s, const struct hub_ns *ns)
+{
+	const struct sub *sub = session_sub(s, ns->chan);
+
+	return sub != NULL && !sub->leaving;
+}
+
+struct session *
+hub_stream_here(struct hub *h, int64_t key)
+{
+	struct session *s = session_at(h, key);
+
+	return s != NULL && s->ops != NULL && s->row.streaming ? s : NULL;
 }

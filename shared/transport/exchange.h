@@ -15,7 +15,7 @@
 struct exchange;
 
 struct response {
-	int status;               /* 200 */
+	int status;               /* 200; a 304 has no body and no length */
 	const char *content_type; /* NULL: none */
 	struct slice headers;     /* further header lines, each ending in \r\n; borrowed */
 	struct slice body;        /* borrowed: the op copies what it cannot write at once */

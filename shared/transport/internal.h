@@ -85,6 +85,8 @@ void handle_handshake(struct server *sv, struct exchange *x, const struct route 
 void handle_post(struct server *sv, struct exchange *x, const struct route *route);
 /* Returns false when there is no such session. */
 bool handle_disconnect(struct server *sv, struct exchange *x, const struct route *route);
+/* Returns false when it is no file that we hand out (static_files.c). */
+bool handle_client_file(struct server *sv, struct exchange *x, const struct route *route);
 
 /* --- deadlines: what is due now; the time of the next, INT64_MAX for none ----------------------
  */

@@ -185,6 +185,8 @@ server_request(struct server *sv, struct exchange *x)
 		    &(struct reply){200, "text/plain", "", SLICE("Welcome to socket.io.")});
 		break;
 	case ROUTE_BAD_VERSION:
+		if (handle_client_file(sv, x, &route))
+			break;
 		answer(sv, x, x->origin,
 		    &(struct reply){
 			500, "text/plain", "", SLICE("Protocol version not supported.")});

@@ -630,6 +630,29 @@ a_session_past_its_deadline_is_found_no_more(void **state)
 }
 
 static void
+streams_of_a_process_that_is_replaced_have_ended(void **state)
+{
+	struct world *w = *state;
+	char a[STORE_SID_SIZE], b[STORE_SID_SIZE];
+	struct sink stream, poll;
+	struct session *s;
+
+	handshake(w, 0, a);
+	handshake(w, 0, b);
+	open_stream(w, 0, a, &stream);
+	poll_once(w, 0, b, &poll);
+	poll_once(w, 0, b, &poll);
+	hub_close(w->hub[0]);    /* without a word, as a process that is killed */
+	w->hub[0] = open_hub(w); /* and its successor has the same slot */
+	assert_non_null(w->hub[0]);
+	begin(w, 1);
+	assert_int_equal(hub_find(w->hub[1], slice_of(a), &s), HUB_UNKNOWN);
+	assert_int_equal(hub_find(w->hub[1], slice_of(b), &s), HUB_LIVE);
+	settle(w, 1);
+	assert_string_equal(w->told, "connect connect disconnect(socket end) ");
+}
+
+static void
 a_stream_is_told_of_its_clients_posts_wherever_they_arrive(void **state)
 {
 	struct world *w = *state;
@@ -807,6 +830,7 @@ main(void)
 	    TEST(disconnect_is_told_once_and_remembered),
 	    TEST(sessions_end_by_their_deadlines),
 	    TEST(a_session_past_its_deadline_is_found_no_more),
+	    TEST(streams_of_a_process_that_is_replaced_have_ended),
 	    TEST(a_stream_is_told_of_its_clients_posts_wherever_they_arrive),
 	    TEST(a_turn_that_cannot_be_committed_is_taken_back),
 	    TEST(too_many_bad_packets_end_the_session),
