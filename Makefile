@@ -4,8 +4,8 @@
 #   make run        start it and chat          (SERVER= APP= HOST= PORT= WSD_PORT= DATA= CONF=)
 #   make check      every test; the last line is 'N passed, N failed'
 #   make bench      speed beside its peers, as ratios
-#   make fuzz       every parser on random bytes     (FUZZ= FUZZ_SECONDS=)
 #   make install    into PREFIX=/usr/local (DESTDIR= for packages)
+#   make fuzz       every parser on random bytes     (FUZZ= FUZZ_SECONDS=)
 #   V=1             says each command in full
 #   SAN=1           with AddressSanitizer and UndefinedBehaviorSanitizer, in a folder of its own
 
@@ -34,8 +34,8 @@ FCGI      = $(patsubst %.c,$(B)/%.o,$(wildcard fcgi/*.c))
 WSD       = $(patsubst %.c,$(B)/%.o,$(wildcard wsd/*.c))
 APPS      = $(sort $(patsubst apps/%/,%,$(dir $(wildcard apps/*/*.c))))
 UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
-FUZZ      = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 LOAD      = $(patsubst %,$(B)/tests/bench/%.o,load client link http samples)
+FUZZ      = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 SHARED_LIBS = -lsqlite3 -lcrypto -linih -lunistring -ldl
 PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd
@@ -75,7 +75,15 @@ $(B)/tests/modules/%.so: tests/modules/%.c shared/app/pollux.h
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) -shared -o $@ $<
+$(B)/bench/load: $(LOAD) $(B)/libpollux.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lev
 
+$(B)/bench/bare: $(B)/tests/bench/bare.o $(B)/libpollux.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lev -lcrypto
 # The fuzz targets with libFuzzer's main(), or with one that replays their corpora; and what they
 # take of the programs.
 FUZZ_MAIN = $(if $(FUZZING),,$(B)/tests/fuzz/replay.o)
@@ -88,16 +96,6 @@ DIALECTS  = $(addprefix $(B)/wsd/,hixie.o hybi.o outqueue.o request.o rest.o)
 $(B)/tests/fuzz_hixie $(B)/tests/fuzz_hybi: $(DIALECTS)
 $(B)/tests/fuzz_records: $(B)/fcgi/records.o
 $(B)/tests/fuzz_request: $(DIALECTS) $(B)/wsd/upgrade.o
-
-$(B)/bench/load: $(LOAD) $(B)/libpollux.a
-	@mkdir -p $(@D)
-	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lev
-
-$(B)/bench/bare: $(B)/tests/bench/bare.o $(B)/libpollux.a
-	@mkdir -p $(@D)
-	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lev -lcrypto
 
 # schema.sql as a C string
 $(B)/gen/schema.h: schema.sql
@@ -162,7 +160,6 @@ bench:
 	@tools/setup bench
 	@$(MAKE) -s programs $(B)/bench/load $(B)/bench/bare >&2
 	@node tests/bench/run.js
-
 # --- make fuzz: each target for a while, from its corpus and from what was learnt before, which
 # --- stays in build/fuzz/learnt; what it finds goes to build/fuzz/found
 FUZZ_SECONDS = 20
