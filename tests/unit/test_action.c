@@ -209,7 +209,7 @@ an_error_is_told_as_json(void **state)
 static struct action_result done;
 static struct action_error refused;
 
-static int
+static int __attribute__((format(printf, 4, 5)))
 act(struct world *w, int i, const struct action_context *ctx, const char *format, ...)
 {
 	struct action_list list;
