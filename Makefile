@@ -26,11 +26,12 @@ say       = @$(if $(V),:,echo)
 SHARED    = $(patsubst %.c,$(B)/%.o,$(wildcard shared/*/*.c))
 FCGI      = $(patsubst %.c,$(B)/%.o,$(wildcard fcgi/*.c))
 WSD       = $(patsubst %.c,$(B)/%.o,$(wildcard wsd/*.c))
+CLI       = $(patsubst %.c,$(B)/%.o,$(wildcard cli/*.c))
 APPS      = $(sort $(patsubst apps/%/,%,$(dir $(wildcard apps/*/*.c))))
 UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
 SHARED_LIBS = -lsqlite3 -lcrypto -linih -lunistring -ldl
-PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd
+PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd $(B)/pollux
 
 all: programs
 
@@ -48,6 +49,10 @@ $(B)/pollux.fcgi: $(FCGI) $(B)/libpollux.a
 $(B)/pollux-wsd: $(WSD) $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
+
+$(B)/pollux: $(CLI) $(B)/libpollux.a
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS)
 
 .SECONDEXPANSION:
 $(B)/apps/%.so: $$(wildcard apps/$$*/*.c) shared/app/pollux.h
@@ -133,7 +138,8 @@ MAN       = $(wildcard docs/*.[1-8] */*.[18])
 install: programs
 	install -Dt $(TO)/lib/cgi-bin $(B)/pollux.fcgi
 	install -Dt $(TO)/sbin $(DAEMONS)
-	$(if $(wildcard cli),install -Dt $(TO)/bin $(B)/pollux)
+	install -Dt $(TO)/bin $(B)/pollux
+	install -Dm644 cli/completion.bash $(TO)/share/bash-completion/completions/pollux
 	install -Dm644 -t $(DESTDIR)$(LIBDIR)/pollux $(APPS:%=$(B)/apps/%.so)
 	install -Dm644 -t $(TO)/include/pollux shared/app/pollux.h
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig

@@ -397,7 +397,8 @@ hub_settle(struct hub *h, int64_t *next_ms)
 {
 	int result = settle_once(h);
 
-	if (h->now >= h->next_tick) { /* in a transaction of its own */
+	if (h->now >= h->next_tick || (!h->o.guest && slots_asked(store_slots(h->store)))) {
+		/* in a transaction of its own */
 		tick(h);
 		if (settle_once(h) == -1)
 			result = -1;
