@@ -391,6 +391,8 @@ use_other(struct world *w, sio_socket *s, const sio_event *e)
 	    sio_send_to(sio_ns_to(sio_of(w->app[0], "/chat"), other->id), "x", 1), -EPIPE);
 	assert_int_equal(sio_disconnect(found), 0);
 	assert_null(sio_find(s, other->id));
+	assert_int_equal(sio_clients(sio_to(s, other->id), NULL, NULL), 0);
+	assert_int_equal(sio_clients(sio_self(s), NULL, NULL), 1);
 }
 
 static void
