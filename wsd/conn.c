@@ -10,6 +10,7 @@
 #include "wsd/deadline.h"
 #include "wsd/http.h"
 #include "wsd/outqueue.h"
+#include "wsd/policy.h"
 #include "wsd/ws.h"
 
 /* Of a websocket between frames: enough for what a client sends at once, little enough that one
@@ -165,6 +166,7 @@ conn_eof(struct conn *c)
 		http_eof(c);
 		break;
 	case CONN_NEW:
+	case CONN_POLICY:
 	case CONN_OPEN:
 	case CONN_DRAINING:
 		conn_close(c, "socket end");
@@ -181,7 +183,11 @@ conn_input(struct conn *c, struct slice bytes)
 {
 	switch ((enum conn_state)c->state) {
 	case CONN_NEW:
-		/* The first byte tells what is spoken here: so far HTTP, whatever it is. */
+		/* the first byte tells what is spoken here */
+		if (bytes.p[0] == '<') {
+			policy_input(c, bytes);
+			break;
+		}
 		if (http_open(c) == -1) {
 			conn_close(c, "socket error");
 			break;
@@ -192,6 +198,9 @@ conn_input(struct conn *c, struct slice bytes)
 		break;
 	case CONN_OPEN:
 		ws_input(c, bytes);
+		break;
+	case CONN_POLICY:
+		policy_input(c, bytes);
 		break;
 	case CONN_ENDING: /* behind its own goodbye, or ours */
 	case CONN_FLUSHING:
@@ -236,6 +245,7 @@ takes_input(const struct conn *c)
 	case CONN_OPEN:
 		return ws_takes_input(c);
 	case CONN_NEW:
+	case CONN_POLICY:
 	case CONN_ENDING:
 	case CONN_FLUSHING:
 	case CONN_DRAINING:
@@ -280,6 +290,7 @@ flushed(struct conn *c)
 		deadline_set(c, DEADLINE_CLOSE);
 		break;
 	case CONN_NEW:
+	case CONN_POLICY:
 	case CONN_DRAINING:
 	case CONN_CLOSED:
 		break;
@@ -315,10 +326,7 @@ conn_rollback(struct conn *c)
 	if (!conn_marked(c) || c->state == CONN_CLOSED)
 		return;
 	outqueue_cut(&c->out, c->before);
-	if (c->state == CONN_HTTP)
-		http_rollback(c);
-	else
-		ws_rollback(c);
+	ws_rollback(c);
 }
 
 static void
@@ -348,6 +356,7 @@ conn_after(struct conn *c)
 		bury(c);
 		break;
 	case CONN_NEW:
+	case CONN_POLICY:
 	case CONN_OPEN:
 	case CONN_FLUSHING:
 	case CONN_DRAINING:
@@ -365,6 +374,9 @@ conn_expire(struct conn *c)
 		else
 			conn_close(c, "request timeout");
 		break;
+	case DEADLINE_POLICY:
+		conn_close(c, "request timeout");
+		break;
 	case DEADLINE_SEND:
 		conn_close(c, "send timeout");
 		break;
@@ -380,6 +392,7 @@ conn_expire(struct conn *c)
 void
 conn_drain(struct conn *c)
 {
-	if (c->state == CONN_NEW || (c->state == CONN_HTTP && http_idle(c)))
+	if (c->state == CONN_NEW || c->state == CONN_POLICY ||
+	    (c->state == CONN_HTTP && http_idle(c)))
 		conn_close(c, "socket end");
 }

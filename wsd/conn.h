@@ -1,5 +1,7 @@
 /* conn: one TCP connection, from accept to close, whatever it speaks.
  *
+ *	 ,---> POLICY -------------------.
+ *	 |      v                         v
  *	NEW -> HTTP -> OPEN -> ENDING -> FLUSHING -> DRAINING -> CLOSED
  *	         \________________________^
  *
@@ -8,12 +10,13 @@
 #ifndef POLLUX_WSD_CONN_H
 #define POLLUX_WSD_CONN_H
 
-#include "shared/base/buf.h"
 #include "shared/transport/websocket.h"
+#include "wsd/rest.h"
 #include "wsd/wsd.h"
 
 enum conn_state {
 	CONN_NEW,      /* nothing has arrived yet */
+	CONN_POLICY,   /* a request for the Flash policy, or its beginning: in `rest` */
 	CONN_HTTP,     /* requests and answers: `http` is set */
 	CONN_OPEN,     /* a websocket: `dialect` and `ws` are set */
 	CONN_ENDING,   /* a websocket that its peer has ended: first what the hub still has for it,
@@ -28,9 +31,9 @@ struct conn {
 	struct ev_io io;
 	struct wsd *wsd;
 	struct http *http;             /* owned; CONN_HTTP, and CONN_CLOSED behind it */
-	const struct dialect *dialect; /* of a websocket, for good */
+	const struct dialect *dialect; /* of a websocket, from its upgrade on */
 	void *held;                    /* the dialect's, between the fragments of a message */
-	struct buf *rest;              /* owned; a frame that has not come whole yet */
+	struct rest *rest;             /* owned; of a frame; NULL: none */
 	struct outqueue *out;          /* owned; NULL: nothing waits to be written */
 	const char *reason;            /* static; why it ended, for the application */
 	struct websocket ws;
@@ -43,7 +46,7 @@ struct conn {
 	TAILQ_ENTRY(conn) wait;
 	int64_t deadline_at;
 
-	uint32_t turn;   /* in which an answer was begun ... */
+	uint32_t turn;   /* in which it became a websocket ... */
 	uint32_t before; /* ... behind so many messages: where a rollback cuts */
 	uint16_t code;   /* CONN_ENDING: of the close frame */
 	uint8_t state;   /* enum conn_state */
@@ -52,6 +55,7 @@ struct conn {
 	bool is_after : 1;
 	bool is_dead : 1;
 	bool is_hungry : 1;
+	bool granted : 1;  /* the head of a 101 was sent ahead of the session */
 	bool attached : 1; /* the transport has `ws` */
 	bool blocked : 1;  /* the kernel takes no more: EV_WRITE is watched */
 	bool eof : 1;      /* the peer has sent its FIN */
@@ -93,7 +97,7 @@ void conn_set_after(struct conn *c);
 /* Its turn on the second list has come. */
 void conn_after(struct conn *c);
 
-/* The commit has failed: take back what was queued for it in this turn. */
+/* The commit has failed: it does not become a websocket in this turn. */
 void conn_rollback(struct conn *c);
 
 /* Its deadline has passed. */

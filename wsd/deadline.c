@@ -4,6 +4,9 @@
  * connection about this long. */
 #define IDLE_MS 60000
 
+/* 23 bytes come in one segment or two. */
+#define POLICY_MS 3000
+
 /* A close frame is answered, or a FIN, within a round trip or never. */
 #define CLOSE_MS 5000
 
@@ -13,6 +16,8 @@ deadline_init(struct wsd *w)
 	for (int kind = 0; kind < DEADLINE_COUNT; kind++)
 		TAILQ_INIT(&w->waiting[kind]);
 	w->patience[DEADLINE_REQUEST] = w->cfg->request_timeout_ms;
+	w->patience[DEADLINE_POLICY] =
+	    w->cfg->request_timeout_ms < POLICY_MS ? w->cfg->request_timeout_ms : POLICY_MS;
 	w->patience[DEADLINE_IDLE] = IDLE_MS;
 	w->patience[DEADLINE_SEND] = w->cfg->send_timeout_ms;
 	w->patience[DEADLINE_CLOSE] = CLOSE_MS;

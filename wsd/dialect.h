@@ -1,13 +1,26 @@
-/* dialect: how the frames of a websocket look.  Chosen once, at the upgrade; no other code asks
- * which one it is. */
+/* dialect: how a websocket begins and how its frames look.  Chosen once, at the upgrade; no other
+ * code asks which one it is. */
 #ifndef POLLUX_WSD_DIALECT_H
 #define POLLUX_WSD_DIALECT_H
 
 #include "shared/hub/message.h"
 #include "wsd/conn.h"
 
+struct http;
+
 struct dialect {
 	const char *name;
+
+	/* What is missing in the request `h->request`; static.  NULL: nothing. */
+	const char *(*check)(const struct http *h);
+
+	/* The head of the 101 to it.  NULL: out of memory. */
+	struct message *(*head)(const struct wsd *w, const struct http *h);
+
+	/* Bytes behind the request that the client proves itself with, once it has seen that head;
+	 * and the answer to them, which the first frame follows.  0 and NULL: none. */
+	size_t proof_n;
+	struct message *(*prove)(const struct http *h, struct slice proof);
 
 	/* Bytes have arrived: call ws_text() for each message that is whole, ws_over() when the
 	 * peer has ended it or broken a rule; keep what is not whole in `c->rest` and `c->held`. */

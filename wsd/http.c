@@ -39,8 +39,6 @@ begin_answer(struct http *h, const struct response *r, enum reply_end end)
 	h->how.end = end;
 	if (c->wsd->draining || end == REPLY_CLOSE)
 		h->how.keep = false;
-	h->fresh = true;
-	conn_mark(c);
 	conn_send(c, reply_write(r, &h->how));
 }
 
@@ -73,10 +71,6 @@ add_part(struct http *h, struct message *m)
 	struct conn *c = h->c;
 	const struct config *cfg = c->wsd->cfg;
 
-	if (!conn_marked(c)) {
-		conn_mark(c);
-		h->fresh = false;
-	}
 	conn_send(c, m);
 	if (outqueue_count(c->out) > cfg->queue_packets ||
 	    outqueue_bytes(c->out) > cfg->queue_bytes)
@@ -252,6 +246,7 @@ http_close(struct conn *c)
 		return;
 	switch (h->state) {
 	case HTTP_READING:
+	case HTTP_PROVING:
 		break;
 	case HTTP_HELD:
 		tell_fate(h, EXCHANGE_GONE);
@@ -363,13 +358,23 @@ read_request(struct conn *c, struct slice *in)
 	}
 }
 
+static bool
+is_reading(const struct http *h)
+{
+	return h->state == HTTP_READING || h->state == HTTP_PROVING;
+}
+
 void
 http_input(struct conn *c, struct slice in)
 {
 	struct http *h = c->http;
 
-	while (in.n > 0 && c->state == CONN_HTTP && h->state == HTTP_READING)
-		read_request(c, &in);
+	while (in.n > 0 && c->state == CONN_HTTP && is_reading(h)) {
+		if (h->state == HTTP_PROVING)
+			upgrade_prove(c, &in);
+		else
+			read_request(c, &in);
+	}
 	switch ((enum conn_state)c->state) {
 	case CONN_HTTP:
 		if (h->state != HTTP_READING && h->how.keep)
@@ -385,6 +390,7 @@ http_input(struct conn *c, struct slice in)
 		http_close(c);
 		break;
 	case CONN_NEW:
+	case CONN_POLICY:
 	case CONN_ENDING:
 	case CONN_DRAINING:
 	case CONN_CLOSED:
@@ -395,7 +401,7 @@ http_input(struct conn *c, struct slice in)
 bool
 http_takes_input(const struct conn *c)
 {
-	return c->http->state == HTTP_READING || c->http->later.n < LATER_BYTES;
+	return is_reading(c->http) || c->http->later.n < LATER_BYTES;
 }
 
 void
@@ -405,6 +411,7 @@ http_eof(struct conn *c)
 
 	switch (h->state) {
 	case HTTP_READING:
+	case HTTP_PROVING:
 	case HTTP_HELD:
 	case HTTP_STREAMING:
 		conn_close(c, "socket end");
@@ -458,25 +465,13 @@ http_refuse(struct conn *c, int status, const char *why, struct slice headers)
 }
 
 void
-http_rollback(struct conn *c)
-{
-	struct http *h = c->http;
-
-	if (!h->fresh) { /* its beginning is out already */
-		conn_close(c, "socket error");
-		return;
-	}
-	tell_fate(h, EXCHANGE_FAILED);
-	http_refuse(c, 503, "Try again.", NO_HEADERS);
-}
-
-void
 http_flushed(struct conn *c)
 {
 	struct http *h = c->http;
 
 	switch (h->state) {
 	case HTTP_READING: /* 100 Continue is out */
+	case HTTP_PROVING: /* the head of the 101 */
 		if (c->waits == DEADLINE_SEND)
 			deadline_set(c, DEADLINE_REQUEST);
 		break;

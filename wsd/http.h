@@ -12,6 +12,7 @@
 
 enum http_state {
 	HTTP_READING,   /* a request, or for one to begin: `request` is NULL then */
+	HTTP_PROVING,   /* an upgrade, whose client is to send something behind it */
 	HTTP_HELD,      /* the hub has it */
 	HTTP_STREAMING, /* the answer has begun */
 	HTTP_ANSWERED,  /* all of it is queued */
@@ -21,12 +22,11 @@ enum http_state {
 struct http {
 	struct exchange x;
 	struct conn *c;
-	struct request *request; /* owned; until the hub has seen it */
+	struct request *request; /* owned; until the hub has seen it, or a websocket begins */
 	struct buf later;        /* what arrived behind it */
 	enum http_state state;
 	struct reply how; /* to answer */
 	bool http10;      /* the client is of this age */
-	bool fresh;       /* the answer was begun in the marked turn */
 	bool continued;   /* 100 Continue was sent */
 	bool local;       /* the peer is on this machine: perhaps a proxy */
 	int port;         /* of the peer */
@@ -47,9 +47,6 @@ bool http_takes_input(const struct conn *c);
 /* All that was queued is out; then, when the hub can be called, what follows. */
 void http_flushed(struct conn *c);
 void http_after(struct conn *c);
-
-/* The queue was cut back to the mark: say 503 instead. */
-void http_rollback(struct conn *c);
 
 /* The request was not complete in time. */
 void http_expire(struct conn *c);

@@ -4,13 +4,20 @@
 
 #include <wslay/wslay.h>
 
+#include "shared/wire/frame.h"
+#include "shared/wire/handshake.h"
+#include "wsd/http.h"
 #include "wsd/outqueue.h"
+#include "wsd/rest.h"
 #include "wsd/ws.h"
 
-#define SPARES     16   /* contexts kept for the next frames */
-#define FRAGMENTS  1024 /* of one message */
-#define REASON_MAX 123  /* bytes, by the RFC */
-#define HEAD_MAX   14   /* bytes: a masked frame with a 64-bit length */
+#define SPARES     16  /* contexts kept for the next frames */
+#define REASON_MAX 123 /* bytes, by the RFC */
+#define HEAD_MAX   14  /* bytes: a masked frame with a 64-bit length */
+
+/* A message has no more fragments than pieces of FRAGMENT bytes make, and FRAGMENTS besides. */
+#define FRAGMENT  64
+#define FRAGMENTS 1024
 
 /* A wslay context, and what it reads right now. */
 struct reader {
@@ -37,55 +44,57 @@ struct hybi {
 	unsigned spares_n;
 };
 
-/* --- reading -------------------------------------------------------------------------------- */
+/* --- the handshake -------------------------------------------------------------------------- */
 
-enum look {
-	LOOK_MORE,  /* not whole yet */
-	LOOK_WHOLE, /* `*n` bytes are for wslay: a frame, or a head that it will refuse */
-	LOOK_LARGE, /* will be larger than `room` */
-};
-
-/* The first frame of `in`:
- *
- *	fin rsv opcode | mask len7 | len16 or len64 if len7 is 126, 127 | mask key | payload */
-static enum look
-look(struct slice in, uint64_t room, size_t *n)
+/* Sixteen random bytes in base64: 22 characters and "==". */
+static bool
+key_well_formed(struct slice key)
 {
-	const unsigned char *p = (const unsigned char *)in.p;
-	size_t head = 2, length_n;
-	uint64_t length;
-	bool control;
+	if (key.n != 24 || key.p[22] != '=' || key.p[23] != '=')
+		return false;
+	for (size_t i = 0; i < 22; i++) {
+		char c = key.p[i];
 
-	if (in.n < head)
-		return LOOK_MORE;
-	control = (p[0] & 0x08) != 0;
-	length = p[1] & 0x7f;
-	length_n = length == 126 ? 2 : length == 127 ? 8 : 0;
-	if (control && length_n > 0) {
-		*n = head;
-		return LOOK_WHOLE;
+		if (!(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
+		    c != '+' && c != '/')
+			return false;
 	}
-	if (in.n < head + length_n)
-		return LOOK_MORE;
-	if (length_n > 0)
-		length = 0;
-	for (size_t i = 0; i < length_n; i++)
-		length = length << 8 | p[head + i];
-	head += length_n;
-	if ((length_n == 2 && length < 126) ||
-	    (length_n == 8 && (length <= 0xffff || length >> 63 != 0))) {
-		*n = head;
-		return LOOK_WHOLE;
-	}
-	if (!control && length > room)
-		return LOOK_LARGE;
-	if ((p[1] & 0x80) != 0)
-		head += 4;
-	if (in.n < head || in.n - head < length)
-		return LOOK_MORE;
-	*n = head + (size_t)length;
-	return LOOK_WHOLE;
+	return true;
 }
+
+static const char *
+check(const struct http *h)
+{
+	if (key_well_formed(request_header(h->request, "sec-websocket-key")))
+		return NULL;
+	return "Sec-WebSocket-Key is missing or not a key.";
+}
+
+/* Neither an extension nor a protocol is granted, whatever the client offers. */
+static struct message *
+head(const struct wsd *w, const struct http *h)
+{
+	char accept[WEBSOCKET_ACCEPT_LENGTH + 1];
+	struct message *m;
+	struct buf out;
+
+	(void)w;
+	if (websocket_accept(accept, request_header(h->request, "sec-websocket-key")) == -1)
+		return NULL;
+	buf_init(&out, 0);
+	buf_printf(&out,
+	    "HTTP/1.1 101 Switching Protocols\r\n"
+	    "Upgrade: websocket\r\n"
+	    "Connection: Upgrade\r\n"
+	    "Sec-WebSocket-Accept: %s\r\n"
+	    "\r\n",
+	    accept);
+	m = out.failed ? NULL : outqueue_raw(buf_slice(&out));
+	buf_free(&out);
+	return m;
+}
+
+/* --- reading -------------------------------------------------------------------------------- */
 
 /* What a further frame may hold. */
 static uint64_t
@@ -105,13 +114,13 @@ on_recv(wslay_event_context_ptr ctx, uint8_t *to, size_t n, int flags, void *arg
 
 	(void)flags;
 	if (rd->frame_left == 0) {
-		switch (look(rd->in, room(rd, rd->hybi->cfg), &rd->frame_left)) {
-		case LOOK_WHOLE:
+		switch (frame_look(rd->in, room(rd, rd->hybi->cfg), &rd->frame_left)) {
+		case FRAME_WHOLE:
 			break;
-		case LOOK_LARGE:
+		case FRAME_LARGE:
 			rd->fail = WSLAY_CODE_MESSAGE_TOO_BIG;
 			/* fall through */
-		case LOOK_MORE:
+		case FRAME_MORE:
 			wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
 			return -1;
 		}
@@ -138,7 +147,7 @@ on_frame(
 	}
 	rd->message_n += frame->payload_length;
 	rd->in_message = !frame->fin;
-	if (++rd->fragments > FRAGMENTS) {
+	if (++rd->fragments > FRAGMENTS + rd->hybi->cfg->message_bytes / FRAGMENT) {
 		rd->fail = WSLAY_CODE_MESSAGE_TOO_BIG;
 		wslay_event_shutdown_read(ctx);
 	}
@@ -282,28 +291,18 @@ conclude(struct reader *rd, int result)
 		    wslay_event_get_close_received(rd->ctx) ? "socket end" : "socket error");
 }
 
-/* Keep what is left of `in`, which is c->rest if there is one. */
+/* Keep what is left of `in`, unless it can be seen already that nothing will come of it. */
 static void
-keep_rest(struct conn *c, struct slice in, struct slice left)
+keep(struct conn *c, struct slice in, size_t left)
 {
-	if (c->rest != NULL) {
-		buf_consume(c->rest, in.n - left.n);
-	} else if (left.n > 0) {
-		c->rest = malloc(sizeof(*c->rest));
-		if (c->rest == NULL) {
-			conn_close(c, "socket error");
-			return;
-		}
-		buf_init(c->rest, c->wsd->cfg->message_bytes + HEAD_MAX + READ_BUFFER);
-		buf_add_slice(c->rest, left);
-	}
-	if (c->rest != NULL && c->rest->failed)
+	const struct reader *rd = c->held;
+	size_t most = c->wsd->cfg->message_bytes + HEAD_MAX + READ_BUFFER;
+
+	if (rest_keep(&c->rest, in, left, most) == -1)
 		conn_close(c, "socket error");
-	if (c->rest != NULL && c->rest->n == 0) {
-		buf_free(c->rest);
-		free(c->rest);
-		c->rest = NULL;
-	}
+	else if (c->rest != NULL && (rd == NULL || !rd->in_message) &&
+		 !frame_text_valid(buf_slice(&c->rest->bytes), &c->rest->seen))
+		ws_over(c, WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA, "socket error");
 }
 
 static void
@@ -323,12 +322,12 @@ input(struct conn *c, struct slice in)
 	struct reader *rd = c->held;
 	size_t n;
 
-	if (c->rest != NULL) {
-		buf_add_slice(c->rest, in);
-		in = buf_slice(c->rest);
+	if (rest_join(&c->rest, &in) == -1) {
+		conn_close(c, "socket error");
+		return;
 	}
-	if (look(in, room(rd, hybi->cfg), &n) == LOOK_MORE) {
-		keep_rest(c, in, in);
+	if (frame_look(in, room(rd, hybi->cfg), &n) == FRAME_MORE) {
+		keep(c, in, in.n);
 		return;
 	}
 	if (rd == NULL && (rd = borrow(hybi)) == NULL) {
@@ -343,7 +342,7 @@ input(struct conn *c, struct slice in)
 		release(c);
 		return;
 	}
-	keep_rest(c, in, rd->in);
+	keep(c, in, rd->in.n);
 	if (!rd->in_message) {
 		c->held = NULL;
 		give_back(rd);
@@ -415,7 +414,15 @@ goodbye(struct wsd *w, int code, const char *reason)
 	return m;
 }
 
-const struct dialect dialect_hybi = {"hybi", input, release, frame, goodbye};
+const struct dialect dialect_hybi = {
+    .name = "hybi",
+    .check = check,
+    .head = head,
+    .input = input,
+    .release = release,
+    .frame = frame,
+    .goodbye = goodbye,
+};
 
 struct hybi *
 hybi_new(const struct config *cfg)

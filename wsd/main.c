@@ -21,6 +21,7 @@
 #include "wsd/conn.h"
 #include "wsd/hybi.h"
 #include "wsd/listener.h"
+#include "wsd/policy.h"
 #include "wsd/turn.h"
 #include "wsd/wsd.h"
 
@@ -194,7 +195,8 @@ serve(struct daemon *d)
 	w->loop = ev_default_loop(0);
 	w->in = malloc(READ_BUFFER);
 	w->hybi = hybi_new(w->cfg);
-	if (w->loop == NULL || w->in == NULL || w->hybi == NULL) {
+	w->policy = policy_new(w->cfg);
+	if (w->loop == NULL || w->in == NULL || w->hybi == NULL || w->policy == NULL) {
 		log_errx("out of memory");
 		goto end;
 	}
@@ -216,6 +218,7 @@ serve(struct daemon *d)
 end:
 	server_close(w->sv);
 	listener_close(w->listener);
+	message_release(w->policy);
 	hybi_free(w->hybi);
 	free(w->in);
 	return code;

@@ -1,48 +1,49 @@
 #include "wsd/upgrade.h"
 
-#include "shared/wire/handshake.h"
 #include "shared/wire/route.h"
-#include "wsd/hybi.h"
+#include "wsd/deadline.h"
+#include "wsd/hixie.h"
 #include "wsd/http.h"
-#include "wsd/outqueue.h"
+#include "wsd/hybi.h"
 #include "wsd/ws.h"
 
 #define NO_HEADERS ((struct slice){NULL, 0})
 
-/* Sixteen random bytes in base64: 22 characters and "==". */
-static bool
-key_well_formed(struct slice key)
+/* By version: 13 is RFC 6455; 8 and 7 are drafts with the same frames and the same answer; older
+ * ones have no version, the oldest no keys. */
+static const struct dialect *
+find_dialect(const struct request *r)
 {
-	if (key.n != 24 || key.p[22] != '=' || key.p[23] != '=')
-		return false;
-	for (size_t i = 0; i < 22; i++) {
-		char c = key.p[i];
+	struct slice version = request_header(r, "sec-websocket-version");
 
-		if (!(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
-		    c != '+' && c != '/')
-			return false;
-	}
-	return true;
+	if (slice_is(version, "13") || slice_is(version, "8") || slice_is(version, "7"))
+		return &dialect_hybi;
+	if (version.p != NULL || request_header(r, "sec-websocket-key").p != NULL)
+		return NULL;
+	if (request_header(r, "sec-websocket-key1").p != NULL ||
+	    request_header(r, "sec-websocket-key2").p != NULL)
+		return &dialect_hixie76;
+	return &dialect_hixie75;
 }
 
-/* The dialect of a request, or NULL after it was refused.  13 is RFC 6455; 8 and 7 are drafts with
- * the same frames and the same answer. */
+/* The dialect of a request, or NULL after it was refused. */
 static const struct dialect *
 choose_dialect(struct conn *c)
 {
-	const struct request *r = c->http->request;
-	struct slice version = request_header(r, "sec-websocket-version");
+	const struct dialect *d = find_dialect(c->http->request);
+	const char *why;
 
-	if (!slice_is(version, "13") && !slice_is(version, "8") && !slice_is(version, "7")) {
+	if (d == NULL) {
 		http_refuse(c, 426, "This version of websocket is not spoken here.",
 		    SLICE("Upgrade: websocket\r\nSec-WebSocket-Version: 13, 8, 7\r\n"));
 		return NULL;
 	}
-	if (!key_well_formed(request_header(r, "sec-websocket-key"))) {
-		http_refuse(c, 400, "Sec-WebSocket-Key is missing or not a key.", NO_HEADERS);
+	why = d->check(c->http);
+	if (why != NULL) {
+		http_refuse(c, 400, why, NO_HEADERS);
 		return NULL;
 	}
-	return &dialect_hybi;
+	return d;
 }
 
 /* The drafts name the origin differently. */
@@ -56,50 +57,66 @@ origin_of(const struct request *r)
 	return draft;
 }
 
+/* The first thing to be said: the 101, or what of it is still to come. */
 static struct message *
-switching_protocols(const struct request *r)
+opening(struct conn *c, struct slice proof)
 {
-	char accept[WEBSOCKET_ACCEPT_LENGTH + 1];
-	struct message *m;
-	struct buf out;
+	const struct dialect *d = c->dialect;
 
-	if (websocket_accept(accept, request_header(r, "sec-websocket-key")) == -1)
-		return NULL;
-	buf_init(&out, 0);
-	buf_printf(&out,
-	    "HTTP/1.1 101 Switching Protocols\r\n"
-	    "Upgrade: websocket\r\n"
-	    "Connection: Upgrade\r\n"
-	    "Sec-WebSocket-Accept: %s\r\n"
-	    "\r\n",
-	    accept);
-	m = out.failed ? NULL : outqueue_raw(buf_slice(&out));
-	buf_free(&out);
-	return m;
+	return proof.n > 0 ? d->prove(c->http, proof) : d->head(c->wsd, c->http);
 }
 
-/* The request is a well-formed upgrade to a session: what does the transport say? */
+/* Send the head ahead: before they have seen it, proxies hold back what comes behind the request.
+ */
 static void
-judge(struct conn *c, const struct dialect *d, const struct route *route)
+await_proof(struct conn *c)
+{
+	c->http->state = HTTP_PROVING;
+	c->granted = true;
+	conn_send(c, c->dialect->head(c->wsd, c->http));
+	deadline_set(c, DEADLINE_REQUEST);
+}
+
+/* The request is a well-formed upgrade to a session: what does the transport say?  Asked once more
+ * when the client has proved itself, since meanwhile the session may have ended. */
+static void
+judge(struct conn *c, const struct route *route, struct slice proof)
 {
 	struct http *h = c->http;
 	int status = 400;
 	const char *why = "";
+	enum websocket_verdict verdict = websocket_judge(c->wsd->sv, route, &h->x, &status, &why);
 
-	h->x.origin = origin_of(h->request);
-	switch (websocket_judge(c->wsd->sv, route, &h->x, &status, &why)) {
-	case WEBSOCKET_GO:
-		ws_open(c, d, switching_protocols(h->request), route);
-		break;
-	case WEBSOCKET_UNKNOWN:
-		ws_tell(c, d, switching_protocols(h->request), WS_UNKNOWN);
-		break;
-	case WEBSOCKET_ENDED:
-		ws_tell(c, d, switching_protocols(h->request), SLICE("0::"));
-		break;
-	case WEBSOCKET_REFUSED:
+	if (verdict == WEBSOCKET_REFUSED && c->granted) {
+		conn_close(c, "socket error");
+	} else if (verdict == WEBSOCKET_REFUSED) {
 		http_refuse(c, status, why, NO_HEADERS);
-		break;
+	} else if (proof.n < c->dialect->proof_n) {
+		await_proof(c);
+	} else if (verdict == WEBSOCKET_GO) {
+		ws_open(c, opening(c, proof), route);
+	} else {
+		ws_tell(
+		    c, opening(c, proof), verdict == WEBSOCKET_ENDED ? SLICE("0::") : WS_UNKNOWN);
+	}
+}
+
+void
+upgrade_prove(struct conn *c, struct slice *in)
+{
+	struct buf *proof = &c->http->later;
+	size_t n = c->dialect->proof_n - proof->n;
+	struct route route;
+
+	if (n > in->n)
+		n = in->n;
+	buf_add(proof, in->p, n);
+	*in = slice_skip(*in, n);
+	if (proof->failed) {
+		conn_close(c, "socket error");
+	} else if (proof->n == c->dialect->proof_n) {
+		route_parse(&route, c->http->x.target, c->wsd->cfg->resource);
+		judge(c, &route, buf_slice(proof));
 	}
 }
 
@@ -108,7 +125,6 @@ upgrade(struct conn *c)
 {
 	struct http *h = c->http;
 	const struct request *r = h->request;
-	const struct dialect *d;
 	struct route route;
 
 	route_parse(&route, h->x.target, c->wsd->cfg->resource);
@@ -123,7 +139,9 @@ upgrade(struct conn *c)
 		http_refuse(c, 400, "An upgrade is a GET of HTTP/1.1.", NO_HEADERS);
 	else if (c->wsd->draining)
 		http_refuse(c, 503, "The server is about to stop.", NO_HEADERS);
-	else if ((d = choose_dialect(c)) != NULL)
-		judge(c, d, &route);
+	else if ((c->dialect = choose_dialect(c)) != NULL) {
+		h->x.origin = origin_of(r);
+		judge(c, &route, (struct slice){NULL, 0});
+	}
 	return true;
 }

@@ -8,4 +8,7 @@
  * served as any other request. */
 bool upgrade(struct conn *c);
 
+/* It was granted, but its dialect wants more: take that off the front of `*in`. */
+void upgrade_prove(struct conn *c, struct slice *in);
+
 #endif

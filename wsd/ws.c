@@ -1,7 +1,5 @@
 #include "wsd/ws.h"
 
-#include <stdlib.h>
-
 #include "wsd/reply.h"
 #include "wsd/deadline.h"
 #include "wsd/outqueue.h"
@@ -53,11 +51,22 @@ op_close(struct websocket *ws, int code, const char *reason)
 
 static const struct websocket_ops ops = {op_send, op_close};
 
+/* Say one packet, and goodbye. */
+static void
+say(struct conn *c, struct slice packet)
+{
+	struct message *m = message_new(packet);
+
+	conn_send(c, m == NULL ? NULL : c->dialect->frame(c->wsd, m));
+	message_release(m);
+	conn_send(c, c->dialect->goodbye(c->wsd, NORMAL, ""));
+	conn_finish(c);
+}
+
 void
-ws_open(struct conn *c, const struct dialect *d, struct message *head, const struct route *route)
+ws_open(struct conn *c, struct message *head, const struct route *route)
 {
 	deadline_clear(c);
-	c->dialect = d;
 	c->state = CONN_OPEN;
 	conn_mark(c);
 	conn_send(c, head);
@@ -68,23 +77,16 @@ ws_open(struct conn *c, const struct dialect *d, struct message *head, const str
 	if (websocket_open(c->wsd->sv, &c->ws, route) == -1) {
 		c->attached = false;
 		c->turn--; /* no mark: there is no session that a rollback could end */
-		ws_tell(c, d, NULL, WS_UNKNOWN);
+		say(c, WS_UNKNOWN);
 	}
 }
 
 void
-ws_tell(struct conn *c, const struct dialect *d, struct message *head, struct slice packet)
+ws_tell(struct conn *c, struct message *head, struct slice packet)
 {
-	struct message *m = message_new(packet);
-
 	deadline_clear(c);
-	c->dialect = d;
-	if (head != NULL)
-		conn_send(c, head);
-	conn_send(c, m == NULL ? NULL : d->frame(c->wsd, m));
-	message_release(m);
-	conn_send(c, d->goodbye(c->wsd, NORMAL, ""));
-	conn_finish(c);
+	conn_send(c, head);
+	say(c, packet);
 }
 
 void
@@ -143,10 +145,7 @@ ws_end(struct conn *c)
 	}
 	if (c->dialect != NULL)
 		c->dialect->release(c);
-	if (c->rest != NULL)
-		buf_free(c->rest);
-	free(c->rest);
-	c->rest = NULL;
+	rest_free(&c->rest);
 	if (c->state == CONN_ENDING) {
 		conn_send(c, c->dialect->goodbye(c->wsd, c->code, ""));
 		conn_finish(c);
@@ -156,7 +155,8 @@ ws_end(struct conn *c)
 void
 ws_rollback(struct conn *c)
 {
-	conn_send(c, reply_error(503, "Try again.", (struct slice){NULL, 0}));
+	if (!c->granted)
+		conn_send(c, reply_error(503, "Try again.", (struct slice){NULL, 0}));
 	conn_finish(c);
 	ws_end(c);
 }

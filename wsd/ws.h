@@ -6,13 +6,12 @@
 #include "wsd/conn.h"
 #include "wsd/dialect.h"
 
-/* The upgrade is granted: queue its answer `head`, whose reference is taken over, and attach the
- * session. */
-void ws_open(
-    struct conn *c, const struct dialect *d, struct message *head, const struct route *route);
+/* The upgrade is granted: queue its answer `head` (the rest of it, if some went ahead), whose
+ * reference is taken over, and attach the session.  c->dialect is set. */
+void ws_open(struct conn *c, struct message *head, const struct route *route);
 
 /* The upgrade is granted so that the client can be told one packet; then it ends. */
-void ws_tell(struct conn *c, const struct dialect *d, struct message *head, struct slice packet);
+void ws_tell(struct conn *c, struct message *head, struct slice packet);
 
 /* There is no such session any more: the client makes a new one. */
 #define WS_UNKNOWN SLICE("7:::1+0")
@@ -35,7 +34,7 @@ void ws_over(struct conn *c, int code, const char *reason);
  * Does nothing without a websocket. */
 void ws_end(struct conn *c);
 
-/* The queue was cut back to before the upgrade: say 503 instead. */
+/* The queue was cut back to before the upgrade: say 503 instead, if nothing was said yet. */
 void ws_rollback(struct conn *c);
 
 #endif

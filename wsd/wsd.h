@@ -28,6 +28,7 @@ TAILQ_HEAD(conn_queue, conn);
 enum deadline {
 	DEADLINE_NONE,
 	DEADLINE_REQUEST, /* a request must be complete */
+	DEADLINE_POLICY,  /* the same, of one for the Flash policy */
 	DEADLINE_IDLE,    /* the next request must begin */
 	DEADLINE_SEND,    /* the peer must read something */
 	DEADLINE_CLOSE,   /* the peer must end its side, too */
@@ -40,6 +41,7 @@ struct wsd {
 	struct server *sv;
 	struct listener *listener;
 	struct hybi *hybi;
+	struct message *policy; /* the Flash policy */
 
 	/* The turn. */
 	int64_t now;    /* CLOCK_MONOTONIC at its beginning, ms */

@@ -21,6 +21,8 @@ enum kind {
 	KIND_PATH,    /* char[]: a relative one starts at the folder of the file that names it */
 	KIND_PREFIX,  /* char[]: a URL path, kept without the slashes around it */
 	KIND_LEVEL,   /* enum log_level */
+	KIND_SWITCH,  /* enum config_switch */
+	KIND_FLAG,    /* true or false, as in 0.9: bool */
 };
 
 struct row {
@@ -45,10 +47,12 @@ static const struct row rows[] = {
 	{"protocol", "heartbeat_timeout", KIND_SECONDS, FIELD(heartbeat_timeout_ms), SHORTEST_MS, LONGEST_MS},
 	{"protocol", "close_timeout", KIND_SECONDS, FIELD(close_timeout_ms), SHORTEST_MS, LONGEST_MS},
 	{"protocol", "polling_duration", KIND_SECONDS, FIELD(polling_duration_ms), SHORTEST_MS, LONGEST_MS},
+	{"protocol", "htmlfile_duration", KIND_SECONDS, FIELD(htmlfile_duration_ms), SHORTEST_MS, LONGEST_MS},
 	{"protocol", "handshake_timeout", KIND_SECONDS, FIELD(handshake_timeout_ms), SHORTEST_MS, LONGEST_MS},
 	{"protocol", "transports", KIND_LIST, FIELD(transports), 1, 0},
 	{"protocol", "resource", KIND_PREFIX, FIELD(resource), 1, 0},
 	{"protocol", "origins", KIND_LIST, FIELD(origins), 1, 0},
+	{"protocol", "match_origin_protocol", KIND_FLAG, FIELD(match_origin_protocol), 0, 0},
 	{"limits", "body_bytes", KIND_SIZE, FIELD(body_bytes), 1, 1 << 30},
 	{"limits", "message_bytes", KIND_SIZE, FIELD(message_bytes), 1, 1 << 30},
 	{"limits", "header_bytes", KIND_SIZE, FIELD(header_bytes), 256, 1 << 20},
@@ -64,7 +68,9 @@ static const struct row rows[] = {
 	{"store", "data", KIND_PATH, FIELD(data), 1, 0},
 	{"store", "log_bytes", KIND_SIZE, FIELD(log_bytes), 1 << 16, MOST},
 	{"app", "module", KIND_PATH, FIELD(module), 0, 0},
+	{"client", "folder", KIND_PATH, FIELD(client_folder), 0, 0},
 	{"fcgi", "listen", KIND_TEXT, FIELD(fcgi_listen), 0, 0},
+	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), 0, 0},
 	{"wsd", "listen", KIND_TEXT, FIELD(wsd_listen), 1, 0},
 	{"log", "level", KIND_LEVEL, FIELD(log_level), 0, 0},
 	{"log", "file", KIND_PATH, FIELD(log_file), 0, 0},
@@ -116,8 +122,9 @@ config_default(struct config *cfg)
 	    .heartbeat_timeout_ms = 60000,
 	    .close_timeout_ms = 60000,
 	    .polling_duration_ms = 20000,
+	    .htmlfile_duration_ms = 240000,
 	    .handshake_timeout_ms = 60000,
-	    .transports = "websocket,xhr-polling",
+	    .transports = "websocket,flashsocket,htmlfile,xhr-polling,jsonp-polling",
 	    .resource = "socket.io",
 	    .origins = "*:*",
 	    .body_bytes = 1 << 20,
@@ -275,6 +282,33 @@ set_prefix(struct reading *r, const struct row *row, const char *value, char *fi
 	return set_text(r, row, (struct slice){NULL, 0}, "", s, field);
 }
 
+static int
+set_switch(struct reading *r, const struct row *row, const char *value, char *field)
+{
+	static const char *const names[] = {"auto", "yes", "no"}; /* as enum config_switch */
+
+	for (int i = 0; i < 3; i++) {
+		enum config_switch choice = (enum config_switch)i;
+
+		if (strcmp(value, names[i]) != 0)
+			continue;
+		memcpy(field, &choice, sizeof(choice));
+		return 0;
+	}
+	return complain(r, "%s: \"%s\" is not auto, yes or no", row->key, value);
+}
+
+static int
+set_flag(struct reading *r, const struct row *row, const char *value, char *field)
+{
+	bool flag = strcmp(value, "true") == 0;
+
+	if (!flag && strcmp(value, "false") != 0)
+		return complain(r, "%s: \"%s\" is neither true nor false", row->key, value);
+	memcpy(field, &flag, sizeof(flag));
+	return 0;
+}
+
 /* Read `value` into the row's field.  `more`: it continues what the field holds. */
 static int
 set(struct reading *r, const struct row *row, const char *value, bool more)
@@ -300,11 +334,15 @@ set(struct reading *r, const struct row *row, const char *value, bool more)
 		return set_text(r, row, head, "", slice_of(value), field);
 	case KIND_PREFIX:
 		return set_prefix(r, row, value, field);
+	case KIND_SWITCH:
+		return set_switch(r, row, value, field);
 	case KIND_LEVEL:
 		if (log_level_parse(value, &r->cfg->log_level) == 0)
 			return 0;
 		return complain(
 		    r, "%s: \"%s\" is not error, warn, info, debug or trace", row->key, value);
+	case KIND_FLAG:
+		return set_flag(r, row, value, field);
 	}
 	return -1;
 }
@@ -344,16 +382,24 @@ on_key(void *arg, const char *section, const char *key, const char *value)
 }
 
 /* libinih: the next line.  A reader of our own, since the library does not tell the handler which
- * line it is at, and would take the rest of an overlong line for a line. */
+ * line it is at, and would take what is behind an overlong line or a NUL for a line. */
 static char *
 next_line(char *line, int room, void *arg)
 {
 	struct reading *r = arg;
+	int n = 0, c = 0;
 
-	if (r->failed || fgets(line, room, r->file) == NULL)
+	while (!r->failed && n < room - 1 && c != '\n' && (c = getc(r->file)) != EOF)
+		line[n++] = (char)c;
+	line[n] = '\0';
+	if (n == 0)
 		return NULL;
 	r->line++;
-	if (strlen(line) == (size_t)room - 1 && line[room - 2] != '\n') {
+	if (memchr(line, '\0', (size_t)n) != NULL) {
+		complain(r, "the line has a NUL byte");
+		return NULL;
+	}
+	if (n == room - 1 && line[n - 1] != '\n') {
 		complain(r, "the line is longer than %d characters", room - 2);
 		return NULL;
 	}

@@ -154,10 +154,7 @@ end_expired(struct hub *h, int64_t key)
 		hub_end(h, s, s->row.streaming ? "socket end" : "close timeout", false);
 		break;
 	case HUB_ENDED:
-		if (s->row.deadline <= h->now && store_session_end(h->store, key, 0) == -1)
-			h->failed = true;
-		break;
-	case HUB_UNKNOWN:
+	case HUB_UNKNOWN: /* by now: finding it has ended it */
 	case HUB_FAILED:
 		break;
 	}
@@ -359,9 +356,9 @@ roll_back(struct hub *h)
 	log_roll_back(h);
 	/* what was opened or sent to in this turn is not as memory has it; end it there */
 	for (struct session *s = h->visits; s != NULL; s = s->next_visit)
-		session_drop_sink(h, s, SINK_LOST);
+		session_drop_sink(h, s, SINK_FAILED);
 	while (h->ready != NULL)
-		session_drop_sink(h, h->ready, SINK_LOST);
+		session_drop_sink(h, h->ready, SINK_FAILED);
 	end_visits(h);
 	h->failed = false;
 	h->woken = true;
@@ -382,7 +379,7 @@ settle_once(struct hub *h)
 		save_all(h);
 	if (h->failed || store_commit(h->store) == -1) {
 		for (; answering != NULL; answering = answering->next_ready)
-			session_drop_sink(h, answering, SINK_LOST);
+			session_drop_sink(h, answering, SINK_FAILED);
 		roll_back(h);
 		return -1;
 	}
@@ -398,10 +395,9 @@ hub_settle(struct hub *h, int64_t *next_ms)
 	int result = settle_once(h);
 
 	if (h->now >= h->next_tick || (!h->o.guest && slots_asked(store_slots(h->store)))) {
-		/* in a transaction of its own */
+		/* in a transaction of its own, which takes nothing back */
 		tick(h);
-		if (settle_once(h) == -1)
-			result = -1;
+		settle_once(h);
 	}
 	slots_tell(store_slots(h->store),
 	    &(struct slot_info){.held = h->held, .received = h->received, .sent = h->sent});

@@ -58,6 +58,7 @@ enum sink_end {
 	SINK_SUPERSEDED,   /* a newer transport took over: a poll ends with 8:: */
 	SINK_DISCONNECTED, /* the session has ended: 0:: and the end */
 	SINK_LOST,         /* the session does not exist any more: 7:::1+0 and the end */
+	SINK_FAILED, /* the turn in which it opened was rolled back; the client may try again */
 };
 
 /* A transport that holds a session.  The ops only queue; they may not call the hub. */
@@ -71,6 +72,8 @@ struct sink_ops {
 	    void *sink, struct message *const *messages, size_t n, int64_t key, int64_t gen);
 	/* The session is free already; nothing follows. */
 	void (*end)(void *sink, enum sink_end why);
+	/* A sign of the client's life came by another way; NULL: of no interest. */
+	void (*heard)(void *sink);
 };
 
 struct hub_options {
@@ -100,7 +103,8 @@ int hub_wake_fd(const struct hub *h);
 void hub_wake(struct hub *h);
 
 /* End of a turn: periodic work if due, reservations for polls, the commit, deliveries, wake-ups.
- * `*next_ms`: when the hub wants its next turn at the latest.  -1: the turn was rolled back. */
+ * `*next_ms`: when the hub wants its next turn at the latest.  -1: the turn was rolled back, and
+ * the transports that opened in it were told so. */
 int hub_settle(struct hub *h, int64_t *next_ms);
 
 /* --- sessions ------------------------------------------------------------------------------ */
@@ -148,6 +152,10 @@ void hub_undelivered(struct hub *h, int64_t key, int64_t gen);
 
 /* One packet of the client.  Malformed ones are ignored and counted. */
 void hub_receive(struct hub *h, struct session *s, struct slice packet);
+
+/* The client has sent something by a request of its own: tell the stream that waits for a sign of
+ * life, wherever it is held. */
+void hub_heard(struct hub *h, struct session *s);
 
 /* End the session: every joined namespace gets its disconnect once, the sink its end.
  * `remember`: the client's next poll is told 0:: and does not reconnect.  In a guest: later, and

@@ -35,7 +35,8 @@ struct session {
 	bool visiting;     /* in hub->visits: looked at again when the turn ends */
 	bool ready;        /* in hub->ready: has something pending */
 	bool ending;       /* its disconnect events are being told */
-	bool over;         /* it has ended */
+	bool over;         /* it has ended ... */
+	bool remembered;   /* ... and its client must not come back */
 	bool unsaved;      /* `row` must be written before the commit */
 	bool aliased;      /* some sub has an endpoint of its own */
 	UT_hash_handle hh; /* in hub->sessions by row.key */

@@ -161,6 +161,7 @@ deliver_to_channel(struct hub *h, struct channel *c, int64_t except_key, struct 
 /* What a control message says, by its first byte:
  *	T gen                           a newer transport has taken over
  *	E, X                            the session has ended; X: it may come back
+ *	H                               its client was heard of
  *	J ns FF room, J ns FE endpoint  it has joined a room, or the namespace itself
  *	L ns FF room, L ns FE           it has left; the latter: with all rooms of the namespace
  * FE and FF cannot stand in UTF-8. */
@@ -218,7 +219,12 @@ control(struct hub *h, struct session *s, struct slice text)
 	case 'E':
 	case 'X':
 		s->over = true;
+		s->remembered = text.p[0] == 'E';
 		session_drop_sink(h, s, text.p[0] == 'E' ? SINK_DISCONNECTED : SINK_LOST);
+		break;
+	case 'H':
+		if (s->ops->heard != NULL)
+			s->ops->heard(s->sink);
 		break;
 	case 'J':
 	case 'L':

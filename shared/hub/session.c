@@ -118,29 +118,47 @@ session_load_subs(struct hub *h, struct session *s)
 	return 0;
 }
 
+static enum hub_find_result
+found(const struct session *s)
+{
+	return !s->over ? HUB_LIVE : s->remembered ? HUB_ENDED : HUB_UNKNOWN;
+}
+
+/* Its time is up, and the housekeeper has not come by yet. */
+static void
+expire(struct hub *h, struct session *s)
+{
+	if (!s->over)
+		hub_end(h, s, s->row.streaming ? "socket end" : "close timeout", false);
+	else if (store_session_end(h->store, s->row.key, 0) == -1)
+		h->failed = true;
+	s->remembered = false;
+}
+
 /* Read a session from the store into memory for this turn. */
 static enum hub_find_result
 load(struct hub *h, int64_t key, struct session **out)
 {
 	struct session *s = calloc(1, sizeof(*s));
-	int found;
+	int rows;
 
 	if (s == NULL)
 		return HUB_FAILED;
-	found = store_session_load(h->store, key, &s->row);
-	if (found != 1) {
+	rows = store_session_load(h->store, key, &s->row);
+	if (rows != 1) {
 		free(s);
-		return found == 0 ? HUB_UNKNOWN : HUB_FAILED;
+		return rows == 0 ? HUB_UNKNOWN : HUB_FAILED;
 	}
 	HASH_ADD(hh, h->sessions, row.key, sizeof(s->row.key), s);
 	session_visit(h, s);
-	if (s->row.state == STORE_ENDED) {
-		s->over = true;
-	} else if (s->row.state == STORE_OPEN && session_load_subs(h, s) == -1) {
+	if (s->row.state == STORE_ENDED)
+		s->over = s->remembered = true;
+	else if (s->row.state == STORE_OPEN && session_load_subs(h, s) == -1)
 		return HUB_FAILED;
-	}
+	if (s->row.deadline <= h->now && !(s->row.streaming && s->row.owner >= 0))
+		expire(h, s);
 	*out = s;
-	return s->over ? HUB_ENDED : HUB_LIVE;
+	return found(s);
 }
 
 enum hub_find_result
@@ -155,14 +173,7 @@ hub_find_key(struct hub *h, int64_t key, struct session **out)
 	if (s == NULL)
 		return load(h, key, out);
 	*out = s;
-	return s->over ? HUB_ENDED : HUB_LIVE;
-}
-
-/* Its client did not come back in time, and nobody has swept it up yet. */
-static bool
-is_overdue(const struct hub *h, const struct session *s)
-{
-	return s->row.owner == -1 && !s->unsaved && s->row.deadline <= h->now;
+	return found(s);
 }
 
 enum hub_find_result
@@ -176,10 +187,6 @@ hub_find(struct hub *h, struct slice sid, struct session **out)
 	if ((result == HUB_LIVE || result == HUB_ENDED) &&
 	    CRYPTO_memcmp((*out)->row.sid, sid.p, SID_LENGTH) != 0)
 		return HUB_UNKNOWN;
-	if (result == HUB_LIVE && is_overdue(h, *out)) {
-		hub_end(h, *out, "close timeout", false);
-		return HUB_UNKNOWN;
-	}
 	return result;
 }
 
@@ -371,9 +378,8 @@ hub_detach(struct hub *h, struct session *s)
 {
 	if (s->ops == NULL)
 		return;
-	if (!s->row.streaming && !s->over) {
-		if (hub_transaction(h) == -1 || s->ops == NULL)
-			return;
+	/* without a transaction the sink is let go all the same: it will not be there any more */
+	if (!s->row.streaming && !s->over && hub_transaction(h) == 0 && s->ops != NULL) {
 		s->row.owner = -1;
 		s->row.deadline = h->now + h->o.close_timeout_ms;
 		/* one that was opened in this turn is written when the turn ends */
@@ -389,6 +395,17 @@ hub_undelivered(struct hub *h, int64_t key, int64_t gen)
 {
 	if (hub_transaction(h) == -1 || store_session_unreserve(h->store, key, gen) == -1)
 		h->failed = true;
+}
+
+void
+hub_heard(struct hub *h, struct session *s)
+{
+	if (s->over || !s->row.streaming)
+		return;
+	if (s->ops == NULL)
+		log_control(h, s->row.key, s->row.owner, SLICE("H"));
+	else if (s->ops->heard != NULL)
+		s->ops->heard(s->sink);
 }
 
 /* --- ending ---------------------------------------------------------------------------------- */
@@ -420,7 +437,7 @@ void
 hub_end(struct hub *h, struct session *s, const char *reason, bool remember)
 {
 	struct store_session row;
-	int found;
+	int rows;
 
 	if (s->over || s->ending)
 		return;
@@ -430,12 +447,12 @@ hub_end(struct hub *h, struct session *s, const char *reason, bool remember)
 	}
 	if (hub_transaction(h) == -1 || s->over)
 		return;
-	found = store_session_load(h->store, s->row.key, &row);
-	if (found == -1) {
+	rows = store_session_load(h->store, s->row.key, &row);
+	if (rows == -1) {
 		h->failed = true;
 		return;
 	}
-	if (found == 1 && row.state != STORE_ENDED) {
+	if (rows == 1 && row.state != STORE_ENDED) {
 		s->ending = true;
 		hub_show(h, WATCH_END, s->row.key, slice_of(reason));
 		if (s->row.state == STORE_OPEN)
@@ -449,6 +466,7 @@ hub_end(struct hub *h, struct session *s, const char *reason, bool remember)
 		s->ending = false;
 	}
 	s->over = true;
+	s->remembered = remember;
 	s->unsaved = false;
 	session_drop_sink(h, s, remember ? SINK_DISCONNECTED : SINK_LOST);
 	session_visit(h, s);

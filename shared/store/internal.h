@@ -54,6 +54,7 @@ enum query {
 	Q_EXPIRED,
 	Q_ORPHANS,
 	Q_SET_FREE,
+	Q_DISOWN,
 	Q_NEEDED,
 	Q_TRIM_POINT,
 	Q_TRIM,

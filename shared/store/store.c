@@ -85,6 +85,8 @@ static const char *const texts[Q_N] = {
     [Q_EXPIRED] = "SELECT key FROM session WHERE deadline <= ?1 AND NOT (streaming AND owner >= 0)",
     [Q_ORPHANS] = "SELECT key FROM session WHERE owner = ?1 AND streaming",
     [Q_SET_FREE] = "UPDATE session SET owner = -1 WHERE owner = ?1 AND NOT streaming",
+    [Q_DISOWN] = "UPDATE session SET owner = -1, deadline = iif(streaming, 0, deadline)"
+		 " WHERE owner = ?1",
     [Q_NEEDED] = "SELECT min(cursor) FROM session WHERE state = 1 AND NOT streaming",
     [Q_TRIM_POINT] = "SELECT max(id) FROM (SELECT id FROM msg ORDER BY id LIMIT 1000)"
 		     " WHERE id < (SELECT max(id) FROM msg)",
@@ -310,11 +312,12 @@ database_open(struct store *st, bool *made)
 	return 0;
 }
 
-/* A process of before had our slot and died: what it held is free, or to be swept. */
+/* A process of before had our slot and died: what it held is free, or overdue if it was a stream;
+ * nobody could tell from the slot any more. */
 static int
 disown(struct store *st)
 {
-	return store_run(st, store_bind(st, Q_SET_FREE, "i", slots_own(st->slots)));
+	return store_run(st, store_bind(st, Q_DISOWN, "i", slots_own(st->slots)));
 }
 
 struct store *

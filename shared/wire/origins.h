@@ -17,4 +17,8 @@ int origins_check(struct slice list, struct slice *bad);
  * case. */
 bool origins_allow(struct slice list, struct slice origin, struct slice referer);
 
+/* Walk the hosts of the list, "*" for any; what is no pattern is left out.
+ * Return false behind the last. */
+bool origins_next_host(struct slice *list, struct slice *host);
+
 #endif

@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <unistr.h>
 
+#include "shared/wire/scan.h"
+
 static const uint8_t *
 bytes_of(struct slice s)
 {
@@ -12,6 +14,8 @@ bytes_of(struct slice s)
 bool
 utf8_valid(struct slice text)
 {
+	while (text.n >= SCAN_WORD && scan_high(scan_word(text.p)) == 0)
+		text = slice_skip(text, SCAN_WORD);
 	return text.n == 0 || u8_check(bytes_of(text), text.n) == NULL;
 }
 
@@ -47,6 +51,17 @@ subpart_length(const uint8_t *s, size_t n)
 		if ((s[i] & 0xc0) != 0x80)
 			break;
 	return i;
+}
+
+size_t
+utf8_front(struct slice text, bool *cut)
+{
+	const uint8_t *bad = text.n == 0 ? NULL : u8_check(bytes_of(text), text.n);
+	size_t good = bad == NULL ? text.n : (size_t)(bad - bytes_of(text)), left = text.n - good;
+
+	*cut = left == 0 || (bad[0] >= 0xc2 && bad[0] <= 0xf4 && left < sequence_length(bad[0]) &&
+				subpart_length(bad, left) == left);
+	return good;
 }
 
 void

@@ -13,6 +13,10 @@
 
 bool utf8_valid(struct slice text);
 
+/* Of text that is still arriving: the bytes of whole characters at its front.  `*cut` says whether
+ * what follows them, if anything does, is the beginning of a further one; else it is malformed. */
+size_t utf8_front(struct slice text, bool *cut);
+
 /* Append `text` with every malformed sequence replaced by U+FFFD, by the WHATWG rule
  * (one replacement per maximal subpart). */
 void utf8_sanitize(struct buf *out, struct slice text);

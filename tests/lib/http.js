@@ -167,4 +167,10 @@ async function request(port, options) {
   }
 }
 
-module.exports = { Connection, closeAll, request, requestBytes, parseResponse };
+/* All that was sent to this port, and every close of a connection, has been read there: a request
+ * that came later is answered. */
+async function readUpTo(port) {
+  await request(port, { path: '/socket.io/' });
+}
+
+module.exports = { Connection, closeAll, request, requestBytes, parseResponse, readUpTo };

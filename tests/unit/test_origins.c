@@ -60,6 +60,9 @@ static const struct {
     {TEXT("a.example:80"), TEXT(""), TEXT("http://a.example/page.html?x=http://b"), true},
     {TEXT("a.example:80"), TEXT(""), TEXT("http://a.example?x"), true},
     {TEXT("b:80"), TEXT(""), TEXT("http://a.example/?x=http://b"), false},
+    {TEXT("b:80"), TEXT(""), TEXT("a.example/?x=http://b"), false},
+    {TEXT("b:80"), TEXT("a.example/http://b"), TEXT(""), false},
+    {TEXT("b:80"), TEXT("://b"), TEXT(""), false},
     {TEXT("a.example:80"), TEXT("http://b"), TEXT("http://a.example/"), false},
 
     {TEXT("[::1]:8080"), TEXT("http://[::1]:8080"), TEXT(""), true},
@@ -147,6 +150,23 @@ names_the_pattern_that_is_none(void **state)
 	}
 }
 
+static void
+the_hosts_of_a_list_are_walked(void **state)
+{
+	static const char *const want[] = {"a.example", "*", "[::1]", "b.example"};
+	struct slice list = SLICE("a.example:80, *:443,no:port [::1]:*,, https://b.example"), host;
+	size_t n = 0;
+
+	(void)state;
+	for (; origins_next_host(&list, &host); n++) {
+		assert_true(n < COUNT(want));
+		assert_slice(host, slice_of(want[n]), list);
+	}
+	assert_int_equal(n, COUNT(want));
+	list = (struct slice){NULL, 0};
+	assert_false(origins_next_host(&list, &host));
+}
+
 int
 main(void)
 {
@@ -154,6 +174,7 @@ main(void)
 	    cmocka_unit_test(allows_what_the_list_names),
 	    cmocka_unit_test(any_cut_is_read_inside_its_bounds),
 	    cmocka_unit_test(names_the_pattern_that_is_none),
+	    cmocka_unit_test(the_hosts_of_a_list_are_walked),
 	};
 
 	return cmocka_run_group_tests_name("origins", tests, NULL, NULL);

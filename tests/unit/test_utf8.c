@@ -50,6 +50,26 @@ replaces_each_maximal_subpart_once(void **state)
 	}
 }
 
+/* ASCII is skipped in words: what follows is seen wherever it begins. */
+static void
+no_byte_is_overlooked(void **state)
+{
+	struct slice plain = SLICE("abcdefghijklmnopqrst");
+
+	(void)state;
+	assert_true(utf8_valid(plain));
+	for (size_t at = 0; at <= plain.n - 2; at++) {
+		char *copy = exact(plain, plain.n);
+		struct slice text = {copy, plain.n};
+
+		memcpy(copy + at, "\xc3\xa9", 2);
+		assert_true(utf8_valid(text));
+		memcpy(copy + at, "\xff", 1);
+		assert_false(utf8_valid(text));
+		free(copy);
+	}
+}
+
 static void
 any_cut_gives_valid_text(void **state)
 {
@@ -120,13 +140,51 @@ prefixes_end_between_characters(void **state)
 	free(copy);
 }
 
+static void
+the_front_of_arriving_text_ends_with_its_last_whole_character(void **state)
+{
+	static const struct {
+		struct slice text;
+		size_t front;
+		bool cut;
+	} rows[] = {
+	    {TEXT(""), 0, true}, {TEXT("abc"), 3, true}, {TEXT("a\xc3"), 1, true},
+	    {TEXT("a\xe2"), 1, true}, {TEXT("a\xe2\x98"), 1, true},
+	    {TEXT("a\xe2\x98\x83"), 4, true}, {TEXT("\xf0\x9f\x98"), 0, true},
+	    {TEXT("\xf4\x8f\xbf"), 0, true}, {TEXT("a\x80"), 1, false}, /* begins nothing */
+	    {TEXT("a\xc1"), 1, false},      /* over-long, whatever comes */
+	    {TEXT("a\xf5"), 1, false},      /* past U+10FFFF, whatever comes */
+	    {TEXT("a\xe0\x80"), 1, false},  /* over-long */
+	    {TEXT("a\xed\xa0"), 1, false},  /* a surrogate */
+	    {TEXT("a\xf4\x90"), 1, false},  /* past U+10FFFF */
+	    {TEXT("a\xe2(\xa1"), 1, false}, /* not the last */
+	    {TEXT("a\xc3"
+		  "b\xc3"),
+		1, false}, /* the first that is wrong counts */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char *copy = exact(rows[i].text, rows[i].text.n);
+		bool cut = false;
+		size_t front = utf8_front((struct slice){copy, rows[i].text.n}, &cut);
+
+		if (front != rows[i].front || cut != rows[i].cut)
+			fail_msg("row %zu: %zu, %d", i, front, cut);
+		free(copy);
+	}
+	assert_int_equal(utf8_front((struct slice){NULL, 0}, &(bool){false}), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(replaces_each_maximal_subpart_once),
+	    cmocka_unit_test(no_byte_is_overlooked),
 	    cmocka_unit_test(any_cut_gives_valid_text),
 	    cmocka_unit_test(every_two_bytes_are_judged_as_the_unicode_table_does),
+	    cmocka_unit_test(the_front_of_arriving_text_ends_with_its_last_whole_character),
 	    cmocka_unit_test(counts_utf16_units),
 	    cmocka_unit_test(prefixes_end_between_characters),
 	};

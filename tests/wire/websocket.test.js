@@ -4,7 +4,7 @@
 const assert = require('node:assert');
 const crypto = require('node:crypto');
 const { useServer, both, pollux } = require('../lib/suite');
-const { Connection, request, requestBytes } = require('../lib/http');
+const { Connection, request, requestBytes, readUpTo } = require('../lib/http');
 const { handshake } = require('../lib/polling');
 const { Websocket, upgrade, upgradeBytes, frame, parseFrame, TEXT, BINARY, CLOSE, PING, PONG } = require('../lib/websocket');
 
@@ -253,17 +253,46 @@ pollux('a close frame is answered, then the TCP connection ends and the session 
 });
 
 both('a TCP close ends the session', async () => {
-  const client = await Websocket.open(server);
+  const client = await Websocket.open(server, { port: server.wsdPort });
   const watcher = await Websocket.open(server);
-  client.connection.finish();
   client.stop();
-  for (;;) {
-    const poll = await request(server.port, { path: `/socket.io/1/xhr-polling/${client.sid}` });
-    if (poll.text === '7:::1+0') break;
-    assert.match(poll.text, /^(8::|1::)$/);
-  }
+  await client.connection.closed();
+  await readUpTo(server.wsdPort); /* a poll that came sooner would take the session over */
+  const poll = await request(server.port, { path: `/socket.io/1/xhr-polling/${client.sid}` });
+  assert.strictEqual(poll.text, '7:::1+0');
   assert.deepStrictEqual(await watcher.replies('3:::alive'), ['3:::alive']);
   watcher.stop();
+});
+
+/* More than the kernel's buffers hold, less than the session's limit. */
+const LARGE = Array.from({ length: 40 }, (_, i) => `3:::${i}${'x'.repeat(200000)}`);
+
+for (const [what, end, closing] of [
+  ['its own close', (client) => client.sendBytes(frame(Buffer.from([0x03, 0xe9]), { opcode: CLOSE })), 1001],
+  ['its own 0::', (client) => client.send('0::'), 1000],
+  ['a kick', (client) => client.emit('kick'), 1000],
+  ['a broken rule', (client) => client.sendBytes(frame('', { opcode: 3 })), 1002]
+]) {
+  pollux(`a slow reader gets all that was queued before ${what}`, async () => {
+    const client = await Websocket.open(server, { port: server.wsdPort });
+    client.connection.socket.pause();
+    await client.send(...LARGE);
+    end(client);
+    client.connection.socket.resume();
+    await client.ended();
+    assert.ok(LARGE.every((packet, i) => client.inbox[i] === packet), 'every packet, in order');
+    assert.strictEqual(client.closing.code, closing);
+  });
+}
+
+pollux('a kick: 0::, a close frame, the end of the stream, while the client may still send', async () => {
+  const { sid } = await handshake(server);
+  const { connection } = await upgrade(server.wsdPort, `/socket.io/1/websocket/${sid}`);
+  connection.send(frame('5:::{"name":"kick"}'));
+  await connection.closed();
+  assert.strictEqual(connection.bytes.toString('latin1'), '\x81\x031::\x81\x030::\x88\x02\x03\xe8');
+  connection.send(frame(Buffer.from([0x03, 0xe8]), { opcode: CLOSE }));
+  connection.finish();
 });
 
 for (const size of [125, 126, 127, 65535]) {
@@ -305,6 +334,21 @@ both('a thousand messages in flight come back in order', async () => {
   await client.send(...packets);
   await client.expect(...packets);
   client.stop();
+});
+
+both('texts of every length come back, whatever masks them', async () => {
+  const client = await Websocket.open(server);
+  const packets = Array.from({ length: 300 }, (_, i) => `3:::\u2603${'x'.repeat(i % 150)}`);
+  await client.send(...packets);
+  await client.expect(...packets);
+  client.stop();
+});
+
+pollux('what came before a broken frame is answered, what comes behind it is not', async () => {
+  const client = await Websocket.open(server);
+  client.sendBytes(Buffer.concat([frame('3:::one'), frame('3:::two'), frame(Buffer.from('3:::\xff', 'latin1')), frame('3:::three')]));
+  await client.expect('3:::one', '3:::two');
+  await assertClosed(client, 1007);
 });
 
 pollux('a client that asks and never reads is dropped, others are served', async () => {

@@ -1,0 +1,66 @@
+#include "shared/wire/flashpolicy.h"
+
+#include "shared/wire/origins.h"
+
+static const char head[] =
+    "<?xml version=\"1.0\"?><!DOCTYPE cross-domain-policy SYSTEM "
+    "\"http://www.macromedia.com/xml/dtds/cross-domain-policy.dtd\"><cross-domain-policy>";
+static const char tail[] = "</cross-domain-policy>";
+
+/* --- the question --------------------------------------------------------------------------- */
+
+static enum flashpolicy_sniff
+compare(struct slice in, struct slice request)
+{
+	if (in.n >= request.n)
+		return slice_starts(in, request) ? FLASHPOLICY_YES : FLASHPOLICY_NO;
+	return slice_starts(request, in) ? FLASHPOLICY_MORE : FLASHPOLICY_NO;
+}
+
+enum flashpolicy_sniff
+flashpolicy_sniff(struct slice in)
+{
+	enum flashpolicy_sniff plain = compare(in, SLICE("<policy-file-request/>"));
+
+	return plain == FLASHPOLICY_NO ? compare(in, SLICE("<policy-file-request />")) : plain;
+}
+
+/* --- the answer ----------------------------------------------------------------------------- */
+
+void
+flashpolicy_write(struct buf *out, struct slice origins)
+{
+	struct slice host;
+
+	buf_puts(out, head);
+	while (origins_next_host(&origins, &host)) {
+		buf_puts(out, "<allow-access-from domain=\"");
+		for (size_t i = 0; i < host.n; i++) {
+			if (host.p[i] == '&') /* no host has one, nor any other sign of XML */
+				buf_puts(out, "&amp;");
+			else
+				buf_add_char(out, host.p[i]);
+		}
+		buf_puts(out, "\" to-ports=\"*\"/>");
+	}
+	buf_puts(out, tail);
+}
+
+const char *
+flashpolicy_check(struct slice file)
+{
+	static const char root[] = "<cross-domain-policy";
+
+	if (file.n > 0 && memchr(file.p, '\0', file.n) != NULL)
+		return "it has a NUL character";
+	if (!slice_starts(file, SLICE("<?xml")) && !slice_starts(file, slice_of(root)))
+		return "it does not begin with <?xml or <cross-domain-policy>";
+	if (memmem(file.p, file.n, root, sizeof(root) - 1) == NULL)
+		return "it has no <cross-domain-policy>";
+	while (file.n > 0 && strchr(" \t\r\n", file.p[file.n - 1]) != NULL)
+		file.n--;
+	if (file.n < sizeof(tail) - 1 ||
+	    !slice_is(slice_skip(file, file.n - (sizeof(tail) - 1)), tail))
+		return "it does not end with </cross-domain-policy>";
+	return NULL;
+}

@@ -1,0 +1,112 @@
+#include "shared/wire/hixie.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+#define END_MARK 0xff
+
+/* Groups of a length; more of them are leading zeros, of which there could be any number. */
+#define GROUPS 10
+
+/* --- the handshake -------------------------------------------------------------------------- */
+
+int
+hixie_key_number(struct slice key, uint32_t *number)
+{
+	uint64_t value = 0, blanks = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < key.n; i++) {
+		char c = key.p[i];
+
+		if (c == ' ')
+			blanks++;
+		if (c < '0' || c > '9')
+			continue;
+		any = true;
+		if (value > (UINT64_MAX - 9) / 10)
+			return -1;
+		value = value * 10 + (uint64_t)(c - '0');
+	}
+	if (!any || blanks == 0 || value % blanks != 0 || value / blanks > UINT32_MAX)
+		return -1;
+	*number = (uint32_t)(value / blanks);
+	return 0;
+}
+
+static void
+put_number(unsigned char *to, uint32_t number)
+{
+	for (int i = 0; i < 4; i++)
+		to[i] = (unsigned char)(number >> (24 - 8 * i));
+}
+
+int
+hixie_digest(
+    unsigned char digest[HIXIE_DIGEST_N], struct slice key1, struct slice key2, struct slice proof)
+{
+	unsigned char text[4 + 4 + HIXIE_PROOF_N];
+	uint32_t number1, number2;
+
+	if (proof.n != HIXIE_PROOF_N || hixie_key_number(key1, &number1) == -1 ||
+	    hixie_key_number(key2, &number2) == -1)
+		return -1;
+	put_number(text, number1);
+	put_number(text + 4, number2);
+	memcpy(text + 8, proof.p, HIXIE_PROOF_N);
+	return EVP_Digest(text, sizeof(text), digest, NULL, EVP_md5(), NULL) == 1 ? 0 : -1;
+}
+
+/* --- frames --------------------------------------------------------------------------------- */
+
+/* A frame that goes up to its end mark. */
+static enum hixie_answer
+read_marked(struct hixie_frame *f, struct slice in, size_t seen, size_t most)
+{
+	size_t from = seen > 1 ? seen : 1; /* behind the type */
+	size_t to = in.n - 1 > most ? most + 2 : in.n;
+	const char *end = from < to ? memchr(in.p + from, END_MARK, to - from) : NULL;
+
+	if (end == NULL)
+		return in.n - 1 > most ? HIXIE_NEVER : HIXIE_MORE;
+	f->kind = in.p[0] == 0 ? HIXIE_TEXT : HIXIE_OTHER;
+	f->text = (struct slice){in.p + 1, (size_t)(end - in.p) - 1};
+	f->used = f->text.n + 2;
+	return HIXIE_WHOLE;
+}
+
+/* A frame that says its length. */
+static enum hixie_answer
+read_counted(struct hixie_frame *f, struct slice in, size_t most)
+{
+	size_t n = 0, at = 1;
+	unsigned char group;
+
+	do {
+		if (at > GROUPS)
+			return HIXIE_NEVER;
+		if (at == in.n)
+			return HIXIE_MORE;
+		group = (unsigned char)in.p[at++];
+		if (n > SIZE_MAX >> 7)
+			return HIXIE_NEVER;
+		n = n << 7 | (group & 0x7f);
+		if (n > most)
+			return HIXIE_NEVER;
+	} while ((group & 0x80) != 0);
+	if (in.n - at < n)
+		return HIXIE_MORE;
+	f->kind = n == 0 && (unsigned char)in.p[0] == END_MARK ? HIXIE_CLOSE : HIXIE_OTHER;
+	f->text = (struct slice){NULL, 0};
+	f->used = at + n;
+	return HIXIE_WHOLE;
+}
+
+enum hixie_answer
+hixie_read(struct hixie_frame *f, struct slice in, size_t seen, size_t most)
+{
+	if (in.n == 0)
+		return HIXIE_MORE;
+	return (unsigned char)in.p[0] < 0x80 ? read_marked(f, in, seen, most)
+	                                     : read_counted(f, in, most);
+}

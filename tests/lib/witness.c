@@ -1,0 +1,62 @@
+/* witness: an application for tests: whoever says "watch" hears of every connection in the default
+ * namespace and in /chat, and of its end: event `seen` with [name, what, namespace, reason], where
+ * `name` stands in the query of the handshake. */
+#include "shared/app/pollux.h"
+
+/* What to tell, and where those are who want to hear it. */
+struct news {
+	const char *what;
+	sio_ns *root;
+};
+
+static void
+tell(sio_socket *s, const sio_event *e, void *user)
+{
+	const struct news *news = user;
+	const char *name = sio_query(sio_socket_handshake(s), "name");
+	const char *reason = e->text == NULL ? "" : e->text;
+
+	sio_emit_to(sio_ns_in(news->root, "watchers"), "seen",
+	    sio_args(s, "ssss", name == NULL ? "" : name, news->what, sio_endpoint(s), reason));
+}
+
+static void
+on_watch(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)user;
+	sio_join(s, "watchers");
+	sio_ack(s, e, NULL);
+}
+
+static void
+on_kick(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)e;
+	(void)user;
+	sio_disconnect_session(s);
+}
+
+static void
+on_message(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)user;
+	if (e->text != NULL)
+		sio_send(s, e->text, e->text_n);
+}
+
+int
+pollux_app(sio_app *app)
+{
+	static struct news connected = {.what = "connected"}, gone = {.what = "gone"};
+	sio_ns *spaces[] = {sio_of(app, ""), sio_of(app, "/chat")};
+
+	connected.root = gone.root = spaces[0];
+	for (int i = 0; i < 2; i++)
+		if (sio_on(spaces[i], "connection", tell, &connected) != 0 ||
+		    sio_on(spaces[i], "disconnect", tell, &gone) != 0 ||
+		    sio_on(spaces[i], "kick", on_kick, NULL) != 0 ||
+		    sio_on(spaces[i], "message", on_message, NULL) != 0)
+			return -1;
+	return sio_on(spaces[0], "watch", on_watch, NULL);
+}
+SIO_APP_ABI

@@ -1,0 +1,260 @@
+#include "wsd/hixie.h"
+
+#include <strings.h>
+
+#include "shared/wire/hixie.h"
+#include "shared/wire/utf8.h"
+#include "wsd/http.h"
+#include "wsd/outqueue.h"
+#include "wsd/rest.h"
+#include "wsd/ws.h"
+
+/* Close codes; these drafts have none, so they stay here. */
+#define NORMAL         1000
+#define PROTOCOL_ERROR 1002
+
+/* A frame is longer than its content: by type and end mark, or type and length. */
+#define HEAD_MAX 16
+
+/* --- the handshake -------------------------------------------------------------------------- */
+
+/* hixie-75 has nothing that could be wrong. */
+static const char *
+check75(const struct http *h)
+{
+	(void)h;
+	return NULL;
+}
+
+static const char *
+check76(const struct http *h)
+{
+	uint32_t unused;
+
+	if (hixie_key_number(request_header(h->request, "sec-websocket-key1"), &unused) == 0 &&
+	    hixie_key_number(request_header(h->request, "sec-websocket-key2"), &unused) == 0)
+		return NULL;
+	return "Sec-WebSocket-Key1 or -Key2 is missing or not a key.";
+}
+
+static bool
+is_secure(const struct wsd *w, const struct http *h)
+{
+	struct slice origin = h->x.origin;
+
+	return h->x.secure || (w->cfg->match_origin_protocol && origin.n >= 6 &&
+				  strncasecmp(origin.p, "https:", 6) == 0);
+}
+
+/* The host that the client has asked, perhaps a proxy on this machine. */
+static struct slice
+host_of(const struct http *h)
+{
+	struct slice list = request_header(h->request, "x-forwarded-host"), first;
+
+	if (h->local && slice_cut(&list, ',', &first) && first.n > 0)
+		return first;
+	return request_header(h->request, "host");
+}
+
+/* The path of a target, with its query; proxies may ask with the absolute form. */
+static struct slice
+path_of(struct slice target)
+{
+	struct slice path = target, unused;
+
+	if (target.n == 0 || target.p[0] == '/')
+		return target;
+	for (int slashes = 0; slashes < 3; slashes++)
+		if (!slice_cut(&path, '/', &unused))
+			return target;
+	return path.p == NULL ? target : (struct slice){path.p - 1, path.n + 1};
+}
+
+static void
+add_header(struct buf *out, const char *prefix, const char *name, struct slice value)
+{
+	if (value.n == 0)
+		return;
+	buf_printf(out, "%sWebSocket-%s: ", prefix, name);
+	buf_add_slice(out, value);
+	buf_puts(out, "\r\n");
+}
+
+/* The browser compares Location with what it asked for, so it is told back as it came.  Flash wants
+ * every line to be "Name: value", and no list in Connection. */
+static struct message *
+write_head(const struct wsd *w, const struct http *h, const char *status, const char *prefix,
+    struct slice protocol)
+{
+	struct message *m;
+	struct buf out;
+
+	buf_init(&out, 0);
+	buf_printf(&out,
+	    "HTTP/1.1 101 %s\r\n"
+	    "Upgrade: WebSocket\r\n"
+	    "Connection: Upgrade\r\n",
+	    status);
+	add_header(&out, prefix, "Origin", h->x.origin);
+	buf_printf(&out, "%sWebSocket-Location: %s://", prefix, is_secure(w, h) ? "wss" : "ws");
+	buf_add_slice(&out, host_of(h));
+	buf_add_slice(&out, path_of(h->x.target));
+	buf_puts(&out, "\r\n");
+	add_header(&out, prefix, "Protocol", protocol);
+	buf_puts(&out, "\r\n");
+	m = out.failed ? NULL : outqueue_raw(buf_slice(&out));
+	buf_free(&out);
+	return m;
+}
+
+static struct message *
+head75(const struct wsd *w, const struct http *h)
+{
+	return write_head(w, h, "Web Socket Protocol Handshake", "",
+	    request_header(h->request, "websocket-protocol"));
+}
+
+static struct message *
+head76(const struct wsd *w, const struct http *h)
+{
+	return write_head(w, h, "WebSocket Protocol Handshake", "Sec-",
+	    request_header(h->request, "sec-websocket-protocol"));
+}
+
+static struct message *
+prove76(const struct http *h, struct slice proof)
+{
+	unsigned char digest[HIXIE_DIGEST_N];
+
+	if (hixie_digest(digest, request_header(h->request, "sec-websocket-key1"),
+		request_header(h->request, "sec-websocket-key2"), proof) == -1)
+		return NULL;
+	return outqueue_raw((struct slice){(const char *)digest, sizeof(digest)});
+}
+
+/* --- frames --------------------------------------------------------------------------------- */
+
+/* These clients do not check what they send: a lone surrogate of a page comes as it is. */
+static bool
+take_text(struct conn *c, struct slice text)
+{
+	struct buf clean;
+	bool open;
+
+	if (text.n == 0)
+		return true;
+	if (utf8_valid(text))
+		return ws_text(c, text);
+	buf_init(&clean, 3 * text.n); /* each byte a replacement */
+	utf8_sanitize(&clean, text);
+	if (clean.failed)
+		conn_close(c, "socket error");
+	open = !clean.failed && ws_text(c, buf_slice(&clean));
+	buf_free(&clean);
+	return open;
+}
+
+/* Read one frame off the front of `*in`.  Return false when there is nothing more to be read. */
+static bool
+take_frame(struct conn *c, struct slice *in, size_t seen)
+{
+	struct hixie_frame f;
+
+	switch (hixie_read(&f, *in, seen, c->wsd->cfg->message_bytes)) {
+	case HIXIE_MORE:
+		return false;
+	case HIXIE_NEVER:
+		ws_over(c, PROTOCOL_ERROR, "socket error");
+		return false;
+	case HIXIE_WHOLE:
+		break;
+	}
+	*in = slice_skip(*in, f.used);
+	switch (f.kind) {
+	case HIXIE_TEXT:
+		return take_text(c, f.text);
+	case HIXIE_CLOSE:
+		ws_over(c, NORMAL, "socket end");
+		return false;
+	case HIXIE_OTHER:
+		break;
+	}
+	return true;
+}
+
+static void
+input(struct conn *c, struct slice in)
+{
+	size_t seen = c->rest == NULL ? 0 : c->rest->seen;
+	size_t most = c->wsd->cfg->message_bytes + HEAD_MAX + READ_BUFFER;
+	struct slice left;
+
+	if (rest_join(&c->rest, &in) == -1) {
+		conn_close(c, "socket error");
+		return;
+	}
+	left = in;
+	while (take_frame(c, &left, seen))
+		seen = 0;
+	if (c->state != CONN_OPEN)
+		return;
+	if (rest_keep(&c->rest, in, left.n, most) == -1)
+		conn_close(c, "socket error");
+	else if (c->rest != NULL)
+		c->rest->seen = left.n;
+}
+
+static void
+release(struct conn *c)
+{
+	(void)c;
+}
+
+/* A copy with the type before it; the end mark stands behind every message. */
+static struct message *
+frame(struct wsd *w, struct message *m)
+{
+	struct message *copy = message_new(message_text(m));
+
+	(void)w;
+	if (copy == NULL)
+		return NULL;
+	copy->is_volatile = m->is_volatile;
+	copy->head[MESSAGE_HEADROOM - 1] = 0;
+	copy->head_n = 1;
+	copy->n++;
+	return copy;
+}
+
+/* There are no codes and no reasons. */
+static struct message *
+goodbye(struct wsd *w, int code, const char *reason)
+{
+	(void)w;
+	(void)code;
+	(void)reason;
+	return outqueue_raw(SLICE("\xff\0"));
+}
+
+const struct dialect dialect_hixie75 = {
+    .name = "hixie-75",
+    .check = check75,
+    .head = head75,
+    .input = input,
+    .release = release,
+    .frame = frame,
+    .goodbye = goodbye,
+};
+
+const struct dialect dialect_hixie76 = {
+    .name = "hixie-76",
+    .check = check76,
+    .head = head76,
+    .proof_n = HIXIE_PROOF_N,
+    .prove = prove76,
+    .input = input,
+    .release = release,
+    .frame = frame,
+    .goodbye = goodbye,
+};
