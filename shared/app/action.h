@@ -11,10 +11,10 @@
  *	user     user (null: nobody), whose   disconnect  reason, whose
  *
  * `to` is {"session":"P.."}, {"room":"r"}, {"user":"42"} or {"ns":"/chat"}, each with "ns", all but
- * the first with "except":["P..",..]; or "all".  "Whose" means `session` and `ns`, or `to`.  What
- *is not said is that of the event being answered: its session, its namespace.  In the namespace ""
- * a disconnect is that of the whole session.  `strict` makes it an error when the one session that
- * an action is for is not there.
+ * the first with "except":["P..",..]; or "all".  "Whose" means `session` and `ns`, or `to`.
+ * What is not said is that of the event being answered: its session, its namespace.  In the
+ * namespace "" a disconnect is that of the whole session.  `strict` makes it an error when the one
+ * session that an action is for is not there.
  *
  * Input is one action, an array of them, or {"actions":[..],"strict":true}.  It is checked before
  * anything is done; all of it is done, in order and in one transaction, or nothing.  What stands in
