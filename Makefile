@@ -196,7 +196,8 @@ install: programs
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' pollux-app.pc.in \
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/pollux-app.pc
 	for page in $(MAN); do install -Dm644 -t $(TO)/share/man/man$${page##*.} $$page || exit; done
-	install -Dm644 -t $(TO)/share/doc/pollux README.md LICENSE $(wildcard docs/*.conf)
+	install -Dm644 -t $(TO)/share/doc/pollux README.md LICENSE $(wildcard docs/*.conf docs/*.md)
+	$(if $(wildcard clients),install -Dm644 -t $(TO)/share/pollux $(wildcard clients/pollux.*))
 	install -Dm644 -t $(TO)/share/doc/pollux/apache-conf apache-conf/*
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
