@@ -32,13 +32,14 @@ say       = @$(if $(V),:,echo)
 SHARED    = $(patsubst %.c,$(B)/%.o,$(wildcard shared/*/*.c))
 FCGI      = $(patsubst %.c,$(B)/%.o,$(wildcard fcgi/*.c))
 WSD       = $(patsubst %.c,$(B)/%.o,$(wildcard wsd/*.c))
+CLI       = $(patsubst %.c,$(B)/%.o,$(wildcard cli/*.c))
 APPS      = $(sort $(patsubst apps/%/,%,$(dir $(wildcard apps/*/*.c))))
 UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 LOAD      = $(patsubst %,$(B)/tests/bench/%.o,load client link http samples)
 FUZZ      = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 SHARED_LIBS = -lsqlite3 -lcrypto -linih -lunistring -ldl
-PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd
+PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd $(B)/pollux
 
 all: programs
 
@@ -56,6 +57,10 @@ $(B)/pollux.fcgi: $(FCGI) $(B)/libpollux.a
 $(B)/pollux-wsd: $(WSD) $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
+
+$(B)/pollux: $(CLI) $(B)/libpollux.a
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS)
 
 # A handler's parameters are the same whether it needs them or not.
 .SECONDEXPANSION:
@@ -183,14 +188,16 @@ MAN       = $(wildcard docs/*.[1-8] */*.[18])
 install: programs
 	install -Dt $(TO)/lib/cgi-bin $(B)/pollux.fcgi
 	install -Dt $(TO)/sbin $(DAEMONS)
-	$(if $(wildcard cli),install -Dt $(TO)/bin $(B)/pollux)
+	install -Dt $(TO)/bin $(B)/pollux
+	install -Dm644 cli/completion.bash $(TO)/share/bash-completion/completions/pollux
 	install -Dm644 -t $(DESTDIR)$(LIBDIR)/pollux $(APPS:%=$(B)/apps/%.so)
 	install -Dm644 -t $(TO)/include/pollux shared/app/pollux.h
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' pollux-app.pc.in \
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/pollux-app.pc
 	for page in $(MAN); do install -Dm644 -t $(TO)/share/man/man$${page##*.} $$page || exit; done
-	install -Dm644 -t $(TO)/share/doc/pollux README.md LICENSE $(wildcard docs/*.conf)
+	install -Dm644 -t $(TO)/share/doc/pollux README.md LICENSE $(wildcard docs/*.conf docs/*.md)
+	$(if $(wildcard clients),install -Dm644 -t $(TO)/share/pollux $(wildcard clients/pollux.*))
 	install -Dm644 -t $(TO)/share/doc/pollux/apache-conf apache-conf/*
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -457,7 +457,7 @@ store_begin(struct store *st)
 	}
 	st->in_transaction = true;
 	memset(st->wake, 0, sizeof(st->wake));
-	st->wake_any = false;
+	st->wake_any = st->asks = false;
 	st->published_n = 0;
 	return 0;
 }
@@ -515,6 +515,8 @@ store_commit(struct store *st)
 	}
 	st->in_transaction = false;
 	lock_give(st->lock_fd, LOCK_WRITER);
+	if (st->asks)
+		slots_set_asked(st->slots, true);
 	send_wakes(st);
 	return 0;
 }
