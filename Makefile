@@ -4,6 +4,7 @@
 #   make run        start it and chat          (SERVER= APP= HOST= PORT= WSD_PORT= DATA= CONF=)
 #   make check      every test; the last line is 'N passed, N failed'
 #   make bench      speed beside its peers, as ratios
+#   make install    into PREFIX=/usr/local (DESTDIR= for packages)
 #   V=1             says each command in full
 #   SAN=1           with AddressSanitizer and UndefinedBehaviorSanitizer, in a folder of its own
 
@@ -27,6 +28,7 @@ FCGI      = $(patsubst %.c,$(B)/%.o,$(wildcard fcgi/*.c))
 WSD       = $(patsubst %.c,$(B)/%.o,$(wildcard wsd/*.c))
 APPS      = $(sort $(patsubst apps/%/,%,$(dir $(wildcard apps/*/*.c))))
 UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+LOAD      = $(patsubst %,$(B)/tests/bench/%.o,load client link http samples)
 
 SHARED_LIBS = -lsqlite3 -lcrypto -linih -lunistring -ldl
 PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd
@@ -48,15 +50,33 @@ $(B)/pollux-wsd: $(WSD) $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
 
+# A handler's parameters are the same whether it needs them or not.
 .SECONDEXPANSION:
 $(B)/apps/%.so: $$(wildcard apps/$$*/*.c) shared/app/pollux.h
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) -shared -o $@ $(filter %.c,$^)
+	$(Q)$(CC) $(ALL) -Wno-unused-parameter -shared -o $@ $(filter %.c,$^)
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lcmocka -ljansson $(SHARED_LIBS)
+
+# modules that are right and wrong, for tests/unit/test_app.c
+MODULES   = $(patsubst tests/modules/%.c,$(B)/tests/modules/%.so,$(wildcard tests/modules/*.c))
+$(B)/tests/test_app: | $(MODULES)
+$(B)/tests/modules/%.so: tests/modules/%.c shared/app/pollux.h
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) -shared -o $@ $<
+$(B)/bench/load: $(LOAD) $(B)/libpollux.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lev
+
+$(B)/bench/bare: $(B)/tests/bench/bare.o $(B)/libpollux.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lev -lcrypto
 
 # schema.sql as a C string
 $(B)/gen/schema.h: schema.sql
@@ -110,13 +130,40 @@ $(C)/unit-san: $(SOURCES) tests/vectors.json schema.sql Makefile
 $(C)/outside-%: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so) $(OUTSIDE)
 	@SERVER=$* tools/check-one $@ tests/suite wire interop
 
+.PHONY: bench
+bench:
+	@tools/setup bench
+	@$(MAKE) -s programs $(B)/bench/load $(B)/bench/bare >&2
+	@node tests/bench/run.js
+
 format:
 	clang-format -i $(SOURCES)
+
+# --- make install: DESTDIR= for packagers, PREFIX=/usr/local
+VERSION   = 0.1
+PREFIX   ?= /usr/local
+LIBDIR   ?= $(PREFIX)/lib
+TO        = $(DESTDIR)$(PREFIX)
+DAEMONS   = $(filter $(B)/pollux-%,$(PROGRAMS))
+MAN       = $(wildcard docs/*.[1-8] */*.[18])
+
+install: programs
+	install -Dt $(TO)/lib/cgi-bin $(B)/pollux.fcgi
+	install -Dt $(TO)/sbin $(DAEMONS)
+	$(if $(wildcard cli),install -Dt $(TO)/bin $(B)/pollux)
+	install -Dm644 -t $(DESTDIR)$(LIBDIR)/pollux $(APPS:%=$(B)/apps/%.so)
+	install -Dm644 -t $(TO)/include/pollux shared/app/pollux.h
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' pollux-app.pc.in \
+	  >$(DESTDIR)$(LIBDIR)/pkgconfig/pollux-app.pc
+	for page in $(MAN); do install -Dm644 -t $(TO)/share/man/man$${page##*.} $$page || exit; done
+	install -Dm644 -t $(TO)/share/doc/pollux README.md LICENSE $(wildcard docs/*.conf)
+	install -Dm644 -t $(TO)/share/doc/pollux/apache-conf apache-conf/*
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 clean:
 	rm -rf build
 
-.PHONY: all programs unit run check suites format clean
+.PHONY: all programs unit run check suites format install clean
 .SECONDARY:

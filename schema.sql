@@ -16,6 +16,7 @@ CREATE TABLE msg(
 	chan INTEGER NOT NULL,     -- > 0 one session's key; < 0 a room, hash of (namespace, room)
 	flags INTEGER NOT NULL,    -- enum store_flags
 	except_key INTEGER NOT NULL, -- the session that must not get it; 0: none
+	except_more BLOB,          -- further ones, as an array of int64_t; mostly NULL
 	ts INTEGER NOT NULL,
 	payload BLOB NOT NULL      -- an encoded packet, or a control message between processes
 );
@@ -35,8 +36,10 @@ CREATE TABLE session(
 	bad INTEGER NOT NULL,      -- how many that were none
 	ack_seq INTEGER NOT NULL,  -- the last ack id that the server used
 	address TEXT NOT NULL,
+	user TEXT,                 -- the person behind it, by the application's word
 	handshake TEXT NOT NULL    -- JSON: headers, query, address, ... for the application
 );
+CREATE INDEX session_user ON session(user) WHERE user IS NOT NULL;
 
 -- Who is in which room; room NULL is the membership of the namespace itself.
 -- A session sees rows of the log with since < id <= until.
@@ -50,6 +53,7 @@ CREATE TABLE sub(
 	endpoint TEXT,             -- as the client wrote it, when that is not ns: /chat?x=1
 	PRIMARY KEY(key, chan, since)
 ) WITHOUT ROWID;
+CREATE INDEX sub_members ON sub(chan) WHERE until IS NULL;
 
 -- socket.set() and socket.get()
 CREATE TABLE data(
@@ -68,4 +72,14 @@ CREATE TABLE ack(
 	context TEXT,
 	deadline INTEGER,          -- NULL: while the session lives
 	PRIMARY KEY(key, id)
+) WITHOUT ROWID;
+CREATE INDEX ack_deadline ON ack(deadline) WHERE deadline IS NOT NULL;
+
+-- Ends asked for by programs that run no application: the housekeeper carries them out, so that the
+-- application hears of them.
+CREATE TABLE asked(
+	key INTEGER NOT NULL,
+	ns TEXT NOT NULL,          -- '': the whole session
+	reason TEXT NOT NULL,
+	PRIMARY KEY(key, ns)
 ) WITHOUT ROWID;

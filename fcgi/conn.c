@@ -25,6 +25,8 @@ reason_of(int status)
 	switch (status) {
 	case 200:
 		return "OK";
+	case 304:
+		return "Not Modified";
 	case 400:
 		return "Bad Request";
 	case 403:
@@ -130,7 +132,7 @@ queue_head(struct conn *c, const struct response *r, bool with_length)
 	if (r->content_type != NULL)
 		buf_printf(&head, "Content-Type: %s\r\n", r->content_type);
 	buf_add_slice(&head, r->headers);
-	if (with_length)
+	if (with_length && r->status != 304) /* that would be the length of what it does not send */
 		buf_printf(&head, "Content-Length: %zu\r\n", r->body.n);
 	buf_puts(&head, "\r\n");
 	buf_add_slice(&head, r->body);
@@ -150,7 +152,6 @@ op_respond(struct exchange *x, const struct response *r)
 	queue_head(c, r, true);
 	records_add_end(&c->out, c->request_id);
 	c->state = CONN_WRITING;
-	c->fresh = true;
 	set_dirty(c);
 }
 
@@ -163,7 +164,6 @@ op_begin(struct exchange *x, const struct response *r)
 		return;
 	queue_head(c, r, false);
 	c->state = CONN_OPEN;
-	c->fresh = true;
 	set_dirty(c);
 }
 
@@ -197,22 +197,6 @@ static const struct exchange_ops exchange_ops = {
     .finish = op_finish,
 };
 
-void
-conn_take_back(struct conn *c)
-{
-	const struct response busy = {
-	    .status = 503,
-	    .content_type = "text/plain",
-	    .body = SLICE("server busy"),
-	};
-
-	if (!c->fresh || c->state == CONN_CLOSED)
-		return;
-	c->fresh = false;
-	buf_clear(&c->out);
-	op_respond(&c->x, &busy);
-}
-
 /* --- requests ----------------------------------------------------------------------------------
  */
 
@@ -233,16 +217,6 @@ op_each_header(const struct exchange *x,
 	request_each_header(c->request, each, arg);
 }
 
-static void
-answer_plainly(struct conn *c, int status, const char *sentence)
-{
-	op_respond(&c->x, &(struct response){
-			      .status = status,
-			      .content_type = "text/plain; charset=UTF-8",
-			      .body = slice_of(sentence),
-			  });
-}
-
 /* A whole request is here: ask the server.  Owns `rq`. */
 static void
 ask(struct conn *c, struct request *rq)
@@ -260,9 +234,11 @@ ask(struct conn *c, struct request *rq)
 	request_describe(rq, &c->x);
 	fcgi_begin(c->fcgi);
 	if (atoi(request_param(rq, "REDIRECT_STATUS")) >= 500 && !slice_is(c->x.method, "GET")) {
-		answer_plainly(c, 500, "The process that had this request has died.");
+		server_refuse(
+		    c->fcgi->sv, &c->x, 500, "The process that had this request has died.");
 	} else if (rq->broken) {
-		answer_plainly(c, 400, "The body of this request did not arrive whole.");
+		server_refuse(
+		    c->fcgi->sv, &c->x, 400, "The body of this request did not arrive whole.");
 	} else {
 		c->request = rq;
 		server_request(c->fcgi->sv, &c->x);
@@ -385,9 +361,23 @@ on_written(struct conn *c)
 	watch(c, EV_READ);
 }
 
+/* Has the web server taken its request back while the answer was made?  Then what is in it must not
+ * be lost on it. */
+static bool
+peer_has_left(const struct conn *c)
+{
+	char byte;
+
+	return recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
 static void
 write_out(struct conn *c)
 {
+	if (c->written == 0 && c->x.on_fate != NULL && peer_has_left(c)) {
+		fail(c, EXCHANGE_FAILED);
+		return;
+	}
 	if (c->out.failed || c->out.n - c->written > STREAM_BYTES_MAX + c->fcgi->cfg->queue_bytes) {
 		fail(c, EXCHANGE_FAILED);
 		return;
@@ -416,7 +406,6 @@ write_out(struct conn *c)
 void
 conn_flush(struct conn *c)
 {
-	c->fresh = false;
 	if (c->state == CONN_WRITING || c->state == CONN_OPEN)
 		write_out(c);
 	if (c->state == CONN_CLOSED && !c->dirty)

@@ -29,9 +29,8 @@ struct conn {
 	size_t written;                /* of them */
 	int64_t deadline;              /* ms; while `timed` */
 	uint16_t request_id;
-	uint8_t state;  /* enum conn_state */
-	bool keep : 1;  /* the web server wants to use the connection again */
-	bool fresh : 1; /* answered in this turn: taken back if the commit fails */
+	uint8_t state; /* enum conn_state */
+	bool keep : 1; /* the web server wants to use the connection again */
 	bool dirty : 1;
 	bool timed : 1;
 	LIST_ENTRY(conn) all;
@@ -51,9 +50,6 @@ void conn_close(struct conn *c);
 
 /* Write what is queued, and free it if it is closed.  After the commit. */
 void conn_flush(struct conn *c);
-
-/* The commit has failed: what was answered in this turn becomes a 503. */
-void conn_take_back(struct conn *c);
 
 /* Its deadline has passed. */
 void conn_expire(struct conn *c);

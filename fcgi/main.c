@@ -145,11 +145,7 @@ settle(struct fcgi *f)
 	struct conn *c;
 
 	f->begun = false;
-	if (server_settle(f->sv, &f->next) == -1) {
-		log_warnx("the turn could not be committed; its requests are answered with 503");
-		SLIST_FOREACH (c, &f->dirty, next_dirty)
-			conn_take_back(c);
-	}
+	server_settle(f->sv, &f->next);
 	dirty = f->dirty;
 	SLIST_INIT(&f->dirty);
 	while ((c = SLIST_FIRST(&dirty)) != NULL) {
@@ -324,6 +320,7 @@ main(int argc, char **argv)
 	static struct fcgi f;
 	static struct config cfg;
 	struct options o = {.n = 0};
+	const char *address;
 	char error[512];
 	int fd;
 
@@ -348,9 +345,13 @@ main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN); /* after libfcgi, which sets handlers of its own */
 	signal(SIGHUP, SIG_IGN);
-	fd = listener_socket(o.listen != NULL ? o.listen : cfg.fcgi_listen);
+	address = o.listen != NULL ? o.listen : cfg.fcgi_listen;
+	fd = listener_socket(address);
 	if (fd == -1)
 		return EX_USAGE;
+	if (cfg.fcgi_streaming == CONFIG_AUTO) /* a web server that starts us is mod_fcgid */
+		cfg.fcgi_streaming =
+		    address[0] == '\0' && fd == STDIN_FILENO ? CONFIG_NO : CONFIG_YES;
 	f.cfg = &cfg;
 	return run(&f, fd);
 }

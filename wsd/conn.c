@@ -326,10 +326,7 @@ conn_rollback(struct conn *c)
 	if (!conn_marked(c) || c->state == CONN_CLOSED)
 		return;
 	outqueue_cut(&c->out, c->before);
-	if (c->state == CONN_HTTP)
-		http_rollback(c);
-	else
-		ws_rollback(c);
+	ws_rollback(c);
 }
 
 static void

@@ -46,7 +46,7 @@ struct conn {
 	TAILQ_ENTRY(conn) wait;
 	int64_t deadline_at;
 
-	uint32_t turn;   /* in which an answer was begun ... */
+	uint32_t turn;   /* in which it became a websocket ... */
 	uint32_t before; /* ... behind so many messages: where a rollback cuts */
 	uint16_t code;   /* CONN_ENDING: of the close frame */
 	uint8_t state;   /* enum conn_state */
@@ -97,7 +97,7 @@ void conn_set_after(struct conn *c);
 /* Its turn on the second list has come. */
 void conn_after(struct conn *c);
 
-/* The commit has failed: take back what was queued for it in this turn. */
+/* The commit has failed: it does not become a websocket in this turn. */
 void conn_rollback(struct conn *c);
 
 /* Its deadline has passed. */

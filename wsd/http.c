@@ -39,8 +39,6 @@ begin_answer(struct http *h, const struct response *r, enum reply_end end)
 	h->how.end = end;
 	if (c->wsd->draining || end == REPLY_CLOSE)
 		h->how.keep = false;
-	h->fresh = true;
-	conn_mark(c);
 	conn_send(c, reply_write(r, &h->how));
 }
 
@@ -73,10 +71,6 @@ add_part(struct http *h, struct message *m)
 	struct conn *c = h->c;
 	const struct config *cfg = c->wsd->cfg;
 
-	if (!conn_marked(c)) {
-		conn_mark(c);
-		h->fresh = false;
-	}
 	conn_send(c, m);
 	if (outqueue_count(c->out) > cfg->queue_packets ||
 	    outqueue_bytes(c->out) > cfg->queue_bytes)
@@ -468,19 +462,6 @@ http_refuse(struct conn *c, int status, const char *why, struct slice headers)
 	h->how.keep = false;
 	conn_send(c, all.failed ? NULL : reply_error(status, why, buf_slice(&all)));
 	buf_free(&all);
-}
-
-void
-http_rollback(struct conn *c)
-{
-	struct http *h = c->http;
-
-	if (!h->fresh) { /* its beginning is out already */
-		conn_close(c, "socket error");
-		return;
-	}
-	tell_fate(h, EXCHANGE_FAILED);
-	http_refuse(c, 503, "Try again.", NO_HEADERS);
 }
 
 void

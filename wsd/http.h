@@ -27,7 +27,6 @@ struct http {
 	enum http_state state;
 	struct reply how; /* to answer */
 	bool http10;      /* the client is of this age */
-	bool fresh;       /* the answer was begun in the marked turn */
 	bool continued;   /* 100 Continue was sent */
 	bool local;       /* the peer is on this machine: perhaps a proxy */
 	int port;         /* of the peer */
@@ -48,9 +47,6 @@ bool http_takes_input(const struct conn *c);
 /* All that was queued is out; then, when the hub can be called, what follows. */
 void http_flushed(struct conn *c);
 void http_after(struct conn *c);
-
-/* The queue was cut back to the mark: say 503 instead. */
-void http_rollback(struct conn *c);
 
 /* The request was not complete in time. */
 void http_expire(struct conn *c);

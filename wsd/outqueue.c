@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #define FRAMES_PER_WRITE 64
@@ -145,7 +146,10 @@ outqueue_write(struct outqueue **qp, int fd, size_t *written)
 			iov[k].iov_len = length(m) - skip;
 			want += iov[k].iov_len;
 		}
-		n = writev(fd, iov, k);
+		if (k == 1) /* mostly; the way of writev() through the kernel is longer */
+			n = send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL);
+		else
+			n = writev(fd, iov, k);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)

@@ -44,7 +44,9 @@ reply_write(const struct response *r, const struct reply *how)
 	buf_puts(&out, how->keep ? "Connection: keep-alive\r\n" : "Connection: close\r\n");
 	switch (how->end) {
 	case REPLY_LENGTH:
-		buf_printf(&out, "Content-Length: %zu\r\n\r\n", r->body.n);
+		if (r->status != 304) /* that would be the length of what it does not send */
+			buf_printf(&out, "Content-Length: %zu\r\n", r->body.n);
+		buf_puts(&out, "\r\n");
 		break;
 	case REPLY_CHUNKED:
 		buf_puts(&out, "Transfer-Encoding: chunked\r\n\r\n");

@@ -97,9 +97,8 @@ settle(struct wsd *w)
 
 	w->entered = false;
 	if (r == -1) {
-		log_warnx("the turn could not be committed; what it answered is taken back");
 		turn_enter(w);
-		/* whoever was answered is dirty, and rolling back makes no other so */
+		/* whoever was upgraded is dirty, and rolling back makes no other so */
 		SLIST_FOREACH (c, &w->dirty, dirty)
 			conn_rollback(c);
 	}

@@ -9,6 +9,10 @@
  * handlers.  NULL after logging what is wrong with which file. */
 struct sio_app *app_open(const char *path);
 
+/* The application of a guest (hub_options): it has no handlers, and every namespace there is, since
+ * it cannot know which ones the real application has. */
+struct sio_app *app_open_guest(void);
+
 /* What the hub asks of it. */
 struct hub_app app_for_hub(struct sio_app *app);
 

@@ -9,26 +9,18 @@
 #include "shared/base/log.h"
 #include "shared/wire/json.h"
 
-#define SLOW_MS 10 /* a handler that takes longer is named in the log */
+#define SLOW_MS       10   /* a handler that takes longer is named in the log ... */
+#define SLOW_QUIET_MS 1000 /* ... this often at most */
 
+/* The clock of the last tick, some milliseconds late: exact ones are dear for a look at each event.
+ */
 static int64_t
-now_us(void)
+now_ms(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-static void
-free_arena(struct sio_app *app)
-{
-	struct arena_block *block;
-
-	while ((block = app->arena) != NULL) {
-		app->arena = block->next;
-		free(block);
-	}
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static struct sio_ns *
@@ -37,29 +29,39 @@ ns_of(struct hub_ns *base)
 	return (struct sio_ns *)(void *)((char *)base - offsetof(struct sio_ns, base));
 }
 
+/* A slow handler holds up every session of its process; one line a second says so. */
 static void
-call(struct sio_ns *ns, struct session *s, const struct handler *handler, const sio_event *e)
+note_time(const struct sio_ns *ns, struct handler *handler, int64_t began)
 {
-	struct sio_app *app = ns->app;
-	struct sio_socket socket = {.api = &app_api, .app = app, .session = s, .ns = ns};
+	int64_t now = now_ms();
+
+	if (now - began <= SLOW_MS ||
+	    (handler->slow_said_ms != 0 && now - handler->slow_said_ms < SLOW_QUIET_MS))
+		return;
+	handler->slow_said_ms = now;
+	log_warnx("application: handler \"%s\" of namespace \"%s\" took %" PRId64 " ms",
+	    handler->name, ns->base.name.p, now - began);
+}
+
+static void
+call(struct sio_ns *ns, struct session *s, struct handler *handler, const sio_event *e)
+{
+	struct sio_app *app = ns->h.app;
+	struct sio_socket socket = {
+	    .h = ns->h, .session = s, .ns = ns, .handshake = {.h = ns->h}, .event = e};
 	struct session *before = app->current;
-	int64_t began, took;
+	int64_t began;
 
 	if (handler == NULL)
 		return;
-	socket.handshake.api = &app_api;
-	socket.handshake.app = app;
 	app->current = s;
 	app->depth++;
-	began = now_us();
+	began = now_ms();
 	handler->fn(&socket, e, handler->user);
-	took = now_us() - began;
-	if (took > SLOW_MS * 1000)
-		log_warnx("handler \"%s\" of namespace \"%s\" took %" PRId64 " ms", handler->name,
-		    ns->base.name.p, took / 1000);
+	note_time(ns, handler, began);
 	app->current = before;
 	if (--app->depth == 0)
-		free_arena(app);
+		app_free_arena(app);
 }
 
 /* A NUL-terminated copy of `s` in `scratch`. */
@@ -75,49 +77,103 @@ terminate(struct buf *scratch, struct slice s)
 static struct hub_ns *
 find(void *arg, struct slice name)
 {
-	struct sio_ns *ns = app_find_ns(arg, name);
+	struct sio_app *app = arg;
+	struct sio_ns *ns = app_find_ns(app, name);
 
+	if (ns == NULL && app->guest)
+		ns = app_add_ns(app, name);
 	return ns == NULL ? NULL : &ns->base;
+}
+
+/* --- authorization --------------------------------------------------------------------------- */
+
+/* Ask an authorizer, and write down what only the log is told. */
+static int
+judge(sio_authorizer *authorizer, const sio_handshake *h, void *user)
+{
+	const char *address = sio_address(h);
+	int64_t began = now_ms(), took;
+	int verdict = authorizer(h, user);
+
+	took = now_ms() - began;
+	if (took > SLOW_MS)
+		log_warnx("application: an authorization took %" PRId64 " ms", took);
+	if (verdict == -EACCES)
+		log_info("application: refused %s%s%s: %s", address == NULL ? "" : address,
+		    h->socket == NULL ? "" : " for ",
+		    h->socket == NULL ? "" : h->socket->ns->base.name.p,
+		    h->admission->reason == NULL ? "no reason given" : h->admission->reason);
+	else if (verdict != 0)
+		log_warnx("application: authorization failed: %s", strerror(-verdict));
+	return verdict;
+}
+
+static void
+leave(struct sio_app *app)
+{
+	if (--app->depth == 0)
+		app_free_arena(app);
 }
 
 static int
 authorize(void *arg, const char *json)
 {
 	struct sio_app *app = arg;
-	struct sio_handshake handshake = {&app_api, app, json};
+	struct sio_handshake handshake = {.h = app->h, .json = json, .admission = &app->admission};
 	int verdict;
 
+	app_free_admission(&app->admission);
 	if (app->authorize == NULL)
 		return 0;
 	app->depth++;
-	verdict = app->authorize(&handshake, app->authorize_user);
-	if (--app->depth == 0)
-		free_arena(app);
+	verdict = judge(app->authorize, &handshake, app->authorize_user);
+	leave(app);
 	return verdict;
+}
+
+/* The session of the last handshake exists. */
+static int
+created(void *arg, int64_t key)
+{
+	struct sio_app *app = arg;
+	int result = app_admit(app, key, &app->admission);
+
+	app_free_admission(&app->admission);
+	return result;
 }
 
 static int
 authorize_ns(void *arg, struct hub_ns *base, struct session *s, struct slice query)
 {
+	struct sio_app *app = arg;
 	struct sio_ns *ns = ns_of(base);
+	struct sio_socket socket = {.h = ns->h, .session = s, .ns = ns, .handshake = {.h = ns->h}};
+	struct admission admission = {NULL, NULL, NULL};
+	struct sio_handshake handshake = {.h = ns->h, .socket = &socket, .admission = &admission};
+	struct session *before = app->current;
 	char *json;
-	struct sio_handshake handshake = {.api = &app_api, .app = arg};
 	int verdict;
 
-	(void)query; /* reaches the connection handler */
 	if (ns->authorize == NULL)
 		return 0;
-	json = store_session_handshake(hub_store(ns->app->hub), session_key(s));
+	json = store_session_handshake(hub_store(app->hub), session_key(s));
 	if (json == NULL)
 		return -EIO;
 	handshake.json = json;
-	ns->app->depth++;
-	verdict = ns->authorize(&handshake, ns->authorize_user);
-	if (--ns->app->depth == 0)
-		free_arena(ns->app);
+	app->current = s;
+	app->depth++;
+	handshake.query = app_copy(app, query);
+	verdict = judge(ns->authorize, &handshake, ns->authorize_user);
+	if (verdict == 0 && !session_is_over(s) && app_admit(app, session_key(s), &admission) == -1)
+		verdict = -EIO;
+	app->current = before;
+	leave(app);
+	app_free_admission(&admission);
 	free(json);
 	return verdict;
 }
+
+/* --- packets --------------------------------------------------------------------------------- */
 
 /* connection and disconnect: events that no client can name. */
 static void
@@ -149,7 +205,7 @@ disconnected(void *arg, struct hub_ns *base, struct session *s, const char *reas
 	tell(base, s, ns_of(base)->disconnect, "disconnect", slice_of(reason));
 }
 
-static const struct handler *
+static struct handler *
 handler_for(const struct sio_ns *ns, struct slice name)
 {
 	struct handler *at;
@@ -163,6 +219,7 @@ static int
 read_message(struct sio_app *app, const struct packet *pk, sio_event *e)
 {
 	e->name = "message";
+	e->name_n = 7;
 	e->args = "[]";
 	e->args_n = 2;
 	e->text = terminate(&app->text, pk->data);
@@ -178,6 +235,7 @@ read_json(struct sio_app *app, const struct packet *pk, sio_event *e)
 	if (json_parse(&value, pk->data) == -1)
 		return -1; /* PROTOCOL 5.5: ignored */
 	e->name = "message";
+	e->name_n = 7;
 	e->is_json = true;
 	buf_clear(&app->text);
 	buf_add_char(&app->text, '[');
@@ -254,8 +312,6 @@ received(void *arg, struct hub_ns *base, struct session *s, const struct packet 
 		result = read_event(app, pk, &e);
 	if (result == -1)
 		return;
-	if (e.name_n == 0)
-		e.name_n = strlen(e.name);
 	if (pk->id.n > 0)
 		memcpy(id, pk->id.p, pk->id.n);
 	e.ack_id = id;
@@ -275,7 +331,10 @@ answered(void *arg, struct hub_ns *base, struct session *s, const struct store_a
 
 	HASH_FIND(hh, ns->acks, ack->handler, e.name_n, at);
 	if (at == NULL)
-		log_warnx("no handler for the answer \"%s\"", ack->handler);
+		log_warnx("application: no handler for the answer \"%s\"", ack->handler);
+	e.timed_out = args.p == NULL;
+	if (e.timed_out)
+		args = SLICE("[]");
 	e.args = terminate(&app->text, args);
 	e.args_n = args.n;
 	if (e.args != NULL)
@@ -294,5 +353,6 @@ app_for_hub(struct sio_app *app)
 	    .disconnected = disconnected,
 	    .received = received,
 	    .answered = answered,
+	    .created = created,
 	};
 }

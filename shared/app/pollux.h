@@ -3,7 +3,7 @@
  * An application is a shared object with one function, pollux_app().  Every program of Pollux loads
  * the same one, and the next packet of a session may arrive in another process than the last: what
  * must be remembered goes into sio_set(), rooms, or the application's own database, never into a
- * static variable.
+ * static variable.  (What pollux_app() sets up is the same everywhere: a sio_ns * may be kept.)
  *
  *	static void
  *	on_say(sio_socket *s, const sio_event *e, void *user)
@@ -15,8 +15,7 @@
  *	int
  *	pollux_app(sio_app *app)
  *	{
- *		sio_on(sio_of(app, "/chat"), "say", on_say, NULL);
- *		return 0;
+ *		return sio_on(sio_of(app, "/chat"), "say", on_say, NULL);
  *	}
  *	SIO_APP_ABI
  *
@@ -24,107 +23,148 @@
  * logged); pointers it is given live until it returns; texts are UTF-8 and NUL-terminated, their
  * length is given where they may hold a NUL; JSON is passed as text, byte for byte.
  * What a handler does (emit, join, set ...) takes effect together or not at all.
- * Calls return 0, or a negative errno: -EINVAL (not JSON, bad name), -ENOMEM, -EPIPE (the session
- * has ended), -EMSGSIZE. */
+ * Calls return 0, or a negative errno: -EINVAL (not JSON, a bad name or target), -EPIPE (the
+ * session has ended, or is not in the namespace), -EMSGSIZE, -ENOMEM, -EIO (the store). */
 #ifndef POLLUX_APP_H
 #define POLLUX_APP_H
 
+#include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define SIO_ABI 1
 
-/* Stands once in the application: a module built for another ABI is refused with a sentence. */
-#define SIO_APP_ABI __attribute__((visibility("default"))) const int pollux_app_abi = SIO_ABI;
+typedef struct sio_app sio_app;             /* the application being set up */
+typedef struct sio_ns sio_ns;               /* a namespace: io.of('/chat') */
+typedef struct sio_socket sio_socket;       /* one session in one namespace, during a handler */
+typedef struct sio_handshake sio_handshake; /* 0.9's handshakeData */
 
-typedef struct sio_app sio_app;       /* the application being set up */
-typedef struct sio_ns sio_ns;         /* a namespace: io.of('/chat') */
-typedef struct sio_socket sio_socket; /* one session in one namespace, during a handler */
-
+/* What a handler is called for. */
 typedef struct sio_event {
-	const char *name; /* "say"; "message" also for json; "connection", "disconnect" */
+	/* "say"; "message" for send(), json.send() and an event of that name; "connection",
+	 * "disconnect"; of an answer the name given to sio_on_ack() */
+	const char *name;
 	size_t name_n;
-	const char
-	    *args; /* JSON array text: ["hi",1.10]; of a json message: the value in an array */
+	/* JSON array text: ["hi",1.10]; of a message that is JSON: the value in an array; of a text
+	 * message: [] */
+	const char *args;
 	size_t args_n;
-	const char *text;   /* of a text message; else NULL.  Of a disconnect: the reason.  Of a
-	                     * connection: the query of the endpoint. */
-	size_t text_n;      /* may hold NULs */
-	bool is_json;       /* "message" that came as JSON (type 4) */
-	bool wants_ack;     /* sio_ack() answers; otherwise it does nothing */
-	const char *ack_id; /* internal */
-	const char
-	    *context; /* of an answer to sio_emit_ack(): the JSON text given there; else NULL */
+	/* of a text message, else NULL; of a disconnect: the reason; of a connection: the query of
+	 * the endpoint */
+	const char *text;
+	size_t text_n;       /* the text may hold NULs */
+	bool is_json;        /* of a message: JSON, not text */
+	bool wants_ack;      /* sio_ack() answers; otherwise it does nothing */
+	bool timed_out;      /* of an answer: none came in time; args is [] */
+	const char *context; /* of an answer: the JSON text given to sio_emit_ack(); else NULL */
+	const char *ack_id;  /* internal */
 } sio_event;
 
 /* Where a packet goes.  A plain value: build it with the functions below, use it any number of
- * times during the handler. */
+ * times during the handler.  Its texts are borrowed. */
+#define SIO_EXCEPT_MAX 8
 typedef struct sio_target {
-	sio_app *app;
-	const char *ns;       /* "" or "/chat" */
-	const char *room;     /* NULL: everyone in the namespace */
-	int64_t session;      /* one session instead; 0: none */
-	int64_t except;       /* not this session; 0: nobody is left out */
-	const char *endpoint; /* internal */
+	sio_ns *ns;
+	const char *room;               /* not NULL: those in this room */
+	const char *user;               /* not NULL: the sessions of this person */
+	int64_t session;                /* not 0: this one */
+	int64_t except[SIO_EXCEPT_MAX]; /* these are left out */
+	unsigned except_n;
 	bool is_volatile;
+	bool is_bad; /* made of what names nobody: whatever it is given to returns -EINVAL */
 } sio_target;
 
 typedef void sio_handler(sio_socket *s, const sio_event *e, void *user);
 
-/* Called in the handshake (socket NULL namespace "") or when a client joins a namespace.
- * Return 0 to accept, -EACCES to refuse (client: "unauthorized"), other negatives for an error. */
-typedef struct sio_handshake sio_handshake;
+/* Asked in the handshake, or when a client joins a namespace.  Return 0 to accept or -EACCES to
+ * refuse, as sio_accept() and sio_refuse() do; another negative number is an error. */
 typedef int sio_authorizer(const sio_handshake *h, void *user);
 
-/* --- setting up, in pollux_app() only ------------------------------------------------------- */
-
-/* The application: return 0, or -1 (the program refuses to start). */
-__attribute__((visibility("default"))) int pollux_app(sio_app *app);
-
+/* The functions behind the functions.  The table only grows. */
 struct sio_api {
-	size_t size; /* the table only grows */
+	size_t size;
 	sio_ns *(*of)(sio_app *app, const char *ns);
 	int (*on)(sio_ns *ns, const char *event, sio_handler *fn, void *user);
 	int (*on_ack)(sio_ns *ns, const char *name, sio_handler *fn, void *user);
 	int (*authorization)(sio_app *app, sio_authorizer *fn, void *user);
 	int (*ns_authorization)(sio_ns *ns, sio_authorizer *fn, void *user);
-	int (*emit)(sio_target t, const char *name, const char *args);
-	int (*send)(sio_target t, const char *text, size_t n);
-	int (*json)(sio_target t, const char *value);
+	int (*accept)(const sio_handshake *h, const char *user, const char *data);
+	int (*refuse)(const sio_handshake *h, const char *reason);
+	sio_socket *(*handshake_socket)(const sio_handshake *h);
+	const char *(*handshake_query)(const sio_handshake *h);
+	const char *(*handshake_field)(const sio_handshake *h, const char *name);
+	const char *(*header)(const sio_handshake *h, const char *name);
+	const char *(*query)(const sio_handshake *h, const char *key);
+	sio_target (*self)(sio_socket *s);
+	int64_t (*key)(const char *id);
+	int (*emit)(const sio_target *t, const char *name, const char *args);
+	int (*send)(const sio_target *t, const char *text, size_t n);
+	int (*json)(const sio_target *t, const char *value);
 	int (*emit_ack)(sio_socket *s, const char *name, const char *args, const char *handler,
 	    const char *context, int timeout_ms);
 	int (*ack)(sio_socket *s, const sio_event *e, const char *args);
-	sio_target (*self)(sio_socket *s);
+	int (*clients)(const sio_target *t, void (*each)(void *arg, const char *id), void *arg);
+	sio_socket *(*find)(sio_ns *ns, const char *id);
+	sio_ns *(*ns)(sio_socket *s);
+	const char *(*ns_name)(const sio_ns *ns);
 	int (*join)(sio_socket *s, const char *room);
 	int (*leave)(sio_socket *s, const char *room);
+	int (*rooms)(sio_socket *s, void (*each)(void *arg, const char *room), void *arg);
 	int (*set)(sio_socket *s, const char *key, const char *json);
 	const char *(*get)(sio_socket *s, const char *key);
 	int (*del)(sio_socket *s, const char *key);
+	int (*set_user)(sio_socket *s, const char *user);
+	const char *(*user)(sio_socket *s);
 	int (*disconnect)(sio_socket *s, bool whole_session);
+	bool (*disconnected)(sio_socket *s);
 	const char *(*id)(sio_socket *s);
 	const char *(*sid)(sio_socket *s);
 	const char *(*transport)(sio_socket *s);
-	const char *(*endpoint)(sio_socket *s);
 	const sio_handshake *(*handshake)(sio_socket *s);
-	const char *(*query)(const sio_handshake *h, const char *key);
-	const char *(*query_json)(const sio_handshake *h);
-	const char *(*header)(const sio_handshake *h, const char *name);
-	const char *(*arg)(sio_socket *s, const char *args, size_t i);
-	const char *(*text)(sio_socket *s, const char *json);
-	const char *(*quote)(sio_socket *s, const char *text, size_t n);
-	const char *(*format)(sio_socket *s, const char *format, ...)
+	const char *(*arg)(const void *handle, const char *args, size_t i);
+	const char *(*text)(const void *handle, const char *json);
+	const char *(*quote)(const void *handle, const char *text, size_t n);
+	const char *(*format)(const void *handle, const char *format, ...)
 	    __attribute__((format(printf, 2, 3)));
-	int (*clients)(sio_target t, void (*each)(void *arg, const char *id), void *arg);
+	const char *(*args)(const void *handle, const char *kinds, va_list values);
+	void (*log)(const void *handle, const char *format, ...)
+	    __attribute__((format(printf, 2, 3)));
 };
 
-/* Every handle begins with the table, so that a module needs no symbol of the program. */
+/* Every handle (application, namespace, socket, handshake) begins with these, so that a module
+ * needs no symbol of the program. */
 struct sio_handle {
 	const struct sio_api *api;
+	sio_app *app;
 };
 #define SIO_API(handle) (((const struct sio_handle *)(const void *)(handle))->api)
 
-/* The namespace `ns`, "" or "/chat"; made on first use.  NULL: bad name, or out of memory. */
+/* Stands once in the application: a module made for another interface, or for a newer one, is
+ * refused with a sentence. */
+struct sio_abi {
+	int number;
+	size_t api_size;
+};
+#define SIO_EXPORT __attribute__((visibility("default")))
+#define SIO_APP_ABI                                                                                \
+	SIO_EXPORT extern const struct sio_abi pollux_app_abi;                                     \
+	const struct sio_abi pollux_app_abi = {SIO_ABI, sizeof(struct sio_api)};
+
+/* --- setting up, in pollux_app() only ------------------------------------------------------- */
+
+/* The application: return 0, or another number (the program refuses to start). */
+SIO_EXPORT int pollux_app(sio_app *app);
+
+/* The namespace `ns`, "" or "/chat"; made on first use.  NULL: a bad name (logged), or no memory;
+ * every function takes a NULL namespace for an error. */
 static inline sio_ns *
 sio_of(sio_app *app, const char *ns)
 {
@@ -132,19 +172,22 @@ sio_of(sio_app *app, const char *ns)
 }
 
 /* Call `fn` for an event of this name; "connection" and "disconnect" for the namespace's own,
- * "message" for send() and json.send(), "*" for any event without a handler of its own. */
+ * "message" for send() and json.send(), "*" for any event without a handler of its own.  The last
+ * one registered counts. */
 static inline int
 sio_on(sio_ns *ns, const char *event, sio_handler *fn, void *user)
 {
-	return SIO_API(ns)->on(ns, event, fn, user);
+	return ns == NULL ? -1 : SIO_API(ns)->on(ns, event, fn, user);
 }
 
-/* Call `fn` when the client answers a sio_emit_ack() that named `name`. */
+/* Call `fn` when the client answers a sio_emit_ack() that named `name`, or has not in time. */
 static inline int
 sio_on_ack(sio_ns *ns, const char *name, sio_handler *fn, void *user)
 {
-	return SIO_API(ns)->on_ack(ns, name, fn, user);
+	return ns == NULL ? -1 : SIO_API(ns)->on_ack(ns, name, fn, user);
 }
+
+/* --- authorization -------------------------------------------------------------------------- */
 
 /* io.set('authorization', fn): asked before a session id is given out. */
 static inline int
@@ -157,7 +200,131 @@ sio_authorization(sio_app *app, sio_authorizer *fn, void *user)
 static inline int
 sio_ns_authorization(sio_ns *ns, sio_authorizer *fn, void *user)
 {
-	return SIO_API(ns)->ns_authorization(ns, fn, user);
+	return ns == NULL ? -1 : SIO_API(ns)->ns_authorization(ns, fn, user);
+}
+
+/* Accept, in an authorizer: `return sio_accept(h, "42", "{\"nick\":\"bob\"}");`
+ * `user` names the person behind the session, NULL: nobody yet (or as before).  `data` is a JSON
+ * object text whose members become values of the session, as by sio_set(); NULL: none.  Return 0,
+ * or -EINVAL: not JSON, or a bad name. */
+static inline int
+sio_accept(const sio_handshake *h, const char *user, const char *data)
+{
+	return SIO_API(h)->accept(h, user, data);
+}
+
+/* Refuse, in an authorizer.  The client hears "unauthorized"; the reason is for the log, NULL:
+ * none. Return -EACCES. */
+static inline int
+sio_refuse(const sio_handshake *h, const char *reason)
+{
+	return SIO_API(h)->refuse(h, reason);
+}
+
+/* The socket that wants to join a namespace, in that namespace's authorizer; else NULL.  It can be
+ * asked (sio_get(), sio_user() ...), not sent to. */
+static inline sio_socket *
+sio_handshake_socket(const sio_handshake *h)
+{
+	return SIO_API(h)->handshake_socket(h);
+}
+
+/* The query with which a client joins a namespace: "x=1" of /chat?x=1, as it was written; else "".
+ */
+static inline const char *
+sio_handshake_query(const sio_handshake *h)
+{
+	return SIO_API(h)->handshake_query(h);
+}
+
+/* --- the handshake's data, under the names of 0.9 ------------------------------------------- */
+
+/* A member of it as JSON text: "headers", "query", "address", "time", "issued", "xdomain",
+ * "secure", "url".  NULL: no such member. */
+static inline const char *
+sio_handshake_field(const sio_handshake *h, const char *name)
+{
+	return SIO_API(h)->handshake_field(h, name);
+}
+
+/* A header, its name in lower case; NULL when absent. */
+static inline const char *
+sio_header(const sio_handshake *h, const char *name)
+{
+	return SIO_API(h)->header(h, name);
+}
+
+/* A key of the query, decoded; NULL when absent. */
+static inline const char *
+sio_query(const sio_handshake *h, const char *key)
+{
+	return SIO_API(h)->query(h, key);
+}
+
+/* The whole query as a JSON object text. */
+static inline const char *
+sio_query_json(const sio_handshake *h)
+{
+	const char *json = sio_handshake_field(h, "query");
+
+	return json == NULL ? "{}" : json;
+}
+
+/* The request's target: "/socket.io/1/?t=1". */
+static inline const char *
+sio_url(const sio_handshake *h)
+{
+	return SIO_API(h)->text(h, sio_handshake_field(h, "url"));
+}
+
+/* The client's address: "203.0.113.9". */
+static inline const char *
+sio_address(const sio_handshake *h)
+{
+	return SIO_API(h)->text(h, SIO_API(h)->handshake_field(h, "address.address"));
+}
+
+/* The client's port, 0 when the web server does not tell. */
+static inline int
+sio_port(const sio_handshake *h)
+{
+	const char *json = SIO_API(h)->handshake_field(h, "address.port");
+
+	return json == NULL ? 0 : atoi(json);
+}
+
+/* When it was: "Mon Nov 23 2026 04:17:19 GMT". */
+static inline const char *
+sio_time(const sio_handshake *h)
+{
+	return SIO_API(h)->text(h, sio_handshake_field(h, "time"));
+}
+
+/* The same as milliseconds since 1970. */
+static inline int64_t
+sio_issued(const sio_handshake *h)
+{
+	const char *json = sio_handshake_field(h, "issued");
+
+	return json == NULL ? 0 : strtoll(json, NULL, 10);
+}
+
+/* Did it come from a page of another origin? */
+static inline bool
+sio_xdomain(const sio_handshake *h)
+{
+	const char *json = sio_handshake_field(h, "xdomain");
+
+	return json != NULL && json[0] == 't';
+}
+
+/* Did it come by TLS? */
+static inline bool
+sio_secure(const sio_handshake *h)
+{
+	const char *json = sio_handshake_field(h, "secure");
+
+	return json != NULL && json[0] == 't';
 }
 
 /* --- targets -------------------------------------------------------------------------------- */
@@ -169,15 +336,24 @@ sio_self(sio_socket *s)
 	return SIO_API(s)->self(s);
 }
 
-/* io.of(ns).in(room): everyone in the room; room NULL: everyone in the socket's namespace. */
+/* io.of(ns).in(room): everyone in the room; room NULL: everyone in the namespace. */
+static inline sio_target
+sio_ns_in(sio_ns *ns, const char *room)
+{
+	sio_target t;
+
+	memset(&t, 0, sizeof(t));
+	t.ns = ns;
+	t.room = room;
+	t.is_bad = ns == NULL;
+	return t;
+}
+
+/* The same in the socket's namespace. */
 static inline sio_target
 sio_in(sio_socket *s, const char *room)
 {
-	sio_target t = sio_self(s);
-
-	t.session = 0;
-	t.room = room;
-	return t;
+	return sio_ns_in(SIO_API(s)->ns(s), room);
 }
 
 /* socket.broadcast.to(room): everyone in the room but the socket itself. */
@@ -186,7 +362,8 @@ sio_broadcast_to(sio_socket *s, const char *room)
 {
 	sio_target t = sio_self(s);
 
-	t.except = t.session;
+	t.except[0] = t.session;
+	t.except_n = 1;
 	t.session = 0;
 	t.room = room;
 	return t;
@@ -197,6 +374,56 @@ static inline sio_target
 sio_broadcast(sio_socket *s)
 {
 	return sio_broadcast_to(s, NULL);
+}
+
+/* io.of(ns).socket(id): the session of this public id, if it is in the namespace. */
+static inline sio_target
+sio_ns_to(sio_ns *ns, const char *id)
+{
+	sio_target t = sio_ns_in(ns, NULL);
+
+	if (!t.is_bad)
+		t.session = SIO_API(ns)->key(id);
+	t.is_bad = t.session == 0;
+	return t;
+}
+
+/* The same in the socket's namespace. */
+static inline sio_target
+sio_to(sio_socket *s, const char *id)
+{
+	return sio_ns_to(SIO_API(s)->ns(s), id);
+}
+
+/* Every session of this person (sio_set_user()) that is in the namespace. */
+static inline sio_target
+sio_ns_to_user(sio_ns *ns, const char *user)
+{
+	sio_target t = sio_ns_in(ns, NULL);
+
+	t.user = user;
+	t.is_bad = ns == NULL || user == NULL;
+	return t;
+}
+
+/* The same in the socket's namespace. */
+static inline sio_target
+sio_to_user(sio_socket *s, const char *user)
+{
+	return sio_ns_to_user(SIO_API(s)->ns(s), user);
+}
+
+/* .except(id): but not the session of this public id; at most SIO_EXCEPT_MAX of them. */
+static inline sio_target
+sio_except(sio_target t, const char *id)
+{
+	int64_t key = t.is_bad ? 0 : SIO_API(t.ns)->key(id);
+
+	if (key == 0 || t.except_n >= SIO_EXCEPT_MAX)
+		t.is_bad = true;
+	else
+		t.except[t.except_n++] = key;
+	return t;
 }
 
 /* .volatile: dropped for a session that has no open transport right now. */
@@ -213,7 +440,7 @@ sio_volatile(sio_target t)
 static inline int
 sio_emit_to(sio_target t, const char *name, const char *args)
 {
-	return SIO_API(t.app)->emit(t, name, args);
+	return t.is_bad ? -EINVAL : SIO_API(t.ns)->emit(&t, name, args);
 }
 
 static inline int
@@ -226,7 +453,7 @@ sio_emit(sio_socket *s, const char *name, const char *args)
 static inline int
 sio_send_to(sio_target t, const char *text, size_t n)
 {
-	return SIO_API(t.app)->send(t, text, n);
+	return t.is_bad ? -EINVAL : SIO_API(t.ns)->send(&t, text, n);
 }
 
 static inline int
@@ -239,7 +466,7 @@ sio_send(sio_socket *s, const char *text, size_t n)
 static inline int
 sio_json_to(sio_target t, const char *value)
 {
-	return SIO_API(t.app)->json(t, value);
+	return t.is_bad ? -EINVAL : SIO_API(t.ns)->json(&t, value);
 }
 
 static inline int
@@ -250,7 +477,9 @@ sio_json(sio_socket *s, const char *value)
 
 /* Emit an event and ask the client for an answer, which calls the handler registered with
  * sio_on_ack() under the name `handler`, in whichever process it arrives; `context` is a JSON text
- * kept for it, or NULL.  No answer within `timeout_ms` (0: while the session lives): forgotten. */
+ * kept for it, or NULL.  When `timeout_ms` (0: none) have passed without one, the handler is called
+ * with e->timed_out, up to a second later, and the answer does nothing any more.  A session that
+ * ends before has its disconnect and no more. */
 static inline int
 sio_emit_ack(sio_socket *s, const char *name, const char *args, const char *handler,
     const char *context, int timeout_ms)
@@ -281,6 +510,14 @@ sio_leave(sio_socket *s, const char *room)
 	return SIO_API(s)->leave(s, room);
 }
 
+/* Call `each` with every room of the namespace that the socket is in.  Return their number, or a
+ * negative errno. */
+static inline int
+sio_rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg)
+{
+	return SIO_API(s)->rooms(s, each, arg);
+}
+
 /* Values are JSON texts, kept for the session and shared by its namespaces. */
 static inline int
 sio_set(sio_socket *s, const char *key, const char *json)
@@ -295,10 +532,30 @@ sio_get(sio_socket *s, const char *key)
 	return SIO_API(s)->get(s, key);
 }
 
+static inline bool
+sio_has(sio_socket *s, const char *key)
+{
+	return sio_get(s, key) != NULL;
+}
+
 static inline int
 sio_del(sio_socket *s, const char *key)
 {
 	return SIO_API(s)->del(s, key);
+}
+
+/* Name the person behind the session, in words of the application ("42"); NULL: nobody. */
+static inline int
+sio_set_user(sio_socket *s, const char *user)
+{
+	return SIO_API(s)->set_user(s, user);
+}
+
+/* The person behind the session; NULL: nobody was named. */
+static inline const char *
+sio_user(sio_socket *s)
+{
+	return SIO_API(s)->user(s);
 }
 
 /* socket.disconnect(): in the default namespace the whole session, else this namespace only. */
@@ -315,14 +572,22 @@ sio_disconnect_session(sio_socket *s)
 	return SIO_API(s)->disconnect(s, true);
 }
 
-/* The public id: names the session everywhere, safe to show. */
+/* Has the socket left, or is it leaving?  Then what is sent to it returns -EPIPE. */
+static inline bool
+sio_disconnected(sio_socket *s)
+{
+	return SIO_API(s)->disconnected(s);
+}
+
+/* The public id: 12 characters that name the session everywhere, safe to show. */
 static inline const char *
 sio_id(sio_socket *s)
 {
 	return SIO_API(s)->id(s);
 }
 
-/* The secret session id of the wire.  Whoever has it is the client: never log or show it. */
+/* The secret session id of the wire, for tests of the wire.  Whoever has it is the client: an
+ * application has no use for it, and never logs or shows it. */
 static inline const char *
 sio_sid(sio_socket *s)
 {
@@ -336,11 +601,18 @@ sio_transport(sio_socket *s)
 	return SIO_API(s)->transport(s);
 }
 
-/* "" or "/chat". */
+/* The socket's namespace. */
+static inline sio_ns *
+sio_namespace(sio_socket *s)
+{
+	return SIO_API(s)->ns(s);
+}
+
+/* Its name: "" or "/chat". */
 static inline const char *
 sio_endpoint(sio_socket *s)
 {
-	return SIO_API(s)->endpoint(s);
+	return SIO_API(s)->ns_name(SIO_API(s)->ns(s));
 }
 
 /* socket.handshake */
@@ -350,60 +622,85 @@ sio_socket_handshake(sio_socket *s)
 	return SIO_API(s)->handshake(s);
 }
 
-/* A key of the handshake's query, decoded; NULL when absent. */
-static inline const char *
-sio_query(const sio_handshake *h, const char *key)
+/* --- other sessions ------------------------------------------------------------------------- */
+
+/* Is the session of this public id in the namespace?  Its socket, wherever its transport is: it can
+ * be sent to, asked, joined to rooms and disconnected as the handler's own, until the handler
+ * returns; only sio_ack() is not its business.  NULL: it is not there. */
+static inline sio_socket *
+sio_ns_find(sio_ns *ns, const char *id)
 {
-	return SIO_API(h)->query(h, key);
+	return ns == NULL || id == NULL ? NULL : SIO_API(ns)->find(ns, id);
 }
 
-/* The whole query as a JSON object text. */
-static inline const char *
-sio_query_json(const sio_handshake *h)
+/* The same in the socket's namespace. */
+static inline sio_socket *
+sio_find(sio_socket *s, const char *id)
 {
-	return SIO_API(h)->query_json(h);
+	return sio_ns_find(SIO_API(s)->ns(s), id);
 }
 
-/* A header of the handshake, name in lower case; NULL when absent. */
-static inline const char *
-sio_header(const sio_handshake *h, const char *name)
+/* Call `each` with the public id of every session that `t` reaches, each once; NULL only counts.
+ * Return their number, or a negative errno. */
+static inline int
+sio_clients(sio_target t, void (*each)(void *arg, const char *id), void *arg)
 {
-	return SIO_API(h)->header(h, name);
+	return t.is_bad ? -EINVAL : SIO_API(t.ns)->clients(&t, each, arg);
 }
 
-/* --- helpers -------------------------------------------------------------------------------- */
+/* --- helpers -------------------------------------------------------------------------------- *
+ * `handle` is whatever is at hand: the socket, the handshake, a namespace or the application. */
 
 /* Element `i` of a JSON array text, as `args` of an event is: JSON text, byte for byte.
  * NULL: there are fewer. */
 static inline const char *
-sio_arg(sio_socket *s, const char *args, size_t i)
+sio_arg(const void *handle, const char *args, size_t i)
 {
-	return SIO_API(s)->arg(s, args, i);
+	return SIO_API(handle)->arg(handle, args, i);
 }
 
 /* The text that a JSON string literal stands for, UTF-8.  NULL: `json` is NULL or no string. */
 static inline const char *
-sio_text(sio_socket *s, const char *json)
+sio_text(const void *handle, const char *json)
 {
-	return SIO_API(s)->text(s, json);
+	return SIO_API(handle)->text(handle, json);
 }
 
 /* `text` as a JSON string literal, quotes included.  NULL: out of memory. */
 static inline const char *
-sio_quote(sio_socket *s, const char *text, size_t n)
+sio_quote(const void *handle, const char *text, size_t n)
 {
-	return SIO_API(s)->quote(s, text, n);
+	return SIO_API(handle)->quote(handle, text, n);
 }
 
 /* As printf, into memory that lives until the handler returns. */
-#define sio_format(s, ...) (SIO_API(s)->format((s), __VA_ARGS__))
+#define sio_format(handle, ...) (SIO_API(handle)->format((handle), __VA_ARGS__))
 
-/* Call `each` with the public id of every session that `t` reaches.  Return their number, or a
- * negative errno. */
-static inline int
-sio_clients(sio_target t, void (*each)(void *arg, const char *id), void *arg)
+/* The arguments of an event or an ack, by a letter each:
+ *	s  const char *, text       i  int        d  double
+ *	j  const char *, JSON text  l  int64_t    b  bool
+ *
+ *	sio_emit(s, "said", sio_args(s, "sj", nick, sio_arg(s, e->args, 0)));
+ *
+ * NULL for s or j gives null.  When something is wrong (a letter, memory, a text that is no UTF-8
+ *or no JSON) the result is no JSON either, and whatever it is given to returns -EINVAL. */
+static inline const char *
+sio_args(const void *handle, const char *kinds, ...)
 {
-	return SIO_API(t.app)->clients(t, each, arg);
+	va_list values;
+	const char *json;
+
+	va_start(values, kinds);
+	json = SIO_API(handle)->args(handle, kinds, values);
+	va_end(values);
+	return json;
 }
+
+/* A line of the log, as printf. */
+#define sio_log(handle, ...) (SIO_API(handle)->log((handle), __VA_ARGS__))
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

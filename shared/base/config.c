@@ -21,6 +21,7 @@ enum kind {
 	KIND_PATH,    /* char[]: a relative one starts at the folder of the file that names it */
 	KIND_PREFIX,  /* char[]: a URL path, kept without the slashes around it */
 	KIND_LEVEL,   /* enum log_level */
+	KIND_SWITCH,  /* enum config_switch */
 	KIND_FLAG,    /* true or false, as in 0.9: bool */
 };
 
@@ -46,6 +47,7 @@ static const struct row rows[] = {
 	{"protocol", "heartbeat_timeout", KIND_SECONDS, FIELD(heartbeat_timeout_ms), SHORTEST_MS, LONGEST_MS},
 	{"protocol", "close_timeout", KIND_SECONDS, FIELD(close_timeout_ms), SHORTEST_MS, LONGEST_MS},
 	{"protocol", "polling_duration", KIND_SECONDS, FIELD(polling_duration_ms), SHORTEST_MS, LONGEST_MS},
+	{"protocol", "htmlfile_duration", KIND_SECONDS, FIELD(htmlfile_duration_ms), SHORTEST_MS, LONGEST_MS},
 	{"protocol", "handshake_timeout", KIND_SECONDS, FIELD(handshake_timeout_ms), SHORTEST_MS, LONGEST_MS},
 	{"protocol", "transports", KIND_LIST, FIELD(transports), 1, 0},
 	{"protocol", "resource", KIND_PREFIX, FIELD(resource), 1, 0},
@@ -66,7 +68,9 @@ static const struct row rows[] = {
 	{"store", "data", KIND_PATH, FIELD(data), 1, 0},
 	{"store", "log_bytes", KIND_SIZE, FIELD(log_bytes), 1 << 16, MOST},
 	{"app", "module", KIND_PATH, FIELD(module), 0, 0},
+	{"client", "folder", KIND_PATH, FIELD(client_folder), 0, 0},
 	{"fcgi", "listen", KIND_TEXT, FIELD(fcgi_listen), 0, 0},
+	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), 0, 0},
 	{"wsd", "listen", KIND_TEXT, FIELD(wsd_listen), 1, 0},
 	{"log", "level", KIND_LEVEL, FIELD(log_level), 0, 0},
 	{"log", "file", KIND_PATH, FIELD(log_file), 0, 0},
@@ -118,8 +122,9 @@ config_default(struct config *cfg)
 	    .heartbeat_timeout_ms = 60000,
 	    .close_timeout_ms = 60000,
 	    .polling_duration_ms = 20000,
+	    .htmlfile_duration_ms = 240000,
 	    .handshake_timeout_ms = 60000,
-	    .transports = "websocket,xhr-polling",
+	    .transports = "websocket,flashsocket,htmlfile,xhr-polling,jsonp-polling",
 	    .resource = "socket.io",
 	    .origins = "*:*",
 	    .body_bytes = 1 << 20,
@@ -278,6 +283,22 @@ set_prefix(struct reading *r, const struct row *row, const char *value, char *fi
 }
 
 static int
+set_switch(struct reading *r, const struct row *row, const char *value, char *field)
+{
+	static const char *const names[] = {"auto", "yes", "no"}; /* as enum config_switch */
+
+	for (int i = 0; i < 3; i++) {
+		enum config_switch choice = (enum config_switch)i;
+
+		if (strcmp(value, names[i]) != 0)
+			continue;
+		memcpy(field, &choice, sizeof(choice));
+		return 0;
+	}
+	return complain(r, "%s: \"%s\" is not auto, yes or no", row->key, value);
+}
+
+static int
 set_flag(struct reading *r, const struct row *row, const char *value, char *field)
 {
 	bool flag = strcmp(value, "true") == 0;
@@ -313,6 +334,8 @@ set(struct reading *r, const struct row *row, const char *value, bool more)
 		return set_text(r, row, head, "", slice_of(value), field);
 	case KIND_PREFIX:
 		return set_prefix(r, row, value, field);
+	case KIND_SWITCH:
+		return set_switch(r, row, value, field);
 	case KIND_LEVEL:
 		if (log_level_parse(value, &r->cfg->log_level) == 0)
 			return 0;

@@ -13,8 +13,9 @@
  *	[store]
  *	data = data                  ; paths start at the folder of this file
  *
- * A key is named as its field, but for [fcgi] listen, [wsd] listen, [log] level and file.  A line
- * has at most about 198 characters (libinih), a value from the environment any number. */
+ * A key is named as its field, but for [client] folder, [fcgi] listen and streaming, [wsd] listen,
+ * [log] level and file.  A line has at most about 198 characters (libinih), a value from the
+ * environment any number. */
 #ifndef POLLUX_CONFIG_H
 #define POLLUX_CONFIG_H
 
@@ -27,13 +28,23 @@
 #define CONFIG_PATH_MAX 512
 #define CONFIG_TEXT_MAX 1024
 
+enum config_switch {
+	CONFIG_AUTO,
+	CONFIG_YES,
+	CONFIG_NO
+};
+
 struct config {
 	/* [protocol]; seconds, as in 0.9 (fractions are allowed), kept in milliseconds */
-	int64_t heartbeat_interval_ms;    /* 25 */
-	int64_t heartbeat_timeout_ms;     /* 60 */
-	int64_t close_timeout_ms;         /* 60 */
-	int64_t polling_duration_ms;      /* 20 */
-	int64_t handshake_timeout_ms;     /* 60: how long an unused session id lives */
+	int64_t heartbeat_interval_ms; /* 25 */
+	int64_t heartbeat_timeout_ms;  /* 60 */
+	int64_t close_timeout_ms;      /* 60 */
+	int64_t polling_duration_ms;   /* 20 */
+	int64_t
+	    htmlfile_duration_ms;     /* 240: how long a stream (htmlfile, xhr-multipart) lasts; the
+	                               * client then makes a new session.  Shorter than what a web
+	                               * server grants a request: mod_fcgid's FcgidBusyTimeout is 300 */
+	int64_t handshake_timeout_ms; /* 60: how long an unused session id lives */
 	char transports[CONFIG_TEXT_MAX]; /* enabled and advertised, in this order;
 	                                   * commas between them, no blanks */
 	char resource[CONFIG_TEXT_MAX];   /* "socket.io", without slashes around it */
@@ -62,9 +73,17 @@ struct config {
 	/* [app] */
 	char module[CONFIG_PATH_MAX]; /* the application, a shared object; empty: none */
 
+	/* [client] */
+	char client_folder[CONFIG_PATH_MAX]; /* socket.io.js and what else a browser gets from us;
+	                                      * empty: nothing */
+
 	/* [fcgi] */
 	char fcgi_listen[CONFIG_PATH_MAX]; /* unix:/path or host:port; empty: the web server starts
 	                                      us */
+	enum config_switch fcgi_streaming; /* auto; are streams (htmlfile) offered?  The web server
+	                                    * must pass on every piece at once, which we cannot see:
+	                                    * mod_fcgid does not but with FcgidOutputBufferSize 0.
+	                                    * auto: yes if we have an address to listen on */
 
 	/* [wsd] */
 	char wsd_listen[CONFIG_TEXT_MAX]; /* host:port, several separated by blanks; 127.0.0.1:8081

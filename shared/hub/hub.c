@@ -25,11 +25,12 @@ hub_open(const struct hub_options *options)
 	if (h == NULL)
 		return NULL;
 	h->o = *options;
-	h->store = store_open(options->folder, options->kind);
+	h->store = store_open(options->folder, options->kind, options->guest);
 	if (h->store == NULL || store_head(h->store, &h->head) == -1) {
 		hub_close(h);
 		return NULL;
 	}
+	h->watching = slots_watching(store_slots(h->store));
 	slots_set_head(store_slots(h->store), h->head);
 	return h;
 }
@@ -117,6 +118,12 @@ hub_transaction(struct hub *h)
 	return 0;
 }
 
+void
+hub_fail(struct hub *h)
+{
+	h->failed = true;
+}
+
 /* --- once a second --------------------------------------------------------------------------- */
 
 struct keys {
@@ -147,10 +154,7 @@ end_expired(struct hub *h, int64_t key)
 		hub_end(h, s, s->row.streaming ? "socket end" : "close timeout", false);
 		break;
 	case HUB_ENDED:
-		if (s->row.deadline <= h->now && store_session_end(h->store, key, 0) == -1)
-			h->failed = true;
-		break;
-	case HUB_UNKNOWN:
+	case HUB_UNKNOWN: /* by now: finding it has ended it */
 	case HUB_FAILED:
 		break;
 	}
@@ -163,7 +167,7 @@ keep_house(struct hub *h)
 	int64_t floor = 0;
 	int more = 1;
 
-	if (!store_housekeeper(h->store))
+	if (h->o.guest || !store_housekeeper(h->store))
 		return;
 	for (int i = 0; i < TRIM_ROUNDS && more == 1; i++) {
 		more = store_tidy(h->store, h->now, (int64_t)h->o.log_bytes, &floor);
@@ -182,6 +186,8 @@ keep_house(struct hub *h)
 	if (hub_transaction(h) == 0 && store_expired(h->store, h->now, add_key, &keys) == 0)
 		for (int k = 0; k < keys.n; k++)
 			end_expired(h, keys.key[k]);
+	chores_overdue(h);
+	chores_asked(h);
 	store_housekeeper_done(h->store);
 }
 
@@ -221,7 +227,9 @@ tick(struct hub *h)
 	else
 		h->woken = true; /* a look at the log, in case a wake-up got lost */
 	keep_house(h);
-	if (h->now >= h->next_filter) {
+	/* under the writer's lock and after a look at the log: others add bits for us when they
+	 * have a session of ours join a room */
+	if (h->now >= h->next_filter && hub_transaction(h) == 0) {
 		channel_refresh_filter(h);
 		h->next_filter = h->now + FILTER_PERIOD_MS;
 	}
@@ -348,9 +356,9 @@ roll_back(struct hub *h)
 	log_roll_back(h);
 	/* what was opened or sent to in this turn is not as memory has it; end it there */
 	for (struct session *s = h->visits; s != NULL; s = s->next_visit)
-		session_drop_sink(h, s, SINK_LOST);
+		session_drop_sink(h, s, SINK_FAILED);
 	while (h->ready != NULL)
-		session_drop_sink(h, h->ready, SINK_LOST);
+		session_drop_sink(h, h->ready, SINK_FAILED);
 	end_visits(h);
 	h->failed = false;
 	h->woken = true;
@@ -371,7 +379,7 @@ settle_once(struct hub *h)
 		save_all(h);
 	if (h->failed || store_commit(h->store) == -1) {
 		for (; answering != NULL; answering = answering->next_ready)
-			session_drop_sink(h, answering, SINK_LOST);
+			session_drop_sink(h, answering, SINK_FAILED);
 		roll_back(h);
 		return -1;
 	}
@@ -386,11 +394,12 @@ hub_settle(struct hub *h, int64_t *next_ms)
 {
 	int result = settle_once(h);
 
-	if (h->now >= h->next_tick) { /* in a transaction of its own */
+	if (h->now >= h->next_tick) { /* in a transaction of its own, which takes nothing back */
 		tick(h);
-		if (settle_once(h) == -1)
-			result = -1;
+		settle_once(h);
 	}
+	slots_tell(store_slots(h->store),
+	    &(struct slot_info){.held = h->held, .received = h->received, .sent = h->sent});
 	*next_ms = h->next_tick;
 	return result;
 }

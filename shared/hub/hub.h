@@ -45,9 +45,12 @@ struct hub_app {
 	void (*disconnected)(void *arg, struct hub_ns *ns, struct session *s, const char *reason);
 	/* A message, json or event packet. */
 	void (*received)(void *arg, struct hub_ns *ns, struct session *s, const struct packet *pk);
-	/* The answer to something that was sent with an ack. */
+	/* The answer to something that was sent with an ack; args.p NULL: none came in time. */
 	void (*answered)(void *arg, struct hub_ns *ns, struct session *s,
 	    const struct store_ack *ack, struct slice args);
+	/* The session of the handshake that was authorized last exists now, in the open
+	 * transaction.  0, or -1: the turn fails.  NULL is allowed. */
+	int (*created)(void *arg, int64_t key);
 };
 
 /* Why a session leaves its sink. */
@@ -55,6 +58,7 @@ enum sink_end {
 	SINK_SUPERSEDED,   /* a newer transport took over: a poll ends with 8:: */
 	SINK_DISCONNECTED, /* the session has ended: 0:: and the end */
 	SINK_LOST,         /* the session does not exist any more: 7:::1+0 and the end */
+	SINK_FAILED, /* the turn in which it opened was rolled back; the client may try again */
 };
 
 /* A transport that holds a session.  The ops only queue; they may not call the hub. */
@@ -68,12 +72,18 @@ struct sink_ops {
 	    void *sink, struct message *const *messages, size_t n, int64_t key, int64_t gen);
 	/* The session is free already; nothing follows. */
 	void (*end)(void *sink, enum sink_end why);
+	/* A sign of the client's life came by another way; NULL: of no interest. */
+	void (*heard)(void *sink);
 };
 
 struct hub_options {
 	int kind; /* of the program, for the slot table */
 	const char *folder;
 	struct hub_app app;
+	/* This program runs no application.  It opens only a store that is there, keeps no house,
+	 * and the ends that it asks for are carried out by the housekeeper, within a second, so
+	 * that the application hears of them. */
+	bool guest;
 	int64_t close_timeout_ms, polling_duration_ms, handshake_timeout_ms;
 	size_t bad_packets, queue_packets, queue_bytes, sessions, sessions_per_address, log_bytes;
 };
@@ -93,7 +103,8 @@ int hub_wake_fd(const struct hub *h);
 void hub_wake(struct hub *h);
 
 /* End of a turn: periodic work if due, reservations for polls, the commit, deliveries, wake-ups.
- * `*next_ms`: when the hub wants its next turn at the latest.  -1: the turn was rolled back. */
+ * `*next_ms`: when the hub wants its next turn at the latest.  -1: the turn was rolled back, and
+ * the transports that opened in it were told so. */
 int hub_settle(struct hub *h, int64_t *next_ms);
 
 /* --- sessions ------------------------------------------------------------------------------ */
@@ -142,8 +153,13 @@ void hub_undelivered(struct hub *h, int64_t key, int64_t gen);
 /* One packet of the client.  Malformed ones are ignored and counted. */
 void hub_receive(struct hub *h, struct session *s, struct slice packet);
 
+/* The client has sent something by a request of its own: tell the stream that waits for a sign of
+ * life, wherever it is held. */
+void hub_heard(struct hub *h, struct session *s);
+
 /* End the session: every joined namespace gets its disconnect once, the sink its end.
- * `remember`: the client's next poll is told 0:: and does not reconnect. */
+ * `remember`: the client's next poll is told 0:: and does not reconnect.  In a guest: later, and
+ * remembered. */
 void hub_end(struct hub *h, struct session *s, const char *reason, bool remember);
 
 bool session_is_over(const struct session *s);
@@ -161,10 +177,13 @@ unsigned hub_held(const struct hub *h);
 /* The endpoint as this client writes it ("/chat?x=1"), or the name. */
 struct slice session_endpoint(const struct session *s, const struct hub_ns *ns);
 bool session_is_in(const struct session *s, int64_t chan);
+/* Is the client itself in the namespace?  Not any more while its disconnect is being told: a packet
+ * for a namespace that it has left would make it join again. */
+bool session_hears(const struct session *s, const struct hub_ns *ns);
 int hub_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room);
 int hub_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room);
-/* Leave a namespace by the server's will: 0::/chat to the client, disconnect event "booted". */
-void hub_kick(struct hub *h, struct session *s, struct hub_ns *ns);
+/* Leave a namespace by the server's will: 0::/chat to the client, disconnect event ("booted"). */
+void hub_kick(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason);
 
 /* --- sending ------------------------------------------------------------------------------- */
 
@@ -173,8 +192,17 @@ void hub_kick(struct hub *h, struct session *s, struct hub_ns *ns);
 int hub_send(struct hub *h, struct session *s, struct slice packet, bool is_volatile);
 int hub_publish(
     struct hub *h, int64_t chan, int64_t except_key, struct slice packet, bool is_volatile);
+/* The same, leaving out any number of sessions. */
+int hub_publish_except(struct hub *h, int64_t chan, const int64_t *except, size_t except_n,
+    struct slice packet, bool is_volatile);
+
+/* The session of this key if its stream is held here, else NULL: it can be sent to without a
+ * transaction. */
+struct session *hub_stream_here(struct hub *h, int64_t key);
 
 /* Open the turn's transaction if it is not open yet, for direct use of hub_store().  0 or -1. */
 int hub_transaction(struct hub *h);
+/* Such a use has failed: the turn cannot be committed. */
+void hub_fail(struct hub *h);
 
 #endif

@@ -2,9 +2,12 @@
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include <uthash.h>
 
 #include "shared/hub/hub.h"
+#include "shared/store/watch.h"
 
 /* One membership of a session: of a room, or of a namespace itself. */
 struct sub {
@@ -15,6 +18,7 @@ struct sub {
 	struct channel *channel; /* while the session is attached here; else NULL */
 	uint32_t position;       /* in channel->members */
 	bool is_ns;              /* of the namespace itself */
+	bool leaving;            /* its disconnect is being told, or was */
 };
 
 struct session {
@@ -31,7 +35,8 @@ struct session {
 	bool visiting;     /* in hub->visits: looked at again when the turn ends */
 	bool ready;        /* in hub->ready: has something pending */
 	bool ending;       /* its disconnect events are being told */
-	bool over;         /* it has ended */
+	bool over;         /* it has ended ... */
+	bool remembered;   /* ... and its client must not come back */
 	bool unsaved;      /* `row` must be written before the commit */
 	bool aliased;      /* some sub has an endpoint of its own */
 	UT_hash_handle hh; /* in hub->sessions by row.key */
@@ -79,12 +84,22 @@ struct hub {
 	struct session *visits, *ready;
 	unsigned held;
 	bool woken;
-	bool failed; /* this turn cannot be committed */
-	struct {     /* to go back to when the turn is rolled back */
+	bool failed;                 /* this turn cannot be committed */
+	uint64_t received, sent;     /* packets, for those who look on */
+	const _Atomic int *watching; /* slots_watching() */
+	struct {                     /* to go back to when the turn is rolled back */
 		int64_t head;
 		uint64_t ring_end;
 	} mark;
 };
+
+/* Show a packet to those who look on: one load when nobody does. */
+static inline void
+hub_show(struct hub *h, enum watch_kind kind, int64_t key, struct slice text)
+{
+	if (atomic_load_explicit(h->watching, memory_order_relaxed) != 0)
+		watch_packet(h->store, kind, key, text);
+}
 
 /* channel.c */
 void channel_attach(struct hub *h, struct session *s);
@@ -105,6 +120,14 @@ int log_collect(struct hub *h, struct session *s, int64_t after);
 void log_use_ring(struct hub *h);
 void log_free(struct hub *h);
 void session_deliver(struct hub *h, struct session *s, struct message *m);
+
+/* receive.c: the application waits for this answer no longer: it is told of it, or that none came
+ * in time (args.p NULL). */
+void receive_answer(struct hub *h, struct session *s, int64_t id, struct slice args);
+
+/* chores.c */
+void chores_overdue(struct hub *h);
+void chores_asked(struct hub *h);
 
 /* session.c */
 /* The session of this key if it is held here or visiting, else NULL. */

@@ -136,6 +136,8 @@ session_deliver(struct hub *h, struct session *s, struct message *m)
 	if (s->ops == NULL)
 		return;
 	own = s->aliased ? readdress(s, m) : message_keep(m);
+	h->sent++;
+	hub_show(h, WATCH_OUT, s->row.key, message_text(own));
 	if (s->row.streaming)
 		s->ops->send(s->sink, own);
 	else
@@ -146,9 +148,12 @@ session_deliver(struct hub *h, struct session *s, struct message *m)
 static void
 deliver_to_channel(struct hub *h, struct channel *c, int64_t except_key, struct message *m)
 {
-	for (uint32_t i = 0; i < c->n; i++) /* sinks only queue: nobody leaves meanwhile */
-		if (c->members[i].session->row.key != except_key)
+	for (uint32_t i = 0; i < c->n; i++) { /* sinks only queue: nobody leaves meanwhile */
+		int64_t key = c->members[i].session->row.key;
+
+		if (key != except_key && !message_leaves_out(m, key))
 			session_deliver(h, c->members[i].session, m);
+	}
 }
 
 /* --- control messages between processes ------------------------------------------------------ */
@@ -156,8 +161,9 @@ deliver_to_channel(struct hub *h, struct channel *c, int64_t except_key, struct 
 /* What a control message says, by its first byte:
  *	T gen                           a newer transport has taken over
  *	E, X                            the session has ended; X: it may come back
+ *	H                               its client was heard of
  *	J ns FF room, J ns FE endpoint  it has joined a room, or the namespace itself
- *	L ns FF room, L ns FE           it has left
+ *	L ns FF room, L ns FE           it has left; the latter: with all rooms of the namespace
  * FE and FF cannot stand in UTF-8. */
 static void
 control_room(struct hub *h, struct session *s, bool join, struct slice text)
@@ -180,7 +186,12 @@ control_room(struct hub *h, struct session *s, bool join, struct slice text)
 	sub.since = h->head;
 	known = session_sub(s, sub.chan);
 	if (!join && known != NULL) {
+		struct hub_ns *left = sub.room.p == NULL ? known->ns : NULL;
+
 		session_remove_sub(h, s, known);
+		for (uint32_t i = s->subs_n; left != NULL && i-- > 0;)
+			if (s->subs[i].ns == left)
+				session_remove_sub(h, s, &s->subs[i]);
 	} else if (join && known == NULL) {
 		if (session_add_sub(h, s, &sub) == NULL)
 			h->failed = true;
@@ -208,7 +219,12 @@ control(struct hub *h, struct session *s, struct slice text)
 	case 'E':
 	case 'X':
 		s->over = true;
+		s->remembered = text.p[0] == 'E';
 		session_drop_sink(h, s, text.p[0] == 'E' ? SINK_DISCONNECTED : SINK_LOST);
+		break;
+	case 'H':
+		if (s->ops->heard != NULL)
+			s->ops->heard(s->sink);
 		break;
 	case 'J':
 	case 'L':
@@ -253,6 +269,23 @@ log_control_room(struct hub *h, const struct session *s, bool join, struct slice
 
 /* --- reading --------------------------------------------------------------------------------- */
 
+/* A row of the log as a message, or NULL: out of memory. */
+static struct message *
+message_of(const struct store_message *row)
+{
+	struct message *m = message_new(row->payload);
+
+	if (m == NULL)
+		return NULL;
+	m->id = row->id;
+	m->is_volatile = (row->flags & STORE_VOLATILE) != 0;
+	if (message_leave_out(m, row->except_more) == -1) {
+		message_release(m);
+		return NULL;
+	}
+	return m;
+}
+
 static void
 on_row(void *arg, const struct store_message *row)
 {
@@ -274,13 +307,11 @@ on_row(void *arg, const struct store_message *row)
 		ring_add(h, &entry);
 		return; /* nobody here; do not even copy it */
 	}
-	entry.message = message_new(row->payload);
+	entry.message = message_of(row);
 	if (entry.message == NULL) {
 		h->failed = true;
 		return;
 	}
-	entry.message->id = row->id;
-	entry.message->is_volatile = (row->flags & STORE_VOLATILE) != 0;
 	if (s != NULL)
 		session_deliver(h, s, entry.message);
 	if (c != NULL)
@@ -307,14 +338,15 @@ struct collector {
 };
 
 static bool
-sees(const struct session *s, int64_t id, int64_t chan, int64_t except_key)
+sees(const struct session *s, const struct message *m, int64_t chan, int64_t except_key)
 {
 	if (chan == s->row.key)
 		return true;
-	if (except_key == s->row.key)
+	if (except_key == s->row.key || message_leaves_out(m, s->row.key))
 		return false;
 	for (uint32_t i = 0; i < s->subs_n; i++)
-		if (s->subs[i].chan == chan && s->subs[i].since < id && id <= s->subs[i].until)
+		if (s->subs[i].chan == chan && s->subs[i].since < m->id &&
+		    m->id <= s->subs[i].until)
 			return true;
 	return false;
 }
@@ -334,16 +366,15 @@ collect_row(void *arg, const struct store_message *row)
 	struct collector *c = arg;
 	struct message *m;
 
-	if ((row->flags & (STORE_CONTROL | STORE_VOLATILE)) != 0 ||
-	    !sees(c->s, row->id, row->chan, row->except_key))
+	if ((row->flags & (STORE_CONTROL | STORE_VOLATILE)) != 0)
 		return;
-	m = message_new(row->payload);
+	m = message_of(row);
 	if (m == NULL) {
 		c->h->failed = true;
 		return;
 	}
-	m->id = row->id;
-	collect(c, m);
+	if (sees(c->s, m, row->chan, row->except_key))
+		collect(c, m);
 	message_release(m);
 }
 
@@ -376,7 +407,7 @@ log_collect(struct hub *h, struct session *s, int64_t after)
 		const struct ring_entry *e = ring_at(r, i);
 
 		if (e->message != NULL && !e->message->is_volatile &&
-		    sees(s, e->id, e->chan, e->except_key))
+		    sees(s, e->message, e->chan, e->except_key))
 			collect(&c, e->message);
 	}
 end:
@@ -392,6 +423,7 @@ append(struct hub *h, int64_t chan, int64_t except_key, struct message *m)
 	    .chan = chan,
 	    .except_key = except_key,
 	    .flags = m->is_volatile ? STORE_VOLATILE : 0,
+	    .except_more = {(const char *)m->except_more, m->except_n * sizeof(*m->except_more)},
 	    .payload = message_text(m),
 	};
 
@@ -407,12 +439,25 @@ append(struct hub *h, int64_t chan, int64_t except_key, struct message *m)
 int
 hub_publish(struct hub *h, int64_t chan, int64_t except_key, struct slice packet, bool is_volatile)
 {
+	return hub_publish_except(h, chan, &except_key, 1, packet, is_volatile);
+}
+
+int
+hub_publish_except(struct hub *h, int64_t chan, const int64_t *except, size_t except_n,
+    struct slice packet, bool is_volatile)
+{
+	int64_t except_key = except_n == 0 ? 0 : except[0];
+	struct slice more = {NULL, 0};
 	struct message *m = message_new(packet);
 	struct channel *c;
 	int result = 0;
 
-	if (m == NULL)
+	if (except_n > 1)
+		more = (struct slice){(const char *)(except + 1), (except_n - 1) * sizeof(*except)};
+	if (m == NULL || message_leave_out(m, more) == -1) {
+		message_release(m);
 		return -1;
+	}
 	m->is_volatile = is_volatile;
 	if (slots_others_listen(store_slots(h->store), chan)) {
 		result = append(h, chan, except_key, m);

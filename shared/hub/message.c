@@ -20,9 +20,33 @@ message_new(struct slice text)
 	return m;
 }
 
+int
+message_leave_out(struct message *m, struct slice keys)
+{
+	if (keys.n == 0)
+		return 0;
+	m->except_more = malloc(keys.n);
+	if (m->except_more == NULL)
+		return -1;
+	memcpy(m->except_more, keys.p, keys.n);
+	m->except_n = (uint32_t)(keys.n / sizeof(*m->except_more));
+	return 0;
+}
+
+bool
+message_leaves_out(const struct message *m, int64_t key)
+{
+	for (uint32_t i = 0; i < m->except_n; i++)
+		if (m->except_more[i] == key)
+			return true;
+	return false;
+}
+
 void
 message_release(struct message *m)
 {
-	if (m != NULL && --m->refs == 0)
-		free(m);
+	if (m == NULL || --m->refs > 0)
+		return;
+	free(m->except_more);
+	free(m);
 }

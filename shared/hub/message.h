@@ -15,8 +15,11 @@
 
 struct message {
 	unsigned refs;
-	int64_t id; /* position in the log; 0: never logged */
 	uint32_t n; /* bytes of text */
+	int64_t id; /* position in the log; 0: never logged */
+	int64_t
+	    *except_more;  /* owned: sessions that must not get it, beside the log's except_key */
+	uint32_t except_n; /* of except_more */
 	uint8_t
 	    head_n; /* bytes of the frame head in use, at the end of `head`; 0: not framed yet */
 	bool is_volatile;
@@ -29,6 +32,13 @@ _Static_assert(offsetof(struct message, text) == offsetof(struct message, head) 
 
 /* A new message with one reference, or NULL (out of memory, or 4 GiB and more). */
 struct message *message_new(struct slice text);
+
+/* Leave these sessions out too, given as the bytes of an int64_t array; none: does nothing.
+ * 0, or -1: out of memory. */
+int message_leave_out(struct message *m, struct slice keys);
+
+/* Is the session left out? */
+bool message_leaves_out(const struct message *m, int64_t key);
 
 static inline struct message *
 message_keep(struct message *m)

@@ -74,6 +74,8 @@ join_namespace(struct hub *h, struct session *s, const struct packet *pk)
 			refuse(h, s, pk->endpoint);
 			return;
 		}
+		if (s->over) /* by the application's word */
+			return;
 		if (session_enter(h, s, ns, pk->endpoint) == -1)
 			return;
 	}
@@ -103,38 +105,42 @@ to_application(struct hub *h, struct session *s, const struct packet *pk)
 	struct slice query;
 	struct hub_ns *ns = namespace_of(h, pk->endpoint, &query);
 
-	if (ns != NULL && session_is_in(s, ns->chan))
+	if (ns != NULL && session_hears(s, ns))
 		h->o.app.received(h->o.app.arg, ns, s, pk);
 }
 
-static void
-answered(struct hub *h, struct session *s, const struct packet *pk)
+/* Ids are counted per session, since some clients leave the endpoint out (CLIENTS 10). */
+void
+receive_answer(struct hub *h, struct session *s, int64_t id, struct slice args)
 {
-	struct ack ack;
 	struct store_ack expected;
 	struct hub_ns *ns;
-	char digits[PACKET_ID_MAX + 1];
-	int64_t id;
 
-	if (packet_ack(&ack, pk->data) == -1 || ack.id.n > 18)
-		return;
-	memcpy(digits, ack.id.p, ack.id.n);
-	digits[ack.id.n] = '\0';
-	id = strtoll(digits, NULL, 10);
-	if (hub_transaction(h) == -1 || s->over)
-		return;
-	/* ids are counted per session, since some clients leave the endpoint out (CLIENTS 10) */
 	switch (store_ack_take(h->store, s->row.key, id, &expected)) {
 	case 1:
 		ns = h->o.app.find(h->o.app.arg, slice_of(expected.ns));
-		if (ns != NULL && session_is_in(s, ns->chan))
-			h->o.app.answered(h->o.app.arg, ns, s, &expected, ack.args);
+		if (ns != NULL && session_hears(s, ns))
+			h->o.app.answered(h->o.app.arg, ns, s, &expected, args);
 		store_ack_free(&expected);
 		break;
 	case -1:
 		h->failed = true;
 		break;
 	}
+}
+
+static void
+answered(struct hub *h, struct session *s, const struct packet *pk)
+{
+	struct ack ack;
+	char digits[PACKET_ID_MAX + 1];
+
+	if (packet_ack(&ack, pk->data) == -1 || ack.id.n > 18)
+		return;
+	memcpy(digits, ack.id.p, ack.id.n);
+	digits[ack.id.n] = '\0';
+	if (hub_transaction(h) == 0 && !s->over)
+		receive_answer(h, s, strtoll(digits, NULL, 10), ack.args);
 }
 
 static void
@@ -171,6 +177,8 @@ hub_receive(struct hub *h, struct session *s, struct slice packet)
 	note_life(h, s);
 	if (packet.n == 0)
 		return;
+	h->received++;
+	hub_show(h, WATCH_IN, s->row.key, packet);
 	if (packet_parse(&pk, packet) == -1) {
 		bad_packet(h, s);
 		return;

@@ -118,29 +118,47 @@ session_load_subs(struct hub *h, struct session *s)
 	return 0;
 }
 
+static enum hub_find_result
+found(const struct session *s)
+{
+	return !s->over ? HUB_LIVE : s->remembered ? HUB_ENDED : HUB_UNKNOWN;
+}
+
+/* Its time is up, and the housekeeper has not come by yet. */
+static void
+expire(struct hub *h, struct session *s)
+{
+	if (!s->over)
+		hub_end(h, s, s->row.streaming ? "socket end" : "close timeout", false);
+	else if (store_session_end(h->store, s->row.key, 0) == -1)
+		h->failed = true;
+	s->remembered = false;
+}
+
 /* Read a session from the store into memory for this turn. */
 static enum hub_find_result
 load(struct hub *h, int64_t key, struct session **out)
 {
 	struct session *s = calloc(1, sizeof(*s));
-	int found;
+	int rows;
 
 	if (s == NULL)
 		return HUB_FAILED;
-	found = store_session_load(h->store, key, &s->row);
-	if (found != 1) {
+	rows = store_session_load(h->store, key, &s->row);
+	if (rows != 1) {
 		free(s);
-		return found == 0 ? HUB_UNKNOWN : HUB_FAILED;
+		return rows == 0 ? HUB_UNKNOWN : HUB_FAILED;
 	}
 	HASH_ADD(hh, h->sessions, row.key, sizeof(s->row.key), s);
 	session_visit(h, s);
-	if (s->row.state == STORE_ENDED) {
-		s->over = true;
-	} else if (s->row.state == STORE_OPEN && session_load_subs(h, s) == -1) {
+	if (s->row.state == STORE_ENDED)
+		s->over = s->remembered = true;
+	else if (s->row.state == STORE_OPEN && session_load_subs(h, s) == -1)
 		return HUB_FAILED;
-	}
+	if (s->row.deadline <= h->now && !(s->row.streaming && s->row.owner >= 0))
+		expire(h, s);
 	*out = s;
-	return s->over ? HUB_ENDED : HUB_LIVE;
+	return found(s);
 }
 
 enum hub_find_result
@@ -155,14 +173,7 @@ hub_find_key(struct hub *h, int64_t key, struct session **out)
 	if (s == NULL)
 		return load(h, key, out);
 	*out = s;
-	return s->over ? HUB_ENDED : HUB_LIVE;
-}
-
-/* Its client did not come back in time, and nobody has swept it up yet. */
-static bool
-is_overdue(const struct hub *h, const struct session *s)
-{
-	return s->row.owner == -1 && !s->unsaved && s->row.deadline <= h->now;
+	return found(s);
 }
 
 enum hub_find_result
@@ -176,10 +187,6 @@ hub_find(struct hub *h, struct slice sid, struct session **out)
 	if ((result == HUB_LIVE || result == HUB_ENDED) &&
 	    CRYPTO_memcmp((*out)->row.sid, sid.p, SID_LENGTH) != 0)
 		return HUB_UNKNOWN;
-	if (result == HUB_LIVE && is_overdue(h, *out)) {
-		hub_end(h, *out, "close timeout", false);
-		return HUB_UNKNOWN;
-	}
 	return result;
 }
 
@@ -216,7 +223,9 @@ hub_create(struct hub *h, const char *handshake, struct slice address, char sid[
 		result = store_session_create(h->store, sid_key(text), text,
 		    h->now + h->o.handshake_timeout_ms, address, slice_of(handshake));
 	} while (result == 1);
-	if (result == -1) {
+	if (result == -1 ||
+	    (h->o.app.created != NULL &&
+		h->o.app.created(h->o.app.arg, sid_key((struct slice){sid, SID_LENGTH})) == -1)) {
 		h->failed = true;
 		return HUB_BUSY;
 	}
@@ -256,9 +265,13 @@ add_membership(
 		goto fail;
 	if (!s->row.streaming)
 		mark_waiting(h, s);
-	if (s->ops != NULL)
+	if (s->ops != NULL) {
 		channel_link(h, s, s->subs_n - 1);
-	else if (log_control_room(h, s, true, ns->name, room, endpoint) == -1)
+		return 0;
+	}
+	if (s->row.owner >= 0) /* what is sent next must be logged for it already */
+		filter_add(slots_filter(store_slots(h->store), s->row.owner), sub.chan);
+	if (log_control_room(h, s, true, ns->name, room, endpoint) == -1)
 		goto fail;
 	return 0;
 fail:
@@ -365,9 +378,8 @@ hub_detach(struct hub *h, struct session *s)
 {
 	if (s->ops == NULL)
 		return;
-	if (!s->row.streaming && !s->over) {
-		if (hub_transaction(h) == -1 || s->ops == NULL)
-			return;
+	/* without a transaction the sink is let go all the same: it will not be there any more */
+	if (!s->row.streaming && !s->over && hub_transaction(h) == 0 && s->ops != NULL) {
 		s->row.owner = -1;
 		s->row.deadline = h->now + h->o.close_timeout_ms;
 		/* one that was opened in this turn is written when the turn ends */
@@ -385,35 +397,64 @@ hub_undelivered(struct hub *h, int64_t key, int64_t gen)
 		h->failed = true;
 }
 
+void
+hub_heard(struct hub *h, struct session *s)
+{
+	if (s->over || !s->row.streaming)
+		return;
+	if (s->ops == NULL)
+		log_control(h, s->row.key, s->row.owner, SLICE("H"));
+	else if (s->ops->heard != NULL)
+		s->ops->heard(s->sink);
+}
+
 /* --- ending ---------------------------------------------------------------------------------- */
 
 static void
 tell_namespaces(struct hub *h, struct session *s, const char *reason)
 {
 	/* a handler may leave rooms, so the list is walked by position, from its end */
-	for (uint32_t i = s->subs_n; i-- > 0;)
-		if (i < s->subs_n && s->subs[i].is_ns && s->subs[i].ns != NULL &&
-		    s->subs[i].until == INT64_MAX)
-			h->o.app.disconnected(h->o.app.arg, s->subs[i].ns, s, reason);
+	for (uint32_t i = s->subs_n; i-- > 0;) {
+		struct sub *sub = &s->subs[i];
+
+		if (i >= s->subs_n || !sub->is_ns || sub->ns == NULL || sub->leaving ||
+		    sub->until != INT64_MAX)
+			continue;
+		sub->leaving = true;
+		h->o.app.disconnected(h->o.app.arg, sub->ns, s, reason);
+	}
+}
+
+/* A program without an application leaves the end to one that has it. */
+static void
+ask(struct hub *h, struct session *s, struct slice ns, const char *reason)
+{
+	if (hub_transaction(h) == -1 || store_ask(h->store, s->row.key, ns, reason) == -1)
+		h->failed = true;
 }
 
 void
 hub_end(struct hub *h, struct session *s, const char *reason, bool remember)
 {
 	struct store_session row;
-	int found;
+	int rows;
 
 	if (s->over || s->ending)
 		return;
+	if (h->o.guest) {
+		ask(h, s, SLICE(""), reason);
+		return;
+	}
 	if (hub_transaction(h) == -1 || s->over)
 		return;
-	found = store_session_load(h->store, s->row.key, &row);
-	if (found == -1) {
+	rows = store_session_load(h->store, s->row.key, &row);
+	if (rows == -1) {
 		h->failed = true;
 		return;
 	}
-	if (found == 1 && row.state != STORE_ENDED) {
+	if (rows == 1 && row.state != STORE_ENDED) {
 		s->ending = true;
+		hub_show(h, WATCH_END, s->row.key, slice_of(reason));
 		if (s->row.state == STORE_OPEN)
 			tell_namespaces(h, s, reason);
 		if (s->ops == NULL &&
@@ -425,6 +466,7 @@ hub_end(struct hub *h, struct session *s, const char *reason, bool remember)
 		s->ending = false;
 	}
 	s->over = true;
+	s->remembered = remember;
 	s->unsaved = false;
 	session_drop_sink(h, s, remember ? SINK_DISCONNECTED : SINK_LOST);
 	session_visit(h, s);
@@ -471,12 +513,16 @@ int
 session_exit(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason)
 {
 	struct slice none = {NULL, 0};
+	struct sub *sub = session_sub(s, ns->chan);
 
-	if (session_sub(s, ns->chan) == NULL || s->ending)
+	if (sub == NULL || sub->leaving)
 		return 0;
+	sub->leaving = true;
 	h->o.app.disconnected(h->o.app.arg, ns, s, reason);
-	if (hub_transaction(h) == -1 || s->over)
+	if (hub_transaction(h) == -1)
 		return -1;
+	if (s->over) /* by the handler's word, or another process's */
+		return 0;
 	if (store_sub_end_namespace(
 		h->store, s->row.key, ns->name, s->row.streaming ? -1 : h->head) == -1) {
 		h->failed = true;
@@ -491,15 +537,19 @@ session_exit(struct hub *h, struct session *s, struct hub_ns *ns, const char *re
 }
 
 void
-hub_kick(struct hub *h, struct session *s, struct hub_ns *ns)
+hub_kick(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason)
 {
 	struct packet pk = {.type = PACKET_DISCONNECT, .endpoint = session_endpoint(s, ns)};
 	struct buf text = {.p = NULL};
 
-	if (s->over || session_sub(s, ns->chan) == NULL)
+	if (s->over || !session_hears(s, ns))
 		return;
+	if (h->o.guest) {
+		ask(h, s, ns->name, reason);
+		return;
+	}
 	packet_write(&text, &pk);
-	if (text.failed || session_exit(h, s, ns, "booted") == -1 ||
+	if (text.failed || session_exit(h, s, ns, reason) == -1 ||
 	    hub_send(h, s, buf_slice(&text), false) == -1)
 		h->failed = true;
 	buf_free(&text);
@@ -555,4 +605,20 @@ bool
 session_is_in(const struct session *s, int64_t chan)
 {
 	return session_sub(s, chan) != NULL;
+}
+
+bool
+session_hears(const struct session *s, const struct hub_ns *ns)
+{
+	const struct sub *sub = session_sub(s, ns->chan);
+
+	return sub != NULL && !sub->leaving;
+}
+
+struct session *
+hub_stream_here(struct hub *h, int64_t key)
+{
+	struct session *s = session_at(h, key);
+
+	return s != NULL && s->ops != NULL && s->row.streaming ? s : NULL;
 }

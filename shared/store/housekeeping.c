@@ -77,8 +77,6 @@ store_tidy(struct store *st, int64_t now_ms, int64_t max_bytes, int64_t *floor)
 		if (store_run(st, store_bind(st, Q_SUB_EXPIRE, "l", point)) == -1)
 			goto fail;
 	}
-	if (store_run(st, store_bind(st, Q_ACK_EXPIRE, "l", now_ms)) == -1)
-		goto fail;
 	if (store_commit(st) == -1)
 		return -1;
 	return more;

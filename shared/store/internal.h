@@ -26,6 +26,9 @@ enum query {
 	Q_SESSION_DELETE,
 	Q_SESSION_HANDSHAKE,
 	Q_SESSION_COUNT,
+	Q_SESSION_USER,
+	Q_SESSION_SET_USER,
+	Q_USER_SESSIONS,
 	Q_SUB_ADD,
 	Q_SUB_END,
 	Q_SUB_FORGET,
@@ -34,6 +37,7 @@ enum query {
 	Q_SUBS,
 	Q_SUBS_DELETE,
 	Q_MEMBERS,
+	Q_MEMBERS_COUNT,
 	Q_DATA_SET,
 	Q_DATA_DEL,
 	Q_DATA_GET,
@@ -42,14 +46,18 @@ enum query {
 	Q_ACK_EXPECT,
 	Q_ACK_TAKE,
 	Q_ACK_DELETE,
+	Q_ACKS_DUE,
+	Q_ASK,
+	Q_ASKED,
+	Q_ASKED_DELETE,
 	Q_OWNERS,
 	Q_EXPIRED,
 	Q_ORPHANS,
 	Q_SET_FREE,
+	Q_DISOWN,
 	Q_NEEDED,
 	Q_TRIM_POINT,
 	Q_TRIM,
-	Q_ACK_EXPIRE,
 	Q_SUB_EXPIRE,
 	Q_WAITING,
 	Q_SESSIONS,
@@ -66,9 +74,11 @@ struct store {
 	int lock_fd;
 	int wake_fd;
 	struct slots *slots;
-	uint64_t inode; /* of the database as we opened it */
-	uint32_t epoch; /* of the slot table as we opened the database */
+	uint64_t inode;  /* of the database as we opened it */
+	uint32_t epoch;  /* of the slot table as we opened the database */
+	bool must_exist; /* we are a guest: nothing is made or replaced by us */
 	bool in_transaction;
+	uint32_t watch_number;             /* of the next copy for watchers */
 	unsigned char wake[SLOTS_MAX / 8]; /* slots to wake after the commit */
 	bool wake_any;
 	/* channels published in this transaction; past the array every process is woken */
@@ -77,8 +87,9 @@ struct store {
 	int64_t last_waiting_ms; /* when the waiting filter was refreshed last */
 };
 
-/* Bind what the letters say: i int, l int64_t, s struct slice as text, b struct slice as blob,
- * z const char * (NULL gives NULL).  Returns the statement, ready to step. */
+/* Bind what the letters say: i int, l int64_t, s struct slice as text and n as blob (p NULL gives
+ * NULL), b struct slice as blob, z const char * (NULL gives NULL).  Returns the statement, ready to
+ * step. */
 sqlite3_stmt *store_bind(struct store *st, enum query q, const char *kinds, ...);
 
 /* Run a bound statement that returns no rows.  Return 0, or -1 after logging. */

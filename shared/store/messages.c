@@ -30,8 +30,8 @@ store_channel(struct slice ns, struct slice room)
 int
 store_append(struct store *st, struct store_message *m, int64_t now_ms)
 {
-	if (store_run(st, store_bind(st, Q_APPEND, "lillb", m->chan, (int)m->flags, m->except_key,
-			      now_ms, m->payload)) == -1)
+	if (store_run(st, store_bind(st, Q_APPEND, "lilnlb", m->chan, (int)m->flags, m->except_key,
+			      m->except_more, now_ms, m->payload)) == -1)
 		return -1;
 	m->id = sqlite3_last_insert_rowid(st->db);
 	return 0;
@@ -62,7 +62,8 @@ read_rows(struct store *st, sqlite3_stmt *q, store_each_message *each, void *arg
 		    .chan = sqlite3_column_int64(q, 1),
 		    .flags = (unsigned)sqlite3_column_int(q, 2),
 		    .except_key = sqlite3_column_int64(q, 3),
-		    .payload = store_column(q, 4),
+		    .except_more = store_column(q, 4),
+		    .payload = store_column(q, 5),
 		};
 
 		each(arg, &m);

@@ -152,6 +152,18 @@ store_session_count(struct store *st, struct slice address)
 	return n;
 }
 
+int
+store_session_set_user(struct store *st, int64_t key, struct slice user)
+{
+	return store_run(st, store_bind(st, Q_SESSION_SET_USER, "ls", key, user));
+}
+
+char *
+store_session_user(struct store *st, int64_t key)
+{
+	return read_text(st, store_bind(st, Q_SESSION_USER, "l", key));
+}
+
 /* --- rooms ---------------------------------------------------------------------------------- */
 
 int
@@ -224,29 +236,47 @@ store_members(struct store *st, int64_t chan, void (*each)(void *arg, int64_t ke
 	return read_keys(st, store_bind(st, Q_MEMBERS, "l", chan), each, arg);
 }
 
+int64_t
+store_members_count(struct store *st, int64_t chan)
+{
+	sqlite3_stmt *q = store_bind(st, Q_MEMBERS_COUNT, "l", chan);
+	int64_t n = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0)
+	                                          : store_fail(st, "counting members");
+
+	sqlite3_reset(q);
+	return n;
+}
+
+int
+store_user_sessions(struct store *st, struct slice user, int64_t chan,
+    void (*each)(void *arg, int64_t key), void *arg)
+{
+	return read_keys(st, store_bind(st, Q_USER_SESSIONS, "sl", user, chan), each, arg);
+}
+
 /* --- values and acks ------------------------------------------------------------------------ */
 
 int
-store_set(struct store *st, int64_t key, const char *name, const char *value)
+store_set(struct store *st, int64_t key, struct slice name, struct slice value)
 {
-	return store_run(st, store_bind(st, Q_DATA_SET, "lzz", key, name, value));
+	return store_run(st, store_bind(st, Q_DATA_SET, "lss", key, name, value));
 }
 
 int
-store_del(struct store *st, int64_t key, const char *name)
+store_del(struct store *st, int64_t key, struct slice name)
 {
-	return store_run(st, store_bind(st, Q_DATA_DEL, "lz", key, name));
+	return store_run(st, store_bind(st, Q_DATA_DEL, "ls", key, name));
 }
 
 char *
-store_get(struct store *st, int64_t key, const char *name)
+store_get(struct store *st, int64_t key, struct slice name)
 {
-	return read_text(st, store_bind(st, Q_DATA_GET, "lz", key, name));
+	return read_text(st, store_bind(st, Q_DATA_GET, "ls", key, name));
 }
 
 int
-store_ack_expect(struct store *st, int64_t key, struct slice ns, const char *handler,
-    const char *context, int64_t deadline, int64_t *id)
+store_ack_expect(struct store *st, int64_t key, struct slice ns, struct slice handler,
+    struct slice context, int64_t deadline, int64_t *id)
 {
 	sqlite3_stmt *q = store_bind(st, Q_ACK_NEXT, "l", key);
 
@@ -259,7 +289,7 @@ store_ack_expect(struct store *st, int64_t key, struct slice ns, const char *han
 	if (store_run(st, q) == -1)
 		return -1;
 	return store_run(
-	    st, store_bind(st, Q_ACK_EXPECT, "llszzl", key, *id, ns, handler, context, deadline));
+	    st, store_bind(st, Q_ACK_EXPECT, "llsssl", key, *id, ns, handler, context, deadline));
 }
 
 int
@@ -295,6 +325,54 @@ store_ack_free(struct store_ack *ack)
 	free(ack->handler);
 	free(ack->context);
 	*ack = (struct store_ack){NULL, NULL, NULL};
+}
+
+int
+store_acks_due(struct store *st, int64_t now_ms, int max,
+    void (*each)(void *arg, int64_t key, int64_t id), void *arg)
+{
+	sqlite3_stmt *q = store_bind(st, Q_ACKS_DUE, "li", now_ms, max);
+	int n = 0, step;
+
+	while ((step = sqlite3_step(q)) == SQLITE_ROW) {
+		each(arg, sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1));
+		n++;
+	}
+	if (step != SQLITE_DONE)
+		store_fail(st, "overdue answers");
+	sqlite3_reset(q);
+	return step == SQLITE_DONE ? n : -1;
+}
+
+/* --- ends that are asked for ---------------------------------------------------------------- */
+
+int
+store_ask(struct store *st, int64_t key, struct slice ns, const char *reason)
+{
+	return store_run(st, store_bind(st, Q_ASK, "lsz", key, ns, reason));
+}
+
+int
+store_asked(struct store *st, int max,
+    void (*each)(void *arg, int64_t key, struct slice ns, struct slice reason), void *arg)
+{
+	sqlite3_stmt *q = store_bind(st, Q_ASKED, "i", max);
+	int n = 0, step;
+
+	while ((step = sqlite3_step(q)) == SQLITE_ROW) {
+		each(arg, sqlite3_column_int64(q, 0), store_column(q, 1), store_column(q, 2));
+		n++;
+	}
+	if (step != SQLITE_DONE)
+		store_fail(st, "ends asked for");
+	sqlite3_reset(q);
+	return step == SQLITE_DONE ? n : -1;
+}
+
+int
+store_asked_done(struct store *st, int64_t key, struct slice ns)
+{
+	return store_run(st, store_bind(st, Q_ASKED_DELETE, "ls", key, ns));
 }
 
 int

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,7 +12,9 @@
 #include "shared/store/lock.h"
 
 struct slot {
-	_Atomic int kind;
+	_Atomic int kind, pid;
+	_Atomic unsigned held;
+	_Atomic uint64_t received, sent;
 	_Atomic int64_t head;
 	struct filter filter;
 };
@@ -20,6 +23,11 @@ struct table {
 	_Atomic int high; /* one more than the highest slot ever taken */
 	_Atomic uint32_t epoch;
 	_Atomic int64_t sessions;
+	_Atomic int watching; /* how many watchers there are */
+	struct {
+		_Atomic int slot; /* + 1; 0: free */
+		_Atomic int64_t key;
+	} watchers[WATCHERS_MAX];
 	struct filter waiting;
 	struct slot slots[SLOTS_MAX];
 };
@@ -82,7 +90,11 @@ slots_open(const char *path, int lock_fd, int kind)
 	slot = &sl->table->slots[sl->own];
 	filter_replace(&slot->filter, &none);
 	slot->kind = kind;
-	slot->head = INT64_MAX; /* it has nothing to read yet */
+	slot->pid = getpid();
+	slot->held = 0;
+	slot->received = slot->sent = 0;
+	slot->head = INT64_MAX;            /* it has nothing to read yet */
+	slots_forget_watcher(sl, sl->own); /* who had our slot before */
 	if (sl->table->high <= sl->own)
 		sl->table->high = sl->own + 1;
 	return sl;
@@ -98,6 +110,7 @@ slots_close(struct slots *sl)
 {
 	if (sl == NULL)
 		return;
+	slots_forget_watcher(sl, sl->own);
 	sl->table->slots[sl->own].kind = 0;
 	lock_give(sl->lock_fd, LOCK_SLOT + sl->own);
 	munmap(sl->table, sizeof(*sl->table));
@@ -180,6 +193,79 @@ slots_lowest_head(const struct slots *sl)
 			lowest = sl->table->slots[i].head;
 	return lowest;
 }
+
+void
+slots_tell(struct slots *sl, const struct slot_info *info)
+{
+	struct slot *slot = &sl->table->slots[sl->own];
+
+	atomic_store_explicit(&slot->held, info->held, memory_order_relaxed);
+	atomic_store_explicit(&slot->received, info->received, memory_order_relaxed);
+	atomic_store_explicit(&slot->sent, info->sent, memory_order_relaxed);
+}
+
+bool
+slots_info(const struct slots *sl, int slot, struct slot_info *info)
+{
+	const struct slot *of = &sl->table->slots[slot];
+
+	if (of->kind == 0 || !slots_alive(sl, slot))
+		return false;
+	*info = (struct slot_info){
+	    .kind = of->kind,
+	    .pid = of->pid,
+	    .held = of->held,
+	    .received = of->received,
+	    .sent = of->sent,
+	};
+	return true;
+}
+
+/* --- watchers -------------------------------------------------------------------------------- */
+
+const _Atomic int *
+slots_watching(const struct slots *sl)
+{
+	return &sl->table->watching;
+}
+
+int
+slots_watcher(const struct slots *sl, int i, int64_t key)
+{
+	int64_t wanted = sl->table->watchers[i].key;
+	int slot = sl->table->watchers[i].slot;
+
+	return slot != 0 && (wanted == 0 || wanted == key) ? slot - 1 : -1;
+}
+
+int
+slots_watch(struct slots *sl, int64_t key)
+{
+	for (int i = 0; i < WATCHERS_MAX; i++) {
+		int free = 0;
+
+		if (!atomic_compare_exchange_strong(
+			&sl->table->watchers[i].slot, &free, sl->own + 1))
+			continue;
+		sl->table->watchers[i].key = key;
+		sl->table->watching++;
+		return 0;
+	}
+	return -1;
+}
+
+void
+slots_forget_watcher(struct slots *sl, int slot)
+{
+	for (int i = 0; i < WATCHERS_MAX; i++) {
+		int taken = slot + 1;
+
+		if (atomic_compare_exchange_strong(&sl->table->watchers[i].slot, &taken, 0))
+			sl->table->watching--;
+	}
+}
+
+/* --- counters of the whole ------------------------------------------------------------------- */
 
 uint32_t
 slots_epoch(const struct slots *sl)

@@ -15,8 +15,8 @@
 #define FILTER_BITS 2048
 
 /* A Bloom filter with two probes.  Bits are only ever added one by one, or the whole is replaced
- * word by word by a newer one that holds every channel still in use: a reader may see a bit too
- * many, never one too few. */
+ * word by word, under the writer's lock, by a newer one that holds every channel still in use: a
+ * reader may see a bit too many, never one too few. */
 struct filter {
 	_Atomic uint64_t words[FILTER_BITS / 64];
 };
@@ -61,6 +61,29 @@ int64_t slots_lowest_head(const struct slots *sl);
 /* The epoch counts how often the database was made anew under running processes. */
 uint32_t slots_epoch(const struct slots *sl);
 void slots_bump_epoch(struct slots *sl);
+
+/* What a process tells of itself, for those who look (pollux top). */
+struct slot_info {
+	int kind, pid;
+	unsigned held;           /* sessions whose transport it holds */
+	uint64_t received, sent; /* packets, since it has started */
+};
+
+/* Tell it of this process; `kind` and `pid` are known. */
+void slots_tell(struct slots *sl, const struct slot_info *info);
+/* Return false when no process has the slot. */
+bool slots_info(const struct slots *sl, int slot, struct slot_info *info);
+
+/* Watchers: processes that want a copy of each packet of one session, or of all (key 0).  How many
+ * there are is asked for every packet, so here is the number itself; it stays in place. */
+#define WATCHERS_MAX 4
+const _Atomic int *slots_watching(const struct slots *sl);
+/* The slot of watcher `i` if it wants packets of this session, else -1. */
+int slots_watcher(const struct slots *sl, int i, int64_t key);
+/* Become a watcher.  Return 0, or -1: there are too many. */
+int slots_watch(struct slots *sl, int64_t key);
+/* Nobody reads what is sent to this watcher. */
+void slots_forget_watcher(struct slots *sl, int slot);
 
 /* How many sessions there are, as last counted plus those made since. */
 int64_t slots_sessions(const struct slots *sl);

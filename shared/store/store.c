@@ -18,7 +18,7 @@
 
 #include "schema.h" /* schema.sql as the string literal schema_sql, made by the Makefile */
 
-#define SCHEMA_VERSION  1
+#define SCHEMA_VERSION  2
 #define LOCK_TIMEOUT_MS 5000 /* a writer that holds the lock for longer is stuck */
 #define BUSY_TIMEOUT_MS 2000 /* for those that write without our lock: sqlite3(1), recovery */
 
@@ -26,10 +26,12 @@ static const char *const texts[Q_N] = {
     [Q_BEGIN] = "BEGIN IMMEDIATE",
     [Q_COMMIT] = "COMMIT",
     [Q_ROLLBACK] = "ROLLBACK",
-    [Q_APPEND] = "INSERT INTO msg(chan, flags, except_key, ts, payload) VALUES(?1, ?2, ?3, ?4, ?5)",
+    [Q_APPEND] = "INSERT INTO msg(chan, flags, except_key, except_more, ts, payload)"
+		 " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [Q_HEAD] = "SELECT max(id) FROM msg",
-    [Q_READ] = "SELECT id, chan, flags, except_key, payload FROM msg WHERE id > ?1 ORDER BY id",
-    [Q_READ_FOR] = "SELECT id, chan, flags, except_key, payload FROM msg"
+    [Q_READ] = "SELECT id, chan, flags, except_key, except_more, payload FROM msg"
+	       " WHERE id > ?1 ORDER BY id",
+    [Q_READ_FOR] = "SELECT id, chan, flags, except_key, except_more, payload FROM msg"
 		   " WHERE id > ?2 AND id <= ?3 AND (chan = ?1 OR chan IN"
 		   " (SELECT chan FROM sub WHERE key = ?1)) ORDER BY id",
     [Q_SESSION_CREATE] =
@@ -52,6 +54,10 @@ static const char *const texts[Q_N] = {
     [Q_SESSION_DELETE] = "DELETE FROM session WHERE key = ?1",
     [Q_SESSION_HANDSHAKE] = "SELECT handshake FROM session WHERE key = ?1",
     [Q_SESSION_COUNT] = "SELECT count(*) FROM session WHERE address = ?1 AND state < 2",
+    [Q_SESSION_USER] = "SELECT user FROM session WHERE key = ?1",
+    [Q_SESSION_SET_USER] = "UPDATE session SET user = ?2 WHERE key = ?1",
+    [Q_USER_SESSIONS] = "SELECT session.key FROM session JOIN sub ON sub.key = session.key"
+			" WHERE session.user = ?1 AND sub.chan = ?2 AND sub.until IS NULL",
     [Q_SUB_ADD] = "INSERT OR REPLACE INTO sub(key, chan, since, until, ns, room, endpoint)"
 		  " VALUES(?1, ?2, ?3, NULL, ?4, ?5, ?6)",
     [Q_SUB_END] = "UPDATE sub SET until = ?3 WHERE key = ?1 AND chan = ?2 AND until IS NULL",
@@ -61,6 +67,7 @@ static const char *const texts[Q_N] = {
     [Q_SUBS] = "SELECT chan, since, until, ns, room, endpoint FROM sub WHERE key = ?1",
     [Q_SUBS_DELETE] = "DELETE FROM sub WHERE key = ?1",
     [Q_MEMBERS] = "SELECT key FROM sub WHERE chan = ?1 AND until IS NULL",
+    [Q_MEMBERS_COUNT] = "SELECT count(*) FROM sub WHERE chan = ?1 AND until IS NULL",
     [Q_DATA_SET] = "INSERT OR REPLACE INTO data(key, name, value) VALUES(?1, ?2, ?3)",
     [Q_DATA_DEL] = "DELETE FROM data WHERE key = ?1 AND name = ?2",
     [Q_DATA_GET] = "SELECT value FROM data WHERE key = ?1 AND name = ?2",
@@ -70,15 +77,20 @@ static const char *const texts[Q_N] = {
 		     " VALUES(?1, ?2, ?3, ?4, ?5, nullif(?6, 0))",
     [Q_ACK_TAKE] = "DELETE FROM ack WHERE key = ?1 AND id = ?2 RETURNING ns, handler, context",
     [Q_ACK_DELETE] = "DELETE FROM ack WHERE key = ?1",
+    [Q_ACKS_DUE] = "SELECT key, id FROM ack WHERE deadline <= ?1 LIMIT ?2",
+    [Q_ASK] = "INSERT OR IGNORE INTO asked(key, ns, reason) VALUES(?1, ?2, ?3)",
+    [Q_ASKED] = "SELECT key, ns, reason FROM asked LIMIT ?1",
+    [Q_ASKED_DELETE] = "DELETE FROM asked WHERE key = ?1 AND ns = ?2",
     [Q_OWNERS] = "SELECT DISTINCT owner FROM session WHERE owner >= 0",
     [Q_EXPIRED] = "SELECT key FROM session WHERE deadline <= ?1 AND NOT (streaming AND owner >= 0)",
     [Q_ORPHANS] = "SELECT key FROM session WHERE owner = ?1 AND streaming",
     [Q_SET_FREE] = "UPDATE session SET owner = -1 WHERE owner = ?1 AND NOT streaming",
+    [Q_DISOWN] = "UPDATE session SET owner = -1, deadline = iif(streaming, 0, deadline)"
+		 " WHERE owner = ?1",
     [Q_NEEDED] = "SELECT min(cursor) FROM session WHERE state = 1 AND NOT streaming",
     [Q_TRIM_POINT] = "SELECT max(id) FROM (SELECT id FROM msg ORDER BY id LIMIT 1000)"
 		     " WHERE id < (SELECT max(id) FROM msg)",
     [Q_TRIM] = "DELETE FROM msg WHERE id <= ?1",
-    [Q_ACK_EXPIRE] = "DELETE FROM ack WHERE deadline <= ?1",
     [Q_SUB_EXPIRE] = "DELETE FROM sub WHERE until <= ?1",
     [Q_WAITING] = "SELECT DISTINCT sub.chan FROM session JOIN sub ON sub.key = session.key"
 		  " WHERE session.state = 1 AND NOT session.streaming",
@@ -118,6 +130,13 @@ store_bind(struct store *st, enum query q, const char *kinds, ...)
 				sqlite3_bind_null(stmt, i);
 			else
 				sqlite3_bind_text64(stmt, i, s.p, s.n, SQLITE_STATIC, SQLITE_UTF8);
+			break;
+		case 'n':
+			s = va_arg(args, struct slice);
+			if (s.p == NULL)
+				sqlite3_bind_null(stmt, i);
+			else
+				sqlite3_bind_blob64(stmt, i, s.p, s.n, SQLITE_STATIC);
 			break;
 		case 'b':
 			s = va_arg(args, struct slice);
@@ -234,7 +253,7 @@ create_database(struct store *st)
 	read_boot_id(boot);
 	sql = sqlite3_mprintf("BEGIN IMMEDIATE; %s"
 			      "INSERT INTO meta VALUES('boot', %Q), ('schema', '%d');"
-			      "INSERT INTO msg VALUES(1, 0, 2, 0, 0, x''); COMMIT;",
+			      "INSERT INTO msg VALUES(1, 0, 2, 0, NULL, 0, x''); COMMIT;",
 	    schema_sql, boot, SCHEMA_VERSION);
 	if (sql == NULL)
 		return -1;
@@ -262,8 +281,15 @@ database_open(struct store *st, bool *made)
 	struct stat sb;
 	bool existed = stat(st->path, &sb) == 0;
 
+	bool usable =
+	    (existed || !st->must_exist) && connect_database(st) == 0 && database_is_current(st);
+
 	*made = false;
-	if (connect_database(st) == -1 || !database_is_current(st)) {
+	if (!usable && st->must_exist) {
+		log_errx("store %s: of another boot or version, or damaged", st->path);
+		return -1;
+	}
+	if (!usable) {
 		if (existed)
 			log_info("store %s: of another boot or version, or damaged: made anew",
 			    st->path);
@@ -286,15 +312,16 @@ database_open(struct store *st, bool *made)
 	return 0;
 }
 
-/* A process of before had our slot and died: what it held is free, or to be swept. */
+/* A process of before had our slot and died: what it held is free, or overdue if it was a stream;
+ * nobody could tell from the slot any more. */
 static int
 disown(struct store *st)
 {
-	return store_run(st, store_bind(st, Q_SET_FREE, "i", slots_own(st->slots)));
+	return store_run(st, store_bind(st, Q_DISOWN, "i", slots_own(st->slots)));
 }
 
 struct store *
-store_open(const char *folder, int kind)
+store_open(const char *folder, int kind, bool must_exist)
 {
 	struct store *st = calloc(1, sizeof(*st));
 	char path[600];
@@ -303,8 +330,13 @@ store_open(const char *folder, int kind)
 	if (st == NULL)
 		return NULL;
 	st->lock_fd = st->wake_fd = -1;
+	st->must_exist = must_exist;
 	snprintf(st->folder, sizeof(st->folder), "%s", folder);
 	snprintf(st->path, sizeof(st->path), "%s/pollux.db", st->folder);
+	if (must_exist && access(st->path, F_OK) == -1) {
+		log_err("store %s", st->path);
+		goto fail;
+	}
 	if (mkdir(folder, 0770) == -1 && errno != EEXIST) {
 		log_err("store: folder %s", folder);
 		goto fail;

@@ -25,9 +25,10 @@
 
 struct store;
 
-/* Open (or make) the store in `folder`, which is made if it is missing.  `kind` shows in the slot
- * table.  Call it after any fork.  NULL after logging why. */
-struct store *store_open(const char *folder, int kind);
+/* Open (or make) the store in `folder`, which is made if it is missing; `must_exist`: only open
+ * what is there and can be used as it is.  `kind` shows in the slot table.  Call it after any fork.
+ * NULL after logging why. */
+struct store *store_open(const char *folder, int kind, bool must_exist);
 void store_close(struct store *st);
 
 struct slots *store_slots(struct store *st);
@@ -65,7 +66,8 @@ struct store_message {
 	int64_t chan;
 	int64_t except_key; /* 0: nobody is left out */
 	unsigned flags;
-	struct slice payload; /* borrowed during the call */
+	struct slice except_more; /* further keys, as the bytes of an int64_t array; p NULL: none */
+	struct slice payload;     /* both slices are borrowed during the call */
 };
 
 /* The channel of a room of a namespace; room NULL p: of the namespace itself.  Always negative. */
@@ -142,6 +144,15 @@ char *store_session_handshake(struct store *st, int64_t key);
 /* How many sessions this address has, or -1. */
 int64_t store_session_count(struct store *st, struct slice address);
 
+/* Name the person behind a session; p NULL: nobody. */
+int store_session_set_user(struct store *st, int64_t key, struct slice user);
+/* A malloc'ed copy, or NULL when nobody is named. */
+char *store_session_user(struct store *st, int64_t key);
+/* Call `each` with every session of the person that is in the channel; return their number, or -1.
+ * `each` must not use the store: collect the keys. */
+int store_user_sessions(struct store *st, struct slice user, int64_t chan,
+    void (*each)(void *arg, int64_t key), void *arg);
+
 /* --- rooms --------------------------------------------------------------------------------- */
 
 struct store_sub {
@@ -164,19 +175,23 @@ int store_sub_end_namespace(struct store *st, int64_t key, struct slice ns, int6
 typedef void store_each_sub(void *arg, const struct store_sub *sub);
 int store_subs(struct store *st, int64_t key, store_each_sub *each, void *arg);
 
-/* Call `each` with the key of every session in the channel; return their number, or -1. */
+/* Call `each` with the key of every session in the channel; return their number, or -1.  `each`
+ * must not use the store. */
 int store_members(struct store *st, int64_t chan, void (*each)(void *arg, int64_t key), void *arg);
+/* Only their number, or -1. */
+int64_t store_members_count(struct store *st, int64_t chan);
 
 /* --- socket.set() and socket.get(); acks ---------------------------------------------------- */
 
-int store_set(struct store *st, int64_t key, const char *name, const char *value);
-int store_del(struct store *st, int64_t key, const char *name);
+int store_set(struct store *st, int64_t key, struct slice name, struct slice value);
+int store_del(struct store *st, int64_t key, struct slice name);
 /* A malloc'ed copy, or NULL when there is none (or after an error, logged). */
-char *store_get(struct store *st, int64_t key, const char *name);
+char *store_get(struct store *st, int64_t key, struct slice name);
 
-/* Expect an answer; `*id` is the ack id to send.  `deadline` 0: while the session lives. */
-int store_ack_expect(struct store *st, int64_t key, struct slice ns, const char *handler,
-    const char *context, int64_t deadline, int64_t *id);
+/* Expect an answer; `*id` is the ack id to send.  `context` may be NULL p.  `deadline` 0: while the
+ * session lives. */
+int store_ack_expect(struct store *st, int64_t key, struct slice ns, struct slice handler,
+    struct slice context, int64_t deadline, int64_t *id);
 
 struct store_ack {
 	char *ns, *handler, *context; /* malloc'ed; context may be NULL */
@@ -185,6 +200,23 @@ struct store_ack {
 /* Take an expected answer out.  Return 1, 0 when nobody waits for it, or -1. */
 int store_ack_take(struct store *st, int64_t key, int64_t id, struct store_ack *ack);
 void store_ack_free(struct store_ack *ack);
+
+/* Call `each` with the answers that are overdue, at most `max` of them; return their number, or -1.
+ * `each` must not use the store. */
+int store_acks_due(struct store *st, int64_t now_ms, int max,
+    void (*each)(void *arg, int64_t key, int64_t id), void *arg);
+
+/* --- ends that are asked for ---------------------------------------------------------------- */
+
+/* Ask the housekeeper to end a session (ns "") or its stay in a namespace; for programs that run no
+ * application, which must hear of it. */
+int store_ask(struct store *st, int64_t key, struct slice ns, const char *reason);
+
+/* Call `each` with what was asked for, at most `max`; return their number, or -1.  The slices are
+ * borrowed during the call; `each` must not use the store. */
+int store_asked(struct store *st, int max,
+    void (*each)(void *arg, int64_t key, struct slice ns, struct slice reason), void *arg);
+int store_asked_done(struct store *st, int64_t key, struct slice ns);
 
 /* --- housekeeping -------------------------------------------------------------------------- */
 

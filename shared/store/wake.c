@@ -2,22 +2,26 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "shared/base/log.h"
 
+#define WAKE "wake"
+
 static int
-address_of(struct sockaddr_un *address, const char *folder, int slot)
+address_of(struct sockaddr_un *address, const char *folder, const char *name, int slot)
 {
 	int n;
 
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	n = snprintf(address->sun_path, sizeof(address->sun_path), "%s/wake.%d", folder, slot);
+	n = snprintf(address->sun_path, sizeof(address->sun_path), "%s/%s.%d", folder, name, slot);
 	if (n < 0 || (size_t)n >= sizeof(address->sun_path)) {
 		errno = ENAMETOOLONG;
 		return -1;
@@ -25,13 +29,23 @@ address_of(struct sockaddr_un *address, const char *folder, int slot)
 	return 0;
 }
 
+/* Root may look in at the Pollux of somebody else, whose processes must be able to write to us. */
+static void
+give_to_owner(const char *path, const char *folder)
+{
+	struct stat sb;
+
+	if (geteuid() == 0 && stat(folder, &sb) == 0 && lchown(path, sb.st_uid, sb.st_gid) == -1)
+		log_warn("%s", path);
+}
+
 int
-wake_open(const char *folder, int slot)
+wake_bind(const char *folder, const char *name, int slot)
 {
 	struct sockaddr_un address;
 	int fd;
 
-	if (address_of(&address, folder, slot) == -1)
+	if (address_of(&address, folder, name, slot) == -1)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
@@ -42,17 +56,30 @@ wake_open(const char *folder, int slot)
 		return -1;
 	}
 	chmod(address.sun_path, 0660);
+	give_to_owner(address.sun_path, folder);
 	return fd;
+}
+
+void
+wake_unbind(int fd, const char *folder, const char *name, int slot)
+{
+	struct sockaddr_un address;
+
+	close(fd);
+	if (address_of(&address, folder, name, slot) == 0)
+		unlink(address.sun_path);
+}
+
+int
+wake_open(const char *folder, int slot)
+{
+	return wake_bind(folder, WAKE, slot);
 }
 
 void
 wake_close(int fd, const char *folder, int slot)
 {
-	struct sockaddr_un address;
-
-	close(fd);
-	if (address_of(&address, folder, slot) == 0)
-		unlink(address.sun_path);
+	wake_unbind(fd, folder, WAKE, slot);
 }
 
 void
@@ -64,15 +91,27 @@ wake_empty(int fd)
 		continue;
 }
 
+int
+wake_post(
+    int fd, const char *folder, const char *name, int slot, const struct iovec *pieces, size_t n)
+{
+	struct sockaddr_un address;
+	struct msghdr message = {.msg_name = &address,
+	    .msg_namelen = sizeof(address),
+	    .msg_iov = (struct iovec *)(uintptr_t)pieces,
+	    .msg_iovlen = n};
+
+	if (address_of(&address, folder, name, slot) == -1)
+		return -1;
+	return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == -1 ? -1 : 0;
+}
+
 void
 wake_send(int fd, const char *folder, int slot)
 {
-	struct sockaddr_un address;
+	struct iovec piece = {(void *)(uintptr_t) "w", 1};
 
-	if (address_of(&address, folder, slot) == -1)
-		return;
-	if (sendto(fd, "w", 1, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&address,
-		sizeof(address)) == -1 &&
-	    errno != EAGAIN && errno != ENOBUFS && errno != ECONNREFUSED && errno != ENOENT)
+	if (wake_post(fd, folder, WAKE, slot, &piece, 1) == -1 && errno != EAGAIN &&
+	    errno != ENOBUFS && errno != ECONNREFUSED && errno != ENOENT)
 		log_warn("wake-up of process %d", slot);
 }

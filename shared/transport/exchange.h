@@ -1,9 +1,10 @@
 /* exchange: one HTTP request and its answer, whoever reads the bytes: FastCGI or wsd's own port.
  *
  * A program fills the request part, calls server_request() once the request is complete, and
- * implements the ops.  The answer may come during that call or much later (a held poll); until
- * then the program keeps the exchange.  Ops only queue: nothing leaves before server_settle(), so
- * that an answer never overtakes the commit it reports. */
+ * implements the ops.  The answer may come during that call, or when the turn has been committed if
+ * that is what it reports, or much later (a held poll); until then the program keeps the exchange,
+ * until the end of the turn even if its connection is gone.  Ops only queue: nothing leaves before
+ * server_settle() has returned. */
 #ifndef POLLUX_EXCHANGE_H
 #define POLLUX_EXCHANGE_H
 
@@ -14,7 +15,7 @@
 struct exchange;
 
 struct response {
-	int status;               /* 200 */
+	int status;               /* 200; a 304 has no body and no length */
 	const char *content_type; /* NULL: none */
 	struct slice headers;     /* further header lines, each ending in \r\n; borrowed */
 	struct slice body;        /* borrowed: the op copies what it cannot write at once */

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "shared/transport/internal.h"
+#include "shared/wire/form.h"
 #include "shared/wire/handshake.h"
 #include "shared/wire/json.h"
 #include "shared/wire/origins.h"
@@ -31,33 +32,15 @@ add_string(struct buf *out, struct slice raw)
 	buf_free(&clean);
 }
 
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* Append a query's key or value, percent-decoded. */
+/* Append a query's key or value, decoded. */
 static void
 add_decoded(struct buf *out, struct slice raw)
 {
 	struct buf plain = {.p = NULL};
 
-	for (size_t i = 0; i < raw.n; i++) {
-		if (raw.p[i] == '+') {
-			buf_add_char(&plain, ' ');
-		} else if (raw.p[i] == '%' && i + 2 < raw.n && hex(raw.p[i + 1]) >= 0 &&
-			   hex(raw.p[i + 2]) >= 0) {
-			buf_add_char(&plain, (char)(hex(raw.p[i + 1]) << 4 | hex(raw.p[i + 2])));
-			i += 2;
-		} else {
-			buf_add_char(&plain, raw.p[i]);
-		}
-	}
+	form_decode(&plain, raw);
+	if (plain.failed)
+		out->failed = true;
 	add_string(out, buf_slice(&plain));
 	buf_free(&plain);
 }
@@ -130,21 +113,42 @@ write_handshake_data(struct buf *out, const struct exchange *x, const struct rou
 /* --- the answer --------------------------------------------------------------------------------
  */
 
-/* The plain form, or the call of a script tag, which is always a 200 (PROTOCOL 4.4, 4.5). */
+/* Make an answer: the plain form, or the call of a script tag, which is always a 200 (PROTOCOL 4.4,
+ * 4.5).  Its body is `body` itself or in `script`. */
+static struct reply
+compose(struct buf *script, const struct route *route, int status, struct slice body)
+{
+	if (!route->has_jsonp)
+		return (struct reply){status, "text/plain", "", body};
+	buf_printf(script, status == 200 ? "io.j[%u](" : "io.j[%u](new Error(", route->jsonp);
+	json_write_string(script, body);
+	buf_puts(script, status == 200 ? ");" : "));");
+	if (script->failed)
+		return reply_busy;
+	return (struct reply){200, "application/javascript", "", buf_slice(script)};
+}
+
 static void
-reply(
-    struct server *sv, struct exchange *x, const struct route *route, int status, struct slice body)
+refuse(struct server *sv, struct exchange *x, const struct route *route, int status,
+    struct slice sentence)
 {
 	struct buf script = {.p = NULL};
+	struct reply reply = compose(&script, route, status, sentence);
 
-	if (!route->has_jsonp) {
-		answer(sv, x, x->origin, status, "text/plain", "", body);
-		return;
-	}
-	buf_printf(&script, status == 200 ? "io.j[%u](" : "io.j[%u](new Error(", route->jsonp);
-	json_write_string(&script, body);
-	buf_puts(&script, status == 200 ? ");" : "));");
-	answer(sv, x, x->origin, 200, "application/javascript", "", buf_slice(&script));
+	answer(sv, x, x->origin, &reply);
+	buf_free(&script);
+}
+
+/* The session is there, if the turn is committed. */
+static void
+welcome(struct server *sv, struct exchange *x, const struct route *route, struct slice line)
+{
+	struct buf script = {.p = NULL}, sorry = {.p = NULL};
+	struct reply done = compose(&script, route, 200, line);
+	struct reply busy = compose(&sorry, route, 503, reply_busy.body);
+
+	answer_later(sv, x, &done, &busy);
+	buf_free(&sorry);
 	buf_free(&script);
 }
 
@@ -181,7 +185,7 @@ create(struct server *sv, struct exchange *x, const struct route *route)
 	buf_clear(&sv->text);
 	write_handshake_data(&sv->text, x, route);
 	if (sv->text.failed) {
-		reply(sv, x, route, 503, SLICE("server busy"));
+		refuse(sv, x, route, 503, reply_busy.body);
 		return;
 	}
 	switch (hub_create(sv->hub, sv->text.p, x->address, sid)) {
@@ -190,16 +194,16 @@ create(struct server *sv, struct exchange *x, const struct route *route)
 		buf_clear(&sv->text);
 		handshake_write(&sv->text, slice_of(sid), seconds(sv->cfg->heartbeat_timeout_ms),
 		    seconds(sv->cfg->close_timeout_ms), transports);
-		reply(sv, x, route, 200, buf_slice(&sv->text));
+		welcome(sv, x, route, buf_slice(&sv->text));
 		break;
 	case HUB_UNAUTHORIZED:
-		reply(sv, x, route, 403, SLICE("handshake unauthorized"));
+		refuse(sv, x, route, 403, SLICE("handshake unauthorized"));
 		break;
 	case HUB_APP_ERROR:
-		reply(sv, x, route, 500, SLICE("handshake error"));
+		refuse(sv, x, route, 500, SLICE("handshake error"));
 		break;
 	case HUB_BUSY: /* clients back off and come again after a 503, never after a 403 */
-		reply(sv, x, route, 503, SLICE("server busy"));
+		refuse(sv, x, route, 503, reply_busy.body);
 		break;
 	}
 }
@@ -208,13 +212,13 @@ void
 handle_handshake(struct server *sv, struct exchange *x, const struct route *route)
 {
 	if (slice_is(x->method, "HEAD"))
-		answer(sv, x, x->origin, 200, "text/plain", "", SLICE(""));
+		answer(sv, x, x->origin, &(struct reply){200, "text/plain", "", {NULL, 0}});
 	else if (!slice_is(x->method, "GET") && !slice_is(x->method, "POST"))
 		answer_error(sv, x, 405, "A handshake is a GET or a POST.");
 	else if (!origins_allow(slice_of(sv->cfg->origins), x->origin, x->referer))
-		reply(sv, x, route, 403, SLICE("handshake bad origin"));
+		refuse(sv, x, route, 403, SLICE("handshake bad origin"));
 	else if (sv->draining)
-		reply(sv, x, route, 503, SLICE("server busy"));
+		refuse(sv, x, route, 503, reply_busy.body);
 	else
 		create(sv, x, route);
 }

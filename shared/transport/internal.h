@@ -5,19 +5,23 @@
 #include "shared/app/app.h"
 #include "shared/base/buf.h"
 #include "shared/hub/hub.h"
+#include "shared/transport/heartbeat.h"
 #include "shared/transport/server.h"
+#include "shared/transport/transport.h"
 #include "shared/transport/websocket.h"
 #include "shared/wire/route.h"
 
 struct poll;
+struct stream;
+struct promise;
 
 /* Those who wait for the same length of time, so that the first is always due first. */
 struct poll_list {
 	struct poll *first, *last;
 };
 
-struct websocket_list {
-	struct websocket *first, *last;
+struct stream_list {
+	struct stream *first, *last;
 };
 
 struct server {
@@ -30,41 +34,68 @@ struct server {
 	bool draining;
 	int64_t wsd_checked_at; /* when wsd_alive was found out */
 	bool wsd_alive;
-	struct poll_list polls;                         /* held, by deadline */
-	struct websocket_list beating;                  /* a heartbeat is to be sent */
-	struct websocket_list waiting;                  /* an answer to it is expected */
+	struct poll_list polls;                         /* held for their session */
+	struct poll_list delayed;                       /* held because we are busy */
+	struct stream_list streams;                     /* by the time they end at the latest */
+	struct heartbeat_line beating, waiting;         /* see heartbeat.h */
 	struct message *heartbeat, *goodbye, *stranger; /* 2:: 0:: 7:::1+0 */
-	struct buf text, headers;                       /* scratch */
+	struct promise *promises;                       /* to be kept when the turn ends ... */
+	size_t promises_n, promises_cap;
+	struct buf promised;               /* ... and their bytes */
+	struct buf text, wrapped, headers; /* scratch */
 };
 
 /* --- answers (answer.c) ---------------------------------------------------------------------- */
 
-/* Answer with CORS headers for `origin` (PROTOCOL 3.1) and without caching.  `extra` are further
- * header lines or "". */
-void answer(struct server *sv, struct exchange *x, struct slice origin, int status,
-    const char *content_type, const char *extra, struct slice body);
+struct reply {
+	int status;
+	const char *content_type; /* NULL: none */
+	const char *headers;      /* further lines, each ending in \r\n */
+	struct slice body;
+};
+
+/* 503 "server busy": what could not be done now may be tried again. */
+extern const struct reply reply_busy;
+
+/* Answer now, with CORS headers for `origin` (PROTOCOL 3.1) and without caching. */
+void answer(struct server *sv, struct exchange *x, struct slice origin, const struct reply *reply);
 
 /* Answer with a status and one sentence. */
 void answer_error(struct server *sv, struct exchange *x, int status, const char *sentence);
+
+/* Answer a GET with one text, as its transport says it. */
+void answer_wrapped(struct server *sv, struct exchange *x, struct slice origin,
+    const struct transport *t, unsigned index, struct slice text);
+
+/* Begin the answer of a stream. */
+void answer_begin(struct server *sv, struct exchange *x, const struct transport *t);
+
+/* Answer `done` when the turn has been committed, since that is what it reports; `busy` when it
+ * could not be.  The bodies are copied, all other texts are static. */
+void answer_later(
+    struct server *sv, struct exchange *x, const struct reply *done, const struct reply *busy);
+
+/* The turn has ended. */
+void answers_due(struct server *sv, bool committed);
 
 /* --- handlers: each answers or holds the exchange ----------------------------------------------
  */
 
 void handle_handshake(struct server *sv, struct exchange *x, const struct route *route);
-void handle_poll(struct server *sv, struct exchange *x, const struct route *route);
 void handle_post(struct server *sv, struct exchange *x, const struct route *route);
 /* Returns false when there is no such session. */
 bool handle_disconnect(struct server *sv, struct exchange *x, const struct route *route);
+/* Returns false when it is no file that we hand out (static_files.c). */
+bool handle_client_file(struct server *sv, struct exchange *x, const struct route *route);
 
 /* --- deadlines: what is due now; the time of the next, INT64_MAX for none ----------------------
  */
 
 int64_t polls_due(struct server *sv);
-int64_t websockets_due(struct server *sv);
+int64_t streams_due(struct server *sv);
 void polls_drain(struct server *sv);
-void websockets_drain(struct server *sv);
 
-/* Is the transport enabled and, for websockets, alive? */
+/* Is the transport enabled, and can it be served now? */
 bool transport_works(struct server *sv, enum transport_id id);
 
 #endif

@@ -1,57 +1,79 @@
-/* xhr-polling: PROTOCOL section 8.  A GET is held until there is something to say; a POST brings
- * the client's packets. */
+/* Polling: PROTOCOL section 8.  A GET is held until there is something to say, which ends it; the
+ * client's next one acknowledges that.  xhr-polling and jsonp-polling differ in how it is said. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared/base/log.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/payload.h"
-#include "shared/wire/utf8.h"
+
+/* When we cannot serve a poll, the client is told to come again, but not at once: an error would
+ * end its session, and so would a script's silence. */
+#define BUSY_MS 1000
 
 /* One GET that waits for its answer.  It lives until the exchange's fate is known. */
 struct poll {
 	struct server *sv;
 	struct exchange *x;
-	struct session *session;  /* NULL once the poll is answered */
-	struct poll *prev, *next; /* in sv->polls */
+	const struct transport *transport;
+	struct session *session; /* NULL once it has let go of it */
+	struct poll_list *list;  /* that it is in; NULL once it is answered */
+	struct poll *prev, *next;
 	int64_t deadline;
 	int64_t key, gen; /* of the session, to take a lost response back */
+	unsigned index;   /* of the script's callback */
 	bool delivered;   /* the response holds messages */
+	bool garbled;     /* or should: there was no memory for it */
 	char origin[];    /* of the request, NUL-terminated */
 };
 
 static void
-list_add(struct server *sv, struct poll *p)
+list_add(struct poll *p, struct poll_list *list, int64_t after_ms)
 {
-	p->prev = sv->polls.last;
+	p->list = list;
+	p->deadline = p->sv->now + after_ms;
+	p->prev = list->last;
 	p->next = NULL;
 	if (p->prev != NULL)
 		p->prev->next = p;
 	else
-		sv->polls.first = p;
-	sv->polls.last = p;
+		list->first = p;
+	list->last = p;
 }
 
 static void
-list_remove(struct server *sv, struct poll *p)
+list_remove(struct poll *p)
 {
 	if (p->prev != NULL)
 		p->prev->next = p->next;
 	else
-		sv->polls.first = p->next;
+		p->list->first = p->next;
 	if (p->next != NULL)
 		p->next->prev = p->prev;
 	else
-		sv->polls.last = p->prev;
+		p->list->last = p->prev;
+	p->list = NULL;
 }
 
 /* The poll is over: answer it.  It is freed when its fate is known. */
 static void
-finish(struct poll *p, struct slice body)
+finish(struct poll *p, struct slice text)
 {
-	list_remove(p->sv, p);
+	if (p->list == NULL)
+		return; /* its peer has left */
+	list_remove(p);
 	p->session = NULL;
-	answer(p->sv, p->x, slice_of(p->origin), 200, "text/plain; charset=UTF-8", "", body);
+	answer_wrapped(p->sv, p->x, slice_of(p->origin), p->transport, p->index, text);
+}
+
+/* There is no serving it: answer it in a while. */
+static void
+delay(struct poll *p)
+{
+	if (p->list == NULL)
+		return;
+	list_remove(p);
+	p->session = NULL;
+	list_add(p, &p->sv->delayed, BUSY_MS);
 }
 
 static void
@@ -70,7 +92,8 @@ on_deliver(void *sink, struct message *const *messages, size_t n, int64_t key, i
 	buf_clear(payload);
 	for (size_t i = 0; i < n; i++)
 		payload_add_framed(payload, message_text(messages[i]));
-	finish(p, buf_slice(payload));
+	p->garbled = payload->failed;
+	finish(p, p->garbled ? SLICE("8::") : buf_slice(payload));
 }
 
 static void
@@ -86,6 +109,9 @@ on_end(void *sink, enum sink_end why)
 	case SINK_LOST:
 		finish(sink, SLICE("7:::1+0"));
 		break;
+	case SINK_FAILED:
+		delay(sink);
+		break;
 	}
 }
 
@@ -95,154 +121,117 @@ static void
 on_fate(struct exchange *x, enum exchange_fate fate, void *holder)
 {
 	struct poll *p = holder;
+	struct session *s = p->session;
 
 	(void)x;
-	if (p->session != NULL) { /* the client left; what comes now waits for its next poll */
-		struct session *s = p->session;
-
-		list_remove(p->sv, p);
-		p->session = NULL;
+	if (p->list != NULL)
+		list_remove(p);
+	p->session = NULL;
+	if (s != NULL) { /* the client left; what comes now waits for its next poll */
 		if (session_has_sink(s, p))
 			hub_detach(p->sv->hub, s);
-	} else if (fate != EXCHANGE_SENT && p->delivered) {
+	} else if (p->delivered && (fate != EXCHANGE_SENT || p->garbled)) {
 		hub_undelivered(p->sv->hub, p->key, p->gen);
 	}
 	free(p);
 }
 
+/* Take hold of an exchange: for its session, or with `s` NULL to answer it in a while. */
 static void
-hold(struct server *sv, struct exchange *x, struct session *s, enum transport_id transport)
+hold(struct server *sv, struct exchange *x, const struct route *route, struct session *s)
 {
+	const struct transport *t = transport_row(route->transport);
 	struct poll *p = malloc(sizeof(*p) + x->origin.n + 1);
 
 	if (p == NULL) {
-		answer_error(sv, x, 503, "server busy");
+		answer_wrapped(sv, x, x->origin, t, route->index, SLICE("8::"));
 		return;
 	}
-	*p = (struct poll){
-	    .sv = sv,
-	    .x = x,
-	    .session = s,
-	    .deadline = sv->now + sv->cfg->polling_duration_ms,
-	};
+	*p = (struct poll){.sv = sv, .x = x, .transport = t, .session = s, .index = route->index};
 	if (x->origin.n > 0)
 		memcpy(p->origin, x->origin.p, x->origin.n);
 	p->origin[x->origin.n] = '\0';
 	x->on_fate = on_fate;
 	x->holder = p;
-	list_add(sv, p);
-	if (hub_attach(sv->hub, s, transport, false, &poll_ops, p) == -1 && p->session != NULL) {
-		list_remove(sv, p);
-		p->session = NULL;
-		hub_detach(sv->hub, s);
-		answer_error(sv, x, 503, "server busy");
-	}
-}
-
-void
-handle_poll(struct server *sv, struct exchange *x, const struct route *route)
-{
-	struct session *s;
-
-	if (sv->draining) { /* the client polls again, and finds another process */
-		answer(sv, x, x->origin, 200, "text/plain; charset=UTF-8", "", SLICE("8::"));
+	if (s == NULL) {
+		list_add(p, &sv->delayed, BUSY_MS);
 		return;
 	}
-	switch (hub_find(sv->hub, route->sid, &s)) {
-	case HUB_LIVE:
-		hold(sv, x, s, route->transport);
-		break;
-	case HUB_ENDED: /* 0:: and not 7:::1+0, which would bring a kicked client back */
-		answer(sv, x, x->origin, 200, "text/plain; charset=UTF-8", "", SLICE("0::"));
-		break;
-	case HUB_UNKNOWN:
-		answer(sv, x, x->origin, 200, "text/plain; charset=UTF-8", "", SLICE("7:::1+0"));
-		break;
-	case HUB_FAILED:
-		answer_error(sv, x, 503, "server busy");
-		break;
+	list_add(p, &sv->polls, sv->cfg->polling_duration_ms);
+	if (hub_attach(sv->hub, s, route->transport, false, &poll_ops, p) == -1 &&
+	    p->session != NULL) {
+		if (session_has_sink(s, p))
+			hub_detach(sv->hub, s);
+		if (p->session != NULL)
+			delay(p);
 	}
-}
-
-static void
-receive(struct server *sv, struct session *s, struct slice body)
-{
-	struct payload_reader reader;
-	struct slice packet;
-
-	payload_read(&reader, body);
-	for (size_t n = 0; n < sv->cfg->packets_per_payload && payload_next(&reader, &packet); n++)
-		hub_receive(sv->hub, s, packet);
-	if (reader.broken)
-		log_debug("a payload could not be read to its end");
-}
-
-void
-handle_post(struct server *sv, struct exchange *x, const struct route *route)
-{
-	struct session *s;
-	struct buf clean = {.p = NULL};
-	struct slice body = x->body;
-
-	switch (hub_find(sv->hub, route->sid, &s)) {
-	case HUB_LIVE:
-		if (hub_connect(sv->hub, s, route->transport) == -1) {
-			answer_error(sv, x, 503, "server busy");
-			return;
-		}
-		if (!utf8_valid(body)) {
-			utf8_sanitize(&clean, body);
-			body = buf_slice(&clean);
-		}
-		if (!clean.failed)
-			receive(sv, s, body);
-		buf_free(&clean);
-		break;
-	case HUB_FAILED:
-		answer_error(sv, x, 503, "server busy");
-		return;
-	case HUB_ENDED:
-	case HUB_UNKNOWN: /* the client learns from its next poll */
-		break;
-	}
-	answer(sv, x, x->origin, 200, "text/plain; charset=UTF-8",
-	    x->origin.n > 0 ? "X-XSS-Protection: 0\r\n" : "", SLICE("1"));
 }
 
 bool
-handle_disconnect(struct server *sv, struct exchange *x, const struct route *route)
+polling_works(struct server *sv)
 {
-	struct session *s;
-	enum hub_find_result found = hub_find(sv->hub, route->sid, &s);
+	(void)sv;
+	return true;
+}
 
-	if (found == HUB_LIVE)
-		hub_end(sv->hub, s, "booted", true);
-	if (found == HUB_LIVE || route->disconnect)
-		answer(sv, x, x->origin, 200, NULL, "", SLICE(""));
-	return found == HUB_LIVE || route->disconnect;
+void
+polling_open(struct server *sv, struct exchange *x, const struct route *route)
+{
+	const struct transport *t = transport_row(route->transport);
+	struct session *s = NULL;
+
+	if (sv->draining) { /* the client polls again, and finds another process */
+		answer_wrapped(sv, x, x->origin, t, route->index, SLICE("8::"));
+		return;
+	}
+	switch (hub_find(sv->hub, route->sid, &s)) {
+	case HUB_LIVE:
+		hold(sv, x, route, s);
+		break;
+	case HUB_ENDED: /* 0:: and not 7:::1+0, which would bring a kicked client back */
+		answer_wrapped(sv, x, x->origin, t, route->index, SLICE("0::"));
+		break;
+	case HUB_UNKNOWN:
+		answer_wrapped(sv, x, x->origin, t, route->index, SLICE("7:::1+0"));
+		break;
+	case HUB_FAILED:
+		hold(sv, x, route, NULL);
+		break;
+	}
+}
+
+/* Its time is up. */
+static void
+expire(struct poll *p)
+{
+	if (p->session != NULL)
+		hub_detach(p->sv->hub, p->session);
+	if (p->list != NULL) /* else the hub had something to say after all */
+		finish(p, SLICE("8::"));
+}
+
+/* End those of a list that are due at `now`; return when the next one is. */
+static int64_t
+list_due(struct poll_list *list, int64_t now)
+{
+	struct poll *p;
+
+	while ((p = list->first) != NULL && p->deadline <= now)
+		expire(p);
+	return p == NULL ? INT64_MAX : p->deadline;
 }
 
 int64_t
 polls_due(struct server *sv)
 {
-	struct poll *p;
+	int64_t held = list_due(&sv->polls, sv->now), delayed = list_due(&sv->delayed, sv->now);
 
-	while ((p = sv->polls.first) != NULL && p->deadline <= sv->now) {
-		hub_detach(sv->hub, p->session);
-		if (p->session != NULL) /* else the hub had something to say after all */
-			finish(p, SLICE("8::"));
-	}
-	return p == NULL ? INT64_MAX : p->deadline;
+	return held < delayed ? held : delayed;
 }
 
 void
 polls_drain(struct server *sv)
 {
-	struct poll *p;
-
-	while ((p = sv->polls.first) != NULL) {
-		hub_detach(sv->hub, p->session);
-		if (p->session != NULL)
-			finish(p, SLICE("8::"));
-	}
+	list_due(&sv->polls, INT64_MAX);
+	list_due(&sv->delayed, INT64_MAX);
 }

@@ -5,12 +5,6 @@
 #include "shared/base/log.h"
 #include "shared/transport/internal.h"
 
-#define WSD_CHECK_MS 1000 /* how long it is believed that wsd lives (or does not) */
-
-/* What this version speaks; the configuration may name fewer. */
-static const unsigned spoken =
-    1u << TRANSPORT_WEBSOCKET | 1u << TRANSPORT_FLASHSOCKET | 1u << TRANSPORT_XHR_POLLING;
-
 /* Read the list of transports.  0, or -1 after logging which name is wrong. */
 static int
 read_transports(struct server *sv)
@@ -20,9 +14,8 @@ read_transports(struct server *sv)
 	while (slice_cut(&rest, ',', &name)) {
 		enum transport_id id = transport_by_name(name);
 
-		if (id == TRANSPORT_NONE || (spoken & 1u << id) == 0) {
-			log_errx("transports: \"%.*s\" is not a transport that can be used here",
-			    (int)name.n, name.p);
+		if (id == TRANSPORT_NONE) {
+			log_errx("transports: \"%.*s\" is not a transport", (int)name.n, name.p);
 			return -1;
 		}
 		sv->enabled |= 1u << id;
@@ -91,7 +84,10 @@ server_close(struct server *sv)
 	message_release(sv->heartbeat);
 	message_release(sv->goodbye);
 	message_release(sv->stranger);
+	free(sv->promises);
+	buf_free(&sv->promised);
 	buf_free(&sv->text);
+	buf_free(&sv->wrapped);
 	buf_free(&sv->headers);
 	free(sv);
 }
@@ -124,17 +120,7 @@ server_held(const struct server *sv)
 bool
 transport_works(struct server *sv, enum transport_id id)
 {
-	if ((sv->enabled & 1u << id) == 0)
-		return false;
-	if (id != TRANSPORT_WEBSOCKET && id != TRANSPORT_FLASHSOCKET)
-		return true;
-	if (sv->kind == SERVER_WSD)
-		return true;
-	if (sv->wsd_checked_at == 0 || sv->now - sv->wsd_checked_at >= WSD_CHECK_MS) {
-		sv->wsd_checked_at = sv->now;
-		sv->wsd_alive = slots_any_of_kind(store_slots(hub_store(sv->hub)), SERVER_WSD);
-	}
-	return sv->wsd_alive;
+	return (sv->enabled & 1u << id) != 0 && transport_row(id)->works(sv);
 }
 
 static void
@@ -152,28 +138,24 @@ preflight(struct server *sv, struct exchange *x)
 	}
 	buf_puts(&extra, "Access-Control-Max-Age: 3600\r\n");
 	buf_add_char(&extra, '\0');
-	answer(sv, x, x->origin, 200, NULL, extra.failed ? "" : extra.p, SLICE(""));
+	answer(
+	    sv, x, x->origin, &(struct reply){200, NULL, extra.failed ? "" : extra.p, {NULL, 0}});
 	buf_free(&extra);
 }
 
 static void
 handle_transport(struct server *sv, struct exchange *x, const struct route *route)
 {
-	if (route->transport == TRANSPORT_NONE || (sv->enabled & 1u << route->transport) == 0) {
-		answer_error(sv, x, 404, "This transport is not enabled.");
-	} else if (route->disconnect) {
+	if (route->disconnect)
 		handle_disconnect(sv, x, route);
-	} else if (slice_is(x->method, "POST")) {
+	else if ((sv->enabled & 1u << route->transport) == 0)
+		answer_error(sv, x, 404, "This transport is not enabled.");
+	else if (slice_is(x->method, "POST"))
 		handle_post(sv, x, route);
-	} else if (!slice_is(x->method, "GET")) {
+	else if (slice_is(x->method, "GET"))
+		transport_row(route->transport)->open(sv, x, route);
+	else
 		answer_error(sv, x, 405, "A transport is used with GET and POST.");
-	} else if (route->transport == TRANSPORT_XHR_POLLING) {
-		handle_poll(sv, x, route);
-	} else {
-		answer(sv, x, x->origin, 426, "text/plain; charset=UTF-8",
-		    "Upgrade: websocket\r\nSec-WebSocket-Version: 13, 8, 7\r\n",
-		    SLICE("This transport needs an upgrade to websocket."));
-	}
 }
 
 void
@@ -199,11 +181,15 @@ server_request(struct server *sv, struct exchange *x)
 	case ROUTE_NOT_FOUND:
 		break;
 	case ROUTE_WELCOME:
-		answer(sv, x, x->origin, 200, "text/plain", "", SLICE("Welcome to socket.io."));
+		answer(sv, x, x->origin,
+		    &(struct reply){200, "text/plain", "", SLICE("Welcome to socket.io.")});
 		break;
 	case ROUTE_BAD_VERSION:
-		answer(sv, x, x->origin, 500, "text/plain", "",
-		    SLICE("Protocol version not supported."));
+		if (handle_client_file(sv, x, &route))
+			break;
+		answer(sv, x, x->origin,
+		    &(struct reply){
+			500, "text/plain", "", SLICE("Protocol version not supported.")});
 		break;
 	case ROUTE_SESSION: /* clients 0.9.7 and 0.9.8 leave without saying ?disconnect */
 		if (!handle_disconnect(sv, x, &route))
@@ -218,16 +204,31 @@ server_request(struct server *sv, struct exchange *x)
 	}
 }
 
+void
+server_refuse(struct server *sv, struct exchange *x, int status, const char *sentence)
+{
+	answer_error(sv, x, status, sentence);
+}
+
+static void
+sooner(int64_t *next_ms, int64_t due)
+{
+	if (due < *next_ms)
+		*next_ms = due;
+}
+
 int
 server_settle(struct server *sv, int64_t *next_ms)
 {
-	int64_t polls = polls_due(sv), websockets = websockets_due(sv);
+	int64_t polls = polls_due(sv), streams = streams_due(sv), beats = heartbeats_due(sv);
 	int result = hub_settle(sv->hub, next_ms);
 
-	if (polls < *next_ms)
-		*next_ms = polls;
-	if (websockets < *next_ms)
-		*next_ms = websockets;
+	if (result == -1)
+		log_warnx("the turn could not be committed; its requests are told to try again");
+	answers_due(sv, result == 0);
+	sooner(next_ms, polls);
+	sooner(next_ms, streams);
+	sooner(next_ms, beats);
 	return result;
 }
 
@@ -236,5 +237,5 @@ server_drain(struct server *sv)
 {
 	sv->draining = true;
 	polls_drain(sv);
-	websockets_drain(sv);
+	heartbeats_drain(sv);
 }

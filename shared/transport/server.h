@@ -45,14 +45,17 @@ void server_wake(struct server *sv);
 /* A complete request.  It is answered now, or held; see exchange.h. */
 void server_request(struct server *sv, struct exchange *x);
 
+/* Answer a request that cannot be put to server_request(), so that a page can read the answer. */
+void server_refuse(struct server *sv, struct exchange *x, int status, const char *sentence);
+
 /* End of the turn: deadlines that are due, the commit, deliveries, wake-ups to other processes.
  * `*next_ms` is when the server wants its next turn at the latest (absolute).
- * Return 0, or -1 when the turn was rolled back: the program then answers every response queued in
- * this turn with 503 instead, and closes the websockets opened in it. */
+ * Return 0, or -1 when the turn was rolled back: whoever asked in it is told to try again; the
+ * program closes the websockets opened in it. */
 int server_settle(struct server *sv, int64_t *next_ms);
 
-/* SIGTERM: end all held polls (8::) so that the web server's requests finish, take no new ones
- * (polls are answered at once from now on).  Websockets get a close with 1001. */
+/* SIGTERM: end all held polls (8::) and streams (7:::+0) so that the web server's requests finish,
+ * take no new ones (polls are answered at once from now on).  Websockets get a close with 1001. */
 void server_drain(struct server *sv);
 
 /* Exchanges and websockets that this process still holds. */

@@ -1,59 +1,11 @@
 #include "shared/transport/websocket.h"
 
-#include "shared/base/log.h"
+#include <stddef.h>
+
 #include "shared/transport/internal.h"
-#include "shared/wire/handshake.h"
 #include "shared/wire/origins.h"
 
-/* What a websocket waits for: websocket.due. */
-enum {
-	DUE_NOTHING,
-	DUE_HEARTBEAT,
-	DUE_ANSWER
-};
-
-static struct websocket_list *
-list_of(struct server *sv, const struct websocket *ws)
-{
-	return ws->due == DUE_HEARTBEAT ? &sv->beating : &sv->waiting;
-}
-
-static void
-stop_waiting(struct server *sv, struct websocket *ws)
-{
-	struct websocket_list *list = list_of(sv, ws);
-
-	if (ws->due == DUE_NOTHING)
-		return;
-	if (ws->prev != NULL)
-		ws->prev->next = ws->next;
-	else
-		list->first = ws->next;
-	if (ws->next != NULL)
-		ws->next->prev = ws->prev;
-	else
-		list->last = ws->prev;
-	ws->due = DUE_NOTHING;
-}
-
-static void
-wait_for(struct server *sv, struct websocket *ws, uint8_t due)
-{
-	struct websocket_list *list;
-
-	stop_waiting(sv, ws);
-	ws->due = due;
-	ws->deadline = sv->now + (due == DUE_HEARTBEAT ? sv->cfg->heartbeat_interval_ms
-						       : sv->cfg->heartbeat_timeout_ms);
-	list = list_of(sv, ws);
-	ws->prev = list->last;
-	ws->next = NULL;
-	if (ws->prev != NULL)
-		ws->prev->next = ws;
-	else
-		list->first = ws;
-	list->last = ws;
-}
+#define WSD_CHECK_MS 1000 /* how long it is believed that wsd lives (or does not) */
 
 static void
 on_send(void *sink, struct message *m)
@@ -69,7 +21,7 @@ on_end(void *sink, enum sink_end why)
 	struct websocket *ws = sink;
 	struct server *sv = ws->server;
 
-	stop_waiting(sv, ws);
+	heartbeat_stop(sv, &ws->heartbeat);
 	ws->session = NULL;
 	switch (why) {
 	case SINK_SUPERSEDED:
@@ -80,11 +32,22 @@ on_end(void *sink, enum sink_end why)
 	case SINK_LOST:
 		ws->ops->send(ws, sv->stranger);
 		break;
+	case SINK_FAILED: /* the client comes again by itself */
+		ws->ops->close(ws, 1011, "server busy");
+		return;
 	}
 	ws->ops->close(ws, 1000, "");
 }
 
-static const struct sink_ops websocket_sink = {.send = on_send, .end = on_end};
+static void
+on_heard(void *sink)
+{
+	struct websocket *ws = sink;
+
+	heartbeat_heard(ws->server, &ws->heartbeat);
+}
+
+static const struct sink_ops websocket_sink = {.send = on_send, .end = on_end, .heard = on_heard};
 
 enum websocket_verdict
 websocket_judge(struct server *sv, const struct route *route, const struct exchange *x, int *status,
@@ -130,6 +93,57 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 	return WEBSOCKET_REFUSED;
 }
 
+/* Let go of the session and end it. */
+static void
+end(struct server *sv, struct websocket *ws, const char *reason)
+{
+	struct session *s = ws->session;
+
+	heartbeat_stop(sv, &ws->heartbeat);
+	ws->session = NULL;
+	hub_detach(sv->hub, s);
+	hub_end(sv->hub, s, reason, false);
+}
+
+/* --- heartbeats ------------------------------------------------------------------------------- */
+
+static struct websocket *
+of(struct heartbeat *hb)
+{
+	return (struct websocket *)(void *)((char *)hb - offsetof(struct websocket, heartbeat));
+}
+
+static void
+on_beat(struct server *sv, struct heartbeat *hb)
+{
+	struct websocket *ws = of(hb);
+
+	ws->ops->send(ws, sv->heartbeat);
+}
+
+static void
+on_expired(struct server *sv, struct heartbeat *hb)
+{
+	struct websocket *ws = of(hb);
+
+	end(sv, ws, "heartbeat timeout");
+	ws->ops->close(ws, 1000, "heartbeat timeout");
+}
+
+static void
+on_drained(struct server *sv, struct heartbeat *hb)
+{
+	struct websocket *ws = of(hb);
+
+	/* not 0::, which would keep clients away: they find their next server by themselves */
+	end(sv, ws, "server shutdown");
+	ws->ops->close(ws, 1001, "server shutdown");
+}
+
+static const struct heartbeat_ops heartbeat_ops = {on_beat, on_expired, on_drained};
+
+/* --- the connection --------------------------------------------------------------------------- */
+
 int
 websocket_open(struct server *sv, struct websocket *ws, const struct route *route)
 {
@@ -139,13 +153,13 @@ websocket_open(struct server *sv, struct websocket *ws, const struct route *rout
 		return -1;
 	ws->server = sv;
 	ws->session = s;
-	ws->due = DUE_NOTHING;
-	wait_for(sv, ws, DUE_HEARTBEAT);
+	heartbeat_start(sv, &ws->heartbeat, &heartbeat_ops);
 	if (hub_attach(sv->hub, s, route->transport, true, &websocket_sink, ws) == -1) {
 		if (ws->session != NULL) {
-			stop_waiting(sv, ws);
+			heartbeat_stop(sv, &ws->heartbeat);
 			ws->session = NULL;
-			hub_detach(sv->hub, s);
+			if (session_has_sink(s, ws))
+				hub_detach(sv->hub, s);
 		}
 		return -1;
 	}
@@ -156,22 +170,9 @@ void
 websocket_text(struct server *sv, struct websocket *ws, struct slice text)
 {
 	if (ws->session == NULL)
-		return;            /* superseded or ended: no packets are taken any more */
-	if (ws->due == DUE_ANSWER) /* any packet is a sign of life */
-		wait_for(sv, ws, DUE_HEARTBEAT);
+		return; /* superseded or ended: no packets are taken any more */
+	heartbeat_heard(sv, &ws->heartbeat);
 	hub_receive(sv->hub, ws->session, text);
-}
-
-/* Let go of the session and end it. */
-static void
-end(struct server *sv, struct websocket *ws, const char *reason)
-{
-	struct session *s = ws->session;
-
-	stop_waiting(sv, ws);
-	ws->session = NULL;
-	hub_detach(sv->hub, s);
-	hub_end(sv->hub, s, reason, false);
 }
 
 void
@@ -181,35 +182,36 @@ websocket_gone(struct server *sv, struct websocket *ws, const char *reason)
 		end(sv, ws, reason);
 }
 
-int64_t
-websockets_due(struct server *sv)
-{
-	struct websocket *ws;
-	int64_t next = INT64_MAX;
+/* --- plain requests ----------------------------------------------------------------------------
+ */
 
-	while ((ws = sv->beating.first) != NULL && ws->deadline <= sv->now) {
-		wait_for(sv, ws, DUE_ANSWER);
-		ws->ops->send(ws, sv->heartbeat);
+/* Handshakes say whether there is a process that upgrades. */
+static bool
+works(struct server *sv)
+{
+	if (sv->kind == SERVER_WSD)
+		return true;
+	if (sv->wsd_checked_at == 0 || sv->now - sv->wsd_checked_at >= WSD_CHECK_MS) {
+		sv->wsd_checked_at = sv->now;
+		sv->wsd_alive = slots_any_of_kind(store_slots(hub_store(sv->hub)), SERVER_WSD);
 	}
-	if (ws != NULL)
-		next = ws->deadline;
-	while ((ws = sv->waiting.first) != NULL && ws->deadline <= sv->now) {
-		end(sv, ws, "heartbeat timeout");
-		ws->ops->close(ws, 1000, "heartbeat timeout");
-	}
-	if (ws != NULL && ws->deadline < next)
-		next = ws->deadline;
-	return next;
+	return sv->wsd_alive;
 }
 
-void
-websockets_drain(struct server *sv)
+static void
+upgrade_required(struct server *sv, struct exchange *x, const struct route *route)
 {
-	struct websocket *ws;
-
-	/* not 0::, which would keep clients away: they find their next server by themselves */
-	while ((ws = sv->beating.first != NULL ? sv->beating.first : sv->waiting.first) != NULL) {
-		end(sv, ws, "server shutdown");
-		ws->ops->close(ws, 1001, "server shutdown");
-	}
+	(void)route;
+	answer(sv, x, x->origin,
+	    &(struct reply){426, "text/plain; charset=UTF-8",
+		"Upgrade: websocket\r\nSec-WebSocket-Version: 13, 8, 7\r\n",
+		SLICE("This transport needs an upgrade to websocket.")});
 }
+
+const struct transport transport_websocket = {
+    .works = works,
+    .open = upgrade_required,
+    .headers = "",
+    .wrap = transport_wrap_bare,
+    .unwrap = transport_unwrap_bare, /* a POST may speak for a websocket */
+};

@@ -9,6 +9,7 @@
 #include "shared/base/slice.h"
 #include "shared/hub/message.h"
 #include "shared/transport/exchange.h"
+#include "shared/transport/heartbeat.h"
 #include "shared/transport/server.h"
 #include "shared/wire/route.h"
 
@@ -30,9 +31,7 @@ struct websocket {
 	const struct websocket_ops *ops; /* set by the program */
 	struct session *session;         /* the transport's; NULL when not open */
 	struct server *server;           /* the transport's */
-	struct websocket *prev, *next;   /* the transport's: heartbeat order */
-	int64_t deadline;                /* the transport's: when `due` happens, ms */
-	uint8_t due;                     /* the transport's: what is waited for */
+	struct heartbeat heartbeat;      /* the transport's; while it has a session */
 };
 
 /* What to answer to an upgrade request. */

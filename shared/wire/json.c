@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "shared/wire/scan.h"
 #include "shared/wire/utf8.h"
 
 /* Where the scanner stands, and in what: bit d tells whether the value at depth d is an object. */
@@ -104,18 +105,40 @@ take_escape(struct scanner *s)
 	return true;
 }
 
+/* Most of what stands in a string: no quote, no backslash, no control character. */
+static void
+skip_plain(struct scanner *s)
+{
+	const char *p = s->p;
+
+	while ((size_t)(s->end - p) >= SCAN_WORD) {
+		uint64_t word = scan_word(p);
+
+		if ((scan_below(word, 0x20) | scan_equal(word, '"') | scan_equal(word, '\\')) != 0)
+			break;
+		p += SCAN_WORD;
+	}
+	s->p = p;
+}
+
 static bool
 take_string(struct scanner *s)
 {
 	if (!take(s, '"'))
 		return false;
+	skip_plain(s);
 	while (s->p < s->end) {
 		unsigned char c = (unsigned char)*s->p++;
 
 		if (c == '"')
 			return true;
-		if (c < 0x20 || (c == '\\' && !take_escape(s)))
+		if (c < 0x20)
 			return false;
+		if (c == '\\') {
+			if (!take_escape(s))
+				return false;
+			skip_plain(s);
+		}
 	}
 	return false;
 }
@@ -261,20 +284,76 @@ json_parse(struct json_value *value, struct slice text)
 	return utf8_valid(text) && cut_value(&text, value) && text.n == 0 ? 0 : -1;
 }
 
+/* Begin behind the bracket that `text` begins with. */
+static void
+walk_into(struct json_walk *w, struct slice text)
+{
+	struct scanner s = {.p = text.p + 1, .end = text.p + text.n};
+
+	skip_space(&s);
+	w->rest = (struct slice){s.p, (size_t)(s.end - s.p)};
+	w->more = !at(&s, text.p[0] == '{' ? '}' : ']');
+}
+
 void
 json_walk_begin(struct json_walk *w, const struct json_value *value)
 {
-	/* the first element looks as the others do: a separator before it */
-	w->rest = (struct slice){value->text.p, value->text.n - 1};
+	walk_into(w, value->text);
+}
+
+int
+json_walk_object(struct json_walk *w, struct slice text)
+{
+	struct scanner s = {.p = text.p, .end = text.p + text.n};
+
+	if (!utf8_valid(text))
+		return -1;
+	skip_space(&s);
+	if (!at(&s, '{'))
+		return -1;
+	walk_into(w, (struct slice){s.p, (size_t)(s.end - s.p)});
+	return 0;
+}
+
+bool
+json_walk_whole(const struct json_walk *w)
+{
+	struct scanner s = {.p = w->rest.p, .end = w->rest.p + w->rest.n};
+
+	if (w->more || !take(&s, '}'))
+		return false;
+	skip_space(&s);
+	return s.p == s.end;
+}
+
+/* Step over this character, if it comes next. */
+static bool
+walk_over(struct json_walk *w, char c)
+{
+	if (w->rest.n == 0 || w->rest.p[0] != c)
+		return false;
+	w->rest = slice_skip(w->rest, 1);
+	return true;
+}
+
+/* It is no JSON: nothing follows, not even the bracket that json_walk_whole() wants. */
+static bool
+walk_fails(struct json_walk *w)
+{
+	w->rest.n = 0;
+	w->more = false;
+	return false;
 }
 
 bool
 json_walk_element(struct json_walk *w, struct json_value *element)
 {
-	if (w->rest.n == 0)
+	if (!w->more)
 		return false;
-	w->rest = slice_skip(w->rest, 1);
-	return cut_value(&w->rest, element);
+	if (!cut_value(&w->rest, element))
+		return walk_fails(w);
+	w->more = walk_over(w, ',');
+	return true;
 }
 
 bool
@@ -282,9 +361,10 @@ json_walk_member(struct json_walk *w, struct slice *key, struct json_value *valu
 {
 	struct json_value name;
 
-	if (!json_walk_element(w, &name) || w->rest.n == 0)
+	if (!w->more)
 		return false;
+	if (!cut_value(&w->rest, &name) || name.kind != JSON_KIND_STRING || !walk_over(w, ':'))
+		return walk_fails(w);
 	*key = name.text;
-	w->rest = slice_skip(w->rest, 1); /* the colon */
-	return cut_value(&w->rest, value);
+	return json_walk_element(w, value);
 }

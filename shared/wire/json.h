@@ -32,13 +32,20 @@ struct json_value {
  * Return 0, or -1 when it is not JSON (or nested too deeply, or not UTF-8). */
 int json_parse(struct json_value *value, struct slice text);
 
-/* Walk the elements of an array or the members of an object that json_parse() accepted. */
+/* Walk the elements of an array or the members of an object. */
 struct json_walk {
-	struct slice rest;
+	struct slice rest; /* from the next element on, or from the closing bracket */
+	bool more;         /* an element is to come */
 };
 
-/* `value` must be an array or an object. */
+/* `value` must be an array or an object that json_parse() accepted. */
 void json_walk_begin(struct json_walk *w, const struct json_value *value);
+
+/* Walk an object that was not checked before: it is while it is walked, so that one pass does for
+ * both.  Return -1 when `text` is no object, as far as its front and its UTF-8 tell; the rest tells
+ * json_walk_whole() behind the last member: was all of `text` an object? */
+int json_walk_object(struct json_walk *w, struct slice text);
+bool json_walk_whole(const struct json_walk *w);
 
 /* The next element of an array.  Return false at the end. */
 bool json_walk_element(struct json_walk *w, struct json_value *element);
@@ -57,6 +64,9 @@ void json_string_decode(struct buf *out, struct slice literal);
 /* Append valid UTF-8 `text` as a JSON string literal: quotes, backslash and characters below
  * U+0020 escaped, U+2028 and U+2029 as \u2028 and \u2029, the rest raw. */
 void json_write_string(struct buf *out, struct slice text);
+
+/* The same without the quotes: a part of a literal. */
+void json_write_text(struct buf *out, struct slice text);
 
 /* Append `json`, text that json_parse() accepted, as it is but for the line ends that old clients
  * mishandle (their patterns stop at one): U+2028 and U+2029, which stand in strings only, become

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "shared/wire/scan.h"
 #include "shared/wire/utf8.h"
 
 /* One escape read as UTF-8. */
@@ -165,12 +166,11 @@ add_control(struct buf *out, unsigned char c)
 }
 
 void
-json_write_string(struct buf *out, struct slice text)
+json_write_text(struct buf *out, struct slice text)
 {
 	const unsigned char *s = (const unsigned char *)text.p;
 	size_t start = 0, i = 0;
 
-	buf_add_char(out, '"');
 	while (i < text.n) {
 		bool separator = is_line_separator(s + i, text.n - i);
 
@@ -189,30 +189,53 @@ json_write_string(struct buf *out, struct slice text)
 	}
 	if (i > start)
 		buf_add(out, text.p + start, i - start);
+}
+
+void
+json_write_string(struct buf *out, struct slice text)
+{
 	buf_add_char(out, '"');
+	json_write_text(out, text);
+	buf_add_char(out, '"');
+}
+
+/* Where the next line separator or control character stands, at `i` or behind it; `n`: nowhere. */
+static size_t
+find_unsafe(const unsigned char *s, size_t i, size_t n)
+{
+	while (i < n) {
+		size_t end = n - i < SCAN_WORD ? n : i + SCAN_WORD;
+
+		if (end == i + SCAN_WORD) {
+			uint64_t word = scan_word((const char *)s + i);
+
+			if ((scan_below(word, 0x20) | scan_equal(word, 0xe2)) == 0) {
+				i = end;
+				continue;
+			}
+		}
+		for (; i < end; i++)
+			if (s[i] < 0x20 || is_line_separator(s + i, n - i))
+				return i;
+	}
+	return n;
 }
 
 void
 json_write_safe(struct buf *out, struct slice json)
 {
 	const unsigned char *s = (const unsigned char *)json.p;
-	size_t start = 0, i = 0;
+	size_t start = 0, i;
 
-	while (i < json.n) {
-		bool separator = is_line_separator(s + i, json.n - i);
-
-		if (!separator && s[i] >= 0x20) {
-			i++;
-			continue;
-		}
-		if (i > start)
-			buf_add(out, json.p + start, i - start);
-		if (separator)
-			add_line_separator(out, s + i);
-		else
+	while ((i = find_unsafe(s, start, json.n)) < json.n) {
+		buf_add(out, json.p + start, i - start);
+		if (s[i] < 0x20) {
 			buf_add_char(out, ' ');
-		i += separator ? 3 : 1;
-		start = i;
+			start = i + 1;
+		} else {
+			add_line_separator(out, s + i);
+			start = i + 3;
+		}
 	}
 	if (i > start)
 		buf_add(out, json.p + start, i - start);

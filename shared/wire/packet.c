@@ -112,23 +112,21 @@ holds_escape(struct slice literal)
 int
 packet_event(struct event *ev, struct slice data, struct buf *scratch)
 {
-	struct json_value object, value, name = {.kind = JSON_KIND_NULL},
-					 args = {.kind = JSON_KIND_NULL};
+	struct json_value value, name = {.kind = JSON_KIND_NULL}, args = {.kind = JSON_KIND_NULL};
 	struct json_walk walk;
 	struct slice key;
 	size_t name_n;
 
 	buf_clear(scratch);
-	if (json_parse(&object, data) == -1 || object.kind != JSON_KIND_OBJECT)
+	if (json_walk_object(&walk, data) == -1)
 		return -1;
-	json_walk_begin(&walk, &object);
 	while (json_walk_member(&walk, &key, &value)) {
 		if (json_string_is(key, "name"))
 			name = value;
 		else if (json_string_is(key, "args"))
 			args = value;
 	}
-	if (name.kind != JSON_KIND_STRING)
+	if (!json_walk_whole(&walk) || name.kind != JSON_KIND_STRING)
 		return -1;
 
 	/* the slices are taken at the end only: the buffer may move while it grows */

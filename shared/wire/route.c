@@ -153,6 +153,7 @@ route_parse(struct route *r, struct slice target, const char *resource)
 		return;
 	}
 	path = slice_skip(path, 1);
+	r->path = path;
 	slice_cut(&path, '/', &version);
 	if (slice_is(version, "1"))
 		read_segments(r, path);

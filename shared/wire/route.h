@@ -31,6 +31,8 @@ enum route_kind {
 struct route {
 	enum route_kind kind;
 	enum transport_id transport;
+	struct slice
+	    path; /* what stands behind the resource and its slash, without query; borrowed */
 	struct slice sid;   /* borrowed from the target */
 	struct slice query; /* without '?'; borrowed from the target */
 	bool disconnect;    /* the query has the key "disconnect" */

@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <unistr.h>
 
+#include "shared/wire/scan.h"
+
 static const uint8_t *
 bytes_of(struct slice s)
 {
@@ -12,6 +14,8 @@ bytes_of(struct slice s)
 bool
 utf8_valid(struct slice text)
 {
+	while (text.n >= SCAN_WORD && scan_high(scan_word(text.p)) == 0)
+		text = slice_skip(text, SCAN_WORD);
 	return text.n == 0 || u8_check(bytes_of(text), text.n) == NULL;
 }
 

@@ -1,7 +1,7 @@
 /* server: starts and stops a server under test, and knows which processes it consists of.
  *
- * SERVER says which: lighttpd, nginx, apache (Pollux behind that web server, by tools/run), or
- * reference (socket.io 0.9.19 with the same application). */
+ * SERVER says which: lighttpd, nginx, apache, apache-proxy (Pollux behind that web server, by
+ * tools/run), or reference (socket.io 0.9.19 with the same application). */
 'use strict';
 
 const { spawn } = require('node:child_process');
@@ -40,7 +40,7 @@ function polluxCommand(options) {
     command: path.join(ROOT, 'tools/run'),
     args: [],
     env: {
-      SERVER: KIND, HOST: '127.0.0.1', APP: options.app || 'echo', PORT: String(options.port),
+      SERVER: options.kind, HOST: '127.0.0.1', APP: options.app || 'echo', PORT: String(options.port),
       WSD_PORT: String(options.wsdPort), POLICY_PORT: String(options.policyPort),
       DATA: options.data, CONF: options.confFile || '', TMPDIR: options.tmp
     }
@@ -49,12 +49,13 @@ function polluxCommand(options) {
 
 /* A started launcher: its process, what it said, and the promise of its end. */
 class Launcher {
-  constructor({ command, args, env }) {
+  constructor({ command, args, env, prefix = [] }) {
     this.stdout = '';
     this.stderr = '';
     this.isReady = deferred();
     this.exited = deferred();
-    this.child = spawn(command, args, {
+    const words = [...prefix, command, ...args];
+    this.child = spawn(words[0], words.slice(1), {
       cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe']
     });
     this.child.stdout.setEncoding('utf8').on('data', (text) => {
@@ -88,7 +89,8 @@ class Launcher {
   }
 }
 
-/* The folders and ports of one run. */
+/* The folders and ports of one run.  Options: `kind` instead of SERVER, `app`, `conf`, and `prefix`,
+ * the words before the command. */
 async function prepare(options = {}) {
   const [port, wsdPort, policyPort] = await freePorts(3);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-test-'));
@@ -98,8 +100,9 @@ async function prepare(options = {}) {
   /* a web server started as root serves as another user, who must get in */
   fs.chmodSync(folder, 0o755);
   fs.chmodSync(tmp, 0o1777);
-  const plan = { port, wsdPort: REFERENCE ? port : wsdPort, policyPort, folder, data, tmp, ...options };
-  if (options.conf && !REFERENCE) {
+  const kind = options.kind || KIND;
+  const plan = { port, wsdPort: kind === 'reference' ? port : wsdPort, policyPort, folder, data, tmp, ...options, kind };
+  if (options.conf && kind !== 'reference') {
     plan.confFile = path.join(folder, 'extra.conf');
     fs.writeFileSync(plan.confFile, iniText(options.conf));
   }
@@ -107,7 +110,8 @@ async function prepare(options = {}) {
 }
 
 function launch(plan) {
-  return new Launcher(REFERENCE ? referenceCommand(plan) : polluxCommand(plan));
+  const command = plan.kind === 'reference' ? referenceCommand(plan) : polluxCommand(plan);
+  return new Launcher({ ...command, prefix: plan.prefix });
 }
 
 /* Start a server and wait until it is ready.  Return its plan with `launcher` and `stop()`. */
@@ -123,7 +127,6 @@ async function start(options) {
     fs.rmSync(plan.folder, { recursive: true, force: true });
     throw error;
   }
-  plan.kind = KIND;
   plan.launcher = launcher;
   plan.launcherPid = launcher.pid;
   plan.stop = async () => {
@@ -194,9 +197,14 @@ function commandLine(pid) {
   }
 }
 
-/* What a build with sanitizers (SAN=1) says into the log. */
-function sanitizerReports(plan) {
-  const file = path.join(plan.data, 'pollux.log');
+/* Processes whose command line names `folder`, this one apart. */
+function processesOf(folder) {
+  return allProcesses().filter(({ pid, state }) => pid !== process.pid && state !== 'Z' &&
+    commandLine(pid).includes(folder));
+}
+
+/* What a build with sanitizers (SAN=1) says into a log. */
+function sanitizerReports(file) {
   if (!fs.existsSync(file)) return [];
   return fs.readFileSync(file, 'utf8').split('\n').filter((line) => /AddressSanitizer|LeakSanitizer|runtime error:/.test(line));
 }
@@ -207,8 +215,7 @@ async function leftovers(plan, before) {
   const alive = () => {
     const now = new Map(allProcesses().map((p) => [p.pid, p]));
     return before.filter((p) => now.has(p.pid) && now.get(p.pid).started === p.started && now.get(p.pid).state !== 'Z')
-      .concat([...now.values()].filter((p) => p.pid !== process.pid && p.state !== 'Z' &&
-        !before.some((b) => b.pid === p.pid) && commandLine(p.pid).includes(plan.folder)));
+      .concat(processesOf(plan.folder).filter((p) => !before.some((b) => b.pid === p.pid)));
   };
   await until(() => alive().length === 0, 'processes gone', 1000).catch(() => {
     left.push(...alive().map((p) => `process ${p.pid}: ${commandLine(p.pid)}`));
@@ -224,9 +231,9 @@ async function leftovers(plan, before) {
   }
   left.push(...fs.readdirSync(plan.folder).filter((name) => !['data', 'tmp', 'extra.conf'].includes(name))
     .map((name) => `file ${name}`));
-  left.push(...sanitizerReports(plan));
-  left.push(...fs.readdirSync(plan.tmp).map((name) => `temporary file ${name}`));
+  left.push(...sanitizerReports(path.join(plan.data, 'pollux.log')));
+  left.push(...fs.readdirSync(plan.tmp, { recursive: true }).map((name) => `temporary file ${name}`));
   return left;
 }
 
-module.exports = { ROOT, KIND, REFERENCE, start, prepare, launch, processes, programs, leftovers, commandLine };
+module.exports = { ROOT, KIND, REFERENCE, start, prepare, launch, processes, programs, processesOf, leftovers, sanitizerReports, commandLine };

@@ -49,6 +49,10 @@ defaults_are_those_of_0_9_and_pass_the_check(void **state)
 	assert_int_equal(cfg.heartbeat_timeout_ms, 60000);
 	assert_int_equal(cfg.close_timeout_ms, 60000);
 	assert_int_equal(cfg.polling_duration_ms, 20000);
+	assert_int_equal(cfg.htmlfile_duration_ms, 240000);
+	assert_int_equal(cfg.fcgi_streaming, CONFIG_AUTO);
+	assert_string_equal(
+	    cfg.transports, "websocket,flashsocket,htmlfile,xhr-polling,jsonp-polling");
 	assert_int_equal(cfg.body_bytes, 1 << 20);
 	assert_string_equal(cfg.resource, "socket.io");
 	assert_string_equal(cfg.origins, "*:*");
@@ -81,6 +85,7 @@ every_kind_of_value_is_read(void **state)
 					 "module =\n"
 					 "[fcgi]\n"
 					 "listen = unix:/run/pollux/fcgi.sock\n"
+					 "streaming = no\n"
 					 "[wsd]\n"
 					 "listen = 127.0.0.1:8081\n"
 					 "\t[::1]:8081\n"
@@ -102,6 +107,7 @@ every_kind_of_value_is_read(void **state)
 	assert_string_equal(cfg.data + sizeof(folder) - 1, "/some/data");
 	assert_string_equal(cfg.module, "");
 	assert_string_equal(cfg.fcgi_listen, "unix:/run/pollux/fcgi.sock");
+	assert_int_equal(cfg.fcgi_streaming, CONFIG_NO);
 	assert_string_equal(cfg.wsd_listen, "127.0.0.1:8081 [::1]:8081");
 	assert_int_equal(cfg.log_level, LOG_LEVEL_TRACE);
 	assert_string_equal(cfg.log_file, "/var/log/pollux.log");
@@ -128,6 +134,7 @@ a_mistake_is_told_with_file_and_line(void **state)
 	    {"[protocol]\nheartbeat_timeout = 2147483.001\n", 2, "not a number of seconds"},
 	    {"[protocol]\nclose_timeout = 99999999999999999999999\n", 2, "not a number"},
 	    {"[protocol]\nclose_timeout =\n", 2, "not a number"},
+	    {"[fcgi]\nstreaming = on\n", 2, "\"on\" is not auto, yes or no"},
 	    {"[protocol]\nclose_timeout = -1\n", 2, "not a number"},
 	    {"[protocol]\nclose_timeout = 1.\n", 2, "not a number"},
 	    {"[protocol]\nclose_timeout = 1s\n", 2, "not a number"},

@@ -8,9 +8,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "shared/hub/hub.h"
@@ -158,11 +160,19 @@ sink_end(void *sink, enum sink_end why)
 
 	append(k, why == SINK_SUPERSEDED ? SLICE("SUPERSEDED")
 		  : why == SINK_LOST     ? SLICE("LOST")
+		  : why == SINK_FAILED   ? SLICE("FAILED")
 					 : SLICE("DISCONNECTED"));
 	k->done = true;
 }
 
-static const struct sink_ops ops = {.send = sink_send, .deliver = sink_deliver, .end = sink_end};
+static void
+sink_heard(void *sink)
+{
+	append(sink, SLICE("HEARD"));
+}
+
+static const struct sink_ops ops = {
+    .send = sink_send, .deliver = sink_deliver, .end = sink_end, .heard = sink_heard};
 
 /* --- driving ------------------------------------------------------------------------------------
  */
@@ -586,6 +596,123 @@ sessions_end_by_their_deadlines(void **state)
 	settle(w, 1);
 }
 
+/* Nobody waits for the housekeeper to come by. */
+static void
+a_session_past_its_deadline_is_found_no_more(void **state)
+{
+	struct world *w = *state;
+	char idle[STORE_SID_SIZE], kicked[STORE_SID_SIZE];
+	struct sink k;
+	struct session *s;
+	int64_t next;
+
+	handshake(w, 0, idle);
+	handshake(w, 0, kicked);
+	poll_once(w, 0, idle, &k);
+	begin(w, 0);
+	hub_end(w->hub[0], find_session(w, 0, kicked), "booted", true);
+	settle(w, 0);
+	begin(w, 1);
+	settle(w, 1); /* and ticks: the next time is in a second */
+	w->now += 59500;
+	hub_begin(w->hub[1], w->now);
+	assert_int_equal(hub_find(w->hub[1], slice_of(idle), &s), HUB_LIVE);
+	assert_int_equal(hub_find(w->hub[1], slice_of(kicked), &s), HUB_ENDED);
+	assert_int_equal(hub_settle(w->hub[1], &next), 0);
+	w->now += 500;
+	begin(w, 1);
+	for (int i = 0; i < 2; i++) { /* the second time in the same turn, too */
+		assert_int_equal(hub_find(w->hub[1], slice_of(idle), &s), HUB_UNKNOWN);
+		assert_int_equal(hub_find(w->hub[1], slice_of(kicked), &s), HUB_UNKNOWN);
+	}
+	assert_string_equal(w->told, "connect disconnect(close timeout) ");
+	settle(w, 1);
+}
+
+static void
+streams_of_a_process_that_is_replaced_have_ended(void **state)
+{
+	struct world *w = *state;
+	char a[STORE_SID_SIZE], b[STORE_SID_SIZE];
+	struct sink stream, poll;
+	struct session *s;
+
+	handshake(w, 0, a);
+	handshake(w, 0, b);
+	open_stream(w, 0, a, &stream);
+	poll_once(w, 0, b, &poll);
+	poll_once(w, 0, b, &poll);
+	hub_close(w->hub[0]);    /* without a word, as a process that is killed */
+	w->hub[0] = open_hub(w); /* and its successor has the same slot */
+	assert_non_null(w->hub[0]);
+	begin(w, 1);
+	assert_int_equal(hub_find(w->hub[1], slice_of(a), &s), HUB_UNKNOWN);
+	assert_int_equal(hub_find(w->hub[1], slice_of(b), &s), HUB_LIVE);
+	settle(w, 1);
+	assert_string_equal(w->told, "connect connect disconnect(socket end) ");
+}
+
+static void
+a_stream_is_told_of_its_clients_posts_wherever_they_arrive(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE], polling[STORE_SID_SIZE];
+	struct sink stream, poll;
+
+	handshake(w, 0, sid);
+	handshake(w, 0, polling);
+	open_stream(w, 0, sid, &stream);
+	poll_once(w, 0, polling, &poll);
+	for (int i = 0; i < 2; i++) {
+		begin(w, i);
+		hub_heard(w->hub[i], find_session(w, i, sid));
+		hub_heard(w->hub[i], find_session(w, i, polling)); /* of no interest */
+		settle(w, i);
+	}
+	assert_string_equal(stream.got, "1:: HEARD ");
+	wake(w, 0);
+	assert_string_equal(stream.got, "1:: HEARD HEARD ");
+	assert_string_equal(poll.got, "1:: ");
+}
+
+/* A file may not grow any more: the commit fails. */
+static void
+a_turn_that_cannot_be_committed_is_taken_back(void **state)
+{
+	struct world *w = *state;
+	char a[STORE_SID_SIZE], b[STORE_SID_SIZE], c[STORE_SID_SIZE];
+	struct sink old, new, stream;
+	struct rlimit before, none;
+	int64_t next;
+
+	handshake(w, 0, a);
+	handshake(w, 0, b);
+	handshake(w, 0, c);
+	poll_once(w, 0, a, &old);
+	poll_once(w, 0, a, &old);
+	open_stream(w, 0, c, &stream);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	begin(w, 0);
+	new = (struct sink){.done = false};
+	assert_int_equal(
+	    hub_attach(w->hub[0], find_session(w, 0, b), TRANSPORT_HTMLFILE, true, &ops, &new), 0);
+	hub_receive(w->hub[0], find_session(w, 0, c), SLICE("3:::all"));
+	assert_int_equal(hub_settle(w->hub[0], &next), -1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_string_equal(new.got, "1:: 3:::all FAILED ");
+	assert_string_equal(old.got, "FAILED ");
+	poll_once(w, 0, b, &new);
+	assert_string_equal(new.got, "1:: ");
+	poll_once(w, 0, a, &old);
+	assert_false(old.done);
+	post(w, 0, a, "3:::me");
+	assert_string_equal(old.got, "3:::me ");
+}
+
 static void
 too_many_bad_packets_end_the_session(void **state)
 {
@@ -702,6 +829,10 @@ main(void)
 	    TEST(an_endpoint_with_a_query_keeps_its_spelling),
 	    TEST(disconnect_is_told_once_and_remembered),
 	    TEST(sessions_end_by_their_deadlines),
+	    TEST(a_session_past_its_deadline_is_found_no_more),
+	    TEST(streams_of_a_process_that_is_replaced_have_ended),
+	    TEST(a_stream_is_told_of_its_clients_posts_wherever_they_arrive),
+	    TEST(a_turn_that_cannot_be_committed_is_taken_back),
 	    TEST(too_many_bad_packets_end_the_session),
 	    TEST(a_queue_that_grows_too_long_ends_the_session),
 	    TEST(a_log_that_is_far_behind_is_read_from_the_store),

@@ -255,6 +255,83 @@ walks_members(void **state)
 	assert_false(json_walk_member(&walk, &key, &member));
 }
 
+/* What json_walk_object() and json_walk_whole() think of a text. */
+static bool
+walks_whole(struct slice text)
+{
+	struct json_walk walk;
+	struct json_value member;
+	struct slice key;
+
+	if (json_walk_object(&walk, text) == -1)
+		return false;
+	while (json_walk_member(&walk, &key, &member)) {
+		assert_true(key.p >= text.p && key.p + key.n <= text.p + text.n);
+		assert_true(member.text.p + member.text.n <= text.p + text.n);
+	}
+	return json_walk_whole(&walk);
+}
+
+/* An object that is checked while it is walked is one that json_parse() accepts, and the other way
+ * round: a text cut anywhere, and with any byte of it replaced. */
+static void
+walking_checks_as_parsing_does(void **state)
+{
+	static const char replacements[] = "{}[]:,\"\\ 1x\t\x01\xff";
+	struct slice text =
+	    SLICE("\t{ \"a\" : 1 ,\"b\\\"\":{\"c\":[2,{}]},\"\":\"}\",\"e\":null } ");
+
+	(void)state;
+	for (size_t n = 0; n <= text.n; n++) {
+		for (size_t at = 0; at < n; at++) {
+			for (size_t r = 0; r < sizeof(replacements); r++) {
+				char *copy = exact(text, n);
+				struct slice in = {copy, n};
+				struct json_value value;
+				bool is_object;
+
+				if (r > 0) /* the first time as it is */
+					copy[at] = replacements[r - 1];
+				is_object =
+				    json_parse(&value, in) == 0 && value.kind == JSON_KIND_OBJECT;
+				if (walks_whole(in) != is_object) {
+					print_slice("input", in);
+					fail();
+				}
+				free(copy);
+			}
+		}
+	}
+	assert_true(walks_whole(text));
+	assert_true(walks_whole(SLICE("{}")));
+	assert_false(walks_whole(SLICE("")));
+	assert_false(walks_whole(SLICE("[]")));
+}
+
+/* Strings are read in words: what matters is seen wherever it stands. */
+static void
+no_byte_of_a_string_is_overlooked(void **state)
+{
+	static const char bytes[] = "\"\\\x1f\x20\x7f\x80\xe2";
+	struct slice text = SLICE("\"abcdefghijklmnopqrstuvwxyz\"");
+
+	(void)state;
+	for (size_t at = 1; at < text.n - 1; at++) {
+		for (size_t i = 0; i < sizeof(bytes) - 1; i++) {
+			char *copy = exact(text, text.n);
+			struct json_value value;
+			bool plain = bytes[i] == '\x20' || bytes[i] == '\x7f';
+
+			copy[at] = bytes[i];
+			if (bytes[i] == '\\' && memchr("bfnrt", text.p[at + 1], 5) != NULL)
+				plain = true; /* an escape has come of it */
+			assert_int_equal(
+			    json_parse(&value, (struct slice){copy, text.n}), plain ? 0 : -1);
+			free(copy);
+		}
+	}
+}
+
 static const struct {
 	struct slice literal, text;
 } literals[] = {
@@ -362,6 +439,36 @@ safe_text_has_no_line_ends(void **state)
 	}
 }
 
+/* It is read in words, too. */
+static void
+safe_text_is_safe_everywhere(void **state)
+{
+	struct slice plain = SLICE("0123456789abcdefghijklmn");
+
+	(void)state;
+	for (size_t at = 0; at <= plain.n - 3; at++) {
+		char *copy = exact(plain, plain.n);
+		struct buf out, want;
+
+		memcpy(copy + at, "\xe2\x80\xa9", 3);
+		buf_init(&out, 0);
+		buf_init(&want, 0);
+		buf_add(&want, plain.p, at);
+		buf_puts(&want, "\\u2029");
+		buf_add_slice(&want, slice_skip(plain, at + 3));
+		json_write_safe(&out, (struct slice){copy, plain.n});
+		assert_slice(buf_slice(&out), buf_slice(&want), plain);
+		buf_clear(&out);
+		memcpy(copy + at, "\n\xe2\x98", 3); /* no separator, and none follows */
+		json_write_safe(&out, (struct slice){copy, plain.n});
+		copy[at] = ' ';
+		assert_slice(buf_slice(&out), ((struct slice){copy, plain.n}), plain);
+		buf_free(&out);
+		buf_free(&want);
+		free(copy);
+	}
+}
+
 int
 main(void)
 {
@@ -373,9 +480,12 @@ main(void)
 	    cmocka_unit_test(brackets_must_match_at_every_depth),
 	    cmocka_unit_test(walks_elements),
 	    cmocka_unit_test(walks_members),
+	    cmocka_unit_test(walking_checks_as_parsing_does),
+	    cmocka_unit_test(no_byte_of_a_string_is_overlooked),
 	    cmocka_unit_test(reads_string_literals),
 	    cmocka_unit_test(writes_string_literals),
 	    cmocka_unit_test(safe_text_has_no_line_ends),
+	    cmocka_unit_test(safe_text_is_safe_everywhere),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);

@@ -50,6 +50,26 @@ replaces_each_maximal_subpart_once(void **state)
 	}
 }
 
+/* ASCII is skipped in words: what follows is seen wherever it begins. */
+static void
+no_byte_is_overlooked(void **state)
+{
+	struct slice plain = SLICE("abcdefghijklmnopqrst");
+
+	(void)state;
+	assert_true(utf8_valid(plain));
+	for (size_t at = 0; at <= plain.n - 2; at++) {
+		char *copy = exact(plain, plain.n);
+		struct slice text = {copy, plain.n};
+
+		memcpy(copy + at, "\xc3\xa9", 2);
+		assert_true(utf8_valid(text));
+		memcpy(copy + at, "\xff", 1);
+		assert_false(utf8_valid(text));
+		free(copy);
+	}
+}
+
 static void
 any_cut_gives_valid_text(void **state)
 {
@@ -161,6 +181,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(replaces_each_maximal_subpart_once),
+	    cmocka_unit_test(no_byte_is_overlooked),
 	    cmocka_unit_test(any_cut_gives_valid_text),
 	    cmocka_unit_test(every_two_bytes_are_judged_as_the_unicode_table_does),
 	    cmocka_unit_test(the_front_of_arriving_text_ends_with_its_last_whole_character),

@@ -4,14 +4,16 @@
 const assert = require('node:assert');
 const { useServer, both, pollux } = require('../lib/suite');
 const { handshake, Polling } = require('../lib/polling');
+const { Jsonp } = require('../lib/jsonp');
+const { Htmlfile } = require('../lib/htmlfile');
 const { Websocket } = require('../lib/websocket');
 const { event } = require('../lib/client');
 const { decode } = require('../lib/payload');
 
 /* its own: broadcasts in the root namespace would reach the clients of other files */
 const server = useServer({});
-const NAMES = new Map([[Polling, 'xhr-polling'], [Websocket, 'websocket']]);
-const PAIRS = [[Polling, Websocket], [Websocket, Polling], [Polling, Polling], [Websocket, Websocket]];
+const NAMES = new Map([[Polling, 'xhr-polling'], [Jsonp, 'jsonp-polling'], [Htmlfile, 'htmlfile'], [Websocket, 'websocket']]);
+const PAIRS = [...NAMES.keys()].flatMap((one) => [...NAMES.keys()].map((two) => [one, two]));
 let rooms = 0;
 
 async function joined(Transport, endpoint, options) {

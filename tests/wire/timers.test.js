@@ -5,6 +5,8 @@ const assert = require('node:assert');
 const { describe } = require('node:test');
 const { useServer, both, pollux } = require('../lib/suite');
 const { handshake, Polling } = require('../lib/polling');
+const { Jsonp } = require('../lib/jsonp');
+const { Htmlfile } = require('../lib/htmlfile');
 const { Websocket } = require('../lib/websocket');
 const { until } = require('../lib/wait');
 
@@ -44,6 +46,14 @@ describe('timers', { concurrency: 20 }, () => {
     }
     await client.post('3:::alive');
     assert.strictEqual((await client.get()).text, '3:::alive');
+  });
+
+  both('a script without news says 8:: after the polling duration', async () => {
+    const client = new Jsonp(server, (await handshake(server)).sid, { index: 2 });
+    assert.strictEqual((await client.get()).text, 'io.j[2]("1::");');
+    const start = Date.now();
+    assert.strictEqual((await client.get()).text, 'io.j[2]("8::");');
+    assertBetween(elapsed(start), 900, 2500);
   });
 
   both('a client that stops polling is gone after the close timeout', async () => {
@@ -90,6 +100,40 @@ describe('timers', { concurrency: 20 }, () => {
     assertBetween(elapsed(start), 2500, 5500);
     assert.deepStrictEqual(client.inbox, [], 'no 0::, so that the client reconnects');
     assert.strictEqual((await new Polling(server, client.sid).get()).text, '7:::1+0');
+  });
+
+  both('the server sends 2:: on a page, and goes on as long as POSTs answer it', async () => {
+    const client = await Htmlfile.open(server);
+    const start = Date.now();
+    await until(() => client.heartbeats >= 4, 'four heartbeats');
+    assertBetween(elapsed(start), 3500, 8000);
+    assert.deepStrictEqual(await client.replies('3:::alive'), ['3:::alive']);
+    await client.close();
+  });
+
+  for (const port of ['port', 'wsdPort']) {
+    both(`a page whose client answers no heartbeat ends, the session is gone (${port})`, async () => {
+      const client = await Htmlfile.open(server, { port: server[port], answerHeartbeats: false });
+      const start = Date.now();
+      await client.ended();
+      assertBetween(elapsed(start), 2500, 5500);
+      assert.strictEqual(client.heartbeats, 1);
+      assert.deepStrictEqual(client.inbox, [], 'no 0::, so that the client reconnects');
+      assert.strictEqual((await new Polling(server, client.sid).get()).text, '7:::1+0');
+    });
+  }
+
+  pollux('any POST of its client is a sign of life, at whichever port', async () => {
+    const client = await Htmlfile.open(server, { answerHeartbeats: false });
+    const elsewhere = new Polling(server, client.sid, { port: server.wsdPort });
+    const start = Date.now();
+    await until(async () => {
+      await elsewhere.post('3:::alive');
+      await client.expect('3:::alive');
+      return elapsed(start) > 5000;
+    }, 'five seconds');
+    assert.ok(client.heartbeats >= 4, `${client.heartbeats} heartbeats`);
+    await client.close();
   });
 
   both('heartbeats on the client\'s own account are welcome', async () => {

@@ -336,6 +336,21 @@ both('a thousand messages in flight come back in order', async () => {
   client.stop();
 });
 
+both('texts of every length come back, whatever masks them', async () => {
+  const client = await Websocket.open(server);
+  const packets = Array.from({ length: 300 }, (_, i) => `3:::\u2603${'x'.repeat(i % 150)}`);
+  await client.send(...packets);
+  await client.expect(...packets);
+  client.stop();
+});
+
+pollux('what came before a broken frame is answered, what comes behind it is not', async () => {
+  const client = await Websocket.open(server);
+  client.sendBytes(Buffer.concat([frame('3:::one'), frame('3:::two'), frame(Buffer.from('3:::\xff', 'latin1')), frame('3:::three')]));
+  await client.expect('3:::one', '3:::two');
+  await assertClosed(client, 1007);
+});
+
 pollux('a client that asks and never reads is dropped, others are served', async () => {
   const deaf = await Websocket.open(server, { port: server.wsdPort });
   deaf.connection.socket.pause();

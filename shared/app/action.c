@@ -1,0 +1,350 @@
+/* Reading actions: strict, and pure. */
+#include "shared/app/action.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/app/reading.h"
+#include "shared/wire/json.h"
+#include "shared/wire/utf8.h"
+
+/* --- actions --------------------------------------------------------------------------------- */
+
+enum field {
+	FIELD_TO = 1 << 0,
+	FIELD_SESSION = 1 << 1,
+	FIELD_NS = 1 << 2,
+	FIELD_NAME = 1 << 3,
+	FIELD_ARGS = 1 << 4,
+	FIELD_VOLATILE = 1 << 5,
+	FIELD_ACK = 1 << 6,
+	FIELD_CONTEXT = 1 << 7,
+	FIELD_TIMEOUT = 1 << 8,
+	FIELD_TEXT = 1 << 9,
+	FIELD_VALUE = 1 << 10,
+	FIELD_ID = 1 << 11,
+	FIELD_ROOM = 1 << 12,
+	FIELD_KEY = 1 << 13,
+	FIELD_USER = 1 << 14,
+	FIELD_REASON = 1 << 15,
+	FIELD_ADVICE = 1 << 16,
+	FIELD_DO = 1 << 17,
+	FIELD_ONE = FIELD_SESSION | FIELD_NS,
+	FIELD_WHOSE = FIELD_ONE | FIELD_TO,
+};
+
+/* In the order of their bits. */
+static const char *const field_names[] = {"to", "session", "ns", "name", "args", "volatile", "ack",
+    "context", "timeout_ms", "text", "value", "id", "room", "key", "user", "reason", "advice",
+    "do"};
+#define FIELDS (sizeof(field_names) / sizeof(field_names[0]))
+
+static const struct verb {
+	const char *name;
+	enum action_kind kind;
+	unsigned required, allowed;
+} verbs[] = {
+    {"emit", ACTION_EMIT, FIELD_NAME,
+	FIELD_TO | FIELD_ARGS | FIELD_VOLATILE | FIELD_ACK | FIELD_CONTEXT | FIELD_TIMEOUT},
+    {"send", ACTION_SEND, FIELD_TEXT, FIELD_TO | FIELD_VOLATILE},
+    {"json", ACTION_JSON, FIELD_VALUE, FIELD_TO | FIELD_VOLATILE},
+    {"ack", ACTION_ACK, 0, FIELD_ID | FIELD_ARGS | FIELD_ONE},
+    {"join", ACTION_JOIN, FIELD_ROOM, FIELD_WHOSE},
+    {"leave", ACTION_LEAVE, FIELD_ROOM, FIELD_WHOSE},
+    {"set", ACTION_SET, FIELD_KEY | FIELD_VALUE, FIELD_WHOSE},
+    {"del", ACTION_DEL, FIELD_KEY, FIELD_WHOSE},
+    {"user", ACTION_USER, FIELD_USER, FIELD_WHOSE},
+    {"disconnect", ACTION_DISCONNECT, 0, FIELD_REASON | FIELD_WHOSE},
+    {"error", ACTION_ERROR, 0, FIELD_REASON | FIELD_ADVICE | FIELD_WHOSE},
+};
+
+static int
+read_field(struct reading *r, enum field field, const struct json_value *value)
+{
+	struct action *a = r->action;
+
+	switch (field) {
+	case FIELD_TO:
+		return reading_target(r, value);
+	case FIELD_SESSION:
+		return reading_public_id(r, "session", value, &a->session);
+	case FIELD_NS:
+		return reading_ns(r, value);
+	case FIELD_NAME: /* of an event: may be "", and as long as it likes */
+		return reading_text(r, "name", value, &a->name);
+	case FIELD_ARGS:
+		return reading_args(r, value);
+	case FIELD_VOLATILE:
+		return reading_volatile(r, value);
+	case FIELD_ACK:
+		return reading_name(r, "ack", value, &a->handler);
+	case FIELD_CONTEXT:
+		a->context = value->text;
+		return 0;
+	case FIELD_TIMEOUT:
+		return reading_timeout(r, value);
+	case FIELD_TEXT:
+		return reading_text(r, "text", value, &a->text);
+	case FIELD_VALUE:
+		a->json = value->text;
+		return 0;
+	case FIELD_ID:
+		return reading_id(r, value);
+	case FIELD_ROOM:
+		return reading_name(r, "room", value, &a->name);
+	case FIELD_KEY:
+		return reading_name(r, "key", value, &a->name);
+	case FIELD_USER:
+		return reading_user(r, value);
+	case FIELD_REASON:
+		return reading_reason(r, value);
+	case FIELD_ADVICE:
+		return reading_advice(r, value);
+	case FIELD_DO:
+	case FIELD_ONE:
+	case FIELD_WHOSE:
+		break;
+	}
+	return 0;
+}
+
+static const struct verb *
+find_verb(struct reading *r, const struct json_value *object)
+{
+	struct json_walk walk;
+	struct json_value value;
+	struct slice key;
+
+	json_walk_begin(&walk, object);
+	while (json_walk_member(&walk, &key, &value)) {
+		if (!json_string_is(key, "do"))
+			continue;
+		for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+			if (value.kind == JSON_KIND_STRING &&
+			    json_string_is(value.text, verbs[i].name))
+				return &verbs[i];
+		BAD(r, "do", "%.*s is no action", value.text.n > 40 ? 40 : (int)value.text.n,
+		    value.text.p);
+		return NULL;
+	}
+	BAD(r, "do", "\"do\" is missing");
+	return NULL;
+}
+
+static int
+read_fields(struct reading *r, const struct verb *verb, const struct json_value *object)
+{
+	struct json_walk walk;
+	struct json_value value;
+	struct slice key;
+	unsigned seen = 0, missing;
+
+	json_walk_begin(&walk, object);
+	while (json_walk_member(&walk, &key, &value)) {
+		unsigned i = 0;
+
+		while (i < FIELDS && !json_string_is(key, field_names[i]))
+			i++;
+		if (i == FIELDS || ((verb->required | verb->allowed | FIELD_DO) & 1u << i) == 0)
+			return BAD(r, i == FIELDS ? "" : field_names[i],
+			    "%.*s is no field of \"%s\"", key.n > 40 ? 40 : (int)key.n, key.p,
+			    verb->name);
+		if ((seen & 1u << i) != 0)
+			return BAD(r, field_names[i], "\"%s\" stands twice", field_names[i]);
+		seen |= 1u << i;
+		if (read_field(r, (enum field)(1u << i), &value) == -1)
+			return -1;
+	}
+	missing = verb->required & ~seen;
+	for (unsigned i = 0; i < FIELDS; i++)
+		if ((missing & 1u << i) != 0)
+			return BAD(r, field_names[i], "\"%s\" is missing", field_names[i]);
+	if (r->has_target && (seen & FIELD_ONE) != 0)
+		return BAD(r, "to", "\"to\" says all; \"session\" and \"ns\" go into it");
+	return 0;
+}
+
+/* What was not said, and what does not go together. */
+static int
+complete(struct reading *r, const struct verb *verb)
+{
+	struct action *a = r->action;
+	bool anybody = a->room.p != NULL || a->user.p != NULL || (r->has_target && a->session == 0);
+
+	if (!r->has_ns)
+		a->ns = r->ctx->session == 0 ? SLICE("") : r->ctx->ns;
+	if (!anybody && a->session == 0)
+		a->session = r->ctx->session;
+	if (!anybody && a->session == 0)
+		return BAD(r, (verb->allowed & FIELD_TO) != 0 ? "to" : "session",
+		    "\"%s\" is missing: there is no event whose session is meant",
+		    (verb->allowed & FIELD_TO) != 0 ? "to" : "session");
+	switch (a->kind) {
+	case ACTION_EMIT:
+		if (a->handler.p == NULL && (a->context.p != NULL || a->timeout_ms > 0))
+			return BAD(r, "ack", "\"context\" and \"timeout_ms\" go with \"ack\"");
+		if (a->handler.p != NULL && anybody && a->user.p == NULL)
+			return BAD(r, "ack", "an answer can be asked of a session or a user");
+		break;
+	case ACTION_ACK:
+		if (a->id.n == 0)
+			a->id = r->ctx->ack_id;
+		if (a->id.n == 0)
+			return BAD(r, "id", "\"id\" is missing: no event waits for an answer");
+		break;
+	case ACTION_ERROR:
+		if (a->reason == -1 && !a->reconnect)
+			return BAD(r, "reason", "an error has a reason, an advice, or both");
+		break;
+	case ACTION_DISCONNECT:
+		if (a->text.p == NULL)
+			a->text = SLICE("booted");
+		break;
+	case ACTION_SEND:
+	case ACTION_JSON:
+	case ACTION_JOIN:
+	case ACTION_LEAVE:
+	case ACTION_SET:
+	case ACTION_DEL:
+	case ACTION_USER:
+		break;
+	}
+	return 0;
+}
+
+/* Room for one more; they double. */
+static struct action *
+add_action(struct action_list *list)
+{
+	size_t n = list->n;
+
+	if ((n & (n - 1)) == 0) { /* 0, or a power of two: full */
+		struct action *grown =
+		    realloc(list->actions, (n == 0 ? 1 : 2 * n) * sizeof(*grown));
+
+		if (grown == NULL)
+			return NULL;
+		list->actions = grown;
+	}
+	list->actions[n] = (struct action){.reason = -1};
+	return &list->actions[list->n++];
+}
+
+static int
+read_action(struct reading *r, const struct json_value *value)
+{
+	const struct verb *verb;
+
+	r->index = (int)r->list->n;
+	r->has_ns = r->has_target = false;
+	if (r->list->n == ACTIONS_MAX)
+		return reading_fail(r, "too_many", "", "more than %d actions", ACTIONS_MAX);
+	if (value->kind != JSON_KIND_OBJECT)
+		return BAD(r, "", "an action is an object");
+	verb = find_verb(r, value);
+	if (verb == NULL)
+		return -1;
+	r->action = add_action(r->list);
+	if (r->action == NULL)
+		return reading_fail(r, "failed", "", "out of memory");
+	r->action->kind = verb->kind;
+	return read_fields(r, verb, value) == -1 ? -1 : complete(r, verb);
+}
+
+/* --- lists ----------------------------------------------------------------------------------- */
+
+static int
+read_array(struct reading *r, const struct json_value *array)
+{
+	struct json_walk walk;
+	struct json_value element;
+
+	json_walk_begin(&walk, array);
+	while (json_walk_element(&walk, &element))
+		if (read_action(r, &element) == -1)
+			return -1;
+	return 0;
+}
+
+/* {"actions":[..],"strict":true} */
+static int
+read_envelope(struct reading *r, const struct json_value *object)
+{
+	struct json_walk walk;
+	struct json_value value, actions = {.kind = JSON_KIND_NULL};
+	struct slice key;
+
+	json_walk_begin(&walk, object);
+	while (json_walk_member(&walk, &key, &value)) {
+		if (json_string_is(key, "actions") && actions.kind == JSON_KIND_NULL &&
+		    value.kind == JSON_KIND_ARRAY)
+			actions = value;
+		else if (json_string_is(key, "strict") &&
+			 (value.kind == JSON_KIND_TRUE || value.kind == JSON_KIND_FALSE))
+			r->list->strict = r->list->strict || value.kind == JSON_KIND_TRUE;
+		else
+			return BAD(r, "", "%.*s is no field beside \"actions\", or not of its kind",
+			    key.n > 40 ? 40 : (int)key.n, key.p);
+	}
+	return read_array(r, &actions);
+}
+
+static bool
+is_envelope(const struct json_value *object)
+{
+	struct json_walk walk;
+	struct json_value value;
+	struct slice key;
+
+	json_walk_begin(&walk, object);
+	while (json_walk_member(&walk, &key, &value))
+		if (json_string_is(key, "actions"))
+			return true;
+	return false;
+}
+
+int
+action_parse(struct action_list *out, struct slice json, const struct action_context *ctx,
+    struct action_error *error)
+{
+	struct reading r = {.list = out, .ctx = ctx, .error = error, .index = -1};
+	struct json_value value;
+
+	*out = (struct action_list){.strict = ctx->strict, .count = ctx->count};
+	if (json.n > ACTION_BYTES_MAX)
+		return reading_fail(&r, "too_large", "", "more than %zu bytes", ACTION_BYTES_MAX);
+	if (json_parse(&value, json) == -1)
+		return reading_fail(&r, "bad_json", "", "this is not JSON");
+	if (buf_reserve(&out->texts, json.n + 1) == NULL) /* now it will not move */
+		return reading_fail(&r, "failed", "", "out of memory");
+	if (value.kind == JSON_KIND_ARRAY)
+		return read_array(&r, &value);
+	if (value.kind == JSON_KIND_OBJECT && is_envelope(&value))
+		return read_envelope(&r, &value);
+	return read_action(&r, &value);
+}
+
+void
+action_free(struct action_list *list)
+{
+	free(list->actions);
+	buf_free(&list->texts);
+	buf_free(&list->except);
+	*list = (struct action_list){.actions = NULL};
+}
+
+void
+action_error_write(struct buf *out, const struct action_error *error)
+{
+	struct buf message = {.p = NULL};
+
+	utf8_sanitize(&message, slice_of(error->message)); /* what it quotes may be cut anywhere */
+	buf_printf(out, "{\"error\":{\"code\":\"%s\",\"message\":", error->code);
+	json_write_string(out, buf_slice(&message));
+	buf_free(&message);
+	if (error->index >= 0)
+		buf_printf(out, ",\"index\":%d", error->index);
+	if (error->field[0] != '\0')
+		buf_printf(out, ",\"field\":\"%s\"", error->field);
+	buf_puts(out, "}}");
+}

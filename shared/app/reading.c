@@ -1,0 +1,291 @@
+#include "shared/app/reading.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shared/wire/handshake.h"
+#include "shared/wire/packet.h"
+
+#define NAME_MAX_BYTES 255 /* as in pollux.h: of rooms, keys, persons, namespaces, handlers */
+
+int
+reading_fail(struct reading *r, const char *code, const char *field, const char *format, ...)
+{
+	va_list args;
+
+	r->error->code = code;
+	r->error->index = r->index;
+	snprintf(r->error->field, sizeof(r->error->field), "%s", field);
+	va_start(args, format);
+	vsnprintf(r->error->message, sizeof(r->error->message), format, args);
+	va_end(args);
+	return -1;
+}
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+/* Decode a string into the list's memory, where a NUL follows it. */
+int
+reading_text(
+    struct reading *r, const char *field, const struct json_value *value, struct slice *out)
+{
+	struct buf *texts = &r->list->texts;
+	size_t at = texts->n;
+
+	if (value->kind != JSON_KIND_STRING)
+		return BAD(r, field, "\"%s\" must be a string", field);
+	/* a string is never longer than its literal, and the NUL stands for a quote */
+	json_string_decode(texts, value->text);
+	*out = (struct slice){texts->p + at, texts->n - at};
+	buf_add_char(texts, '\0');
+	return texts->failed ? reading_fail(r, "failed", field, "out of memory") : 0;
+}
+
+/* The same of what names something. */
+int
+reading_name(
+    struct reading *r, const char *field, const struct json_value *value, struct slice *out)
+{
+	if (reading_text(r, field, value, out) == -1)
+		return -1;
+	if (out->n > NAME_MAX_BYTES)
+		return BAD(r, field, "\"%s\" is longer than %d bytes", field, NAME_MAX_BYTES);
+	if (memchr(out->p, '\0', out->n) != NULL)
+		return BAD(r, field, "\"%s\" has a NUL in it", field);
+	return 0;
+}
+
+int
+reading_ns(struct reading *r, const struct json_value *value)
+{
+	struct slice *ns = &r->action->ns;
+
+	if (reading_name(r, "ns", value, ns) == -1)
+		return -1;
+	r->has_ns = true;
+	if (ns->n > 0 && (ns->p[0] != '/' || ns->n == 1 || memchr(ns->p, ':', ns->n) != NULL ||
+			     memchr(ns->p, '?', ns->n) != NULL))
+		return BAD(r, "ns", "\"ns\" must be \"\" or like \"/chat\"");
+	return 0;
+}
+
+int
+reading_public_id(
+    struct reading *r, const char *field, const struct json_value *value, int64_t *key)
+{
+	struct slice id;
+
+	if (reading_text(r, field, value, &id) == -1)
+		return -1;
+	if (public_id_read(id, key) == -1)
+		return BAD(r, field,
+		    "\"%s\" must be the public id of a session: P and 11 "
+		    "characters",
+		    field);
+	return 0;
+}
+
+int
+reading_volatile(struct reading *r, const struct json_value *value)
+{
+	if (value->kind != JSON_KIND_TRUE && value->kind != JSON_KIND_FALSE)
+		return BAD(r, "volatile", "\"volatile\" must be true or false");
+	r->action->is_volatile = value->kind == JSON_KIND_TRUE;
+	return 0;
+}
+
+/* Decimal digits and nothing else. */
+static bool
+is_digits(struct slice s, size_t most)
+{
+	if (s.n == 0 || s.n > most)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	return true;
+}
+
+int
+reading_id(struct reading *r, const struct json_value *value)
+{
+	struct slice *id = &r->action->id;
+
+	*id = value->text;
+	if (value->kind == JSON_KIND_STRING && reading_text(r, "id", value, id) == -1)
+		return -1;
+	if (!is_digits(*id, PACKET_ID_MAX))
+		return BAD(r, "id", "\"id\" must be the ack id of an event");
+	return 0;
+}
+
+int
+reading_timeout(struct reading *r, const struct json_value *value)
+{
+	if (!is_digits(value->text, 9))
+		return BAD(r, "timeout_ms", "\"timeout_ms\" must be a number of milliseconds");
+	for (size_t i = 0; i < value->text.n; i++)
+		r->action->timeout_ms = r->action->timeout_ms * 10 + (value->text.p[i] - '0');
+	return 0;
+}
+
+int
+reading_args(struct reading *r, const struct json_value *value)
+{
+	if (value->kind != JSON_KIND_ARRAY)
+		return BAD(r, "args", "\"args\" must be an array");
+	r->action->json = value->text;
+	return 0;
+}
+
+int
+reading_user(struct reading *r, const struct json_value *value)
+{
+	if (value->kind == JSON_KIND_NULL) {
+		r->action->name = (struct slice){NULL, 0};
+		return 0;
+	}
+	return reading_name(r, "user", value, &r->action->name);
+}
+
+/* PROTOCOL 5.2: the codes of an error packet, by the texts that clients give them. */
+static int
+read_reason_code(struct reading *r, const struct json_value *value)
+{
+	static const char *const reasons[] = {
+	    "transport not supported", "client not handshaken", "unauthorized"};
+
+	for (size_t i = 0; value->kind == JSON_KIND_STRING && i < 3; i++) {
+		if (!json_string_is(value->text, reasons[i]))
+			continue;
+		r->action->reason = (int)i;
+		return 0;
+	}
+	return BAD(r, "reason", "\"reason\" must be \"%s\", \"%s\" or \"%s\"", reasons[0],
+	    reasons[1], reasons[2]);
+}
+
+int
+reading_reason(struct reading *r, const struct json_value *value)
+{
+	return r->action->kind == ACTION_ERROR ? read_reason_code(r, value)
+	                                       : reading_name(r, "reason", value, &r->action->text);
+}
+
+int
+reading_advice(struct reading *r, const struct json_value *value)
+{
+	if (value->kind != JSON_KIND_STRING || !json_string_is(value->text, "reconnect"))
+		return BAD(r, "advice", "\"advice\" must be \"reconnect\"");
+	r->action->reconnect = true;
+	return 0;
+}
+
+/* --- targets --------------------------------------------------------------------------------- */
+
+static int
+read_except(struct reading *r, const struct json_value *value)
+{
+	struct action *a = r->action;
+	struct json_walk walk;
+	struct json_value element;
+	int64_t key;
+
+	if (value->kind != JSON_KIND_ARRAY)
+		return BAD(r, "except", "\"except\" must be an array of public ids");
+	a->except_at = r->list->except.n / sizeof(key);
+	json_walk_begin(&walk, value);
+	while (json_walk_element(&walk, &element)) {
+		if (a->except_n == ACTION_EXCEPT_MAX)
+			return BAD(
+			    r, "except", "\"except\" has more than %d sessions", ACTION_EXCEPT_MAX);
+		if (reading_public_id(r, "except", &element, &key) == -1)
+			return -1;
+		buf_add(&r->list->except, &key, sizeof(key));
+		a->except_n++;
+	}
+	return r->list->except.failed ? reading_fail(r, "failed", "except", "out of memory") : 0;
+}
+
+enum target_field {
+	TARGET_SESSION,
+	TARGET_ROOM,
+	TARGET_USER,
+	TARGET_NS,
+	TARGET_EXCEPT,
+	TARGET_FIELDS,
+};
+
+static int
+read_target_field(struct reading *r, enum target_field field, const struct json_value *value)
+{
+	switch (field) {
+	case TARGET_SESSION:
+		return reading_public_id(r, "session", value, &r->action->session);
+	case TARGET_ROOM:
+		return reading_name(r, "room", value, &r->action->room);
+	case TARGET_USER:
+		return reading_name(r, "user", value, &r->action->user);
+	case TARGET_NS:
+		return reading_ns(r, value);
+	case TARGET_EXCEPT:
+		return read_except(r, value);
+	case TARGET_FIELDS:
+		break;
+	}
+	return -1;
+}
+
+static int
+read_target_object(struct reading *r, const struct json_value *object)
+{
+	static const char *const names[TARGET_FIELDS] = {
+	    [TARGET_SESSION] = "session",
+	    [TARGET_ROOM] = "room",
+	    [TARGET_USER] = "user",
+	    [TARGET_NS] = "ns",
+	    [TARGET_EXCEPT] = "except",
+	};
+	struct json_walk walk;
+	struct json_value value;
+	struct slice key;
+	unsigned seen = 0, whom;
+
+	json_walk_begin(&walk, object);
+	while (json_walk_member(&walk, &key, &value)) {
+		unsigned i = 0;
+
+		while (i < TARGET_FIELDS && !json_string_is(key, names[i]))
+			i++;
+		if (i == TARGET_FIELDS)
+			return BAD(r, "to", "%.*s is no field of a target",
+			    key.n > 40 ? 40 : (int)key.n, key.p);
+		if ((seen & 1u << i) != 0)
+			return BAD(r, "to", "\"%s\" stands twice in a target", names[i]);
+		seen |= 1u << i;
+		if (read_target_field(r, (enum target_field)i, &value) == -1)
+			return -1;
+	}
+	whom = seen & (1u << TARGET_SESSION | 1u << TARGET_ROOM | 1u << TARGET_USER);
+	if ((whom & (whom - 1)) != 0)
+		return BAD(r, "to", "a target is a session, a room or a user, not several");
+	if (whom == 0 && !r->has_ns)
+		return BAD(r, "to", "a target names a session, a room, a user or a namespace");
+	if (whom == 1u << TARGET_SESSION && r->action->except_n > 0)
+		return BAD(r, "except", "\"except\" makes no sense for one session");
+	return 0;
+}
+
+int
+reading_target(struct reading *r, const struct json_value *value)
+{
+	r->has_target = true;
+	if (value->kind == JSON_KIND_OBJECT)
+		return read_target_object(r, value);
+	if (value->kind != JSON_KIND_STRING || !json_string_is(value->text, "all"))
+		return BAD(r, "to", "\"to\" must be an object or \"all\"");
+	r->has_ns = true;
+	r->action->ns = SLICE(""); /* where everyone is */
+	return 0;
+}

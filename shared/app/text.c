@@ -1,0 +1,183 @@
+/* The helpers of pollux.h: JSON texts taken apart and put together, in the handler's memory. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shared/app/internal.h"
+#include "shared/base/log.h"
+#include "shared/wire/json.h"
+#include "shared/wire/utf8.h"
+
+/* What no function takes for JSON: see sio_args(). */
+#define NO_JSON "!"
+
+/* The text of `built` in the arena; NULL when building failed.  `built` is freed. */
+static const char *
+finish(struct sio_app *app, struct buf *built)
+{
+	const char *copy = NULL;
+
+	if (!built->failed)
+		copy = app_copy(app, built->p == NULL ? SLICE("") : buf_slice(built));
+	buf_free(built);
+	return copy;
+}
+
+/* The application may have built the array itself, so it is checked here. */
+const char *
+app_arg(const void *handle, const char *args, size_t i)
+{
+	struct json_value array, element;
+	struct json_walk walk;
+
+	if (args == NULL || json_parse(&array, slice_of(args)) == -1 ||
+	    array.kind != JSON_KIND_ARRAY)
+		return NULL;
+	json_walk_begin(&walk, &array);
+	while (json_walk_element(&walk, &element))
+		if (i-- == 0)
+			return app_copy(app_of(handle), element.text);
+	return NULL;
+}
+
+const char *
+app_text(const void *handle, const char *json)
+{
+	struct json_value value;
+	struct buf text = {.p = NULL};
+
+	if (json == NULL || json_parse(&value, slice_of(json)) == -1 ||
+	    value.kind != JSON_KIND_STRING)
+		return NULL;
+	json_string_decode(&text, value.text);
+	return finish(app_of(handle), &text);
+}
+
+const char *
+app_quote(const void *handle, const char *text, size_t n)
+{
+	struct buf literal = {.p = NULL};
+
+	json_write_string(&literal, (struct slice){text, n});
+	return finish(app_of(handle), &literal);
+}
+
+const char *
+app_format(const void *handle, const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	text = n < 0 ? NULL : app_alloc(app_of(handle), (size_t)n + 1);
+	if (text == NULL)
+		return NULL;
+	va_start(args, format);
+	vsnprintf(text, (size_t)n + 1, format, args);
+	va_end(args);
+	return text;
+}
+
+/* --- sio_args() ------------------------------------------------------------------------------ */
+
+static void
+add_text(struct buf *out, const char *text)
+{
+	if (text == NULL)
+		buf_puts(out, "null");
+	else if (utf8_valid(slice_of(text)))
+		json_write_string(out, slice_of(text));
+	else
+		out->failed = true;
+}
+
+static void
+add_json(struct buf *out, const char *json)
+{
+	struct json_value value;
+
+	if (json == NULL)
+		buf_puts(out, "null");
+	else if (json_parse(&value, slice_of(json)) == 0)
+		buf_add_slice(out, value.text);
+	else
+		out->failed = true;
+}
+
+/* As JavaScript does: the shortest digits that read back as the same number; null of what is none.
+ */
+static void
+add_double(struct buf *out, double value)
+{
+	char digits[32];
+	char *comma;
+
+	if (!isfinite(value)) {
+		buf_puts(out, "null");
+		return;
+	}
+	for (int precision = 15; precision <= 17; precision++) {
+		snprintf(digits, sizeof(digits), "%.*g", precision, value);
+		if (strtod(digits, NULL) == value)
+			break;
+	}
+	comma = strchr(digits, ','); /* of some module's setlocale() */
+	if (comma != NULL)
+		*comma = '.';
+	buf_puts(out, digits);
+}
+
+const char *
+app_args(const void *handle, const char *kinds, va_list values)
+{
+	struct buf out = {.p = NULL};
+	const char *json;
+
+	buf_add_char(&out, '[');
+	for (const char *kind = kinds; *kind != '\0' && !out.failed; kind++) {
+		if (kind > kinds)
+			buf_add_char(&out, ',');
+		switch (*kind) {
+		case 's':
+			add_text(&out, va_arg(values, const char *));
+			break;
+		case 'j':
+			add_json(&out, va_arg(values, const char *));
+			break;
+		case 'i':
+			buf_printf(&out, "%d", va_arg(values, int));
+			break;
+		case 'l':
+			buf_printf(&out, "%lld", (long long)va_arg(values, int64_t));
+			break;
+		case 'd':
+			add_double(&out, va_arg(values, double));
+			break;
+		case 'b':
+			buf_puts(&out, va_arg(values, int) != 0 ? "true" : "false");
+			break;
+		default:
+			out.failed = true;
+		}
+	}
+	buf_add_char(&out, ']');
+	json = finish(app_of(handle), &out);
+	return json == NULL ? NO_JSON : json;
+}
+
+void
+app_log(const void *handle, const char *format, ...)
+{
+	char line[900];
+	va_list args;
+
+	(void)handle;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	log_info("application: %s", line);
+}

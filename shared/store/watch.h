@@ -1,0 +1,42 @@
+/* watch: copies of packets for somebody who looks on (pollux tail), by datagram.
+ *
+ * A watcher binds a socket in the data folder and says so in the slot table; every process looks
+ * there once per packet, which is one load, and sends a copy of what is wanted.  Nobody waits for a
+ * watcher: what it cannot take is lost, and it sees so by the numbers. */
+#ifndef POLLUX_WATCH_H
+#define POLLUX_WATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/base/slice.h"
+
+struct store;
+
+#define WATCH_TEXT_MAX 16384 /* bytes of a packet; the rest is cut off */
+
+enum watch_kind {
+	WATCH_IN = 'i',  /* a packet of the client */
+	WATCH_OUT = 'o', /* a packet to the client */
+	WATCH_END = 'x', /* the session has ended; the text is the reason */
+};
+
+/* What precedes the text in a datagram; processes of one machine share its layout. */
+struct watch_head {
+	int64_t key;     /* of the session */
+	uint32_t n;      /* bytes of the whole packet */
+	uint32_t number; /* of this datagram to all watchers, from its process */
+	int32_t slot;    /* of the process */
+	char kind;       /* enum watch_kind */
+};
+
+/* Send copies to those who want them.  For callers that have seen slots_watching(). */
+void watch_packet(struct store *st, enum watch_kind kind, int64_t key, struct slice text);
+
+/* Watch one session, or all with key 0.  Return a non-blocking descriptor that datagrams arrive at,
+ * or -1 after logging why. */
+int watch_open(struct store *st, int64_t key);
+void watch_close(struct store *st, int fd);
+
+#endif

@@ -1,0 +1,88 @@
+/* What a client says to any transport by a request of its own: its packets (PROTOCOL 8.2), and that
+ * it leaves (14.6). */
+#include "shared/base/log.h"
+#include "shared/transport/internal.h"
+#include "shared/wire/payload.h"
+#include "shared/wire/utf8.h"
+
+static void
+receive(struct server *sv, struct session *s, struct slice payload)
+{
+	struct payload_reader reader;
+	struct slice packet;
+
+	payload_read(&reader, payload);
+	for (size_t n = 0; n < sv->cfg->packets_per_payload && payload_next(&reader, &packet); n++)
+		hub_receive(sv->hub, s, packet);
+	if (reader.broken)
+		log_debug("a payload could not be read to its end");
+}
+
+/* Read the body as the transport has it.  Return 0, or -1 when out of memory. */
+static int
+receive_body(struct server *sv, struct session *s, const struct transport *t, struct slice body)
+{
+	struct buf scratch = {.p = NULL}, clean = {.p = NULL};
+	struct slice payload = t->unwrap(body, &scratch);
+	bool failed = scratch.failed;
+
+	if (!failed && !utf8_valid(payload)) {
+		utf8_sanitize(&clean, payload);
+		payload = buf_slice(&clean);
+		failed = clean.failed;
+	}
+	if (!failed)
+		receive(sv, s, payload);
+	buf_free(&clean);
+	buf_free(&scratch);
+	return failed ? -1 : 0;
+}
+
+void
+handle_post(struct server *sv, struct exchange *x, const struct route *route)
+{
+	const struct reply taken = {200, "text/plain; charset=UTF-8",
+	    x->origin.n > 0 ? "X-XSS-Protection: 0\r\n" : "", SLICE("1")};
+	struct session *s;
+
+	switch (hub_find(sv->hub, route->sid, &s)) {
+	case HUB_LIVE:
+		hub_heard(sv->hub, s);
+		if (hub_connect(sv->hub, s, route->transport) == 0 &&
+		    receive_body(sv, s, transport_row(route->transport), x->body) == 0)
+			answer_later(sv, x, &taken, &reply_busy);
+		else
+			answer(sv, x, x->origin, &reply_busy);
+		break;
+	case HUB_FAILED:
+		answer(sv, x, x->origin, &reply_busy);
+		break;
+	case HUB_ENDED:
+	case HUB_UNKNOWN: /* the client learns from its next poll */
+		answer(sv, x, x->origin, &taken);
+		break;
+	}
+}
+
+bool
+handle_disconnect(struct server *sv, struct exchange *x, const struct route *route)
+{
+	const struct reply done = {200, NULL, "", {NULL, 0}};
+	struct session *s;
+
+	switch (hub_find(sv->hub, route->sid, &s)) {
+	case HUB_LIVE:
+		hub_end(sv->hub, s, "booted", true);
+		answer_later(sv, x, &done, &reply_busy);
+		return true;
+	case HUB_FAILED:
+		answer(sv, x, x->origin, &reply_busy);
+		return true;
+	case HUB_ENDED:
+	case HUB_UNKNOWN:
+		break;
+	}
+	if (route->disconnect)
+		answer(sv, x, x->origin, &done);
+	return route->disconnect;
+}

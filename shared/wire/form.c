@@ -1,0 +1,54 @@
+#include "shared/wire/form.h"
+
+#include "shared/wire/route.h"
+
+bool
+form_field(struct slice form, const char *name, struct slice *value)
+{
+	struct slice key;
+
+	while (query_next(&form, &key, value))
+		if (slice_is(key, name))
+			return true;
+	return false;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* The byte of the %XX at the front of `s`, or -1. */
+static int
+escaped_byte(struct slice s)
+{
+	int high, low;
+
+	if (s.n < 3 || s.p[0] != '%')
+		return -1;
+	high = hex_digit(s.p[1]);
+	low = hex_digit(s.p[2]);
+	return high == -1 || low == -1 ? -1 : high << 4 | low;
+}
+
+void
+form_decode(struct buf *out, struct slice raw)
+{
+	/* room for all of it at once: a body is mostly escapes, and they only shrink */
+	char *to = buf_reserve(out, raw.n);
+
+	if (to == NULL)
+		return;
+	while (raw.n > 0) {
+		int byte = escaped_byte(raw);
+
+		*to++ = byte != -1 ? (char)byte : raw.p[0] == '+' ? ' ' : raw.p[0];
+		out->n++;
+		raw = slice_skip(raw, byte != -1 ? 3 : 1);
+	}
+}

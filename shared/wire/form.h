@@ -1,0 +1,22 @@
+/* form: what a browser's <form> posts, application/x-www-form-urlencoded.  Pure.
+ *
+ *	d=%223%3A%3A%3Ahello+world%22      PROTOCOL section 9: the body of a jsonp POST
+ *
+ * Queries are of the same kind (route.h walks both). */
+#ifndef POLLUX_FORM_H
+#define POLLUX_FORM_H
+
+#include <stdbool.h>
+
+#include "shared/base/buf.h"
+#include "shared/base/slice.h"
+
+/* Find the first field of this name, which stands in the form as it is.  `*value` is raw, borrowed
+ * from the form, and empty when there is no '='.  Return false when there is no such field. */
+bool form_field(struct slice form, const char *name, struct slice *value);
+
+/* Append a raw value decoded: '+' is a blank, %XX a byte; a '%' without two hexadecimal digits
+ * stands for itself.  The result is bytes, not necessarily UTF-8. */
+void form_decode(struct buf *out, struct slice raw);
+
+#endif

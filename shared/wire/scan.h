@@ -1,0 +1,47 @@
+/* scan: looks for bytes that matter, eight at a time.
+ *
+ * Nearly all text that passes is plain: what stands in JSON strings needs neither an escape nor a
+ * second look.  These read a word of it; the answer is not zero if one of its bytes is looked for.
+ * Which one it is, a loop over the bytes tells. */
+#ifndef POLLUX_SCAN_H
+#define POLLUX_SCAN_H
+
+#include <stdint.h>
+#include <string.h>
+
+#define SCAN_WORD sizeof(uint64_t)
+#define SCAN_ONES UINT64_C(0x0101010101010101)
+#define SCAN_TOPS UINT64_C(0x8080808080808080)
+
+/* The next word; at least SCAN_WORD bytes must be there. */
+static inline uint64_t
+scan_word(const char *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+/* Is one of the bytes below `limit`, which is at most 0x80? */
+static inline uint64_t
+scan_below(uint64_t word, unsigned char limit)
+{
+	return (word - SCAN_ONES * limit) & ~word & SCAN_TOPS;
+}
+
+/* Is one of them `c`? */
+static inline uint64_t
+scan_equal(uint64_t word, unsigned char c)
+{
+	return scan_below(word ^ (SCAN_ONES * c), 1);
+}
+
+/* Is one of them not ASCII? */
+static inline uint64_t
+scan_high(uint64_t word)
+{
+	return word & SCAN_TOPS;
+}
+
+#endif

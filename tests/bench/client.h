@@ -1,0 +1,61 @@
+/* client: one Socket.IO 1 client of the load generator, over websocket or xhr-polling.
+ *
+ * It behaves as the browser's client does: a handshake, then one websocket; or one connection for
+ * the polls, one after the other, and one for the POSTs, one at a time, with all that was sent
+ * meanwhile in the next.  It answers heartbeats.  A client that loses its session calls `on_fail`
+ * once and is of no further use. */
+#ifndef POLLUX_BENCH_CLIENT_H
+#define POLLUX_BENCH_CLIENT_H
+
+#include "tests/bench/link.h"
+
+enum client_transport {
+	CLIENT_WEBSOCKET,
+	CLIENT_POLLING,
+	CLIENT_BARE /* a websocket that speaks of no session: open once upgraded */
+};
+
+enum client_state {
+	CLIENT_IDLE,
+	CLIENT_HANDSHAKE,
+	CLIENT_CONNECTING,
+	CLIENT_OPEN,
+	CLIENT_FAILED
+};
+
+struct client {
+	/* to be set by the owner */
+	struct ev_loop *loop;
+	enum client_transport transport;
+	struct in_addr from;
+	struct sockaddr_in to;
+	void *owner;
+	void (*on_open)(struct client *c);
+	void (*on_event)(struct client *c, struct slice packet); /* a whole `5:...` */
+	void (*on_fail)(struct client *c, const char *why);
+
+	/* its own */
+	enum client_state state;
+	bool upgraded; /* websocket: frames from here on */
+	bool posting;  /* a POST is under way */
+	char sid[65];
+	struct link main; /* the handshake, then the websocket or the polls */
+	struct link post;
+	struct buf outbox; /* packets for the next POST, framed */
+	unsigned outbox_packets;
+	uint32_t mask; /* of the last frame */
+	unsigned long requests;
+};
+
+/* Start with the handshake.  Return 0, or -1 with errno. */
+int client_open(struct client *c);
+
+/* Send one packet, ASCII, below 64 kB, with what else is sent before the flush.  What is sent from
+ * within on_open and on_event needs no flush. */
+void client_send(struct client *c, struct slice packet);
+void client_flush(struct client *c);
+
+/* Close the connections without a word and give everything back. */
+void client_free(struct client *c);
+
+#endif

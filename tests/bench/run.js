@@ -1,0 +1,120 @@
+#!/usr/bin/env node
+/* run: Pollux beside socket.io 0.9.19, and beside bare wslay and libev, in one run.  `make bench`.
+ *
+ * Prints ratios as Markdown on standard output and what it does on standard error.  The exit status
+ * is 0 if everything ran, however fast, 1 if something could not run, 130 after Ctrl-C.
+ *
+ *   BENCH_FULL=1      also 10,000 idle sessions of each kind, and more rounds
+ *   BENCH_ROUNDS=3    how often each is measured
+ *   BENCH_ONLY=text   only scenarios whose name has it
+ *
+ * README.md says what the figures mean. */
+'use strict';
+
+const os = require('node:os');
+const { measure, abort } = require('./measure');
+const { CPUS } = require('./sides');
+const { table } = require('./table');
+
+const FULL = process.env.BENCH_FULL === '1';
+const ROUNDS = Number(process.env.BENCH_ROUNDS || (FULL ? 5 : 3));
+const ONLY = process.env.BENCH_ONLY || '';
+
+/* `rate`: events a second of the phase that latencies come from, what the slowest side bears with
+ * room to spare; of a broadcast, each event is as many messages as there are clients. */
+const WEBSOCKET = { transport: 'websocket', sides: ['websocket', 'socket.io', 'bare'] };
+const POLLING = { transport: 'polling', sides: ['lighttpd', 'nginx', 'socket.io'] };
+const SCENARIOS = [
+  { name: 'websocket echo, 100 clients', ...WEBSOCKET, event: 'echo', clients: 100, rate: 5000 },
+  { name: 'websocket echo, 1,000 clients', ...WEBSOCKET, event: 'echo', clients: 1000, rate: 5000 },
+  { name: 'websocket echo, 100 clients, 8 in flight', ...WEBSOCKET, event: 'echo', clients: 100, window: 8, rate: 5000 },
+  { name: 'websocket broadcast, 1 to 1,000', ...WEBSOCKET, event: 'broadcast', clients: 1000, rate: 10, memory: '1,000 websockets' },
+  { name: 'xhr-polling echo, 100 clients', ...POLLING, event: 'echo', clients: 100, rate: 1000 },
+  { name: 'xhr-polling broadcast, 1 to 1,000', ...POLLING, event: 'broadcast', clients: 1000, rate: 3, memory: '1,000 xhr-polling' }
+];
+const IDLE = [
+  { name: '10,000 idle websockets', ...WEBSOCKET, event: 'echo', clients: 10000, idle: true, memory: '10,000 websockets' },
+  { name: '10,000 idle xhr-polling', ...POLLING, event: 'echo', clients: 10000, idle: true, memory: '10,000 xhr-polling' }
+];
+
+let interrupted = false;
+let failures = 0;
+
+function say(text) {
+  process.stderr.write(`${text}\n`);
+}
+
+function describe(r) {
+  const memory = `${r.idle.all.toFixed(2)} kB a session idle`;
+  if (r.cpu === undefined) return memory;
+  return `${(r.cpu * 1e5).toFixed(3)} s CPU per 100,000 (${(r.ownCpu * 1e5).toFixed(3)} its own), ` +
+    `${Math.round(r.rate)}/s, server ${Math.round(r.serverBusy * 100)} % load ${Math.round(r.loadBusy * 100)} % busy, ` +
+    `p50 ${Math.round(r.p50)} p99 ${Math.round(r.p99)} µs, ${memory}, ${r.used.all.toFixed(2)} after`;
+}
+
+/* One side after the other; the next round begins with another one. */
+async function runScenario(scenario, round, results) {
+  const n = scenario.sides.length;
+  for (let i = 0; i < n; i++) {
+    const side = scenario.sides[(i + round) % n];
+    const label = `${round + 1}/${ROUNDS} ${scenario.name}: ${side}`;
+    try {
+      const result = await measure(scenario, side);
+      results[side] = [...(results[side] || []), result];
+      say(`${label}: ${describe(result)}`);
+    } catch (error) {
+      if (interrupted) return;
+      failures++;
+      say(`FAIL ${label}: ${error.message}`);
+    }
+    if (interrupted) return;
+  }
+}
+
+/* One row for each of our sides: polling has two web servers. */
+function rowsOf(scenario, results, name) {
+  return scenario.sides.filter((side) => !['socket.io', 'bare'].includes(side)).map((side) => ({
+    name: side === 'websocket' ? name : `${name}, ${side}`,
+    ours: results[side], theirs: results['socket.io'], bare: results.bare, web: side !== 'websocket'
+  }));
+}
+
+function machine() {
+  const [cpu] = os.cpus();
+  const where = CPUS.length < 2 ? 'server and load on the same core' : 'the server on one core, the load on another';
+  return `${CPUS.length} cores (${cpu.model.trim()}), Linux ${os.release()}, ${where}; medians of ${ROUNDS} rounds ` +
+    '(smallest–largest).';
+}
+
+function print(scenarios, all) {
+  const rows = (wanted, name) => scenarios.filter(wanted).flatMap((s) => rowsOf(s, all.get(s), s[name]));
+  console.log(table(rows((s) => !s.idle, 'name'), rows((s) => s.memory, 'memory'), ROUNDS));
+  console.log(`\n${machine()}`);
+}
+
+async function main() {
+  const scenarios = [...SCENARIOS, ...(FULL ? IDLE : [])].filter(({ name }) => name.includes(ONLY));
+  const all = new Map(scenarios.map((scenario) => [scenario, {}]));
+  const began = Date.now();
+  for (let round = 0; round < ROUNDS && !interrupted; round++) {
+    for (const scenario of scenarios) {
+      await runScenario(scenario, round, all.get(scenario));
+      if (interrupted) break;
+    }
+  }
+  if (interrupted) return 130;
+  print(scenarios, all);
+  say(`${Math.round((Date.now() - began) / 1000)} seconds, load average ${os.loadavg()[0].toFixed(1)}`);
+  return failures === 0 ? 0 : 1;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    interrupted = true;
+    abort();
+  });
+}
+main().then((status) => process.exit(status), (error) => {
+  say(`FAIL ${error.stack}`);
+  process.exit(1);
+});

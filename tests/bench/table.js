@@ -1,0 +1,71 @@
+/* table: the results as Markdown.  A ratio is Pollux by its peer, measured in the same round; the
+ * median of the rounds is shown, with the smallest and the largest. */
+'use strict';
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+function short(value) {
+  return value >= 10 ? value.toFixed(0) : value >= 2 ? value.toFixed(1) : value.toFixed(2);
+}
+
+/* What `pick` finds in two sides' results of the same rounds, as quotients. */
+function ratios(ours, theirs, pick) {
+  return ours.map((result, round) => pick(result) / pick(theirs[round]));
+}
+
+function cell(values, spread = true) {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return `${short(median(values))}${spread && values.length > 1 ? ` (${short(low)}–${short(high)})` : ''}`;
+}
+
+function complete(rounds, ...sides) {
+  return sides.every((results) => results && results.length === rounds);
+}
+
+function speedRow({ name, ours, theirs, bare }, rounds) {
+  if (!complete(rounds, ours, theirs)) return `| ${name} | could not run | | | | | |`;
+  const web = ours[0].cpu !== ours[0].ownCpu && !bare;
+  return `| ${[
+    name,
+    cell(ratios(ours, theirs, (r) => r.cpu)),
+    web ? cell(ours.map((r, i) => r.ownCpu / theirs[i].cpu)) : '',
+    complete(rounds, bare) ? cell(ratios(ours, bare, (r) => r.cpu)) : '',
+    cell(ratios(ours, theirs, (r) => r.rate), false),
+    cell(ratios(ours, theirs, (r) => r.p50), false),
+    cell(ratios(ours, theirs, (r) => r.p99), false)
+  ].join(' | ')} |`;
+}
+
+function kB(results, when, what = 'all') {
+  return short(Math.max(0, median(results.map((r) => (r[when] || r.idle)[what]))));
+}
+
+function memoryRow({ name, ours, theirs, bare, web }, rounds) {
+  if (!complete(rounds, ours, theirs)) return `| ${name} | could not run | | | |`;
+  return `| ${[
+    name,
+    `${kB(ours, 'idle')}, ${kB(ours, 'used')}`,
+    web ? `${kB(ours, 'idle', 'own')}, ${kB(ours, 'used', 'own')}` : '',
+    `${kB(theirs, 'idle')}, ${kB(theirs, 'used')}`,
+    complete(rounds, bare) ? `${kB(bare, 'idle')}, ${kB(bare, 'used')}` : ''
+  ].join(' | ')} |`;
+}
+
+/* `rows` are {name, ours, theirs, bare}, each side an array of results, one for each round. */
+function table(speed, memory, rounds) {
+  return [
+    '| Pollux ÷ socket.io 0.9.19 | server CPU a message | less the web server | ÷ bare wslay | messages/s | p50 | p99 |',
+    '|---|---|---|---|---|---|---|',
+    ...speed.map((row) => speedRow(row, rounds)),
+    '',
+    '| kB a session, idle, after traffic | Pollux | less the web server | socket.io 0.9.19 | bare wslay |',
+    '|---|---|---|---|---|',
+    ...memory.map((row) => memoryRow(row, rounds))
+  ].join('\n');
+}
+
+module.exports = { median, table };

@@ -1,0 +1,59 @@
+/* witness: an application for tests: whoever says "watch" hears of every connection in the default
+ * namespace and in /chat, and of its end: event `seen` with [name, what, namespace, reason], where
+ * `name` stands in the query of the handshake. */
+#include <string.h>
+
+#include "shared/app/pollux.h"
+
+static void
+tell(sio_socket *s, const sio_event *e, void *user)
+{
+	const char *name = sio_query(sio_socket_handshake(s), "name");
+	const char *reason = e->text == NULL ? "" : e->text;
+	sio_target watchers = sio_in(s, "watchers");
+
+	watchers.ns = "";
+	sio_emit_to(watchers, "seen",
+	    sio_format(s, "[\"%s\",\"%s\",\"%s\",%s]", name == NULL ? "" : name, (const char *)user,
+		sio_endpoint(s), sio_quote(s, reason, strlen(reason))));
+}
+
+static void
+on_watch(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)user;
+	sio_join(s, "watchers");
+	sio_ack(s, e, NULL);
+}
+
+static void
+on_kick(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)e;
+	(void)user;
+	sio_disconnect_session(s);
+}
+
+static void
+on_message(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)user;
+	if (e->text != NULL)
+		sio_send(s, e->text, e->text_n);
+}
+
+int
+pollux_app(sio_app *app)
+{
+	static char connected[] = "connected", gone[] = "gone";
+	sio_ns *spaces[] = {sio_of(app, ""), sio_of(app, "/chat")};
+
+	for (int i = 0; i < 2; i++)
+		if (sio_on(spaces[i], "connection", tell, connected) != 0 ||
+		    sio_on(spaces[i], "disconnect", tell, gone) != 0 ||
+		    sio_on(spaces[i], "kick", on_kick, NULL) != 0 ||
+		    sio_on(spaces[i], "message", on_message, NULL) != 0)
+			return -1;
+	return sio_on(spaces[0], "watch", on_watch, NULL);
+}
+SIO_APP_ABI

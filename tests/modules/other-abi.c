@@ -1,0 +1,12 @@
+/* A module made for an interface of which nobody knows. */
+#include "shared/app/pollux.h"
+
+SIO_EXPORT extern const struct sio_abi pollux_app_abi;
+const struct sio_abi pollux_app_abi = {SIO_ABI + 1, sizeof(struct sio_api)};
+
+int
+pollux_app(sio_app *app)
+{
+	(void)app;
+	return 0;
+}

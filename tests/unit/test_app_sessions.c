@@ -1,0 +1,524 @@
+/* What an application in C may rely on (pollux.h): sessions, their rooms, values and ends, who they
+ * are, and other sessions than the handler's own. */
+#include "tests/unit/testapp.h"
+
+/* --- rooms and values ------------------------------------------------------------------------ */
+
+static void
+leave_lobby(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	assert_int_equal(sio_join(s, "lobby"), 0);
+	assert_int_equal(sio_leave(s, "lobby"), 0);
+	assert_int_equal(sio_leave(s, "lobby"), 0);
+	assert_int_equal(sio_leave(s, "never in"), 0);
+}
+
+static void
+who_has_left_a_room_hears_nothing_more(void **state)
+{
+	struct world *w = *state;
+	struct client a, b, c;
+
+	open_stream(w, 0, &a);
+	open_stream(w, 1, &b);
+	open_polling(w, 1, &c);
+	run(w, 1, &b, leave_lobby);
+	run(w, 0, &c, leave_lobby);
+	run(w, 0, &a, say_to_others);
+	wake(w, 1);
+	poll_once(w, 1, &c);
+	assert_string_equal(b.sink.got, "3:::others ");
+	assert_string_equal(c.sink.got, "3:::others ");
+}
+
+static char listed[256];
+
+static void
+list(void *arg, const char *name)
+{
+	(void)arg;
+	strcat(strcat(listed, name), " ");
+}
+
+static void
+list_rooms(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	listed[0] = '\0';
+	assert_int_equal(sio_join(s, "lobby"), 0);
+	assert_int_equal(sio_join(s, "den"), 0);
+	assert_int_equal(sio_join(s, "attic"), 0);
+	assert_int_equal(sio_leave(s, "attic"), 0);
+	assert_int_equal(sio_rooms(s, NULL, NULL), 2);
+	assert_int_equal(sio_rooms(s, list, NULL), 2);
+}
+
+static void
+a_socket_knows_its_rooms(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+
+	open_polling(w, 0, &c);
+	say(w, 0, &c, "1::/chat", NULL);
+	run(w, 0, &c, list_rooms);
+	assert_true(strcmp(listed, "lobby den ") == 0 || strcmp(listed, "den lobby ") == 0);
+}
+
+static void
+keep_values(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)e;
+	if (sio_endpoint(s)[0] != '\0') {
+		note(w, "%s", sio_get(s, "k"));
+		return;
+	}
+	assert_null(sio_get(s, "k"));
+	assert_false(sio_has(s, "k"));
+	assert_int_equal(sio_set(s, "k", "{\"n\":1.10}"), 0);
+	assert_int_equal(sio_set(s, "gone", "null"), 0);
+	assert_string_equal(sio_get(s, "gone"), "null");
+	assert_true(sio_has(s, "gone"));
+	assert_int_equal(sio_del(s, "gone"), 0);
+	assert_null(sio_get(s, "gone"));
+}
+
+static void
+values_are_shared_by_the_namespaces_of_a_session(void **state)
+{
+	struct world *w = *state;
+	struct client c, other;
+
+	open_polling(w, 0, &c);
+	open_polling(w, 0, &other);
+	say(w, 0, &c, "1::/chat", NULL);
+	w->script = keep_values;
+	say(w, 0, &c, DO, NULL);
+	w->told[0] = '\0';
+	say(w, 1, &c, DO_CHAT, NULL);
+	assert_string_equal(w->told, "{\"n\":1.10} ");
+	say(w, 1, &other, DO, NULL); /* its own are empty */
+}
+
+/* --- the end of a session -------------------------------------------------------------------- */
+
+static void
+leave_altogether(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	assert_false(sio_disconnected(s));
+	sio_send(s, "bye", 3);
+	sio_disconnect_session(s);
+	assert_true(sio_disconnected(s));
+	assert_int_equal(sio_send(s, "x", 1), -EPIPE);
+	assert_int_equal(sio_join(s, "x"), -EPIPE);
+	assert_int_equal(sio_set(s, "x", "1"), -EPIPE);
+	assert_int_equal(sio_disconnect(s), 0);
+}
+
+static void
+a_session_that_ends_itself_hears_of_it_once_per_namespace(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+
+	open_stream(w, 0, &c);
+	say(w, 0, &c, "1::/chat", NULL);
+	w->told[0] = c.sink.got[0] = '\0';
+	w->script = leave_altogether;
+	say(w, 0, &c, DO_CHAT, "3:::more", "1::/chat", "5:9+::{\"name\":\"do\"}", NULL);
+	assert_string_equal(w->told, "disconnect/chat(booted) disconnect(booted) ");
+	assert_string_equal(c.sink.got, "3::/chat:bye DISCONNECTED ");
+	pass(w, 70000);
+	assert_string_equal(w->told, "disconnect/chat(booted) disconnect(booted) ");
+}
+
+static void
+leave_chat(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	assert_int_equal(sio_join(s, "den"), 0);
+	sio_disconnect(s);
+	assert_true(sio_disconnected(s));
+	assert_int_equal(sio_send(s, "x", 1), -EPIPE);
+	assert_int_equal(sio_join(s, "x"), -EPIPE);
+	sio_disconnect(s);
+	sio_send_to(sio_in(s, "den"), "den", 3);
+}
+
+static void
+a_namespace_is_left_alone(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+
+	open_stream(w, 0, &c);
+	say(w, 0, &c, "1::/chat", NULL);
+	w->told[0] = c.sink.got[0] = '\0';
+	w->script = leave_chat;
+	say(w, 0, &c, DO_CHAT, "3::/chat:lost", "3:::more", NULL);
+	assert_string_equal(w->told, "disconnect/chat(booted) text:more ");
+	assert_string_equal(c.sink.got, "0::/chat ");
+}
+
+static void
+say_goodbye(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	assert_true(sio_disconnected(s));
+	assert_int_equal(sio_emit(s, "bye", NULL), -EPIPE);
+	assert_int_equal(
+	    sio_emit_to(sio_broadcast_to(s, "lobby"), "left", sio_args(s, "s", sio_id(s))), 0);
+	sio_disconnect_session(s);
+}
+
+static void
+a_disconnect_handler_can_tell_the_others(void **state)
+{
+	struct world *w = *state;
+	struct client a, b;
+	char want[128];
+
+	open_stream(w, 0, &a);
+	open_stream(w, 1, &b);
+	w->told[0] = '\0';
+	w->last_words = say_goodbye;
+	say(w, 0, &a, "0::", NULL);
+	wake(w, 1);
+	snprintf(want, sizeof(want), "5:::{\"name\":\"left\",\"args\":[\"%s\"]} ", a.id);
+	assert_string_equal(a.sink.got, "DISCONNECTED ");
+	assert_string_equal(b.sink.got, want);
+	assert_string_equal(w->told, "disconnect(booted) ");
+}
+
+static void
+leaving_a_namespace_may_end_the_session(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+
+	open_stream(w, 0, &c);
+	say(w, 0, &c, "1::/chat", NULL);
+	w->told[0] = c.sink.got[0] = '\0';
+	w->last_words = say_goodbye;
+	say(w, 0, &c, "0::/chat", NULL);
+	assert_string_equal(w->told, "disconnect/chat(packet) disconnect(booted) ");
+	assert_string_equal(c.sink.got, "DISCONNECTED ");
+}
+
+/* A namespace left in one process is left in the other, with its rooms. */
+static void
+a_namespace_is_left_from_another_process(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+
+	open_stream(w, 0, &c);
+	say(w, 0, &c, "1::/chat", NULL);
+	w->script = leave_chat;
+	c.sink.got[0] = '\0';
+	say(w, 1, &c, DO_CHAT, NULL);
+	wake(w, 0);
+	assert_string_equal(c.sink.got, "0::/chat ");
+	begin(w, 1);
+	sio_send_to(sio_ns_in(sio_of(w->app[1], "/chat"), "den"), "x", 1);
+	settle(w, 1);
+	wake(w, 0);
+	assert_string_equal(c.sink.got, "0::/chat ");
+}
+
+/* --- authorization --------------------------------------------------------------------------- */
+
+static void
+see_bob(struct world *w, sio_socket *s, const sio_event *e)
+{
+	const sio_handshake *h = sio_socket_handshake(s);
+
+	(void)w;
+	(void)e;
+	assert_string_equal(sio_user(s), "42");
+	assert_string_equal(sio_get(s, "nick"), "\"bob\"");
+	assert_string_equal(sio_get(s, "pi"), "3.140");
+	assert_string_equal(sio_query(h, "token"), "bob");
+	assert_string_equal(sio_header(h, "user-agent"), "Mozilla");
+	assert_null(sio_header(h, "cookie"));
+	assert_string_equal(sio_url(h), "/socket.io/1/?token=bob");
+	assert_string_equal(sio_address(h), "203.0.113.9");
+	assert_int_equal(sio_port(h), 51234);
+	assert_string_equal(sio_time(h), "Mon Nov 23 2026 04:17:19 GMT");
+	assert_int_equal(sio_issued(h), 1795407439000);
+	assert_true(sio_xdomain(h));
+	assert_false(sio_secure(h));
+	assert_string_equal(sio_query_json(h), "{\"token\":\"bob\"}");
+	assert_string_equal(sio_transport(s), "websocket");
+	assert_int_equal(sio_accept(h, "x", NULL), -EINVAL); /* not here */
+}
+
+static void
+a_handshake_is_accepted_with_a_user_and_data(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+
+	assert_int_equal(
+	    shake_hands(w, 0, &c,
+		"{\"headers\":{\"user-agent\":\"Mozilla\"},\"query\":{\"token\":\"bob\"},"
+		"\"address\":{\"address\":\"203.0.113.9\",\"port\":51234},"
+		"\"time\":\"Mon Nov 23 2026 04:17:19 GMT\",\"issued\":1795407439000,"
+		"\"xdomain\":true,\"secure\":false,\"url\":\"/socket.io/1/?token=bob\"}"),
+	    HUB_CREATED);
+	attach(w, 1, &c, true);
+	run(w, 1, &c, see_bob);
+}
+
+static void
+a_handshake_is_refused(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+	const char *log = log_into(w);
+	char *said;
+
+	assert_int_equal(
+	    shake_hands(w, 0, &c, "{\"query\":{\"token\":\"evil\"}}"), HUB_UNAUTHORIZED);
+	assert_int_equal(shake_hands(w, 0, &c, "{\"query\":{\"token\":\"error\"}}"), HUB_APP_ERROR);
+	assert_int_equal(
+	    shake_hands(w, 0, &c, "{\"query\":{\"token\":\"broken\"}}"), HUB_APP_ERROR);
+	said = log_said(log);
+	assert_non_null(strstr(said, "a bad token"));
+	assert_int_equal(shake_hands(w, 0, &c, "{}"), HUB_CREATED); /* nothing of it is left */
+}
+
+static void
+ban(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	assert_int_equal(sio_set(s, "banned", "true"), 0);
+}
+
+static void
+see_alice(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	assert_string_equal(sio_user(s), "alice");
+	assert_true(sio_has(s, "seen"));
+}
+
+static void
+a_namespace_has_an_authorization_of_its_own(void **state)
+{
+	struct world *w = *state;
+	struct client good, bad;
+	const char *log = log_into(w);
+
+	open_stream(w, 0, &good);
+	open_stream(w, 0, &bad);
+	run(w, 0, &bad, ban);
+	say(w, 0, &bad, "1::/private", "3::/private:x", NULL);
+	assert_string_equal(bad.sink.got, "7::/private:2 ");
+	assert_non_null(strstr(log_said(log), "banned"));
+	say(w, 0, &good, "1::/private?as=alice", NULL);
+	assert_string_equal(good.sink.got, "1::/private?as=alice ");
+	run(w, 0, &good, see_alice);
+}
+
+/* --- other sessions -------------------------------------------------------------------------- */
+
+static struct client *other;
+
+static void
+see_clients(struct world *w, sio_socket *s, const sio_event *e)
+{
+	char want[2][64];
+
+	(void)w;
+	(void)e;
+	listed[0] = '\0';
+	sio_join(s, "lobby");
+	assert_int_equal(sio_clients(sio_in(s, "lobby"), list, NULL), 2);
+	snprintf(want[0], 64, "%s %s ", sio_id(s), other->id);
+	snprintf(want[1], 64, "%s %s ", other->id, sio_id(s));
+	assert_true(strcmp(listed, want[0]) == 0 || strcmp(listed, want[1]) == 0);
+	assert_int_equal(sio_clients(sio_broadcast(s), NULL, NULL), 1);
+	assert_int_equal(sio_clients(sio_in(s, "empty"), NULL, NULL), 0);
+	assert_int_equal(sio_clients(sio_in(s, NULL), NULL, NULL), 2);
+}
+
+static void
+the_clients_of_a_room_are_listed_once(void **state)
+{
+	struct world *w = *state;
+	struct client a, b, left;
+
+	open_polling(w, 0, &a);
+	open_stream(w, 1, &b);
+	open_stream(w, 1, &left);
+	say(w, 1, &left, "0::", NULL);
+	run(w, 1, &b, leave_lobby);
+	other = &b;
+	begin(w, 1);
+	assert_int_equal(sio_join(sio_ns_find(sio_of(w->app[1], ""), b.id), "lobby"), 0);
+	settle(w, 1);
+	run(w, 0, &a, see_clients);
+}
+
+static void
+use_other(struct world *w, sio_socket *s, const sio_event *e)
+{
+	sio_socket *found = sio_find(s, other->id);
+
+	(void)w;
+	assert_non_null(found);
+	assert_string_equal(sio_id(found), other->id);
+	assert_int_equal(sio_emit(found, "psst", sio_args(found, "s", sio_id(s))), 0);
+	assert_int_equal(sio_send_to(sio_to(s, other->id), "again", 5), 0);
+	assert_int_equal(sio_set(found, "k", "1"), 0);
+	assert_string_equal(sio_get(found, "k"), "1");
+	assert_int_equal(sio_join(found, "den"), 0);
+	assert_int_equal(sio_send_to(sio_in(s, "den"), "den", 3), 0);
+	assert_int_equal(sio_ack(found, e, NULL), -EINVAL);
+	assert_null(sio_find(s, "Pnobodynobod"));
+	assert_null(sio_ns_find(sio_of(w->app[0], "/chat"), other->id)); /* not in there */
+	assert_int_equal(
+	    sio_send_to(sio_ns_to(sio_of(w->app[0], "/chat"), other->id), "x", 1), -EPIPE);
+	assert_int_equal(sio_disconnect(found), 0);
+	assert_null(sio_find(s, other->id));
+}
+
+static void
+another_session_is_used_by_its_public_id(void **state)
+{
+	struct world *w = *state;
+	struct client a, stream, poll, here;
+	char want[256];
+
+	open_stream(w, 0, &a);
+	open_stream(w, 1, &stream);
+	open_polling(w, 1, &poll);
+	open_stream(w, 0, &here);
+	snprintf(want, sizeof(want),
+	    "5:::{\"name\":\"psst\",\"args\":[\"%s\"]} 3:::again 3:::den DISCONNECTED ", a.id);
+	w->told[0] = '\0';
+	other = &stream;
+	run(w, 0, &a, use_other);
+	wake(w, 1);
+	assert_string_equal(stream.sink.got, want);
+	other = &here;
+	run(w, 0, &a, use_other);
+	assert_string_equal(here.sink.got, want);
+	other = &poll;
+	run(w, 0, &a, use_other);
+	assert_string_equal(w->told, "disconnect(booted) disconnect(booted) disconnect(booted) ");
+}
+
+static void
+be_alice(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	assert_null(sio_user(s));
+	assert_int_equal(sio_set_user(s, "alice"), 0);
+	assert_string_equal(sio_user(s), "alice");
+}
+
+static void
+call_alice(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)e;
+	sio_send_to(sio_to_user(s, "alice"), "hi", 2);
+	sio_send_to(sio_ns_to_user(sio_of(w->app[0], "/chat"), "alice"), "chat", 4);
+	assert_int_equal(sio_clients(sio_to_user(s, "alice"), NULL, NULL), 2);
+	assert_int_equal(sio_send_to(sio_to_user(s, "bob"), "x", 1), 0);
+}
+
+static void
+all_sessions_of_a_person_are_reached(void **state)
+{
+	struct world *w = *state;
+	struct client stream, poll, third;
+
+	open_stream(w, 1, &stream);
+	open_polling(w, 0, &poll);
+	open_stream(w, 0, &third);
+	run(w, 1, &stream, be_alice);
+	run(w, 1, &poll, be_alice);
+	say(w, 1, &stream, "1::/chat", NULL);
+	stream.sink.got[0] = '\0';
+	run(w, 0, &third, call_alice);
+	wake(w, 1);
+	poll_once(w, 0, &poll);
+	assert_string_equal(stream.sink.got, "3:::hi 3::/chat:chat ");
+	assert_string_equal(poll.sink.got, "3:::hi ");
+	assert_string_equal(third.sink.got, "");
+}
+
+/* --- a program without an application --------------------------------------------------------- */
+
+static void
+a_guest_sends_and_its_ends_are_carried_out_by_others(void **state)
+{
+	struct world *w = *state;
+	struct client stream, poll;
+	struct sio_app *app = app_open_guest();
+	struct hub *guest = open_hub(w, app, true);
+	struct session *s;
+	int64_t next;
+
+	open_stream(w, 0, &stream);
+	say(w, 0, &stream, "1::/chat", NULL);
+	open_polling(w, 1, &poll);
+	w->told[0] = stream.sink.got[0] = '\0';
+	hub_begin(guest, w->now);
+	sio_send_to(sio_ns_in(sio_of(app, ""), "lobby"), "hello", 5);
+	assert_int_equal(hub_find(guest, slice_of(stream.sid), &s), HUB_LIVE);
+	assert_non_null(app_for_hub(app).find(app, SLICE("/chat")));
+	hub_kick(guest, s, app_for_hub(app).find(app, SLICE("/chat")), "kicked");
+	assert_int_equal(hub_find(guest, slice_of(poll.sid), &s), HUB_LIVE);
+	hub_end(guest, s, "kicked", true);
+	assert_int_equal(hub_settle(guest, &next), 0);
+	assert_string_equal(w->told, "");
+	wake(w, 0);
+	pass(w, 1000);
+	assert_string_equal(stream.sink.got, "3:::hello 0::/chat ");
+	assert_true(strstr(w->told, "disconnect/chat(kicked) ") != NULL &&
+		    strstr(w->told, "disconnect(kicked) ") != NULL);
+	begin(w, 1);
+	assert_int_equal(hub_find(w->hub[1], slice_of(poll.sid), &s), HUB_ENDED);
+	settle(w, 1);
+	hub_close(guest);
+	app_close(app);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(who_has_left_a_room_hears_nothing_more),
+	    TEST(a_socket_knows_its_rooms),
+	    TEST(values_are_shared_by_the_namespaces_of_a_session),
+	    TEST(a_session_that_ends_itself_hears_of_it_once_per_namespace),
+	    TEST(a_namespace_is_left_alone),
+	    TEST(a_disconnect_handler_can_tell_the_others),
+	    TEST(leaving_a_namespace_may_end_the_session),
+	    TEST(a_namespace_is_left_from_another_process),
+	    TEST(a_handshake_is_accepted_with_a_user_and_data),
+	    TEST(a_handshake_is_refused),
+	    TEST(a_namespace_has_an_authorization_of_its_own),
+	    TEST(the_clients_of_a_room_are_listed_once),
+	    TEST(another_session_is_used_by_its_public_id),
+	    TEST(all_sessions_of_a_person_are_reached),
+	    TEST(a_guest_sends_and_its_ends_are_carried_out_by_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

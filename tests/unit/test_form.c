@@ -1,0 +1,115 @@
+#include "shared/wire/form.h"
+
+#include "tests/unit/exact.h"
+
+struct example {
+	struct slice form;
+	struct slice raw;   /* the first `d`; p NULL: there is none */
+	struct slice plain; /* decoded */
+};
+
+/* What browsers post (measured with clients 0.7 to 0.9), and what nobody should. */
+static const struct example examples[] = {
+    {TEXT("d=3%3A1%3A%3Aone%0D%0Atwo"), TEXT("3%3A1%3A%3Aone%0D%0Atwo"), TEXT("3:1::one\r\ntwo")},
+    {TEXT("d=%223%3A1%3A%3Aone%5Cntwo%22"), TEXT("%223%3A1%3A%3Aone%5Cntwo%22"),
+	TEXT("\"3:1::one\\ntwo\"")},
+    {TEXT("d=a+b%2Bc"), TEXT("a+b%2Bc"), TEXT("a b+c")},
+    {TEXT("d=%EF%BF%BD5%ef%bf%bd3:::a"), TEXT("%EF%BF%BD5%ef%bf%bd3:::a"),
+	TEXT("\xef\xbf\xbd"
+	     "5\xef\xbf\xbd"
+	     "3:::a")},
+    {TEXT("d=3:::raw \xe2\x98\x83"), TEXT("3:::raw \xe2\x98\x83"), TEXT("3:::raw \xe2\x98\x83")},
+    {TEXT("d=%00%ff"), TEXT("%00%ff"), TEXT("\0\xff")},
+    /* the first of two, among others, and one that is a part of another name */
+    {TEXT("d=1&d=2"), TEXT("1"), TEXT("1")},
+    {TEXT("x=0&dd=1&&d=2&y"), TEXT("2"), TEXT("2")},
+    {TEXT("d=a=b"), TEXT("a=b"), TEXT("a=b")},
+    /* a percent sign that escapes nothing */
+    {TEXT("d=100%"), TEXT("100%"), TEXT("100%")},
+    {TEXT("d=%4"), TEXT("%4"), TEXT("%4")},
+    {TEXT("d=%4x%x4%%41"), TEXT("%4x%x4%%41"), TEXT("%4x%x4%A")},
+    /* nothing in it */
+    {TEXT("d="), TEXT(""), TEXT("")},
+    {TEXT("d"), TEXT(""), TEXT("")},
+    {TEXT("&d&"), TEXT(""), TEXT("")},
+    /* not there */
+    {TEXT(""), {NULL, 0}, {NULL, 0}},
+    {TEXT("&&"), {NULL, 0}, {NULL, 0}},
+    {TEXT("=d"), {NULL, 0}, {NULL, 0}},
+    {TEXT("D=1"), {NULL, 0}, {NULL, 0}},
+    {TEXT("3:::a"), {NULL, 0}, {NULL, 0}},
+};
+
+static void
+finds_and_decodes_as_the_table_says(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(examples); i++) {
+		const struct example *e = &examples[i];
+		char *copy = exact(e->form, e->form.n);
+		struct slice raw;
+		struct buf plain;
+
+		buf_init(&plain, 0);
+		if (form_field((struct slice){copy, e->form.n}, "d", &raw)) {
+			assert_non_null(e->raw.p);
+			assert_slice(raw, e->raw, e->form);
+			form_decode(&plain, raw);
+			assert_false(plain.failed);
+			assert_slice(buf_slice(&plain), e->plain, e->form);
+		} else {
+			assert_null(e->raw.p);
+		}
+		buf_free(&plain);
+		free(copy);
+	}
+}
+
+static void
+a_value_of_any_cut_lies_inside_it_and_never_grows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(examples); i++) {
+		for (size_t n = 0; n <= examples[i].form.n; n++) {
+			char *copy = exact(examples[i].form, n);
+			struct slice raw;
+			struct buf plain;
+
+			buf_init(&plain, 0);
+			if (form_field((struct slice){copy, n}, "d", &raw) && raw.n > 0) {
+				assert_true(raw.p >= copy && raw.p + raw.n <= copy + n);
+				form_decode(&plain, raw);
+				assert_true(plain.n <= raw.n);
+			}
+			buf_free(&plain);
+			free(copy);
+		}
+	}
+}
+
+static void
+a_ceiling_is_kept(void **state)
+{
+	struct buf plain;
+
+	(void)state;
+	buf_init(&plain, 4);
+	form_decode(&plain, SLICE("abcd"));
+	assert_false(plain.failed);
+	form_decode(&plain, SLICE("e"));
+	assert_true(plain.failed);
+	assert_int_equal(plain.n, 4);
+	buf_free(&plain);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(finds_and_decodes_as_the_table_says),
+	    cmocka_unit_test(a_value_of_any_cut_lies_inside_it_and_never_grows),
+	    cmocka_unit_test(a_ceiling_is_kept),
+	};
+
+	return cmocka_run_group_tests_name("form", tests, NULL, NULL);
+}

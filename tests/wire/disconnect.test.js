@@ -1,0 +1,203 @@
+/* What the application learns of the end of a session: every namespace once, with the reason, however
+ * it ended and whichever process saw it (PROTOCOL 14.6). */
+'use strict';
+
+const assert = require('node:assert');
+const { after, describe } = require('node:test');
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { useServer, pollux, not, REFERENCE } = require('../lib/suite');
+const { ROOT, programs } = require('../lib/server');
+const { request } = require('../lib/http');
+const { Polling } = require('../lib/polling');
+const { Jsonp } = require('../lib/jsonp');
+const { Htmlfile } = require('../lib/htmlfile');
+const { Websocket, frame, CLOSE } = require('../lib/websocket');
+const { until } = require('../lib/wait');
+
+/* An application of one's own is built as the README says. */
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-witness-'));
+const app = path.join(folder, 'witness.so');
+fs.chmodSync(folder, 0o755);
+if (!REFERENCE) execFileSync('cc', ['-shared', '-fPIC', `-I${ROOT}`, '-o', app, path.join(ROOT, 'tests/lib/witness.c')]);
+after(() => fs.rmSync(folder, { recursive: true }));
+
+const server = useServer({
+  app,
+  conf: { protocol: { polling_duration: 0.5, heartbeat_interval: 1, heartbeat_timeout: 2, close_timeout: 2 } }
+});
+const TRANSPORTS = [Polling, Jsonp, Htmlfile, Websocket];
+let count = 0;
+
+/* A session that has joined /chat, too, and who watches it.  The watcher sees what is served by other
+ * processes, while those are killed. */
+async function watched(Transport, options = {}) {
+  const name = `n${++count}`;
+  const watcher = await Polling.open(server, { retry: true });
+  await watcher.ask('watch');
+  const client = await Transport.open(server, { query: `name=${name}`, ...options });
+  await client.send('1::/chat');
+  await client.expect('1::/chat');
+  const seen = async () => {
+    for (;;) {
+      const [, args] = /^5:::\{"name":"seen","args":(.*)\}$/.exec(await watcher.take(20000)) || [];
+      if (args && JSON.parse(args)[0] === name) return JSON.parse(args).slice(1);
+    }
+  };
+  assert.deepStrictEqual([await seen(), await seen()], [['connected', '', ''], ['connected', '/chat', '']]);
+  /* Both namespaces have ended for this reason; and nothing was told twice. */
+  const ends = async (reason) => {
+    const ended = [await seen(), await seen()].sort();
+    assert.deepStrictEqual(ended, [['gone', '', reason], ['gone', '/chat', reason]]);
+    const marker = await Polling.open(server, { retry: true, query: `name=${name}` });
+    assert.deepStrictEqual(await seen(), ['connected', '', ''], 'nothing came between');
+    await Promise.all([marker.close(), watcher.close()]);
+  };
+  return { client, ends };
+}
+
+function nameOf(Transport) {
+  return Transport === Websocket ? 'websocket' : Transport.transport;
+}
+
+describe('ends', { concurrency: 20 }, () => {
+  for (const Transport of TRANSPORTS) {
+    const name = nameOf(Transport);
+
+    pollux(`${name}: the client says 0::`, async () => {
+      const { client, ends } = await watched(Transport);
+      await client.send('0::');
+      await client.expect('0::');
+      await ends('booted');
+    });
+
+    pollux(`${name}: ?disconnect`, async () => {
+      const { client, ends } = await watched(Transport);
+      for (let i = 0; i < 2; i++) await request(server.port, { path: `/socket.io/1/${name}/${client.sid}?disconnect` });
+      await client.expect('0::');
+      await ends('booted');
+    });
+
+    pollux(`${name}: ?disconnect at the port of pollux-wsd`, async () => {
+      const { client, ends } = await watched(Transport);
+      await request(server.wsdPort, { path: `/socket.io/1//${client.sid}/?disconnect=1` });
+      await client.expect('0::');
+      await ends('booted');
+    });
+
+    pollux(`${name}: kicked`, async () => {
+      const { client, ends } = await watched(Transport);
+      await client.emit('kick', [], '', '/chat');
+      await client.takeUntil('0::');
+      await ends('booted');
+    });
+  }
+
+  for (const Transport of [Polling, Jsonp]) {
+    pollux(`${nameOf(Transport)}: the client does not come back`, async () => {
+      const { client, ends } = await watched(Transport);
+      client.stop();
+      await ends('close timeout');
+    });
+  }
+
+  for (const port of ['port', 'wsdPort']) {
+    pollux(`htmlfile: the client leaves (${port})`, {
+      skip: port === 'port' && not(['apache'], 'mod_fcgid does not tell that a client left')
+    }, async () => {
+      const { client, ends } = await watched(Htmlfile, { port: server[port] });
+      client.stop();
+      await ends('socket end');
+    });
+
+    pollux(`htmlfile: no heartbeat is answered (${port})`, async () => {
+      const { ends } = await watched(Htmlfile, { port: server[port], answerHeartbeats: false });
+      await ends('heartbeat timeout');
+    });
+  }
+
+  pollux('websocket: the connection ends', async () => {
+    const { client, ends } = await watched(Websocket);
+    client.connection.finish();
+    await ends('socket end');
+  });
+
+  pollux('websocket: a close frame', async () => {
+    const { client, ends } = await watched(Websocket);
+    client.sendBytes(frame(Buffer.from([3, 232]), { opcode: CLOSE }));
+    await client.ended();
+    await ends('socket end');
+  });
+
+  pollux('websocket: no heartbeat is answered', async () => {
+    const { client, ends } = await watched(Websocket);
+    client.answerHeartbeats = false;
+    await ends('heartbeat timeout');
+  });
+
+  pollux('a handshake that is never used is no connection', async () => {
+    const { client, ends } = await watched(Polling);
+    await request(server.port, { path: `/socket.io/1/?name=n${count}` });
+    await client.send('0::');
+    await ends('booted');
+  });
+
+  pollux('a transport that another one took over ends nothing', async () => {
+    const { client, ends } = await watched(Htmlfile);
+    await client.replies(); /* it has spoken: no second 1:: */
+    const websocket = new Websocket(server, client.sid);
+    await websocket.connect();
+    await client.ended();
+    assert.deepStrictEqual(await websocket.replies('3:::x'), ['3:::x']);
+    await websocket.send('0::');
+    await ends('booted');
+  });
+});
+
+/* --- processes that die ------------------------------------------------------------------------- */
+
+function pids(name) {
+  return programs(name, server.data);
+}
+
+/* kill -9 every process of this name, one after the other, and see a successor of each. */
+async function killAll(name, successors) {
+  const before = pids(name);
+  for (const pid of before) {
+    process.kill(pid, 'SIGKILL');
+    await until(() => !pids(name).includes(pid) && (!successors || pids(name).length >= before.length),
+      `a successor of ${name} ${pid}`, 20000);
+  }
+}
+
+pollux('kill -9 of pollux-wsd: its websockets have ended', async () => {
+  const { ends } = await watched(Websocket);
+  await killAll('pollux-wsd', true);
+  await ends('socket end');
+});
+
+pollux('kill -9 of pollux.fcgi: its pages have ended; a poll goes on, or its session ends in time', async () => {
+  const page = await watched(Htmlfile);
+  const lives = await watched(Polling, { retry: true });
+  const dies = await watched(Polling, { retry: true });
+  await dies.client.replies();
+  const killed = killAll('pollux.fcgi', false);
+  dies.client.stop();
+  await killed;
+  await page.ends('socket end');
+  assert.strictEqual(await nextWord(page.client.sid), '7:::1+0');
+  assert.deepStrictEqual(await lives.client.replies('3:::alive'), ['3:::alive']);
+  await lives.client.send('0::');
+  await lives.ends('booted');
+  await dies.ends('close timeout');
+});
+
+/* What a poll of the session is told, by whichever process answers first. */
+function nextWord(sid) {
+  return until(async () => {
+    const response = await new Polling(server, sid).get().catch(() => ({}));
+    return response.status === 200 && response.text;
+  }, 'answer to a poll');
+}

@@ -1,0 +1,288 @@
+/* The configurations of apache-conf/ that the suites do not run on anyway: an account on somebody
+ * else's Apache, without and with a daemon of its own, and mod_proxy_fcgi. */
+'use strict';
+
+const assert = require('node:assert');
+const fs = require('node:fs');
+const path = require('node:path');
+const zlib = require('node:zlib');
+const { test, before, after } = require('node:test');
+const { KIND } = require('../lib/suite');
+const { Account } = require('../lib/account');
+const { ROOT, start, programs, commandLine, processesOf } = require('../lib/server');
+const { request, closeAll } = require('../lib/http');
+const { handshake, Polling } = require('../lib/polling');
+const { Websocket } = require('../lib/websocket');
+const { event } = require('../lib/client');
+const realclient = require('../lib/realclient');
+const { until } = require('../lib/wait');
+
+const CONF = path.join(ROOT, 'apache-conf');
+const CLIENT = path.join(ROOT, 'build/client');
+const RUN_ON = 'apache';
+
+/* Once is enough: these bring an Apache of their own. */
+function hosting(name, body) {
+  test(`wire/hosting: ${name}`, { skip: KIND !== RUN_ON && `run with SERVER=${RUN_ON}` }, body);
+}
+
+function configuration(name) {
+  return fs.readFileSync(path.join(CONF, name), 'utf8');
+}
+
+/* What an account uploads for the file htaccess; `folder` is that of the site, below its root. */
+function upload(account, folder = '') {
+  const settings = configuration('htaccess-pollux.conf')
+    .replace('/home/me/pollux-data', account.data).replace('chat.so', 'echo.so')
+    .replace('[protocol]', `[protocol]\nresource = ${folder}socket.io`);
+  account.write(`${folder}pollux.conf`, settings);
+  account.write(`${folder}.htaccess`, configuration('htaccess').replace(/^(\s*(?:RewriteBase|ErrorDocument \d+) \/)/gm, `$1${folder}`));
+  account.copy('pollux.fcgi', `${folder}pollux.fcgi`);
+  account.copy('apps/echo.so', `${folder}echo.so`);
+  account.copyFolder(CLIENT, `${folder}client`);
+}
+
+/* The browser's client comes from Pollux: compressed, and only once. */
+async function assertClient(port) {
+  const script = fs.readFileSync(path.join(CLIENT, 'socket.io.js'));
+  const get = (name, headers) => request(port, { path: `/socket.io/${name}`, headers });
+  const headers = { 'Accept-Encoding': 'gzip' };
+  for (const name of ['socket.io.js', 'socket.io.v0.9.17.js', 'socket.io+websocket+xhr-polling.js']) {
+    const response = await get(name, headers);
+    assert.strictEqual(response.header('content-encoding'), 'gzip', name);
+    assert.ok(zlib.gunzipSync(response.body).equals(script), name);
+    const again = await get(name, { ...headers, 'If-None-Match': response.header('etag') });
+    assert.strictEqual(again.status, 304);
+    assert.strictEqual(again.body.length, 0);
+  }
+  assert.ok((await get('socket.io.js')).body.equals(script));
+  assert.strictEqual((await get('static/flashsocket/WebSocketMain.swf')).body.length, 175830);
+}
+
+const opened = [];
+
+/* An account whose pages are served once `prepare` has filled them. */
+function useAccount(options, prepare) {
+  const site = {};
+  before(async () => {
+    if (KIND !== RUN_ON) return;
+    const account = await Account.open(options);
+    opened.push(account);
+    await prepare(account);
+    await account.serve();
+    Object.setPrototypeOf(site, account);
+  });
+  return site;
+}
+
+after(async () => {
+  realclient.closeAll();
+  closeAll();
+  await Promise.all(opened.map((account) => account.close()));
+});
+
+/* --- .htaccess alone ------------------------------------------------------------------------- */
+
+const plain = useAccount({}, (account) => {
+  upload(account);
+  account.link('pollux-post.fcgi', 'pollux.fcgi');
+});
+
+function running(site, name) {
+  return processesOf(site.folder).map(({ pid }) => pid)
+    .filter((pid) => commandLine(pid).split(' ')[0] === path.join(site.www, name));
+}
+
+hosting('.htaccess: the real client talks and hears by polling', async () => {
+  const socket = await realclient.connected(plain, 'xhr-polling', { query: 'user=me' });
+  const [who] = await realclient.ask(socket, 'whoami');
+  assert.strictEqual(who.transport, 'xhr-polling');
+  assert.strictEqual(who.query.user, 'me');
+  const heard = realclient.next(socket, 'message');
+  socket.send('h\u00ebllo \u2603');
+  assert.deepStrictEqual((await heard).slice(0, 1), ['h\u00ebllo \u2603']);
+  socket.disconnect();
+});
+
+hosting('.htaccess: held polls and everything else have processes of their own', async () => {
+  const clients = await Promise.all(Array.from({ length: 4 }, () => Polling.open(plain)));
+  for (const client of clients) await client.ask('join', ['four']);
+  assert.ok(running(plain, 'pollux-post.fcgi').length > 0);
+  assert.ok(running(plain, 'pollux.fcgi').length >= clients.length);
+  await clients[0].emit('room', ['four', 'hear']);
+  for (const client of clients.slice(1)) await client.expect(event('room', ['four', 'hear']));
+  await Promise.all(clients.map((client) => client.close()));
+});
+
+hosting('.htaccess: the addresses that clients leave by', async () => {
+  for (const bye of [(sid) => `/1//${sid}/?disconnect=1`, (sid) => `/1/xhr-polling/${sid}?disconnect`, (sid) => `/1/${sid}`]) {
+    const { sid } = await handshake(plain);
+    const client = new Polling(plain, sid);
+    assert.strictEqual((await client.get()).text, '1::');
+    assert.strictEqual((await request(plain.port, { path: `/socket.io${bye(sid)}` })).status, 200);
+    assert.match((await client.get()).text, /^(0::|7:::1\+0)$/);
+  }
+});
+
+hosting('.htaccess: neither the configuration nor the programs are pages', async () => {
+  for (const name of ['pollux.conf', 'echo.so', '.htaccess']) {
+    assert.strictEqual((await request(plain.port, { path: `/${name}` })).status, 403, name);
+  }
+  for (const name of ['pollux.fcgi', 'pollux-post.fcgi', 'pollux.fcgi/1/']) {
+    assert.strictEqual((await request(plain.port, { path: `/${name}` })).status, 404, name);
+  }
+});
+
+hosting('.htaccess: the browser gets its client', () => assertClient(plain.port));
+
+hosting('.htaccess: a body of 100,000 bytes passes; one that mod_fcgid refuses does no harm', async () => {
+  const client = await Polling.open(plain);
+  const text = `3:::${'x'.repeat(100000)}`;
+  assert.deepStrictEqual(await client.replies(text), [text]);
+  assert.strictEqual((await client.post(`3:::${'x'.repeat(140000)}`)).status, 500);
+  assert.deepStrictEqual(await client.replies('3:::still here'), ['3:::still here']);
+  await client.close();
+});
+
+hosting('.htaccess: the application sees who has logged in', async () => {
+  const login = `Basic ${Buffer.from('me:and my secret').toString('base64')}`;
+  await handshake(plain, { headers: { Authorization: login } });
+  const kept = fs.readdirSync(plain.data).filter((name) => name.startsWith('pollux.db'))
+    .map((name) => fs.readFileSync(path.join(plain.data, name)));
+  assert.ok(kept.some((bytes) => bytes.includes(`"authorization":"${login}"`)));
+});
+
+hosting('.htaccess: a poll whose process is killed is answered all the same', async () => {
+  const client = await Polling.open(plain);
+  await client.replies();
+  for (const pid of running(plain, 'pollux.fcgi')) process.kill(pid, 'SIGKILL');
+  assert.deepStrictEqual(await client.replies('3:::after'), ['3:::after']);
+  await client.close();
+});
+
+const below = useAccount({}, (account) => {
+  upload(account, 'app/');
+  account.copy('pollux.fcgi', 'app/pollux-post.fcgi');
+});
+
+hosting('.htaccess: in a folder of the site, with a copy for the link', async () => {
+  const { text } = await request(below.port, { path: '/app/socket.io/1/' });
+  const sid = text.split(':')[0];
+  const poll = () => request(below.port, { path: `/app/socket.io/1/xhr-polling/${sid}` });
+  assert.strictEqual((await poll()).text, '1::');
+  await request(below.port, { method: 'POST', path: `/app/socket.io/1/xhr-polling/${sid}`, body: '3:::below' });
+  assert.strictEqual((await poll()).text, '3:::below');
+  assert.strictEqual((await request(below.port, { path: '/app/pollux.conf' })).status, 403);
+  assert.strictEqual((await request(below.port, { path: '/socket.io/1/' })).status, 404);
+});
+
+/* --- .htaccess and a daemon ------------------------------------------------------------------- */
+
+const proxied = useAccount({ proxy: true, override: 'FileInfo' }, async (account) => {
+  account.write('.htaccess', configuration('htaccess-proxy').replaceAll(':8081', `:${account.wsdPort}`));
+  account.copy('apps/echo.so', '../echo.so');
+  await account.daemon(`
+[store]
+data = data
+[app]
+module = echo.so
+[client]
+folder = ${CLIENT}
+[wsd]
+listen = 127.0.0.1:${account.wsdPort}
+`);
+});
+
+for (const transport of ['websocket', 'xhr-polling']) {
+  hosting(`.htaccess to a daemon: the real client by ${transport}`, async () => {
+    const socket = await realclient.connected(proxied, transport, { query: 'user=me' });
+    const [who] = await realclient.ask(socket, 'whoami');
+    assert.strictEqual(who.transport, transport);
+    assert.strictEqual(who.query.user, 'me');
+    const heard = realclient.next(socket, 'message');
+    socket.send('h\u00ebllo \u2603');
+    assert.deepStrictEqual((await heard).slice(0, 1), ['h\u00ebllo \u2603']);
+    socket.disconnect();
+  });
+}
+
+hosting('.htaccess to a daemon: forty polls are held while others talk', async () => {
+  /* retry: a busy Apache closes connections that it has no thread to wait on */
+  const clients = await Promise.all(Array.from({ length: 40 }, () => Polling.open(proxied, { retry: true })));
+  const websocket = await Websocket.open(proxied);
+  await Promise.all(clients.map((client) => client.ask('join', ['forty'])));
+  await websocket.emit('room', ['forty', 'hear']);
+  for (const client of clients) await client.expect(event('room', ['forty', 'hear']));
+  websocket.stop();
+  await Promise.all(clients.map((client) => client.close()));
+});
+
+hosting('.htaccess to a daemon: the addresses that clients leave by', async () => {
+  const { sid } = await handshake(proxied);
+  const client = new Polling(proxied, sid);
+  assert.strictEqual((await client.get()).text, '1::');
+  await request(proxied.port, { path: `/socket.io/1//${sid}/?disconnect=1` });
+  assert.match((await client.get()).text, /^(0::|7:::1\+0)$/);
+});
+
+hosting('.htaccess to a daemon: the browser gets its client', () => assertClient(proxied.port));
+
+hosting('.htaccess to a daemon: no other address is passed on', async () => {
+  for (const target of ['/socket.iofoo', '/socket.io/1/%0d%0aX:%20y', '/socket.io/1/%3f']) {
+    const { status } = await request(proxied.port, { path: target });
+    assert.ok([400, 403, 404].includes(status), `${target}: ${status}`);
+  }
+});
+
+/* --- mod_proxy_fcgi --------------------------------------------------------------------------- */
+
+const farm = {};
+before(async () => {
+  if (KIND === RUN_ON) Object.assign(farm, await start({ kind: 'apache-proxy' }));
+});
+after(async () => {
+  if (farm.stop) assert.deepStrictEqual((await farm.stop()).left, [], 'left behind by the server');
+});
+
+for (const transport of ['websocket', 'xhr-polling']) {
+  hosting(`mod_proxy_fcgi: the real client by ${transport}`, async () => {
+    const socket = await realclient.connected(farm, transport);
+    assert.strictEqual((await realclient.ask(socket, 'whoami'))[0].transport, transport);
+    const heard = realclient.next(socket, 'message');
+    socket.send('hello');
+    assert.deepStrictEqual((await heard).slice(0, 1), ['hello']);
+    socket.disconnect();
+  });
+}
+
+hosting('mod_proxy_fcgi: a hundred polls are held by one process', async () => {
+  const clients = await Promise.all(Array.from({ length: 100 }, () => Polling.open(farm)));
+  await Promise.all(clients.map((client) => client.ask('join', ['hundred'])));
+  await clients[0].emit('room', ['hundred', 'hear']);
+  for (const client of clients.slice(1)) await client.expect(event('room', ['hundred', 'hear']));
+  await Promise.all(clients.map((client) => client.close()));
+});
+
+hosting('mod_proxy_fcgi: answers have a length', async () => {
+  const { response } = await handshake(farm);
+  assert.strictEqual(response.header('content-length'), String(response.body.length));
+});
+
+hosting('mod_proxy_fcgi: a poll whose process is killed is answered all the same', async () => {
+  const client = await Polling.open(farm);
+  await client.replies();
+  const killed = programs('pollux.fcgi', farm.data).filter((pid) => commandLine(pid).includes('0.sock'));
+  assert.strictEqual(killed.length, 1);
+  process.kill(killed[0], 'SIGKILL');
+  await until(() => !programs('pollux.fcgi', farm.data).includes(killed[0]), 'end of the killed process');
+  assert.deepStrictEqual(await client.replies('3:::after'), ['3:::after']);
+  await client.close();
+});
+
+/* --- all of them ------------------------------------------------------------------------------ */
+
+hosting('every configuration is run by a test', () => {
+  const here = ['htaccess', 'htaccess-pollux.conf', 'htaccess-proxy', 'apache-proxy_fcgi.conf'];
+  const suites = ['apache-mod_fcgid.conf', 'lighttpd.conf', 'nginx.conf'];
+  assert.deepStrictEqual(fs.readdirSync(CONF).filter((name) => name !== 'README.md').sort(), [...here, ...suites].sort());
+});
