@@ -105,6 +105,13 @@ no_headers(const struct exchange *x, void (*each)(void *arg, struct slice name, 
 	(void)arg;
 }
 
+static bool
+no_upgrade(const struct exchange *x)
+{
+	(void)x;
+	return false;
+}
+
 /* Ask; the answer comes into `*a`, which must live until answered() or left(). */
 static void
 ask(struct world *w, struct asked *a, const char *method, const char *target, const char *body)
@@ -117,7 +124,8 @@ ask(struct world *w, struct asked *a, const char *method, const char *target, co
 		.body = slice_of(body),
 		.address = SLICE("127.0.0.1"),
 		.header = no_header,
-		.each_header = no_headers},
+		.each_header = no_headers,
+		.upgrades = no_upgrade},
 	};
 	server_request(w->sv, &a->x);
 	a->x.method = a->x.target = a->x.origin = a->x.body = (struct slice){NULL, 0};
