@@ -130,8 +130,9 @@ run:
 # --- make check: every suite leaves its count in $(B)/check; one whose inputs have not changed
 # --- since it passed is not run again
 SERVERS   = lighttpd nginx apache
-SUITES    = format layers unit unit-san fuzz-replay $(SERVERS:%=outside-%)
+SUITES    = format layers unit unit-san fuzz-replay clients $(SERVERS:%=outside-%)
 C         = $(B)/check
+CLIENTS   = $(shell git ls-files -co --exclude-standard -- clients tests/clients apps/chat-php apps/chat-py)
 SOURCES   = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
 OUTSIDE   = $(shell git ls-files -co --exclude-standard -- tests/lib tests/wire tests/interop \
             tests/browser tests/suite tools/run apache-conf apps package-lock.json)
@@ -158,7 +159,9 @@ $(C)/fuzz-replay: $(SOURCES) $(CORPORA) schema.sql Makefile
 	@$(MAKE) --no-print-directory -j$(shell nproc) SAN=1 replay
 	@tools/check-one $@ tests/fuzz/replay build/san
 $(C)/outside-%: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so) $(OUTSIDE)
-	@SERVER=$* tools/check-one $@ tests/suite wire interop
+	@SERVER=$* tools/check-one $@ tests/suite wire interop browser
+$(C)/clients: $(CLIENTS)
+	@tools/check-one $@ tests/clients/run
 
 .PHONY: bench
 bench:
