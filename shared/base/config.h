@@ -88,10 +88,9 @@ struct config {
 	/* [wsd] */
 	char wsd_listen[CONFIG_TEXT_MAX]; /* host:port, several separated by blanks; 127.0.0.1:8081
 	                                   */
-
-	enum config_switch
-	    wsd_reachable; /* auto; are websockets offered to those who come through the
-	                    * web server?  It must pass upgrades on; auto looks */
+	/* Are websockets offered to those who come through the web server?  It must pass upgrades
+	 * on; auto looks whether it does. */
+	enum config_switch wsd_reachable; /* auto */
 
 	/* [log] */
 	enum log_level log_level;       /* info */
