@@ -26,12 +26,13 @@ say       = @$(if $(V),:,echo)
 SHARED    = $(patsubst %.c,$(B)/%.o,$(wildcard shared/*/*.c))
 FCGI      = $(patsubst %.c,$(B)/%.o,$(wildcard fcgi/*.c))
 WSD       = $(patsubst %.c,$(B)/%.o,$(wildcard wsd/*.c))
+POLICYD   = $(patsubst %.c,$(B)/%.o,$(wildcard policyd/*.c))
 APPS      = $(sort $(patsubst apps/%/,%,$(dir $(wildcard apps/*/*.c))))
 UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 LOAD      = $(patsubst %,$(B)/tests/bench/%.o,load client link http samples)
 
 SHARED_LIBS = -lsqlite3 -lcrypto -linih -lunistring -ldl
-PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd
+PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd $(B)/pollux-policyd
 
 all: programs
 
@@ -51,6 +52,10 @@ $(B)/pollux-wsd: $(WSD) $(B)/libpollux.a
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
 
 # A handler's parameters are the same whether it needs them or not.
+$(B)/pollux-policyd: $(POLICYD) $(B)/libpollux.a
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lev -linih
+
 .SECONDEXPANSION:
 $(B)/apps/%.so: $$(wildcard apps/$$*/*.c) shared/app/pollux.h
 	@mkdir -p $(@D)
