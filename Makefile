@@ -33,13 +33,14 @@ SHARED    = $(patsubst %.c,$(B)/%.o,$(wildcard shared/*/*.c))
 FCGI      = $(patsubst %.c,$(B)/%.o,$(wildcard fcgi/*.c))
 WSD       = $(patsubst %.c,$(B)/%.o,$(wildcard wsd/*.c))
 CLI       = $(patsubst %.c,$(B)/%.o,$(wildcard cli/*.c))
+POLICYD   = $(patsubst %.c,$(B)/%.o,$(wildcard policyd/*.c))
 APPS      = $(sort $(patsubst apps/%/,%,$(dir $(wildcard apps/*/*.c))))
 UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 LOAD      = $(patsubst %,$(B)/tests/bench/%.o,load client link http samples)
 FUZZ      = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 SHARED_LIBS = -lsqlite3 -lcrypto -linih -lunistring -ldl
-PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd $(B)/pollux
+PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd $(B)/pollux-policyd $(B)/pollux
 
 all: programs
 
@@ -62,6 +63,10 @@ $(B)/pollux: $(CLI) $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS)
 
+$(B)/pollux-policyd: $(POLICYD) $(B)/libpollux.a
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lev -linih
+
 # A handler's parameters are the same whether it needs them or not.
 .SECONDEXPANSION:
 $(B)/apps/%.so: $$(wildcard apps/$$*/*.c) shared/app/pollux.h
@@ -80,6 +85,7 @@ $(B)/tests/modules/%.so: tests/modules/%.c shared/app/pollux.h
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) -shared -o $@ $<
+
 $(B)/bench/load: $(LOAD) $(B)/libpollux.a
 	@mkdir -p $(@D)
 	$(say) LD $@
@@ -130,12 +136,13 @@ run:
 # --- make check: every suite leaves its count in $(B)/check; one whose inputs have not changed
 # --- since it passed is not run again
 SERVERS   = lighttpd nginx apache
-SUITES    = format layers unit unit-san fuzz-replay clients $(SERVERS:%=outside-%)
+SUITES    = format layers manual unit unit-san fuzz-replay clients $(SERVERS:%=outside-%)
 C         = $(B)/check
 CLIENTS   = $(shell git ls-files -co --exclude-standard -- clients tests/clients apps/chat-php apps/chat-py)
 SOURCES   = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
 OUTSIDE   = $(shell git ls-files -co --exclude-standard -- tests/lib tests/wire tests/interop \
             tests/browser tests/suite tools/run apache-conf apps package-lock.json)
+MANUALS   = $(shell git ls-files -co --exclude-standard -- '*.[1-9]' shared/base/config.c shared/app/pollux.h tests/manual.sh)
 CORPORA   = $(shell git ls-files -co --exclude-standard -- tests/fuzz)
 
 check:
@@ -150,6 +157,8 @@ $(C)/format: $(SOURCES) .clang-format tests/format.sh
 	@tools/check-one $@ tests/format.sh
 $(C)/layers: $(SOURCES) tests/layers.sh
 	@tools/check-one $@ tests/layers.sh
+$(C)/manual: $(MANUALS)
+	@tools/check-one $@ tests/manual.sh
 $(C)/unit: $(UNIT:%=$(B)/tests/%) tests/vectors.json
 	@tools/check-one $@ tests/run-unit $(UNIT:%=$(B)/tests/%)
 $(C)/unit-san: $(SOURCES) tests/vectors.json schema.sql Makefile
@@ -168,6 +177,7 @@ bench:
 	@tools/setup bench
 	@$(MAKE) -s programs $(B)/bench/load $(B)/bench/bare >&2
 	@node tests/bench/run.js
+
 # --- make fuzz: each target for a while, from its corpus and from what was learnt before, which
 # --- stays in build/fuzz/learnt; what it finds goes to build/fuzz/found
 FUZZ_SECONDS = 20
