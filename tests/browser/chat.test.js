@@ -137,18 +137,16 @@ pollux('a name that is taken is refused with a reason, another one is not', asyn
   await eve.leaves();
 });
 
-for (const transport of ['websocket', 'xhr-polling']) {
-  pollux(`who closes a window on ${transport} is not here any more, and the name is free`, async () => {
-    for (let i = 0; i < 2; i++) {
-      const eve = await Person.join('Eve', transport);
-      await ada.seesHere('Ada websocket', 'Bob xhr-polling', `Eve ${transport}`);
-      await eve.leaves();
-      await ada.seesHere('Ada websocket', 'Bob xhr-polling');
-      await bob.seesHere('Bob xhr-polling', 'Ada websocket');
-    }
-    await ada.sees('Eve left');
-  });
-}
+pollux('who closes the window is not here any more, and the name is free', async () => {
+  for (const transport of ['websocket', 'xhr-polling']) {
+    const eve = await Person.join('Eve', transport);
+    await ada.seesHere('Ada websocket', 'Bob xhr-polling', `Eve ${transport}`);
+    await eve.leaves();
+    await ada.seesHere('Ada websocket', 'Bob xhr-polling');
+    await bob.seesHere('Bob xhr-polling', 'Ada websocket');
+  }
+  await ada.sees('Eve left');
+});
 
 pollux('who is typing shows, and ends with the message or with silence', async () => {
   const typing = async (person, other) => {
@@ -188,6 +186,20 @@ pollux('another transport keeps the name and the conversation, and others see th
   assert.strictEqual(await bob.page.getByText('Ada left').count(), 0);
 });
 
+pollux('every transport that the page offers works, one after the other', async () => {
+  const offered = await bob.page.getByLabel('Transport').getByRole('option').allTextContents();
+  const last = offered.splice(offered.indexOf('xhr-polling'), 1);
+  assert.ok(offered.includes('websocket'), offered.join(', '));
+  for (const transport of [...offered, ...last]) {
+    await bob.choose(transport);
+    await ada.seesHere('Ada websocket', `Bob ${transport}`);
+    await bob.says(`by ${transport}`);
+    await ada.sees(`by ${transport}`);
+    await ada.says(`to ${transport}`);
+    await bob.sees(`to ${transport}`);
+  }
+});
+
 pollux('the panel shows what goes over the wire, both ways', async () => {
   await ada.says('on the wire');
   await bob.says('here too');
@@ -206,16 +218,16 @@ pollux('the panel shows what goes over the wire, both ways', async () => {
 });
 
 pollux('on a phone nothing is wider than the screen, and the panel is one touch away', async () => {
-  const eve = await Person.join('Eve', 'websocket');
-  const fits = () => eve.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
-  await eve.page.setViewportSize({ width: 360, height: 740 });
-  await eve.says('w'.repeat(200));
+  const fits = () => bob.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+  const size = bob.page.viewportSize();
+  await bob.page.setViewportSize({ width: 360, height: 740 });
+  await bob.says('w'.repeat(200));
   assert.ok(await fits());
-  await eve.page.getByRole('button', { name: 'On the wire' }).click();
-  await eve.page.getByRole('list', { name: 'Packets' }).waitFor();
-  assert.ok(await eve.field.isHidden());
+  await bob.page.getByRole('button', { name: 'On the wire' }).click();
+  await bob.page.getByRole('list', { name: 'Packets' }).waitFor();
+  assert.ok(await bob.field.isHidden());
   assert.ok(await fits());
-  await eve.leaves();
+  await bob.page.setViewportSize(size);
 });
 
 pollux('nobody has complained in the console', () => {
