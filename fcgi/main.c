@@ -18,6 +18,7 @@
 #include "fcgi/fcgi.h"
 #include "fcgi/listener.h"
 #include "fcgi/readers.h"
+#include "fcgi/upgrades.h"
 #include "shared/base/log.h"
 
 #define CONFIG_FILES  16
@@ -258,6 +259,7 @@ finish(struct fcgi *f)
 	struct conn *c;
 
 	readers_close(f->readers);
+	upgrades_close(f->upgrades);
 	while ((c = LIST_FIRST(&f->conns)) != NULL) {
 		conn_close(c);
 		f->begun = true;
@@ -303,6 +305,9 @@ run(struct fcgi *f, int fd)
 		return EX_OSERR;
 	}
 	start(f);
+	f->upgrades = upgrades_open(f);
+	if (f->upgrades == NULL)
+		return EX_CANTCREAT;
 	f->readers = readers_open(f);
 	if (f->readers == NULL)
 		return EX_OSERR;

@@ -19,11 +19,23 @@ store(struct request *r, const char *p, size_t n)
 	return r->text.failed ? refuse(r, 431, "The request's head is too long.") : 0;
 }
 
+/* Is there a control character other than `allowed`? */
+static bool
+has_control(const char *p, size_t n, char allowed)
+{
+	for (size_t i = 0; i < n; i++)
+		if (((unsigned char)p[i] < ' ' || p[i] == 0x7f) && p[i] != allowed)
+			return true;
+	return false;
+}
+
 static int
 on_url(http_parser *parser, const char *p, size_t n)
 {
 	struct request *r = parser->data;
 
+	if (has_control(p, n, ' ')) /* the parser lets tabs and form feeds pass */
+		return refuse(r, 400, "The request's target has a control character.");
 	r->target_n += n;
 	return store(r, p, n);
 }
@@ -57,6 +69,8 @@ on_value(http_parser *parser, const char *p, size_t n)
 {
 	struct request *r = parser->data;
 
+	if (has_control(p, n, '\t')) /* the parser lets the first byte pass, even a NUL */
+		return refuse(r, 400, "A header's value has a control character.");
 	r->in_value = true;
 	r->fields[r->fields_n - 1].value_n += (uint32_t)n;
 	return store(r, p, n);

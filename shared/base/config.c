@@ -72,6 +72,7 @@ static const struct row rows[] = {
 	{"fcgi", "listen", KIND_TEXT, FIELD(fcgi_listen), 0, 0},
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), 0, 0},
 	{"wsd", "listen", KIND_TEXT, FIELD(wsd_listen), 1, 0},
+	{"wsd", "reachable", KIND_SWITCH, FIELD(wsd_reachable), 0, 0},
 	{"policyd", "listen", KIND_TEXT, FIELD(policyd_listen), 1, 0},
 	{"policyd", "user", KIND_TEXT, FIELD(policyd_user), 0, 0},
 	{"policyd", "chroot", KIND_PATH, FIELD(policyd_chroot), 0, 0},
@@ -391,16 +392,24 @@ on_key(void *arg, const char *section, const char *key, const char *value)
 }
 
 /* libinih: the next line.  A reader of our own, since the library does not tell the handler which
- * line it is at, and would take the rest of an overlong line for a line. */
+ * line it is at, and would take what is behind an overlong line or a NUL for a line. */
 static char *
 next_line(char *line, int room, void *arg)
 {
 	struct reading *r = arg;
+	int n = 0, c = 0;
 
-	if (r->failed || fgets(line, room, r->file) == NULL)
+	while (!r->failed && n < room - 1 && c != '\n' && (c = getc(r->file)) != EOF)
+		line[n++] = (char)c;
+	line[n] = '\0';
+	if (n == 0)
 		return NULL;
 	r->line++;
-	if (strlen(line) == (size_t)room - 1 && line[room - 2] != '\n') {
+	if (memchr(line, '\0', (size_t)n) != NULL) {
+		complain(r, "the line has a NUL byte");
+		return NULL;
+	}
+	if (n == room - 1 && line[n - 1] != '\n') {
 		complain(r, "the line is longer than %d characters", room - 2);
 		return NULL;
 	}

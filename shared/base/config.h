@@ -87,6 +87,9 @@ struct config {
 	/* [wsd] */
 	char wsd_listen[CONFIG_TEXT_MAX]; /* host:port, several separated by blanks; 127.0.0.1:8081
 	                                   */
+	/* Are websockets offered to those who come through the web server?  It must pass upgrades
+	 * on; auto looks whether it does. */
+	enum config_switch wsd_reachable; /* auto */
 
 	/* [policyd] */
 	char policyd_listen[CONFIG_TEXT_MAX]; /* as [wsd] listen; *:843 *:10843, where the clients

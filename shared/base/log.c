@@ -77,7 +77,7 @@ log_enabled(enum log_level level)
 	return level <= ctx.level;
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 write_line(enum log_level level, int error, const char *format, va_list args)
 {
 	char line[1024];

@@ -11,13 +11,28 @@ struct place {
 	unsigned port;
 };
 
+/* RFC 3986, section 3.1; a "://" further back, in a query, ends no scheme. */
+static bool
+is_scheme(struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (!(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
+		    c != '+' && c != '-' && c != '.')
+			return false;
+	}
+	return text.n > 0;
+}
+
 /* Drop "scheme://" and give the scheme's port, or `otherwise` without a scheme. */
 static unsigned
 cut_scheme(struct slice *url, unsigned otherwise)
 {
 	struct slice scheme, rest = *url;
 
-	if (!slice_cut(&rest, ':', &scheme) || !slice_starts(rest, SLICE("//")))
+	if (!slice_cut(&rest, ':', &scheme) || !slice_starts(rest, SLICE("//")) ||
+	    !is_scheme(scheme))
 		return otherwise;
 	*url = slice_skip(rest, 2);
 	if (scheme.n == 5 && strncasecmp(scheme.p, "https", 5) == 0)

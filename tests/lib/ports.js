@@ -1,12 +1,15 @@
 /* ports: free TCP ports for servers under test.
  *
  * Below the kernel's ephemeral range, so that no outgoing connection of a test sits on one between
- * our look and the server's bind.  TEST_PORTS=from-to narrows the range. */
+ * our look and the server's bind; and each process begins at a place of its own, so that two that
+ * look at the same time do not find the same.  TEST_PORTS=from-to narrows the range. */
 'use strict';
 
 const net = require('node:net');
 
 const [FROM, TO] = (process.env.TEST_PORTS || '20000-29999').split('-').map(Number);
+const STRIDE = 19; /* ports between the beginnings of two processes started one after the other */
+let next = process.pid * STRIDE;
 
 function isFree(port) {
   return new Promise((resolve) => {
@@ -21,8 +24,8 @@ async function freePorts(count) {
   const found = new Set();
   for (let tries = 0; found.size < count; tries++) {
     if (tries > 1000) throw new Error(`no ${count} free ports in ${FROM}-${TO}`);
-    const port = FROM + Math.floor(Math.random() * (TO - FROM + 1));
-    if (!found.has(port) && await isFree(port)) found.add(port);
+    const port = FROM + next++ % (TO - FROM + 1);
+    if (await isFree(port)) found.add(port);
   }
   return [...found];
 }

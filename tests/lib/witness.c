@@ -1,21 +1,23 @@
 /* witness: an application for tests: whoever says "watch" hears of every connection in the default
  * namespace and in /chat, and of its end: event `seen` with [name, what, namespace, reason], where
  * `name` stands in the query of the handshake. */
-#include <string.h>
-
 #include "shared/app/pollux.h"
+
+/* What to tell, and where those are who want to hear it. */
+struct news {
+	const char *what;
+	sio_ns *root;
+};
 
 static void
 tell(sio_socket *s, const sio_event *e, void *user)
 {
+	const struct news *news = user;
 	const char *name = sio_query(sio_socket_handshake(s), "name");
 	const char *reason = e->text == NULL ? "" : e->text;
-	sio_target watchers = sio_in(s, "watchers");
 
-	watchers.ns = "";
-	sio_emit_to(watchers, "seen",
-	    sio_format(s, "[\"%s\",\"%s\",\"%s\",%s]", name == NULL ? "" : name, (const char *)user,
-		sio_endpoint(s), sio_quote(s, reason, strlen(reason))));
+	sio_emit_to(sio_ns_in(news->root, "watchers"), "seen",
+	    sio_args(s, "ssss", name == NULL ? "" : name, news->what, sio_endpoint(s), reason));
 }
 
 static void
@@ -45,12 +47,13 @@ on_message(sio_socket *s, const sio_event *e, void *user)
 int
 pollux_app(sio_app *app)
 {
-	static char connected[] = "connected", gone[] = "gone";
+	static struct news connected = {.what = "connected"}, gone = {.what = "gone"};
 	sio_ns *spaces[] = {sio_of(app, ""), sio_of(app, "/chat")};
 
+	connected.root = gone.root = spaces[0];
 	for (int i = 0; i < 2; i++)
-		if (sio_on(spaces[i], "connection", tell, connected) != 0 ||
-		    sio_on(spaces[i], "disconnect", tell, gone) != 0 ||
+		if (sio_on(spaces[i], "connection", tell, &connected) != 0 ||
+		    sio_on(spaces[i], "disconnect", tell, &gone) != 0 ||
 		    sio_on(spaces[i], "kick", on_kick, NULL) != 0 ||
 		    sio_on(spaces[i], "message", on_message, NULL) != 0)
 			return -1;

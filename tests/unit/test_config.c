@@ -83,12 +83,15 @@ every_kind_of_value_is_read(void **state)
 					 "data = some/data\n"
 					 "[app]\n"
 					 "module =\n"
+					 "[client]\n"
+					 "folder = /usr/share/pollux\n"
 					 "[fcgi]\n"
 					 "listen = unix:/run/pollux/fcgi.sock\n"
 					 "streaming = no\n"
 					 "[wsd]\n"
 					 "listen = 127.0.0.1:8081\n"
 					 "\t[::1]:8081\n"
+					 "reachable = no\n"
 					 "[policyd]\n"
 					 "listen = *:843\n"
 					 "chroot = empty\n"
@@ -110,6 +113,8 @@ every_kind_of_value_is_read(void **state)
 	assert_memory_equal(cfg.data, folder, sizeof(folder) - 1);
 	assert_string_equal(cfg.data + sizeof(folder) - 1, "/some/data");
 	assert_string_equal(cfg.module, "");
+	assert_string_equal(cfg.client_folder, "/usr/share/pollux");
+	assert_int_equal(cfg.wsd_reachable, CONFIG_NO);
 	assert_string_equal(cfg.fcgi_listen, "unix:/run/pollux/fcgi.sock");
 	assert_int_equal(cfg.fcgi_streaming, CONFIG_NO);
 	assert_string_equal(cfg.wsd_listen, "127.0.0.1:8081 [::1]:8081");
@@ -157,6 +162,8 @@ a_mistake_is_told_with_file_and_line(void **state)
 	    {"[limits]\nsessions = 9999999999G\n", 2, "not a number"},
 	    {"[limits]\nsessions = 10kk\n", 2, "not a number"},
 	    {"[store]\ndata =\n", 2, "may not be empty"},
+	    {"[wsd]\nreachable = maybe\n", 2, "is not auto, yes or no"},
+	    {"[wsd]\nreachable =\n", 2, "is not auto, yes or no"},
 	    {"[log]\nlevel = loud\n", 2, "is not error, warn"},
 	};
 	struct config cfg;

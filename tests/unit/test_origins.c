@@ -60,6 +60,9 @@ static const struct {
     {TEXT("a.example:80"), TEXT(""), TEXT("http://a.example/page.html?x=http://b"), true},
     {TEXT("a.example:80"), TEXT(""), TEXT("http://a.example?x"), true},
     {TEXT("b:80"), TEXT(""), TEXT("http://a.example/?x=http://b"), false},
+    {TEXT("b:80"), TEXT(""), TEXT("a.example/?x=http://b"), false},
+    {TEXT("b:80"), TEXT("a.example/http://b"), TEXT(""), false},
+    {TEXT("b:80"), TEXT("://b"), TEXT(""), false},
     {TEXT("a.example:80"), TEXT("http://b"), TEXT("http://a.example/"), false},
 
     {TEXT("[::1]:8080"), TEXT("http://[::1]:8080"), TEXT(""), true},

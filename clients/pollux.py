@@ -1,0 +1,805 @@
+"""pollux: answer the web hook of a Pollux server, and publish to it.
+
+This one file, Python 3.9 or newer, the standard library alone.  Copy it beside your program:
+
+    from pollux import Pollux
+
+    pollux = Pollux(secret='whsec_...')
+
+    @pollux.authorize
+    def authorize(handshake, io):
+        user = user_of_session(Pollux.cookie(handshake, 'sessionid'))
+        return {'accept': True, 'user': user} if user else False
+
+    @pollux.on('/chat', 'say')
+    def say(ev, io):
+        io.broadcast.to('lobby').emit('said', ev.data['nick'], ev.args[0])
+        return ['ok']           # the answer to the client, if it asked for one
+
+    application = pollux.wsgi   # for any WSGI server, or
+    pollux.run(port=8000)       # one of our own
+
+and, anywhere else:
+
+    pollux = Pollux(db='/home/me/pollux-data/pollux.db')
+    pollux.room('lobby').emit('news', 1)
+
+What a handler does through `io` is collected and goes back in the reply: it takes effect together
+once the handler has returned, or, when it raises, not at all.  Handlers may run in several threads
+at once.  What goes over the wire, and what all these names mean, stands in docs/hook.md.
+Licence: MIT.
+"""
+
+import base64
+import contextlib
+import glob
+import hashlib
+import hmac
+import http.client
+import http.server
+import json
+import logging
+import math
+import os
+import re
+import socket
+import time
+import urllib.parse
+from http import HTTPStatus
+
+__all__ = ['Event', 'Handshake', 'Pollux', 'PolluxError', 'Raw', 'Target']
+
+SKEW_S = 300  # a signature may be this old, or from this far in the future
+BODY_MAX = 4 << 20  # bytes of a request that we look at
+ANSWER_MAX = 1 << 20  # bytes of an answer to publish() that we look at
+WAKE_MAX = 1024  # processes of one Pollux
+IDLE_S = 60  # run(): a connection that says nothing is closed
+
+log = logging.getLogger('pollux')
+
+
+class PolluxError(Exception):
+    """What went wrong.  Of publish(): `status` is that of the HTTP answer, 0 if there was none."""
+
+    def __init__(self, message, status=0):
+        super().__init__(message)
+        self.status = status
+
+
+class Raw:
+    """A JSON text that goes out as it is: Raw('1.10'), which Python would write as 1.1."""
+
+    def __init__(self, text):
+        try:
+            _decode(text)
+        except (ValueError, RecursionError) as error:
+            raise PolluxError(f'raw: not JSON: {error}') from error
+        self.text = text
+
+
+class Pollux:
+    """`secret` is 'whsec_...', or a list of them while one replaces another.
+
+    Publishing needs `url`, 'http://127.0.0.1:8081/pollux/v1/' or 'unix:/run/pollux/admin.sock', and
+    `key`; or `db`, the path of pollux.db.
+    """
+
+    def __init__(self, secret=(), url=None, key=None, db=None, timeout=5):
+        secrets = [secret] if isinstance(secret, str) else secret
+        self._secrets = [_secret_bytes(text) for text in secrets]
+        self._url = url
+        self._key = key
+        self._db = db
+        self._timeout = timeout
+        self._handlers = {}  # (namespace, kind)
+        self._authorizers = {}  # namespace
+        self._seen = None
+
+    # --- handlers: fn(ev, io), but authorize ---------------------------------------------------
+
+    def authorize(self, *args):
+        """@authorize or @authorize(ns), or authorize([ns,] fn).
+
+        io.set('authorization', fn): asked before a session id is given out; with a namespace, when
+        a client joins that.  fn(handshake, io) returns True or False, or {'accept': bool, 'user':,
+        'data': {}, 'reason':, 'transports': [], 'max_age': s}.  Without one everybody is accepted.
+        """
+        ns, fn = _split(args, 1)
+        if fn is None:
+            return lambda late: self.authorize(*ns, late)
+        self._authorizers[_check_ns(*ns) if ns else ''] = fn
+        return fn
+
+    def on(self, *args):
+        """@on([ns,] name), or on([ns,] name, fn).  `name` is the client's, or
+
+            'connect' or 'connection', 'disconnect'    no event of a client reaches these
+            'message'                                  send(), and json.send() without handler
+            'json'                                     json.send()
+            '*'                                        events and messages that have no handler
+
+        What fn returns answers the client: a list or tuple is the arguments, all else one argument,
+        None is no answer.
+        """
+        names, fn = _split(args, 2)
+        if fn is None:
+            return lambda late: self.on(*names, late)
+        name = 'connect' if names[-1] == 'connection' else names[-1]
+        is_ours = name in ('connect', 'disconnect', 'message', 'json', '*')
+        ns = _check_ns(names[0]) if len(names) == 2 else ''
+        self._handlers[ns, name if is_ours else f'event {name}'] = fn
+        return fn
+
+    def on_ack(self, *args):
+        """@on_ack([ns,] name), or on_ack([ns,] name, fn): the answer to emit(..., ack=name)."""
+        names, fn = _split(args, 2)
+        if fn is None:
+            return lambda late: self.on_ack(*names, late)
+        ns = _check_ns(names[0]) if len(names) == 2 else ''
+        self._handlers[ns, f'ack {names[-1]}'] = fn
+        return fn
+
+    def seen(self, fn):
+        """An event may come twice, when our reply to the first was lost.  fn(id) returns what it
+        keeps for this id, or None if nothing: then the handler runs, and fn(id, reply) keeps its
+        reply, a text, for at least an hour.
+        """
+        self._seen = fn
+        return fn
+
+    # --- the hook ------------------------------------------------------------------------------
+
+    def run(self, host='127.0.0.1', port=8000):
+        """Serve the hook, at every path, until interrupted.  A thread for each connection, so it
+        belongs behind Pollux alone, not in the open."""
+        with self.server(host, port) as server, contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+    def server(self, host='127.0.0.1', port=0):
+        """The same as a http.server.ThreadingHTTPServer that listens already."""
+        handler = type('Handler', (_HttpHandler,), {'pollux': self})
+        return http.server.ThreadingHTTPServer((host, port), handler)
+
+    def wsgi(self, environ, start_response):
+        """The hook as a WSGI application; wsgiref.handlers.CGIHandler().run(pollux.wsgi) is CGI."""
+        headers = {name[5:].replace('_', '-'): value for name, value in environ.items()
+                   if name.startswith('HTTP_')}
+        length = environ.get('CONTENT_LENGTH') or '0'
+        n = int(length) if re.fullmatch(r'[0-9]{1,12}', length) else 0
+        body = environ['wsgi.input'].read(min(n, BODY_MAX + 1))
+        status, headers, body = self.handle(environ['REQUEST_METHOD'], headers, body)
+        headers['Content-Length'] = str(len(body))
+        start_response(f'{status} {HTTPStatus(status).phrase}', list(headers.items()))
+        return [body]
+
+    def handle(self, method, headers, body):
+        """Answer one request, whose body is bytes; header names in any case.
+        Return (status, headers as a dict, body as bytes)."""
+        headers = {name.lower(): value for name, value in headers.items()}
+        try:
+            request = self._read(method, headers, body)
+        except PolluxError as error:
+            return _text(error.status, str(error))
+        if 'x-pollux-last-error' in headers:
+            log.error('the server says of an earlier reply: %s', headers['x-pollux-last-error'])
+        try:
+            if request['hook'] == 'authorize':
+                return self._answer_authorize(request)
+            return self._answer_events(request)
+        except Exception:
+            log.exception('the handler failed')
+            return _text(500, 'the handler failed')
+
+    def verify(self, headers, body, now=None):
+        """Standard Webhooks: is the request signed by one of our secrets, and now?  Header names in
+        lower case.  Raise a PolluxError with status 401 if not."""
+        names = ('webhook-id', 'webhook-timestamp', 'webhook-signature')
+        event_id, timestamp, signatures = (headers.get(name, '') for name in names)
+        if not (event_id and timestamp and signatures):
+            raise PolluxError('no signature', 401)
+        signed = f'{event_id}.{timestamp}.'.encode() + body
+        given = [text.encode() for text in signatures.split(' ')]
+        valid = False
+        for secret in self._secrets:
+            mac = hmac.new(secret, signed, hashlib.sha256).digest()
+            wanted = b'v1,' + base64.b64encode(mac)
+            for signature in given:
+                valid = hmac.compare_digest(wanted, signature) or valid
+        if not valid:
+            raise PolluxError('wrong signature', 401)
+        now = time.time() if now is None else now
+        if not re.fullmatch(r'[0-9]{1,12}', timestamp) or abs(now - int(timestamp)) > SKEW_S:
+            raise PolluxError('stale timestamp', 401)
+
+    def _read(self, method, headers, body):
+        if method != 'POST':
+            raise PolluxError('POST only', 405)
+        if len(body) > BODY_MAX:
+            raise PolluxError('too long', 413)
+        if not self._secrets:
+            log.error('Pollux() was given no secret')
+            raise PolluxError('no secret is configured', 500)
+        self.verify(headers, body)
+        try:
+            request = _decode(body.decode())
+        except (ValueError, RecursionError) as error:
+            raise PolluxError(f'not JSON: {error}', 400) from error
+        if isinstance(request, dict) and request.get('v') == 1:
+            if request.get('hook') == 'authorize' and isinstance(request.get('handshake'), dict):
+                return request
+            if request.get('hook') == 'events' and isinstance(request.get('events'), list):
+                return request
+        raise PolluxError('not a request of Pollux 1', 400)
+
+    def _answer_authorize(self, request):
+        handshake = Handshake(request)
+        fn = self._authorizers.get(handshake.ns)
+        if fn is None:
+            return 204, {}, b''
+        actions = []
+        verdict = fn(handshake, _collector(actions, handshake))
+        if not isinstance(verdict, dict):
+            verdict = {'accept': verdict is True}
+        verdict = dict(verdict)
+        unknown = verdict.keys() - {'accept', 'user', 'data', 'reason', 'transports', 'max_age'}
+        if unknown:
+            raise PolluxError(f'authorize: what is "{unknown.pop()}"?')
+        if not isinstance(verdict.get('accept'), bool):
+            raise PolluxError('authorize: "accept" must be True or False')
+        headers = {'Content-Type': 'application/json'}
+        max_age = verdict.pop('max_age', None)
+        if max_age is not None:
+            headers['Cache-Control'] = f'max-age={int(max_age)}'
+        if verdict.get('user') is not None:
+            verdict['user'] = str(verdict['user'])
+        if actions:
+            verdict['actions'] = actions
+        return 200, headers, _encode(verdict).encode()
+
+    def _answer_events(self, request):
+        results = []
+        changes = {}  # what handlers of this request have set, by session: later events see it
+        for event in request['events']:
+            if not isinstance(event, dict) or not {'id', 'type', 'session'} <= event.keys():
+                continue
+            ev = Event(event, request.get('epoch', ''))
+            ev._change(changes.get(ev.session, ()))
+            reply = self._seen(ev.id) if self._seen else None
+            if reply is None:
+                reply = self._answer_event(ev)
+                if self._seen:
+                    self._seen(ev.id, reply)
+            if reply:
+                results.append(Raw(reply))
+                _note_changes(changes, ev.session, reply)
+        if not results:
+            return 204, {}, b''
+        body = _encode({'results': results}).encode()
+        return 200, {'Content-Type': 'application/json'}, body
+
+    def _answer_event(self, ev):
+        """The result of one event, a JSON text; '' when there is nothing to say."""
+        fn = self._handler_for(ev)
+        if fn is None:
+            return ''
+        actions = []
+        result = {'id': ev.id}
+        value = fn(ev, _collector(actions, ev, ev.ack))
+        if value is not None and ev.ack is not None:
+            result['ack'] = value if isinstance(value, (list, tuple)) else [value]
+        if actions:
+            result['actions'] = actions
+        return '' if len(result) == 1 else _encode(result)
+
+    def _handler_for(self, ev):
+        kinds = {
+            'connect': ('connect',),
+            'disconnect': ('disconnect',),
+            'message': ('message', '*'),
+            'json': ('json', 'message', '*'),
+            'event': (f'event {ev.name}', '*'),
+            'ack': (f'ack {ev.name}',),
+        }.get(ev.type, ())  # none: of a later Pollux
+        return next((self._handlers[ev.ns, kind] for kind in kinds
+                     if (ev.ns, kind) in self._handlers), None)
+
+    # --- publishing: each call is sent at once -------------------------------------------------
+
+    def all(self):
+        """Everybody, that is everybody in the default namespace."""
+        return self.of('')
+
+    def of(self, ns):
+        """Everybody in the namespace; of('/chat').room('lobby') is a room of it."""
+        return Target(lambda action: self._push([action]), ns)
+
+    def room(self, room):
+        return self.of('').room(room)
+
+    def session(self, session):
+        return self.of('').session(session)
+
+    def to_user(self, user):
+        """All sessions of the person."""
+        return self.of('').to_user(user)
+
+    @contextlib.contextmanager
+    def batch(self, idempotency_key=None):
+        """`with pollux.batch() as io:` sends what is done there all at once, and all or nothing;
+        when the block raises, nothing."""
+        actions = []
+        yield Target(actions.append, '')
+        self._push(actions, idempotency_key)
+
+    def publish(self, actions, idempotency_key=None):
+        """Send actions as docs/hook.md writes them: [{'do': 'emit', 'to': ..., ...}, ...].
+        Return the server's answer."""
+        return self._push([_encode(action) for action in actions], idempotency_key)
+
+    def _push(self, actions, idempotency_key=None):
+        if not actions:
+            return {'ok': True, 'actions': 0}
+        if self._url is not None:
+            return self._post(actions, idempotency_key)
+        if self._db is None:
+            raise PolluxError('Pollux() was given neither url nor db')
+        if idempotency_key is not None:
+            raise PolluxError('an idempotency key needs url')
+        self._insert(actions)
+        return {'ok': True, 'actions': len(actions)}
+
+    def _post(self, actions, idempotency_key):
+        headers = {'Content-Type': 'application/json', 'Connection': 'close'}
+        if self._key is not None:  # mod_fcgid drops the first
+            headers['Authorization'] = f'Bearer {_check_token(self._key)}'
+            headers['X-API-Key'] = self._key
+        if idempotency_key is not None:
+            headers['Idempotency-Key'] = _check_token(idempotency_key)
+        connection, path = _connection(self._url, self._timeout)
+        try:
+            connection.request('POST', path, f"[{','.join(actions)}]".encode(), headers)
+            response = connection.getresponse()
+            body = response.read(ANSWER_MAX)
+        except (OSError, http.client.HTTPException) as error:
+            raise PolluxError(f'{self._url}: {error!r}') from error
+        finally:
+            connection.close()
+        try:
+            answer = dict(json.loads(body))
+        except (TypeError, ValueError):
+            answer = {}
+        if response.status == 200 and 'ok' in answer:
+            return answer
+        error = answer.get('error')
+        why = f": {', '.join(map(str, error.values()))}" if isinstance(error, dict) else ''
+        raise PolluxError(f'{self._url}: {response.status} {response.reason}{why}', response.status)
+
+    def _insert(self, actions):
+        import sqlite3  # some Pythons lack it
+        name = f'file:{urllib.parse.quote(os.path.abspath(self._db))}?mode=rw'
+        try:
+            with contextlib.closing(sqlite3.connect(
+                    name, uri=True, timeout=self._timeout, isolation_level=None)) as db:
+                # it lives as long as the machine's boot, so it need not be synced
+                db.execute('PRAGMA synchronous = OFF')
+                db.execute('BEGIN IMMEDIATE')
+                db.executemany('INSERT INTO action_in(json) VALUES (?)', [(a,) for a in actions])
+                db.execute('COMMIT')
+        except sqlite3.Error as error:
+            raise PolluxError(f'{self._db}: {error}') from error
+        _wake(os.path.dirname(os.path.abspath(self._db)))
+
+    @staticmethod
+    def cookie(handshake, name):
+        """The value of a cookie in a handshake, or None."""
+        for pair in handshake.headers.get('cookie', '').split(';'):
+            key, equals, value = pair.strip().partition('=')
+            if equals and key == name:
+                return value
+        return None
+
+
+class Handshake:
+    """handshakeData of 0.9, as authorize() gets it."""
+
+    def __init__(self, request):
+        h = request['handshake']
+        self.session = request.get('session', '')  # public id of the session that is to be
+        self.ns = request.get('ns', '')  # '' or the namespace that the client wants to join
+        self.user = request.get('user')  # who it is, when an earlier answer said so; or None
+        self.data = request.get('data', {})  # of the session
+        self.headers = h.get('headers', {})  # 'cookie' ...: those the server is told to pass on
+        self.query = h.get('query', {})
+        self.address = h.get('address', {})  # {'address': '203.0.113.9', 'port': 51234}
+        self.time = h.get('time')  # 'Mon Nov 23 2026 04:17:19 GMT'
+        self.issued = h.get('issued')  # the same in milliseconds since 1970
+        self.xdomain = h.get('xdomain')  # from a page of another origin
+        self.secure = h.get('secure')  # https
+        self.url = h.get('url')  # '/socket.io/1/?t=1'
+
+
+class Event:
+    """What has happened."""
+
+    def __init__(self, event, epoch):
+        self.id = event['id']  # the same when it comes again
+        self.time = event.get('time')  # milliseconds since 1970
+        self.type = event['type']  # connect disconnect event message json ack
+        self.session = event['session']  # public id of the session
+        self.ns = event.get('ns', '')
+        self.user = event.get('user')  # who it is, if authorize() or io.user() said so; or None
+        self.data = dict(event.get('data') or {})  # what io.set() has kept
+        self.name = event.get('name')  # of an event or ack
+        self.args = event.get('args') or []  # its arguments; of a message, the one
+        self.ack = event.get('ack')  # not None: the client waits for an answer
+        self.text = event.get('text')  # of a message; None of a json
+        self.value = event.get('value')  # of a json
+        self.transport = event.get('transport')  # of connect: 'websocket', 'xhr-polling' ...
+        self.query = event.get('query')  # of connect: 'a=1' of io.connect('/chat?a=1')
+        self.reason = event.get('reason')  # of disconnect
+        self.epoch = epoch  # another than before: every session of before is gone, unsaid
+        if self.type == 'event' and self.name == 'message':
+            self._become_message()
+        elif self.type == 'message':
+            self.args = [self.text]
+        elif self.type == 'json':
+            self.args = [self.value]
+
+    def _become_message(self):
+        """socket.emit('message', x) is to a 0.9 server what send(x) is."""
+        first = self.args[0] if self.args else None
+        if isinstance(first, str):
+            self.type, self.text = 'message', first
+        else:
+            self.type, self.value = 'json', first
+
+    def _change(self, actions):
+        """What actions of the same request have changed since it was sent."""
+        for action in actions:
+            if action['do'] == 'user':
+                self.user = action['user']
+            elif action['do'] == 'set':
+                self.data[action['key']] = action['value']
+            else:
+                self.data.pop(action['key'], None)
+
+
+class Target:
+    """Where something goes, and what.  A handler's `io` is the session itself; the others are made
+    from it and can be kept and used any number of times:
+
+        io.emit('hi', 1, 2)                       the session
+        io.broadcast.emit(...)                    its namespace but itself
+        io.broadcast.to('lobby').emit(...)        the room but itself
+        io.room('lobby').emit(...)                everybody in the room
+        io.of('/news').emit(...)                  everybody in the namespace
+        io.of('/news').room('x').except_(id).volatile.emit(...)
+        io.session(id).join('x')                  another session, in the same namespace
+        io.to_user('42').send('hello')            all sessions of a person
+    """
+
+    def __init__(self, add, ns, session=None, ack_id=None):
+        self._add_text = add  # takes each action, a JSON text
+        self._home = ns  # the namespace of the event that is handled
+        self._self = session  # its session; None: there is none
+        self._ack_id = ack_id  # None: its client wants no answer
+        self._ns = ns
+        self._to = {} if session is None else {'session': session}  # or 'room', or 'user'
+        self._except = ()
+        self._is_volatile = False
+
+    # --- who -----------------------------------------------------------------------------------
+
+    def of(self, ns):
+        return self._with(_ns=ns, _to={}, _except=())
+
+    def all(self):
+        return self.of('')
+
+    def room(self, room):
+        return self._with(_to={'room': str(room)})
+
+    def to(self, room):
+        return self.room(room)
+
+    def session(self, session):
+        return self._with(_to={'session': str(session)}, _except=())
+
+    def to_user(self, user):
+        return self._with(_to={'user': str(user)})
+
+    def except_(self, *sessions):
+        return self._with(_except=self._except + sessions)
+
+    @property
+    def broadcast(self):
+        if self._self is None:
+            raise PolluxError('broadcast: nobody to leave out here')
+        return self._with(_to={}, _except=(self._self,))
+
+    @property
+    def volatile(self):
+        """Dropped for who has no open transport right now."""
+        return self._with(_is_volatile=True)
+
+    def _with(self, **changes):
+        copy = object.__new__(Target)
+        copy.__dict__.update(self.__dict__, **changes)
+        return copy
+
+    # --- messages ------------------------------------------------------------------------------
+
+    def emit(self, name, *args, ack=None):
+        """With `ack`, to a session: on_ack(ack) wants to hear what the client answers."""
+        action = {'do': 'emit', 'to': self._address(), 'name': str(name), 'args': args}
+        if ack is not None:
+            self._check_session('ack')
+            action['ack'] = str(ack)
+        return self._add({**action, **self._flags()})
+
+    def send(self, text):
+        return self._add(
+            {'do': 'send', 'to': self._address(), 'text': str(text), **self._flags()})
+
+    def json(self, value):
+        return self._add({'do': 'json', 'to': self._address(), 'value': value, **self._flags()})
+
+    def ack(self, *args):
+        """Answer the event now, before what else is done; otherwise return the answer.  Only the
+        first answer counts."""
+        if self._ack_id is None:
+            return self
+        return self._add({'do': 'ack', 'id': self._ack_id, 'args': args})
+
+    # --- the session ---------------------------------------------------------------------------
+
+    def join(self, room):
+        return self._act('join', {'room': str(room)}, True)
+
+    def leave(self, room):
+        return self._act('leave', {'room': str(room)}, True)
+
+    def set(self, key, value):
+        """The value is in ev.data of every later event of the session, in all its namespaces."""
+        return self._act('set', {'key': str(key), 'value': value}, False)
+
+    def del_(self, key):
+        return self._act('del', {'key': str(key)}, False)
+
+    def user(self, user):
+        """Who the person behind the session is; None: nobody.  (To reach a person: to_user().)"""
+        return self._act('user', {'user': None if user is None else str(user)}, False)
+
+    def disconnect(self, reason=None):
+        """In the default namespace the whole session ends, in others that namespace."""
+        return self._act('disconnect', {} if reason is None else {'reason': reason}, True)
+
+    def error(self, reason, advice=None):
+        fields = {'reason': reason} if advice is None else {'reason': reason, 'advice': advice}
+        return self._act('error', fields, True)
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _add(self, action):
+        self._add_text(_encode(action))
+        return self
+
+    def _act(self, do, fields, in_namespace):
+        """An action on one session; what is the event's own goes without saying."""
+        self._check_session(do)
+        action = {'do': do, **fields}
+        if self._to['session'] != self._self:
+            action['session'] = self._to['session']
+        if in_namespace and (self._ns != self._home or self._self is None):
+            action['ns'] = self._ns
+        return self._add(action)
+
+    def _check_session(self, do):
+        if 'session' not in self._to:
+            hint = ' (to_user() reaches a person)' if do == 'user' else ''
+            raise PolluxError(f'{do}: to one session only{hint}')
+
+    def _address(self):
+        address = {**self._to, 'ns': self._ns}
+        return {**address, 'except': self._except} if self._except else address
+
+    def _flags(self):
+        return {'volatile': True} if self._is_volatile else {}
+
+
+def _collector(actions, of, ack_id=None):
+    """The `io` of a handler."""
+    return Target(lambda text: actions.append(Raw(text)), of.ns, of.session, ack_id)
+
+
+def _note_changes(changes, session, reply):
+    for action in _decode(reply).get('actions', ()):
+        if action['do'] in ('set', 'del', 'user'):
+            changes.setdefault(action.get('session', session), []).append(action)
+
+
+def _text(status, text):
+    headers = {'Content-Type': 'text/plain; charset=utf-8'}
+    if status == 405:
+        headers['Allow'] = 'POST'
+    return status, headers, f'{text}\n'.encode()
+
+
+# --- what handlers are given ---------------------------------------------------------------------
+
+
+def _split(args, names_max):
+    """The names and the function, None when it comes later, as a decorator's."""
+    fn = args[-1] if args and callable(args[-1]) else None
+    names = args[:-1] if fn else args
+    fewest = 0 if names_max == 1 else 1
+    if not fewest <= len(names) <= names_max or not all(isinstance(n, str) for n in names):
+        raise TypeError('expected [namespace,] name and function')
+    return names, fn
+
+
+def _check_ns(ns):
+    if ns and not ns.startswith('/'):
+        raise ValueError('a namespace is "" or begins with "/"')
+    return ns
+
+
+def _secret_bytes(text):
+    try:
+        key = base64.b64decode(re.sub('^whsec_', '', text), validate=True)
+    except ValueError:
+        key = b''
+    if not key:
+        raise ValueError('a secret is "whsec_" and base64')
+    return key
+
+
+def _check_token(token):
+    if not re.fullmatch(r'[\x21-\x7e]{1,255}', token):
+        raise PolluxError('a key has 1 to 255 characters of ASCII, no blanks')
+    return token
+
+
+# --- JSON ----------------------------------------------------------------------------------------
+
+
+def _number(text):
+    """Any integer: Python refuses to read very long ones."""
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def _no_constant(text):
+    raise ValueError(f'{text} is not JSON')
+
+
+def _whole(found):
+    """Half of a surrogate pair is a text to JavaScript, but cannot be written as UTF-8."""
+    is_half = len(found[0]) == 6 and not found[1]
+    return r'\ufffd' if is_half else found[0]
+
+
+_ESCAPES = re.compile(r'\\u(?:d[89ab]..\\u(d[c-f]..)|d[89a-f]..)|\\.', re.I)
+
+
+def _decode(text):
+    if re.search(r'\\ud[89a-f]', text, re.I):
+        text = _ESCAPES.sub(_whole, text)
+    return json.loads(text, parse_int=_number, parse_constant=_no_constant)
+
+
+def _encode(value):
+    """Write JSON as JSON.stringify() would: json.dumps() would write infinity, which is what 1E400
+    of a client has become, as `Infinity`, and knows no Raw."""
+    pieces = []
+    _write(pieces, value)
+    return ''.join(pieces)
+
+
+def _write(pieces, value):
+    if isinstance(value, Raw):
+        pieces.append(value.text)
+    elif isinstance(value, dict):
+        comma = '{'
+        for key, item in value.items():
+            key = key if isinstance(key, str) else _scalar(key)
+            pieces.append(f'{comma}{_scalar(key)}:')
+            _write(pieces, item)
+            comma = ','
+        pieces.append('}' if value else '{}')
+    elif isinstance(value, (list, tuple)):
+        comma = '['
+        for item in value:
+            pieces.append(comma)
+            _write(pieces, item)
+            comma = ','
+        pieces.append(']' if value else '[]')
+    else:
+        pieces.append(_scalar(value))
+
+
+def _scalar(value):
+    if isinstance(value, float) and not math.isfinite(value):
+        return 'null'
+    return json.dumps(value, ensure_ascii=False)
+
+
+# --- sockets -------------------------------------------------------------------------------------
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__('localhost', timeout=timeout)
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _connection(url, timeout):
+    """A connection to the server at `url`, and the path of its actions."""
+    if url.startswith('unix:'):
+        return _UnixConnection(url[5:], timeout), '/pollux/v1/actions'
+    parts = urllib.parse.urlsplit(url)
+    kinds = {'http': http.client.HTTPConnection, 'https': http.client.HTTPSConnection}
+    if parts.scheme not in kinds or not parts.hostname:
+        raise PolluxError(f'{url}: not http:, https: or unix:')
+    connection = kinds[parts.scheme](parts.hostname, parts.port, timeout=timeout)
+    return connection, f"{parts.path.rstrip('/')}/actions"
+
+
+def _wake(folder):
+    """Tell the processes of the data folder that there is something new.  Without it they look
+    within 100 ms."""
+    if not hasattr(socket, 'AF_UNIX'):
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as waker:
+        waker.setblocking(False)
+        for path in glob.glob(f'{glob.escape(folder)}/wake.*')[:WAKE_MAX]:
+            with contextlib.suppress(OSError):  # dead, or awake already
+                waker.sendto(b'w', path)
+
+
+class _HttpHandler(http.server.BaseHTTPRequestHandler):
+    """One connection of server()."""
+
+    pollux = None
+    protocol_version = 'HTTP/1.1'
+    timeout = IDLE_S
+    wbufsize = -1  # head and body leave together
+
+    def do_POST(self):
+        length = self.headers.get('Content-Length', '')
+        body = b''
+        is_last, self.close_connection = self.close_connection, True  # until the body is read
+        if self.command == 'POST':
+            if not re.fullmatch('[0-9]{1,12}', length):
+                self._reply(*_text(411, 'no length'))
+                return
+            if int(length) > BODY_MAX:
+                self._reply(*_text(413, 'too long'))
+                return
+            body = self.rfile.read(int(length))
+            self.close_connection = is_last
+        self._reply(*self.pollux.handle(self.command, dict(self.headers), body))
+
+    do_GET = do_HEAD = do_PUT = do_DELETE = do_OPTIONS = do_PATCH = do_POST
+
+    def _reply(self, status, headers, body):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if status != 204:
+            self.send_header('Content-Length', str(len(body)))
+        if self.close_connection:
+            self.send_header('Connection', 'close')
+        self.end_headers()
+        if self.command != 'HEAD':
+            self.wfile.write(body)
+
+    def log_message(self, format, *args):
+        log.debug(format, *args)

@@ -1,0 +1,76 @@
+/* The question for the Flash policy, and the answer.
+ *
+ * Bytes that are known for one or for something else stay it when more of them come.  Any list of
+ * origins gives a policy that passes for one, with each of its hosts and nobody else. */
+#include "shared/wire/flashpolicy.h"
+
+#include "shared/wire/origins.h"
+#include "tests/fuzz/fuzz.h"
+
+static void
+try_question(struct slice in)
+{
+	enum flashpolicy_sniff seen = FLASHPOLICY_MORE;
+	bool asks = slice_starts(in, SLICE("<policy-file-request/>")) ||
+	            slice_starts(in, SLICE("<policy-file-request />"));
+
+	for (size_t n = 0; n <= in.n && n <= FLASHPOLICY_REQUEST_MAX + 2; n++) {
+		char *copy = copy_of((struct slice){in.p, n});
+		enum flashpolicy_sniff now = flashpolicy_sniff((struct slice){copy, n});
+
+		MUST(seen == FLASHPOLICY_MORE || now == seen);
+		MUST(now != FLASHPOLICY_MORE || n < FLASHPOLICY_REQUEST_MAX);
+		seen = now;
+		free(copy);
+	}
+	MUST((seen == FLASHPOLICY_YES) == asks);
+}
+
+/* Drop `text` from the front, which must be there. */
+static void
+expect(struct slice *rest, const char *text)
+{
+	MUST(slice_starts(*rest, slice_of(text)));
+	*rest = slice_skip(*rest, strlen(text));
+}
+
+static void
+try_answer(struct slice origins)
+{
+	struct buf policy = {.p = NULL};
+	struct slice rest, domain, host;
+
+	flashpolicy_write(&policy, origins);
+	MUST(!policy.failed && flashpolicy_check(buf_slice(&policy)) == NULL);
+	rest = buf_slice(&policy);
+	while (rest.n > 0 && !slice_starts(rest, SLICE("<cross-domain-policy>")))
+		rest = slice_skip(rest, 1);
+	expect(&rest, "<cross-domain-policy>");
+	while (origins_next_host(&origins, &host)) {
+		expect(&rest, "<allow-access-from domain=\"");
+		MUST(slice_cut(&rest, '"', &domain));
+		for (size_t i = 0; i < host.n; i++) {
+			expect(
+			    &domain, host.p[i] == '&' ? "&amp;" : (const char[]){host.p[i], '\0'});
+			MUST(memchr("<>\"'", host.p[i], 3) == NULL);
+		}
+		MUST(domain.n == 0);
+		expect(&rest, " to-ports=\"*\"/>");
+	}
+	expect(&rest, "</cross-domain-policy>");
+	MUST(rest.n == 0);
+	buf_free(&policy);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct slice in = slice_of_input(data, size);
+	const char *why = flashpolicy_check(in);
+
+	MUST(why == NULL || why[0] != '\0');
+	MUST(why != NULL || memchr(in.p, '\0', in.n) == NULL);
+	try_question(in);
+	try_answer(in);
+	return 0;
+}
