@@ -96,22 +96,35 @@ become(uid_t uid, gid_t gid)
 	return 0;
 }
 
+static struct __user_cap_header_struct cap_head = {_LINUX_CAPABILITY_VERSION_3, 0};
+
+static bool
+have_capabilities(void)
+{
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &cap_head, sets) == -1)
+		return true;
+	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		if ((sets[i].permitted | sets[i].effective | sets[i].inheritable) != 0)
+			return true;
+	return false;
+}
+
 /* Linux drops them with root, but not those that were given to a user. */
 static int
 drop_capabilities(void)
 {
-	struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3];
 
-	memset(sets, 0, sizeof(sets));
+	if (!have_capabilities()) /* then a service may be forbidden to ask for it */
+		return 0;
+	memset(none, 0, sizeof(none));
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 && errno != EINVAL)
 		return -1;
-	if (syscall(SYS_capset, &head, sets) == -1 || syscall(SYS_capget, &head, sets) == -1)
+	if (syscall(SYS_capset, &cap_head, none) == -1)
 		return -1;
-	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
-		if ((sets[i].permitted | sets[i].effective | sets[i].inheritable) != 0)
-			return -1;
-	return 0;
+	return have_capabilities() ? -1 : 0;
 }
 
 /* --- both ----------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@ const net = require('node:net');
 const path = require('node:path');
 const { after } = require('node:test');
 const { pollux } = require('../lib/suite');
+const { ROOT: REPOSITORY } = require('../lib/server');
 const { Daemon, startDaemon, makeFolder, killAll, program } = require('../lib/daemon');
 const { Connection, closeAll } = require('../lib/http');
 const { Websocket } = require('../lib/websocket');
@@ -16,8 +17,8 @@ const { freePorts } = require('../lib/ports');
 const { until, within } = require('../lib/wait');
 
 const SAN = /san/.test(process.env.B || '');
-const ROOT = process.getuid() === 0;
-const notRoot = ROOT ? false : 'not root';
+const isRoot = process.getuid() === 0;
+const notRoot = isRoot ? false : 'not root';
 
 const folder = makeFolder();
 after(() => {
@@ -175,7 +176,7 @@ for (const name of ['pollux-wsd', 'pollux-policyd']) {
     let said = '';
     manager.stdout.setEncoding('utf8').on('data', (text) => { said += text; });
     await until(() => said === 'bound\n', 'a socket');
-    const settings = ROOT && name === 'pollux-policyd' && !SAN ? { policyd: { chroot: '' } } : {};
+    const settings = isRoot && name === 'pollux-policyd' && !SAN ? { policyd: { chroot: '' } } : {};
     const { daemon } = await started(name, { settings, env: { NOTIFY_SOCKET: socket } });
     await until(() => said === 'bound\nREADY=1\n', `READY=1 in ${said}`);
     assert.strictEqual(await daemon.stop(), 0);
@@ -231,6 +232,21 @@ pollux('pollux-wsd: the counters count', async () => {
   client.stop();
   assert.strictEqual(await daemon.stop(), 0);
 });
+
+/* --- what comes beside them ------------------------------------------------------------------- */
+
+pollux('the manual pages are in order', { skip: onPath('mandoc') ? false : 'no mandoc' }, () => {
+  const pages = ['wsd/pollux-wsd.8', 'policyd/pollux-policyd.8'];
+  assert.strictEqual(execFileSync('mandoc', ['-Tlint', '-Wwarning', ...pages], { cwd: REPOSITORY, encoding: 'utf8' }), '');
+});
+
+for (const unit of ['pollux-wsd', 'pollux-policyd']) {
+  pollux(`${unit}.service may do little`, { skip: onPath('systemd-analyze') ? false : 'no systemd-analyze' }, () => {
+    const text = execFileSync('systemd-analyze',
+      ['security', '--no-pager', '--offline=true', '--threshold=14', `${REPOSITORY}/systemd/${unit}.service`], { encoding: 'utf8' });
+    assert.match(text, /Overall exposure level for .*: [01]\.[0-9] /);
+  });
+}
 
 /* --- what is left of root --------------------------------------------------------------------- */
 
