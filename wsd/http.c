@@ -283,6 +283,7 @@ dispatch(struct conn *c)
 	struct http *h = c->http;
 
 	deadline_clear(c);
+	c->wsd->counters.requests++;
 	h->http10 = h->request->parser.http_minor == 0;
 	h->how = (struct reply){
 	    .end = REPLY_LENGTH,

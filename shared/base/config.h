@@ -13,9 +13,8 @@
  *	[store]
  *	data = data                  ; paths start at the folder of this file
  *
- * A key is named as its field, but for [client] folder, [fcgi] listen and streaming, [wsd] listen
- * and reachable, [log] level and file.  A line has at most about 198 characters (libinih), a value
- * from the environment any number. */
+ * A key is named as its field, without the section where that stands in front.  A line has at most
+ * about 198 characters (libinih), a value from the environment any number. */
 #ifndef POLLUX_CONFIG_H
 #define POLLUX_CONFIG_H
 
@@ -91,6 +90,16 @@ struct config {
 	/* Are websockets offered to those who come through the web server?  It must pass upgrades
 	 * on; auto looks whether it does. */
 	enum config_switch wsd_reachable; /* auto */
+
+	/* [policyd] */
+	char policyd_listen[CONFIG_TEXT_MAX]; /* as [wsd] listen; *:843 *:10843, where the clients
+	                                       * of old and of new ask first (PROTOCOL 13) */
+	char policyd_user[64];                /* whom it becomes when root has started it; empty:
+	                                       * pollux, or nobody where there is no pollux */
+	char policyd_chroot[CONFIG_PATH_MAX]; /* empty: an empty folder without a name; "/": none */
+	char policyd_file[CONFIG_PATH_MAX];   /* the policy; empty: made from `origins` */
+	size_t policyd_connections;           /* at once; 1000; more are closed unanswered */
+	size_t policyd_connections_per_address; /* of those; 100; 0: no limit */
 
 	/* [log] */
 	enum log_level log_level;       /* info */

@@ -14,6 +14,9 @@
  * than its poll could have. */
 #define POLL_SLACK_MS 5000
 
+/* An id that was given out already is less likely than a broken database. */
+#define SID_TRIES 3
+
 /* --- in memory ------------------------------------------------------------------------------- */
 
 struct session *
@@ -209,7 +212,7 @@ enum hub_create_result
 hub_create(struct hub *h, const char *handshake, struct slice address, char sid[STORE_SID_SIZE])
 {
 	int verdict = h->o.app.authorize(h->o.app.arg, handshake);
-	int result;
+	int result, tries = 0;
 
 	if (verdict != 0)
 		return verdict == -EACCES ? HUB_UNAUTHORIZED : HUB_APP_ERROR;
@@ -222,8 +225,8 @@ hub_create(struct hub *h, const char *handshake, struct slice address, char sid[
 			return HUB_BUSY;
 		result = store_session_create(h->store, sid_key(text), text,
 		    h->now + h->o.handshake_timeout_ms, address, slice_of(handshake));
-	} while (result == 1);
-	if (result == -1 ||
+	} while (result == 1 && ++tries < SID_TRIES);
+	if (result != 0 ||
 	    (h->o.app.created != NULL &&
 		h->o.app.created(h->o.app.arg, sid_key((struct slice){sid, SID_LENGTH})) == -1)) {
 		h->failed = true;
