@@ -39,8 +39,7 @@ struct config {
 	int64_t heartbeat_timeout_ms;  /* 60 */
 	int64_t close_timeout_ms;      /* 60 */
 	int64_t polling_duration_ms;   /* 20 */
-	int64_t
-	    htmlfile_duration_ms;     /* 240: how long a stream (htmlfile, xhr-multipart) lasts; the
+	int64_t htmlfile_duration_ms; /* 240: how long a stream (htmlfile, xhr-multipart) lasts; the
 	                               * client then makes a new session.  Shorter than what a web
 	                               * server grants a request: mod_fcgid's FcgidBusyTimeout is 300 */
 	int64_t handshake_timeout_ms; /* 60: how long an unused session id lives */
