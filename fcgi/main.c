@@ -32,7 +32,8 @@ struct options {
 	bool test;
 };
 
-const char *argp_program_version = "pollux.fcgi 0.1";
+/* libc looks it up by name */
+__attribute__((visibility("default"))) const char *argp_program_version = "pollux.fcgi 0.1";
 
 static error_t
 parse_option(int key, char *arg, struct argp_state *state)
