@@ -233,7 +233,7 @@ ask(struct conn *c, struct request *rq)
 	};
 	request_describe(rq, &c->x);
 	fcgi_begin(c->fcgi);
-	if (atoi(request_param(rq, "REDIRECT_STATUS")) >= 500 && !slice_is(c->x.method, "GET")) {
+	if (c->x.again && !slice_is(c->x.method, "GET")) {
 		server_refuse(
 		    c->fcgi->sv, &c->x, 500, "The process that had this request has died.");
 	} else if (rq->broken) {
