@@ -9,6 +9,7 @@
 
 #include "fcgi/readers.h"
 #include "fcgi/records.h"
+#include "fcgi/upgrades.h"
 #include "shared/base/log.h"
 
 /* What is looked at to see whether a request has arrived whole; larger ones go to a reader. */
@@ -217,6 +218,14 @@ op_each_header(const struct exchange *x,
 	request_each_header(c->request, each, arg);
 }
 
+static bool
+op_upgrades(const struct exchange *x)
+{
+	const struct conn *c = (const struct conn *)((const char *)x - offsetof(struct conn, x));
+
+	return upgrades_pass(c->fcgi->upgrades, c->request);
+}
+
 /* A whole request is here: ask the server.  Owns `rq`. */
 static void
 ask(struct conn *c, struct request *rq)
@@ -230,6 +239,7 @@ ask(struct conn *c, struct request *rq)
 	    .ops = &exchange_ops,
 	    .header = op_header,
 	    .each_header = op_each_header,
+	    .upgrades = op_upgrades,
 	};
 	request_describe(rq, &c->x);
 	fcgi_begin(c->fcgi);

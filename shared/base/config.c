@@ -22,7 +22,7 @@ enum kind {
 	KIND_PREFIX,  /* char[]: a URL path, kept without the slashes around it */
 	KIND_LEVEL,   /* enum log_level */
 	KIND_SWITCH,  /* enum config_switch */
-	KIND_FLAG,    /* true or false, as in 0.9: bool */
+	KIND_FLAG,    /* true or false, as in 0.9, or yes or no: bool */
 };
 
 struct row {
@@ -72,6 +72,13 @@ static const struct row rows[] = {
 	{"fcgi", "listen", KIND_TEXT, FIELD(fcgi_listen), 0, 0},
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), 0, 0},
 	{"wsd", "listen", KIND_TEXT, FIELD(wsd_listen), 1, 0},
+	{"wsd", "reachable", KIND_SWITCH, FIELD(wsd_reachable), 0, 0},
+	{"policyd", "listen", KIND_TEXT, FIELD(policyd_listen), 1, 0},
+	{"policyd", "user", KIND_TEXT, FIELD(policyd_user), 0, 0},
+	{"policyd", "chroot", KIND_PATH, FIELD(policyd_chroot), 0, 0},
+	{"policyd", "file", KIND_PATH, FIELD(policyd_file), 0, 0},
+	{"policyd", "connections", KIND_SIZE, FIELD(policyd_connections), 1, 1 << 16},
+	{"policyd", "connections_per_address", KIND_SIZE, FIELD(policyd_connections_per_address), 0, MOST},
 	{"log", "level", KIND_LEVEL, FIELD(log_level), 0, 0},
 	{"log", "file", KIND_PATH, FIELD(log_file), 0, 0},
 };
@@ -140,6 +147,9 @@ config_default(struct config *cfg)
 	    .data = "/var/lib/pollux",
 	    .log_bytes = 256 << 20,
 	    .wsd_listen = "127.0.0.1:8081",
+	    .policyd_listen = "*:843 *:10843",
+	    .policyd_connections = 1000,
+	    .policyd_connections_per_address = 100,
 	    .log_level = LOG_LEVEL_INFO,
 	};
 }
@@ -301,9 +311,9 @@ set_switch(struct reading *r, const struct row *row, const char *value, char *fi
 static int
 set_flag(struct reading *r, const struct row *row, const char *value, char *field)
 {
-	bool flag = strcmp(value, "true") == 0;
+	bool flag = strcmp(value, "true") == 0 || strcmp(value, "yes") == 0;
 
-	if (!flag && strcmp(value, "false") != 0)
+	if (!flag && strcmp(value, "false") != 0 && strcmp(value, "no") != 0)
 		return complain(r, "%s: \"%s\" is neither true nor false", row->key, value);
 	memcpy(field, &flag, sizeof(flag));
 	return 0;

@@ -23,6 +23,7 @@ struct table {
 	_Atomic int high; /* one more than the highest slot ever taken */
 	_Atomic uint32_t epoch;
 	_Atomic int64_t sessions;
+	_Atomic bool asked;
 	_Atomic int watching; /* how many watchers there are */
 	struct {
 		_Atomic int slot; /* + 1; 0: free */
@@ -192,6 +193,18 @@ slots_lowest_head(const struct slots *sl)
 		if (sl->table->slots[i].head < lowest && slots_alive(sl, i))
 			lowest = sl->table->slots[i].head;
 	return lowest;
+}
+
+void
+slots_set_asked(struct slots *sl, bool asked)
+{
+	sl->table->asked = asked;
+}
+
+bool
+slots_asked(const struct slots *sl)
+{
+	return atomic_load_explicit(&sl->table->asked, memory_order_relaxed);
 }
 
 void

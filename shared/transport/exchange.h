@@ -61,6 +61,9 @@ struct exchange {
 	/* Call `each` for every request header, name in lower case. */
 	void (*each_header)(const struct exchange *x,
 	    void (*each)(void *arg, struct slice name, struct slice value), void *arg);
+	/* Does an upgrade to websocket get through to pollux-wsd where this request has come in?  A
+	 * web server must pass it on. */
+	bool (*upgrades)(const struct exchange *x);
 
 	/* Set by the transport that holds the exchange or wants to know its fate, else NULL.
 	 * The program calls it once: after the answer was written or could not be, or when the peer

@@ -158,17 +158,21 @@ seconds(int64_t ms)
 	return (int)((ms + 999) / 1000); /* never 0: clients die of it (PROTOCOL 4.2) */
 }
 
+/* Name what works for this client (PROTOCOL 4.3): one that does not costs it ten seconds. */
 static void
-list_transports(struct server *sv, char *list, size_t size)
+list_transports(struct server *sv, const struct exchange *x, char *list, size_t size)
 {
 	struct slice rest = slice_of(sv->cfg->transports), name;
 	size_t n = 0;
 
 	list[0] = '\0';
 	while (slice_cut(&rest, ',', &name)) {
+		enum transport_id id = transport_by_name(name);
 		int written;
 
-		if (!transport_works(sv, transport_by_name(name)))
+		if (!transport_works(sv, id))
+			continue;
+		if ((id == TRANSPORT_WEBSOCKET || id == TRANSPORT_FLASHSOCKET) && !x->upgrades(x))
 			continue;
 		written =
 		    snprintf(list + n, size - n, "%s%.*s", n == 0 ? "" : ",", (int)name.n, name.p);
@@ -190,7 +194,7 @@ create(struct server *sv, struct exchange *x, const struct route *route)
 	}
 	switch (hub_create(sv->hub, sv->text.p, x->address, sid)) {
 	case HUB_CREATED:
-		list_transports(sv, transports, sizeof(transports));
+		list_transports(sv, x, transports, sizeof(transports));
 		buf_clear(&sv->text);
 		handshake_write(&sv->text, slice_of(sid), seconds(sv->cfg->heartbeat_timeout_ms),
 		    seconds(sv->cfg->close_timeout_ms), transports);

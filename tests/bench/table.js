@@ -26,9 +26,8 @@ function complete(rounds, ...sides) {
   return sides.every((results) => results && results.length === rounds);
 }
 
-function speedRow({ name, ours, theirs, bare }, rounds) {
+function speedRow({ name, ours, theirs, bare, web }, rounds) {
   if (!complete(rounds, ours, theirs)) return `| ${name} | could not run | | | | | |`;
-  const web = ours[0].cpu !== ours[0].ownCpu && !bare;
   return `| ${[
     name,
     cell(ratios(ours, theirs, (r) => r.cpu)),
@@ -40,32 +39,35 @@ function speedRow({ name, ours, theirs, bare }, rounds) {
   ].join(' | ')} |`;
 }
 
-function kB(results, when, what = 'all') {
-  return short(Math.max(0, median(results.map((r) => (r[when] || r.idle)[what]))));
+/* Memory a session, idle and, where there was some, after the traffic. */
+function kB(results, what = 'all') {
+  return ['idle', 'used'].filter((when) => results[0][when])
+    .map((when) => short(Math.max(0, median(results.map((r) => r[when][what]))))).join(', ');
 }
 
 function memoryRow({ name, ours, theirs, bare, web }, rounds) {
   if (!complete(rounds, ours, theirs)) return `| ${name} | could not run | | | |`;
   return `| ${[
     name,
-    `${kB(ours, 'idle')}, ${kB(ours, 'used')}`,
-    web ? `${kB(ours, 'idle', 'own')}, ${kB(ours, 'used', 'own')}` : '',
-    `${kB(theirs, 'idle')}, ${kB(theirs, 'used')}`,
-    complete(rounds, bare) ? `${kB(bare, 'idle')}, ${kB(bare, 'used')}` : ''
+    kB(ours),
+    web ? kB(ours, 'own') : '',
+    kB(theirs),
+    complete(rounds, bare) ? kB(bare) : ''
   ].join(' | ')} |`;
 }
 
-/* `rows` are {name, ours, theirs, bare}, each side an array of results, one for each round. */
+/* Rows are {name, ours, theirs, bare, web}: each side an array of results, one for each round, and
+ * whether ours has a web server. */
 function table(speed, memory, rounds) {
   return [
     '| Pollux ÷ socket.io 0.9.19 | server CPU a message | less the web server | ÷ bare wslay | messages/s | p50 | p99 |',
     '|---|---|---|---|---|---|---|',
     ...speed.map((row) => speedRow(row, rounds)),
     '',
-    '| kB a session, idle, after traffic | Pollux | less the web server | socket.io 0.9.19 | bare wslay |',
+    '| kB a session: idle, after traffic | Pollux | less the web server | socket.io 0.9.19 | bare wslay |',
     '|---|---|---|---|---|',
     ...memory.map((row) => memoryRow(row, rounds))
   ].join('\n');
 }
 
-module.exports = { median, table };
+module.exports = { table };

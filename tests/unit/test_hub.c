@@ -183,7 +183,8 @@ open_hub(struct world *w)
 	struct hub_options options = {
 	    .kind = 1,
 	    .folder = w->folder,
-	    .app = {w, find, authorize, authorize_ns, connected, disconnected, received, answered},
+	    .app = {w, find, authorize, authorize_ns, connected, disconnected, received, answered,
+		NULL},
 	    .close_timeout_ms = 60000,
 	    .polling_duration_ms = 20000,
 	    .handshake_timeout_ms = 60000,

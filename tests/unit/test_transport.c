@@ -105,6 +105,13 @@ no_headers(const struct exchange *x, void (*each)(void *arg, struct slice name, 
 	(void)arg;
 }
 
+static bool
+no_upgrade(const struct exchange *x)
+{
+	(void)x;
+	return false;
+}
+
 static void
 put(struct world *w, struct asked *a)
 {
@@ -123,7 +130,8 @@ describe(struct asked *a, const char *method, const char *target, const char *bo
 		.body = slice_of(body),
 		.address = SLICE("127.0.0.1"),
 		.header = no_header,
-		.each_header = no_headers},
+		.each_header = no_headers,
+		.upgrades = no_upgrade},
 	};
 }
 

@@ -112,7 +112,7 @@ describe('ends', { concurrency: 20 }, () => {
 
   for (const port of ['port', 'wsdPort']) {
     pollux(`htmlfile: the client leaves (${port})`, {
-      skip: port === 'port' && not(['apache'], 'mod_fcgid does not tell that a client left')
+      skip: port === 'port' && not(['apache', 'apache-proxy'], 'Apache does not tell that a client left')
     }, async () => {
       const { client, ends } = await watched(Htmlfile, { port: server[port] });
       client.stop();
