@@ -243,7 +243,7 @@ ask(struct conn *c, struct request *rq)
 	};
 	request_describe(rq, &c->x);
 	fcgi_begin(c->fcgi);
-	if (atoi(request_param(rq, "REDIRECT_STATUS")) >= 500 && !slice_is(c->x.method, "GET")) {
+	if (c->x.again && !slice_is(c->x.method, "GET")) {
 		server_refuse(
 		    c->fcgi->sv, &c->x, 500, "The process that had this request has died.");
 	} else if (rq->broken) {
@@ -381,9 +381,24 @@ peer_has_left(const struct conn *c)
 	return recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
 }
 
+/* The kernel takes no more now.  A stream may be in this state for long, and more comes. */
+static void
+wait_to_write(struct conn *c, bool progress)
+{
+	if (progress || !c->timed)
+		set_deadline(c, c->fcgi->cfg->send_timeout_ms);
+	if (c->written > c->out.n / 2) {
+		buf_consume(&c->out, c->written);
+		c->written = 0;
+	}
+	watch(c, EV_READ | EV_WRITE);
+}
+
 static void
 write_out(struct conn *c)
 {
+	size_t before = c->written;
+
 	if (c->written == 0 && c->x.on_fate != NULL && peer_has_left(c)) {
 		fail(c, EXCHANGE_FAILED);
 		return;
@@ -406,8 +421,7 @@ write_out(struct conn *c)
 			fail(c, EXCHANGE_FAILED);
 			return;
 		}
-		set_deadline(c, c->fcgi->cfg->send_timeout_ms);
-		watch(c, EV_READ | EV_WRITE);
+		wait_to_write(c, c->written > before);
 		return;
 	}
 	on_written(c);

@@ -54,6 +54,8 @@ struct exchange {
 	int port;             /* of the client; 0 unknown */
 	bool secure;          /* came over TLS, as far as the web server says */
 	bool body_too_large;  /* the body was left unread: the answer is 413 */
+	bool again;           /* the web server repeats it, since the process that had it has died;
+	                       * its client may have left long ago, so nothing is held for it */
 	/* Look a request header up, name in lower case ("user-agent").  Empty if absent. */
 	struct slice (*header)(const struct exchange *x, const char *name);
 	/* Call `each` for every request header, name in lower case. */

@@ -112,9 +112,15 @@ no_upgrade(const struct exchange *x)
 	return false;
 }
 
-/* Ask; the answer comes into `*a`, which must live until answered() or left(). */
 static void
-ask(struct world *w, struct asked *a, const char *method, const char *target, const char *body)
+put(struct world *w, struct asked *a)
+{
+	server_request(w->sv, &a->x);
+	a->x.method = a->x.target = a->x.origin = a->x.body = (struct slice){NULL, 0};
+}
+
+static void
+describe(struct asked *a, const char *method, const char *target, const char *body)
 {
 	*a = (struct asked){
 	    .x = {.ops = &ops,
@@ -127,8 +133,23 @@ ask(struct world *w, struct asked *a, const char *method, const char *target, co
 		.each_header = no_headers,
 		.upgrades = no_upgrade},
 	};
-	server_request(w->sv, &a->x);
-	a->x.method = a->x.target = a->x.origin = a->x.body = (struct slice){NULL, 0};
+}
+
+/* Ask; the answer comes into `*a`, which must live until its fate is told. */
+static void
+ask(struct world *w, struct asked *a, const char *method, const char *target, const char *body)
+{
+	describe(a, method, target, body);
+	put(w, a);
+}
+
+/* A GET comes once more, since the process that had it has died. */
+static void
+repeat(struct world *w, struct asked *a, const char *target)
+{
+	describe(a, "GET", target, "");
+	a->x.again = true;
+	put(w, a);
 }
 
 static void
@@ -407,6 +428,32 @@ draining_ends_what_is_held_and_holds_nothing(void **state)
 	assert_int_equal(settle(w), 0);
 }
 
+/* lighttpd does so when a client has left its poll, too: such a ghost must not take over from the
+ * client's next one. */
+static void
+a_request_that_the_web_server_repeats_takes_nothing_over(void **state)
+{
+	struct world *w = *state;
+	struct asked held[ROWS], ghost;
+	char sid[32], text[128];
+
+	for (size_t i = 0; i < ROWS; i++) {
+		handshake(w, sid, sizeof(sid));
+		ask(w, &held[i], "GET", target(text, sizeof(text), "xhr-polling", sid), "");
+		assert_int_equal(settle(w), 0);
+		answered(&held[i], 200, "1::");
+		ask(w, &held[i], "GET", target(text, sizeof(text), "xhr-polling", sid), "");
+		assert_int_equal(settle(w), 0);
+		repeat(w, &ghost, target(text, sizeof(text), rows[i].transport, sid));
+		answered(&ghost, 200, rows[i].come_back);
+		assert_int_equal(settle(w), 0);
+		assert_int_equal(held[i].status, 0);
+		ask(w, &ghost, "POST", target(text, sizeof(text), "xhr-polling", sid), "0::");
+		assert_int_equal(settle(w), 0);
+		answered(&held[i], 200, "0::");
+	}
+}
+
 static void
 a_page_whose_client_leaves_before_the_commit(void **state)
 {
@@ -435,6 +482,7 @@ main(void)
 	    TEST(a_failed_commit_keeps_polls_waiting_and_streams_come_again),
 	    TEST(a_store_that_cannot_be_read),
 	    TEST(draining_ends_what_is_held_and_holds_nothing),
+	    TEST(a_request_that_the_web_server_repeats_takes_nothing_over),
 	    TEST(a_page_whose_client_leaves_before_the_commit),
 	};
 
