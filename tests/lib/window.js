@@ -54,6 +54,7 @@ function installTestbed() {
 
   window.testbed = {
     connect(url, transport, options) {
+      spaces.clear();
       window.io.transports = [transport];
       const socket = window.io.connect(url, { 'force new connection': true, reconnect: false, ...options });
       watch('', socket);
@@ -66,7 +67,8 @@ function installTestbed() {
       else space.waiting.push({ event, resolve });
     }),
     happened: (name) => spaces.get(name).happened.map(([event]) => event),
-    emit: (name, event, args) => { spaces.get(name).socket.emit(event, ...args); },
+    nextOnes: (name, event, count) => Promise.all(Array.from({ length: count }, () => window.testbed.next(name, event))),
+    emit: (name, event, ...lists) => { for (const args of lists) spaces.get(name).socket.emit(event, ...args); },
     ask: (name, event, args) => new Promise((resolve) => {
       spaces.get(name).socket.emit(event, ...args, (...answer) => resolve(answer));
     }),
@@ -96,10 +98,12 @@ class ClientWindow {
   call(method, ...args) {
     const said = this.page.evaluate(([name, list]) => window.testbed[name](...list), [method, args]);
     said.catch(() => {}); /* after the deadline below nobody listens */
-    return within(said, `${method}(${args.map((arg) => JSON.stringify(arg)).join(', ')}), complaints: ` +
-      `${this.page.complaints.join(', ') || 'none'}`, BROWSER_MS);
+    return within(said, `${method}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`, BROWSER_MS).catch((error) => {
+      throw new Error(`${error.message}; complaints: ${this.page.complaints.join(', ') || 'none'}`);
+    });
   }
 
+  /* A new connection, which the other methods are about from now on. */
   async connect(url, transport, options = {}) {
     await this.call('connect', url, transport, options);
     await this.next('', 'connect');
@@ -115,6 +119,10 @@ class ClientWindow {
     return this.call('next', name, event);
   }
 
+  nextOnes(name, event, count) {
+    return this.call('nextOnes', name, event, count);
+  }
+
   /* Names of the events that nobody waited for. */
   happened(name) {
     return this.call('happened', name);
@@ -122,6 +130,11 @@ class ClientWindow {
 
   emit(name, event, ...args) {
     return this.call('emit', name, event, args);
+  }
+
+  /* The same event with each of these lists of arguments, without a pause. */
+  emitAll(name, event, lists) {
+    return this.call('emit', name, event, ...lists);
   }
 
   /* emit() with a callback: its arguments. */
