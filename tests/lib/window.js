@@ -80,14 +80,15 @@ function installTestbed() {
 
 /* --- what a test holds ----------------------------------------------------------------------- */
 
-/* A window in which client `version` is loaded from a page at `pageUrl`.  Its methods are those of
- * the testbed in the page; the first argument of most is the namespace, '' for the root. */
+/* A window with a client in its page.  Its methods are those of the testbed there; the first argument
+ * of most is the namespace, '' for the root. */
 class ClientWindow {
-  static async open(browser, version, pageUrl, { before = shimHtmlfile } = {}) {
+  /* `prepare` makes of the page at `pageUrl` the browser that the client is to find. */
+  static async open(browser, version, pageUrl, prepare = (page) => page.evaluate(shimHtmlfile)) {
     const page = await openWindow(browser);
     page.setDefaultTimeout(BROWSER_MS);
     await page.goto(pageUrl);
-    if (before) await page.evaluate(before);
+    await prepare(page);
     await page.addScriptTag({ path: clientFile(version) });
     await page.evaluate(installTestbed);
     const window = new ClientWindow();
@@ -160,16 +161,25 @@ class ClientWindow {
   }
 }
 
-/* A server of one empty page, for what must come from another origin.  It holds one script: the
- * clients put theirs before the first. */
-async function startPages(html = '<!doctype html><title>page</title><body><script></script>') {
+/* With a script: the clients put theirs before the first. */
+const PAGE = '<!doctype html><title>page</title><body><script></script>';
+const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.swf': 'application/x-shockwave-flash' };
+
+/* A server of an empty page, for what must come from another origin, and of the contents that
+ * `read(name)` has, if any. */
+async function startPages(read = () => null) {
   const server = http.createServer((request, response) => {
-    response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' });
-    response.end(html);
+    const name = request.url.slice(1);
+    const content = name ? read(name) : PAGE;
+    response.writeHead(content === null ? 404 : 200, {
+      'Content-Type': TYPES[path.extname(name)] || 'text/html; charset=utf-8', 'Access-Control-Allow-Origin': '*'
+    });
+    response.end(content);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
+    server,
     url: `http://127.0.0.1:${server.address().port}/`,
     stop: () => new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); })
   };
