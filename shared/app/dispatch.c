@@ -143,8 +143,8 @@ created(void *arg, int64_t key)
 }
 
 static int
-authorize_ns(void *arg, struct hub_ns *base, struct session *s, struct slice endpoint,
-    struct slice query)
+authorize_ns(
+    void *arg, struct hub_ns *base, struct session *s, struct slice endpoint, struct slice query)
 {
 	struct sio_app *app = arg;
 	struct sio_ns *ns = ns_of(base);

@@ -93,8 +93,7 @@ do_admission(struct hook *hook, const struct hub_ns *ns, struct session *s)
 
 	if (ns->name.n > 0) {
 		if (hook->admission != NULL && hook->admission->actions != NULL)
-			hook_run_actions(
-			    hook, session_key(s), ns->name, hook->admission->actions);
+			hook_run_actions(hook, session_key(s), ns->name, hook->admission->actions);
 		return;
 	}
 	if (!hook->cfg->hook_authorize || hub_transaction(hook->hub) == -1)
@@ -172,8 +171,8 @@ received(void *arg, struct hub_ns *ns, struct session *s, const struct packet *p
 }
 
 static void
-answered(void *arg, struct hub_ns *ns, struct session *s, const struct store_ack *ack,
-    struct slice args)
+answered(
+    void *arg, struct hub_ns *ns, struct session *s, const struct store_ack *ack, struct slice args)
 {
 	struct hook *hook = arg;
 	struct slice none = {NULL, 0};
@@ -215,8 +214,8 @@ created(void *arg, int64_t key)
 }
 
 static int
-authorize_ns(void *arg, struct hub_ns *ns, struct session *s, struct slice endpoint,
-    struct slice query)
+authorize_ns(
+    void *arg, struct hub_ns *ns, struct session *s, struct slice endpoint, struct slice query)
 {
 	struct hook *hook = arg;
 

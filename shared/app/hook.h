@@ -48,8 +48,8 @@ bool hook_authorizes(const struct hook *hook);
 struct hook_question;
 
 /* What came of it: 0, -EACCES, or another negative errno.  With 0 the callback may call
- * hub_create(), which gives the session what the hook said.  `transports`: those that the client may
- * use, p NULL: all. */
+ * hub_create(), which gives the session what the hook said.  `transports`: those that the client
+ * may use, p NULL: all. */
 typedef void hook_verdict(void *arg, int verdict, struct slice transports);
 
 /* Ask whether a session with this handshake (JSON, NUL-terminated, copied) and key may be made.

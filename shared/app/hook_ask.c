@@ -34,7 +34,8 @@ struct hook_question {
 	char texts[];
 };
 
-/* --- asking ------------------------------------------------------------------------------------ */
+/* --- asking ------------------------------------------------------------------------------------
+ */
 
 static void
 free_question(struct hook_question *q)
@@ -76,8 +77,8 @@ fail(struct hook_question *q, const char *error)
 	bool mercy = hook->cfg->hook_authorize_on_error;
 
 	if (!hook->is_sick)
-		log_warnx("hook %s: authorize: %s; clients are %s", hook_http_name(hook->http), error,
-		    mercy ? "let in" : "refused");
+		log_warnx("hook %s: authorize: %s; clients are %s", hook_http_name(hook->http),
+		    error, mercy ? "let in" : "refused");
 	hook->is_sick = true;
 	conclude(q, mercy ? 0 : -EPROTO, &nothing);
 }
@@ -208,8 +209,7 @@ begin_body(struct hook_question *q, struct slice ns)
 	char session[PUBLIC_ID_LENGTH + 1];
 
 	public_id_write(session, q->key);
-	buf_printf(
-	    &q->body, "{\"v\":1,\"hook\":\"authorize\",\"session\":\"%s\",\"ns\":", session);
+	buf_printf(&q->body, "{\"v\":1,\"hook\":\"authorize\",\"session\":\"%s\",\"ns\":", session);
 	json_write_string(&q->body, ns);
 }
 
@@ -221,7 +221,8 @@ end_body(struct hook_question *q, const char *handshake)
 	buf_add_char(&q->body, '}');
 }
 
-/* --- handshakes -------------------------------------------------------------------------------- */
+/* --- handshakes --------------------------------------------------------------------------------
+ */
 
 struct hook_question *
 hook_ask(struct hook *hook, const char *handshake, int64_t key, hook_verdict *done, void *arg)
@@ -257,7 +258,8 @@ ask_close(struct hook *hook)
 		free_question(q);
 }
 
-/* --- namespaces -------------------------------------------------------------------------------- */
+/* --- namespaces --------------------------------------------------------------------------------
+ */
 
 static void
 on_join(void *arg, int verdict, struct slice transports)

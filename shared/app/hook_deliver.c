@@ -29,7 +29,8 @@ hook_retry_delay(int attempts, int64_t retry_after_s, unsigned random)
 	return s * 750 + (int64_t)(random % 501) * s;
 }
 
-/* --- what comes of it -------------------------------------------------------------------------- */
+/* --- what comes of it --------------------------------------------------------------------------
+ */
 
 static void
 note_success(struct deliver *d)
@@ -95,8 +96,8 @@ postpone_rows(struct batch *b, const struct hook_result *result, const char *err
 	for (size_t i = 0; i < b->n && failed == 0; i++) {
 		b->left[i] = b->due - b->told[i].created <= hook->cfg->hook_retry_for_ms;
 		if (b->left[i]) {
-			failed = hook_queue_retry(hub_store(hook->hub), b->told[i].id, b->id,
-			    b->attempts + 1, b->due);
+			failed = hook_queue_retry(
+			    hub_store(hook->hub), b->told[i].id, b->id, b->attempts + 1, b->due);
 		} else {
 			failed = send_bury(hook, &b->told[i], error);
 			buried++;
@@ -120,8 +121,8 @@ on_reply(struct batch *b, const struct hook_result *result)
 {
 	struct hook *hook = b->d->hook;
 
-	if (result->body.n > 0 && hook_reply_run(hook, b->told, b->n, result->body,
-				      hook->last_error) == -1)
+	if (result->body.n > 0 &&
+	    hook_reply_run(hook, b->told, b->n, result->body, hook->last_error) == -1)
 		log_warnx("hook %s: its reply is not carried out: %s", hook_http_name(hook->http),
 		    hook->last_error);
 	finish_rows(b);
@@ -134,8 +135,8 @@ on_refusal(struct batch *b, const struct hook_result *result)
 	struct deliver *d = b->d;
 
 	d->off = result->status == 410;
-	log_warnx("hook %s: answered %d: %zu events are dropped%s",
-	    hook_http_name(d->hook->http), result->status, b->n,
+	log_warnx("hook %s: answered %d: %zu events are dropped%s", hook_http_name(d->hook->http),
+	    result->status, b->n,
 	    d->off ? ", and all others: it is switched off until the next start" : "");
 	finish_rows(b);
 }
@@ -203,7 +204,8 @@ settle(struct batch *b, bool committed)
 		batch_free(b);
 }
 
-/* --- when -------------------------------------------------------------------------------------- */
+/* --- when --------------------------------------------------------------------------------------
+ */
 
 /* The batch that has waited long enough, or would be the next. */
 static struct batch *
@@ -234,8 +236,7 @@ is_worth_it(struct deliver *d)
 	struct item *e;
 	int n = 0;
 
-	if (d->inflight == 0 ||
-	    gathered_at(d) <= hub_now(d->hook->hub))
+	if (d->inflight == 0 || gathered_at(d) <= hub_now(d->hook->hub))
 		return true;
 	TAILQ_FOREACH (lane, &d->ready_queue, ready)
 		STAILQ_FOREACH (e, &lane->items, next)
@@ -375,7 +376,8 @@ deliver_settled(struct deliver *d, bool committed)
 	return next_due(d);
 }
 
-/* --- the rest ---------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------------------
+ */
 
 struct deliver *
 deliver_new(struct hook *hook)

@@ -35,7 +35,8 @@ hook_wants(const char *list, const char *type, struct slice name)
 	return false;
 }
 
-/* --- their own members ------------------------------------------------------------------------- */
+/* --- their own members -------------------------------------------------------------------------
+ */
 
 static void
 add_text(struct buf *out, struct slice text)
@@ -103,7 +104,8 @@ hook_write_ack(struct buf *out, const char *name, struct slice args)
 		buf_puts(out, ",\"timed_out\":true");
 }
 
-/* --- the whole --------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------------
+ */
 
 void
 hook_event_id(char id[HOOK_ID_MAX], const char *epoch, int64_t number)
@@ -148,7 +150,8 @@ hook_write_row(struct buf *out, const char *epoch, const struct hook_row *row, c
 	buf_add_char(out, '}');
 }
 
-/* --- handshakes -------------------------------------------------------------------------------- */
+/* --- handshakes --------------------------------------------------------------------------------
+ */
 
 static bool
 is_on_list(const char *list, struct slice key)

@@ -59,8 +59,8 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 		event.events |= EPOLLOUT;
 	if (epoll_ctl(http->epoll_fd, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) ==
 		-1 &&
-	    epoll_ctl(http->epoll_fd, errno == EEXIST ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd,
-		&event) == -1)
+	    epoll_ctl(
+		http->epoll_fd, errno == EEXIST ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == -1)
 		log_warn("hook: watching a socket");
 	curl_multi_assign(http->multi, fd, http);
 	return 0;
@@ -129,9 +129,9 @@ finish(struct hook_call *call, CURLcode code)
 		result.body = buf_slice(&call->reply);
 	} else {
 		result.unsent = was_unsent(call, code);
-		result.error = too_long                ? "the reply is longer than 1 MiB"
+		result.error = too_long                 ? "the reply is longer than 1 MiB"
 		               : call->error[0] != '\0' ? call->error
-		                                       : curl_easy_strerror(code);
+		                                        : curl_easy_strerror(code);
 	}
 	call->done(call->arg, &result);
 	free_call(call);
@@ -330,8 +330,8 @@ read_unix_url(struct hook_http *http, const char *url)
 	if (uri != NULL && uri[1] != '/')
 		return -1;
 	http->socket = uri == NULL ? strdup(path) : strndup(path, (size_t)(uri - path));
-	if (http->socket == NULL || asprintf(&http->url, "http://localhost%s",
-					uri == NULL ? "/" : uri + 1) == -1)
+	if (http->socket == NULL ||
+	    asprintf(&http->url, "http://localhost%s", uri == NULL ? "/" : uri + 1) == -1)
 		return -1;
 	return 0;
 }

@@ -1,5 +1,5 @@
-/* hook_http: signed POSTs to the one URL of the web hook, without blocking (docs/hook.md, sections 1
- * and 2).  It knows neither events nor actions.
+/* hook_http: signed POSTs to the one URL of the web hook, without blocking (docs/hook.md, sections
+ * 1 and 2).  It knows neither events nor actions.
  *
  * libcurl's sockets are in one epoll descriptor, which the program's loop watches; the rest of its
  * wishes is a time. */
@@ -68,7 +68,7 @@ void hook_http_cancel(struct hook_call *call);
 
 /* The value of webhook-signature: a signature for each secret.  Return 0, or -1 when a secret is
  * none. */
-int hook_sign(struct buf *out, const char *secrets, const char *id, int64_t timestamp,
-    struct slice body);
+int hook_sign(
+    struct buf *out, const char *secrets, const char *id, int64_t timestamp, struct slice body);
 
 #endif

@@ -37,7 +37,8 @@ struct hook {
 	char node[256];
 };
 
-/* --- hook_event.c: JSON out; pure -------------------------------------------------------------- */
+/* --- hook_event.c: JSON out; pure --------------------------------------------------------------
+ */
 
 /* Is an event of this type on the list?  `name` is that of an "event", else p NULL. */
 bool hook_wants(const char *list, const char *type, struct slice name);
@@ -62,7 +63,8 @@ struct slice hook_ack_number(struct slice id);
 /* The handshake (JSON), of its headers only those on the list. */
 void hook_write_handshake(struct buf *out, struct slice handshake, const char *headers);
 
-/* --- hook_reply.c: JSON in --------------------------------------------------------------------- */
+/* --- hook_reply.c: JSON in ---------------------------------------------------------------------
+ */
 
 /* An event that was told, as its answer needs it. */
 struct hook_told {
@@ -96,7 +98,8 @@ int hook_reply_verdict(struct hook *hook, int64_t key, struct slice ns, struct s
 /* Do actions that were checked before. */
 void hook_run_actions(struct hook *hook, int64_t key, struct slice ns, const char *actions);
 
-/* --- hook_deliver.c ---------------------------------------------------------------------------- */
+/* --- hook_deliver.c ----------------------------------------------------------------------------
+ */
 
 struct deliver *deliver_new(struct hook *hook);
 void deliver_free(struct deliver *d);
@@ -113,7 +116,8 @@ bool deliver_is_busy(const struct deliver *d);
  * `random`; or what the server asks for (-1: nothing), within an hour. */
 int64_t hook_retry_delay(int attempts, int64_t retry_after_s, unsigned random);
 
-/* --- hook_ask.c -------------------------------------------------------------------------------- */
+/* --- hook_ask.c --------------------------------------------------------------------------------
+ */
 
 /* Ask whether the session may join; the hub is told later.  -EINPROGRESS, or another negative
  * errno. */
@@ -123,7 +127,8 @@ void ask_run(struct hook *hook);
 int64_t ask_next(const struct hook *hook);
 void ask_close(struct hook *hook);
 
-/* --- hook.c ------------------------------------------------------------------------------------ */
+/* --- hook.c ------------------------------------------------------------------------------------
+ */
 
 /* Append the values of a session as members of an object. */
 int hook_write_data(struct hook *hook, struct buf *out, int64_t key);

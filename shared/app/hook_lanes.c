@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-/* --- lanes ------------------------------------------------------------------------------------- */
+/* --- lanes -------------------------------------------------------------------------------------
+ */
 
 static struct lane_list *
 ready_list(struct deliver *d, const struct lane *lane)
@@ -102,7 +103,8 @@ batch_release(struct batch *b, const struct hook_told *before, size_t n)
 	}
 }
 
-/* --- from the store ---------------------------------------------------------------------------- */
+/* --- from the store ----------------------------------------------------------------------------
+ */
 
 struct loading {
 	struct deliver *d;
@@ -142,11 +144,8 @@ join_batch(struct deliver *d, struct lane *lane, const struct hook_entry *entry)
 	}
 	if (b->n == HOOK_BATCH)
 		return -1;
-	b->told[b->n++] =
-	    (struct hook_told){.id = entry->id,
-		.key = entry->key,
-		.created = entry->created,
-		.bytes = entry->bytes};
+	b->told[b->n++] = (struct hook_told){
+	    .id = entry->id, .key = entry->key, .created = entry->created, .bytes = entry->bytes};
 	lane->batch = b;
 	return 0;
 }
@@ -173,8 +172,9 @@ add_entry(void *arg, const struct hook_entry *entry)
 	l->failed = e == NULL;
 	if (l->failed)
 		return;
-	*e = (struct item){
-	    .id = entry->id, .created = entry->created, .bytes = entry->bytes,
+	*e = (struct item){.id = entry->id,
+	    .created = entry->created,
+	    .bytes = entry->bytes,
 	    .is_sync = entry->is_sync};
 	STAILQ_INSERT_TAIL(&lane->items, e, next);
 	if (lane->batch == NULL && STAILQ_FIRST(&lane->items) == e)
@@ -187,7 +187,8 @@ lanes_load(struct deliver *d)
 	struct loading l = {d, false};
 
 	d->look = false;
-	if (hook_queue_list(hub_store(d->hook->hub), d->read_up_to, add_entry, &l) == -1 || l.failed)
+	if (hook_queue_list(hub_store(d->hook->hub), d->read_up_to, add_entry, &l) == -1 ||
+	    l.failed)
 		lanes_forget(d); /* and again at the next tick */
 }
 

@@ -1,4 +1,5 @@
-/* What the hook has said: the replies to events and to authorize requests (docs/hook.md, 3 and 4). */
+/* What the hook has said: the replies to events and to authorize requests (docs/hook.md, 3 and 4).
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +30,7 @@ struct reading_reply {
 /* An answer that no client waits for: the actions that bear this very id are left out. */
 static const char nobody[] = "0";
 
-static int __attribute__((format(printf, 2, 3)))
-wrong(char *error, const char *format, ...)
+static int __attribute__((format(printf, 2, 3))) wrong(char *error, const char *format, ...)
 {
 	struct buf clean = {.p = NULL};
 	char text[HOOK_ERROR_MAX];

@@ -142,9 +142,27 @@ send(struct batch *b)
 	hook->last_error[0] = '\0';
 }
 
+/* How many lanes of the list go into the next request.  Clients wait for the answers to sync
+ * events, so these are sent together only when there are not requests enough: none waits for
+ * another's, or loses its answer by it. */
+static size_t
+share(const struct deliver *d, const struct lane_list *list)
+{
+	size_t room = d->hook->cfg->hook_max_in_flight - d->inflight, n = 0;
+	const struct lane *lane;
+
+	if (list != &d->ready_sync)
+		return HOOK_BATCH;
+	TAILQ_FOREACH (lane, list, ready)
+		if (++n == HOOK_BATCH * room)
+			break;
+	return (n + room - 1) / room;
+}
+
 void
 send_new(struct deliver *d, struct lane_list *list)
 {
+	size_t lanes = share(d, list);
 	struct lane *lane = TAILQ_FIRST(list);
 	struct item *first = STAILQ_FIRST(&lane->items);
 	struct batch *b = batch_new(d, first->id, first->is_sync);
@@ -154,7 +172,7 @@ send_new(struct deliver *d, struct lane_list *list)
 		return;
 	m.out = &b->body;
 	begin_body(d->hook, &b->body);
-	while ((lane = TAILQ_FIRST(list)) != NULL && has_room(b)) {
+	while ((lane = TAILQ_FIRST(list)) != NULL && has_room(b) && lanes-- > 0) {
 		TAILQ_REMOVE(list, lane, ready);
 		take_from(b, &m, lane);
 	}

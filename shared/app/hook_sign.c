@@ -36,8 +36,8 @@ hmac_sha256(unsigned char mac[EVP_MAX_MD_SIZE], const unsigned char *key, int ke
     struct slice head, struct slice body)
 {
 	char digest[] = "SHA256";
-	OSSL_PARAM params[] = {OSSL_PARAM_utf8_string("digest", digest, sizeof(digest) - 1),
-	    OSSL_PARAM_END};
+	OSSL_PARAM params[] = {
+	    OSSL_PARAM_utf8_string("digest", digest, sizeof(digest) - 1), OSSL_PARAM_END};
 	EVP_MAC *kind = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	EVP_MAC_CTX *ctx = kind == NULL ? NULL : EVP_MAC_CTX_new(kind);
 	size_t n = 0;

@@ -189,8 +189,8 @@ int hub_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slice r
 int hub_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room);
 /* The answers to a session that asked to join a namespace, once the application has made up its
  * mind. */
-void hub_admit(struct hub *h, struct session *s, struct hub_ns *ns, struct slice endpoint,
-    struct slice query);
+void hub_admit(
+    struct hub *h, struct session *s, struct hub_ns *ns, struct slice endpoint, struct slice query);
 void hub_refuse(struct hub *h, struct session *s, struct slice endpoint);
 /* Leave a namespace by the server's will: 0::/chat to the client, disconnect event ("booted"). */
 void hub_kick(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason);

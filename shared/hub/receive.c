@@ -53,8 +53,8 @@ hub_refuse(struct hub *h, struct session *s, struct slice endpoint)
 }
 
 void
-hub_admit(struct hub *h, struct session *s, struct hub_ns *ns, struct slice endpoint,
-    struct slice query)
+hub_admit(
+    struct hub *h, struct session *s, struct hub_ns *ns, struct slice endpoint, struct slice query)
 {
 	bool again = session_is_in(s, ns->chan);
 

@@ -39,11 +39,11 @@ struct server {
 	bool draining;
 	int64_t wsd_checked_at; /* when wsd_alive was found out */
 	bool wsd_alive;
-	struct poll_list polls;                         /* held for their session */
-	struct poll_list delayed;                       /* held because we are busy */
-	LIST_HEAD(, asking) asking;                     /* handshakes that the hook is asked about */
-	struct stream_list streams;                     /* by the time they end at the latest */
-	struct heartbeat_line beating, waiting;         /* see heartbeat.h */
+	struct poll_list polls;                 /* held for their session */
+	struct poll_list delayed;               /* held because we are busy */
+	LIST_HEAD(, asking) asking;             /* handshakes that the hook is asked about */
+	struct stream_list streams;             /* by the time they end at the latest */
+	struct heartbeat_line beating, waiting; /* see heartbeat.h */
 	struct message *heartbeat, *goodbye, *stranger; /* 2:: 0:: 7:::1+0 */
 	struct promise *promises;                       /* to be kept when the turn ends ... */
 	size_t promises_n, promises_cap;
