@@ -22,7 +22,8 @@ enum kind {
 	KIND_PREFIX,  /* char[]: a URL path, kept without the slashes around it */
 	KIND_LEVEL,   /* enum log_level */
 	KIND_SWITCH,  /* enum config_switch */
-	KIND_FLAG,    /* true or false, as in 0.9, or yes or no: bool */
+	KIND_FLAG,    /* true or false, as in 0.9: bool */
+	KIND_YES,     /* yes or no: bool */
 	KIND_MERCY,   /* accept or refuse: bool */
 };
 
@@ -74,8 +75,8 @@ static const struct row rows[] = {
 	{"hook", "namespaces", KIND_LIST, FIELD(hook_namespaces), 0, 0},
 	{"hook", "events", KIND_LIST, FIELD(hook_events), 0, 0},
 	{"hook", "headers", KIND_LIST, FIELD(hook_headers), 0, 0},
-	{"hook", "authorize", KIND_FLAG, FIELD(hook_authorize), 0, 0},
-	{"hook", "authorize_namespaces", KIND_FLAG, FIELD(hook_authorize_namespaces), 0, 0},
+	{"hook", "authorize", KIND_YES, FIELD(hook_authorize), 0, 0},
+	{"hook", "authorize_namespaces", KIND_YES, FIELD(hook_authorize_namespaces), 0, 0},
 	{"hook", "authorize_on_error", KIND_MERCY, FIELD(hook_authorize_on_error), 0, 0},
 	{"hook", "queue_events", KIND_SIZE, FIELD(hook_queue_events), 1, 10000000},
 	{"hook", "queue_bytes", KIND_SIZE, FIELD(hook_queue_bytes), 1 << 16, MOST},
@@ -322,25 +323,16 @@ set_switch(struct reading *r, const struct row *row, const char *value, char *fi
 	return complain(r, "%s: \"%s\" is not auto, yes or no", row->key, value);
 }
 
+/* One of two words. */
 static int
-set_flag(struct reading *r, const struct row *row, const char *value, char *field)
+set_flag(struct reading *r, const struct row *row, const char *value, const char *yes,
+    const char *no, char *field)
 {
-	bool flag = strcmp(value, "true") == 0 || strcmp(value, "yes") == 0;
+	bool flag = strcmp(value, yes) == 0;
 
-	if (!flag && strcmp(value, "false") != 0 && strcmp(value, "no") != 0)
-		return complain(r, "%s: \"%s\" is neither true nor false", row->key, value);
+	if (!flag && strcmp(value, no) != 0)
+		return complain(r, "%s: \"%s\" is neither %s nor %s", row->key, value, yes, no);
 	memcpy(field, &flag, sizeof(flag));
-	return 0;
-}
-
-static int
-set_mercy(struct reading *r, const struct row *row, const char *value, char *field)
-{
-	bool mercy = strcmp(value, "accept") == 0;
-
-	if (!mercy && strcmp(value, "refuse") != 0)
-		return complain(r, "%s: \"%s\" is neither accept nor refuse", row->key, value);
-	memcpy(field, &mercy, sizeof(mercy));
 	return 0;
 }
 
@@ -377,9 +369,11 @@ set(struct reading *r, const struct row *row, const char *value, bool more)
 		return complain(
 		    r, "%s: \"%s\" is not error, warn, info, debug or trace", row->key, value);
 	case KIND_FLAG:
-		return set_flag(r, row, value, field);
+		return set_flag(r, row, value, "true", "false", field);
+	case KIND_YES:
+		return set_flag(r, row, value, "yes", "no", field);
 	case KIND_MERCY:
-		return set_mercy(r, row, value, field);
+		return set_flag(r, row, value, "accept", "refuse", field);
 	}
 	return -1;
 }
