@@ -32,13 +32,15 @@ say       = @$(if $(V),:,echo)
 SHARED    = $(patsubst %.c,$(B)/%.o,$(wildcard shared/*/*.c))
 FCGI      = $(patsubst %.c,$(B)/%.o,$(wildcard fcgi/*.c))
 WSD       = $(patsubst %.c,$(B)/%.o,$(wildcard wsd/*.c))
+CLI       = $(patsubst %.c,$(B)/%.o,$(wildcard cli/*.c))
+POLICYD   = $(patsubst %.c,$(B)/%.o,$(wildcard policyd/*.c))
 APPS      = $(sort $(patsubst apps/%/,%,$(dir $(wildcard apps/*/*.c))))
 UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 LOAD      = $(patsubst %,$(B)/tests/bench/%.o,load client link http samples)
 FUZZ      = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 SHARED_LIBS = -lsqlite3 -lcrypto -lcurl -linih -lunistring -ldl
-PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd
+PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd $(B)/pollux-policyd $(B)/pollux
 
 all: programs
 
@@ -51,11 +53,19 @@ $(B)/libpollux.a: $(SHARED)
 
 $(B)/pollux.fcgi: $(FCGI) $(B)/libpollux.a
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lfcgi -lev $(SHARED_LIBS) -pthread
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lfcgi -lev -lssl $(SHARED_LIBS) -pthread
 
 $(B)/pollux-wsd: $(WSD) $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
+
+$(B)/pollux: $(CLI) $(B)/libpollux.a
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS)
+
+$(B)/pollux-policyd: $(POLICYD) $(B)/libpollux.a
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lev -linih
 
 # A handler's parameters are the same whether it needs them or not.
 .SECONDEXPANSION:
@@ -75,6 +85,7 @@ $(B)/tests/modules/%.so: tests/modules/%.c shared/app/pollux.h
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) -shared -o $@ $<
+
 $(B)/bench/load: $(LOAD) $(B)/libpollux.a
 	@mkdir -p $(@D)
 	$(say) LD $@
@@ -125,11 +136,13 @@ run:
 # --- make check: every suite leaves its count in $(B)/check; one whose inputs have not changed
 # --- since it passed is not run again
 SERVERS   = lighttpd nginx apache
-SUITES    = format layers unit unit-san fuzz-replay $(SERVERS:%=outside-%)
+SUITES    = format layers manual unit unit-san fuzz-replay clients $(SERVERS:%=outside-%)
 C         = $(B)/check
+CLIENTS   = $(shell git ls-files -co --exclude-standard -- clients tests/clients apps/chat-php apps/chat-py)
 SOURCES   = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
 OUTSIDE   = $(shell git ls-files -co --exclude-standard -- tests/lib tests/wire tests/interop \
             tests/browser tests/suite tools/run apache-conf apps package-lock.json)
+MANUALS   = $(shell git ls-files -co --exclude-standard -- '*.[1-9]' shared/base/config.c shared/app/pollux.h tests/manual.sh)
 CORPORA   = $(shell git ls-files -co --exclude-standard -- tests/fuzz)
 
 check:
@@ -144,6 +157,8 @@ $(C)/format: $(SOURCES) .clang-format tests/format.sh
 	@tools/check-one $@ tests/format.sh
 $(C)/layers: $(SOURCES) tests/layers.sh
 	@tools/check-one $@ tests/layers.sh
+$(C)/manual: $(MANUALS)
+	@tools/check-one $@ tests/manual.sh
 $(C)/unit: $(UNIT:%=$(B)/tests/%) tests/vectors.json
 	@tools/check-one $@ tests/run-unit $(UNIT:%=$(B)/tests/%)
 $(C)/unit-san: $(SOURCES) tests/vectors.json schema.sql Makefile
@@ -153,13 +168,16 @@ $(C)/fuzz-replay: $(SOURCES) $(CORPORA) schema.sql Makefile
 	@$(MAKE) --no-print-directory -j$(shell nproc) SAN=1 replay
 	@tools/check-one $@ tests/fuzz/replay build/san
 $(C)/outside-%: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so) $(OUTSIDE)
-	@SERVER=$* tools/check-one $@ tests/suite wire interop
+	@SERVER=$* tools/check-one $@ tests/suite wire interop browser
+$(C)/clients: $(CLIENTS)
+	@tools/check-one $@ tests/clients/run
 
 .PHONY: bench
 bench:
 	@tools/setup bench
 	@$(MAKE) -s programs $(B)/bench/load $(B)/bench/bare >&2
 	@node tests/bench/run.js
+
 # --- make fuzz: each target for a while, from its corpus and from what was learnt before, which
 # --- stays in build/fuzz/learnt; what it finds goes to build/fuzz/found
 FUZZ_SECONDS = 20
@@ -183,14 +201,16 @@ MAN       = $(wildcard docs/*.[1-8] */*.[18])
 install: programs
 	install -Dt $(TO)/lib/cgi-bin $(B)/pollux.fcgi
 	install -Dt $(TO)/sbin $(DAEMONS)
-	$(if $(wildcard cli),install -Dt $(TO)/bin $(B)/pollux)
+	install -Dt $(TO)/bin $(B)/pollux
+	install -Dm644 cli/completion.bash $(TO)/share/bash-completion/completions/pollux
 	install -Dm644 -t $(DESTDIR)$(LIBDIR)/pollux $(APPS:%=$(B)/apps/%.so)
 	install -Dm644 -t $(TO)/include/pollux shared/app/pollux.h
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' pollux-app.pc.in \
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/pollux-app.pc
 	for page in $(MAN); do install -Dm644 -t $(TO)/share/man/man$${page##*.} $$page || exit; done
-	install -Dm644 -t $(TO)/share/doc/pollux README.md LICENSE $(wildcard docs/*.conf)
+	install -Dm644 -t $(TO)/share/doc/pollux README.md LICENSE $(wildcard docs/*.conf docs/*.md)
+	$(if $(wildcard clients),install -Dm644 -t $(TO)/share/pollux $(wildcard clients/pollux.*))
 	install -Dm644 -t $(TO)/share/doc/pollux/apache-conf apache-conf/*
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -9,6 +9,7 @@
 
 #include "fcgi/readers.h"
 #include "fcgi/records.h"
+#include "fcgi/upgrades.h"
 #include "shared/base/log.h"
 
 /* What is looked at to see whether a request has arrived whole; larger ones go to a reader. */
@@ -217,6 +218,14 @@ op_each_header(const struct exchange *x,
 	request_each_header(c->request, each, arg);
 }
 
+static bool
+op_upgrades(const struct exchange *x)
+{
+	const struct conn *c = (const struct conn *)((const char *)x - offsetof(struct conn, x));
+
+	return upgrades_pass(c->fcgi->upgrades, c->request);
+}
+
 /* A whole request is here: ask the server.  Owns `rq`. */
 static void
 ask(struct conn *c, struct request *rq)
@@ -230,10 +239,11 @@ ask(struct conn *c, struct request *rq)
 	    .ops = &exchange_ops,
 	    .header = op_header,
 	    .each_header = op_each_header,
+	    .upgrades = op_upgrades,
 	};
 	request_describe(rq, &c->x);
 	fcgi_begin(c->fcgi);
-	if (atoi(request_param(rq, "REDIRECT_STATUS")) >= 500 && !slice_is(c->x.method, "GET")) {
+	if (c->x.again && !slice_is(c->x.method, "GET")) {
 		server_refuse(
 		    c->fcgi->sv, &c->x, 500, "The process that had this request has died.");
 	} else if (rq->broken) {
@@ -371,9 +381,24 @@ peer_has_left(const struct conn *c)
 	return recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
 }
 
+/* The kernel takes no more now.  A stream may be in this state for long, and more comes. */
+static void
+wait_to_write(struct conn *c, bool progress)
+{
+	if (progress || !c->timed)
+		set_deadline(c, c->fcgi->cfg->send_timeout_ms);
+	if (c->written > c->out.n / 2) {
+		buf_consume(&c->out, c->written);
+		c->written = 0;
+	}
+	watch(c, EV_READ | EV_WRITE);
+}
+
 static void
 write_out(struct conn *c)
 {
+	size_t before = c->written;
+
 	if (c->written == 0 && c->x.on_fate != NULL && peer_has_left(c)) {
 		fail(c, EXCHANGE_FAILED);
 		return;
@@ -396,8 +421,7 @@ write_out(struct conn *c)
 			fail(c, EXCHANGE_FAILED);
 			return;
 		}
-		set_deadline(c, c->fcgi->cfg->send_timeout_ms);
-		watch(c, EV_READ | EV_WRITE);
+		wait_to_write(c, c->written > before);
 		return;
 	}
 	on_written(c);

@@ -15,6 +15,7 @@
 
 struct conn;
 struct readers;
+struct upgrades;
 
 LIST_HEAD(conn_list, conn);
 TAILQ_HEAD(conn_queue, conn);
@@ -25,6 +26,7 @@ struct fcgi {
 	const struct config *cfg;
 	struct server *sv;
 	struct readers *readers;
+	struct upgrades *upgrades;
 
 	struct ev_io accept;
 	struct ev_timer accept_again; /* after the descriptors had run out */

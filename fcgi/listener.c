@@ -14,7 +14,7 @@
 #include "fcgi/conn.h"
 #include "shared/base/log.h"
 
-#define BACKLOG        1024 /* with 128, a third of 900 simultaneous polls were refused */
+#define BACKLOG        SOMAXCONN /* 4096; all polls of a broadcast come back at the same time */
 #define ACCEPT_AT_ONCE 256
 #define PAUSE_S        0.2 /* without descriptors; polls end all the time */
 

@@ -18,6 +18,7 @@
 #include "fcgi/fcgi.h"
 #include "fcgi/listener.h"
 #include "fcgi/readers.h"
+#include "fcgi/upgrades.h"
 #include "shared/base/log.h"
 
 #define CONFIG_FILES  16
@@ -31,7 +32,8 @@ struct options {
 	bool test;
 };
 
-const char *argp_program_version = "pollux.fcgi 0.1";
+/* libc looks it up by name */
+__attribute__((visibility("default"))) const char *argp_program_version = "pollux.fcgi 0.1";
 
 static error_t
 parse_option(int key, char *arg, struct argp_state *state)
@@ -270,6 +272,7 @@ finish(struct fcgi *f)
 	struct conn *c;
 
 	readers_close(f->readers);
+	upgrades_close(f->upgrades);
 	while ((c = LIST_FIRST(&f->conns)) != NULL) {
 		conn_close(c);
 		f->begun = true;
@@ -315,6 +318,9 @@ run(struct fcgi *f, int fd)
 		return EX_OSERR;
 	}
 	start(f);
+	f->upgrades = upgrades_open(f);
+	if (f->upgrades == NULL)
+		return EX_CANTCREAT;
 	f->readers = readers_open(f);
 	if (f->readers == NULL)
 		return EX_OSERR;

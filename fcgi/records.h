@@ -1,9 +1,8 @@
 /* records: FastCGI records, as far as libfcgi does not do them for us: seeing whether a request has
  * arrived whole, and writing the answer to one whose FCGX_Request is long gone.  Pure.
  *
- *	version 1 | type | request id (2) | content length (2) | padding length | 0 | content |
- *padding
- */
+ *	version 1 | type | request id (2) | content length (2) | padding length | 0 |
+ *	content | padding */
 #ifndef POLLUX_FCGI_RECORDS_H
 #define POLLUX_FCGI_RECORDS_H
 

@@ -188,7 +188,8 @@ request_describe(struct request *rq, struct exchange *x)
 
 	/* When a process dies, the web server's error document brings its request here (see
 	 * apache-conf/); Apache makes a GET of whatever it was. */
-	if (atoi(request_param(rq, "REDIRECT_STATUS")) >= 500 && before[0] != '\0')
+	x->again = atoi(request_param(rq, "REDIRECT_STATUS")) >= 500;
+	if (x->again && before[0] != '\0')
 		method = before;
 	find_target(rq);
 	x->method = slice_of(method);

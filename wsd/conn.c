@@ -60,6 +60,7 @@ conn_open(struct wsd *w, int fd)
 {
 	struct conn *c = conn_new(w, fd);
 
+	w->counters.accepted++;
 	if (c != NULL)
 		deadline_set(c, DEADLINE_REQUEST);
 }
@@ -70,6 +71,7 @@ conn_refuse(struct wsd *w, int fd)
 	struct message *m = reply_error(503, "Too many connections.", (struct slice){NULL, 0});
 	struct conn *c;
 
+	w->counters.refused++;
 	if (w->conns_n < w->conns_max + REFUSED_AT_ONCE && (c = conn_new(w, fd)) != NULL) {
 		conn_send(c, m);
 		conn_finish(c);

@@ -136,6 +136,16 @@ each_header(const struct exchange *x,
 		each(arg, name, value);
 }
 
+/* Whoever came to our own port can open a websocket there; for others it depends on a proxy. */
+static bool
+upgrades(const struct exchange *x)
+{
+	const struct http *h = of_const(x);
+
+	return h->c->wsd->cfg->wsd_reachable != CONFIG_NO || !h->local ||
+	       get_header(x, "x-forwarded-for").n == 0;
+}
+
 /* --- who asks ------------------------------------------------------------------------------- */
 
 static void
@@ -215,6 +225,7 @@ fill_exchange(struct http *h)
 	    .body_too_large = r->body_too_large,
 	    .header = get_header,
 	    .each_header = each_header,
+	    .upgrades = upgrades,
 	};
 	if (h->local)
 		see_through_proxy(h);
@@ -272,6 +283,7 @@ dispatch(struct conn *c)
 	struct http *h = c->http;
 
 	deadline_clear(c);
+	c->wsd->counters.requests++;
 	h->http10 = h->request->parser.http_minor == 0;
 	h->how = (struct reply){
 	    .end = REPLY_LENGTH,

@@ -3,8 +3,7 @@
  * wslay unmasks, joins fragments, checks UTF-8, answers pings, judges close codes.  A wslay context
  * weighs 9 kB, so no connection has one: a whole frame borrows one of a small pool, and only
  * between the fragments of a message a connection keeps it.  A frame that has not come whole waits
- * as plain bytes; its head is read here, to know when it is whole and whether it may become so.
- * And what nearly all clients send, a text in one frame, does not trouble wslay at all. */
+ * as plain bytes; its head is read here, to know when it is whole and whether it may become so. */
 #ifndef POLLUX_WSD_HYBI_H
 #define POLLUX_WSD_HYBI_H
 

@@ -6,10 +6,10 @@
 
 struct listener;
 
-/* Listen on every address of [wsd] listen, or on the sockets that systemd hands over
- * (LISTEN_FDS).  Raises the limit on descriptors as far as it goes, and sets w->conns_max.
- * NULL after saying why. */
-struct listener *listener_open(struct wsd *w);
+/* Listen on `addresses`, or on the sockets that systemd hands over.  Raises the limit on
+ * descriptors as far as it goes, and sets w->conns_max and w->listener.
+ * Return 0, or an exit code after saying why. */
+int listener_open(struct wsd *w, const char *addresses);
 
 /* Accept from now on; until listener_close(), which also lets go of the addresses. */
 void listener_start(struct listener *l);

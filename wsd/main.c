@@ -1,22 +1,20 @@
 /* pollux-wsd: websockets, and HTTP on the same port.  One process, one thread, in the foreground.
  *
  * Start: standard descriptors, options, configuration, sockets, store and application, loop.
- * The first SIGTERM or SIGINT ends what is open in order, the second at once. */
-#include <argp.h>
+ * The first SIGTERM or SIGINT ends what is open in order, the second at once; SIGHUP begins the
+ * log's file anew, SIGUSR1 writes counters into it. */
 #include <errno.h>
-#include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include <http_parser.h>
 
 #include "shared/base/config.h"
+#include "shared/base/daemon.h"
 #include "shared/base/log.h"
 #include "wsd/conn.h"
 #include "wsd/hybi.h"
@@ -25,8 +23,6 @@
 #include "wsd/turn.h"
 #include "wsd/wsd.h"
 
-#define CONFIG_FILES 16
-
 /* From the first SIGTERM to the end; a peer that has not closed its side by then is cut off. */
 #define DRAIN_S 5.
 
@@ -34,87 +30,9 @@
 struct daemon {
 	struct wsd w;
 	struct config cfg;
-	struct ev_signal term, intr;
+	struct ev_signal term, intr, hup, usr1;
 	struct ev_timer drained;
 };
-
-struct options {
-	const char *paths[CONFIG_FILES + 1]; /* NULL behind the last */
-	unsigned n;
-	bool test;
-};
-
-/* Visible, since libc looks for it. */
-__attribute__((visibility("default"))) const char *argp_program_version = "pollux-wsd 0.1";
-
-static error_t
-parse_option(int key, char *arg, struct argp_state *state)
-{
-	struct options *o = state->input;
-
-	switch (key) {
-	case 'c':
-		if (o->n == CONFIG_FILES)
-			argp_error(state, "more than %d configuration files", CONFIG_FILES);
-		o->paths[o->n++] = arg;
-		return 0;
-	case 't':
-		o->test = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "what is %s?", arg);
-		return EINVAL;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp_option option_table[] = {
-    {"config", 'c', "FILE", 0, "Read FILE, later ones win (default: POLLUX_CONF)", 0},
-    {"test", 't', NULL, 0, "Check the configuration and exit", 0},
-    {0},
-};
-
-static const struct argp argp = {
-    .options = option_table,
-    .parser = parse_option,
-    .doc = "Serve Socket.IO sessions over websocket, and their handshakes and polls.",
-};
-
-/* What is opened later must not be taken for standard output. */
-static void
-open_standard_descriptors(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd != -1 && fd <= STDERR_FILENO);
-	if (fd != -1)
-		close(fd);
-}
-
-/* Tell the service manager, if there is one (sd_notify(3)). */
-static void
-notify(const char *state)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	size_t n = path == NULL ? 0 : strlen(path);
-	int fd;
-
-	if (n == 0 || n >= sizeof(to.sun_path))
-		return;
-	memcpy(to.sun_path, path, n);
-	if (path[0] == '@') /* an abstract name */
-		to.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return;
-	(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
-	close(fd);
-}
 
 static void
 on_drained(struct ev_loop *loop, struct ev_timer *timer, int events)
@@ -125,7 +43,7 @@ on_drained(struct ev_loop *loop, struct ev_timer *timer, int events)
 }
 
 static void
-on_signal(struct ev_loop *loop, struct ev_signal *signal, int events)
+on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
 	struct daemon *d = signal->data;
 	struct wsd *w = &d->w;
@@ -137,7 +55,7 @@ on_signal(struct ev_loop *loop, struct ev_signal *signal, int events)
 		return;
 	}
 	log_info("stopping, %zu connections are open", w->conns_n);
-	notify("STOPPING=1");
+	daemon_notify("STOPPING=1");
 	w->draining = true;
 	listener_close(w->listener);
 	w->listener = NULL;
@@ -148,15 +66,52 @@ on_signal(struct ev_loop *loop, struct ev_signal *signal, int events)
 }
 
 static void
+on_hangup(struct ev_loop *loop, struct ev_signal *signal, int events)
+{
+	(void)loop;
+	(void)signal;
+	(void)events;
+	log_reopen();
+}
+
+static void
+on_report(struct ev_loop *loop, struct ev_signal *signal, int events)
+{
+	const struct daemon *d = signal->data;
+	const struct wsd *w = &d->w;
+	const struct counters *n = &w->counters;
+	size_t websockets = 0;
+	struct conn *c;
+
+	(void)loop;
+	(void)events;
+	LIST_FOREACH (c, &w->conns, all)
+		websockets += c->state == CONN_OPEN;
+	log_info("connections=%zu websockets=%zu accepted=%" PRIu64 " refused=%" PRIu64
+		 " requests=%" PRIu64 " upgrades=%" PRIu64 " messages=%" PRIu64 " policies=%" PRIu64
+		 " rollbacks=%" PRIu64,
+	    w->conns_n, websockets, n->accepted, n->refused, n->requests, n->upgrades, n->texts,
+	    n->policies, n->rollbacks);
+}
+
+static void
+watch_signal(struct daemon *d, struct ev_signal *signal, int number,
+    void (*on)(struct ev_loop *, struct ev_signal *, int))
+{
+	ev_signal_init(signal, on, number);
+	signal->data = d;
+	ev_signal_start(d->w.loop, signal);
+}
+
+static void
 start_watching(struct daemon *d)
 {
 	struct wsd *w = &d->w;
 
-	ev_signal_init(&d->term, on_signal, SIGTERM);
-	ev_signal_init(&d->intr, on_signal, SIGINT);
-	d->term.data = d->intr.data = d;
-	ev_signal_start(w->loop, &d->term);
-	ev_signal_start(w->loop, &d->intr);
+	watch_signal(d, &d->term, SIGTERM, on_stop);
+	watch_signal(d, &d->intr, SIGINT, on_stop);
+	watch_signal(d, &d->hup, SIGHUP, on_hangup);
+	watch_signal(d, &d->usr1, SIGUSR1, on_report);
 	ev_timer_init(&d->drained, on_drained, DRAIN_S, 0.);
 	turn_start(w);
 	listener_start(w->listener);
@@ -181,12 +136,14 @@ stop_watching(struct daemon *d)
 	turn_stop(&d->w);
 	ev_signal_stop(d->w.loop, &d->term);
 	ev_signal_stop(d->w.loop, &d->intr);
+	ev_signal_stop(d->w.loop, &d->hup);
+	ev_signal_stop(d->w.loop, &d->usr1);
 	ev_timer_stop(d->w.loop, &d->drained);
 }
 
 /* Everything behind the configuration.  Return the exit code. */
 static int
-serve(struct daemon *d)
+serve(struct daemon *d, const char *addresses)
 {
 	struct wsd *w = &d->w;
 	int code = EX_OSERR;
@@ -201,16 +158,16 @@ serve(struct daemon *d)
 		goto end;
 	}
 	http_parser_set_max_header_size((uint32_t)d->cfg.header_bytes);
-	code = EX_UNAVAILABLE;
-	w->listener = listener_open(w);
-	if (w->listener == NULL)
+	code = listener_open(w, addresses);
+	if (code != 0)
 		goto end;
+	code = EX_UNAVAILABLE;
 	w->sv = server_open(w->cfg, SERVER_WSD);
 	if (w->sv == NULL)
 		goto end;
 	start_watching(d);
-	log_info("listening on %s", d->cfg.wsd_listen);
-	notify("READY=1");
+	log_info("listening on %s", addresses);
+	daemon_notify("READY=1");
 	ev_run(w->loop, 0);
 	stop_watching(d);
 	log_info("stopped");
@@ -228,11 +185,12 @@ int
 main(int argc, char **argv)
 {
 	static struct daemon d;
-	struct options o = {.n = 0};
+	struct daemon_options o;
 	char error[512];
 
-	open_standard_descriptors();
-	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	daemon_standard_descriptors();
+	daemon_options(&o, "pollux-wsd " DAEMON_VERSION,
+	    "Serve Socket.IO sessions over websocket, and their handshakes and polls.", argc, argv);
 	if (config_load(&d.cfg, o.paths, error, sizeof(error)) == -1) {
 		fprintf(stderr, "pollux-wsd: %s\n", error);
 		return EX_CONFIG;
@@ -244,5 +202,7 @@ main(int argc, char **argv)
 		return EX_CANTCREAT;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	return serve(&d);
+	signal(SIGHUP, SIG_IGN); /* until the loop minds them */
+	signal(SIGUSR1, SIG_IGN);
+	return serve(&d, o.listen == NULL ? d.cfg.wsd_listen : o.listen);
 }

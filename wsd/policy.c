@@ -44,6 +44,7 @@ policy_input(struct conn *c, struct slice in)
 	}
 	switch (flashpolicy_sniff(in)) {
 	case FLASHPOLICY_YES:
+		c->wsd->counters.policies++;
 		conn_send(c, message_keep(c->wsd->policy));
 		conn_finish(c);
 		break;

@@ -55,6 +55,7 @@ on_check(struct ev_loop *loop, struct ev_check *check, int events)
 	(void)loop;
 	(void)events;
 	w->now = clock_ms();
+	w->counters.texts += w->texts;
 	w->texts = 0;
 	turn_enter(w);
 	feed_hungry(w);
@@ -105,6 +106,7 @@ settle(struct wsd *w)
 
 	w->entered = false;
 	if (r == -1) {
+		w->counters.rollbacks++;
 		turn_enter(w);
 		/* whoever was upgraded is dirty, and rolling back makes no other so */
 		SLIST_FOREACH (c, &w->dirty, dirty)

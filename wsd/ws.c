@@ -67,6 +67,7 @@ void
 ws_open(struct conn *c, struct message *head, const struct route *route)
 {
 	deadline_clear(c);
+	c->wsd->counters.upgrades++;
 	c->state = CONN_OPEN;
 	conn_mark(c);
 	conn_send(c, head);

@@ -35,6 +35,17 @@ enum deadline {
 	DEADLINE_COUNT,
 };
 
+/* What has happened since the start, for SIGUSR1. */
+struct counters {
+	uint64_t accepted;  /* connections */
+	uint64_t refused;   /* connections, one too many */
+	uint64_t requests;  /* HTTP, upgrades too */
+	uint64_t upgrades;  /* granted */
+	uint64_t texts;     /* messages from websockets */
+	uint64_t policies;  /* Flash policy, answered */
+	uint64_t rollbacks; /* turns that could not be committed */
+};
+
 struct wsd {
 	struct ev_loop *loop;
 	const struct config *cfg;
@@ -66,6 +77,7 @@ struct wsd {
 	struct conn_queue waiting[DEADLINE_COUNT];
 	int64_t patience[DEADLINE_COUNT]; /* ms */
 
+	struct counters counters;
 	bool draining; /* SIGTERM came: no new work, leave when all is closed */
 	char *in;      /* READ_BUFFER bytes */
 };

@@ -2,8 +2,9 @@
  *
  * In the default namespace a client may emit
  *
- *	login(name, key)  acks [null, {"name", "transport", "here": [[name, transport], ...]}], or
- *why not: ["invalid"], ["taken"], ["full"] say(text)         acks [null], or ["invalid"]
+ *	login(name, key)  acks [null, {"name", "transport", "here": [[name, transport], ...]}],
+ *	                  or why not: ["invalid"], ["taken"], ["full"]
+ *	say(text)         acks [null], or ["invalid"]
  *	typing(bool)      no ack
  *
  * and hears of the others

@@ -28,7 +28,9 @@ enum field {
 	FIELD_USER = 1 << 14,
 	FIELD_REASON = 1 << 15,
 	FIELD_ADVICE = 1 << 16,
-	FIELD_DO = 1 << 17,
+	FIELD_STRICT = 1 << 17,
+	FIELD_DO = 1 << 18,
+	FIELD_ALWAYS = FIELD_DO | FIELD_STRICT,
 	FIELD_ONE = FIELD_SESSION | FIELD_NS,
 	FIELD_WHOSE = FIELD_ONE | FIELD_TO,
 };
@@ -36,7 +38,7 @@ enum field {
 /* In the order of their bits. */
 static const char *const field_names[] = {"to", "session", "ns", "name", "args", "volatile", "ack",
     "context", "timeout_ms", "text", "value", "id", "room", "key", "user", "reason", "advice",
-    "do"};
+    "strict", "do"};
 #define FIELDS (sizeof(field_names) / sizeof(field_names[0]))
 
 static const struct verb {
@@ -75,7 +77,7 @@ read_field(struct reading *r, enum field field, const struct json_value *value)
 	case FIELD_ARGS:
 		return reading_args(r, value);
 	case FIELD_VOLATILE:
-		return reading_volatile(r, value);
+		return reading_flag(r, "volatile", value, &a->is_volatile);
 	case FIELD_ACK:
 		return reading_name(r, "ack", value, &a->handler);
 	case FIELD_CONTEXT:
@@ -100,7 +102,10 @@ read_field(struct reading *r, enum field field, const struct json_value *value)
 		return reading_reason(r, value);
 	case FIELD_ADVICE:
 		return reading_advice(r, value);
+	case FIELD_STRICT:
+		return reading_flag(r, "strict", value, &a->strict);
 	case FIELD_DO:
+	case FIELD_ALWAYS:
 	case FIELD_ONE:
 	case FIELD_WHOSE:
 		break;
@@ -145,7 +150,7 @@ read_fields(struct reading *r, const struct verb *verb, const struct json_value 
 
 		while (i < FIELDS && !json_string_is(key, field_names[i]))
 			i++;
-		if (i == FIELDS || ((verb->required | verb->allowed | FIELD_DO) & 1u << i) == 0)
+		if (i == FIELDS || ((verb->required | verb->allowed | FIELD_ALWAYS) & 1u << i) == 0)
 			return BAD(r, i == FIELDS ? "" : field_names[i],
 			    "%.*s is no field of \"%s\"", key.n > 40 ? 40 : (int)key.n, key.p,
 			    verb->name);

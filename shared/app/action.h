@@ -3,21 +3,22 @@
  *
  *	{"do":"emit","to":{"room":"lobby","ns":"/chat"},"name":"news","args":[1.10,"x"]}
  *
- *	emit        to, name, args, volatile;  ack, context, timeout_ms (of sessions only)
- *	send        to, text, volatile          json        to, value, volatile
- *	ack         id, args, session, ns       error       reason, advice, *
- *	join        room, *                     leave       room, *
- *	set         key, value, *               del         key, *
- *	user        user (null: nobody), *      disconnect  reason, *
+ *	emit     to, name, args, volatile;  ack, context, timeout_ms (of sessions only)
+ *	send     to, text, volatile           json        to, value, volatile
+ *	ack      id, args, session, ns        error       reason, advice, whose
+ *	join     room, whose                  leave       room, whose
+ *	set      key, value, whose            del         key, whose
+ *	user     user (null: nobody), whose   disconnect  reason, whose
  *
  * `to` is {"session":"P.."}, {"room":"r"}, {"user":"42"} or {"ns":"/chat"}, each with "ns", all but
- * the first with "except":["P..",..]; or "all".  * is `session` and `ns`, or `to`.  What is not
- *said is that of the event being answered: its session, its namespace.  Without `ns`, or with "", a
- * disconnect is that of the whole session.
+ * the first with "except":["P..",..]; or "all".  "Whose" means `session` and `ns`, or `to`.
+ * What is not said is that of the event being answered: its session, its namespace.  In the
+ * namespace "" a disconnect is that of the whole session.  `strict` makes it an error when the one
+ * session that an action is for is not there.
  *
  * Input is one action, an array of them, or {"actions":[..],"strict":true}.  It is checked before
- * anything is done; all of it is done, in order and in one transaction, or nothing.  `args`,
- *`value` and `context` pass byte for byte. */
+ * anything is done; all of it is done, in order and in one transaction, or nothing.  What stands in
+ * `args`, `value` and `context` passes byte for byte. */
 #ifndef POLLUX_ACTION_H
 #define POLLUX_ACTION_H
 
@@ -82,6 +83,7 @@ struct action {
 	int reason;     /* of an error packet: its code; -1: none */
 	bool reconnect; /* its advice */
 	bool is_volatile;
+	bool strict; /* it is an error when the session is not there */
 };
 
 struct action_list {

@@ -66,7 +66,7 @@ check(const struct run *r, const struct action *a)
 
 	if (ns == NULL)
 		return fail(r, a, "unknown_namespace", "the application has no such namespace");
-	if (a->session == 0 || !r->list->strict)
+	if (a->session == 0 || (!r->list->strict && !a->strict))
 		return 0;
 	result = app_reach(r->app, ns, a->session, &s);
 	if (result == -EPIPE)

@@ -682,8 +682,8 @@ sio_quote(const void *handle, const char *text, size_t n)
  *
  *	sio_emit(s, "said", sio_args(s, "sj", nick, sio_arg(s, e->args, 0)));
  *
- * NULL for s or j gives null.  When something is wrong (a letter, memory, a text that is no UTF-8
- *or no JSON) the result is no JSON either, and whatever it is given to returns -EINVAL. */
+ * NULL for s or j gives null.  When something is wrong (a letter, memory, a text that is no UTF-8,
+ * JSON that is none) the result is no JSON, and whatever it is given to returns -EINVAL. */
 static inline const char *
 sio_args(const void *handle, const char *kinds, ...)
 {

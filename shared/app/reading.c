@@ -87,11 +87,11 @@ reading_public_id(
 }
 
 int
-reading_volatile(struct reading *r, const struct json_value *value)
+reading_flag(struct reading *r, const char *field, const struct json_value *value, bool *out)
 {
 	if (value->kind != JSON_KIND_TRUE && value->kind != JSON_KIND_FALSE)
-		return BAD(r, "volatile", "\"volatile\" must be true or false");
-	r->action->is_volatile = value->kind == JSON_KIND_TRUE;
+		return BAD(r, field, "\"%s\" must be true or false", field);
+	*out = value->kind == JSON_KIND_TRUE;
 	return 0;
 }
 

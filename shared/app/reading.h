@@ -29,10 +29,10 @@ int reading_name(
     struct reading *r, const char *field, const struct json_value *value, struct slice *out);
 int reading_public_id(
     struct reading *r, const char *field, const struct json_value *value, int64_t *key);
+int reading_flag(struct reading *r, const char *field, const struct json_value *value, bool *out);
 
 /* Into the action. */
 int reading_ns(struct reading *r, const struct json_value *value);
-int reading_volatile(struct reading *r, const struct json_value *value);
 int reading_id(struct reading *r, const struct json_value *value);
 int reading_timeout(struct reading *r, const struct json_value *value);
 int reading_args(struct reading *r, const struct json_value *value);

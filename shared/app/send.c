@@ -118,15 +118,20 @@ app_keys(struct sio_app *app, const struct app_target *t, struct buf *keys)
 {
 	struct key_list list = {t, keys};
 	struct store *st = hub_store(app->hub);
+	struct session *s;
 	int n = 0;
 
-	if (t->session != 0)
-		add_key(&list, t->session);
-	else if (t->user.p != NULL)
+	if (t->session != 0) {
+		n = app_reach(app, t->ns, t->session, &s);
+		if (n == 0)
+			add_key(&list, t->session);
+		n = n == -EPIPE ? 0 : n;
+	} else if (t->user.p != NULL) {
 		n = store_user_sessions(st, t->user, t->ns->base.chan, add_key, &list);
-	else
+	} else {
 		n = store_members(st, channel_of(t), add_key, &list);
-	if (n == -1)
+	}
+	if (n < 0)
 		return -EIO;
 	return keys->failed ? -ENOMEM : 0;
 }

@@ -22,8 +22,7 @@ enum kind {
 	KIND_PREFIX,  /* char[]: a URL path, kept without the slashes around it */
 	KIND_LEVEL,   /* enum log_level */
 	KIND_SWITCH,  /* enum config_switch */
-	KIND_FLAG,    /* true or false, as in 0.9: bool */
-	KIND_YES,     /* yes or no: bool */
+	KIND_FLAG,    /* true or false, as in 0.9, or yes or no: bool */
 	KIND_MERCY,   /* accept or refuse: bool */
 };
 
@@ -75,8 +74,8 @@ static const struct row rows[] = {
 	{"hook", "namespaces", KIND_LIST, FIELD(hook_namespaces), 0, 0},
 	{"hook", "events", KIND_LIST, FIELD(hook_events), 0, 0},
 	{"hook", "headers", KIND_LIST, FIELD(hook_headers), 0, 0},
-	{"hook", "authorize", KIND_YES, FIELD(hook_authorize), 0, 0},
-	{"hook", "authorize_namespaces", KIND_YES, FIELD(hook_authorize_namespaces), 0, 0},
+	{"hook", "authorize", KIND_FLAG, FIELD(hook_authorize), 0, 0},
+	{"hook", "authorize_namespaces", KIND_FLAG, FIELD(hook_authorize_namespaces), 0, 0},
 	{"hook", "authorize_on_error", KIND_MERCY, FIELD(hook_authorize_on_error), 0, 0},
 	{"hook", "queue_events", KIND_SIZE, FIELD(hook_queue_events), 1, 10000000},
 	{"hook", "queue_bytes", KIND_SIZE, FIELD(hook_queue_bytes), 1 << 16, MOST},
@@ -89,6 +88,13 @@ static const struct row rows[] = {
 	{"fcgi", "listen", KIND_TEXT, FIELD(fcgi_listen), 0, 0},
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), 0, 0},
 	{"wsd", "listen", KIND_TEXT, FIELD(wsd_listen), 1, 0},
+	{"wsd", "reachable", KIND_SWITCH, FIELD(wsd_reachable), 0, 0},
+	{"policyd", "listen", KIND_TEXT, FIELD(policyd_listen), 1, 0},
+	{"policyd", "user", KIND_TEXT, FIELD(policyd_user), 0, 0},
+	{"policyd", "chroot", KIND_PATH, FIELD(policyd_chroot), 0, 0},
+	{"policyd", "file", KIND_PATH, FIELD(policyd_file), 0, 0},
+	{"policyd", "connections", KIND_SIZE, FIELD(policyd_connections), 1, 1 << 16},
+	{"policyd", "connections_per_address", KIND_SIZE, FIELD(policyd_connections_per_address), 0, MOST},
 	{"log", "level", KIND_LEVEL, FIELD(log_level), 0, 0},
 	{"log", "file", KIND_PATH, FIELD(log_file), 0, 0},
 };
@@ -165,6 +171,9 @@ config_default(struct config *cfg)
 	    .hook_authorize_timeout_ms = 3000,
 	    .hook_retry_for_ms = HOUR_MS,
 	    .wsd_listen = "127.0.0.1:8081",
+	    .policyd_listen = "*:843 *:10843",
+	    .policyd_connections = 1000,
+	    .policyd_connections_per_address = 100,
 	    .log_level = LOG_LEVEL_INFO,
 	};
 }
@@ -323,16 +332,25 @@ set_switch(struct reading *r, const struct row *row, const char *value, char *fi
 	return complain(r, "%s: \"%s\" is not auto, yes or no", row->key, value);
 }
 
-/* One of two words. */
 static int
-set_flag(struct reading *r, const struct row *row, const char *value, const char *yes,
-    const char *no, char *field)
+set_flag(struct reading *r, const struct row *row, const char *value, char *field)
 {
-	bool flag = strcmp(value, yes) == 0;
+	bool flag = strcmp(value, "true") == 0 || strcmp(value, "yes") == 0;
 
-	if (!flag && strcmp(value, no) != 0)
-		return complain(r, "%s: \"%s\" is neither %s nor %s", row->key, value, yes, no);
+	if (!flag && strcmp(value, "false") != 0 && strcmp(value, "no") != 0)
+		return complain(r, "%s: \"%s\" is neither true nor false", row->key, value);
 	memcpy(field, &flag, sizeof(flag));
+	return 0;
+}
+
+static int
+set_mercy(struct reading *r, const struct row *row, const char *value, char *field)
+{
+	bool mercy = strcmp(value, "accept") == 0;
+
+	if (!mercy && strcmp(value, "refuse") != 0)
+		return complain(r, "%s: \"%s\" is neither accept nor refuse", row->key, value);
+	memcpy(field, &mercy, sizeof(mercy));
 	return 0;
 }
 
@@ -369,11 +387,9 @@ set(struct reading *r, const struct row *row, const char *value, bool more)
 		return complain(
 		    r, "%s: \"%s\" is not error, warn, info, debug or trace", row->key, value);
 	case KIND_FLAG:
-		return set_flag(r, row, value, "true", "false", field);
-	case KIND_YES:
-		return set_flag(r, row, value, "yes", "no", field);
+		return set_flag(r, row, value, field);
 	case KIND_MERCY:
-		return set_flag(r, row, value, "accept", "refuse", field);
+		return set_mercy(r, row, value, field);
 	}
 	return -1;
 }

@@ -13,9 +13,8 @@
  *	[store]
  *	data = data                  ; paths start at the folder of this file
  *
- * A key is named as its field, but for [client] folder, [fcgi] listen and streaming, [wsd] listen,
- * [log] level and file, and all of [hook].  A line has at most about 198 characters (libinih), a
- *value from the environment any number. */
+ * A key is named as its field, without the section where that stands in front.  A line has at most
+ * about 198 characters (libinih), a value from the environment any number. */
 #ifndef POLLUX_CONFIG_H
 #define POLLUX_CONFIG_H
 
@@ -40,8 +39,7 @@ struct config {
 	int64_t heartbeat_timeout_ms;  /* 60 */
 	int64_t close_timeout_ms;      /* 60 */
 	int64_t polling_duration_ms;   /* 20 */
-	int64_t
-	    htmlfile_duration_ms;     /* 240: how long a stream (htmlfile, xhr-multipart) lasts; the
+	int64_t htmlfile_duration_ms; /* 240: how long a stream (htmlfile, xhr-multipart) lasts; the
 	                               * client then makes a new session.  Shorter than what a web
 	                               * server grants a request: mod_fcgid's FcgidBusyTimeout is 300 */
 	int64_t handshake_timeout_ms; /* 60: how long an unused session id lives */
@@ -107,6 +105,19 @@ struct config {
 	/* [wsd] */
 	char wsd_listen[CONFIG_TEXT_MAX]; /* host:port, several separated by blanks; 127.0.0.1:8081
 	                                   */
+	/* Are websockets offered to those who come through the web server?  It must pass upgrades
+	 * on; auto looks whether it does. */
+	enum config_switch wsd_reachable; /* auto */
+
+	/* [policyd] */
+	char policyd_listen[CONFIG_TEXT_MAX]; /* as [wsd] listen; *:843 *:10843, where the clients
+	                                       * of old and of new ask first (PROTOCOL 13) */
+	char policyd_user[64];                /* whom it becomes when root has started it; empty:
+	                                       * pollux, or nobody where there is no pollux */
+	char policyd_chroot[CONFIG_PATH_MAX]; /* empty: an empty folder without a name; "/": none */
+	char policyd_file[CONFIG_PATH_MAX];   /* the policy; empty: made from `origins` */
+	size_t policyd_connections;           /* at once; 1000; more are closed unanswered */
+	size_t policyd_connections_per_address; /* of those; 100; 0: no limit */
 
 	/* [log] */
 	enum log_level log_level;       /* info */

@@ -13,10 +13,11 @@
 /* The log is the one context a process has before main() has read its configuration. */
 static struct {
 	const char *program;
+	const char *path; /* NULL: standard error */
 	enum log_level level;
 	int fd;
 	bool journal; /* systemd reads <N> priorities and stamps the time itself */
-} ctx = {"pollux", LOG_LEVEL_INFO, STDERR_FILENO, false};
+} ctx = {"pollux", NULL, LOG_LEVEL_INFO, STDERR_FILENO, false};
 
 static const struct {
 	const char *name;
@@ -29,22 +30,32 @@ static const struct {
     [LOG_LEVEL_TRACE] = {"trace", 7},
 };
 
+/* Go on in this file.  Return -1 with errno. */
+static int
+use_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+
+	if (fd == -1)
+		return -1;
+	if (ctx.fd != STDERR_FILENO)
+		close(ctx.fd);
+	ctx.fd = fd;
+	ctx.path = path;
+	return 0;
+}
+
 int
 log_open(const char *program, enum log_level level, const char *path)
 {
 	ctx.program = program;
 	ctx.level = level;
 	ctx.journal = getenv("JOURNAL_STREAM") != NULL;
-	if (path != NULL && path[0] != '\0') {
-		int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-
-		if (fd == -1)
-			return -1;
-		if (ctx.fd != STDERR_FILENO)
-			close(ctx.fd);
-		ctx.fd = fd;
-		ctx.journal = false;
-	}
+	if (path == NULL || path[0] == '\0')
+		return 0;
+	if (use_file(path) == -1)
+		return -1;
+	ctx.journal = false;
 	return 0;
 }
 
@@ -126,3 +137,10 @@ LOG_FUNCTION(log_warnx, LOG_LEVEL_WARN, 0)
 LOG_FUNCTION(log_info, LOG_LEVEL_INFO, 0)
 LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG, 0)
 LOG_FUNCTION(log_trace, LOG_LEVEL_TRACE, 0)
+
+void
+log_reopen(void)
+{
+	if (ctx.path != NULL && use_file(ctx.path) == -1)
+		log_err("%s cannot be opened again", ctx.path);
+}

@@ -16,9 +16,14 @@ enum log_level {
 };
 
 /* Before the first call the level is info and the target standard error.
- * `program` is borrowed for the life of the process.  `path` NULL keeps standard error.
+ * `program` and `path` are borrowed for the life of the process.  `path` NULL or empty keeps
+ * standard error.
  * Return 0, or -1 with errno when the file cannot be opened (standard error stays). */
 int log_open(const char *program, enum log_level level, const char *path);
+
+/* SIGHUP: the file may have been moved away; go on in one of its name.  If there cannot be one, the
+ * old one stays, and that is logged. */
+void log_reopen(void);
 
 /* Read a level's name: error, warn, info, debug, trace.  Return 0 or -1. */
 int log_level_parse(const char *name, enum log_level *level);

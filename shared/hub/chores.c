@@ -86,10 +86,13 @@ chores_asked(struct hub *h)
 {
 	struct asked list = {.n = 0};
 
+	slots_set_asked(store_slots(h->store), false);
 	if (store_asked(h->store, ASKED_MAX, add_asked, &list) > 0 && hub_transaction(h) == 0)
 		for (int i = 0; i < list.n; i++)
 			if (list.at[i].ns != NULL && list.at[i].reason != NULL)
 				end_as_asked(h, list.at[i].key, list.at[i].ns, list.at[i].reason);
+	if (list.n == ASKED_MAX)
+		slots_set_asked(store_slots(h->store), true);
 	for (int i = 0; i < list.n; i++) {
 		free(list.at[i].ns);
 		free(list.at[i].reason);

@@ -229,7 +229,7 @@ tick(struct hub *h)
 	keep_house(h);
 	/* under the writer's lock and after a look at the log: others add bits for us when they
 	 * have a session of ours join a room */
-	if (h->now >= h->next_filter && hub_transaction(h) == 0) {
+	if (!h->o.guest && h->now >= h->next_filter && hub_transaction(h) == 0) {
 		channel_refresh_filter(h);
 		h->next_filter = h->now + FILTER_PERIOD_MS;
 	}
@@ -394,7 +394,8 @@ hub_settle(struct hub *h, int64_t *next_ms)
 {
 	int result = settle_once(h);
 
-	if (h->now >= h->next_tick) { /* in a transaction of its own, which takes nothing back */
+	if (h->now >= h->next_tick || (!h->o.guest && slots_asked(store_slots(h->store)))) {
+		/* in a transaction of its own, which takes nothing back */
 		tick(h);
 		settle_once(h);
 	}

@@ -83,8 +83,8 @@ struct hub_options {
 	const char *folder;
 	struct hub_app app;
 	/* This program runs no application.  It opens only a store that is there, keeps no house,
-	 * and the ends that it asks for are carried out by the housekeeper, within a second, so
-	 * that the application hears of them. */
+	 * and the ends that it asks for are carried out by the housekeeper, so that the application
+	 * hears of them: at once, or within a second when another process is at it. */
 	bool guest;
 	int64_t close_timeout_ms, polling_duration_ms, handshake_timeout_ms;
 	size_t bad_packets, queue_packets, queue_bytes, sessions, sessions_per_address, log_bytes;

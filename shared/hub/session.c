@@ -14,6 +14,9 @@
  * than its poll could have. */
 #define POLL_SLACK_MS 5000
 
+/* An id that was given out already is less likely than a broken database. */
+#define SID_TRIES 3
+
 /* --- in memory ------------------------------------------------------------------------------- */
 
 struct session *
@@ -215,8 +218,6 @@ add_session(struct hub *h, const char *handshake, struct slice address, const ch
 
 	if (result == 0 && h->o.app.created != NULL)
 		result = h->o.app.created(h->o.app.arg, sid_key(text));
-	if (result == -1)
-		h->failed = true;
 	return result;
 }
 
@@ -225,7 +226,7 @@ static enum hub_create_result
 create(struct hub *h, const char *handshake, struct slice address, char *sid, const char *given)
 {
 	int verdict = h->o.app.authorize(h->o.app.arg, handshake);
-	int result;
+	int result, tries = 0;
 
 	if (verdict != 0)
 		return verdict == -EACCES   ? HUB_UNAUTHORIZED
@@ -237,8 +238,11 @@ create(struct hub *h, const char *handshake, struct slice address, char *sid, co
 		if (given == NULL && sid_generate(sid) == -1)
 			return HUB_BUSY;
 		result = add_session(h, handshake, address, given == NULL ? sid : given);
-	} while (result == 1 && given == NULL);
-	return result == 0 ? HUB_CREATED : HUB_BUSY;
+	} while (result == 1 && given == NULL && ++tries < SID_TRIES);
+	if (result == 0)
+		return HUB_CREATED;
+	h->failed = true;
+	return HUB_BUSY;
 }
 
 enum hub_create_result

@@ -93,10 +93,11 @@ struct store {
 	uint32_t epoch;  /* of the slot table as we opened the database */
 	bool must_exist; /* we are a guest: nothing is made or replaced by us */
 	bool in_transaction;
-	char database_epoch[24];           /* store_epoch() */
-	uint32_t watch_number;             /* of the next copy for watchers */
-	unsigned char wake[SLOTS_MAX / 8]; /* slots to wake after the commit */
+	char database_epoch[24];              /* store_epoch() */
+	uint32_t watch_numbers[WATCHERS_MAX]; /* of the next copy for each watcher */
+	unsigned char wake[SLOTS_MAX / 8];    /* slots to wake after the commit */
 	bool wake_any;
+	bool asks; /* the housekeeper is wanted after the commit */
 	/* channels published in this transaction; past the array every process is woken */
 	int64_t published[64];
 	unsigned published_n;

@@ -365,6 +365,9 @@ store_acks_due(struct store *st, int64_t now_ms, int max,
 int
 store_ask(struct store *st, int64_t key, struct slice ns, const char *reason)
 {
+	st->asks = true;
+	for (int i = 0; i < slots_high(st->slots); i++) /* one of them keeps house */
+		store_wake_slot(st, i);
 	return store_run(st, store_bind(st, Q_ASK, "lsz", key, ns, reason));
 }
 

@@ -25,7 +25,8 @@ struct table {
 	_Atomic int64_t sessions;
 	_Atomic int64_t hook_events, hook_bytes;
 	_Atomic int hook_leader; /* slot + 1; 0: none */
-	_Atomic int watching;    /* how many watchers there are */
+	_Atomic bool asked;
+	_Atomic int watching; /* how many watchers there are */
 	struct {
 		_Atomic int slot; /* + 1; 0: free */
 		_Atomic int64_t key;
@@ -194,6 +195,18 @@ slots_lowest_head(const struct slots *sl)
 		if (sl->table->slots[i].head < lowest && slots_alive(sl, i))
 			lowest = sl->table->slots[i].head;
 	return lowest;
+}
+
+void
+slots_set_asked(struct slots *sl, bool asked)
+{
+	sl->table->asked = asked;
+}
+
+bool
+slots_asked(const struct slots *sl)
+{
+	return atomic_load_explicit(&sl->table->asked, memory_order_relaxed);
 }
 
 void

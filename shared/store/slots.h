@@ -63,6 +63,10 @@ int64_t slots_lowest_head(const struct slots *sl);
 uint32_t slots_epoch(const struct slots *sl);
 void slots_bump_epoch(struct slots *sl);
 
+/* Something waits for the housekeeper that cannot wait for its next round. */
+void slots_set_asked(struct slots *sl, bool asked);
+bool slots_asked(const struct slots *sl);
+
 /* What a process tells of itself, for those who look (pollux top). */
 struct slot_info {
 	int kind, pid;

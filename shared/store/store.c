@@ -234,12 +234,13 @@ database_close(struct store *st)
 static int
 connect_database(struct store *st)
 {
-	/* Sessions do not outlive the machine's boot, so nothing is gained by fsync. */
+	/* Sessions do not outlive the machine's boot, so nothing is gained by fsync.  Pages that
+	 * are not cached here are in the kernel's cache, once for all processes. */
 	static const char pragmas[] = "PRAGMA page_size=4096; PRAGMA journal_mode=WAL;"
 				      "PRAGMA synchronous=OFF; PRAGMA wal_autocheckpoint=500;"
 				      "PRAGMA journal_size_limit=8388608; PRAGMA secure_delete=OFF;"
 				      "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF;"
-				      "PRAGMA mmap_size=0;";
+				      "PRAGMA mmap_size=0; PRAGMA cache_size=-512;";
 
 	if (sqlite3_open_v2(st->path, &st->db,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
@@ -509,7 +510,7 @@ store_begin(struct store *st)
 	}
 	st->in_transaction = true;
 	memset(st->wake, 0, sizeof(st->wake));
-	st->wake_any = false;
+	st->wake_any = st->asks = false;
 	st->published_n = 0;
 	return 0;
 }
@@ -567,6 +568,8 @@ store_commit(struct store *st)
 	}
 	st->in_transaction = false;
 	lock_give(st->lock_fd, LOCK_WRITER);
+	if (st->asks)
+		slots_set_asked(st->slots, true);
 	send_wakes(st);
 	return 0;
 }

@@ -217,7 +217,7 @@ int store_acks_due(struct store *st, int64_t now_ms, int max,
 /* --- ends that are asked for ---------------------------------------------------------------- */
 
 /* Ask the housekeeper to end a session (ns "") or its stay in a namespace; for programs that run no
- * application, which must hear of it. */
+ * application, which must hear of it.  Everybody is woken after the commit. */
 int store_ask(struct store *st, int64_t key, struct slice ns, const char *reason);
 
 /* Call `each` with what was asked for, at most `max`; return their number, or -1.  The slices are

@@ -31,17 +31,19 @@ watch_packet(struct store *st, enum watch_kind kind, int64_t key, struct slice t
 	struct watch_head head = {
 	    .key = key,
 	    .n = (uint32_t)text.n,
-	    .number = st->watch_number++,
 	    .slot = slots_own(st->slots),
 	    .kind = (char)kind,
 	};
+
 	if (text.n > WATCH_TEXT_MAX)
 		text.n = WATCH_TEXT_MAX;
 	for (int i = 0; i < WATCHERS_MAX; i++) {
 		int slot = slots_watcher(st->slots, i, key);
 
-		if (slot >= 0)
-			post(st, slot, &head, text);
+		if (slot < 0)
+			continue;
+		head.number = st->watch_numbers[i]++;
+		post(st, slot, &head, text);
 	}
 }
 

@@ -26,9 +26,10 @@ enum watch_kind {
 struct watch_head {
 	int64_t key;     /* of the session */
 	uint32_t n;      /* bytes of the whole packet */
-	uint32_t number; /* of this datagram to all watchers, from its process */
+	uint32_t number; /* of this datagram, from its process to this watcher */
 	int32_t slot;    /* of the process */
 	char kind;       /* enum watch_kind */
+	char unused[3];  /* 0 */
 };
 
 /* Send copies to those who want them.  For callers that have seen slots_watching(). */

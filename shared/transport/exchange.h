@@ -54,11 +54,16 @@ struct exchange {
 	int port;             /* of the client; 0 unknown */
 	bool secure;          /* came over TLS, as far as the web server says */
 	bool body_too_large;  /* the body was left unread: the answer is 413 */
+	bool again;           /* the web server repeats it, since the process that had it has died;
+	                       * its client may have left long ago, so nothing is held for it */
 	/* Look a request header up, name in lower case ("user-agent").  Empty if absent. */
 	struct slice (*header)(const struct exchange *x, const char *name);
 	/* Call `each` for every request header, name in lower case. */
 	void (*each_header)(const struct exchange *x,
 	    void (*each)(void *arg, struct slice name, struct slice value), void *arg);
+	/* Does an upgrade to websocket get through to pollux-wsd where this request has come in?  A
+	 * web server must pass it on. */
+	bool (*upgrades)(const struct exchange *x);
 
 	/* Set by the transport that holds the exchange or wants to know its fate, else NULL.
 	 * The program calls it once: after the answer was written or could not be, or when the peer

@@ -119,7 +119,7 @@ write_handshake_data(struct buf *out, const struct exchange *x, const struct rou
 struct guest {
 	struct exchange *x;
 	struct slice origin, address; /* borrowed */
-	bool has_jsonp;
+	bool has_jsonp, upgrades;
 	unsigned jsonp;
 };
 
@@ -178,19 +178,23 @@ is_named(struct slice list, struct slice name)
 	return false;
 }
 
-/* Those that work; with `allowed` only those that the application grants this client. */
+/* Name what works for this client (PROTOCOL 4.3): one that does not costs it ten seconds.  With
+ * `allowed` only those that the application grants it. */
 static void
-list_transports(struct server *sv, struct slice allowed, char *list, size_t size)
+list_transports(
+    struct server *sv, const struct guest *g, struct slice allowed, char *list, size_t size)
 {
 	struct slice rest = slice_of(sv->cfg->transports), name;
 	size_t n = 0;
 
 	list[0] = '\0';
 	while (slice_cut(&rest, ',', &name)) {
+		enum transport_id id = transport_by_name(name);
 		int written;
 
-		if (!transport_works(sv, transport_by_name(name)) ||
-		    (allowed.p != NULL && !is_named(allowed, name)))
+		if (!transport_works(sv, id) || (allowed.p != NULL && !is_named(allowed, name)))
+			continue;
+		if ((id == TRANSPORT_WEBSOCKET || id == TRANSPORT_FLASHSOCKET) && !g->upgrades)
 			continue;
 		written =
 		    snprintf(list + n, size - n, "%s%.*s", n == 0 ? "" : ",", (int)name.n, name.p);
@@ -208,7 +212,7 @@ conclude(struct server *sv, const struct guest *g, enum hub_create_result result
 
 	switch (result) {
 	case HUB_CREATED:
-		list_transports(sv, allowed, transports, sizeof(transports));
+		list_transports(sv, g, allowed, transports, sizeof(transports));
 		buf_clear(&sv->text);
 		handshake_write(&sv->text, slice_of(sid), seconds(sv->cfg->heartbeat_timeout_ms),
 		    seconds(sv->cfg->close_timeout_ms), transports);
@@ -347,6 +351,7 @@ handle_handshake(struct server *sv, struct exchange *x, const struct route *rout
 	    .origin = x->origin,
 	    .address = x->address,
 	    .has_jsonp = route->has_jsonp,
+	    .upgrades = x->upgrades(x),
 	    .jsonp = route->jsonp};
 
 	if (slice_is(x->method, "HEAD"))

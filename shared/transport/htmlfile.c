@@ -1,9 +1,10 @@
 /* htmlfile: PROTOCOL section 10.  A page without end in a hidden frame of Internet Explorer, which
  * runs every script in it as it arrives:
  *
- *	<html><body><script>var _ = function (msg) { parent.s._(msg, document); };</script>  173
- *blanks <script>_("1::");</script> <script>_("5:::{\"name\":\"hello\"}");</script>    and no line
- *breaks */
+ *	<html><body><script>var _ = function (msg) { parent.s._(msg, document); };</script>
+ *	... 173 blanks ...<script>_("1::");</script><script>_("3:::hello");</script>
+ *
+ * without the line break. */
 #include "shared/transport/transport.h"
 #include "shared/wire/jsliteral.h"
 #include "shared/wire/packet.h"

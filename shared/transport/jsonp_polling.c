@@ -1,7 +1,7 @@
 /* jsonp-polling: PROTOCOL section 9.
  *
- *	io.j[1]("3:::hello");      a response: a script, which calls what the page has laid out for
- *it d=%223%3A%3A%3Ahello%22    the body of a POST: a form that was sent from a hidden frame
+ *	io.j[1]("3:::hello");       a response: a script that calls what the page has laid out
+ *	d=%223%3A%3A%3Ahello%22     the body of a POST: a form that was sent from a hidden frame
  *
  * A page cannot see the status of a script: an answer is 200 and JavaScript, always. */
 #include "shared/transport/transport.h"

@@ -180,7 +180,7 @@ polling_open(struct server *sv, struct exchange *x, const struct route *route)
 	const struct transport *t = transport_row(route->transport);
 	struct session *s = NULL;
 
-	if (sv->draining) { /* the client polls again, and finds another process */
+	if (sv->draining || x->again) { /* the client polls again, and finds another process */
 		answer_wrapped(sv, x, x->origin, t, route->index, SLICE("8::"));
 		return;
 	}

@@ -224,7 +224,7 @@ streaming_open(struct server *sv, struct exchange *x, const struct route *route)
 		answer_error(sv, x, 404, "Streams are not served here.");
 		return;
 	}
-	if (sv->draining) {
+	if (sv->draining || x->again) {
 		answer_wrapped(sv, x, x->origin, t, 0, COME_AGAIN);
 		return;
 	}

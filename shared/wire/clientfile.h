@@ -3,8 +3,8 @@
  *
  *	socket.io.js                            the client, with all its transports
  *	socket.io.min.js                        the same, smaller
- *	socket.io+websocket+xhr-polling.js      the same: which transports are used says the
- *handshake socket.io.v0.9.17.js                    a name whose content never changes; any version
+ *	socket.io+websocket+xhr-polling.js      the same: the handshake says what is used
+ *	socket.io.v0.9.17.js                    a name whose content never changes; any version
  *	static/flashsocket/WebSocketMain.swf    its Flash part, and WebSocketMainInsecure.swf */
 #ifndef POLLUX_CLIENTFILE_H
 #define POLLUX_CLIENTFILE_H

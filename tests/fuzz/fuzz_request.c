@@ -1,7 +1,7 @@
 /* Requests on the port of pollux-wsd, and what becomes of those that want to be a websocket.
  *
- * However the bytes are cut, it is the same requests, or none.  What is stored keeps
- * to its limits, and nothing in it can break out of a line of an answer. */
+ * However the bytes are cut, it is the same requests, or none.  What is stored keeps to its limits,
+ * and nothing in it can break out of a line of an answer. */
 #include "wsd/request.h"
 
 #include "shared/wire/route.h"

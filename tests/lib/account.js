@@ -3,7 +3,7 @@
 'use strict';
 
 const assert = require('node:assert');
-const { spawn } = require('node:child_process');
+const { execFileSync, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -17,7 +17,7 @@ const MODULES = ['authz_core', 'dir', 'mime', 'rewrite', 'fcgid'];
 const PROXY = ['proxy', 'proxy_http', 'proxy_wstunnel'];
 
 /* What such a host's own configuration says, mod_fcgid left as it comes. */
-function apacheConf({ folder, port, override, modules }) {
+function apacheConf({ folder, port, override, modules, tls }) {
   const load = (name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`;
   return `
 ServerRoot "${folder}/apache"
@@ -27,6 +27,7 @@ ServerName localhost:${port}
 Listen 127.0.0.1:${port}
 ErrorLog "${folder}/log"
 ${['mpm_event', ...modules].map(load).join('\n')}
+${tls ? `SSLEngine on\nSSLCertificateFile "${folder}/apache/cert.pem"` : ''}
 TypesConfig /etc/mime.types
 FcgidIPCDir "${folder}/apache"
 FcgidProcessTableFile "${folder}/apache/fcgid"
@@ -46,6 +47,13 @@ DocumentRoot "${folder}/www"
 `;
 }
 
+/* Key and certificate of localhost, signed by itself. */
+function certificate(file) {
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
+    '-keyout', file, '-out', `${file}.crt`], { stdio: 'ignore' });
+  fs.appendFileSync(file, fs.readFileSync(`${file}.crt`));
+}
+
 /* Apache serves as nobody important, and so does everything of this account. */
 function start(log, command, ...args) {
   const as = process.getuid() === 0 ? ['--reuid=www-data', '--regid=www-data', '--init-groups'] : [];
@@ -62,17 +70,17 @@ function start(log, command, ...args) {
 }
 
 class Account {
-  /* `files` of the pages by name, texts; `proxy`: mod_proxy and its parts are loaded. */
-  static async open({ files = {}, proxy = false, override = 'FileInfo Options=ExecCGI,MultiViews' } = {}) {
+  /* `proxy`: mod_proxy and its parts are loaded; `tls`: the port speaks TLS. */
+  static async open({ proxy = false, tls = false, override = 'FileInfo Options=ExecCGI,MultiViews' } = {}) {
     const account = new Account();
     const [port, wsdPort] = await freePorts(2);
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-test-'));
     Object.assign(account, { port, wsdPort, folder, www: path.join(folder, 'www'), data: path.join(folder, 'data'), daemons: [] });
     for (const name of ['www', 'data', 'apache']) fs.mkdirSync(path.join(folder, name));
     fs.writeFileSync(account.logFile, '');
-    for (const [name, text] of Object.entries(files)) account.write(name, text);
-    fs.writeFileSync(path.join(folder, 'apache/conf'),
-      apacheConf({ folder, port, override, modules: [...MODULES, ...(proxy ? PROXY : [])] }));
+    if (tls) certificate(path.join(folder, 'apache/cert.pem'));
+    const modules = [...MODULES, ...(proxy ? PROXY : []), ...(tls ? ['ssl'] : [])];
+    fs.writeFileSync(path.join(folder, 'apache/conf'), apacheConf({ folder, port, override, modules, tls }));
     return account;
   }
 

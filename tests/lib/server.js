@@ -223,7 +223,7 @@ async function leftovers(plan, before) {
   const listening = fs.readFileSync('/proc/net/tcp', 'latin1').split('\n')
     .map((line) => line.trim().split(/\s+/)).filter((f) => f[3] === '0A')
     .map((f) => parseInt(f[1].split(':')[1], 16));
-  for (const port of [plan.port, plan.wsdPort]) {
+  for (const port of [plan.port, plan.wsdPort, plan.policyPort]) {
     if (listening.includes(port)) left.push(`port ${port} is still listened on`);
   }
   for (const line of fs.readFileSync('/proc/net/unix', 'latin1').split('\n')) {
@@ -236,4 +236,4 @@ async function leftovers(plan, before) {
   return left;
 }
 
-module.exports = { ROOT, KIND, REFERENCE, start, prepare, launch, processes, programs, processesOf, leftovers, sanitizerReports, commandLine };
+module.exports = { ROOT, iniText, KIND, REFERENCE, start, prepare, launch, processes, programs, processesOf, leftovers, sanitizerReports, commandLine };

@@ -83,12 +83,19 @@ every_kind_of_value_is_read(void **state)
 					 "data = some/data\n"
 					 "[app]\n"
 					 "module =\n"
+					 "[client]\n"
+					 "folder = /usr/share/pollux\n"
 					 "[fcgi]\n"
 					 "listen = unix:/run/pollux/fcgi.sock\n"
 					 "streaming = no\n"
 					 "[wsd]\n"
 					 "listen = 127.0.0.1:8081\n"
 					 "\t[::1]:8081\n"
+					 "reachable = no\n"
+					 "[policyd]\n"
+					 "listen = *:843\n"
+					 "chroot = empty\n"
+					 "connections_per_address = 0\n"
 					 "[log]\n"
 					 "level = trace\n"
 					 "file = /var/log/pollux.log\n"),
@@ -106,9 +113,14 @@ every_kind_of_value_is_read(void **state)
 	assert_memory_equal(cfg.data, folder, sizeof(folder) - 1);
 	assert_string_equal(cfg.data + sizeof(folder) - 1, "/some/data");
 	assert_string_equal(cfg.module, "");
+	assert_string_equal(cfg.client_folder, "/usr/share/pollux");
+	assert_int_equal(cfg.wsd_reachable, CONFIG_NO);
 	assert_string_equal(cfg.fcgi_listen, "unix:/run/pollux/fcgi.sock");
 	assert_int_equal(cfg.fcgi_streaming, CONFIG_NO);
 	assert_string_equal(cfg.wsd_listen, "127.0.0.1:8081 [::1]:8081");
+	assert_string_equal(cfg.policyd_listen, "*:843");
+	assert_string_equal(cfg.policyd_chroot + sizeof(folder) - 1, "/empty");
+	assert_int_equal(cfg.policyd_connections_per_address, 0);
 	assert_int_equal(cfg.log_level, LOG_LEVEL_TRACE);
 	assert_string_equal(cfg.log_file, "/var/log/pollux.log");
 }
@@ -124,7 +136,7 @@ a_mistake_is_told_with_file_and_line(void **state)
 	    {"[protocol]\nheartbeat = 1\n", 2, "unknown key \"heartbeat\" in [protocol]"},
 	    {"[polling]\n\nduration = 1\n", 3, "unknown section [polling]"},
 	    {"duration = 1\n", 1, "before the first [section]"},
-	    {"[protocol]\nmatch_origin_protocol = yes\n", 2, "neither true nor false"},
+	    {"[protocol]\nmatch_origin_protocol = on\n", 2, "neither true nor false"},
 	    {"\n[protocol\n", 2, "neither"},
 	    {"[protocol]\nheartbeat_timeout 20\nfoo = 1\n", 2, "neither"},
 	    {"[protocol]\nfoo = 1\nheartbeat_timeout 20\n", 2, "unknown key"},
@@ -150,6 +162,8 @@ a_mistake_is_told_with_file_and_line(void **state)
 	    {"[limits]\nsessions = 9999999999G\n", 2, "not a number"},
 	    {"[limits]\nsessions = 10kk\n", 2, "not a number"},
 	    {"[store]\ndata =\n", 2, "may not be empty"},
+	    {"[wsd]\nreachable = maybe\n", 2, "is not auto, yes or no"},
+	    {"[wsd]\nreachable =\n", 2, "is not auto, yes or no"},
 	    {"[log]\nlevel = loud\n", 2, "is not error, warn"},
 	};
 	struct config cfg;

@@ -185,7 +185,8 @@ open_hub(struct world *w)
 	struct hub_options options = {
 	    .kind = 1,
 	    .folder = w->folder,
-	    .app = {w, find, authorize, authorize_ns, connected, disconnected, received, answered},
+	    .app = {w, find, authorize, authorize_ns, connected, disconnected, received, answered,
+		NULL},
 	    .close_timeout_ms = 60000,
 	    .polling_duration_ms = 20000,
 	    .handshake_timeout_ms = 60000,
@@ -652,6 +653,11 @@ streams_of_a_process_that_is_replaced_have_ended(void **state)
 	assert_int_equal(hub_find(w->hub[1], slice_of(b), &s), HUB_LIVE);
 	settle(w, 1);
 	assert_string_equal(w->told, "connect connect disconnect(socket end) ");
+	w->now += 90000; /* its client does not come back */
+	begin(w, 1);
+	settle(w, 1);
+	assert_string_equal(
+	    w->told, "connect connect disconnect(socket end) disconnect(close timeout) ");
 }
 
 static void

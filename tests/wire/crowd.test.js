@@ -11,7 +11,7 @@ const { event } = require('../lib/client');
 const server = useServer({});
 /* mod_fcgid needs a process for each held poll; Apache a thread, and short of threads it closes
  * connections that wait for their next request */
-const COUNT = { apache: 30, 'apache-proxy': 300 }[KIND] || 1000;
+const COUNT = { apache: 30, 'apache-proxy': 100 }[KIND] || 1000;
 const AT_ONCE = 50;
 
 /* Run `work` for 0..count-1, AT_ONCE at a time. */

@@ -104,6 +104,10 @@ hosting('.htaccess: the real client talks and hears by polling', async () => {
   socket.disconnect();
 });
 
+hosting('.htaccess: what is offered is what works', async () => {
+  assert.deepStrictEqual((await handshake(plain)).transports, ['xhr-polling', 'jsonp-polling']);
+});
+
 hosting('.htaccess: held polls and everything else have processes of their own', async () => {
   const clients = await Promise.all(Array.from({ length: 4 }, () => Polling.open(plain)));
   for (const client of clients) await client.ask('join', ['four']);

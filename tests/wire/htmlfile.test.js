@@ -186,7 +186,7 @@ for (const path of ['htmlfile/SID?disconnect', '/SID/?disconnect=1', 'SID']) {
 }
 
 pollux('a client that closes the page has left, at once', {
-  skip: not(['apache'], 'mod_fcgid does not tell that a client left')
+  skip: not(['apache', 'apache-proxy'], 'Apache does not tell that a client left')
 }, async () => {
   const client = await Htmlfile.open(server);
   client.stop();

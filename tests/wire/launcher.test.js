@@ -91,8 +91,8 @@ pollux('kill -9 of the launcher, then a new start on the same ports and DATA', a
   await second.stop();
 });
 
-for (const which of ['port', 'wsdPort']) {
-  pollux(`a taken ${which === 'port' ? 'PORT' : 'WSD_PORT'} gives one clear sentence`, async () => {
+for (const [which, name] of [['port', 'PORT'], ['wsdPort', 'WSD_PORT'], ['policyPort', 'POLICY_PORT']]) {
+  pollux(`a taken ${name} gives one clear sentence`, async () => {
     const made = await plan({});
     const holder = net.createServer();
     await new Promise((resolve) => holder.listen(made[which], '127.0.0.1', resolve));

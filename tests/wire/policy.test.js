@@ -3,9 +3,16 @@
 'use strict';
 
 const assert = require('node:assert');
+const fs = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+const { after } = require('node:test');
 const { useServer, pollux } = require('../lib/suite');
+const { startDaemon, makeFolder, killAll } = require('../lib/daemon');
 const { Connection, readUpTo } = require('../lib/http');
 const { handshake } = require('../lib/polling');
+const { freePorts } = require('../lib/ports');
+const { until, within } = require('../lib/wait');
 
 const server = useServer();
 const listed = useServer({
@@ -63,13 +70,13 @@ pollux('inline: the origins are named', async () => {
     `${HEAD}${allow('a.example')}${allow('*')}${allow('c.example')}</cross-domain-policy>`);
 });
 
-for (const garbage of ['<', '<policy', '<policy-file-request', '<policy-file-request/']) {
-  pollux(`inline: ${JSON.stringify(garbage)} and no more is ended in time`, async () => {
-    const connection = new Connection(listed.wsdPort);
-    connection.send(garbage);
-    assert.strictEqual(await everything(connection, 8000), '');
-  });
-}
+pollux('inline: a request that does not go on is ended in time', async () => {
+  const beginnings = ['<', '<policy', '<policy-file-request', '<policy-file-request/'];
+  const begin = Date.now();
+  const answers = await Promise.all(beginnings.map((bytes) => ask(listed.wsdPort, bytes)));
+  assert.deepStrictEqual(answers, ['', '', '', '']);
+  assert.ok(Date.now() - begin >= 900, `after ${Date.now() - begin} ms`);
+});
 
 for (const garbage of ['<html>', '<<<<<<<<', '<policy-file-request>', '<policy-file-requests/>', `<${'x'.repeat(100000)}`, '<\0\0\0']) {
   pollux(`inline: ${JSON.stringify(garbage.slice(0, 30))} is a bad request`, async () => {
@@ -81,4 +88,162 @@ for (const garbage of ['<html>', '<<<<<<<<', '<policy-file-request>', '<policy-f
 pollux('inline: a hundred at once', async () => {
   const answers = await Promise.all(Array.from({ length: 100 }, () => ask(server.wsdPort, REQUEST)));
   assert.ok(answers.every((answer) => answer === POLICY));
+});
+
+/* --- on a port of its own --------------------------------------------------------------------- */
+
+pollux('policyd: whoever connects is told at once, and that is all', async () => {
+  assert.strictEqual(await everything(new Connection(server.policyPort)), POLICY);
+});
+
+for (const [what, request] of [
+  ['a request', REQUEST], ['a request without its NUL', '<policy-file-request/>'], ['half a request', '<policy-file'],
+  ['an HTTP request', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'], ['garbage', Buffer.from('00ff00ff', 'hex')]
+]) {
+  pollux(`policyd: ${what} gets the policy`, async () => {
+    assert.strictEqual(await ask(server.policyPort, request), POLICY);
+  });
+}
+
+pollux('policyd: a request may be cut after any byte', async () => {
+  for (let cut = 0; cut <= REQUEST.length; cut++) {
+    const connection = new Connection(server.policyPort);
+    connection.send(REQUEST.slice(0, cut));
+    await connection.watch(() => (connection.bytes.length === POLICY.length ? true : null), 'policy');
+    connection.send(REQUEST.slice(cut));
+    assert.strictEqual(await everything(connection), POLICY);
+  }
+});
+
+pollux('policyd: a client that has closed its side is answered as well', async () => {
+  const connection = new Connection(server.policyPort);
+  connection.send(REQUEST);
+  connection.finish();
+  assert.strictEqual(await everything(connection), POLICY);
+});
+
+pollux('policyd: who talks without end is cut off, others are served', async () => {
+  const talker = new Connection(server.policyPort);
+  await talker.opened;
+  for (let i = 0; i < 100; i++) talker.send(Buffer.alloc(10000));
+  await new Promise((resolve) => talker.socket.once('close', resolve));
+  assert.strictEqual(await ask(server.policyPort, REQUEST), POLICY);
+});
+
+pollux('policyd: who does not leave is cut off in time', async () => {
+  /* this socket goes on when its peer has ended its side */
+  const socket = net.connect({ port: listed.policyPort, host: '127.0.0.1', allowHalfOpen: true });
+  const begin = Date.now();
+  socket.resume();
+  await within(new Promise((resolve) => socket.once('end', resolve)), 'the end of the answer');
+  const timer = setInterval(() => socket.write('x'), 20); /* sees the reset */
+  await within(new Promise((resolve) => socket.once('error', resolve)), 'the cut');
+  clearInterval(timer);
+  assert.ok(Date.now() - begin >= 900, `after ${Date.now() - begin} ms`);
+});
+
+pollux('policyd: the origins are named', async () => {
+  assert.strictEqual(await ask(listed.policyPort, REQUEST),
+    `${HEAD}${allow('a.example')}${allow('*')}${allow('c.example')}</cross-domain-policy>`);
+});
+
+pollux('policyd: many, one after another and at once', async () => {
+  for (let i = 0; i < 10; i++) {
+    const answers = await Promise.all(Array.from({ length: 40 }, () => ask(server.policyPort, REQUEST)));
+    assert.ok(answers.every((answer) => answer === POLICY));
+  }
+});
+
+/* --- pollux-policyd by itself ----------------------------------------------------------------- */
+
+const folder = makeFolder();
+after(() => {
+  killAll();
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+
+function writeFile(name, text) {
+  const file = path.join(folder, name);
+  fs.writeFileSync(file, text);
+  return file;
+}
+
+/* Without a chroot, where a build with sanitizers finds nothing that it needs. */
+async function policyd(settings, options) {
+  const [port] = await freePorts(1);
+  const conf = { policyd: { listen: `127.0.0.1:${port}`, chroot: '/', ...settings } };
+  const daemon = startDaemon('pollux-policyd', conf, folder, options);
+  await daemon.listens(port);
+  return { daemon, port };
+}
+
+/* A connection that has its answer, and stays. */
+async function stay(port, localAddress) {
+  const socket = net.connect({ port, host: '127.0.0.1', localAddress, allowHalfOpen: true });
+  let bytes = '';
+  socket.setEncoding('latin1').on('data', (data) => { bytes += data; });
+  await within(new Promise((resolve) => { socket.on('end', resolve).on('error', resolve).on('close', resolve); }), 'an end');
+  return { bytes, leave: () => socket.destroy() };
+}
+
+pollux('policyd: a file is told as it is', async () => {
+  const text = `<?xml version="1.0"?>\n<cross-domain-policy>\n  ${'<!-- \u00e4 -->'.repeat(4000)}\n</cross-domain-policy>\n`;
+  const { daemon, port } = await policyd({ file: writeFile('policy.xml', text) });
+  const connection = new Connection(port);
+  connection.socket.pause();
+  connection.send(REQUEST);
+  connection.finish();
+  connection.socket.resume();
+  const bytes = await connection.closed();
+  assert.strictEqual(bytes.toString('utf8'), text);
+  connection.destroy();
+  assert.strictEqual(await daemon.stop(), 0);
+});
+
+for (const [what, text, code, says] of [
+  ['a file that is not there', null, 66, /missing\.xml: No such file/],
+  ['a file that is no policy', 'hello\n', 65, /does not begin with/],
+  ['a file that is cut short', '<?xml version="1.0"?><cross-domain-policy>', 65, /does not end with/],
+  ['an empty file', '', 65, /does not begin with/],
+  ['a file of more than 64 KiB', `<cross-domain-policy>${' '.repeat(65536)}</cross-domain-policy>`, 65, /larger than/]
+]) {
+  pollux(`policyd: ${what} is said in one sentence, when it is checked and when it starts`, async () => {
+    const file = text === null ? path.join(folder, 'missing.xml') : writeFile('bad.xml', text);
+    for (const args of [['-t'], []]) {
+      const daemon = startDaemon('pollux-policyd', { policyd: { file, listen: '127.0.0.1:1' } }, folder, { args });
+      assert.strictEqual(await daemon.end(), code);
+      assert.match(daemon.stderr, says);
+      assert.strictEqual(daemon.stderr.trim().split('\n').length, 1, daemon.stderr);
+    }
+  });
+}
+
+pollux('policyd: origins that are none are said', async () => {
+  const daemon = startDaemon('pollux-policyd', { protocol: { origins: 'a.example:80, what:ever' } }, folder, { args: ['-t'] });
+  assert.strictEqual(await daemon.end(), 78);
+  assert.match(daemon.stderr, /origins: "what:ever" is no host:port/);
+});
+
+pollux('policyd: an address has no more connections than it may, others have', async () => {
+  const { daemon, port } = await policyd({ connections_per_address: 3, connections: 5 });
+  const first = await Promise.all([1, 2, 3].map(() => stay(port)));
+  assert.deepStrictEqual(first.map(({ bytes }) => bytes), [POLICY, POLICY, POLICY]);
+  assert.strictEqual((await stay(port)).bytes, '', 'the fourth');
+  const second = await Promise.all([1, 2].map(() => stay(port, '127.0.0.2')));
+  assert.deepStrictEqual(second.map(({ bytes }) => bytes), [POLICY, POLICY]);
+  assert.strictEqual((await stay(port, '127.0.0.3')).bytes, '', 'the sixth in all');
+  for (const { leave } of [...first, ...second]) leave();
+  await until(async () => (await stay(port)).bytes === POLICY, 'room again');
+  assert.strictEqual(await daemon.stop(), 0);
+});
+
+pollux('policyd: without descriptors clients are turned away, and later served again', async () => {
+  const { daemon, port } = await policyd({}, { before: ['sh', '-c', 'ulimit -n 20; exec "$0" "$@"'] });
+  const all = await Promise.all(Array.from({ length: 15 }, () => stay(port)));
+  assert.ok(all.some(({ bytes }) => bytes === POLICY), 'some are answered');
+  assert.ok(all.some(({ bytes }) => bytes === ''), 'some are turned away');
+  for (const { leave } of all) leave();
+  await until(async () => (await stay(port)).bytes === POLICY, 'served again');
+  assert.match(daemon.stderr, /no descriptor/);
+  assert.strictEqual(await daemon.stop(), 0);
 });

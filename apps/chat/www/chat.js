@@ -1,0 +1,258 @@
+/* chat: the page of a chat whose events stand at the top of chat.c, on socket.io-client 0.9. */
+import {
+  $, markMessage, showLogin, showMessage, showNotice, showPeople, showRoom, showStatus,
+  showTransports, showTyping
+} from './view.js';
+import { watch } from './wire.js';
+
+const RETRY_MS = 2000;        /* the client tries again by itself only what was connected once */
+const SWITCH_MS = 8000;       /* a transport that has not connected by then does not work here */
+const TYPING_AGAIN_MS = 2000; /* said again while it goes on: it is volatile, and may be dropped */
+const TYPING_OVER_MS = 4500;
+
+const REASONS = {
+  taken: 'Somebody here has this name already.',
+  invalid: 'A name has 1 to 20 characters.',
+  full: 'The lobby is full.'
+};
+
+const { io } = window;
+
+/* `key` makes us the same person on a new connection. */
+const key = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(16)).join('');
+let wanted = ''; /* the name that was asked for */
+let name = '';   /* and that the server has granted */
+
+const people = new Map();   /* name: transport */
+const typists = new Map();  /* name: timer that ends it */
+const unacked = new Set();  /* messages of ours, as view.js shows them */
+
+/* The connection we talk on, and the one that is to take its place: a transport is left when the
+ * next one works.  `via`: what it is connected by, or ''. */
+let current = null;
+let candidate = null;
+
+/* --- connections ------------------------------------------------------------------------------- */
+
+/* What this browser can do, best first. */
+const possible = io.transports.filter((transport) => io.Transport[transport].check());
+
+/* `transport` alone, or the best that works.  The client's `transports` option would be merged item
+ * by item into the list of all; that list itself is what counts. */
+function open(transport) {
+  const link = { transport, via: '', dropped: false };
+  io.transports = transport ? [transport] : possible.slice();
+  link.socket = io.connect('', {
+    'force new connection': true,
+    'max reconnection attempts': Infinity,
+    'reconnection limit': 4000
+  });
+  listen(link);
+  return link;
+}
+
+function drop(link) {
+  link.dropped = true;
+  link.socket.socket.reconnecting = false; /* its timer looks at that */
+}
+
+function restart(link) {
+  if (link !== current || link.via || link.socket.socket.reconnecting) return;
+  drop(link);
+  current = open(link.transport);
+}
+
+function showConnection() {
+  if (candidate) return showStatus('waiting', `trying ${candidate.transport}\u2026`);
+  if (!current.via) return showStatus('waiting', 'reconnecting\u2026');
+  $('transport').value = current.via;
+  showStatus('on', `connected via ${current.via}`);
+}
+
+function choose(transport) {
+  if (candidate) drop(candidate);
+  candidate = open(transport);
+  setTimeout(giveUp, SWITCH_MS, candidate);
+  showConnection();
+}
+
+function giveUp(link) {
+  if (link !== candidate) return;
+  candidate = null;
+  drop(link);
+  showNotice(link.transport, 'does not work here');
+  restart(current); /* should it have ended meanwhile */
+  showConnection();
+}
+
+/* The connection is ready: it is the one we talk on. */
+function settle(link, via) {
+  link.via = via;
+  if (link === candidate) {
+    candidate = null;
+    drop(current);
+    if (current.via && !name) current.socket.disconnect(); /* else the server ends it */
+    current = link;
+    loseUnacked();
+  }
+  showConnection();
+}
+
+function loseUnacked() {
+  for (const item of unacked) markMessage(item, 'lost');
+  unacked.clear();
+}
+
+function connected(link) {
+  if (link.dropped) return link.socket.disconnect();
+  if (name || wanted) return login(link);
+  settle(link, link.socket.socket.transport.name);
+}
+
+function login(link) {
+  const what = name === '' ? 'joined' : link === candidate ? 'moved' : 'came back';
+
+  link.socket.emit('login', name || wanted, key, (why, lobby) => {
+    if (link.dropped) return;
+    if (why) {
+      name = wanted = '';
+      settle(link, link.socket.socket.transport.name);
+      return showLogin(REASONS[why] || why);
+    }
+    name = lobby.name;
+    people.clear();
+    people.set(name, lobby.transport); /* first in the list */
+    for (const [who, transport] of lobby.here) people.set(who, transport);
+    showPeople(people, name);
+    showRoom();
+    showNotice('You', `${what} ${what === 'moved' ? 'to' : 'via'} ${lobby.transport}`);
+    settle(link, lobby.transport);
+  });
+}
+
+function disconnected(link, reason) {
+  link.via = '';
+  if (link !== current) return giveUp(link);
+  if (candidate) return; /* the server ends the connection that we leave */
+  loseUnacked();
+  showConnection();
+  if (reason === 'booted') setTimeout(restart, RETRY_MS, link);
+}
+
+function failed(link) {
+  if (link !== current) return giveUp(link);
+  if (link.via || link.socket.socket.reconnecting) return;
+  showStatus('off', 'no connection');
+  /* while a transport is tried the client itself goes on to the next */
+  if (!link.socket.socket.connecting) setTimeout(restart, RETRY_MS, link);
+}
+
+/* --- what the server says ---------------------------------------------------------------------- */
+
+function came(who, transport, text) {
+  people.set(who, transport);
+  showPeople(people, name);
+  showNotice(who, `${text} ${transport}`);
+}
+
+function left(who) {
+  people.delete(who);
+  setTyping(who, false);
+  showPeople(people, name);
+  showNotice(who, 'left');
+}
+
+function setTyping(who, on) {
+  clearTimeout(typists.get(who));
+  typists.delete(who);
+  if (on) typists.set(who, setTimeout(setTyping, TYPING_OVER_MS, who, false));
+  showTyping([...typists.keys()]);
+}
+
+function listen(link) {
+  const on = (event, act) => link.socket.on(event, (...args) => {
+    if (!link.dropped) act(...args);
+  });
+
+  link.socket.on('connect', () => connected(link));
+  on('disconnect', (reason) => disconnected(link, reason));
+  on('connect_failed', () => failed(link));
+  on('error', () => failed(link));
+  on('joined', (who, transport) => came(who, transport, 'joined via'));
+  on('moved', (who, transport) => came(who, transport, 'moved to'));
+  on('left', left);
+  on('typing', setTyping);
+  on('said', (who, text) => {
+    setTyping(who, false);
+    showMessage(who, text, false);
+  });
+}
+
+/* --- what we do -------------------------------------------------------------------------------- */
+
+let typingSaid = 0; /* when `typing` was last sent; 0: we are not typing */
+let typingTimer = null;
+
+function type() {
+  if (!current.via) return;
+  if (Date.now() - typingSaid > TYPING_AGAIN_MS) {
+    current.socket.emit('typing', true);
+    typingSaid = Date.now();
+  }
+  clearTimeout(typingTimer);
+  typingTimer = setTimeout(stopTyping, TYPING_AGAIN_MS);
+}
+
+function stopTyping() {
+  clearTimeout(typingTimer);
+  if (typingSaid !== 0 && current.via) current.socket.emit('typing', false);
+  typingSaid = 0;
+}
+
+function say(text) {
+  const item = showMessage(name, text, true);
+
+  typingSaid = 0; /* the message itself ends it */
+  clearTimeout(typingTimer);
+  unacked.add(item);
+  current.socket.emit('say', text, (why) => {
+    unacked.delete(item);
+    markMessage(item, why ? 'refused' : 'acked');
+  });
+  $('messages').scrollTop = $('messages').scrollHeight;
+}
+
+$('login').addEventListener('submit', (event) => {
+  event.preventDefault();
+  $('why').textContent = '';
+  if (wanted) return; /* asked already */
+  wanted = $('name').value.trim();
+  if (current.via) login(current); /* else when it is connected */
+});
+
+$('room').addEventListener('submit', (event) => {
+  const text = $('text').value.trim();
+
+  event.preventDefault();
+  if (text === '' || !current.via || candidate) return;
+  $('text').value = '';
+  say(text);
+});
+
+$('text').addEventListener('input', () => ($('text').value === '' ? stopTyping() : type()));
+
+$('transport').addEventListener('change', () => choose($('transport').value));
+
+/* A poll that ends is not the end of a session; without this others would see us for a minute. */
+addEventListener('pagehide', () => {
+  const { sessionid } = current.socket.socket;
+  if (current.via) fetch(`/socket.io/1//${sessionid}/?disconnect=1`, { keepalive: true }).catch(() => {});
+});
+addEventListener('pageshow', (event) => {
+  if (event.persisted) location.reload();
+});
+
+showTransports(possible);
+watch(io, (offered) => showTransports(possible.filter((transport) => offered.includes(transport))));
+current = open(possible.find((transport) => location.search === `?transport=${transport}`));
+showStatus('waiting', 'connecting\u2026');

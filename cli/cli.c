@@ -1,0 +1,198 @@
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shared/app/app.h"
+#include "shared/store/slots.h"
+#include "shared/transport/server.h"
+#include "shared/wire/handshake.h"
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+int
+cli_configure(struct cli *c)
+{
+	char error[512];
+
+	if (c->configured)
+		return 0;
+	if (config_load(&c->cfg, c->paths, error, sizeof(error)) == -1) {
+		cli_complain("%s", error);
+		return EX_CONFIG;
+	}
+	if (c->data != NULL)
+		snprintf(c->cfg.data, sizeof(c->cfg.data), "%s", c->data);
+	c->configured = true;
+	return 0;
+}
+
+/* Nothing is made by us, so all of it must be there and ours to write. */
+static int
+check_folder(const char *folder)
+{
+	char path[CONFIG_PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s/pollux.db", folder);
+	if (access(folder, R_OK | W_OK | X_OK) == 0 && access(path, R_OK | W_OK) == 0)
+		return 0;
+	if (errno == EACCES) {
+		cli_complain("%s: %s", path, strerror(errno));
+		return EX_NOPERM;
+	}
+	cli_complain("%s: %s; has Pollux run with this data folder?", path, strerror(errno));
+	return EX_UNAVAILABLE;
+}
+
+int
+cli_open(struct cli *c)
+{
+	struct hub_options options;
+	int status = cli_configure(c);
+
+	if (status == 0)
+		status = check_folder(c->cfg.data);
+	if (status != 0)
+		return status;
+	c->app = app_open_guest();
+	if (c->app == NULL)
+		return EX_OSERR;
+	options = (struct hub_options){
+	    .kind = SERVER_TOOL,
+	    .folder = c->cfg.data,
+	    .app = app_for_hub(c->app),
+	    .guest = true,
+	    .close_timeout_ms = c->cfg.close_timeout_ms,
+	    .polling_duration_ms = c->cfg.polling_duration_ms,
+	    .handshake_timeout_ms = c->cfg.handshake_timeout_ms,
+	    .bad_packets = c->cfg.bad_packets,
+	    .queue_packets = c->cfg.queue_packets,
+	    .queue_bytes = c->cfg.queue_bytes,
+	    .sessions = c->cfg.sessions,
+	    .sessions_per_address = c->cfg.sessions_per_address,
+	    .log_bytes = c->cfg.log_bytes,
+	};
+	c->hub = hub_open(&options);
+	if (c->hub == NULL)
+		return EX_UNAVAILABLE;
+	app_set_hub(c->app, c->hub);
+	return 0;
+}
+
+void
+cli_close(struct cli *c)
+{
+	hub_close(c->hub);
+	app_close(c->app);
+	c->hub = NULL;
+	c->app = NULL;
+}
+
+void
+cli_begin(struct cli *c)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	hub_begin(c->hub, (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
+}
+
+int
+cli_settle(struct cli *c)
+{
+	int64_t next;
+
+	return hub_settle(c->hub, &next);
+}
+
+bool
+cli_is_served(struct cli *c)
+{
+	const struct slots *slots = store_slots(hub_store(c->hub));
+
+	return slots_any_of_kind(slots, SERVER_FCGI) || slots_any_of_kind(slots, SERVER_WSD);
+}
+
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t stopped;
+
+static void
+on_signal(int number)
+{
+	(void)number;
+	stopped = 1;
+}
+
+void
+cli_catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: poll() returns */
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGPIPE, &action, NULL);
+}
+
+bool
+cli_wait(int fd, int ms)
+{
+	struct pollfd readable = {.fd = fd, .events = POLLIN};
+
+	if (!stopped)
+		poll(&readable, 1, ms);
+	return !stopped;
+}
+
+/* --- saying ----------------------------------------------------------------------------------- */
+
+void
+cli_complain(const char *format, ...)
+{
+	va_list args;
+
+	fputs("pollux: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+void
+cli_print(FILE *out, struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+		bool c1 = c == 0xc2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xa0;
+
+		fputc(c < 0x20 || c == 0x7f || c1 ? '?' : c, out);
+		i += c1; /* a C1 control character has two bytes */
+	}
+}
+
+int
+cli_flush(struct buf *out)
+{
+	int status = 0;
+
+	if (out->failed)
+		status = EX_SOFTWARE;
+	else if (out->n > 0)
+		fwrite(out->p, 1, out->n, stdout);
+	buf_free(out);
+	return status;
+}
+
+const char *
+cli_id(char text[16], int64_t key)
+{
+	public_id_write(text, key);
+	return text;
+}

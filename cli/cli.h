@@ -1,0 +1,80 @@
+/* cli: the command `pollux`: looks at the sessions of a running Pollux and acts on them, through
+ * the store that its processes share.  It runs no application and holds no session (a guest of the
+ * hub).
+ *
+ * One function per command.  It gets its own arguments (argv[0] names it, "pollux emit") and
+ * returns an exit status of sysexits.h. */
+#ifndef POLLUX_CLI_H
+#define POLLUX_CLI_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "shared/base/buf.h"
+#include "shared/base/config.h"
+#include "shared/base/slice.h"
+#include "shared/hub/hub.h"
+
+#define CLI_FILES 16 /* configuration files */
+
+struct cli {
+	const char *paths[CLI_FILES + 1]; /* of -c; NULL behind the last */
+	unsigned paths_n;
+	const char *data; /* of --data */
+	bool json;
+	bool configured; /* `cfg` was read */
+	struct config cfg;
+	struct sio_app *app; /* NULL until cli_open() */
+	struct hub *hub;
+};
+
+/* The options that every command takes; its parser gets a struct cli. */
+extern const struct argp cli_argp;
+
+/* Read the command line of a command that takes no others, and no words; exits when it is wrong. */
+void cli_read_options(struct cli *c, int argc, char **argv, const char *doc);
+
+/* Read the configuration.  0, or EX_CONFIG after saying why. */
+int cli_configure(struct cli *c);
+
+/* Open the store.  0, or an exit status after saying why. */
+int cli_open(struct cli *c);
+void cli_close(struct cli *c);
+
+/* Begin a turn of the hub, and end it.  cli_settle(): 0 or -1. */
+void cli_begin(struct cli *c);
+int cli_settle(struct cli *c);
+
+/* Does a process that runs the application live? */
+bool cli_is_served(struct cli *c);
+
+/* Wait; false when we were told to end (SIGINT, SIGTERM).  `fd` -1: only wait. */
+bool cli_wait(int fd, int ms);
+/* Have those signals end cli_wait() instead of us. */
+void cli_catch_signals(void);
+
+/* Say what is wrong: "pollux: ...". */
+void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Print text that came from outside: control characters become '?', so that nothing reaches into
+ * the terminal. */
+void cli_print(FILE *out, struct slice text);
+/* Print what `out` holds, and empty it.  0, or EX_SOFTWARE: it could not be built. */
+int cli_flush(struct buf *out);
+
+/* The public id of a session. */
+const char *cli_id(char text[16], int64_t key);
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+typedef int cli_command(struct cli *c, int argc, char **argv);
+
+cli_command cli_emit, cli_send, cli_json, cli_join, cli_leave, cli_kick, cli_action; /* act.c */
+cli_command cli_sessions, cli_rooms;                                                 /* list.c */
+cli_command cli_stats, cli_top;                                                      /* stats.c */
+cli_command cli_tail;                                                                /* tail.c */
+cli_command cli_config, cli_db;                                                      /* check.c */
+
+#endif

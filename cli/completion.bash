@@ -1,0 +1,57 @@
+# bash completion for pollux(1)
+
+# The rooms, or the public ids of the sessions, of the data folder that the line names.
+_pollux_ask() {
+	local i options=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-d | --data | -c | --config) options+=("${COMP_WORDS[i]}" "${COMP_WORDS[i + 1]}") ;;
+		esac
+	done
+	case $1 in
+	session) pollux sessions --json "${options[@]}" 2>/dev/null | grep -o '"id":"[^"]*"' | cut -d'"' -f4 ;;
+	room) pollux rooms --json "${options[@]}" 2>/dev/null | grep -o '"room":"[^"\\]*"' | cut -d'"' -f4 ;;
+	namespace) pollux rooms --json "${options[@]}" 2>/dev/null | grep -o '"ns":"/[^"\\]*"' | cut -d'"' -f4 | sort -u ;;
+	esac
+}
+
+_pollux() {
+	local commands="emit send json kick join leave action sessions rooms stats top tail config db"
+	local common="--config --data --json --help" whom="--namespace --room --session --user --all --except"
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word i
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-c | --config | -d | --data) ((i++)) ;;
+		-*) ;;
+		*)
+			command=${COMP_WORDS[i]}
+			break
+			;;
+		esac
+	done
+	COMPREPLY=()
+	case $previous in
+	-c | --config) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+	-d | --data) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
+	-s | --session | --except | --after) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask session)" -- "$current") ;;
+	-r | --room) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask room)" -- "$current") ;;
+	-n | --namespace) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask namespace)" -- "$current") ;;
+	-u | --user | --limit | -i | --interval | -N | --rounds) ;;
+	*)
+		case $command in
+		'') word="$commands $common --version" ;;
+		emit | send | json) word="$whom --volatile $common" ;;
+		kick | join | leave) word="$whom $common" ;;
+		sessions) word="--namespace --room --user --session --limit --after $common" ;;
+		rooms) word="--namespace $common" ;;
+		top) word="--interval --rounds $common" ;;
+		tail) word="--session --raw $common" ;;
+		config | db) word="check $common" ;;
+		*) word=$common ;;
+		esac
+		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
+		;;
+	esac
+}
+
+complete -F _pollux pollux

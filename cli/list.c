@@ -1,0 +1,274 @@
+/* Commands that list: sessions, rooms. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "shared/store/listing.h"
+#include "shared/wire/handshake.h"
+#include "shared/wire/json.h"
+
+#define LIMIT 1000 /* sessions listed, unless --limit says otherwise */
+
+struct list {
+	struct cli *cli;
+	const char *ns, *room, *user;
+	struct listing_filter filter;
+	int64_t now_ms; /* since 1970 */
+	struct buf out;
+	size_t n;
+};
+
+/* --- options ---------------------------------------------------------------------------------- */
+
+enum {
+	KEY_LIMIT = 0x100,
+	KEY_AFTER,
+};
+
+static int64_t
+key_of(struct argp_state *state, const char *id)
+{
+	int64_t key;
+
+	if (public_id_read(slice_of(id), &key) == -1)
+		argp_error(state, "%s is no public id: P and 11 characters", id);
+	return key;
+}
+
+static error_t
+parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct list *l = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = l->cli;
+		return 0;
+	case 'n':
+		l->ns = arg;
+		return 0;
+	case 'r':
+		l->room = arg;
+		return 0;
+	case 'u':
+		l->user = arg;
+		return 0;
+	case 's':
+		l->filter.key = key_of(state, arg);
+		return 0;
+	case KEY_AFTER:
+		l->filter.after = key_of(state, arg);
+		return 0;
+	case KEY_LIMIT:
+		l->filter.limit = atoi(arg);
+		if (l->filter.limit < 1)
+			argp_error(state, "--limit wants a number from 1 on");
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_usage(state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {{&cli_argp, 0, NULL, 0}, {0}};
+
+/* --- sessions --------------------------------------------------------------------------------- */
+
+/* How many seconds ago the handshake was, or -1. */
+static int64_t
+age(const struct list *l, struct slice handshake)
+{
+	struct json_value all, value;
+	struct json_walk walk;
+	struct slice key;
+	char digits[24];
+
+	if (json_parse(&all, handshake) == -1 || all.kind != JSON_KIND_OBJECT)
+		return -1;
+	json_walk_begin(&walk, &all);
+	while (json_walk_member(&walk, &key, &value)) {
+		if (!json_string_is(key, "issued") || value.text.n >= sizeof(digits))
+			continue;
+		memcpy(digits, value.text.p, value.text.n);
+		digits[value.text.n] = '\0';
+		return (l->now_ms - strtoll(digits, NULL, 10)) / 1000;
+	}
+	return -1;
+}
+
+static struct slice
+transport_of(const struct listing_session *s)
+{
+	const char *name =
+	    s->state == STORE_NEW ? NULL : transport_name((enum transport_id)s->transport);
+
+	return name == NULL ? SLICE("-") : slice_of(name);
+}
+
+static void
+session_as_json(struct list *l, const struct listing_session *s)
+{
+	struct buf *out = &l->out;
+	char id[16];
+
+	buf_printf(out, "%s{\"id\":\"%s\",\"state\":\"%s\",\"transport\":", l->n > 0 ? "," : "",
+	    cli_id(id, s->key), s->state == STORE_NEW ? "new" : "open");
+	if (s->state == STORE_NEW)
+		buf_puts(out, "null");
+	else
+		json_write_string(out, transport_of(s));
+	buf_puts(out, ",\"address\":");
+	json_write_string(out, s->address);
+	buf_puts(out, ",\"user\":");
+	if (s->user.p == NULL)
+		buf_puts(out, "null");
+	else
+		json_write_string(out, s->user);
+	buf_printf(out, ",\"age\":%" PRId64 ",\"process\":", age(l, s->handshake));
+	if (s->owner >= 0)
+		buf_printf(out, "%d", s->owner);
+	else
+		buf_puts(out, "null"); /* between two polls */
+	buf_puts(out, ",\"namespaces\":");
+	buf_add_slice(out, s->namespaces);
+	buf_add_char(out, '}');
+}
+
+static void
+print_column(struct slice text, int width)
+{
+	cli_print(stdout, text.n == 0 ? SLICE("-") : text);
+	for (int i = text.n == 0 ? 1 : (int)text.n; i < width; i++)
+		putchar(' ');
+	putchar(' ');
+}
+
+static void
+on_session(void *arg, const struct listing_session *s)
+{
+	struct list *l = arg;
+	char id[16], seconds[24];
+
+	if (l->cli->json) {
+		session_as_json(l, s);
+		l->n++;
+		return;
+	}
+	if (l->n++ == 0)
+		printf("%-12s %-13s %-15s %8s %-12s %s\n", "ID", "TRANSPORT", "ADDRESS", "AGE",
+		    "USER", "NAMESPACES");
+	cli_id(id, s->key);
+	snprintf(seconds, sizeof(seconds), "%" PRId64, age(l, s->handshake));
+	printf("%-12s ", id);
+	print_column(transport_of(s), 13);
+	print_column(s->address, 15);
+	printf("%8s ", seconds);
+	print_column(s->user, 12);
+	cli_print(stdout, s->namespaces);
+	putchar('\n');
+}
+
+int
+cli_sessions(struct cli *c, int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+	    {"namespace", 'n', "NS", 0, "Only those in this namespace", 1},
+	    {"room", 'r', "ROOM", 0, "Only those in this room (of -n)", 1},
+	    {"user", 'u', "USER", 0, "Only those of this person", 1},
+	    {"session", 's', "ID", 0, "Only this one", 1},
+	    {"limit", KEY_LIMIT, "N", 0, "At most N (1000)", 1},
+	    {"after", KEY_AFTER, "ID", 0, "Those behind this one, in the same order", 1},
+	    {0},
+	};
+	static const struct argp argp = {.options = options,
+	    .parser = parse_option,
+	    .doc = "List sessions by their public ids.",
+	    .children = children};
+	struct list l = {.cli = c, .filter = {.limit = LIMIT}};
+	struct timespec now;
+	int status;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &l);
+	status = cli_open(c);
+	if (status != 0)
+		return status;
+	l.filter.user = slice_of(l.user);
+	if (l.ns != NULL || l.room != NULL)
+		l.filter.chan =
+		    store_channel(l.ns == NULL ? SLICE("") : slice_of(l.ns), slice_of(l.room));
+	clock_gettime(CLOCK_REALTIME, &now);
+	l.now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (c->json)
+		buf_add_char(&l.out, '[');
+	if (listing_sessions(hub_store(c->hub), &l.filter, on_session, &l) == -1)
+		status = EX_TEMPFAIL;
+	if (c->json)
+		buf_puts(&l.out, "]\n");
+	if (status == 0)
+		return cli_flush(&l.out);
+	buf_free(&l.out);
+	return status;
+}
+
+/* --- rooms ------------------------------------------------------------------------------------ */
+
+static void
+on_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
+{
+	struct list *l = arg;
+
+	if (l->ns != NULL && !slice_is(ns, l->ns))
+		return;
+	if (!l->cli->json) {
+		if (l->n++ == 0)
+			printf("%8s %-20s %s\n", "SESSIONS", "NAMESPACE", "ROOM");
+		printf("%8" PRId64 " ", sessions);
+		print_column(ns.n == 0 ? SLICE("/") : ns, 20);
+		cli_print(stdout, room.p == NULL ? SLICE("-") : room);
+		putchar('\n');
+		return;
+	}
+	buf_puts(&l->out, l->n++ > 0 ? ",{\"ns\":" : "{\"ns\":");
+	json_write_string(&l->out, ns);
+	buf_puts(&l->out, ",\"room\":");
+	if (room.p == NULL)
+		buf_puts(&l->out, "null");
+	else
+		json_write_string(&l->out, room);
+	buf_printf(&l->out, ",\"sessions\":%" PRId64 "}", sessions);
+}
+
+int
+cli_rooms(struct cli *c, int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+	    {"namespace", 'n', "NS", 0, "Only those of this namespace", 1},
+	    {0},
+	};
+	static const struct argp argp = {.options = options,
+	    .parser = parse_option,
+	    .doc = "List namespaces and rooms, and how many sessions are in them.",
+	    .children = children};
+	struct list l = {.cli = c};
+	int status;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &l);
+	status = cli_open(c);
+	if (status != 0)
+		return status;
+	if (c->json)
+		buf_add_char(&l.out, '[');
+	if (listing_rooms(hub_store(c->hub), on_room, &l) == -1)
+		status = EX_TEMPFAIL;
+	if (c->json)
+		buf_puts(&l.out, "]\n");
+	if (status == 0)
+		return cli_flush(&l.out);
+	buf_free(&l.out);
+	return status;
+}

@@ -1,0 +1,320 @@
+/* stats and top: the whole in numbers, once or every few seconds. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "shared/store/listing.h"
+#include "shared/transport/server.h"
+
+#define ROOMS_SHOWN     10
+#define PROCESSES_SHOWN 20
+
+struct process {
+	int slot;
+	struct slot_info info;
+};
+
+struct numbers {
+	struct listing_totals totals;
+	struct process processes[SLOTS_MAX];
+	int n;
+};
+
+static int
+collect(struct cli *c, struct numbers *of)
+{
+	const struct slots *slots = store_slots(hub_store(c->hub));
+
+	of->n = 0;
+	for (int i = 0; i < slots_high(slots); i++)
+		if (slots_info(slots, i, &of->processes[of->n].info))
+			of->processes[of->n++].slot = i;
+	return listing_totals(hub_store(c->hub), &of->totals);
+}
+
+static const char *
+kind_name(int kind)
+{
+	switch ((enum server_kind)kind) {
+	case SERVER_FCGI:
+		return "fcgi";
+	case SERVER_WSD:
+		return "wsd";
+	case SERVER_TOOL:
+		return "tool";
+	}
+	return "?";
+}
+
+static int
+count_kind(const struct numbers *of, enum server_kind kind)
+{
+	int n = 0;
+
+	for (int i = 0; i < of->n; i++)
+		n += of->processes[i].info.kind == (int)kind;
+	return n;
+}
+
+static int64_t
+open_sessions(const struct listing_totals *t)
+{
+	int64_t n = 0;
+
+	for (int i = 0; i < TRANSPORT_COUNT; i++)
+		n += t->by_transport[i];
+	return n;
+}
+
+static void
+packets(const struct numbers *of, uint64_t *received, uint64_t *sent)
+{
+	*received = *sent = 0;
+	for (int i = 0; i < of->n; i++) {
+		*received += of->processes[i].info.received;
+		*sent += of->processes[i].info.sent;
+	}
+}
+
+/* --- as JSON ---------------------------------------------------------------------------------- */
+
+static void
+write_json(struct buf *out, const struct numbers *of)
+{
+	const struct listing_totals *t = &of->totals;
+	uint64_t received, sent;
+
+	packets(of, &received, &sent);
+	buf_printf(out,
+	    "{\"processes\":{\"fcgi\":%d,\"wsd\":%d,\"tool\":%d},"
+	    "\"sessions\":{\"open\":%" PRId64 ",\"new\":%" PRId64 ",\"ended\":%" PRId64
+	    ",\"transports\":{",
+	    count_kind(of, SERVER_FCGI), count_kind(of, SERVER_WSD), count_kind(of, SERVER_TOOL),
+	    open_sessions(t), t->fresh, t->ended);
+	for (int i = TRANSPORT_NONE + 1, any = 0; i < TRANSPORT_COUNT; i++) {
+		if (t->by_transport[i] == 0)
+			continue;
+		buf_printf(out, "%s\"%s\":%" PRId64, any++ > 0 ? "," : "",
+		    transport_name((enum transport_id)i), t->by_transport[i]);
+	}
+	buf_printf(out,
+	    "}},\"rooms\":%" PRId64 ",\"memberships\":%" PRId64 ",\"values\":%" PRId64
+	    ",\"answers_awaited\":%" PRId64 ",\"packets\":{\"received\":%" PRIu64
+	    ",\"sent\":%" PRIu64 "},\"log\":{\"messages\":%" PRId64 ",\"appended\":%" PRId64
+	    "},\"database_bytes\":%" PRId64 "}\n",
+	    t->rooms, t->memberships, t->values, t->answers_awaited, received, sent, t->messages,
+	    t->appended, t->bytes);
+}
+
+/* --- as text ---------------------------------------------------------------------------------- */
+
+static void
+write_text(struct buf *out, const struct numbers *of)
+{
+	const struct listing_totals *t = &of->totals;
+	uint64_t received, sent;
+
+	packets(of, &received, &sent);
+	buf_printf(out, "processes   %d fcgi, %d wsd, %d tool\n", count_kind(of, SERVER_FCGI),
+	    count_kind(of, SERVER_WSD), count_kind(of, SERVER_TOOL));
+	buf_printf(out, "sessions    %" PRId64 " open", open_sessions(t));
+	for (int i = TRANSPORT_NONE + 1; i < TRANSPORT_COUNT; i++)
+		if (t->by_transport[i] > 0)
+			buf_printf(out, ", %" PRId64 " %s", t->by_transport[i],
+			    transport_name((enum transport_id)i));
+	buf_printf(out, "; %" PRId64 " new, %" PRId64 " ended\n", t->fresh, t->ended);
+	buf_printf(out, "rooms       %" PRId64 ", with %" PRId64 " memberships\n", t->rooms,
+	    t->memberships);
+	buf_printf(out, "values      %" PRId64 "\n", t->values);
+	buf_printf(out, "answers     %" PRId64 " awaited\n", t->answers_awaited);
+	buf_printf(out, "packets     %" PRIu64 " received, %" PRIu64 " sent\n", received, sent);
+	buf_printf(
+	    out, "log         %" PRId64 " messages of %" PRId64 "\n", t->messages, t->appended);
+	buf_printf(out, "database    %" PRId64 " kB\n", t->bytes / 1024);
+}
+
+int
+cli_stats(struct cli *c, int argc, char **argv)
+{
+	static struct numbers of;
+	struct buf out = {.p = NULL};
+	int status;
+
+	cli_read_options(c, argc, argv, "Count processes, sessions, rooms, packets.");
+	status = cli_open(c);
+	if (status != 0)
+		return status;
+	if (collect(c, &of) == -1)
+		return EX_TEMPFAIL;
+	if (c->json)
+		write_json(&out, &of);
+	else
+		write_text(&out, &of);
+	return cli_flush(&out);
+}
+
+/* --- top -------------------------------------------------------------------------------------- */
+
+struct top {
+	struct cli *cli;
+	double interval_s;
+	int rounds; /* 0: until somebody stops us */
+};
+
+/* The process in an earlier collection, or NULL. */
+static const struct process *
+before(const struct numbers *last, const struct process *p)
+{
+	for (int i = 0; i < last->n; i++)
+		if (last->processes[i].slot == p->slot &&
+		    last->processes[i].info.pid == p->info.pid)
+			return &last->processes[i];
+	return NULL;
+}
+
+static void
+write_processes(
+    struct buf *out, const struct numbers *of, const struct numbers *last, double seconds)
+{
+	int shown = of->n < PROCESSES_SHOWN ? of->n : PROCESSES_SHOWN;
+
+	buf_puts(out, "\n    PID KIND    HELD     IN/s    OUT/s\n");
+	for (int i = 0; i < shown; i++) {
+		const struct process *p = &of->processes[i], *was = before(last, p);
+		double in =
+		    was == NULL ? 0 : (double)(p->info.received - was->info.received) / seconds;
+		double sent = was == NULL ? 0 : (double)(p->info.sent - was->info.sent) / seconds;
+
+		buf_printf(out, "%7d %-5s %6u %8.0f %8.0f\n", p->info.pid, kind_name(p->info.kind),
+		    p->info.held, in, sent);
+	}
+	if (shown < of->n)
+		buf_printf(out, "    ... and %d more\n", of->n - shown);
+}
+
+struct largest {
+	struct {
+		char name[64];
+		int64_t sessions;
+	} rooms[ROOMS_SHOWN];
+};
+
+/* Keep the largest rooms, the largest first. */
+static void
+on_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
+{
+	struct largest *l = arg;
+	int at = ROOMS_SHOWN;
+
+	if (room.p == NULL)
+		return;
+	while (at > 0 && l->rooms[at - 1].sessions < sessions)
+		at--;
+	if (at == ROOMS_SHOWN)
+		return;
+	memmove(
+	    &l->rooms[at + 1], &l->rooms[at], (size_t)(ROOMS_SHOWN - 1 - at) * sizeof(l->rooms[0]));
+	l->rooms[at].sessions = sessions;
+	snprintf(l->rooms[at].name, sizeof(l->rooms[at].name), "%.*s %.*s", (int)ns.n,
+	    ns.n == 0 ? "" : ns.p, (int)room.n, room.p);
+}
+
+static void
+print_rooms(const struct largest *l)
+{
+	if (l->rooms[0].sessions > 0)
+		puts("\n SESSIONS ROOM");
+	for (int i = 0; i < ROOMS_SHOWN && l->rooms[i].sessions > 0; i++) {
+		printf("%9" PRId64 " ", l->rooms[i].sessions);
+		cli_print(stdout, slice_of(l->rooms[i].name));
+		putchar('\n');
+	}
+}
+
+static int
+show(struct cli *c, const struct numbers *of, const struct numbers *last, double seconds)
+{
+	struct largest largest;
+	struct buf out = {.p = NULL};
+	int status;
+
+	if (c->json) {
+		write_json(&out, of);
+		return cli_flush(&out);
+	}
+	memset(&largest, 0, sizeof(largest));
+	if (listing_rooms(hub_store(c->hub), on_room, &largest) == -1)
+		return EX_TEMPFAIL;
+	if (isatty(STDOUT_FILENO))
+		buf_puts(&out, "\033[H\033[2J"); /* home, and all behind it is gone */
+	write_text(&out, of);
+	write_processes(&out, of, last, seconds);
+	status = cli_flush(&out);
+	print_rooms(&largest);
+	return status;
+}
+
+static error_t
+parse_top(int key, char *arg, struct argp_state *state)
+{
+	struct top *top = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = top->cli;
+		return 0;
+	case 'i':
+		top->interval_s = strtod(arg, NULL);
+		if (!(top->interval_s >= 0.1 && top->interval_s <= 3600))
+			argp_error(state, "--interval wants seconds from 0.1 to 3600");
+		return 0;
+	case 'N':
+		top->rounds = atoi(arg);
+		if (top->rounds < 1)
+			argp_error(state, "--rounds wants a number from 1 on");
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_usage(state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int
+cli_top(struct cli *c, int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+	    {"interval", 'i', "SECONDS", 0, "How often (1)", 1},
+	    {"rounds", 'N', "N", 0, "Stop after N times", 1},
+	    {0},
+	};
+	static const struct argp_child children[] = {{&cli_argp, 0, NULL, 0}, {0}};
+	static const struct argp argp = {.options = options,
+	    .parser = parse_top,
+	    .doc = "Count, again and again, until it is interrupted.",
+	    .children = children};
+	static struct numbers now, last;
+	struct top top = {.cli = c, .interval_s = 1};
+	int status;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &top);
+	status = cli_open(c);
+	cli_catch_signals();
+	for (int round = 1; status == 0; round++) {
+		cli_begin(c);
+		cli_settle(c);
+		if (collect(c, &now) == -1)
+			return EX_TEMPFAIL;
+		status = show(c, &now, &last, top.interval_s);
+		if (fflush(stdout) != 0)
+			return EX_IOERR;
+		last = now;
+		if (round == top.rounds || !cli_wait(-1, (int)(top.interval_s * 1000)))
+			break;
+	}
+	return status;
+}

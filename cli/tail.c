@@ -1,0 +1,290 @@
+/* tail: packets as they pass, of one session or of all. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "shared/store/slots.h"
+#include "shared/store/watch.h"
+#include "shared/wire/handshake.h"
+#include "shared/wire/json.h"
+#include "shared/wire/packet.h"
+#include "shared/wire/utf8.h"
+
+#define TURN_MS 1000 /* how often we look after the store meanwhile */
+
+struct tail {
+	struct cli *cli;
+	int64_t key; /* 0: all sessions */
+	bool raw;
+	struct buf scratch;
+	struct {
+		bool known;
+		uint32_t next; /* number of its next datagram */
+	} processes[SLOTS_MAX];
+};
+
+/* A packet that was seen. */
+struct sight {
+	const struct watch_head *head;
+	struct slice text;
+	bool cut; /* the text is not all of it */
+	char time[32];
+	char id[16];
+};
+
+static void
+stamp(char text[32])
+{
+	struct timespec now;
+	struct tm utc;
+	char seconds[24];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(text, 32, "%s.%03uZ", seconds, (unsigned)(now.tv_nsec / 1000000) % 1000);
+}
+
+static const char *
+type_name(enum packet_type type)
+{
+	static const char *const names[] = {"disconnect", "connect", "heartbeat", "message", "json",
+	    "event", "ack", "error", "noop"};
+
+	return names[type];
+}
+
+/* --- as text ---------------------------------------------------------------------------------- */
+
+static void
+print_data(struct tail *t, const struct packet *pk)
+{
+	struct event event;
+	struct ack ack;
+
+	if (pk->type == PACKET_EVENT && packet_event(&event, pk->data, &t->scratch) == 0) {
+		putchar(' ');
+		cli_print(stdout, event.name);
+		putchar(' ');
+		cli_print(stdout, event.args);
+	} else if (pk->type == PACKET_ACK && packet_ack(&ack, pk->data) == 0) {
+		putchar(' ');
+		cli_print(stdout, ack.id);
+		putchar(' ');
+		cli_print(stdout, ack.args);
+	} else if (pk->data.n > 0) {
+		putchar(' ');
+		cli_print(stdout, pk->data);
+	}
+}
+
+static void
+print_text(struct tail *t, const struct sight *s)
+{
+	struct packet pk;
+
+	printf("%s %s %s ", s->time + 11, s->id,
+	    s->head->kind == WATCH_IN    ? "in "
+	    : s->head->kind == WATCH_OUT ? "out"
+					 : "end");
+	if (t->raw || s->head->kind == WATCH_END || packet_parse(&pk, s->text) == -1) {
+		cli_print(stdout, s->text);
+	} else {
+		fputs(type_name(pk.type), stdout);
+		if (pk.id.n > 0)
+			printf(" #%.*s%s", (int)pk.id.n, pk.id.p, pk.ack_data ? "+" : "");
+		if (pk.endpoint.n > 0) {
+			putchar(' ');
+			cli_print(stdout, pk.endpoint);
+		}
+		print_data(t, &pk);
+	}
+	if (s->cut)
+		printf(" ... (%u bytes)", s->head->n);
+	putchar('\n');
+}
+
+/* --- as JSON ---------------------------------------------------------------------------------- */
+
+static void
+add_text(struct buf *out, const char *name, struct slice text)
+{
+	struct buf clean = {.p = NULL};
+
+	buf_printf(out, ",\"%s\":", name);
+	if (utf8_valid(text)) {
+		json_write_string(out, text);
+		return;
+	}
+	utf8_sanitize(&clean, text); /* it was cut, or came wrong */
+	json_write_string(out, buf_slice(&clean));
+	buf_free(&clean);
+}
+
+static void
+add_data(struct tail *t, struct buf *out, const struct packet *pk)
+{
+	struct json_value value;
+	struct event event;
+	struct ack ack;
+
+	if (pk->type == PACKET_EVENT && packet_event(&event, pk->data, &t->scratch) == 0) {
+		add_text(out, "name", event.name);
+		buf_puts(out, ",\"args\":");
+		buf_add_slice(out, event.args);
+	} else if (pk->type == PACKET_ACK && packet_ack(&ack, pk->data) == 0) {
+		add_text(out, "answers", ack.id);
+		buf_puts(out, ",\"args\":");
+		buf_add_slice(out, ack.args);
+	} else if (pk->type == PACKET_JSON && json_parse(&value, pk->data) == 0) {
+		buf_puts(out, ",\"value\":");
+		buf_add_slice(out, value.text);
+	} else if (pk->type == PACKET_MESSAGE) {
+		add_text(out, "text", pk->data);
+	} else if (pk->data.n > 0) {
+		add_text(out, "data", pk->data);
+	}
+}
+
+static void
+print_json(struct tail *t, const struct sight *s)
+{
+	struct buf out = {.p = NULL};
+	struct packet pk;
+
+	buf_printf(&out, "{\"time\":\"%s\",\"session\":\"%s\",\"direction\":\"%s\"", s->time, s->id,
+	    s->head->kind == WATCH_IN    ? "in"
+	    : s->head->kind == WATCH_OUT ? "out"
+					 : "end");
+	if (s->head->kind == WATCH_END) {
+		add_text(&out, "reason", s->text);
+	} else if (t->raw || s->cut || packet_parse(&pk, s->text) == -1) {
+		add_text(&out, "packet", s->text);
+	} else {
+		buf_printf(&out, ",\"type\":\"%s\"", type_name(pk.type));
+		add_text(&out, "ns", pk.endpoint);
+		if (pk.id.n > 0)
+			add_text(&out, "id", pk.id);
+		if (pk.ack_data)
+			buf_puts(&out, ",\"ack\":true");
+		add_data(t, &out, &pk);
+	}
+	if (s->cut)
+		buf_printf(&out, ",\"bytes\":%u", s->head->n);
+	buf_puts(&out, "}\n");
+	cli_flush(&out);
+}
+
+/* --- watching --------------------------------------------------------------------------------- */
+
+/* Datagrams that we were too slow for are missing in the row. */
+static void
+note_gap(struct tail *t, const struct watch_head *head)
+{
+	uint32_t missed;
+
+	if (head->slot < 0 || head->slot >= SLOTS_MAX)
+		return;
+	missed = head->number - t->processes[head->slot].next;
+	if (t->processes[head->slot].known && missed > 0 && missed < UINT32_MAX / 2)
+		cli_complain("%u packets passed too fast to be shown", missed);
+	t->processes[head->slot].known = true;
+	t->processes[head->slot].next = head->number + 1;
+}
+
+static void
+show(struct tail *t, const char *bytes, size_t n)
+{
+	struct watch_head head;
+	struct sight s = {.head = &head};
+
+	if (n < sizeof(head))
+		return;
+	memcpy(&head, bytes, sizeof(head));
+	s.text = (struct slice){bytes + sizeof(head), n - sizeof(head)};
+	s.cut = s.text.n < head.n;
+	stamp(s.time);
+	cli_id(s.id, head.key);
+	note_gap(t, &head);
+	if (t->cli->json)
+		print_json(t, &s);
+	else
+		print_text(t, &s);
+}
+
+static int
+watch(struct tail *t, int fd)
+{
+	static char bytes[sizeof(struct watch_head) + WATCH_TEXT_MAX];
+
+	do {
+		ssize_t n;
+
+		while ((n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) >= 0)
+			show(t, bytes, (size_t)n);
+		if (fflush(stdout) != 0)
+			return EX_IOERR;
+		cli_begin(t->cli); /* else what others send would be kept for us */
+		cli_settle(t->cli);
+	} while (cli_wait(fd, TURN_MS));
+	return 0;
+}
+
+static error_t
+parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct tail *t = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = t->cli;
+		return 0;
+	case 's':
+		if (public_id_read(slice_of(arg), &t->key) == -1)
+			argp_error(state, "%s is no public id: P and 11 characters", arg);
+		return 0;
+	case 'R':
+		t->raw = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_usage(state);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int
+cli_tail(struct cli *c, int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+	    {"session", 's', "ID", 0, "Only of the session of this public id", 1},
+	    {"raw", 'R', NULL, 0, "As they are on the wire", 1},
+	    {0},
+	};
+	static const struct argp_child children[] = {{&cli_argp, 0, NULL, 0}, {0}};
+	static const struct argp argp = {.options = options,
+	    .parser = parse_option,
+	    .doc = "Show packets as they pass, until it is interrupted.",
+	    .children = children};
+	static struct tail t;
+	int status, fd;
+
+	t.cli = c;
+	argp_parse(&argp, argc, argv, 0, NULL, &t);
+	status = cli_open(c);
+	if (status != 0)
+		return status;
+	cli_catch_signals();
+	fd = watch_open(hub_store(c->hub), t.key);
+	if (fd == -1)
+		return EX_UNAVAILABLE;
+	status = watch(&t, fd);
+	watch_close(hub_store(c->hub), fd);
+	buf_free(&t.scratch);
+	return status;
+}

@@ -1,0 +1,61 @@
+#include "policyd/answer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "shared/wire/flashpolicy.h"
+#include "shared/wire/origins.h"
+
+/* Flash Player reads no more than some 20 kB. */
+#define FILE_BYTES ((size_t)64 << 10)
+
+static int
+read_file(struct buf *policy, const char *path, char *error, size_t error_size)
+{
+	FILE *file = fopen(path, "re");
+	char *to = buf_reserve(policy, FILE_BYTES + 1);
+	const char *wrong = NULL;
+	int code = 0;
+
+	if (file == NULL || to == NULL) {
+		snprintf(error, error_size, "%s: %s", path, strerror(errno));
+		code = EX_NOINPUT;
+		goto end;
+	}
+	policy->n += fread(to, 1, FILE_BYTES + 1, file);
+	if (ferror(file)) {
+		snprintf(error, error_size, "%s: %s", path, strerror(errno));
+		code = EX_NOINPUT;
+	} else if (policy->n > FILE_BYTES) {
+		snprintf(error, error_size, "%s: larger than %zu bytes", path, FILE_BYTES);
+		code = EX_DATAERR;
+	} else if ((wrong = flashpolicy_check(buf_slice(policy))) != NULL) {
+		snprintf(error, error_size, "%s is no policy: %s", path, wrong);
+		code = EX_DATAERR;
+	}
+end:
+	if (file != NULL)
+		fclose(file);
+	return code;
+}
+
+int
+answer_read(struct buf *policy, const struct config *cfg, char *error, size_t error_size)
+{
+	struct slice origins = slice_of(cfg->origins), bad;
+
+	if (cfg->policyd_file[0] != '\0')
+		return read_file(policy, cfg->policyd_file, error, error_size);
+	if (origins_check(origins, &bad) == -1) {
+		snprintf(error, error_size, "origins: \"%.*s\" is no host:port", (int)bad.n, bad.p);
+		return EX_CONFIG;
+	}
+	flashpolicy_write(policy, origins);
+	if (policy->failed) {
+		snprintf(error, error_size, "out of memory");
+		return EX_OSERR;
+	}
+	return 0;
+}

@@ -1,0 +1,327 @@
+#include "policyd/clients.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "policyd/address.h"
+#include "shared/base/daemon.h"
+#include "shared/base/log.h"
+
+#define ACCEPTS_AT_ONCE 64
+#define PAUSE_S         1.
+
+/* A request has 23 bytes; who says more than this is not listened to. */
+#define HEARD_MAX 1024
+
+/* One connection. */
+struct client {
+	struct ev_io io;
+	struct clients *all;
+	struct address *from;
+	size_t sent, heard;    /* bytes */
+	bool left;             /* it says no more, but may still listen */
+	ev_tstamp deadline_at; /* of the whole connection */
+	TAILQ_ENTRY(client) next;
+};
+
+/* The others are in the order of their deadlines, since each has the same time. */
+TAILQ_HEAD(client_list, client);
+
+struct clients {
+	struct policyd *p;
+	struct client_list list;
+	size_t n, most;
+	struct addresses addresses;
+	struct ev_io listening[LISTEN_MAX];
+	struct ev_timer deadline; /* of the first of the list */
+	struct ev_timer pause;    /* no descriptors: take in nobody for a while */
+	int reserve;              /* given up to turn one client away; -1: none */
+	bool draining;
+};
+
+/* --- one connection ------------------------------------------------------------------------- */
+
+static void
+end(struct client *c)
+{
+	struct clients *all = c->all;
+
+	ev_io_stop(all->p->loop, &c->io);
+	close(c->io.fd);
+	TAILQ_REMOVE(&all->list, c, next);
+	all->n--;
+	address_give(&all->addresses, c->from);
+	free(c);
+	if (all->draining && all->n == 0)
+		ev_break(all->p->loop, EVBREAK_ALL);
+}
+
+static void
+watch(struct client *c, int events)
+{
+	if (c->io.events == events && ev_is_active(&c->io))
+		return;
+	ev_io_stop(c->all->p->loop, &c->io);
+	ev_io_set(&c->io, c->io.fd, events);
+	ev_io_start(c->all->p->loop, &c->io);
+}
+
+/* Say what is not said yet.  Return -1 when the connection is over, or broken. */
+static int
+answer(struct client *c)
+{
+	struct policyd *p = c->all->p;
+	struct slice todo = slice_skip(buf_slice(&p->policy), c->sent);
+	ssize_t n = send(c->io.fd, todo.p, todo.n, MSG_NOSIGNAL);
+
+	if (n == -1 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		return -1;
+	if (n > 0)
+		c->sent += (size_t)n;
+	if (c->sent < p->policy.n) {
+		watch(c, c->left ? EV_WRITE : EV_READ | EV_WRITE);
+		return 0;
+	}
+	p->counters.answered++;
+	watch(c, EV_READ);
+	return c->left ? -1 : shutdown(c->io.fd, SHUT_WR);
+}
+
+/* Read what the client says.  Return -1 when it has left, or says too much. */
+static int
+hear(struct client *c)
+{
+	char request[HEARD_MAX];
+	ssize_t n = recv(c->io.fd, request, sizeof(request), 0);
+
+	if (n == -1)
+		return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
+	c->heard += (size_t)n;
+	if (c->heard > HEARD_MAX || (n == 0 && c->sent == c->all->p->policy.n))
+		return -1;
+	if (n == 0) {
+		c->left = true;
+		watch(c, EV_WRITE);
+	}
+	return 0;
+}
+
+static void
+on_io(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	struct client *c = io->data;
+
+	(void)loop;
+	if (((events & EV_WRITE) != 0 && answer(c) == -1) ||
+	    ((events & EV_READ) != 0 && hear(c) == -1))
+		end(c);
+}
+
+/* --- deadlines ------------------------------------------------------------------------------ */
+
+static void
+arm(struct clients *all)
+{
+	const struct client *first = TAILQ_FIRST(&all->list);
+	ev_tstamp left;
+
+	if (first == NULL || ev_is_active(&all->deadline))
+		return;
+	left = first->deadline_at - ev_now(all->p->loop);
+	ev_timer_set(&all->deadline, left > 0. ? left : 0., 0.);
+	ev_timer_start(all->p->loop, &all->deadline);
+}
+
+static void
+on_deadline(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct clients *all = timer->data;
+	struct client *c;
+
+	(void)events;
+	while ((c = TAILQ_FIRST(&all->list)) != NULL && c->deadline_at <= ev_now(loop)) {
+		all->p->counters.late++;
+		end(c);
+	}
+	arm(all);
+}
+
+/* --- accepting ------------------------------------------------------------------------------ */
+
+/* Owns `fd`. */
+static void
+take_in(struct clients *all, int fd, const struct sockaddr_storage *from)
+{
+	struct policyd *p = all->p;
+	struct address *a = NULL;
+	struct client *c = NULL;
+
+	if (all->n < all->most)
+		a = address_take(&all->addresses, from, p->cfg->policyd_connections_per_address);
+	if (a != NULL)
+		c = calloc(1, sizeof(*c));
+	if (c == NULL) {
+		if (a != NULL)
+			address_give(&all->addresses, a);
+		p->counters.refused++;
+		close(fd);
+		return;
+	}
+	c->all = all;
+	c->from = a;
+	c->deadline_at = ev_now(p->loop) + (double)p->cfg->request_timeout_ms / 1000;
+	ev_io_init(&c->io, on_io, fd, EV_READ);
+	c->io.data = c;
+	TAILQ_INSERT_TAIL(&all->list, c, next);
+	all->n++;
+	arm(all);
+	if (answer(c) == -1)
+		end(c);
+}
+
+static void
+listen_on(struct clients *all, bool on)
+{
+	for (size_t i = 0; i < all->p->listen.n; i++) {
+		if (on)
+			ev_io_start(all->p->loop, &all->listening[i]);
+		else
+			ev_io_stop(all->p->loop, &all->listening[i]);
+	}
+}
+
+/* Not one of /dev/null, which our root directory may not have. */
+static int
+spare_descriptor(void)
+{
+	return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+static void
+on_pause_over(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct clients *all = timer->data;
+
+	(void)loop;
+	(void)events;
+	if (all->reserve == -1)
+		all->reserve = spare_descriptor();
+	listen_on(all, true);
+}
+
+/* Out of descriptors: whoever waits next is turned away, then there is a pause. */
+static void
+shed(struct clients *all, int listening)
+{
+	int fd;
+
+	log_warn("no descriptor for a new connection");
+	all->p->counters.refused++;
+	if (all->reserve != -1) {
+		close(all->reserve);
+		fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd != -1)
+			close(fd);
+		all->reserve = spare_descriptor();
+	}
+	listen_on(all, false);
+	ev_timer_set(&all->pause, PAUSE_S, 0.);
+	ev_timer_start(all->p->loop, &all->pause);
+}
+
+static void
+on_connection(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	struct clients *all = io->data;
+
+	(void)loop;
+	(void)events;
+	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+		struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
+		socklen_t n = sizeof(from);
+		int fd =
+		    accept4(io->fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd != -1) {
+			take_in(all, fd, &from);
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			return;
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+			   errno == ENOMEM) {
+			shed(all, io->fd);
+			return;
+		} /* else that client has left already; the next may not have */
+	}
+}
+
+/* --- all of them ---------------------------------------------------------------------------- */
+
+int
+clients_open(struct policyd *p)
+{
+	struct clients *all = calloc(1, sizeof(*all));
+	size_t descriptors = daemon_raise_descriptors();
+
+	if (all == NULL)
+		return -1;
+	all->p = p;
+	all->most =
+	    p->cfg->policyd_connections < descriptors ? p->cfg->policyd_connections : descriptors;
+	all->reserve = spare_descriptor();
+	TAILQ_INIT(&all->list);
+	ev_timer_init(&all->deadline, on_deadline, 0., 0.);
+	ev_timer_init(&all->pause, on_pause_over, 0., 0.);
+	all->deadline.data = all->pause.data = all;
+	for (size_t i = 0; i < p->listen.n; i++) {
+		ev_io_init(&all->listening[i], on_connection, p->listen.fd[i], EV_READ);
+		/* behind those that leave: they make room */
+		ev_set_priority(&all->listening[i], EV_MINPRI);
+		all->listening[i].data = all;
+	}
+	listen_on(all, true);
+	p->clients = all;
+	return 0;
+}
+
+void
+clients_drain(struct policyd *p)
+{
+	struct clients *all = p->clients;
+
+	ev_timer_stop(p->loop, &all->pause);
+	listen_on(all, false);
+	listen_close(&p->listen);
+	all->draining = true;
+	if (all->n == 0)
+		ev_break(p->loop, EVBREAK_ALL);
+}
+
+size_t
+clients_count(const struct policyd *p)
+{
+	return p->clients->n;
+}
+
+void
+clients_close(struct policyd *p)
+{
+	struct clients *all = p->clients;
+	struct client *c;
+
+	if (all == NULL)
+		return;
+	while ((c = TAILQ_FIRST(&all->list)) != NULL)
+		end(c);
+	ev_timer_stop(p->loop, &all->deadline);
+	ev_timer_stop(p->loop, &all->pause);
+	listen_on(all, false);
+	if (all->reserve != -1)
+		close(all->reserve);
+	free(all);
+	p->clients = NULL;
+}

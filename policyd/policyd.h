@@ -1,0 +1,29 @@
+/* policyd: the Flash policy on a port of its own (PROTOCOL section 13).  One process, one loop, no
+ * store, no application: it says one thing to everybody. */
+#ifndef POLLUX_POLICYD_H
+#define POLLUX_POLICYD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ev.h>
+
+#include "shared/base/buf.h"
+#include "shared/base/config.h"
+#include "shared/base/listen.h"
+
+struct policyd {
+	struct ev_loop *loop;
+	const struct config *cfg;
+	struct listen listen;
+	struct buf policy; /* what it says; owned */
+	struct clients *clients;
+
+	struct {
+		uint64_t answered;
+		uint64_t refused; /* one connection too many */
+		uint64_t late;    /* did not read, or did not leave */
+	} counters;               /* since the start, for SIGUSR1 */
+};
+
+#endif

@@ -1,0 +1,53 @@
+/* listing: who is there and in what rooms, for people and programs that look (pollux sessions,
+ * rooms, stats).  Only reads; statements are prepared when they are needed.  `each` must not use
+ * the store; slices are borrowed during the call.  Functions return 0, or -1 after logging why. */
+#ifndef POLLUX_LISTING_H
+#define POLLUX_LISTING_H
+
+#include "shared/store/store.h"
+#include "shared/wire/route.h"
+
+/* Which sessions, in the order of their keys. */
+struct listing_filter {
+	int64_t chan;      /* not 0: in this room or namespace */
+	struct slice user; /* p not NULL: of this person */
+	int64_t key;       /* not 0: this one */
+	int64_t after;     /* with greater keys */
+	int limit;
+};
+
+struct listing_session {
+	int64_t key;
+	enum store_state state; /* STORE_NEW or STORE_OPEN */
+	int owner, transport;
+	bool streaming;
+	struct slice address, user, handshake; /* user.p may be NULL */
+	struct slice namespaces;               /* JSON array of names */
+};
+
+int listing_sessions(struct store *st, const struct listing_filter *filter,
+    void (*each)(void *arg, const struct listing_session *s), void *arg);
+
+/* Rooms by namespace and name, with how many are in them; room.p NULL: the namespace itself. */
+int listing_rooms(struct store *st,
+    void (*each)(void *arg, struct slice ns, struct slice room, int64_t sessions), void *arg);
+
+struct listing_totals {
+	int64_t fresh;                         /* sessions that no transport has used yet */
+	int64_t by_transport[TRANSPORT_COUNT]; /* open ones; index is enum transport_id */
+	int64_t ended; /* that are remembered so that they do not come back */
+	int64_t rooms, memberships, values, answers_awaited;
+	int64_t messages; /* in the log */
+	int64_t appended; /* ever */
+	int64_t bytes;    /* of the database in use */
+};
+int listing_totals(struct store *st, struct listing_totals *totals);
+
+/* How many ends are asked for and not carried out; -1 after logging why. */
+int64_t listing_asked(struct store *st);
+
+/* SQLite's own check of the database.  `each` gets a line for each fault; "ok" is none.
+ * Return how many there were, or -1. */
+int listing_check(struct store *st, void (*each)(void *arg, struct slice line), void *arg);
+
+#endif

@@ -1,0 +1,257 @@
+/* The chat in Chromium: what people see of each other, on websocket and on xhr-polling.  It knows
+ * the page by what a person sees, so any server of these events with this page will do. */
+'use strict';
+
+const assert = require('node:assert');
+const { before, after } = require('node:test');
+const { useServer, pollux } = require('../lib/suite');
+const { programs } = require('../lib/server');
+const { launch, openWindow } = require('../lib/browser');
+const { until } = require('../lib/wait');
+
+let browser;
+let ada, bob; /* from the first test to the last, Ada on websocket, Bob on xhr-polling */
+
+before(async () => { browser = await launch(); });
+after(() => browser && browser.close());
+const server = useServer({ app: 'chat' });
+
+/* --- what a person does and sees ------------------------------------------------------------- */
+
+class Person {
+  /* A window in which nobody has joined yet, connected by this transport. */
+  static async arrive(transport) {
+    const person = new Person();
+    person.page = await openWindow(browser, server.url);
+    await person.sees('connected via');
+    if (transport !== 'websocket') await person.choose(transport);
+    await person.sees(`connected via ${transport}`);
+    return person;
+  }
+
+  static async join(name, transport) {
+    const person = await Person.arrive(transport);
+    await person.asks(name);
+    await person.sees(`You joined via ${transport}`);
+    return Object.assign(person, { name });
+  }
+
+  async asks(name) {
+    await this.page.getByLabel('Nickname').fill(name);
+    await this.page.getByRole('button', { name: 'Join' }).click();
+  }
+
+  choose(transport) {
+    return this.page.getByLabel('Transport').selectOption(transport);
+  }
+
+  get field() {
+    return this.page.getByRole('textbox', { name: 'Message' });
+  }
+
+  /* Says it, and waits for the acknowledgement. */
+  async says(text) {
+    await this.field.fill(text);
+    await this.field.press('Enter');
+    await this.page.locator('.message.mine', { hasText: text }).getByText('\u2713').waitFor();
+  }
+
+  async sees(text) {
+    try {
+      await this.page.getByText(text).filter({ visible: true }).first().waitFor();
+    } catch {
+      throw new Error(`"${text}" is not to be seen, but "${await this.page.getByRole('status').innerText()}"; ` +
+        `complaints: ${this.page.complaints.join(', ') || 'none'}; on the wire:\n${await this.wire()}`);
+    }
+  }
+
+  /* Who is here as this window shows it, with the transports that the server told. */
+  async here() {
+    const items = this.page.getByRole('region', { name: 'Here now' }).getByRole('listitem');
+    return (await items.evaluateAll((all) => all.map((item) =>
+      `${item.querySelector('.name').textContent} ${item.querySelector('.via').textContent}`))).join(', ');
+  }
+
+  seesHere(...people) {
+    return until(async () => await this.here() === people.join(', '), `here: ${people.join(', ')}`);
+  }
+
+  /* The last `n` messages. */
+  async heard(n) {
+    return (await this.page.getByRole('log').locator('.message .text').allTextContents()).slice(-n);
+  }
+
+  /* The panel: direction, type, what of it, raw text. */
+  async wire() {
+    const lines = await this.page.getByRole('list', { name: 'Packets' }).getByRole('listitem').evaluateAll((all) =>
+      all.map((line) => ['.arrow', '.type', '.detail', 'code'].map((part) => line.querySelector(part))
+        .map((part) => part.ariaLabel || part.textContent).join(' ')));
+    return lines.join('\n');
+  }
+
+  /* Closes the window, as a person does. */
+  async leaves() {
+    assert.deepStrictEqual(this.page.complaints, []);
+    await this.page.close();
+  }
+}
+
+/* --- the tests ------------------------------------------------------------------------------- */
+
+pollux('websocket and xhr-polling talk to each other', async () => {
+  ada = await Person.join('Ada', 'websocket');
+  bob = await Person.join('Bob', 'xhr-polling');
+  await ada.sees('Bob joined via xhr-polling');
+  await ada.seesHere('Ada websocket', 'Bob xhr-polling');
+  await bob.seesHere('Bob xhr-polling', 'Ada websocket');
+  await ada.says('hello, poller');
+  await bob.sees('hello, poller');
+  await bob.says('hello, socket \u2603 \u{1f600}');
+  await ada.sees('hello, socket \u2603 \u{1f600}');
+  for (const person of [ada, bob]) {
+    assert.deepStrictEqual(await person.heard(9), ['hello, poller', 'hello, socket \u2603 \u{1f600}']);
+  }
+});
+
+pollux('what people type stays text', async () => {
+  const markup = '<img src=x onerror="document.title=1"><b>&amp;';
+  const eve = await Person.join('<b>Eve</b>', 'websocket');
+  await eve.says(markup);
+  await ada.sees(markup);
+  await ada.sees('<b>Eve</b> joined');
+  for (const person of [ada, bob, eve]) {
+    assert.strictEqual(await person.page.locator('main :is(img, #people b, #talk b)').count(), 0);
+    assert.strictEqual(await person.page.title(), 'Pollux chat');
+  }
+  await eve.leaves();
+});
+
+pollux('a name that is taken is refused with a reason, another one is not', async () => {
+  const eve = await Person.arrive('xhr-polling');
+  await eve.asks('ada');
+  await eve.sees('Somebody here has this name already.');
+  await eve.asks('x'.repeat(21));
+  await eve.sees('A name has 1 to 20 characters.');
+  await eve.asks('Carol');
+  await eve.sees('You joined via xhr-polling');
+  await eve.leaves();
+});
+
+pollux('who closes the window is not here any more, and the name is free', async () => {
+  for (const transport of ['websocket', 'xhr-polling']) {
+    const eve = await Person.join('Eve', transport);
+    await ada.seesHere('Ada websocket', 'Bob xhr-polling', `Eve ${transport}`);
+    await eve.leaves();
+    await ada.seesHere('Ada websocket', 'Bob xhr-polling');
+    await bob.seesHere('Bob xhr-polling', 'Ada websocket');
+  }
+  await ada.sees('Eve left');
+});
+
+pollux('who is typing shows, and ends with the message or with silence', async () => {
+  const typing = async (person, other) => {
+    const notice = other.page.getByText(`${person.name} is typing`);
+    /* volatile: it may fall between two polls, and is said again while they type */
+    await until(async () => {
+      await person.field.press('x');
+      return notice.isVisible();
+    }, `notice that ${person.name} is typing`);
+    return notice;
+  };
+  const byPolling = await typing(ada, bob);
+  await ada.field.press('Enter');
+  await byPolling.waitFor({ state: 'hidden' });
+  const bySocket = await typing(bob, ada);
+  await bySocket.waitFor({ state: 'hidden' });
+  await bob.field.fill('');
+});
+
+pollux('another transport keeps the name and the conversation, and others see the move', async () => {
+  await ada.says('one');
+  await ada.choose('xhr-polling');
+  await ada.sees('You moved to xhr-polling');
+  await bob.sees('Ada moved to xhr-polling');
+  await bob.seesHere('Bob xhr-polling', 'Ada xhr-polling');
+  await ada.says('two');
+  await bob.says('three');
+  await ada.sees('three');
+  await ada.choose('websocket');
+  await ada.sees('connected via websocket');
+  await bob.seesHere('Bob xhr-polling', 'Ada websocket');
+  await bob.says('four');
+  await ada.sees('four');
+  for (const person of [ada, bob]) {
+    assert.deepStrictEqual(await person.heard(4), ['one', 'two', 'three', 'four']);
+  }
+  assert.strictEqual(await bob.page.getByText('Ada left').count(), 0);
+});
+
+pollux('every transport that the page offers works, one after the other', async () => {
+  const offered = await bob.page.getByLabel('Transport').getByRole('option').allTextContents();
+  const last = offered.splice(offered.indexOf('xhr-polling'), 1);
+  assert.ok(offered.includes('websocket'), offered.join(', '));
+  for (const transport of [...offered, ...last]) {
+    await bob.choose(transport);
+    await ada.seesHere('Ada websocket', `Bob ${transport}`);
+    await bob.says(`by ${transport}`);
+    await ada.sees(`by ${transport}`);
+    await ada.says(`to ${transport}`);
+    await bob.sees(`to ${transport}`);
+  }
+});
+
+pollux('the panel shows what goes over the wire, both ways', async () => {
+  await ada.says('on the wire');
+  await bob.says('here too');
+  await ada.sees('here too');
+  for (const [person, said, heard] of [[ada, 'on the wire', 'Bob","here too'], [bob, 'here too', 'Ada","on the wire']]) {
+    const lines = await person.wire();
+    assert.match(lines, /^received handshake {2}.{4}\u2026:\d+:\d+:.*websocket.*xhr-polling/m);
+    assert.match(lines, /^received connect {2}1::$/m);
+    assert.match(lines, /^sent event login 5:1\+::\{"name":"login","args":\["(Ada|Bob)",".+"\]\}$/m);
+    assert.match(lines, /^received ack of 1 6:::1\+\[null,\{"name":"(Ada|Bob)"/m);
+    assert.match(lines, new RegExp(`^sent event say 5:\\d+\\+::\\{"name":"say","args":\\["${said}"\\]\\}$`, 'm'));
+    assert.match(lines, /^received ack of (\d+) 6:::\1\+\[null\]$/m);
+    assert.match(lines, new RegExp(`^received event said 5:::\\{"name":"said","args":\\["${heard}"\\]\\}$`, 'm'));
+    assert.ok(lines.split('\n').length <= 200);
+  }
+});
+
+pollux('on a phone nothing is wider than the screen, and the panel is one touch away', async () => {
+  const fits = () => bob.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+  const size = bob.page.viewportSize();
+  await bob.page.setViewportSize({ width: 360, height: 740 });
+  await bob.says('w'.repeat(200));
+  assert.ok(await fits());
+  await bob.page.getByRole('button', { name: 'On the wire' }).click();
+  await bob.page.getByRole('list', { name: 'Packets' }).waitFor();
+  assert.ok(await bob.field.isHidden());
+  assert.ok(await fits());
+  await bob.page.setViewportSize(size);
+});
+
+pollux('nobody has complained in the console', () => {
+  assert.deepStrictEqual([...ada.page.complaints, ...bob.page.complaints], []);
+});
+
+pollux('a transport that does not work is given up, and nothing is lost', async () => {
+  await bob.page.evaluate(() => {
+    const { WebSocket } = window;
+    window.WebSocket = function () { return new WebSocket(`ws://${location.host}/nothing/here`); };
+  });
+  await bob.choose('websocket');
+  await bob.sees('websocket does not work here');
+  await bob.sees('connected via xhr-polling');
+  await bob.says('still here');
+  await ada.sees('still here');
+});
+
+pollux('after pollux-wsd was killed everybody comes back under the same name', async () => {
+  await ada.says('before');
+  for (const pid of programs('pollux-wsd', server.data)) process.kill(pid, 'SIGKILL');
+  await ada.sees('You came back via websocket');
+  await ada.says('after');
+  await bob.sees('after');
+  await bob.seesHere('Bob xhr-polling', 'Ada websocket');
+  assert.deepStrictEqual(await ada.heard(2), ['before', 'after']);
+});

@@ -1,0 +1,101 @@
+/* daemon: one program by itself, without the launcher. */
+'use strict';
+
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const net = require('node:net');
+const os = require('node:os');
+const path = require('node:path');
+const { ROOT, iniText } = require('./server');
+const { deferred, until, within } = require('./wait');
+
+const running = new Set();
+
+function program(name) {
+  return path.resolve(ROOT, process.env.B || 'build', name);
+}
+
+/* A folder for the files of a test file. */
+function makeFolder() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-test-'));
+  fs.chmodSync(folder, 0o755);
+  return folder;
+}
+
+/* A started program.  `before`: words in front of it, such as a shell that lowers a limit. */
+class Daemon {
+  constructor(name, args, { before = [], env = {} } = {}) {
+    const [command, ...rest] = [...before, program(name), ...args];
+    this.stdout = '';
+    this.stderr = '';
+    this.exited = deferred();
+    this.child = spawn(command, rest, {
+      cwd: ROOT, env: { ...process.env, POLLUX_CONF: '', ...env }, stdio: ['ignore', 'pipe', 'pipe']
+    });
+    running.add(this);
+    this.child.stdout.setEncoding('utf8').on('data', (text) => { this.stdout += text; });
+    this.child.stderr.setEncoding('utf8').on('data', (text) => { this.stderr += text; });
+    this.child.on('error', (error) => this.exited.resolve({ error }));
+    this.child.on('close', (code, signal) => {
+      running.delete(this);
+      this.exited.resolve({ code, signal });
+    });
+  }
+
+  get pid() {
+    return this.child.pid;
+  }
+
+  kill(signal) {
+    this.child.kill(signal);
+  }
+
+  /* Its exit code; throws if a signal has ended it. */
+  async end(ms) {
+    const { code, signal, error } = await within(this.exited.promise, 'end of the program', ms);
+    if (error) throw error;
+    if (code === null) throw new Error(`ended by ${signal}: ${this.stderr}`);
+    return code;
+  }
+
+  async stop(signal = 'SIGTERM') {
+    this.kill(signal);
+    return this.end();
+  }
+
+  /* It has said this, in its log or elsewhere. */
+  async says(pattern, what = () => this.stderr) {
+    await until(() => pattern.test(what()), `${pattern} in: ${what()}`);
+  }
+
+  /* It listens here. */
+  async listens(port, host = '127.0.0.1') {
+    await until(async () => {
+      if (this.child.exitCode !== null) throw new Error(`it ended: ${this.stderr}`);
+      return connects(port, host);
+    }, `it listens on ${port}: ${this.stderr}`);
+    return this;
+  }
+}
+
+function connects(port, host) {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, host);
+    socket.once('connect', () => { socket.destroy(); resolve(true); });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+/* Write a configuration and start the program with it. */
+function startDaemon(name, conf, folder, { args = [], ...options } = {}) {
+  const file = path.join(folder, `${name}-${Math.random().toString(36).slice(2)}.conf`);
+  fs.writeFileSync(file, iniText(conf));
+  return new Daemon(name, ['-c', file, ...args], options);
+}
+
+/* What a failed test has left. */
+function killAll() {
+  for (const daemon of running) daemon.kill('SIGKILL');
+}
+
+module.exports = { Daemon, startDaemon, makeFolder, program, killAll };

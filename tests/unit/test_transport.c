@@ -1,0 +1,490 @@
+/* The transports between an exchange and the hub, driven turn by turn: what a client is told when
+ * the server cannot do what it asks, or stops.  The rest is tests/wire's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "shared/transport/server.h"
+
+#define ORIGIN "http://page.example"
+
+struct world {
+	char folder[64];
+	struct config cfg;
+	struct server *sv;
+	int64_t now;
+};
+
+/* --- an exchange that writes down its answer ----------------------------------------------------
+ */
+
+struct asked {
+	struct exchange x;
+	int status; /* 0: no answer yet */
+	bool over;
+	char type[64], headers[512], body[1024];
+};
+
+static struct asked *
+of(struct exchange *x)
+{
+	return (struct asked *)(void *)((char *)x - offsetof(struct asked, x));
+}
+
+static void
+note(char *text, size_t size, struct slice more)
+{
+	size_t n = strlen(text);
+
+	assert_true(n + more.n < size);
+	if (more.n > 0)
+		memcpy(text + n, more.p, more.n);
+	text[n + more.n] = '\0';
+}
+
+static void
+begin(struct exchange *x, const struct response *r)
+{
+	struct asked *a = of(x);
+
+	assert_int_equal(a->status, 0);
+	a->status = r->status;
+	snprintf(a->type, sizeof(a->type), "%s", r->content_type == NULL ? "" : r->content_type);
+	note(a->headers, sizeof(a->headers), r->headers);
+	note(a->body, sizeof(a->body), r->body);
+}
+
+static void
+piece(struct exchange *x, struct slice bytes)
+{
+	assert_false(of(x)->over);
+	note(of(x)->body, sizeof(of(x)->body), bytes);
+}
+
+static void
+finish(struct exchange *x)
+{
+	assert_false(of(x)->over);
+	of(x)->over = true;
+}
+
+static void
+respond(struct exchange *x, const struct response *r)
+{
+	begin(x, r);
+	finish(x);
+}
+
+static const struct exchange_ops ops = {respond, begin, piece, finish};
+
+static struct slice
+no_header(const struct exchange *x, const char *name)
+{
+	(void)x;
+	(void)name;
+	return (struct slice){NULL, 0};
+}
+
+static void
+no_headers(const struct exchange *x, void (*each)(void *arg, struct slice name, struct slice value),
+    void *arg)
+{
+	(void)x;
+	(void)each;
+	(void)arg;
+}
+
+static bool
+no_upgrade(const struct exchange *x)
+{
+	(void)x;
+	return false;
+}
+
+static void
+put(struct world *w, struct asked *a)
+{
+	server_request(w->sv, &a->x);
+	a->x.method = a->x.target = a->x.origin = a->x.body = (struct slice){NULL, 0};
+}
+
+static void
+describe(struct asked *a, const char *method, const char *target, const char *body)
+{
+	*a = (struct asked){
+	    .x = {.ops = &ops,
+		.method = slice_of(method),
+		.target = slice_of(target),
+		.origin = SLICE(ORIGIN),
+		.body = slice_of(body),
+		.address = SLICE("127.0.0.1"),
+		.header = no_header,
+		.each_header = no_headers,
+		.upgrades = no_upgrade},
+	};
+}
+
+/* Ask; the answer comes into `*a`, which must live until its fate is told. */
+static void
+ask(struct world *w, struct asked *a, const char *method, const char *target, const char *body)
+{
+	describe(a, method, target, body);
+	put(w, a);
+}
+
+/* A GET comes once more, since the process that had it has died. */
+static void
+repeat(struct world *w, struct asked *a, const char *target)
+{
+	describe(a, "GET", target, "");
+	a->x.again = true;
+	put(w, a);
+}
+
+static void
+tell_fate(struct asked *a, enum exchange_fate fate)
+{
+	if (a->x.on_fate != NULL)
+		a->x.on_fate(&a->x, fate, a->x.holder);
+	a->x.on_fate = NULL;
+}
+
+/* It was answered so, and the answer has left. */
+static void
+answered(struct asked *a, int status, const char *body)
+{
+	assert_int_equal(a->status, status);
+	assert_string_equal(a->body, body);
+	assert_true(a->over);
+	assert_non_null(strstr(a->headers, "Access-Control-Allow-Origin: " ORIGIN "\r\n"));
+	tell_fate(a, EXCHANGE_SENT);
+}
+
+static int
+settle(struct world *w)
+{
+	int64_t next;
+	int result = server_settle(w->sv, &next);
+
+	server_begin(w->sv, w->now);
+	return result;
+}
+
+/* So much later the loop wakes. */
+static void
+pass(struct world *w, int64_t ms)
+{
+	w->now += ms;
+	server_begin(w->sv, w->now);
+	assert_int_equal(settle(w), 0);
+}
+
+/* --- a world, and what goes wrong in it ---------------------------------------------------------
+ */
+
+static int
+setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	snprintf(w->folder, sizeof(w->folder), "/tmp/pollux-test-XXXXXX");
+	assert_non_null(mkdtemp(w->folder));
+	config_default(&w->cfg);
+	snprintf(w->cfg.data, sizeof(w->cfg.data), "%s", w->folder);
+	w->sv = server_open(&w->cfg, SERVER_WSD);
+	assert_non_null(w->sv);
+	w->now = 1000000;
+	server_begin(w->sv, w->now);
+	signal(SIGXFSZ, SIG_IGN);
+	*state = w;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+	char command[128];
+
+	server_close(w->sv);
+	snprintf(command, sizeof(command), "rm -rf %s", w->folder);
+	assert_int_equal(system(command), 0);
+	free(w);
+	return 0;
+}
+
+/* A session, and the target of a transport of it. */
+static void
+handshake(struct world *w, char *sid, size_t size)
+{
+	struct asked a;
+
+	ask(w, &a, "GET", "/socket.io/1/", "");
+	assert_int_equal(a.status, 0); /* not before the commit */
+	assert_int_equal(settle(w), 0);
+	assert_int_equal(a.status, 200);
+	snprintf(sid, size, "%.20s", a.body);
+}
+
+static const char *
+target(char *text, size_t size, const char *transport, const char *sid)
+{
+	snprintf(text, size, "/socket.io/1/%s/%s?i=7", transport, sid);
+	return text;
+}
+
+/* Files may not grow while this is on: commits fail. */
+static void
+fill_disk(bool full)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = full ? 0 : limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+#define HEAD                                                                                       \
+	"<html><body><script>var _ = function (msg) { parent.s._(msg, document); };</script>"      \
+	"                                                                                        " \
+	"                                                                                     "
+
+static const struct {
+	const char *transport, *first, *again, *come_back, *refused;
+} rows[] = {
+    {"xhr-polling", "1::", "8::", "8::", "7:::1+0"},
+    {"jsonp-polling", "io.j[7](\"1::\");", "io.j[7](\"8::\");", "io.j[7](\"8::\");",
+	"io.j[7](\"7:::1+0\");"},
+    {"htmlfile", HEAD "<script>_(\"1::\");</script>", NULL, HEAD "<script>_(\"7:::+0\");</script>",
+	HEAD "<script>_(\"7:::1+0\");</script>"},
+};
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+/* --- the tests -----------------------------------------------------------------------------------
+ */
+
+static void
+answers_that_report_a_commit_wait_for_it(void **state)
+{
+	struct world *w = *state;
+	struct asked a, poll;
+	char sid[32], text[128];
+
+	handshake(w, sid, sizeof(sid));
+	ask(w, &poll, "GET", target(text, sizeof(text), "xhr-polling", sid), "");
+	ask(w, &a, "POST", target(text, sizeof(text), "xhr-polling", sid), "3:::x");
+	assert_int_equal(poll.status, 0);
+	assert_int_equal(a.status, 0);
+	assert_int_equal(settle(w), 0);
+	answered(&poll, 200, "1::");
+	answered(&a, 200, "1");
+	ask(w, &a, "GET", target(text, sizeof(text), "xhr-polling", sid), "");
+	ask(w, &poll, "GET", "/socket.io/1/xhr-polling/00000000000000000000", "");
+	answered(&poll, 200, "7:::1+0"); /* reports nothing */
+	assert_int_equal(settle(w), 0);
+	assert_int_equal(a.status, 0);
+	ask(w, &poll, "GET", target(text, sizeof(text), "xhr-polling", sid), "");
+	answered(&a, 200, "8::");
+	tell_fate(&poll, EXCHANGE_GONE);
+}
+
+static void
+a_failed_commit_is_told_to_a_handshake_and_a_post(void **state)
+{
+	struct world *w = *state;
+	struct asked plain, script, post, leave;
+	char sid[32], text[128];
+
+	handshake(w, sid, sizeof(sid));
+	fill_disk(true);
+	ask(w, &plain, "GET", "/socket.io/1/", "");
+	ask(w, &script, "GET", "/socket.io/1/?jsonp=3", "");
+	ask(w, &post, "POST", target(text, sizeof(text), "jsonp-polling", sid), "d=3:::x");
+	snprintf(text, sizeof(text), "/socket.io/1//%s/?disconnect=1", sid);
+	ask(w, &leave, "GET", text, "");
+	assert_int_equal(settle(w), -1);
+	fill_disk(false);
+	answered(&plain, 503, "server busy");
+	answered(&script, 200, "io.j[3](new Error(\"server busy\"));");
+	assert_string_equal(script.type, "application/javascript");
+	answered(&post, 503, "server busy");
+	answered(&leave, 503, "server busy");
+	/* and the session is as it was */
+	ask(w, &post, "GET", target(text, sizeof(text), "jsonp-polling", sid), "");
+	assert_int_equal(settle(w), 0);
+	answered(&post, 200, "io.j[7](\"1::\");");
+}
+
+static void
+a_failed_commit_keeps_polls_waiting_and_streams_come_again(void **state)
+{
+	struct world *w = *state;
+	struct asked a[ROWS];
+	char sid[ROWS][32], text[128];
+
+	for (size_t i = 0; i < ROWS; i++)
+		handshake(w, sid[i], sizeof(sid[i]));
+	fill_disk(true);
+	for (size_t i = 0; i < ROWS; i++)
+		ask(w, &a[i], "GET", target(text, sizeof(text), rows[i].transport, sid[i]), "");
+	assert_int_equal(settle(w), -1);
+	fill_disk(false);
+	/* the page had begun: its first packet is followed by another that makes it worthless */
+	assert_int_equal(a[2].status, 200);
+	assert_non_null(strstr(a[2].body, "<script>_(\"7:::+0\");</script>"));
+	assert_true(a[2].over);
+	tell_fate(&a[2], EXCHANGE_SENT);
+	pass(w, 900);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(a[i].status, 0);
+	pass(w, 200);
+	for (size_t i = 0; i < 2; i++) {
+		answered(&a[i], 200, rows[i].again);
+		ask(w, &a[i], "GET", target(text, sizeof(text), rows[i].transport, sid[i]), "");
+	}
+	assert_int_equal(settle(w), 0);
+	for (size_t i = 0; i < 2; i++)
+		answered(&a[i], 200, rows[i].first);
+}
+
+static void
+change_database(struct world *w, const char *sql)
+{
+	char path[128];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/pollux.db", w->folder);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void
+a_store_that_cannot_be_read(void **state)
+{
+	struct world *w = *state;
+	struct asked a[ROWS], post, script;
+	char sid[32], text[128];
+
+	handshake(w, sid, sizeof(sid));
+	change_database(w, "ALTER TABLE session RENAME TO hidden");
+	for (size_t i = 0; i < ROWS; i++)
+		ask(w, &a[i], "GET", target(text, sizeof(text), rows[i].transport, sid), "");
+	ask(w, &post, "POST", target(text, sizeof(text), "xhr-polling", sid), "3:::x");
+	ask(w, &script, "GET", "/socket.io/1/?jsonp=3", "");
+	assert_int_equal(settle(w), -1);
+	change_database(w, "ALTER TABLE hidden RENAME TO session");
+	answered(&a[2], 200, rows[2].come_back);
+	answered(&post, 503, "server busy");
+	answered(&script, 200, "io.j[3](new Error(\"server busy\"));");
+	assert_int_equal(a[0].status, 0);
+	tell_fate(&a[0], EXCHANGE_GONE); /* who leaves meanwhile is forgotten */
+	pass(w, 1100);
+	answered(&a[1], 200, rows[1].come_back);
+}
+
+static void
+draining_ends_what_is_held_and_holds_nothing(void **state)
+{
+	struct world *w = *state;
+	struct asked held[ROWS], late;
+	char sid[ROWS][32], text[128];
+
+	for (size_t i = 0; i < ROWS; i++) {
+		handshake(w, sid[i], sizeof(sid[i]));
+		ask(w, &held[i], "GET", target(text, sizeof(text), rows[i].transport, sid[i]), "");
+		assert_int_equal(settle(w), 0);
+		if (rows[i].again == NULL)
+			continue; /* a page stays open */
+		answered(&held[i], 200, rows[i].first);
+		ask(w, &held[i], "GET", target(text, sizeof(text), rows[i].transport, sid[i]), "");
+		assert_int_equal(settle(w), 0);
+		assert_int_equal(held[i].status, 0);
+	}
+	assert_int_equal(server_held(w->sv), ROWS);
+	server_drain(w->sv);
+	assert_int_equal(settle(w), 0);
+	assert_int_equal(server_held(w->sv), 0);
+	for (size_t i = 0; i < 2; i++)
+		answered(&held[i], 200, rows[i].come_back);
+	answered(&held[2], 200, HEAD "<script>_(\"1::\");</script><script>_(\"7:::+0\");</script>");
+	for (size_t i = 0; i < ROWS; i++) {
+		ask(w, &late, "GET", target(text, sizeof(text), rows[i].transport, sid[i]), "");
+		answered(&late, 200, rows[i].come_back);
+	}
+	ask(w, &late, "GET", "/socket.io/1/?jsonp=0", "");
+	answered(&late, 200, "io.j[0](new Error(\"server busy\"));");
+	assert_int_equal(settle(w), 0);
+}
+
+/* lighttpd does so when a client has left its poll, too: such a ghost must not take over from the
+ * client's next one. */
+static void
+a_request_that_the_web_server_repeats_takes_nothing_over(void **state)
+{
+	struct world *w = *state;
+	struct asked held[ROWS], ghost;
+	char sid[32], text[128];
+
+	for (size_t i = 0; i < ROWS; i++) {
+		handshake(w, sid, sizeof(sid));
+		ask(w, &held[i], "GET", target(text, sizeof(text), "xhr-polling", sid), "");
+		assert_int_equal(settle(w), 0);
+		answered(&held[i], 200, "1::");
+		ask(w, &held[i], "GET", target(text, sizeof(text), "xhr-polling", sid), "");
+		assert_int_equal(settle(w), 0);
+		repeat(w, &ghost, target(text, sizeof(text), rows[i].transport, sid));
+		answered(&ghost, 200, rows[i].come_back);
+		assert_int_equal(settle(w), 0);
+		assert_int_equal(held[i].status, 0);
+		ask(w, &ghost, "POST", target(text, sizeof(text), "xhr-polling", sid), "0::");
+		assert_int_equal(settle(w), 0);
+		answered(&held[i], 200, "0::");
+	}
+}
+
+static void
+a_page_whose_client_leaves_before_the_commit(void **state)
+{
+	struct world *w = *state;
+	struct asked page, later;
+	char sid[32], text[128];
+
+	handshake(w, sid, sizeof(sid));
+	ask(w, &page, "GET", target(text, sizeof(text), "htmlfile", sid), "");
+	tell_fate(&page, EXCHANGE_FAILED);
+	assert_int_equal(settle(w), 0);
+	assert_int_equal(server_held(w->sv), 0);
+	ask(w, &later, "GET", target(text, sizeof(text), "htmlfile", sid), "");
+	answered(&later, 200, rows[2].refused);
+	assert_int_equal(settle(w), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(answers_that_report_a_commit_wait_for_it),
+	    TEST(a_failed_commit_is_told_to_a_handshake_and_a_post),
+	    TEST(a_failed_commit_keeps_polls_waiting_and_streams_come_again),
+	    TEST(a_store_that_cannot_be_read),
+	    TEST(draining_ends_what_is_held_and_holds_nothing),
+	    TEST(a_request_that_the_web_server_repeats_takes_nothing_over),
+	    TEST(a_page_whose_client_leaves_before_the_commit),
+	};
+
+	return cmocka_run_group_tests_name("transport", tests, NULL, NULL);
+}

@@ -1,0 +1,366 @@
+/* pollux-wsd and pollux-policyd as daemons: options, exit codes, signals, what the service manager
+ * and the log are told, and what is left of root. */
+'use strict';
+
+const assert = require('node:assert');
+const { execFileSync, spawn } = require('node:child_process');
+const fs = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+const { after } = require('node:test');
+const { pollux } = require('../lib/suite');
+const { ROOT: REPOSITORY } = require('../lib/server');
+const { Daemon, startDaemon, makeFolder, killAll, program } = require('../lib/daemon');
+const { Connection, closeAll } = require('../lib/http');
+const { Websocket } = require('../lib/websocket');
+const { freePorts } = require('../lib/ports');
+const { until, within } = require('../lib/wait');
+
+const SAN = /san/.test(process.env.B || '');
+const isRoot = process.getuid() === 0;
+const notRoot = isRoot ? false : 'not root';
+
+const folder = makeFolder();
+after(() => {
+  closeAll();
+  killAll();
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+
+let folders = 0;
+
+/* A configuration with which the program listens at this address. */
+function confFor(name, address, settings = {}) {
+  if (name === 'pollux-policyd') {
+    return { ...settings, policyd: { listen: address, chroot: '/', ...settings.policyd } };
+  }
+  const data = path.join(folder, `data${++folders}`);
+  fs.mkdirSync(data);
+  return { ...settings, store: { data }, wsd: { listen: address } };
+}
+
+/* It has opened its log after its sockets: now it minds signals, too. */
+async function started(name, { settings, ...options } = {}) {
+  const [port] = await freePorts(1);
+  const daemon = startDaemon(name, confFor(name, `127.0.0.1:${port}`, settings), folder, options);
+  const file = settings && settings.log ? settings.log.file : '';
+  await daemon.says(/info: listening on|<6>.*: listening on/, () => (file ? read(file) : daemon.stderr));
+  return { daemon, port };
+}
+
+function read(file) {
+  return fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';
+}
+
+function assertOneSentence(text, pattern) {
+  assert.match(text, pattern);
+  assert.strictEqual(text.trim().split('\n').length, 1, text);
+}
+
+function onPath(name) {
+  return (process.env.PATH || '').split(':').some((where) => fs.existsSync(path.join(where, name)));
+}
+
+for (const name of ['pollux-wsd', 'pollux-policyd']) {
+  /* --- options and exit codes --------------------------------------------------------------- */
+
+  pollux(`${name}: --version and --help`, async () => {
+    const version = new Daemon(name, ['--version']);
+    assert.strictEqual(await version.end(), 0);
+    assert.match(version.stdout, new RegExp(`^${name} \\d+\\.\\d+\n$`));
+    const help = new Daemon(name, ['--help']);
+    assert.strictEqual(await help.end(), 0);
+    for (const option of ['-c, --config=FILE', '-l, --listen=ADDRESS', '-t, --test']) assert.ok(help.stdout.includes(option), option);
+  });
+
+  pollux(`${name}: a wrong command line is 64`, async () => {
+    for (const args of [['--nonsense'], ['-x'], ['argument'], ['-c']]) {
+      assert.strictEqual(await new Daemon(name, args).end(), 64, args.join(' '));
+    }
+  });
+
+  pollux(`${name}: -t says nothing of a good configuration, and one sentence of a bad one`, async () => {
+    const good = startDaemon(name, confFor(name, '127.0.0.1:1'), folder, { args: ['-t'] });
+    assert.strictEqual(await good.end(), 0);
+    assert.strictEqual(good.stderr + good.stdout, '');
+    const bad = startDaemon(name, { protocol: { nonsense: 1 } }, folder, { args: ['-t'] });
+    assert.strictEqual(await bad.end(), 78);
+    assertOneSentence(bad.stderr, /\.conf:2: unknown key "nonsense" in \[protocol\]/);
+    const missing = new Daemon(name, ['-t', '-c', path.join(folder, 'missing.conf')]);
+    assert.strictEqual(await missing.end(), 78);
+    assertOneSentence(missing.stderr, /missing\.conf/);
+  });
+
+  pollux(`${name}: -l wins over the configuration`, async () => {
+    const [port] = await freePorts(1);
+    const daemon = startDaemon(name, confFor(name, '127.0.0.1:1'), folder, { args: ['-l', `127.0.0.1:${port}`] });
+    await daemon.listens(port);
+    await daemon.says(new RegExp(`listening on 127\\.0\\.0\\.1:${port}\n`));
+    assert.strictEqual(await daemon.stop(), 0);
+  });
+
+  for (const [what, address, code, says] of [
+    ['an address without a port', '127.0.0.1', 78, /127\.0\.0\.1 is not host:port/],
+    ['no address', ' ', 78, /names no address/],
+    ['an address of another machine', '192.0.2.1:8081', 69, /cannot listen on 192\.0\.2\.1:8081/]
+  ]) {
+    pollux(`${name}: ${what} is ${code}`, async () => {
+      const daemon = startDaemon(name, confFor(name, '127.0.0.1:1'), folder, { args: ['-l', address] });
+      assert.strictEqual(await daemon.end(), code);
+      assertOneSentence(daemon.stderr, says);
+    });
+  }
+
+  pollux(`${name}: a port that is taken is 69`, async () => {
+    const holder = net.createServer();
+    await new Promise((resolve) => holder.listen(0, '127.0.0.1', resolve));
+    const { port } = holder.address();
+    const daemon = startDaemon(name, confFor(name, `127.0.0.1:${port}`), folder);
+    assert.strictEqual(await daemon.end(), 69);
+    assertOneSentence(daemon.stderr, new RegExp(`cannot listen on 127\\.0\\.0\\.1:${port}: another program has taken it`));
+    holder.close();
+  });
+
+  pollux(`${name}: a log that cannot be written is 73`, async () => {
+    const daemon = startDaemon(name, confFor(name, '127.0.0.1:1', { log: { file: '/nonexistent/log' } }), folder);
+    assert.strictEqual(await daemon.end(), 73);
+    assertOneSentence(daemon.stderr, /nonexistent/);
+  });
+
+  /* --- signals and the log ------------------------------------------------------------------ */
+
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    pollux(`${name}: ${signal} ends it with 0`, async () => {
+      const { daemon } = await started(name);
+      assert.strictEqual(await daemon.stop(signal), 0);
+      assert.match(daemon.stderr, /info: stopping, 0 connections are open\n.* info: stopped\n$/);
+    });
+  }
+
+  pollux(`${name}: SIGUSR1 writes counters, SIGHUP begins the log's file anew`, async () => {
+    const logs = path.join(folder, `${name}-logs`);
+    const file = path.join(logs, 'log');
+    fs.mkdirSync(logs);
+    fs.chmodSync(logs, 0o777); /* pollux-policyd is not root any more */
+    const { daemon } = await started(name, { settings: { log: { file } } });
+    const lines = (where) => read(where).match(/ info: connections=\d+ .*=\d+$/gm) || [];
+    daemon.kill('SIGUSR1');
+    await until(() => lines(file).length === 1, 'a line of counters');
+    fs.renameSync(file, `${file}.1`);
+    daemon.kill('SIGHUP');
+    await until(() => fs.existsSync(file), 'a new file');
+    daemon.kill('SIGUSR1');
+    await until(() => lines(file).length === 1, 'a line in the new file');
+    assert.strictEqual(lines(`${file}.1`).length, 1, 'none in the old one');
+    /* where there can be no new file, the old one goes on */
+    fs.renameSync(file, `${file}.2`);
+    fs.mkdirSync(file);
+    daemon.kill('SIGHUP');
+    await until(() => /cannot be opened again/.test(read(`${file}.2`)), 'that it cannot');
+    assert.strictEqual(await daemon.stop(), 0);
+  });
+
+  pollux(`${name}: under systemd the lines of the log have priorities`, async () => {
+    const { daemon } = await started(name, { env: { JOURNAL_STREAM: '8:1' } });
+    assert.strictEqual(await daemon.stop(), 0);
+    for (const line of daemon.stderr.trim().split('\n')) assert.match(line, new RegExp(`^<[3467]>${name}: `));
+  });
+
+  /* --- the service manager ------------------------------------------------------------------ */
+
+  pollux(`${name}: the service manager is told when it is ready, and when it stops`, { skip: onPath('perl') ? false : 'no perl' }, async () => {
+    const socket = path.join(folder, `${name}.notify`);
+    const manager = spawn('perl', ['-MSocket', '-e',
+      'socket(S, AF_UNIX, SOCK_DGRAM, 0); bind(S, pack_sockaddr_un($ARGV[0])) or die; $| = 1; ' +
+      'print "bound\\n"; while (defined recv(S, $b, 999, 0)) { print "$b\\n" }', socket]);
+    let said = '';
+    manager.stdout.setEncoding('utf8').on('data', (text) => { said += text; });
+    await until(() => said === 'bound\n', 'a socket');
+    const settings = isRoot && name === 'pollux-policyd' && !SAN ? { policyd: { chroot: '' } } : {};
+    const { daemon } = await started(name, { settings, env: { NOTIFY_SOCKET: socket } });
+    await until(() => said === 'bound\nREADY=1\n', `READY=1 in ${said}`);
+    assert.strictEqual(await daemon.stop(), 0);
+    await until(() => said === 'bound\nREADY=1\nSTOPPING=1\n', `STOPPING=1 in ${said}`);
+    manager.kill();
+  });
+
+  pollux(`${name}: sockets that systemd has opened are used`, { skip: onPath('systemd-socket-activate') ? false : 'no systemd-socket-activate' }, async () => {
+    const [port, other] = await freePorts(2);
+    const daemon = startDaemon(name, confFor(name, `127.0.0.1:${other}`), folder,
+      { before: ['systemd-socket-activate', '-l', `127.0.0.1:${port}`] });
+    await daemon.listens(port); /* a connection starts it */
+    await daemon.says(/info: listening/);
+    const connection = new Connection(port);
+    connection.send('<policy-file-request/>\0');
+    assert.match((await connection.closed()).toString(), /<\/cross-domain-policy>$/);
+    connection.destroy();
+    await assert.rejects(new Connection(other).opened, 'the configuration does not count');
+    assert.strictEqual(await daemon.stop(), 0);
+  });
+}
+
+pollux('pollux-wsd: the second SIGTERM ends it at once', async () => {
+  const { daemon, port } = await started('pollux-wsd');
+  const client = await Websocket.open({ port, wsdPort: port });
+  client.connection.socket.pause(); /* and does not answer the close */
+  const begin = Date.now();
+  daemon.kill('SIGTERM');
+  await daemon.says(/stopping, 1 connections are open/);
+  daemon.kill('SIGTERM');
+  assert.strictEqual(await daemon.end(), 0);
+  assert.ok(Date.now() - begin < 4000, `took ${Date.now() - begin} ms`);
+  client.stop();
+});
+
+pollux('pollux-wsd: SIGTERM tells websockets that the server goes away, and waits for them to leave', async () => {
+  const { daemon, port } = await started('pollux-wsd');
+  const client = await Websocket.open({ port, wsdPort: port });
+  daemon.kill('SIGTERM');
+  await client.ended();
+  assert.strictEqual(client.closing.code, 1001);
+  assert.strictEqual(await daemon.end(), 0);
+});
+
+pollux('pollux-wsd: the counters count', async () => {
+  const { daemon, port } = await started('pollux-wsd');
+  const client = await Websocket.open({ port, wsdPort: port });
+  await client.send('3:::a', '3:::b');
+  client.sendBytes(Buffer.from([0x89, 0x80, 0, 0, 0, 0])); /* its pong comes behind both */
+  await until(() => client.pongs.length === 1, 'a pong');
+  daemon.kill('SIGUSR1');
+  await daemon.says(/websockets=1 .*upgrades=1 messages=2 policies=0/);
+  client.stop();
+  assert.strictEqual(await daemon.stop(), 0);
+});
+
+/* --- what comes beside them ------------------------------------------------------------------- */
+
+pollux('the manual pages are in order', { skip: onPath('mandoc') ? false : 'no mandoc' }, () => {
+  const pages = ['wsd/pollux-wsd.8', 'policyd/pollux-policyd.8'];
+  assert.strictEqual(execFileSync('mandoc', ['-Tlint', '-Wwarning', ...pages], { cwd: REPOSITORY, encoding: 'utf8' }), '');
+});
+
+for (const unit of ['pollux-wsd', 'pollux-policyd']) {
+  pollux(`${unit}.service may do little`, { skip: onPath('systemd-analyze') ? false : 'no systemd-analyze' }, () => {
+    const text = execFileSync('systemd-analyze',
+      ['security', '--no-pager', '--offline=true', '--threshold=14', `${REPOSITORY}/systemd/${unit}.service`], { encoding: 'utf8' });
+    assert.match(text, /Overall exposure level for .*: [01]\.[0-9] /);
+  });
+}
+
+/* --- what is left of root --------------------------------------------------------------------- */
+
+/* A free port that is root's. */
+async function lowPort() {
+  for (let port = 700; port < 840; port++) {
+    const free = await new Promise((resolve) => {
+      const server = net.createServer();
+      server.once('error', () => resolve(false));
+      server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+  throw new Error('no free port below 840');
+}
+
+function statusOf(pid) {
+  return Object.fromEntries(fs.readFileSync(`/proc/${pid}/status`, 'utf8').split('\n')
+    .map((line) => line.split(':')).map(([key, value]) => [key, (value || '').trim().split(/\s+/).join(' ')]));
+}
+
+function accountOf(...names) {
+  const accounts = fs.readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':'));
+  const [, , uid, gid] = names.map((name) => accounts.find(([found]) => found === name)).find(Boolean);
+  return { uid, gid };
+}
+
+function assertHarmless(pid, { uid, gid }) {
+  const status = statusOf(pid);
+  assert.strictEqual(status.Uid, [uid, uid, uid, uid].join(' '));
+  assert.strictEqual(status.Gid, [gid, gid, gid, gid].join(' '));
+  for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb']) assert.match(status[set], /^0+$/, set);
+  assert.strictEqual(status.NoNewPrivs, '1');
+  return status;
+}
+
+async function assertAnswers(port) {
+  const connection = new Connection(port);
+  assert.match((await connection.closed()).toString(), /^<\?xml.*<\/cross-domain-policy>$/);
+  connection.destroy();
+}
+
+pollux('pollux-policyd: started by root on a low port it is nobody, in an empty folder', { skip: notRoot || (SAN && 'sanitizers need /proc') }, async () => {
+  const port = await lowPort();
+  const before = fs.readdirSync('/tmp').filter((name) => name.startsWith('pollux-empty'));
+  const daemon = startDaemon('pollux-policyd', { policyd: { listen: `127.0.0.1:${port}` } }, folder);
+  await daemon.listens(port);
+  const status = assertHarmless(daemon.pid, accountOf('pollux', 'nobody'));
+  assert.strictEqual(status.Groups.split(' ').length, 1);
+  assert.match(fs.readlinkSync(`/proc/${daemon.pid}/root`), /\(deleted\)$/);
+  assert.match(fs.readlinkSync(`/proc/${daemon.pid}/cwd`), /\(deleted\)$/);
+  assert.deepStrictEqual(fs.readdirSync('/tmp').filter((name) => name.startsWith('pollux-empty')), before);
+  await assertAnswers(port);
+  assert.strictEqual(await daemon.stop(), 0);
+});
+
+pollux('pollux-policyd: the user and the folder can be chosen', { skip: notRoot || (SAN && 'sanitizers need /proc') }, async () => {
+  const [port] = await freePorts(1);
+  const empty = path.join(folder, 'empty');
+  fs.mkdirSync(empty, { mode: 0o755 });
+  const daemon = startDaemon('pollux-policyd', { policyd: { listen: `127.0.0.1:${port}`, user: 'daemon', chroot: empty } }, folder);
+  await daemon.listens(port);
+  assertHarmless(daemon.pid, accountOf('daemon'));
+  assert.strictEqual(fs.readlinkSync(`/proc/${daemon.pid}/root`), empty);
+  await assertAnswers(port);
+  assert.strictEqual(await daemon.stop(), 0);
+});
+
+for (const [what, policyd, says] of [
+  ['an unknown user', { user: 'nosuchuser' }, /user nosuchuser: there is no such account/],
+  ['root as the user', { user: 'root' }, /user root: that is root still/],
+  ['a folder that is not there', { chroot: '/nonexistent' }, /chroot to \/nonexistent: No such file/],
+  ['a folder that others can write to', { chroot: '/tmp' }, /chroot to \/tmp: it must be root's/]
+]) {
+  pollux(`pollux-policyd: ${what} is 78, and it does not serve as root instead`, { skip: notRoot }, async () => {
+    const [port] = await freePorts(1);
+    const daemon = startDaemon('pollux-policyd', { policyd: { listen: `127.0.0.1:${port}`, ...policyd } }, folder);
+    assert.strictEqual(await daemon.end(), 78);
+    assertOneSentence(daemon.stderr, says);
+  });
+}
+
+/* Below this, ports are root's; where it is 0 there is nothing to be tested. */
+const rootsPorts = Number(fs.readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8')) > 700;
+const noDrop = notRoot || (rootsPorts ? false : 'no port is root\'s here');
+const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--inh-caps=-all'];
+
+/* Somebody else must be able to read the program and its configuration. */
+function readable() {
+  const file = path.join(folder, 'low.conf');
+  fs.writeFileSync(file, '');
+  fs.chmodSync(file, 0o644);
+  try {
+    execFileSync(nobody[0], [...nobody.slice(1), 'sh', '-c', '[ -x "$0" ] && [ -r "$1" ]', program('pollux-policyd'), file]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+pollux('pollux-policyd: a low port without the right to it is 77', { skip: noDrop }, async (t) => {
+  if (!readable()) return t.skip('the build is private');
+  const daemon = new Daemon('pollux-policyd', ['-l', `127.0.0.1:${await lowPort()}`], { before: nobody });
+  assert.strictEqual(await daemon.end(), 77);
+  assertOneSentence(daemon.stderr, /cannot listen on 127\.0\.0\.1:\d+: Permission denied/);
+});
+
+pollux('pollux-policyd: the capability to take a low port is enough, and is not kept', { skip: noDrop }, async (t) => {
+  if (!readable()) return t.skip('the build is private');
+  const port = await lowPort();
+  const before = [...nobody.slice(0, -1), '--inh-caps=-all,+net_bind_service', '--ambient-caps=-all,+net_bind_service'];
+  const daemon = new Daemon('pollux-policyd', ['-l', `127.0.0.1:${port}`], { before });
+  await daemon.listens(port);
+  assertHarmless(daemon.pid, { uid: '65534', gid: '65534' });
+  await assertAnswers(port);
+  assert.strictEqual(await daemon.stop(), 0);
+});
