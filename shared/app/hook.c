@@ -321,6 +321,7 @@ hook_close(struct hook *hook)
 		return;
 	deliver_free(hook->deliver);
 	hook_http_close(hook->http);
+	hook_cache_free(hook);
 	buf_free(&hook->body);
 	free(hook);
 }

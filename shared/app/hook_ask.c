@@ -27,6 +27,7 @@ struct hook_question {
 	struct hook_call *call; /* NULL: it waits for its turn */
 	int64_t key, deadline;
 	char id[HOOK_ID_MAX];
+	unsigned char digest[HOOK_DIGEST]; /* for the cache */
 	struct buf body;
 	hook_verdict *done;
 	void *arg; /* of `done`: the caller's, or the question itself */
@@ -109,6 +110,8 @@ on_answer(void *arg, const struct hook_result *result)
 		if (hook->is_sick)
 			log_info("hook %s: authorize: answers again", hook_http_name(hook->http));
 		hook->is_sick = false;
+		if (result->status == 200 && result->max_age_s > 0)
+			hook_cache_add(hook, q->digest, verdict, &a, result->max_age_s);
 		conclude(q, verdict, &a);
 	} else {
 		fail(q, error);
@@ -121,6 +124,8 @@ static void
 send_waiting(struct hook *hook)
 {
 	struct hook_question *q, *next;
+	struct hook_admission *known;
+	int verdict;
 
 	for (q = TAILQ_FIRST(&hook->questions); q != NULL; q = next) {
 		struct hook_request request = {.id = q->id,
@@ -133,6 +138,10 @@ send_waiting(struct hook *hook)
 		next = TAILQ_NEXT(q, all);
 		if (q->call != NULL)
 			continue;
+		if (hook_cache_find(hook, q->digest, &verdict, &known)) {
+			conclude(q, verdict, known);
+			continue;
+		}
 		if (request.timeout_ms <= 0) {
 			fail(q, "no answer in time, others were asked before");
 			continue;
@@ -214,8 +223,10 @@ begin_body(struct hook_question *q, struct slice ns)
 }
 
 static void
-end_body(struct hook_question *q, const char *handshake)
+end_body(struct hook_question *q, struct slice ns, const char *handshake)
 {
+	if (hook_digest(q->digest, ns, slice_of(handshake)) == -1)
+		q->body.failed = true;
 	buf_puts(&q->body, ",\"handshake\":");
 	hook_write_handshake(&q->body, slice_of(handshake), q->hook->cfg->hook_headers);
 	buf_add_char(&q->body, '}');
@@ -233,7 +244,7 @@ hook_ask(struct hook *hook, const char *handshake, int64_t key, hook_verdict *do
 		return NULL;
 	name_question(q);
 	begin_body(q, SLICE(""));
-	end_body(q, handshake);
+	end_body(q, SLICE(""), handshake);
 	if (q->body.failed) {
 		free_question(q);
 		return NULL;
@@ -313,7 +324,7 @@ write_session(struct hook_question *q)
 	if (handshake == NULL || data.failed)
 		result = -1;
 	else
-		end_body(q, handshake);
+		end_body(q, q->joining.ns->name, handshake);
 	buf_free(&data);
 	free(handshake);
 	free(user);

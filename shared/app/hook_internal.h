@@ -15,7 +15,10 @@
 #define HOOK_BATCH       50
 #define HOOK_BATCH_BYTES ((size_t)64 << 10)
 
+#define HOOK_DIGEST 32 /* bytes of SHA-256 */
+
 struct deliver;
+struct hook_cached;
 
 TAILQ_HEAD(question_list, hook_question);
 
@@ -27,7 +30,7 @@ struct hook {
 	struct deliver *deliver;
 	struct question_list questions; /* asked, then those that wait for it */
 	size_t questions_n, asked_n;
-	uint64_t asked_ever;
+	struct hook_cached *cache; /* uthash by digest, the oldest first */
 	/* What the session that is being made, or joins, is accepted with; NULL: nothing is */
 	const struct hook_admission *admission;
 	struct buf body;                 /* scratch: of an event */
@@ -126,6 +129,18 @@ int ask_namespace(struct hook *hook, struct hub_ns *ns, struct session *s, struc
 void ask_run(struct hook *hook);
 int64_t ask_next(const struct hook *hook);
 void ask_close(struct hook *hook);
+
+/* --- hook_cache.c ------------------------------------------------------------------------------ */
+
+/* What makes two questions the same: namespace, cookies and query.  0, or -1: no memory. */
+int hook_digest(unsigned char digest[HOOK_DIGEST], struct slice ns, struct slice handshake);
+
+/* Is there an answer?  `*a` is borrowed until the next call. */
+bool hook_cache_find(struct hook *hook, const unsigned char digest[HOOK_DIGEST], int *verdict,
+    struct hook_admission **a);
+void hook_cache_add(struct hook *hook, const unsigned char digest[HOOK_DIGEST], int verdict,
+    const struct hook_admission *a, int64_t max_age_s);
+void hook_cache_free(struct hook *hook);
 
 /* --- hook.c ------------------------------------------------------------------------------------
  */

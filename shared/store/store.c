@@ -98,8 +98,9 @@ static const char *const texts[Q_N] = {
 		  " WHERE session.state = 1 AND NOT session.streaming",
     [Q_SESSIONS] = "SELECT count(*) FROM session WHERE state < 2",
     [Q_BEHIND] = "SELECT key FROM session WHERE state = 1 AND NOT streaming AND cursor < ?1",
-    [Q_PAGES] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count(),"
-		" pragma_freelist_count(), pragma_page_size()",
+    [Q_PAGES] = "SELECT (page_count - freelist_count) * page_size"
+		" - (SELECT ifnull(sum(length(body)), 0) FROM hook_dead)"
+		" FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()",
     [Q_HOOK_ADD] = "INSERT INTO hook_event(key, ns, ack, time, created, batch, attempts, due, body)"
 		   " VALUES(?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6)",
     [Q_HOOK_LIST] = "SELECT id, key, ack IS NOT NULL, created, batch, attempts, due, length(body)"

@@ -4,7 +4,10 @@
 
 const assert = require('node:assert');
 const crypto = require('node:crypto');
+const fs = require('node:fs');
 const http = require('node:http');
+const os = require('node:os');
+const path = require('node:path');
 const { freePorts } = require('./ports');
 const { until } = require('./wait');
 
@@ -16,7 +19,9 @@ function signature(secret, id, timestamp, body) {
 }
 
 class Hook {
-  constructor() {
+  /* `socket`: it listens on a unix socket. */
+  constructor(socket = false) {
+    if (socket) this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-hook-'));
     this.requests = []; /* {headers, body, events} in the order of their arrival */
     this.events = []; /* of all requests that got a good answer, in order */
     this.atOnce = this.mostAtOnce = 0;
@@ -30,9 +35,9 @@ class Hook {
     return { results: request.events.map((event) => ({ id: event.id, ...this.on(event) })) };
   }
 
-  /* `port`: the one of before. */
+  /* Where it has listened before, if it has. */
   async listen() {
-    if (!this.port) [this.port] = await freePorts(1);
+    if (!this.folder && !this.port) [this.port] = await freePorts(1);
     this.server = http.createServer((request, response) => {
       const chunks = [];
       request.on('data', (chunk) => chunks.push(chunk));
@@ -40,12 +45,20 @@ class Hook {
     });
     await new Promise((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen(this.port, '127.0.0.1', resolve);
+      this.server.listen(this.folder ? { path: this.socket } : { port: this.port, host: '127.0.0.1' }, resolve);
     });
+    if (this.folder) { /* for the server's user */
+      fs.chmodSync(this.folder, 0o755);
+      fs.chmodSync(this.socket, 0o777);
+    }
+  }
+
+  get socket() {
+    return path.join(this.folder, 'hook.sock');
   }
 
   get url() {
-    return `http://127.0.0.1:${this.port}/hook?key=1`;
+    return this.folder ? `unix:${this.socket}:/hook?key=1` : `http://127.0.0.1:${this.port}/hook?key=1`;
   }
 
   /* Nobody listens any more. */
@@ -53,6 +66,13 @@ class Hook {
     const closed = new Promise((resolve) => { this.server.close(resolve); });
     this.server.closeAllConnections();
     await closed;
+    if (this.folder) fs.rmSync(this.socket, { force: true });
+  }
+
+  /* For good. */
+  async end() {
+    await this.close();
+    if (this.folder) fs.rmSync(this.folder, { recursive: true });
   }
 
   async receive(request, body, response) {

@@ -18,14 +18,14 @@ const { Websocket } = require('../lib/websocket');
 const TRANSPORTS = [['websocket', Websocket], ['xhr-polling', Polling]];
 
 /* A hook and the server that asks it. */
-function useHook(settings = {}, protocol = {}) {
-  const hook = new Hook();
-  const options = { conf: { app: { module: '' }, protocol } };
+function useHook({ socket = false, ...settings } = {}) {
+  const hook = new Hook(socket);
+  const options = { conf: { app: { module: '' } } };
   before(async () => {
     await hook.listen();
     options.conf.hook = { url: hook.url, secret: SECRET, namespaces: '/chat', ...settings };
   });
-  after(() => hook.close());
+  after(() => hook.end());
   const server = useServer(options);
   beforeEach(() => {
     hook.on = () => undefined;
@@ -189,6 +189,7 @@ const log = ({ server }) => fs.readFileSync(path.join(server.data, 'pollux.log')
 pollux('what may work later is sent again: the same events under the same id', async () => {
   const { hook } = main;
   const bad = {
+    busy: { raw: true, status: 429, headers: { 'Retry-After': '0' } },
     garbage: { raw: true, body: '<h1>Oops</h1>' }, array: { raw: true, body: '[1]' }, error: 500,
     long: { raw: true, body: `{"x":"${'x'.repeat(10 << 20)}"}` }
   };
@@ -209,7 +210,7 @@ pollux('what may work later is sent again: the same events under the same id', a
     assert.strictEqual(first.headers['webhook-id'], second.headers['webhook-id']);
     assert.deepStrictEqual([first, second].map((r) => r.headers['x-pollux-attempt']), ['1', '2']);
     assert.deepStrictEqual(first.events.map((e) => e.id), second.events.map((e) => e.id));
-    assert.ok(second.at - first.at >= 500, `${second.at - first.at} ms`);
+    if (name !== 'busy') assert.ok(second.at - first.at >= 500, `${second.at - first.at} ms`);
   }
   await client.close();
 });
@@ -364,6 +365,28 @@ pollux('authorize: refusals, errors and silence, in the plain form and in a scri
   assert.match(text, /^[\w-]{20}:/);
 });
 
+pollux('authorize: an answer with max-age is given again to the same cookie and query', async () => {
+  const { hook, server } = asked;
+  const questions = () => hook.requests.filter((r) => r.json.hook === 'authorize' && r.json.handshake.query.kept).length;
+  let n = 0;
+  hook.authorize = () => ({
+    raw: true, headers: { 'Cache-Control': 'private, max-age=30' },
+    body: JSON.stringify({ accept: true, data: { n: ++n }, actions: [{ do: 'send', text: `welcome ${n}` }] })
+  });
+  /* each process keeps its own: ask one that is known */
+  const ask = (query, Cookie) => handshake(server, { query, headers: { Cookie }, port: server.wsdPort });
+  for (const t of [1, 2, 3]) {
+    const client = new Polling(server, (await ask(`kept=1&t=${t}`, 'a=1')).sid);
+    client.start();
+    await client.expect('1::', '3:::welcome 1');
+    await client.close();
+  }
+  assert.strictEqual(questions(), 1);
+  await ask('kept=1', 'a=2');
+  await ask('kept=2', 'a=1');
+  assert.strictEqual(questions(), 3);
+});
+
 pollux('authorize: a client that leaves meanwhile is forgotten', async () => {
   const { hook, server } = asked;
   const gate = deferred();
@@ -410,7 +433,7 @@ for (const [name, Transport] of TRANSPORTS) {
 
 /* --- limits, and the end ---------------------------------------------------------------------- */
 
-const small = useHook({ queue_events: 10, events: 'connect,disconnect,event:say,event:order.*,event:who', timeout: 0.5 });
+const small = useHook({ socket: true, queue_events: 10, events: 'connect,disconnect,event:say,event:order.*,event:who', timeout: 0.5 });
 
 pollux('only what is on the list is told', async () => {
   const { hook } = small;
