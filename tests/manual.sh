@@ -49,7 +49,9 @@ done < <(awk '/^\.It Cm |^\.El/ { if (key != "" && !said) print key; key = "" }
 for main in fcgi/main.c wsd/main.c policyd/main.c; do
 	for page in "${main%/*}"/*.8; do
 		[ -f "$main" ] && [ -f "$page" ] || continue
-		sed -nE "s/^ *\{\"([a-z-]+)\", '(.)', .*/\2 \1/p" "$main" | sort >"$folder/$(basename "$main")"
+		tables=("$main")
+		! grep -q '"shared/base/daemon.h"' "$main" || tables+=(shared/base/daemon.c)
+		sed -nE "s/^ *\{\"([a-z-]+)\", '(.)', .*/\2 \1/p" "${tables[@]}" | sort >"$folder/$(basename "$main")"
 		sed -nE 's/^\.It Fl (.)( Ar [a-z]+)? , Fl -([a-z-]+).*/\1 \3/p' "$page" |
 			grep -vE '^\\|^V ' | sort >"$folder/$(basename "$page")"
 		same "$page: options" "$folder/$(basename "$main")" "$folder/$(basename "$page")"
