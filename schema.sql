@@ -83,3 +83,43 @@ CREATE TABLE asked(
 	reason TEXT NOT NULL,
 	PRIMARY KEY(key, ns)
 ) WITHOUT ROWID;
+
+-- What the web hook (docs/hook.md) is still to be told, in the order in which it happened; written
+-- in the transaction of the change that it reports.  AUTOINCREMENT: an id names one event for ever.
+CREATE TABLE hook_event(
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	key INTEGER NOT NULL,      -- the session
+	ns TEXT NOT NULL,
+	ack TEXT,                  -- the id of the answer that the client waits for: mode sync; or NULL
+	time INTEGER NOT NULL,     -- when it happened, milliseconds since 1970
+	created INTEGER NOT NULL,
+	batch INTEGER NOT NULL,    -- the first id of the request in which it was sent and is sent again;
+	                           -- 0: not tried yet
+	attempts INTEGER NOT NULL, -- that have failed
+	due INTEGER NOT NULL,      -- of the next one
+	body TEXT NOT NULL         -- members of its JSON object, but those that columns say
+);
+CREATE INDEX hook_event_key ON hook_event(key);
+
+-- Sessions that have ended while events of theirs wait: their data stays, and who they were.
+CREATE TABLE hook_past(
+	key INTEGER PRIMARY KEY,
+	user TEXT
+);
+
+-- What the hook wants done once a session that it has accepted is connected: JSON, actions.
+CREATE TABLE hook_admission(
+	key INTEGER PRIMARY KEY,
+	actions TEXT NOT NULL
+);
+
+-- Events that could not be delivered, and why.
+CREATE TABLE hook_dead(
+	id INTEGER PRIMARY KEY,    -- of the event
+	key INTEGER NOT NULL,
+	ns TEXT NOT NULL,
+	ack TEXT,
+	time INTEGER NOT NULL,
+	body TEXT NOT NULL,        -- as it was, with user and data
+	error TEXT NOT NULL
+);

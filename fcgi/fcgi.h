@@ -35,7 +35,7 @@ struct fcgi {
 	struct ev_check check;
 	struct ev_prepare prepare;
 	struct ev_timer timer; /* the server's next deadline, and ours */
-	struct ev_io wake;
+	struct ev_io wake, hook;
 	struct ev_signal term, intr, usr1;
 	struct ev_timer give_up; /* draining has taken too long */
 

@@ -123,6 +123,14 @@ on_wake(struct ev_loop *loop, struct ev_io *io, int events)
 	server_wake(f->sv);
 }
 
+static void
+on_hook(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	(void)loop;
+	(void)io;
+	(void)events; /* there is a turn now, which deals with it */
+}
+
 /* Cut off who is too slow; return when the next one is due. */
 static int64_t
 expire(struct fcgi *f)
@@ -182,7 +190,7 @@ on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int events)
 		fcgi_begin(f);
 		settle(f);
 	}
-	if (f->draining && LIST_EMPTY(&f->conns))
+	if (f->draining && LIST_EMPTY(&f->conns) && !server_is_busy(f->sv))
 		ev_break(loop, EVBREAK_ALL);
 	arm(f, due);
 }
@@ -248,6 +256,10 @@ start(struct fcgi *f)
 	ev_io_init(&f->wake, on_wake, server_wake_fd(f->sv), EV_READ);
 	f->wake.data = f;
 	ev_io_start(f->loop, &f->wake);
+	if (server_hook_fd(f->sv) != -1) {
+		ev_io_init(&f->hook, on_hook, server_hook_fd(f->sv), EV_READ);
+		ev_io_start(f->loop, &f->hook);
+	}
 	watch_signal(f, &f->term, SIGTERM);
 	watch_signal(f, &f->intr, SIGINT);
 	watch_signal(f, &f->usr1, SIGUSR1); /* libfcgi's word for a graceful end */

@@ -82,6 +82,14 @@ on_wake(struct ev_loop *loop, struct ev_io *io, int events)
 }
 
 static void
+on_hook(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	(void)loop;
+	(void)io;
+	(void)events; /* there is a turn now, which deals with it */
+}
+
+static void
 expire(struct wsd *w)
 {
 	struct conn *c;
@@ -199,7 +207,7 @@ on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int events)
 
 	(void)events;
 	turn_finish(w);
-	if (w->draining && LIST_EMPTY(&w->conns))
+	if (w->draining && LIST_EMPTY(&w->conns) && !server_is_busy(w->sv))
 		ev_break(loop, EVBREAK_ALL);
 	arm(w);
 }
@@ -225,6 +233,10 @@ turn_start(struct wsd *w)
 	ev_io_init(&w->wake, on_wake, server_wake_fd(w->sv), EV_READ);
 	w->wake.data = w;
 	ev_io_start(w->loop, &w->wake);
+	if (server_hook_fd(w->sv) != -1) {
+		ev_io_init(&w->hook, on_hook, server_hook_fd(w->sv), EV_READ);
+		ev_io_start(w->loop, &w->hook);
+	}
 }
 
 void
@@ -234,4 +246,6 @@ turn_stop(struct wsd *w)
 	ev_prepare_stop(w->loop, &w->prepare);
 	ev_timer_stop(w->loop, &w->timer);
 	ev_io_stop(w->loop, &w->wake);
+	if (server_hook_fd(w->sv) != -1)
+		ev_io_stop(w->loop, &w->hook);
 }

@@ -64,7 +64,7 @@ struct wsd {
 	struct ev_check check;
 	struct ev_prepare prepare;
 	struct ev_timer timer;
-	struct ev_io wake;
+	struct ev_io wake, hook;
 
 	/* The connections. */
 	struct conn_list conns;

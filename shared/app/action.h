@@ -107,6 +107,10 @@ struct action_result {
 
 struct sio_app;
 
+/* Can the list be done?  action_run() asks that itself; who does several in one turn, and all or
+ * none of them, asks before the first.  Return 0, or -1 with `error` filled in. */
+int action_check(struct sio_app *app, const struct action_list *list, struct action_error *error);
+
 /* Do all of a list in the open turn of the application's hub.  Actions for sessions that are not
  * there do nothing, unless the list is strict.
  * Return 0, or -1 with `error` filled in: nothing was done, or (code "failed") the turn will be

@@ -265,15 +265,25 @@ perform(const struct run *r, const struct action *a)
 }
 
 int
+action_check(struct sio_app *app, const struct action_list *list, struct action_error *error)
+{
+	struct run r = {.app = app, .list = list, .error = error};
+
+	for (size_t i = 0; i < list->n; i++)
+		if (check(&r, &list->actions[i]) == -1)
+			return -1;
+	return 0;
+}
+
+int
 action_run(struct sio_app *app, const struct action_list *list, struct action_result *result,
     struct action_error *error)
 {
 	struct run r = {app, list, result, error};
 
 	*result = (struct action_result){0, 0};
-	for (size_t i = 0; i < list->n; i++)
-		if (check(&r, &list->actions[i]) == -1)
-			return -1;
+	if (action_check(app, list, error) == -1)
+		return -1;
 	for (size_t i = 0; i < list->n; i++) {
 		if (perform(&r, &list->actions[i]) != 0)
 			return fail_turn(&r, &list->actions[i]);

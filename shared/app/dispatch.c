@@ -143,7 +143,8 @@ created(void *arg, int64_t key)
 }
 
 static int
-authorize_ns(void *arg, struct hub_ns *base, struct session *s, struct slice query)
+authorize_ns(
+    void *arg, struct hub_ns *base, struct session *s, struct slice endpoint, struct slice query)
 {
 	struct sio_app *app = arg;
 	struct sio_ns *ns = ns_of(base);
@@ -154,6 +155,7 @@ authorize_ns(void *arg, struct hub_ns *base, struct session *s, struct slice que
 	char *json;
 	int verdict;
 
+	(void)endpoint;
 	if (ns->authorize == NULL)
 		return 0;
 	json = store_session_handshake(hub_store(app->hub), session_key(s));

@@ -23,6 +23,7 @@ enum kind {
 	KIND_LEVEL,   /* enum log_level */
 	KIND_SWITCH,  /* enum config_switch */
 	KIND_FLAG,    /* true or false, as in 0.9, or yes or no: bool */
+	KIND_MERCY,   /* accept or refuse: bool */
 };
 
 struct row {
@@ -68,6 +69,21 @@ static const struct row rows[] = {
 	{"store", "data", KIND_PATH, FIELD(data), 1, 0},
 	{"store", "log_bytes", KIND_SIZE, FIELD(log_bytes), 1 << 16, MOST},
 	{"app", "module", KIND_PATH, FIELD(module), 0, 0},
+	{"hook", "url", KIND_TEXT, FIELD(hook_url), 0, 0},
+	{"hook", "secret", KIND_LIST, FIELD(hook_secret), 0, 0},
+	{"hook", "namespaces", KIND_LIST, FIELD(hook_namespaces), 0, 0},
+	{"hook", "events", KIND_LIST, FIELD(hook_events), 0, 0},
+	{"hook", "headers", KIND_LIST, FIELD(hook_headers), 0, 0},
+	{"hook", "authorize", KIND_FLAG, FIELD(hook_authorize), 0, 0},
+	{"hook", "authorize_namespaces", KIND_FLAG, FIELD(hook_authorize_namespaces), 0, 0},
+	{"hook", "authorize_on_error", KIND_MERCY, FIELD(hook_authorize_on_error), 0, 0},
+	{"hook", "queue_events", KIND_SIZE, FIELD(hook_queue_events), 1, 10000000},
+	{"hook", "queue_bytes", KIND_SIZE, FIELD(hook_queue_bytes), 1 << 16, MOST},
+	{"hook", "max_in_flight", KIND_SIZE, FIELD(hook_max_in_flight), 1, 1000},
+	{"hook", "connect_timeout", KIND_SECONDS, FIELD(hook_connect_timeout_ms), SHORTEST_MS, HOUR_MS},
+	{"hook", "timeout", KIND_SECONDS, FIELD(hook_timeout_ms), SHORTEST_MS, HOUR_MS},
+	{"hook", "authorize_timeout", KIND_SECONDS, FIELD(hook_authorize_timeout_ms), SHORTEST_MS, HOUR_MS},
+	{"hook", "retry_for", KIND_SECONDS, FIELD(hook_retry_for_ms), 0, 24 * HOUR_MS},
 	{"client", "folder", KIND_PATH, FIELD(client_folder), 0, 0},
 	{"fcgi", "listen", KIND_TEXT, FIELD(fcgi_listen), 0, 0},
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), 0, 0},
@@ -146,6 +162,14 @@ config_default(struct config *cfg)
 	    .send_timeout_ms = 30000,
 	    .data = "/var/lib/pollux",
 	    .log_bytes = 256 << 20,
+	    .hook_headers = "cookie,origin,user-agent,referer,x-forwarded-for",
+	    .hook_queue_events = 100000,
+	    .hook_queue_bytes = 64 << 20,
+	    .hook_max_in_flight = 4,
+	    .hook_connect_timeout_ms = 1000,
+	    .hook_timeout_ms = 5000,
+	    .hook_authorize_timeout_ms = 3000,
+	    .hook_retry_for_ms = HOUR_MS,
 	    .wsd_listen = "127.0.0.1:8081",
 	    .policyd_listen = "*:843 *:10843",
 	    .policyd_connections = 1000,
@@ -319,6 +343,17 @@ set_flag(struct reading *r, const struct row *row, const char *value, char *fiel
 	return 0;
 }
 
+static int
+set_mercy(struct reading *r, const struct row *row, const char *value, char *field)
+{
+	bool mercy = strcmp(value, "accept") == 0;
+
+	if (!mercy && strcmp(value, "refuse") != 0)
+		return complain(r, "%s: \"%s\" is neither accept nor refuse", row->key, value);
+	memcpy(field, &mercy, sizeof(mercy));
+	return 0;
+}
+
 /* Read `value` into the row's field.  `more`: it continues what the field holds. */
 static int
 set(struct reading *r, const struct row *row, const char *value, bool more)
@@ -353,6 +388,8 @@ set(struct reading *r, const struct row *row, const char *value, bool more)
 		    r, "%s: \"%s\" is not error, warn, info, debug or trace", row->key, value);
 	case KIND_FLAG:
 		return set_flag(r, row, value, field);
+	case KIND_MERCY:
+		return set_mercy(r, row, value, field);
 	}
 	return -1;
 }
@@ -507,9 +544,33 @@ check_shorter(
 	return -1;
 }
 
+static int
+check_hook(const struct config *cfg, char *error, size_t error_size)
+{
+	static const char *const schemes[] = {"http://", "https://", "unix:/"};
+	const char *wrong = NULL;
+	bool known = false;
+
+	if (cfg->hook_url[0] == '\0')
+		return 0;
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		known = known || strncmp(cfg->hook_url, schemes[i], strlen(schemes[i])) == 0;
+	if (!known || strcspn(cfg->hook_url, " \t") != strlen(cfg->hook_url))
+		wrong = "url is not http://.., https://.. or unix:/path.sock:/uri";
+	else if (cfg->module[0] != '\0')
+		wrong = "url: [app] module is set as well, and there is one application";
+	else if (cfg->hook_secret[0] == '\0')
+		wrong = "secret is missing: whsec_ and 24 or more random bytes in base64";
+	if (wrong != NULL)
+		snprintf(error, error_size, "[hook] %s", wrong);
+	return wrong == NULL ? 0 : -1;
+}
+
 int
 config_check(const struct config *cfg, char *error, size_t error_size)
 {
+	if (check_hook(cfg, error, error_size) == -1)
+		return -1;
 	if (check_shorter("polling_duration", cfg->polling_duration_ms, "close_timeout",
 		cfg->close_timeout_ms, error, error_size) == -1 ||
 	    check_shorter("heartbeat_interval", cfg->heartbeat_interval_ms, "heartbeat_timeout",

@@ -71,6 +71,25 @@ struct config {
 	/* [app] */
 	char module[CONFIG_PATH_MAX]; /* the application, a shared object; empty: none */
 
+	/* [hook]: the application as a URL (docs/hook.md) instead of a module */
+	char hook_url[CONFIG_TEXT_MAX];        /* http://, https://, or unix:/path.sock:/uri;
+	                                        * empty: none */
+	char hook_secret[CONFIG_TEXT_MAX];     /* whsec_..; a second one while it is replaced */
+	char hook_namespaces[CONFIG_TEXT_MAX]; /* /chat,/x; "" exists always */
+	char hook_events[CONFIG_TEXT_MAX];  /* which are told: connect, disconnect, message, json,
+	                                     * event, event:say, event:order.*, ack; empty: all */
+	char hook_headers[CONFIG_TEXT_MAX]; /* of a handshake, that the hook sees */
+	bool hook_authorize;                /* false: is it asked about handshakes ... */
+	bool hook_authorize_namespaces;     /* false: ... and about joining namespaces? */
+	bool hook_authorize_on_error;       /* false: what it does not answer is refused */
+	size_t hook_queue_events;           /* that wait for the hook; 100,000 */
+	size_t hook_queue_bytes;            /* 64 MiB */
+	size_t hook_max_in_flight;          /* requests at once; 4 */
+	int64_t hook_connect_timeout_ms;    /* 1 s */
+	int64_t hook_timeout_ms;            /* 5 s: a request, in all ... */
+	int64_t hook_authorize_timeout_ms;  /* 3 s: ... or an authorize request */
+	int64_t hook_retry_for_ms;          /* 1 h: how long an event is tried again */
+
 	/* [client] */
 	char client_folder[CONFIG_PATH_MAX]; /* socket.io.js and what else a browser gets from us;
 	                                      * empty: nothing */

@@ -36,11 +36,13 @@ struct hub_app {
 	void *arg;
 	/* The namespace of this name, or NULL.  "" always exists. */
 	struct hub_ns *(*find)(void *arg, struct slice name);
-	/* May a session with this handshake (JSON) be made?  0, -EACCES, or another negative errno.
-	 */
+	/* May a session with this handshake (JSON) be made?  0, -EACCES, -EAGAIN (not now), or
+	 * another negative errno. */
 	int (*authorize)(void *arg, const char *handshake);
-	/* May the session join the namespace?  The same. */
-	int (*authorize_ns)(void *arg, struct hub_ns *ns, struct session *s, struct slice query);
+	/* May the session join the namespace, which it calls by `endpoint`?  The same; or
+	 * -EINPROGRESS: hub_admit() or hub_refuse() will say so. */
+	int (*authorize_ns)(void *arg, struct hub_ns *ns, struct session *s, struct slice endpoint,
+	    struct slice query);
 	void (*connected)(void *arg, struct hub_ns *ns, struct session *s, struct slice query);
 	void (*disconnected)(void *arg, struct hub_ns *ns, struct session *s, const char *reason);
 	/* A message, json or event packet. */
@@ -119,6 +121,9 @@ enum hub_create_result {
 /* Ask the application and make a session.  `handshake` is JSON text, NUL-terminated. */
 enum hub_create_result hub_create(
     struct hub *h, const char *handshake, struct slice address, char sid[STORE_SID_SIZE]);
+/* The same with an id that sid_generate() gave. */
+enum hub_create_result hub_create_as(
+    struct hub *h, const char *handshake, struct slice address, const char sid[STORE_SID_SIZE]);
 
 enum hub_find_result {
 	HUB_UNKNOWN,
@@ -182,6 +187,11 @@ bool session_is_in(const struct session *s, int64_t chan);
 bool session_hears(const struct session *s, const struct hub_ns *ns);
 int hub_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room);
 int hub_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room);
+/* The answers to a session that asked to join a namespace, once the application has made up its
+ * mind. */
+void hub_admit(
+    struct hub *h, struct session *s, struct hub_ns *ns, struct slice endpoint, struct slice query);
+void hub_refuse(struct hub *h, struct session *s, struct slice endpoint);
 /* Leave a namespace by the server's will: 0::/chat to the client, disconnect event ("booted"). */
 void hub_kick(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason);
 

@@ -1,4 +1,5 @@
 /* One packet of the client: PROTOCOL sections 5.3 to 5.7. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,11 +45,24 @@ namespace_of(struct hub *h, struct slice endpoint, struct slice *query)
 	return h->o.app.find(h->o.app.arg, name);
 }
 
-static void
-refuse(struct hub *h, struct session *s, struct slice endpoint)
+void
+hub_refuse(struct hub *h, struct session *s, struct slice endpoint)
 {
 	answer(
 	    h, s, &(struct packet){.type = PACKET_ERROR, .endpoint = endpoint, .data = SLICE("2")});
+}
+
+void
+hub_admit(
+    struct hub *h, struct session *s, struct hub_ns *ns, struct slice endpoint, struct slice query)
+{
+	bool again = session_is_in(s, ns->chan);
+
+	if (!again && session_enter(h, s, ns, endpoint) == -1)
+		return;
+	answer(h, s, &(struct packet){.type = PACKET_CONNECT, .endpoint = endpoint});
+	if (!again)
+		h->o.app.connected(h->o.app.arg, ns, s, query);
 }
 
 static void
@@ -56,32 +70,28 @@ join_namespace(struct hub *h, struct session *s, const struct packet *pk)
 {
 	struct slice query;
 	struct hub_ns *ns;
-	bool again;
+	int verdict;
 
 	if (pk->endpoint.n == 0)
 		return; /* the default namespace is joined already; a second 1:: would confuse
 		           clients */
 	ns = namespace_of(h, pk->endpoint, &query);
 	if (ns == NULL || ns->name.n == 0) {
-		refuse(h, s, pk->endpoint);
+		hub_refuse(h, s, pk->endpoint);
 		return;
 	}
-	again = session_is_in(s, ns->chan);
-	if (!again) {
+	if (!session_is_in(s, ns->chan)) {
 		if (query.n == 0 && pk->data.n > 0) /* 1::/chat:?x=1 */
 			query = pk->data.p[0] == '?' ? slice_skip(pk->data, 1) : pk->data;
-		if (h->o.app.authorize_ns(h->o.app.arg, ns, s, query) != 0) {
-			refuse(h, s, pk->endpoint);
+		verdict = h->o.app.authorize_ns(h->o.app.arg, ns, s, pk->endpoint, query);
+		if (verdict == -EINPROGRESS || s->over) /* the latter by the application's word */
+			return;
+		if (verdict != 0) {
+			hub_refuse(h, s, pk->endpoint);
 			return;
 		}
-		if (s->over) /* by the application's word */
-			return;
-		if (session_enter(h, s, ns, pk->endpoint) == -1)
-			return;
 	}
-	answer(h, s, &(struct packet){.type = PACKET_CONNECT, .endpoint = pk->endpoint});
-	if (!again)
-		h->o.app.connected(h->o.app.arg, ns, s, query);
+	hub_admit(h, s, ns, pk->endpoint, query);
 }
 
 static void

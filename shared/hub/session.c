@@ -208,31 +208,54 @@ too_many(struct hub *h, struct slice address)
 	return n < 0 || n >= (int64_t)h->o.sessions_per_address;
 }
 
-enum hub_create_result
-hub_create(struct hub *h, const char *handshake, struct slice address, char sid[STORE_SID_SIZE])
+/* Return 1 when there is a session of this id. */
+static int
+add_session(struct hub *h, const char *handshake, struct slice address, const char *sid)
+{
+	struct slice text = {sid, SID_LENGTH};
+	int result = store_session_create(h->store, sid_key(text), text,
+	    h->now + h->o.handshake_timeout_ms, address, slice_of(handshake));
+
+	if (result == 0 && h->o.app.created != NULL)
+		result = h->o.app.created(h->o.app.arg, sid_key(text));
+	return result;
+}
+
+/* `given`: the id is, and not to be made. */
+static enum hub_create_result
+create(struct hub *h, const char *handshake, struct slice address, char *sid, const char *given)
 {
 	int verdict = h->o.app.authorize(h->o.app.arg, handshake);
 	int result, tries = 0;
 
 	if (verdict != 0)
-		return verdict == -EACCES ? HUB_UNAUTHORIZED : HUB_APP_ERROR;
+		return verdict == -EACCES   ? HUB_UNAUTHORIZED
+		       : verdict == -EAGAIN ? HUB_BUSY
+		                            : HUB_APP_ERROR;
 	if (hub_transaction(h) == -1 || too_many(h, address))
 		return HUB_BUSY;
 	do {
-		struct slice text = {sid, SID_LENGTH};
-
-		if (sid_generate(sid) == -1)
+		if (given == NULL && sid_generate(sid) == -1)
 			return HUB_BUSY;
-		result = store_session_create(h->store, sid_key(text), text,
-		    h->now + h->o.handshake_timeout_ms, address, slice_of(handshake));
-	} while (result == 1 && ++tries < SID_TRIES);
-	if (result != 0 ||
-	    (h->o.app.created != NULL &&
-		h->o.app.created(h->o.app.arg, sid_key((struct slice){sid, SID_LENGTH})) == -1)) {
-		h->failed = true;
-		return HUB_BUSY;
-	}
-	return HUB_CREATED;
+		result = add_session(h, handshake, address, given == NULL ? sid : given);
+	} while (result == 1 && given == NULL && ++tries < SID_TRIES);
+	if (result == 0)
+		return HUB_CREATED;
+	h->failed = true;
+	return HUB_BUSY;
+}
+
+enum hub_create_result
+hub_create(struct hub *h, const char *handshake, struct slice address, char sid[STORE_SID_SIZE])
+{
+	return create(h, handshake, address, sid, NULL);
+}
+
+enum hub_create_result
+hub_create_as(
+    struct hub *h, const char *handshake, struct slice address, const char sid[STORE_SID_SIZE])
+{
+	return create(h, handshake, address, NULL, sid);
 }
 
 /* --- opening --------------------------------------------------------------------------------- */

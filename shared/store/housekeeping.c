@@ -64,7 +64,8 @@ store_tidy(struct store *st, int64_t now_ms, int64_t max_bytes, int64_t *floor)
 	needed = read_number(st, st->q[Q_NEEDED], INT64_MAX);
 	if (lowest < needed)
 		needed = lowest;
-	too_big = read_number(st, st->q[Q_PAGES], 0) > max_bytes;
+	/* what waits for the hook has a limit of its own */
+	too_big = read_number(st, st->q[Q_PAGES], 0) - slots_hook_bytes(st->slots) > max_bytes;
 	point = read_number(st, st->q[Q_TRIM_POINT], 0);
 	if (point > needed && too_big)
 		*floor = point;

@@ -63,6 +63,21 @@ enum query {
 	Q_SESSIONS,
 	Q_BEHIND,
 	Q_PAGES,
+	Q_HOOK_ADD,
+	Q_HOOK_LIST,
+	Q_HOOK_READ,
+	Q_HOOK_DONE,
+	Q_HOOK_RETRY,
+	Q_HOOK_BURY,
+	Q_HOOK_TRIM_DEAD,
+	Q_HOOK_USER,
+	Q_HOOK_PAST,
+	Q_HOOK_FORGET_DATA,
+	Q_HOOK_FORGET,
+	Q_HOOK_ADMIT,
+	Q_HOOK_ADMITTED,
+	Q_HOOK_ADMISSION_DELETE,
+	Q_DATA,
 	Q_N,
 };
 
@@ -78,6 +93,7 @@ struct store {
 	uint32_t epoch;  /* of the slot table as we opened the database */
 	bool must_exist; /* we are a guest: nothing is made or replaced by us */
 	bool in_transaction;
+	char database_epoch[24];              /* store_epoch() */
 	uint32_t watch_numbers[WATCHERS_MAX]; /* of the next copy for each watcher */
 	unsigned char wake[SLOTS_MAX / 8];    /* slots to wake after the commit */
 	bool wake_any;

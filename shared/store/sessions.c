@@ -107,7 +107,8 @@ store_session_count_bad(struct store *st, int64_t key)
 int
 store_session_end(struct store *st, int64_t key, int64_t deadline)
 {
-	static const enum query parts[] = {Q_SUBS_DELETE, Q_DATA_DELETE, Q_ACK_DELETE};
+	static const enum query parts[] = {
+	    Q_HOOK_PAST, Q_SUBS_DELETE, Q_DATA_DELETE, Q_ACK_DELETE, Q_HOOK_ADMISSION_DELETE};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (store_run(st, store_bind(st, parts[i], "l", key)) == -1)
@@ -272,6 +273,21 @@ char *
 store_get(struct store *st, int64_t key, struct slice name)
 {
 	return read_text(st, store_bind(st, Q_DATA_GET, "ls", key, name));
+}
+
+int
+store_data(struct store *st, int64_t key,
+    void (*each)(void *arg, struct slice name, struct slice value), void *arg)
+{
+	sqlite3_stmt *q = store_bind(st, Q_DATA, "l", key);
+	int step;
+
+	while ((step = sqlite3_step(q)) == SQLITE_ROW)
+		each(arg, store_column(q, 0), store_column(q, 1));
+	if (step != SQLITE_DONE)
+		store_fail(st, "values of a session");
+	sqlite3_reset(q);
+	return step == SQLITE_DONE ? 0 : -1;
 }
 
 int

@@ -23,6 +23,8 @@ struct table {
 	_Atomic int high; /* one more than the highest slot ever taken */
 	_Atomic uint32_t epoch;
 	_Atomic int64_t sessions;
+	_Atomic int64_t hook_events, hook_bytes;
+	_Atomic int hook_leader; /* slot + 1; 0: none */
 	_Atomic bool asked;
 	_Atomic int watching; /* how many watchers there are */
 	struct {
@@ -308,6 +310,44 @@ void
 slots_add_session(struct slots *sl)
 {
 	sl->table->sessions++;
+}
+
+int64_t
+slots_hook_events(const struct slots *sl)
+{
+	return sl->table->hook_events;
+}
+
+int64_t
+slots_hook_bytes(const struct slots *sl)
+{
+	return sl->table->hook_bytes;
+}
+
+void
+slots_set_hook(struct slots *sl, int64_t events, int64_t bytes)
+{
+	sl->table->hook_events = events;
+	sl->table->hook_bytes = bytes;
+}
+
+void
+slots_add_hook(struct slots *sl, size_t bytes)
+{
+	sl->table->hook_events++;
+	sl->table->hook_bytes += (int64_t)bytes;
+}
+
+int
+slots_hook_leader(const struct slots *sl)
+{
+	return sl->table->hook_leader - 1;
+}
+
+void
+slots_set_hook_leader(struct slots *sl, int slot)
+{
+	sl->table->hook_leader = slot + 1;
 }
 
 /* Channels are hashes or random keys already, so their own bits will do. */

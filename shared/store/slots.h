@@ -9,6 +9,7 @@
 #define POLLUX_SLOTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define SLOTS_MAX   1024
@@ -93,6 +94,15 @@ void slots_forget_watcher(struct slots *sl, int slot);
 int64_t slots_sessions(const struct slots *sl);
 void slots_set_sessions(struct slots *sl, int64_t n);
 void slots_add_session(struct slots *sl);
+
+/* What waits for the web hook, as last counted plus what was added since; and the slot of the
+ * process that delivers it, -1: none that is known. */
+int64_t slots_hook_events(const struct slots *sl);
+int64_t slots_hook_bytes(const struct slots *sl);
+void slots_set_hook(struct slots *sl, int64_t events, int64_t bytes);
+void slots_add_hook(struct slots *sl, size_t bytes);
+int slots_hook_leader(const struct slots *sl);
+void slots_set_hook_leader(struct slots *sl, int slot);
 
 void filter_add(struct filter *f, int64_t chan);
 bool filter_has(const struct filter *f, int64_t chan);

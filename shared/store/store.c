@@ -18,7 +18,7 @@
 
 #include "schema.h" /* schema.sql as the string literal schema_sql, made by the Makefile */
 
-#define SCHEMA_VERSION  2
+#define SCHEMA_VERSION  3
 #define LOCK_TIMEOUT_MS 5000 /* a writer that holds the lock for longer is stuck */
 #define BUSY_TIMEOUT_MS 2000 /* for those that write without our lock: sqlite3(1), recovery */
 
@@ -71,7 +71,9 @@ static const char *const texts[Q_N] = {
     [Q_DATA_SET] = "INSERT OR REPLACE INTO data(key, name, value) VALUES(?1, ?2, ?3)",
     [Q_DATA_DEL] = "DELETE FROM data WHERE key = ?1 AND name = ?2",
     [Q_DATA_GET] = "SELECT value FROM data WHERE key = ?1 AND name = ?2",
-    [Q_DATA_DELETE] = "DELETE FROM data WHERE key = ?1",
+    [Q_DATA_DELETE] = "DELETE FROM data WHERE key = ?1 AND NOT EXISTS"
+		      " (SELECT 1 FROM hook_event WHERE key = ?1)",
+    [Q_DATA] = "SELECT name, value FROM data WHERE key = ?1",
     [Q_ACK_NEXT] = "UPDATE session SET ack_seq = ack_seq + 1 WHERE key = ?1 RETURNING ack_seq",
     [Q_ACK_EXPECT] = "INSERT INTO ack(key, id, ns, handler, context, deadline)"
 		     " VALUES(?1, ?2, ?3, ?4, ?5, nullif(?6, 0))",
@@ -96,8 +98,34 @@ static const char *const texts[Q_N] = {
 		  " WHERE session.state = 1 AND NOT session.streaming",
     [Q_SESSIONS] = "SELECT count(*) FROM session WHERE state < 2",
     [Q_BEHIND] = "SELECT key FROM session WHERE state = 1 AND NOT streaming AND cursor < ?1",
-    [Q_PAGES] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count(),"
-		" pragma_freelist_count(), pragma_page_size()",
+    [Q_PAGES] = "SELECT (page_count - freelist_count) * page_size"
+		" - (SELECT ifnull(sum(length(body)), 0) FROM hook_dead)"
+		" FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()",
+    [Q_HOOK_ADD] = "INSERT INTO hook_event(key, ns, ack, time, created, batch, attempts, due, body)"
+		   " VALUES(?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6)",
+    [Q_HOOK_LIST] = "SELECT id, key, ack IS NOT NULL, created, batch, attempts, due, length(body)"
+		    " FROM hook_event WHERE id > ?1 ORDER BY id",
+    [Q_HOOK_READ] = "SELECT key, ns, ack, time, body FROM hook_event WHERE id = ?1",
+    [Q_HOOK_DONE] = "DELETE FROM hook_event WHERE id = ?1",
+    [Q_HOOK_RETRY] = "UPDATE hook_event SET batch = ?2, attempts = ?3, due = ?4 WHERE id = ?1",
+    [Q_HOOK_BURY] = "INSERT OR REPLACE INTO hook_dead(id, key, ns, ack, time, body, error)"
+		    " SELECT id, key, ns, ack, time, ?2, ?3 FROM hook_event WHERE id = ?1",
+    [Q_HOOK_TRIM_DEAD] =
+	"DELETE FROM hook_dead WHERE id IN (SELECT id FROM (SELECT id,"
+	" count(*) OVER newer AS n, sum(length(body)) OVER newer AS bytes FROM hook_dead"
+	" WINDOW newer AS (ORDER BY id DESC)) WHERE n > ?1 OR bytes > ?2)",
+    [Q_HOOK_USER] = "SELECT user FROM session WHERE key = ?1 AND user IS NOT NULL"
+		    " UNION ALL SELECT user FROM hook_past WHERE key = ?1",
+    [Q_HOOK_PAST] = "INSERT OR IGNORE INTO hook_past(key, user) SELECT key, user FROM session"
+		    " WHERE key = ?1 AND EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)",
+    [Q_HOOK_FORGET_DATA] = "DELETE FROM data WHERE key = ?1"
+			   " AND EXISTS (SELECT 1 FROM hook_past WHERE key = ?1)"
+			   " AND NOT EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)",
+    [Q_HOOK_FORGET] = "DELETE FROM hook_past WHERE key = ?1"
+		      " AND NOT EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)",
+    [Q_HOOK_ADMIT] = "INSERT OR REPLACE INTO hook_admission(key, actions) VALUES(?1, ?2)",
+    [Q_HOOK_ADMITTED] = "DELETE FROM hook_admission WHERE key = ?1 RETURNING actions",
+    [Q_HOOK_ADMISSION_DELETE] = "DELETE FROM hook_admission WHERE key = ?1",
 };
 
 int
@@ -246,6 +274,22 @@ database_is_current(struct store *st)
 }
 
 static int
+read_epoch(struct store *st)
+{
+	sqlite3_stmt *q = NULL;
+	const unsigned char *text = NULL;
+
+	if (sqlite3_prepare_v2(st->db, "SELECT v FROM meta WHERE k = 'epoch'", -1, &q, NULL) ==
+		SQLITE_OK &&
+	    sqlite3_step(q) == SQLITE_ROW)
+		text = sqlite3_column_text(q, 0);
+	snprintf(st->database_epoch, sizeof(st->database_epoch), "%s",
+	    text == NULL ? "" : (const char *)text);
+	sqlite3_finalize(q);
+	return st->database_epoch[0] == '\0' ? -1 : 0;
+}
+
+static int
 create_database(struct store *st)
 {
 	char boot[64], *sql;
@@ -253,7 +297,8 @@ create_database(struct store *st)
 
 	read_boot_id(boot);
 	sql = sqlite3_mprintf("BEGIN IMMEDIATE; %s"
-			      "INSERT INTO meta VALUES('boot', %Q), ('schema', '%d');"
+			      "INSERT INTO meta VALUES('boot', %Q), ('schema', '%d'),"
+			      " ('epoch', lower(hex(randomblob(6))));"
 			      "INSERT INTO msg VALUES(1, 0, 2, 0, NULL, 0, x''); COMMIT;",
 	    schema_sql, boot, SCHEMA_VERSION);
 	if (sql == NULL)
@@ -304,6 +349,8 @@ database_open(struct store *st, bool *made)
 		if (sqlite3_prepare_v3(st->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &st->q[i],
 			NULL) != SQLITE_OK)
 			return store_fail(st, texts[i]);
+	if (read_epoch(st) == -1)
+		return store_fail(st, "epoch");
 	if (stat(st->path, &sb) == -1) {
 		log_err("store %s", st->path);
 		return -1;
@@ -421,6 +468,12 @@ store_reopen(struct store *st)
 	st->epoch = slots_epoch(st->slots);
 	lock_give(st->lock_fd, LOCK_INIT);
 	return result;
+}
+
+const char *
+store_epoch(const struct store *st)
+{
+	return st->database_epoch;
 }
 
 struct slots *

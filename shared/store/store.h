@@ -41,6 +41,9 @@ void store_empty_wake_fd(struct store *st);
 bool store_was_replaced(struct store *st);
 int store_reopen(struct store *st);
 
+/* A text that names this database, and no other that there ever was in this folder. */
+const char *store_epoch(const struct store *st);
+
 /* --- transactions -------------------------------------------------------------------------- */
 
 int store_begin(struct store *st);
@@ -134,7 +137,8 @@ int store_session_set_spoke(struct store *st, int64_t key);
 /* One more packet that was none: how many there were now, or -1. */
 int64_t store_session_count_bad(struct store *st, int64_t key);
 
-/* End: subs, data and acks go; the row stays as STORE_ENDED until `deadline`, or goes too when
+/* End: subs, acks and data go (the latter stay while the web hook is to be told something of the
+ * session: hook_queue.h); the row stays as STORE_ENDED until `deadline`, or goes too when
  * `deadline` is 0. */
 int store_session_end(struct store *st, int64_t key, int64_t deadline);
 
@@ -187,6 +191,10 @@ int store_set(struct store *st, int64_t key, struct slice name, struct slice val
 int store_del(struct store *st, int64_t key, struct slice name);
 /* A malloc'ed copy, or NULL when there is none (or after an error, logged). */
 char *store_get(struct store *st, int64_t key, struct slice name);
+
+/* Call `each` with every value of a session; it must not use the store. */
+int store_data(struct store *st, int64_t key,
+    void (*each)(void *arg, struct slice name, struct slice value), void *arg);
 
 /* Expect an answer; `*id` is the ack id to send.  `context` may be NULL p.  `deadline` 0: while the
  * session lives. */

@@ -106,22 +106,22 @@ add_promise(struct server *sv)
 }
 
 void
-answer_later(
-    struct server *sv, struct exchange *x, const struct reply *done, const struct reply *busy)
+answer_later(struct server *sv, struct exchange *x, struct slice origin, const struct reply *done,
+    const struct reply *busy)
 {
 	struct promise *p = add_promise(sv);
 	size_t at = sv->promised.n;
 
-	buf_add_slice(&sv->promised, x->origin);
+	buf_add_slice(&sv->promised, origin);
 	buf_add_slice(&sv->promised, done->body);
 	buf_add_slice(&sv->promised, busy->body);
 	if (p == NULL || sv->promised.failed) {
 		sv->promised.failed = false; /* the others' bytes are there */
 		sv->promised.n = at;
-		answer(sv, x, x->origin, busy);
+		answer(sv, x, origin, busy);
 		return;
 	}
-	*p = (struct promise){x, *done, *busy, at, x->origin.n};
+	*p = (struct promise){x, *done, *busy, at, origin.n};
 	sv->promises_n++;
 }
 

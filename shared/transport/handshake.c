@@ -1,5 +1,7 @@
 /* The handshake: PROTOCOL section 4. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -113,14 +115,22 @@ write_handshake_data(struct buf *out, const struct exchange *x, const struct rou
 /* --- the answer --------------------------------------------------------------------------------
  */
 
+/* Who asks, and how the answer must look. */
+struct guest {
+	struct exchange *x;
+	struct slice origin, address; /* borrowed */
+	bool has_jsonp, upgrades;
+	unsigned jsonp;
+};
+
 /* Make an answer: the plain form, or the call of a script tag, which is always a 200 (PROTOCOL 4.4,
  * 4.5).  Its body is `body` itself or in `script`. */
 static struct reply
-compose(struct buf *script, const struct route *route, int status, struct slice body)
+compose(struct buf *script, const struct guest *g, int status, struct slice body)
 {
-	if (!route->has_jsonp)
+	if (!g->has_jsonp)
 		return (struct reply){status, "text/plain", "", body};
-	buf_printf(script, status == 200 ? "io.j[%u](" : "io.j[%u](new Error(", route->jsonp);
+	buf_printf(script, status == 200 ? "io.j[%u](" : "io.j[%u](new Error(", g->jsonp);
 	json_write_string(script, body);
 	buf_puts(script, status == 200 ? ");" : "));");
 	if (script->failed)
@@ -129,25 +139,24 @@ compose(struct buf *script, const struct route *route, int status, struct slice 
 }
 
 static void
-refuse(struct server *sv, struct exchange *x, const struct route *route, int status,
-    struct slice sentence)
+refuse(struct server *sv, const struct guest *g, int status, struct slice sentence)
 {
 	struct buf script = {.p = NULL};
-	struct reply reply = compose(&script, route, status, sentence);
+	struct reply reply = compose(&script, g, status, sentence);
 
-	answer(sv, x, x->origin, &reply);
+	answer(sv, g->x, g->origin, &reply);
 	buf_free(&script);
 }
 
 /* The session is there, if the turn is committed. */
 static void
-welcome(struct server *sv, struct exchange *x, const struct route *route, struct slice line)
+welcome(struct server *sv, const struct guest *g, struct slice line)
 {
 	struct buf script = {.p = NULL}, sorry = {.p = NULL};
-	struct reply done = compose(&script, route, 200, line);
-	struct reply busy = compose(&sorry, route, 503, reply_busy.body);
+	struct reply done = compose(&script, g, 200, line);
+	struct reply busy = compose(&sorry, g, 503, reply_busy.body);
 
-	answer_later(sv, x, &done, &busy);
+	answer_later(sv, g->x, g->origin, &done, &busy);
 	buf_free(&sorry);
 	buf_free(&script);
 }
@@ -158,9 +167,22 @@ seconds(int64_t ms)
 	return (int)((ms + 999) / 1000); /* never 0: clients die of it (PROTOCOL 4.2) */
 }
 
-/* Name what works for this client (PROTOCOL 4.3): one that does not costs it ten seconds. */
+static bool
+is_named(struct slice list, struct slice name)
+{
+	struct slice item;
+
+	while (slice_cut(&list, ',', &item))
+		if (slice_equal(item, name))
+			return true;
+	return false;
+}
+
+/* Name what works for this client (PROTOCOL 4.3): one that does not costs it ten seconds.  With
+ * `allowed` only those that the application grants it. */
 static void
-list_transports(struct server *sv, const struct exchange *x, char *list, size_t size)
+list_transports(
+    struct server *sv, const struct guest *g, struct slice allowed, char *list, size_t size)
 {
 	struct slice rest = slice_of(sv->cfg->transports), name;
 	size_t n = 0;
@@ -170,9 +192,9 @@ list_transports(struct server *sv, const struct exchange *x, char *list, size_t 
 		enum transport_id id = transport_by_name(name);
 		int written;
 
-		if (!transport_works(sv, id))
+		if (!transport_works(sv, id) || (allowed.p != NULL && !is_named(allowed, name)))
 			continue;
-		if ((id == TRANSPORT_WEBSOCKET || id == TRANSPORT_FLASHSOCKET) && !x->upgrades(x))
+		if ((id == TRANSPORT_WEBSOCKET || id == TRANSPORT_FLASHSOCKET) && !g->upgrades)
 			continue;
 		written =
 		    snprintf(list + n, size - n, "%s%.*s", n == 0 ? "" : ",", (int)name.n, name.p);
@@ -181,48 +203,165 @@ list_transports(struct server *sv, const struct exchange *x, char *list, size_t 
 	}
 }
 
+/* What came of it: answer. */
 static void
-create(struct server *sv, struct exchange *x, const struct route *route)
+conclude(struct server *sv, const struct guest *g, enum hub_create_result result, const char *sid,
+    struct slice allowed)
 {
-	char sid[STORE_SID_SIZE], transports[CONFIG_TEXT_MAX];
+	char transports[CONFIG_TEXT_MAX];
 
-	buf_clear(&sv->text);
-	write_handshake_data(&sv->text, x, route);
-	if (sv->text.failed) {
-		refuse(sv, x, route, 503, reply_busy.body);
-		return;
-	}
-	switch (hub_create(sv->hub, sv->text.p, x->address, sid)) {
+	switch (result) {
 	case HUB_CREATED:
-		list_transports(sv, x, transports, sizeof(transports));
+		list_transports(sv, g, allowed, transports, sizeof(transports));
 		buf_clear(&sv->text);
 		handshake_write(&sv->text, slice_of(sid), seconds(sv->cfg->heartbeat_timeout_ms),
 		    seconds(sv->cfg->close_timeout_ms), transports);
-		welcome(sv, x, route, buf_slice(&sv->text));
+		welcome(sv, g, buf_slice(&sv->text));
 		break;
 	case HUB_UNAUTHORIZED:
-		refuse(sv, x, route, 403, SLICE("handshake unauthorized"));
+		refuse(sv, g, 403, SLICE("handshake unauthorized"));
 		break;
 	case HUB_APP_ERROR:
-		refuse(sv, x, route, 500, SLICE("handshake error"));
+		refuse(sv, g, 500, SLICE("handshake error"));
 		break;
 	case HUB_BUSY: /* clients back off and come again after a 503, never after a 403 */
-		refuse(sv, x, route, 503, reply_busy.body);
+		refuse(sv, g, 503, reply_busy.body);
 		break;
+	}
+}
+
+/* --- while the hook is asked -------------------------------------------------------------------
+ */
+
+/* A handshake that is held meanwhile. */
+struct asking {
+	LIST_ENTRY(asking) all;
+	struct server *sv;
+	struct guest guest;
+	struct hook_question *question;
+	char *handshake; /* owned, JSON */
+	char sid[STORE_SID_SIZE];
+	char texts[]; /* of the guest */
+};
+
+static void
+free_asking(struct asking *a)
+{
+	LIST_REMOVE(a, all);
+	free(a->handshake);
+	free(a);
+}
+
+static void
+on_fate(struct exchange *x, enum exchange_fate fate, void *holder)
+{
+	struct asking *a = holder;
+
+	(void)x;
+	(void)fate; /* it left: there is no answer yet */
+	hook_cancel(a->question);
+	free_asking(a);
+}
+
+static void
+on_verdict(void *arg, int verdict, struct slice transports)
+{
+	struct asking *a = arg;
+	enum hub_create_result result = HUB_APP_ERROR;
+
+	a->guest.x->on_fate = NULL;
+	a->guest.x->holder = NULL;
+	if (a->sv->draining)
+		result = HUB_BUSY;
+	else if (verdict == 0)
+		result = hub_create_as(a->sv->hub, a->handshake, a->guest.address, a->sid);
+	else if (verdict == -EACCES)
+		result = HUB_UNAUTHORIZED;
+	conclude(a->sv, &a->guest, result, a->sid, transports);
+	free_asking(a);
+}
+
+/* Hold the exchange and ask.  `g` and the handshake are copied.  0, or -1: not now. */
+static int
+ask(struct server *sv, const struct guest *g, const char *handshake)
+{
+	struct asking *a = calloc(1, sizeof(*a) + g->origin.n + g->address.n);
+
+	if (a == NULL)
+		return -1;
+	a->sv = sv;
+	a->guest = *g;
+	a->guest.origin.p = a->texts;
+	a->guest.address.p = a->texts + g->origin.n;
+	if (g->origin.n > 0)
+		memcpy(a->texts, g->origin.p, g->origin.n);
+	if (g->address.n > 0)
+		memcpy(a->texts + g->origin.n, g->address.p, g->address.n);
+	LIST_INSERT_HEAD(&sv->asking, a, all);
+	a->handshake = strdup(handshake);
+	if (a->handshake != NULL && sid_generate(a->sid) == 0)
+		a->question = hook_ask(sv->hook, handshake,
+		    sid_key((struct slice){a->sid, SID_LENGTH}), on_verdict, a);
+	if (a->question == NULL) {
+		free_asking(a);
+		return -1;
+	}
+	g->x->on_fate = on_fate;
+	g->x->holder = a;
+	return 0;
+}
+
+void
+handshakes_drain(struct server *sv)
+{
+	struct asking *a;
+
+	while ((a = LIST_FIRST(&sv->asking)) != NULL) {
+		hook_cancel(a->question);
+		on_verdict(a, 0, (struct slice){NULL, 0}); /* draining: busy */
+	}
+}
+
+/* --- a handshake -------------------------------------------------------------------------------
+ */
+
+static void
+create(struct server *sv, const struct guest *g, const struct route *route)
+{
+	char sid[STORE_SID_SIZE];
+	enum hub_create_result result;
+
+	buf_clear(&sv->text);
+	write_handshake_data(&sv->text, g->x, route);
+	if (sv->text.failed) {
+		refuse(sv, g, 503, reply_busy.body);
+	} else if (sv->hook != NULL && hook_authorizes(sv->hook)) {
+		if (ask(sv, g, sv->text.p) == -1)
+			refuse(sv, g, 503, reply_busy.body);
+	} else {
+		result = hub_create(sv->hub, sv->text.p, g->address, sid);
+		conclude(sv, g, result, sid, (struct slice){NULL, 0});
 	}
 }
 
 void
 handle_handshake(struct server *sv, struct exchange *x, const struct route *route)
 {
+	struct guest g = {.x = x,
+	    .origin = x->origin,
+	    .address = x->address,
+	    .has_jsonp = route->has_jsonp,
+	    .upgrades = x->upgrades(x),
+	    .jsonp = route->jsonp};
+
 	if (slice_is(x->method, "HEAD"))
 		answer(sv, x, x->origin, &(struct reply){200, "text/plain", "", {NULL, 0}});
 	else if (!slice_is(x->method, "GET") && !slice_is(x->method, "POST"))
 		answer_error(sv, x, 405, "A handshake is a GET or a POST.");
 	else if (!origins_allow(slice_of(sv->cfg->origins), x->origin, x->referer))
-		refuse(sv, x, route, 403, SLICE("handshake bad origin"));
+		refuse(sv, &g, 403, SLICE("handshake bad origin"));
 	else if (sv->draining)
-		refuse(sv, x, route, 503, reply_busy.body);
+		refuse(sv, &g, 503, reply_busy.body);
 	else
-		create(sv, x, route);
+		create(sv, &g, route);
 }

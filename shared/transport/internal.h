@@ -2,7 +2,10 @@
 #ifndef POLLUX_TRANSPORT_INTERNAL_H
 #define POLLUX_TRANSPORT_INTERNAL_H
 
+#include <sys/queue.h>
+
 #include "shared/app/app.h"
+#include "shared/app/hook.h"
 #include "shared/base/buf.h"
 #include "shared/hub/hub.h"
 #include "shared/transport/heartbeat.h"
@@ -14,6 +17,7 @@
 struct poll;
 struct stream;
 struct promise;
+struct asking;
 
 /* Those who wait for the same length of time, so that the first is always due first. */
 struct poll_list {
@@ -28,16 +32,18 @@ struct server {
 	const struct config *cfg;
 	enum server_kind kind;
 	struct sio_app *app;
+	struct hook *hook; /* NULL: the application is a module, or none */
 	struct hub *hub;
 	unsigned enabled; /* bit set of 1 << enum transport_id */
 	int64_t now;
 	bool draining;
 	int64_t wsd_checked_at; /* when wsd_alive was found out */
 	bool wsd_alive;
-	struct poll_list polls;                         /* held for their session */
-	struct poll_list delayed;                       /* held because we are busy */
-	struct stream_list streams;                     /* by the time they end at the latest */
-	struct heartbeat_line beating, waiting;         /* see heartbeat.h */
+	struct poll_list polls;                 /* held for their session */
+	struct poll_list delayed;               /* held because we are busy */
+	LIST_HEAD(, asking) asking;             /* handshakes that the hook is asked about */
+	struct stream_list streams;             /* by the time they end at the latest */
+	struct heartbeat_line beating, waiting; /* see heartbeat.h */
 	struct message *heartbeat, *goodbye, *stranger; /* 2:: 0:: 7:::1+0 */
 	struct promise *promises;                       /* to be kept when the turn ends ... */
 	size_t promises_n, promises_cap;
@@ -72,8 +78,8 @@ void answer_begin(struct server *sv, struct exchange *x, const struct transport 
 
 /* Answer `done` when the turn has been committed, since that is what it reports; `busy` when it
  * could not be.  The bodies are copied, all other texts are static. */
-void answer_later(
-    struct server *sv, struct exchange *x, const struct reply *done, const struct reply *busy);
+void answer_later(struct server *sv, struct exchange *x, struct slice origin,
+    const struct reply *done, const struct reply *busy);
 
 /* The turn has ended. */
 void answers_due(struct server *sv, bool committed);
@@ -94,6 +100,7 @@ bool handle_client_file(struct server *sv, struct exchange *x, const struct rout
 int64_t polls_due(struct server *sv);
 int64_t streams_due(struct server *sv);
 void polls_drain(struct server *sv);
+void handshakes_drain(struct server *sv);
 
 /* Is the transport enabled, and can it be served now? */
 bool transport_works(struct server *sv, enum transport_id id);

@@ -50,7 +50,7 @@ handle_post(struct server *sv, struct exchange *x, const struct route *route)
 		hub_heard(sv->hub, s);
 		if (hub_connect(sv->hub, s, route->transport) == 0 &&
 		    receive_body(sv, s, transport_row(route->transport), x->body) == 0)
-			answer_later(sv, x, &taken, &reply_busy);
+			answer_later(sv, x, x->origin, &taken, &reply_busy);
 		else
 			answer(sv, x, x->origin, &reply_busy);
 		break;
@@ -73,7 +73,7 @@ handle_disconnect(struct server *sv, struct exchange *x, const struct route *rou
 	switch (hub_find(sv->hub, route->sid, &s)) {
 	case HUB_LIVE:
 		hub_end(sv->hub, s, "booted", true);
-		answer_later(sv, x, &done, &reply_busy);
+		answer_later(sv, x, x->origin, &done, &reply_busy);
 		return true;
 	case HUB_FAILED:
 		answer(sv, x, x->origin, &reply_busy);

@@ -31,7 +31,7 @@ hub_options(const struct server *sv)
 	return (struct hub_options){
 	    .kind = (int)sv->kind,
 	    .folder = cfg->data,
-	    .app = app_for_hub(sv->app),
+	    .app = sv->hook == NULL ? app_for_hub(sv->app) : hook_for_hub(sv->hook),
 	    .close_timeout_ms = cfg->close_timeout_ms,
 	    .polling_duration_ms = cfg->polling_duration_ms,
 	    .handshake_timeout_ms = cfg->handshake_timeout_ms,
@@ -54,6 +54,7 @@ server_open(const struct config *cfg, enum server_kind kind)
 		return NULL;
 	sv->cfg = cfg;
 	sv->kind = kind;
+	LIST_INIT(&sv->asking);
 	sv->heartbeat = message_new(SLICE("2::"));
 	sv->goodbye = message_new(SLICE("0::"));
 	sv->stranger = message_new(SLICE("7:::1+0"));
@@ -63,11 +64,18 @@ server_open(const struct config *cfg, enum server_kind kind)
 	sv->app = app_open(cfg->module);
 	if (sv->app == NULL)
 		goto fail;
+	if (cfg->hook_url[0] != '\0') {
+		sv->hook = hook_open(cfg, sv->app);
+		if (sv->hook == NULL)
+			goto fail;
+	}
 	options = hub_options(sv);
 	sv->hub = hub_open(&options);
 	if (sv->hub == NULL)
 		goto fail;
 	app_set_hub(sv->app, sv->hub);
+	if (sv->hook != NULL)
+		hook_set_hub(sv->hook, sv->hub);
 	return sv;
 fail:
 	server_close(sv);
@@ -79,7 +87,10 @@ server_close(struct server *sv)
 {
 	if (sv == NULL)
 		return;
+	if (sv->hook != NULL && sv->hub != NULL)
+		hook_stop(sv->hook);
 	hub_close(sv->hub);
+	hook_close(sv->hook);
 	app_close(sv->app);
 	message_release(sv->heartbeat);
 	message_release(sv->goodbye);
@@ -109,6 +120,20 @@ void
 server_wake(struct server *sv)
 {
 	hub_wake(sv->hub);
+	if (sv->hook != NULL)
+		hook_wake(sv->hook);
+}
+
+int
+server_hook_fd(const struct server *sv)
+{
+	return sv->hook == NULL ? -1 : hook_fd(sv->hook);
+}
+
+bool
+server_is_busy(const struct server *sv)
+{
+	return sv->hook != NULL && hook_is_busy(sv->hook);
 }
 
 unsigned
@@ -220,15 +245,23 @@ sooner(int64_t *next_ms, int64_t due)
 int
 server_settle(struct server *sv, int64_t *next_ms)
 {
-	int64_t polls = polls_due(sv), streams = streams_due(sv), beats = heartbeats_due(sv);
-	int result = hub_settle(sv->hub, next_ms);
+	int64_t polls, streams, beats;
+	int result;
 
+	if (sv->hook != NULL)
+		hook_run(sv->hook);
+	polls = polls_due(sv);
+	streams = streams_due(sv);
+	beats = heartbeats_due(sv);
+	result = hub_settle(sv->hub, next_ms);
 	if (result == -1)
 		log_warnx("the turn could not be committed; its requests are told to try again");
 	answers_due(sv, result == 0);
 	sooner(next_ms, polls);
 	sooner(next_ms, streams);
 	sooner(next_ms, beats);
+	if (sv->hook != NULL)
+		sooner(next_ms, hook_settled(sv->hook, result == 0));
 	return result;
 }
 
@@ -238,4 +271,8 @@ server_drain(struct server *sv)
 	sv->draining = true;
 	polls_drain(sv);
 	heartbeats_drain(sv);
+	if (sv->hook == NULL)
+		return;
+	handshakes_drain(sv);
+	hook_drain(sv->hook);
 }

@@ -9,6 +9,7 @@
 #ifndef POLLUX_SERVER_H
 #define POLLUX_SERVER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "shared/base/config.h"
@@ -34,6 +35,12 @@ void server_close(struct server *sv);
 
 /* The descriptor that becomes readable when another process has something for this one. */
 int server_wake_fd(const struct server *sv);
+
+/* The descriptor whose becoming readable is a reason for a turn: the web hook has said something.
+ * -1: there is none. */
+int server_hook_fd(const struct server *sv);
+/* Is a request to the web hook under way, that a program which ends should wait for? */
+bool server_is_busy(const struct server *sv);
 
 /* At the top of every turn of the loop: milliseconds of CLOCK_MONOTONIC, which all processes of a
  * machine share. */

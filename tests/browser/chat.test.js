@@ -7,6 +7,7 @@ const { before, after } = require('node:test');
 const { useServer, pollux } = require('../lib/suite');
 const { programs } = require('../lib/server');
 const { launch, openWindow } = require('../lib/browser');
+const { usePhpChat } = require('../lib/phphook');
 const { until } = require('../lib/wait');
 
 let browser;
@@ -14,7 +15,7 @@ let ada, bob; /* from the first test to the last, Ada on websocket, Bob on xhr-p
 
 before(async () => { browser = await launch(); });
 after(() => browser && browser.close());
-const server = useServer({ app: 'chat' });
+const server = process.env.CHAT === 'php' ? usePhpChat() : useServer({ app: 'chat' });
 
 /* --- what a person does and sees ------------------------------------------------------------- */
 

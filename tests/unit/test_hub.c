@@ -55,8 +55,10 @@ authorize(void *arg, const char *handshake)
 }
 
 static int
-authorize_ns(void *arg, struct hub_ns *ns, struct session *s, struct slice query)
+authorize_ns(
+    void *arg, struct hub_ns *ns, struct session *s, struct slice endpoint, struct slice query)
 {
+	(void)endpoint;
 	(void)arg;
 	(void)ns;
 	(void)s;

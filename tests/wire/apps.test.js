@@ -6,10 +6,11 @@ const { useServer, pollux } = require('../lib/suite');
 const { programs } = require('../lib/server');
 const { event } = require('../lib/client');
 const { handshake, Polling } = require('../lib/polling');
+const { usePhpChat } = require('../lib/phphook');
 const { Websocket } = require('../lib/websocket');
 
 const hello = useServer({ app: 'hello' });
-const chat = useServer({ app: 'chat' });
+const chat = process.env.CHAT === 'php' ? usePhpChat() : useServer({ app: 'chat' });
 const TRANSPORTS = [['websocket', 'xhr-polling', Websocket, Polling], ['xhr-polling', 'websocket', Polling, Websocket]];
 
 /* Tests share the lobby: whoever came in leaves it, as others know by `left`. */

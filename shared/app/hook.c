@@ -1,0 +1,376 @@
+#include "shared/app/hook.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shared/app/hook_internal.h"
+#include "shared/base/log.h"
+#include "shared/wire/json.h"
+
+/* --- events into the queue ------------------------------------------------------------------- */
+
+static int64_t
+wall_clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Does the queue hold all that it may?  The log is told when that begins and ends. */
+static bool
+is_full(struct hook *hook)
+{
+	const struct slots *slots = store_slots(hub_store(hook->hub));
+	int64_t events = slots_hook_events(slots), bytes = slots_hook_bytes(slots);
+	bool full = events >= (int64_t)hook->cfg->hook_queue_events ||
+	            bytes >= (int64_t)hook->cfg->hook_queue_bytes;
+
+	if (full && !hook->full)
+		log_warnx("hook %s: %lld events wait for it: sessions that send more end, new ones "
+			  "are refused",
+		    hook_http_name(hook->http), (long long)events);
+	hook->full = full;
+	return full;
+}
+
+/* hook->body is what is to be told of the session in this namespace. */
+static void
+add_event(struct hook *hook, const struct hub_ns *ns, struct session *s, struct slice ack)
+{
+	struct hook_row row = {
+	    .key = session_key(s),
+	    .ns = ns->name,
+	    .ack = ack,
+	    .time = wall_clock_ms(),
+	    .created = hub_now(hook->hub),
+	    .body = buf_slice(&hook->body),
+	};
+
+	if (hook->body.failed || hook_queue_add(hub_store(hook->hub), &row) == -1)
+		hub_fail(hook->hub);
+	deliver_look(hook->deliver, true);
+}
+
+/* Can something be told of this session now?  Not when another process has ended it meanwhile: its
+ * disconnect has been told. */
+static bool
+is_live(struct hook *hook, struct session *s)
+{
+	return hub_transaction(hook->hub) == 0 && !session_is_over(s);
+}
+
+/* The same of something that the client has done, for which there must be room. */
+static void
+tell(struct hook *hook, const struct hub_ns *ns, struct session *s, struct slice ack)
+{
+	if (!is_live(hook, s))
+		return;
+	if (is_full(hook))
+		hub_end(hook->hub, s, "queue overflow", false);
+	else
+		add_event(hook, ns, s, ack);
+}
+
+static struct hub_ns *
+find(void *arg, struct slice name)
+{
+	struct hook *hook = arg;
+	struct sio_ns *ns = app_find_ns(hook->app, name);
+
+	return ns == NULL ? NULL : &ns->base;
+}
+
+/* Actions that came with the session's acceptance, in time for what they join. */
+static void
+do_admission(struct hook *hook, const struct hub_ns *ns, struct session *s)
+{
+	char *kept;
+
+	if (ns->name.n > 0) {
+		if (hook->admission != NULL && hook->admission->actions != NULL)
+			hook_run_actions(hook, session_key(s), ns->name, hook->admission->actions);
+		return;
+	}
+	if (!hook->cfg->hook_authorize || hub_transaction(hook->hub) == -1)
+		return;
+	kept = hook_queue_admitted(hub_store(hook->hub), session_key(s));
+	if (kept != NULL)
+		hook_run_actions(hook, session_key(s), ns->name, kept);
+	free(kept);
+}
+
+static void
+connected(void *arg, struct hub_ns *ns, struct session *s, struct slice query)
+{
+	struct hook *hook = arg;
+	const char *transport = transport_name(session_transport(s));
+	struct slice none = {NULL, 0};
+
+	do_admission(hook, ns, s);
+	if (!hook_wants(hook->cfg->hook_events, "connect", none) || session_is_over(s))
+		return;
+	buf_clear(&hook->body);
+	hook_write_connect(&hook->body, transport == NULL ? "" : transport, query);
+	tell(hook, ns, s, none);
+}
+
+/* Stored even when the queue is full: there is one for each session and namespace. */
+static void
+disconnected(void *arg, struct hub_ns *ns, struct session *s, const char *reason)
+{
+	struct hook *hook = arg;
+	struct slice none = {NULL, 0};
+
+	if (!hook_wants(hook->cfg->hook_events, "disconnect", none) || !is_live(hook, s))
+		return;
+	buf_clear(&hook->body);
+	hook_write_disconnect(&hook->body, reason);
+	add_event(hook, ns, s, none);
+}
+
+/* Write what the packet says into hook->body.  False: it is not to be told. */
+static bool
+write_packet(struct hook *hook, const struct packet *pk)
+{
+	const char *list = hook->cfg->hook_events;
+	struct json_value value;
+	struct event event;
+	struct slice none = {NULL, 0};
+
+	if (pk->type == PACKET_MESSAGE) {
+		hook_write_message(&hook->body, pk->data);
+		return hook_wants(list, "message", none);
+	}
+	if (pk->type == PACKET_JSON) {
+		if (!hook_wants(list, "json", none) || json_parse(&value, pk->data) == -1)
+			return false; /* PROTOCOL 5.5: ignored */
+		hook_write_json(&hook->body, value.text);
+		return true;
+	}
+	if (packet_event(&event, pk->data, &hook->app->event) == -1 ||
+	    slice_is(event.name, "disconnect") || !hook_wants(list, "event", event.name))
+		return false; /* PROTOCOL 5.7: the blacklist */
+	hook_write_event(&hook->body, event.name, event.args);
+	return true;
+}
+
+static void
+received(void *arg, struct hub_ns *ns, struct session *s, const struct packet *pk)
+{
+	struct hook *hook = arg;
+	bool wants_ack = pk->ack_data && pk->id.n > 0;
+
+	buf_clear(&hook->body);
+	if (write_packet(hook, pk)) /* what nobody wants to know opens no transaction */
+		tell(hook, ns, s, wants_ack ? pk->id : (struct slice){NULL, 0});
+}
+
+static void
+answered(
+    void *arg, struct hub_ns *ns, struct session *s, const struct store_ack *ack, struct slice args)
+{
+	struct hook *hook = arg;
+	struct slice none = {NULL, 0};
+
+	if (!hook_wants(hook->cfg->hook_events, "ack", none))
+		return;
+	buf_clear(&hook->body);
+	hook_write_ack(&hook->body, ack->handler, args);
+	tell(hook, ns, s, none);
+}
+
+/* --- authorization --------------------------------------------------------------------------- */
+
+/* The transports have asked already when the hook wants to be. */
+static int
+authorize(void *arg, const char *handshake)
+{
+	struct hook *hook = arg;
+
+	(void)handshake;
+	if (is_full(hook))
+		return -EAGAIN;
+	return hook->cfg->hook_authorize && hook->admission == NULL ? -EPROTO : 0;
+}
+
+static int
+created(void *arg, int64_t key)
+{
+	struct hook *hook = arg;
+	const struct hook_admission *a = hook->admission;
+
+	if (a == NULL)
+		return 0;
+	if (app_admit(hook->app, key, &a->words) == -1)
+		return -1;
+	return a->actions == NULL
+	           ? 0
+	           : hook_queue_admit(hub_store(hook->hub), key, slice_of(a->actions));
+}
+
+static int
+authorize_ns(
+    void *arg, struct hub_ns *ns, struct session *s, struct slice endpoint, struct slice query)
+{
+	struct hook *hook = arg;
+
+	return hook->cfg->hook_authorize_namespaces ? ask_namespace(hook, ns, s, endpoint, query)
+	                                            : 0;
+}
+
+struct hub_app
+hook_for_hub(struct hook *hook)
+{
+	return (struct hub_app){
+	    .arg = hook,
+	    .find = find,
+	    .authorize = authorize,
+	    .authorize_ns = authorize_ns,
+	    .connected = connected,
+	    .disconnected = disconnected,
+	    .received = received,
+	    .answered = answered,
+	    .created = created,
+	};
+}
+
+bool
+hook_authorizes(const struct hook *hook)
+{
+	return hook->cfg->hook_authorize;
+}
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+static void
+add_value(void *arg, struct slice name, struct slice value)
+{
+	struct buf *out = arg;
+
+	if (out->n > 0)
+		buf_add_char(out, ',');
+	json_write_string(out, name);
+	buf_add_char(out, ':');
+	buf_add_slice(out, value);
+}
+
+int
+hook_write_data(struct hook *hook, struct buf *out, int64_t key)
+{
+	return store_data(hub_store(hook->hub), key, add_value, out);
+}
+
+/* --- opening, and the turn ------------------------------------------------------------------- */
+
+static int
+add_namespaces(struct hook *hook)
+{
+	struct slice rest = slice_of(hook->cfg->hook_namespaces), name;
+
+	while (hook->cfg->hook_namespaces[0] != '\0' && slice_cut(&rest, ',', &name))
+		if (app_find_ns(hook->app, name) == NULL && app_add_ns(hook->app, name) == NULL) {
+			log_errx("hook: \"%.*s\" is no name of a namespace", (int)name.n, name.p);
+			return -1;
+		}
+	return 0;
+}
+
+struct hook *
+hook_open(const struct config *cfg, struct sio_app *app)
+{
+	struct hook *hook = calloc(1, sizeof(*hook));
+	struct hook_http_options options = {
+	    .url = cfg->hook_url,
+	    .secrets = cfg->hook_secret,
+	    .connect_timeout_ms = cfg->hook_connect_timeout_ms,
+	    .connections = cfg->hook_max_in_flight,
+	};
+
+	if (hook == NULL)
+		return NULL;
+	hook->cfg = cfg;
+	hook->app = app;
+	TAILQ_INIT(&hook->questions);
+	if (gethostname(hook->node, sizeof(hook->node) - 1) == -1)
+		hook->node[0] = '\0';
+	hook->deliver = deliver_new(hook);
+	hook->http = hook_http_open(&options);
+	if (hook->deliver == NULL || hook->http == NULL || add_namespaces(hook) == -1) {
+		hook_close(hook);
+		return NULL;
+	}
+	return hook;
+}
+
+void
+hook_stop(struct hook *hook)
+{
+	ask_close(hook);
+	deliver_stop(hook->deliver);
+}
+
+void
+hook_close(struct hook *hook)
+{
+	if (hook == NULL)
+		return;
+	deliver_free(hook->deliver);
+	hook_http_close(hook->http);
+	hook_cache_free(hook);
+	buf_free(&hook->body);
+	free(hook);
+}
+
+void
+hook_set_hub(struct hook *hook, struct hub *hub)
+{
+	hook->hub = hub;
+}
+
+int
+hook_fd(const struct hook *hook)
+{
+	return hook_http_fd(hook->http);
+}
+
+void
+hook_run(struct hook *hook)
+{
+	hook_http_run(hook->http, hub_now(hook->hub));
+	ask_run(hook);
+	deliver_run(hook->deliver);
+}
+
+void
+hook_wake(struct hook *hook)
+{
+	deliver_look(hook->deliver, false);
+}
+
+int64_t
+hook_settled(struct hook *hook, bool committed)
+{
+	int64_t next = deliver_settled(hook->deliver, committed), other = ask_next(hook);
+
+	if (other < next)
+		next = other;
+	other = hook_http_next(hook->http);
+	return other < next ? other : next;
+}
+
+void
+hook_drain(struct hook *hook)
+{
+	deliver_drain(hook->deliver);
+}
+
+bool
+hook_is_busy(const struct hook *hook)
+{
+	return deliver_is_busy(hook->deliver);
+}

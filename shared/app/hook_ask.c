@@ -1,0 +1,364 @@
+/* What the hook is asked, and somebody waits for: may a session be made, or join a namespace?
+ * (docs/hook.md, section 3)  Each process asks for itself. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+
+#include "shared/app/hook_internal.h"
+#include "shared/base/log.h"
+#include "shared/wire/handshake.h"
+#include "shared/wire/json.h"
+
+#define QUESTIONS_MAX 1000 /* that are asked or wait for it; more: not now */
+
+/* A session that is to be told by the hub. */
+struct joining {
+	int64_t key;
+	struct hub_ns *ns;
+	struct slice endpoint, query; /* owned, in one block with the question */
+};
+
+struct hook_question {
+	TAILQ_ENTRY(hook_question) all; /* those that are asked come first */
+	struct hook *hook;
+	struct hook_call *call; /* NULL: it waits for its turn */
+	int64_t key, deadline;
+	char id[HOOK_ID_MAX];
+	unsigned char digest[HOOK_DIGEST]; /* for the cache */
+	struct buf body;
+	hook_verdict *done;
+	void *arg; /* of `done`: the caller's, or the question itself */
+	struct joining joining;
+	char texts[];
+};
+
+/* --- asking ------------------------------------------------------------------------------------
+ */
+
+static void
+free_question(struct hook_question *q)
+{
+	struct hook *hook = q->hook;
+
+	TAILQ_REMOVE(&hook->questions, q, all);
+	hook->questions_n--;
+	if (q->call != NULL) {
+		hook_http_cancel(q->call);
+		hook->asked_n--;
+	}
+	buf_free(&q->body);
+	free(q);
+}
+
+/* The hook's answer is this; `a` NULL when it is no. */
+static void
+conclude(struct hook_question *q, int verdict, struct hook_admission *a)
+{
+	struct hook *hook = q->hook;
+	hook_verdict *done = q->done;
+	struct slice transports = {NULL, 0};
+
+	if (a != NULL && a->transports != NULL)
+		transports = slice_of(a->transports);
+	hook->admission = verdict == 0 ? a : NULL;
+	done(q->arg, verdict, transports);
+	hook->admission = NULL;
+	free_question(q);
+}
+
+/* No usable answer came. */
+static void
+fail(struct hook_question *q, const char *error)
+{
+	struct hook *hook = q->hook;
+	struct hook_admission nothing = {.actions = NULL};
+	bool mercy = hook->cfg->hook_authorize_on_error;
+
+	if (!hook->is_sick)
+		log_warnx("hook %s: authorize: %s; clients are %s", hook_http_name(hook->http),
+		    error, mercy ? "let in" : "refused");
+	hook->is_sick = true;
+	conclude(q, mercy ? 0 : -EPROTO, &nothing);
+}
+
+static void
+on_answer(void *arg, const struct hook_result *result)
+{
+	struct hook_question *q = arg;
+	struct hook *hook = q->hook;
+	struct hook_admission a = {.actions = NULL};
+	char error[HOOK_ERROR_MAX] = "";
+	struct slice ns = q->joining.ns == NULL ? SLICE("") : q->joining.ns->name;
+	int verdict = -EPROTO;
+
+	q->call = NULL; /* it is over */
+	hook->asked_n--;
+	if (result->status == 0)
+		snprintf(error, sizeof(error), "%s", result->error);
+	else if (result->status == 401 || result->status == 403)
+		verdict = -EACCES;
+	else if (result->status / 100 != 2)
+		snprintf(error, sizeof(error), "answered %d", result->status);
+	else if (!hook_reply_is_good(result->body))
+		snprintf(error, sizeof(error), "its reply is no JSON object");
+	else
+		verdict = hook_reply_verdict(hook, q->key, ns, result->body, &a, error);
+	if (verdict == 0 || verdict == -EACCES) {
+		if (hook->is_sick)
+			log_info("hook %s: authorize: answers again", hook_http_name(hook->http));
+		hook->is_sick = false;
+		if (result->status == 200 && result->max_age_s > 0)
+			hook_cache_add(hook, q->digest, verdict, &a, result->max_age_s);
+		conclude(q, verdict, &a);
+	} else {
+		fail(q, error);
+	}
+	hook_free_admission(&a);
+}
+
+/* Send what waits, as many as may be at once. */
+static void
+send_waiting(struct hook *hook)
+{
+	struct hook_question *q, *next;
+	struct hook_admission *known;
+	int verdict;
+
+	for (q = TAILQ_FIRST(&hook->questions); q != NULL; q = next) {
+		struct hook_request request = {.id = q->id,
+		    .kind = "authorize",
+		    .body = buf_slice(&q->body),
+		    .attempt = 1,
+		    .now_ms = hub_now(hook->hub),
+		    .timeout_ms = q->deadline - hub_now(hook->hub)};
+
+		next = TAILQ_NEXT(q, all);
+		if (q->call != NULL)
+			continue;
+		if (hook_cache_find(hook, q->digest, &verdict, &known)) {
+			conclude(q, verdict, known);
+			continue;
+		}
+		if (request.timeout_ms <= 0) {
+			fail(q, "no answer in time, others were asked before");
+			continue;
+		}
+		if (hook->asked_n == hook->cfg->hook_max_in_flight)
+			return;
+		q->call = hook_http_post(hook->http, &request, on_answer, q);
+		if (q->call == NULL)
+			fail(q, "out of memory");
+		else
+			hook->asked_n++;
+	}
+}
+
+void
+ask_run(struct hook *hook)
+{
+	if (hook->asked_n < hook->questions_n)
+		send_waiting(hook);
+}
+
+int64_t
+ask_next(const struct hook *hook)
+{
+	const struct hook_question *q;
+
+	if (hook->asked_n == hook->questions_n)
+		return INT64_MAX;
+	if (hook->asked_n < hook->cfg->hook_max_in_flight)
+		return hub_now(hook->hub);
+	TAILQ_FOREACH (q, &hook->questions, all)
+		if (q->call == NULL)
+			return q->deadline;
+	return INT64_MAX;
+}
+
+/* A new question with room for `texts_n` bytes.  NULL: not now. */
+static struct hook_question *
+new_question(struct hook *hook, int64_t key, size_t texts_n)
+{
+	struct hook_question *q;
+
+	if (hook->questions_n == QUESTIONS_MAX)
+		return NULL;
+	q = calloc(1, sizeof(*q) + texts_n);
+	if (q == NULL)
+		return NULL;
+	q->hook = hook;
+	q->key = key;
+	q->deadline = hub_now(hook->hub) + hook->cfg->hook_authorize_timeout_ms;
+	TAILQ_INSERT_TAIL(&hook->questions, q, all);
+	hook->questions_n++;
+	return q;
+}
+
+/* An id that no other process gives: the session's, and what is random. */
+static void
+name_question(struct hook_question *q)
+{
+	unsigned char bytes[8] = {0};
+
+	RAND_bytes(bytes, sizeof(bytes));
+	public_id_write(q->id + snprintf(q->id, sizeof(q->id), "ask_"), q->key);
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		size_t n = strlen(q->id);
+
+		snprintf(q->id + n, sizeof(q->id) - n, "%s%02x", i == 0 ? "_" : "", bytes[i]);
+	}
+}
+
+static void
+begin_body(struct hook_question *q, struct slice ns)
+{
+	char session[PUBLIC_ID_LENGTH + 1];
+
+	public_id_write(session, q->key);
+	buf_printf(&q->body, "{\"v\":1,\"hook\":\"authorize\",\"session\":\"%s\",\"ns\":", session);
+	json_write_string(&q->body, ns);
+}
+
+static void
+end_body(struct hook_question *q, struct slice ns, const char *handshake)
+{
+	if (hook_digest(q->digest, ns, slice_of(handshake)) == -1)
+		q->body.failed = true;
+	buf_puts(&q->body, ",\"handshake\":");
+	hook_write_handshake(&q->body, slice_of(handshake), q->hook->cfg->hook_headers);
+	buf_add_char(&q->body, '}');
+}
+
+/* --- handshakes --------------------------------------------------------------------------------
+ */
+
+struct hook_question *
+hook_ask(struct hook *hook, const char *handshake, int64_t key, hook_verdict *done, void *arg)
+{
+	struct hook_question *q = new_question(hook, key, 0);
+
+	if (q == NULL)
+		return NULL;
+	name_question(q);
+	begin_body(q, SLICE(""));
+	end_body(q, SLICE(""), handshake);
+	if (q->body.failed) {
+		free_question(q);
+		return NULL;
+	}
+	q->done = done;
+	q->arg = arg;
+	return q;
+}
+
+void
+hook_cancel(struct hook_question *question)
+{
+	free_question(question);
+}
+
+void
+ask_close(struct hook *hook)
+{
+	struct hook_question *q;
+
+	while ((q = TAILQ_FIRST(&hook->questions)) != NULL)
+		free_question(q);
+}
+
+/* --- namespaces --------------------------------------------------------------------------------
+ */
+
+static void
+on_join(void *arg, int verdict, struct slice transports)
+{
+	struct hook_question *q = arg;
+	struct joining *j = &q->joining;
+	struct hook *hook = q->hook;
+	struct session *s;
+
+	(void)transports;
+	if (hub_find_key(hook->hub, j->key, &s) != HUB_LIVE)
+		return;
+	if (verdict != 0) {
+		hub_refuse(hook->hub, s, j->endpoint);
+		return;
+	}
+	if (hook->admission != NULL && app_admit(hook->app, j->key, &hook->admission->words) == -1)
+		hub_fail(hook->hub);
+	hub_admit(hook->hub, s, j->ns, j->endpoint, j->query);
+}
+
+static bool
+is_asked(const struct hook *hook, int64_t key, const struct hub_ns *ns)
+{
+	const struct hook_question *q;
+
+	TAILQ_FOREACH (q, &hook->questions, all)
+		if (q->joining.ns == ns && q->joining.key == key)
+			return true;
+	return false;
+}
+
+/* The session's part of the question. */
+static int
+write_session(struct hook_question *q)
+{
+	struct store *st = hub_store(q->hook->hub);
+	struct buf data = {.p = NULL};
+	char *user = hook_queue_user(st, q->key), *handshake = store_session_handshake(st, q->key);
+	int result = hook_write_data(q->hook, &data, q->key);
+
+	if (user != NULL) {
+		buf_puts(&q->body, ",\"user\":");
+		json_write_string(&q->body, slice_of(user));
+	}
+	if (data.n > 0) {
+		buf_puts(&q->body, ",\"data\":{");
+		buf_add_slice(&q->body, buf_slice(&data));
+		buf_add_char(&q->body, '}');
+	}
+	if (handshake == NULL || data.failed)
+		result = -1;
+	else
+		end_body(q, q->joining.ns->name, handshake);
+	buf_free(&data);
+	free(handshake);
+	free(user);
+	return result == -1 || q->body.failed ? -1 : 0;
+}
+
+int
+ask_namespace(struct hook *hook, struct hub_ns *ns, struct session *s, struct slice endpoint,
+    struct slice query)
+{
+	int64_t key = session_key(s);
+	struct hook_question *q;
+
+	if (is_asked(hook, key, ns))
+		return -EINPROGRESS;
+	if (hub_transaction(hook->hub) == -1)
+		return -EIO;
+	q = new_question(hook, key, endpoint.n + query.n);
+	if (q == NULL)
+		return -EAGAIN;
+	memcpy(q->texts, endpoint.p, endpoint.n);
+	if (query.n > 0)
+		memcpy(q->texts + endpoint.n, query.p, query.n);
+	q->joining = (struct joining){.key = key,
+	    .ns = ns,
+	    .endpoint = {q->texts, endpoint.n},
+	    .query = {q->texts + endpoint.n, query.n}};
+	q->done = on_join;
+	q->arg = q;
+	name_question(q);
+	begin_body(q, ns->name);
+	if (write_session(q) == -1) {
+		free_question(q);
+		return -EIO;
+	}
+	return -EINPROGRESS;
+}

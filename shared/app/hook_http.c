@@ -1,0 +1,434 @@
+#include "shared/app/hook_http.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/queue.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "shared/base/log.h"
+
+#define EVENTS_AT_ONCE 16
+
+struct hook_call {
+	LIST_ENTRY(hook_call) all;
+	struct hook_http *http;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct buf reply;
+	int64_t retry_after_s, max_age_s;
+	hook_done *done;
+	void *arg;
+	char error[CURL_ERROR_SIZE];
+};
+
+struct hook_http {
+	CURLM *multi;
+	int epoll_fd;
+	int64_t now, due; /* due: of libcurl's timer; INT64_MAX: none */
+	LIST_HEAD(, hook_call) calls;
+	const char *secrets; /* borrowed */
+	char *url, *name;
+	char *socket; /* path of a unix socket; NULL: none */
+	int64_t connect_timeout_ms;
+};
+
+/* --- the loop -------------------------------------------------------------------------------- */
+
+static int
+on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+{
+	struct hook_http *http = arg;
+	struct epoll_event event = {.data.fd = fd};
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) { /* it may be closed already, and gone by itself */
+		epoll_ctl(http->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+		return 0;
+	}
+	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
+		event.events |= EPOLLIN;
+	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
+		event.events |= EPOLLOUT;
+	if (epoll_ctl(http->epoll_fd, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) ==
+		-1 &&
+	    epoll_ctl(
+		http->epoll_fd, errno == EEXIST ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == -1)
+		log_warn("hook: watching a socket");
+	curl_multi_assign(http->multi, fd, http);
+	return 0;
+}
+
+static int
+on_timer(CURLM *multi, long timeout_ms, void *arg)
+{
+	struct hook_http *http = arg;
+
+	(void)multi;
+	/* a millisecond more: libcurl does not ask again when it is woken too early */
+	http->due = timeout_ms < 0    ? INT64_MAX
+	            : timeout_ms == 0 ? http->now
+	                              : http->now + timeout_ms + 1;
+	return 0;
+}
+
+int
+hook_http_fd(const struct hook_http *http)
+{
+	return http->epoll_fd;
+}
+
+int64_t
+hook_http_next(const struct hook_http *http)
+{
+	return http->due;
+}
+
+static void
+free_call(struct hook_call *call)
+{
+	LIST_REMOVE(call, all);
+	curl_easy_cleanup(call->easy);
+	curl_slist_free_all(call->headers);
+	buf_free(&call->reply);
+	free(call);
+}
+
+/* Where nothing of a request can have arrived: it may be sent again whatever it is. */
+static bool
+was_unsent(const struct hook_call *call, CURLcode code)
+{
+	long sent = 0;
+
+	if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT ||
+	    code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION)
+		return true;
+	curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
+	return sent == 0;
+}
+
+static void
+finish(struct hook_call *call, CURLcode code)
+{
+	struct hook_result result = {
+	    .retry_after_s = call->retry_after_s, .max_age_s = call->max_age_s};
+	long status = 0;
+	bool too_long = code == CURLE_WRITE_ERROR && call->reply.failed;
+
+	curl_multi_remove_handle(call->http->multi, call->easy);
+	if (code == CURLE_OK) {
+		curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+		result.status = (int)status;
+		result.body = buf_slice(&call->reply);
+	} else {
+		result.unsent = was_unsent(call, code);
+		result.error = too_long                 ? "the reply is longer than 1 MiB"
+		               : call->error[0] != '\0' ? call->error
+		                                        : curl_easy_strerror(code);
+	}
+	call->done(call->arg, &result);
+	free_call(call);
+}
+
+void
+hook_http_run(struct hook_http *http, int64_t now_ms)
+{
+	struct epoll_event events[EVENTS_AT_ONCE];
+	CURLMsg *message;
+	int n, running, left;
+
+	http->now = now_ms;
+	if (LIST_EMPTY(&http->calls))
+		return;
+	n = epoll_wait(http->epoll_fd, events, EVENTS_AT_ONCE, 0);
+	for (int i = 0; i < n; i++) {
+		int what = ((events[i].events & (EPOLLIN | EPOLLHUP)) != 0 ? CURL_CSELECT_IN : 0) |
+		           ((events[i].events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
+		           ((events[i].events & EPOLLERR) != 0 ? CURL_CSELECT_ERR : 0);
+
+		curl_multi_socket_action(http->multi, events[i].data.fd, what, &running);
+	}
+	if (http->due <= now_ms) {
+		http->due = INT64_MAX;
+		curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	}
+	while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+		struct hook_call *call = NULL;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+		finish(call, message->data.result);
+	}
+}
+
+/* --- a call ---------------------------------------------------------------------------------- */
+
+static size_t
+on_body(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct hook_call *call = arg;
+
+	buf_add(&call->reply, bytes, size * n);
+	return call->reply.failed ? 0 : size * n;
+}
+
+/* The digits behind `word` in a header's value; -1: there are none. */
+static int64_t
+number_behind(struct slice value, const char *word)
+{
+	size_t word_n = strlen(word);
+	int64_t number = -1;
+
+	for (size_t i = 0; i + word_n < value.n; i++) {
+		if (strncasecmp(value.p + i, word, word_n) != 0)
+			continue;
+		for (i += word_n; i < value.n && (value.p[i] == ' ' || value.p[i] == '\t'); i++)
+			continue;
+		for (; i < value.n && value.p[i] >= '0' && value.p[i] <= '9'; i++)
+			if (number < 1000000)
+				number = (number < 0 ? 0 : number * 10) + (value.p[i] - '0');
+		return number;
+	}
+	return -1;
+}
+
+static size_t
+on_header(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct hook_call *call = arg;
+	struct slice line = {bytes, size * n};
+
+	if (line.n > 12 && strncasecmp(line.p, "retry-after:", 12) == 0)
+		call->retry_after_s = number_behind(line, "retry-after:");
+	if (line.n > 14 && strncasecmp(line.p, "cache-control:", 14) == 0) {
+		call->max_age_s = number_behind(line, "max-age=");
+		if (call->max_age_s < 0)
+			call->max_age_s = 0;
+	}
+	return line.n;
+}
+
+static void __attribute__((format(printf, 2, 3)))
+add_header(struct hook_call *call, const char *format, ...)
+{
+	struct curl_slist *grown;
+	char line[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	grown = curl_slist_append(call->headers, line);
+	if (grown != NULL)
+		call->headers = grown;
+}
+
+static int
+add_headers(struct hook_call *call, const struct hook_request *request)
+{
+	struct buf signature = {.ceiling = 900};
+	int64_t now = (int64_t)time(NULL);
+	int result = hook_sign(&signature, call->http->secrets, request->id, now, request->body);
+
+	add_header(call, "Content-Type: application/json");
+	add_header(call, "Expect:");
+	add_header(call, "Accept:");
+	add_header(call, "webhook-id: %s", request->id);
+	add_header(call, "webhook-timestamp: %" PRId64, now);
+	add_header(call, "webhook-signature: %.*s", (int)signature.n, signature.p);
+	add_header(call, "X-Pollux-Hook: %s", request->kind);
+	add_header(call, "X-Pollux-Attempt: %d", request->attempt);
+	add_header(call, "X-Pollux-Deadline-Ms: %" PRId64, request->timeout_ms);
+	if (request->last_error != NULL)
+		add_header(call, "X-Pollux-Last-Error: %s", request->last_error);
+	buf_free(&signature);
+	return result;
+}
+
+static int
+set_up(struct hook_call *call, const struct hook_request *request)
+{
+	const struct hook_http *http = call->http;
+	CURL *easy = call->easy;
+	bool bad = false;
+
+#define SET(option, value) bad = bad || curl_easy_setopt(easy, (option), (value)) != CURLE_OK
+	SET(CURLOPT_PRIVATE, call);
+	SET(CURLOPT_ERRORBUFFER, call->error);
+	SET(CURLOPT_URL, http->url);
+	if (http->socket != NULL)
+		SET(CURLOPT_UNIX_SOCKET_PATH, http->socket);
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(CURLOPT_FOLLOWLOCATION, 0L);
+	SET(CURLOPT_PROXY, ""); /* nor one of the environment */
+	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)http->connect_timeout_ms);
+	SET(CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	SET(CURLOPT_USERAGENT, "Pollux/1.0");
+	SET(CURLOPT_POST, 1L);
+	SET(CURLOPT_POSTFIELDS, request->body.p);
+	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.n);
+	SET(CURLOPT_HTTPHEADER, call->headers);
+	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_WRITEDATA, call);
+	SET(CURLOPT_HEADERFUNCTION, on_header);
+	SET(CURLOPT_HEADERDATA, call);
+#undef SET
+	return bad ? -1 : 0;
+}
+
+struct hook_call *
+hook_http_post(
+    struct hook_http *http, const struct hook_request *request, hook_done *done, void *arg)
+{
+	struct hook_call *call = calloc(1, sizeof(*call));
+
+	if (call == NULL)
+		return NULL;
+	call->http = http;
+	call->done = done;
+	call->arg = arg;
+	http->now = request->now_ms;
+	call->retry_after_s = -1;
+	buf_init(&call->reply, HOOK_REPLY_MAX);
+	LIST_INSERT_HEAD(&http->calls, call, all);
+	call->easy = curl_easy_init();
+	if (call->easy == NULL || add_headers(call, request) == -1 || set_up(call, request) == -1 ||
+	    curl_multi_add_handle(http->multi, call->easy) != CURLM_OK) {
+		log_errx("hook: a request could not be made");
+		free_call(call);
+		return NULL;
+	}
+	return call;
+}
+
+void
+hook_http_cancel(struct hook_call *call)
+{
+	curl_multi_remove_handle(call->http->multi, call->easy);
+	free_call(call);
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
+
+/* unix:/path.sock:/uri */
+static int
+read_unix_url(struct hook_http *http, const char *url)
+{
+	const char *path = url + strlen("unix:"), *uri = strchr(path, ':');
+
+	if (uri != NULL && uri[1] != '/')
+		return -1;
+	http->socket = uri == NULL ? strdup(path) : strndup(path, (size_t)(uri - path));
+	if (http->socket == NULL ||
+	    asprintf(&http->url, "http://localhost%s", uri == NULL ? "/" : uri + 1) == -1)
+		return -1;
+	return 0;
+}
+
+/* Neither what may be secret in a query nor a password. */
+static char *
+public_name(const char *url)
+{
+	const char *scheme = strstr(url, "://");
+	size_t start = scheme == NULL ? 0 : (size_t)(scheme - url) + 3;
+	size_t n = start + strcspn(url + start, "?#");
+	const char *at = memrchr(url + start, '@', strcspn(url + start, "/?#"));
+	char *name = NULL;
+
+	if (at == NULL)
+		return strndup(url, n);
+	if (asprintf(&name, "%.*s%.*s", (int)start, url, (int)(n - (size_t)(at + 1 - url)),
+		at + 1) == -1)
+		return NULL;
+	return name;
+}
+
+static bool
+secrets_are_good(const char *secrets)
+{
+	struct buf scratch = {.p = NULL};
+	bool good = hook_sign(&scratch, secrets, "", 0, SLICE("")) == 0;
+
+	buf_free(&scratch);
+	return good;
+}
+
+struct hook_http *
+hook_http_open(const struct hook_http_options *options)
+{
+	struct hook_http *http = calloc(1, sizeof(*http));
+
+	if (http == NULL)
+		return NULL;
+	LIST_INIT(&http->calls);
+	http->due = INT64_MAX;
+	http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	http->secrets = options->secrets;
+	http->connect_timeout_ms = options->connect_timeout_ms;
+	http->name = public_name(options->url);
+	if (strncmp(options->url, "unix:", 5) == 0) {
+		if (read_unix_url(http, options->url) == -1) {
+			log_errx("hook: the url is not unix:/path.sock:/uri");
+			goto fail;
+		}
+	} else {
+		http->url = strdup(options->url);
+	}
+	if (!secrets_are_good(options->secrets)) {
+		log_errx("hook: a secret is not whsec_ and base64");
+		goto fail;
+	}
+	if (http->epoll_fd == -1 || http->name == NULL || http->url == NULL ||
+	    curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+	    (http->multi = curl_multi_init()) == NULL) {
+		log_err("hook");
+		goto fail;
+	}
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)options->connections);
+	return http;
+fail:
+	hook_http_close(http);
+	return NULL;
+}
+
+void
+hook_http_close(struct hook_http *http)
+{
+	struct hook_call *call;
+
+	if (http == NULL)
+		return;
+	while ((call = LIST_FIRST(&http->calls)) != NULL)
+		hook_http_cancel(call);
+	if (http->multi != NULL) {
+		curl_multi_cleanup(http->multi);
+		curl_global_cleanup();
+	}
+	if (http->epoll_fd != -1)
+		close(http->epoll_fd);
+	free(http->url);
+	free(http->name);
+	free(http->socket);
+	free(http);
+}
+
+const char *
+hook_http_name(const struct hook_http *http)
+{
+	return http->name;
+}

@@ -1,0 +1,450 @@
+/* What the hook has said: the replies to events and to authorize requests (docs/hook.md, 3 and 4).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/app/hook_internal.h"
+#include "shared/base/log.h"
+#include "shared/wire/handshake.h"
+#include "shared/wire/json.h"
+#include "shared/wire/utf8.h"
+
+/* One array of actions and the event that it answers, or one answer. */
+struct part {
+	struct action_list list;
+	const struct hook_told *told; /* NULL: no event */
+	struct slice ack;             /* array text: the answer itself; p NULL: `list` */
+};
+
+struct reading_reply {
+	struct hook *hook;
+	const struct hook_told *told;
+	size_t told_n;
+	struct part *parts; /* owned */
+	size_t n, cap;
+	char *error;
+};
+
+/* An answer that no client waits for: the actions that bear this very id are left out. */
+static const char nobody[] = "0";
+
+static int __attribute__((format(printf, 2, 3))) wrong(char *error, const char *format, ...)
+{
+	struct buf clean = {.p = NULL};
+	char text[HOOK_ERROR_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	utf8_sanitize(&clean, slice_of(text)); /* what it quotes may be cut anywhere */
+	snprintf(error, HOOK_ERROR_MAX, "%.*s", (int)clean.n, clean.p);
+	for (char *p = error; *p != '\0'; p++) /* it goes into a line, and into a header */
+		if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
+			*p = '?';
+	buf_free(&clean);
+	return -1;
+}
+
+bool
+hook_reply_is_good(struct slice body)
+{
+	struct json_value value;
+
+	for (size_t i = 0; i < body.n; i++)
+		if (memchr(" \t\r\n", body.p[i], 4) == NULL)
+			return json_parse(&value, body) == 0 && value.kind == JSON_KIND_OBJECT;
+	return true;
+}
+
+/* --- actions --------------------------------------------------------------------------------- */
+
+static struct action_context
+context_of(int64_t key, struct slice ns, const char *ack)
+{
+	return (struct action_context){
+	    .session = key,
+	    .ns = ns,
+	    .ack_id = ack[0] != '\0' ? slice_of(ack) : (struct slice){nobody, 1},
+	};
+}
+
+static struct part *
+add_part(struct reading_reply *r, const struct hook_told *told)
+{
+	if (r->n == r->cap) {
+		size_t cap = r->cap == 0 ? 16 : 2 * r->cap;
+		struct part *grown = realloc(r->parts, cap * sizeof(*grown));
+
+		if (grown == NULL)
+			return NULL;
+		r->parts = grown;
+		r->cap = cap;
+	}
+	r->parts[r->n] = (struct part){.told = told};
+	return &r->parts[r->n++];
+}
+
+/* Parse and check, and do nothing. */
+static int
+check_actions(struct hook *hook, struct action_list *list, struct slice json,
+    const struct action_context *ctx, char *error)
+{
+	struct action_error why;
+
+	if (action_parse(list, json, ctx, &why) == 0 && action_check(hook->app, list, &why) == 0)
+		return 0;
+	return wrong(error, "action %d: %s", why.index, why.message);
+}
+
+static int
+read_actions(struct reading_reply *r, const struct hook_told *told, const struct json_value *value)
+{
+	struct part *part = add_part(r, told);
+	struct action_context ctx = {.session = 0};
+
+	if (told != NULL)
+		ctx = context_of(
+		    told->key, told->ns == NULL ? SLICE("") : told->ns->base.name, told->ack);
+	if (part == NULL)
+		return wrong(r->error, "out of memory");
+	if (value->kind != JSON_KIND_ARRAY)
+		return wrong(r->error, "\"actions\" is no array");
+	return check_actions(r->hook, &part->list, value->text, &ctx, r->error);
+}
+
+static const struct hook_told *
+find_told(const struct reading_reply *r, struct slice literal)
+{
+	const char *epoch = store_epoch(hub_store(r->hook->hub));
+	char id[HOOK_ID_MAX];
+
+	for (size_t i = 0; i < r->told_n; i++) {
+		hook_event_id(id, epoch, r->told[i].id);
+		if (json_string_is(literal, id))
+			return &r->told[i];
+	}
+	return NULL;
+}
+
+static int
+read_result(struct reading_reply *r, const struct json_value *result)
+{
+	struct json_value value, id = {.kind = JSON_KIND_NULL}, ack = id, actions = id;
+	const struct hook_told *told;
+	struct json_walk walk;
+	struct slice key;
+	struct part *part;
+
+	if (result->kind != JSON_KIND_OBJECT)
+		return wrong(r->error, "a result is no object");
+	json_walk_begin(&walk, result);
+	while (json_walk_member(&walk, &key, &value)) {
+		if (json_string_is(key, "id"))
+			id = value;
+		else if (json_string_is(key, "ack"))
+			ack = value;
+		else if (json_string_is(key, "actions"))
+			actions = value;
+	}
+	if (id.kind != JSON_KIND_STRING)
+		return wrong(r->error, "a result has no \"id\"");
+	told = find_told(r, id.text);
+	if (told == NULL)
+		return 0; /* nothing comes of it */
+	if (actions.kind != JSON_KIND_NULL && read_actions(r, told, &actions) == -1)
+		return -1;
+	if (ack.kind == JSON_KIND_NULL)
+		return 0;
+	if (ack.kind != JSON_KIND_ARRAY)
+		return wrong(r->error, "the \"ack\" of a result is no array");
+	part = add_part(r, told);
+	if (part == NULL)
+		return wrong(r->error, "out of memory");
+	part->ack = ack.text;
+	return 0;
+}
+
+static int
+read_results(struct reading_reply *r, const struct json_value *results)
+{
+	struct json_value value;
+	struct json_walk walk;
+
+	if (results->kind != JSON_KIND_ARRAY)
+		return wrong(r->error, "\"results\" is no array");
+	json_walk_begin(&walk, results);
+	while (json_walk_element(&walk, &value))
+		if (read_result(r, &value) == -1)
+			return -1;
+	return 0;
+}
+
+static int
+read_reply(struct reading_reply *r, struct slice body)
+{
+	struct json_value all, value;
+	struct json_walk walk;
+	struct slice key;
+
+	if (json_parse(&all, body) == -1 || all.kind != JSON_KIND_OBJECT)
+		return 0; /* empty */
+	json_walk_begin(&walk, &all);
+	while (json_walk_member(&walk, &key, &value)) {
+		if (json_string_is(key, "results") && read_results(r, &value) == -1)
+			return -1;
+		if (json_string_is(key, "actions") && read_actions(r, NULL, &value) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- doing ----------------------------------------------------------------------------------- */
+
+/* Answers: the first one counts, one that nobody asked for does nothing.  Ids are compared as the
+ * numbers that the hook has seen, and sent as the client wrote them. */
+static void
+settle_acks(struct action_list *list, const struct hook_told *told, bool *acked)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct action *a = &list->actions[i];
+
+		if (a->kind == ACTION_ACK && a->id.p == nobody)
+			continue;
+		if (a->kind == ACTION_ACK && told != NULL && a->session == told->key &&
+		    slice_equal(hook_ack_number(a->id), hook_ack_number(slice_of(told->ack)))) {
+			if (*acked)
+				continue;
+			*acked = true;
+			a->id = slice_of(told->ack);
+		}
+		list->actions[kept++] = *a;
+	}
+	list->n = kept;
+}
+
+static int
+run_list(struct hook *hook, struct action_list *list)
+{
+	struct action_result result;
+	struct action_error why;
+
+	if (action_run(hook->app, list, &result, &why) == 0)
+		return 0;
+	log_warnx("hook: action %d: %s", why.index, why.message);
+	hub_fail(hook->hub); /* all was checked, so it is the store */
+	return -1;
+}
+
+static int
+send_ack(struct hook *hook, const struct hook_told *told, struct slice args)
+{
+	struct packet pk = {.type = PACKET_ACK};
+	struct app_target t = {.ns = (struct sio_ns *)(uintptr_t)told->ns, .session = told->key};
+	struct buf data = {.p = NULL};
+	int result = 0;
+
+	packet_ack_write(&data, slice_of(told->ack), args);
+	pk.data = buf_slice(&data);
+	if (!data.failed)
+		result = app_send(hook->app, &t, &pk);
+	buf_free(&data);
+	return result == -EIO ? -1 : 0; /* a session that has gone is no error */
+}
+
+static int
+run_parts(struct reading_reply *r)
+{
+	bool acked[HOOK_BATCH] = {false};
+	bool none = false;
+
+	for (size_t i = 0; i < r->n; i++) {
+		struct part *part = &r->parts[i];
+		bool *flag = part->told == NULL ? &none : &acked[part->told - r->told];
+
+		if (part->ack.p == NULL) {
+			settle_acks(&part->list, part->told, flag);
+			if (run_list(r->hook, &part->list) == -1)
+				return -1;
+		} else if (part->told->ack[0] != '\0' && part->told->ns != NULL && !*flag) {
+			*flag = true;
+			if (send_ack(r->hook, part->told, part->ack) == -1)
+				hub_fail(r->hook->hub);
+		}
+	}
+	return 0;
+}
+
+int
+hook_reply_run(struct hook *hook, const struct hook_told *told, size_t n, struct slice body,
+    char error[HOOK_ERROR_MAX])
+{
+	struct reading_reply r = {.hook = hook, .told = told, .told_n = n, .error = error};
+	int result = read_reply(&r, body);
+
+	if (result == 0)
+		run_parts(&r);
+	for (size_t i = 0; i < r.n; i++)
+		action_free(&r.parts[i].list);
+	free(r.parts);
+	return result;
+}
+
+/* --- authorize ------------------------------------------------------------------------------- */
+
+void
+hook_free_admission(struct hook_admission *a)
+{
+	app_free_admission(&a->words);
+	free(a->actions);
+	free(a->transports);
+	*a = (struct hook_admission){.actions = NULL};
+}
+
+/* "transports": names with commas between them. */
+static int
+read_transports(struct hook_admission *a, const struct json_value *value, char *error)
+{
+	struct buf names = {.p = NULL};
+	struct json_value name;
+	struct json_walk walk;
+
+	if (value->kind != JSON_KIND_ARRAY)
+		return wrong(error, "\"transports\" is no array");
+	json_walk_begin(&walk, value);
+	while (json_walk_element(&walk, &name)) {
+		if (names.n > 0)
+			buf_add_char(&names, ',');
+		if (name.kind == JSON_KIND_STRING)
+			json_string_decode(&names, name.text);
+	}
+	a->transports = names.failed ? NULL : strndup(names.n == 0 ? "" : names.p, names.n);
+	buf_free(&names);
+	return a->transports == NULL ? wrong(error, "out of memory") : 0;
+}
+
+static int
+read_admission_actions(struct hook *hook, int64_t key, struct slice ns, struct hook_admission *a,
+    const struct json_value *value, char *error)
+{
+	struct action_context ctx = context_of(key, ns, "");
+	struct action_list list;
+	int result;
+
+	if (value->kind != JSON_KIND_ARRAY)
+		return wrong(error, "\"actions\" is no array");
+	result = check_actions(hook, &list, value->text, &ctx, error);
+	action_free(&list);
+	if (result == 0)
+		a->actions = strndup(value->text.p, value->text.n);
+	return result;
+}
+
+/* The text of a string or nothing of null; malloc'ed. */
+static char *
+text_of(const struct json_value *value)
+{
+	struct buf text = {.p = NULL};
+	char *copy;
+
+	if (value->kind != JSON_KIND_STRING)
+		return NULL;
+	json_string_decode(&text, value->text);
+	copy = text.failed ? NULL : strndup(text.n == 0 ? "" : text.p, text.n);
+	buf_free(&text);
+	return copy;
+}
+
+static int
+admit(struct hook *hook, struct hook_admission *a, const struct json_value *user,
+    const struct json_value *data, char *error)
+{
+	const struct sio_handshake h = {.h = hook->app->h, .admission = &a->words};
+	char *name = text_of(user), *object = NULL;
+	int result = 0;
+
+	if (data->kind != JSON_KIND_NULL)
+		object = strndup(data->text.p, data->text.n);
+	if ((user->kind != JSON_KIND_NULL && name == NULL) ||
+	    (data->kind != JSON_KIND_NULL && data->kind != JSON_KIND_OBJECT) ||
+	    app_accept(&h, name, object) != 0)
+		result = wrong(error, "a bad \"user\", or \"data\" that is no object");
+	free(name);
+	free(object);
+	return result;
+}
+
+static void
+log_refusal(int64_t key, struct slice ns, const struct json_value *reason)
+{
+	char id[PUBLIC_ID_LENGTH + 1], text[HOOK_ERROR_MAX] = "no reason given";
+	char *copy = text_of(reason);
+
+	if (copy != NULL)
+		wrong(text, "%s", copy);
+	free(copy);
+	public_id_write(id, key);
+	log_info("hook: refused %s%s%.*s: %s", id, ns.n == 0 ? "" : " for ", (int)ns.n,
+	    ns.p == NULL ? "" : ns.p, text);
+}
+
+int
+hook_reply_verdict(struct hook *hook, int64_t key, struct slice ns, struct slice body,
+    struct hook_admission *a, char error[HOOK_ERROR_MAX])
+{
+	struct json_value all, value, accept = {.kind = JSON_KIND_NULL}, user = accept,
+				      data = accept, actions = accept, transports = accept,
+				      reason = accept;
+	const struct {
+		const char *name;
+		struct json_value *value;
+	} fields[] = {{"accept", &accept}, {"user", &user}, {"data", &data}, {"actions", &actions},
+	    {"transports", &transports}, {"reason", &reason}};
+	struct json_walk walk;
+	struct slice name;
+
+	if (json_parse(&all, body) == -1) /* empty */
+		return 0;
+	json_walk_begin(&walk, &all);
+	while (json_walk_member(&walk, &name, &value))
+		for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+			if (json_string_is(name, fields[i].name))
+				*fields[i].value = value;
+	if (accept.kind == JSON_KIND_FALSE) {
+		log_refusal(key, ns, &reason);
+		return -EACCES;
+	}
+	if (accept.kind != JSON_KIND_TRUE) {
+		wrong(error, "the reply says neither \"accept\":true nor false");
+		return -EPROTO;
+	}
+	if (admit(hook, a, &user, &data, error) == -1 ||
+	    (actions.kind != JSON_KIND_NULL &&
+		read_admission_actions(hook, key, ns, a, &actions, error) == -1) ||
+	    (transports.kind != JSON_KIND_NULL && read_transports(a, &transports, error) == -1)) {
+		hook_free_admission(a);
+		return -EPROTO;
+	}
+	return 0;
+}
+
+void
+hook_run_actions(struct hook *hook, int64_t key, struct slice ns, const char *actions)
+{
+	struct action_context ctx = context_of(key, ns, "");
+	struct action_list list;
+	char error[HOOK_ERROR_MAX];
+	bool acked = true;
+
+	if (check_actions(hook, &list, slice_of(actions), &ctx, error) == -1) {
+		log_warnx("hook: %s", error);
+	} else {
+		settle_acks(&list, NULL, &acked);
+		run_list(hook, &list);
+	}
+	action_free(&list);
+}

@@ -1,0 +1,159 @@
+#include "shared/store/hook_queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/store/internal.h"
+#include "shared/store/lock.h"
+
+/* What is kept aside at most. */
+#define DEAD_EVENTS 1000
+#define DEAD_BYTES  (16 << 20)
+
+int
+hook_queue_add(struct store *st, struct hook_row *row)
+{
+	int leader = slots_hook_leader(st->slots);
+
+	if (store_run(st, store_bind(st, Q_HOOK_ADD, "lsslls", row->key, row->ns, row->ack,
+			      row->time, row->created, row->body)) == -1)
+		return -1;
+	row->id = sqlite3_last_insert_rowid(st->db);
+	slots_add_hook(st->slots, row->body.n);
+	if (leader >= 0 && leader != slots_own(st->slots))
+		store_wake_slot(st, leader);
+	return 0;
+}
+
+int
+hook_queue_list(struct store *st, int64_t after,
+    void (*each)(void *arg, const struct hook_entry *entry), void *arg)
+{
+	sqlite3_stmt *q = store_bind(st, Q_HOOK_LIST, "l", after);
+	int step;
+
+	while ((step = sqlite3_step(q)) == SQLITE_ROW)
+		each(arg, &(struct hook_entry){
+			      .id = sqlite3_column_int64(q, 0),
+			      .key = sqlite3_column_int64(q, 1),
+			      .is_sync = sqlite3_column_int(q, 2) != 0,
+			      .created = sqlite3_column_int64(q, 3),
+			      .batch = sqlite3_column_int64(q, 4),
+			      .attempts = sqlite3_column_int(q, 5),
+			      .due = sqlite3_column_int64(q, 6),
+			      .bytes = (size_t)sqlite3_column_int64(q, 7),
+			  });
+	if (step != SQLITE_DONE)
+		store_fail(st, "events for the hook");
+	sqlite3_reset(q);
+	return step == SQLITE_DONE ? 0 : -1;
+}
+
+int
+hook_queue_read(
+    struct store *st, int64_t id, void (*each)(void *arg, const struct hook_row *row), void *arg)
+{
+	sqlite3_stmt *q = store_bind(st, Q_HOOK_READ, "l", id);
+	int step = sqlite3_step(q);
+
+	if (step == SQLITE_ROW)
+		each(arg, &(struct hook_row){
+			      .id = id,
+			      .key = sqlite3_column_int64(q, 0),
+			      .ns = store_column(q, 1),
+			      .ack = store_column(q, 2),
+			      .time = sqlite3_column_int64(q, 3),
+			      .body = store_column(q, 4),
+			  });
+	else if (step != SQLITE_DONE)
+		store_fail(st, "event for the hook");
+	sqlite3_reset(q);
+	return step == SQLITE_ROW ? 1 : step == SQLITE_DONE ? 0 : -1;
+}
+
+int
+hook_queue_done(struct store *st, int64_t id)
+{
+	return store_run(st, store_bind(st, Q_HOOK_DONE, "l", id));
+}
+
+int
+hook_queue_retry(struct store *st, int64_t id, int64_t batch, int attempts, int64_t due)
+{
+	return store_run(st, store_bind(st, Q_HOOK_RETRY, "llil", id, batch, attempts, due));
+}
+
+int
+hook_queue_bury(struct store *st, int64_t id, struct slice body, const char *error)
+{
+	if (store_run(st, store_bind(st, Q_HOOK_BURY, "lsz", id, body, error)) == -1 ||
+	    store_run(st, store_bind(st, Q_HOOK_TRIM_DEAD, "ii", DEAD_EVENTS, DEAD_BYTES)) == -1)
+		return -1;
+	return hook_queue_done(st, id);
+}
+
+/* The first column of the first row as a malloc'ed text, or NULL; the statement is run to its end.
+ */
+static char *
+take_text(struct store *st, sqlite3_stmt *q)
+{
+	int step = sqlite3_step(q);
+	struct slice s;
+	char *text = NULL;
+
+	if (step == SQLITE_ROW) {
+		s = store_column(q, 0);
+		text = s.p == NULL ? NULL : strndup(s.p, s.n);
+		if (store_run(st, q) == -1) {
+			free(text);
+			return NULL;
+		}
+		return text;
+	}
+	if (step != SQLITE_DONE)
+		store_fail(st, sqlite3_sql(q));
+	sqlite3_reset(q);
+	return NULL;
+}
+
+char *
+hook_queue_user(struct store *st, int64_t key)
+{
+	return take_text(st, store_bind(st, Q_HOOK_USER, "l", key));
+}
+
+int
+hook_queue_forget(struct store *st, int64_t key)
+{
+	if (store_run(st, store_bind(st, Q_HOOK_FORGET_DATA, "l", key)) == -1)
+		return -1;
+	return store_run(st, store_bind(st, Q_HOOK_FORGET, "l", key));
+}
+
+int
+hook_queue_admit(struct store *st, int64_t key, struct slice actions)
+{
+	return store_run(st, store_bind(st, Q_HOOK_ADMIT, "ls", key, actions));
+}
+
+char *
+hook_queue_admitted(struct store *st, int64_t key)
+{
+	return take_text(st, store_bind(st, Q_HOOK_ADMITTED, "l", key));
+}
+
+bool
+hook_queue_lead(struct store *st)
+{
+	if (lock_take(st->lock_fd, LOCK_HOOK, 0) == -1)
+		return false;
+	slots_set_hook_leader(st->slots, slots_own(st->slots));
+	return true;
+}
+
+void
+hook_queue_resign(struct store *st)
+{
+	slots_set_hook_leader(st->slots, -1);
+	lock_give(st->lock_fd, LOCK_HOOK);
+}

@@ -1,0 +1,507 @@
+/* The web hook: signatures, JSON out and in, the queue, and when it is tried again. */
+#include "tests/unit/process.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "shared/app/hook_internal.h"
+
+#define SECRET "whsec_cG9sbHV4LXRlc3QtdmVjdG9yLXNlY3JldC0wMDAx"
+#define BODY   "{\"v\":1,\"hook\":\"events\",\"events\":[]}"
+#define VECTOR "v1,u5793JlqqEbGkWtHMbaREG5JRERxtMZRc5OgP2ZhOI8="
+
+static const struct slice none = {NULL, 0};
+
+/* --- pure --------------------------------------------------------------------------------------
+ */
+
+static void
+test_signature(void **state)
+{
+	static const char *const bad[] = {
+	    "", "whsec_", "cG9s", "whsec_?", "whsec_cG9sbA=", SECRET ",", SECRET ",x"};
+	struct buf out = {.p = NULL};
+
+	(void)state;
+	assert_int_equal(hook_sign(&out, SECRET, "evt_0001", 1700000000, SLICE(BODY)), 0);
+	assert_true(slice_is(buf_slice(&out), VECTOR));
+	buf_clear(&out);
+	assert_int_equal(
+	    hook_sign(&out, SECRET ",whsec_AAAA", "evt_0001", 1700000000, SLICE(BODY)), 0);
+	assert_true(slice_starts(buf_slice(&out), SLICE(VECTOR " v1,")));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(hook_sign(&out, bad[i], "x", 1, SLICE("")), -1);
+	buf_free(&out);
+}
+
+static void
+test_filter(void **state)
+{
+	static const struct {
+		const char *list, *type, *name;
+		bool wanted;
+	} cases[] = {
+	    {"", "connect", NULL, true},
+	    {"", "event", "x", true},
+	    {"connect,message", "connect", NULL, true},
+	    {"connect,message", "disconnect", NULL, false},
+	    {"connect", "event", "connect", false},
+	    {"event", "event", "anything", true},
+	    {"event:say", "event", "say", true},
+	    {"event:say", "event", "says", false},
+	    {"event:say,event:order.*", "event", "order.new", true},
+	    {"event:order.*", "event", "order.", true},
+	    {"event:order.*", "event", "order", false},
+	    {"event:a:b", "event", "a:b", true},
+	    {"event:*", "event", "", true},
+	    {"event:", "event", "", true},
+	    {"event:", "event", "x", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(hook_wants(cases[i].list, cases[i].type, slice_of(cases[i].name)),
+		    cases[i].wanted);
+}
+
+static void
+test_row(void **state)
+{
+	struct buf body = {.p = NULL}, out = {.p = NULL};
+	struct hook_row row = {.id = 255,
+	    .key = 1,
+	    .ns = SLICE("/c\"hat"),
+	    .ack = SLICE("007"),
+	    .time = 1795407440123};
+	char session[PUBLIC_ID_LENGTH + 1], want[512];
+
+	(void)state;
+	public_id_write(session, 1);
+	hook_write_event(&body, SLICE("s\"y"), SLICE("[\"hi\", 1.10,1E400,\"\\ud83d\"]"));
+	row.body = buf_slice(&body);
+	hook_write_row(&out, "6b1f", &row, "4\"2", SLICE("\"nick\":\"bob\""));
+	snprintf(want, sizeof(want),
+	    "{\"id\":\"evt_6b1f_ff\",\"time\":1795407440123,\"session\":\"%s\",\"ns\":\"/"
+	    "c\\\"hat\","
+	    "\"user\":\"4\\\"2\",\"data\":{\"nick\":\"bob\"},\"ack\":7,\"type\":\"event\","
+	    "\"name\":\"s\\\"y\",\"args\":[\"hi\", 1.10,1E400,\"\\ud83d\"]}",
+	    session);
+	assert_true(slice_is(buf_slice(&out), want));
+	buf_clear(&out);
+	buf_clear(&body);
+	hook_write_message(&body, SLICE("a\xff\n"));
+	row = (struct hook_row){.id = 1, .key = 1, .ns = SLICE(""), .ack = none, .body = none};
+	row.body = buf_slice(&body);
+	hook_write_row(&out, "e", &row, NULL, none);
+	snprintf(want, sizeof(want),
+	    "{\"id\":\"evt_e_1\",\"time\":0,\"session\":\"%s\",\"ns\":\"\",\"type\":\"message\","
+	    "\"text\":\"a\xef\xbf\xbd\\n\"}",
+	    session);
+	assert_true(slice_is(buf_slice(&out), want));
+	buf_free(&out);
+	buf_free(&body);
+}
+
+static void
+test_handshake(void **state)
+{
+	struct buf out = {.p = NULL};
+
+	(void)state;
+	hook_write_handshake(&out,
+	    SLICE("{\"headers\":{\"host\":\"a\",\"cookie\":\"b=\\u00e9\",\"Cookie\":\"c\"},"
+		  "\"query\":{\"t\":\"1\"},\"secure\":false}"),
+	    "origin,cookie");
+	assert_true(slice_is(buf_slice(&out),
+	    "{\"headers\":{\"cookie\":\"b=\\u00e9\"},\"query\":{\"t\":\"1\"},\"secure\":false}"));
+	buf_free(&out);
+}
+
+static void
+test_delay(void **state)
+{
+	static const int seconds[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
+
+	(void)state;
+	for (int i = 0; i < 9; i++)
+		for (unsigned random = 0; random < 1000; random += 37) {
+			int64_t ms = hook_retry_delay(i + 1, -1, random);
+
+			assert_in_range(ms, seconds[i] * 750, seconds[i] * 1250);
+		}
+	assert_int_equal(hook_retry_delay(1, 7, 99), 7000);
+	assert_int_equal(hook_retry_delay(1, 0, 99), 0);
+	assert_int_equal(hook_retry_delay(1, 1000000, 99), 3600000);
+}
+
+/* --- with a hub ----------------------------------------------------------------------------------
+ */
+
+struct fixture {
+	struct config cfg;
+	char folder[64];
+	struct sio_app *app;
+	struct hook *hook;
+	struct hub *hub;
+	int64_t now;
+	struct client client;
+	int64_t key;
+};
+
+static int64_t
+turn(struct fixture *f)
+{
+	int64_t next, other;
+	int result;
+
+	hook_run(f->hook);
+	result = hub_settle(f->hub, &next);
+	other = hook_settled(f->hook, result == 0);
+	hub_begin(f->hub, f->now);
+	return other < next ? other : next;
+}
+
+static struct session *
+session(struct fixture *f)
+{
+	struct session *s = NULL;
+
+	assert_int_equal(hub_find(f->hub, slice_of(f->client.sid), &s), HUB_LIVE);
+	return s;
+}
+
+/* Nobody listens at port 1. */
+static int
+open_fixture(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct hub_options options;
+
+	assert_non_null(f);
+	config_default(&f->cfg);
+	snprintf(f->folder, sizeof(f->folder), "/tmp/pollux-test-XXXXXX");
+	assert_non_null(mkdtemp(f->folder));
+	snprintf(f->cfg.hook_url, sizeof(f->cfg.hook_url), "http://127.0.0.1:1/hook?secret=1");
+	snprintf(f->cfg.hook_secret, sizeof(f->cfg.hook_secret), SECRET);
+	snprintf(f->cfg.hook_namespaces, sizeof(f->cfg.hook_namespaces), "/chat");
+	f->now = 1000000;
+	f->app = app_open("");
+	f->hook = hook_open(&f->cfg, f->app);
+	assert_non_null(f->hook);
+	options = (struct hub_options){
+	    .kind = 1,
+	    .folder = f->folder,
+	    .app = hook_for_hub(f->hook),
+	    .close_timeout_ms = 60000,
+	    .polling_duration_ms = 20000,
+	    .handshake_timeout_ms = 60000,
+	    .bad_packets = 5,
+	    .queue_packets = 100,
+	    .queue_bytes = 10000,
+	    .sessions = 1000,
+	    .log_bytes = 1 << 20,
+	};
+	f->hub = hub_open(&options);
+	assert_non_null(f->hub);
+	app_set_hub(f->app, f->hub);
+	hook_set_hub(f->hook, f->hub);
+	hub_begin(f->hub, f->now);
+	assert_int_equal(hub_create(f->hub, "{}", SLICE("127.0.0.1"), f->client.sid), HUB_CREATED);
+	f->key = sid_key((struct slice){f->client.sid, SID_LENGTH});
+	assert_int_equal(
+	    hub_attach(f->hub, session(f), TRANSPORT_WEBSOCKET, true, &sink_ops, &f->client.sink),
+	    0);
+	*state = f;
+	return 0;
+}
+
+static int
+close_fixture(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+
+	hook_stop(f->hook);
+	hub_close(f->hub);
+	hook_close(f->hook);
+	app_close(f->app);
+	snprintf(command, sizeof(command), "rm -rf %s", f->folder);
+	assert_int_equal(system(command), 0);
+	free(f);
+	return 0;
+}
+
+struct rows {
+	size_t n;
+	struct hook_entry at[32];
+};
+
+static void
+add_row(void *arg, const struct hook_entry *entry)
+{
+	struct rows *rows = arg;
+
+	assert_true(rows->n < 32);
+	rows->at[rows->n++] = *entry;
+}
+
+static struct rows
+rows_of(struct fixture *f)
+{
+	struct rows rows = {.n = 0};
+
+	assert_int_equal(hook_queue_list(hub_store(f->hub), 0, add_row, &rows), 0);
+	return rows;
+}
+
+static void
+test_events_stand_in_the_turn(void **state)
+{
+	struct fixture *f = *state;
+	struct rows rows = rows_of(f);
+
+	assert_int_equal(rows.n, 1); /* connect */
+	hub_receive(f->hub, session(f), SLICE("5:1+::{\"name\":\"a\"}"));
+	hub_receive(f->hub, session(f), SLICE("5:::{\"name\":\"disconnect\"}"));
+	hub_receive(f->hub, session(f), SLICE("4:::{bad"));
+	hub_receive(f->hub, session(f), SLICE("3:::x"));
+	rows = rows_of(f);
+	assert_int_equal(rows.n, 3);
+	assert_false(rows.at[0].is_sync);
+	assert_true(rows.at[1].is_sync);
+	hub_fail(f->hub);
+	turn(f);
+	rows = rows_of(f); /* the turn was rolled back, connect and all */
+	assert_int_equal(rows.n, 0);
+}
+
+static void
+test_data_outlives_the_session(void **state)
+{
+	struct fixture *f = *state;
+	struct store *st = hub_store(f->hub);
+	struct buf data = {.p = NULL};
+	struct rows rows;
+	char *user;
+
+	assert_int_equal(store_set(st, f->key, SLICE("nick"), SLICE("\"bob\"")), 0);
+	assert_int_equal(store_session_set_user(st, f->key, SLICE("42")), 0);
+	hub_end(f->hub, session(f), "test", false);
+	rows = rows_of(f);
+	assert_int_equal(rows.n, 2);
+	for (size_t i = 0; i <= rows.n; i++) {
+		bool kept = i < rows.n;
+
+		buf_clear(&data);
+		assert_int_equal(hook_write_data(f->hook, &data, f->key), 0);
+		assert_true(slice_is(buf_slice(&data), kept ? "\"nick\":\"bob\"" : ""));
+		user = hook_queue_user(st, f->key);
+		assert_true(slice_is(slice_of(user), kept ? "42" : ""));
+		free(user);
+		if (!kept)
+			break;
+		assert_int_equal(hook_queue_done(st, rows.at[i].id), 0);
+		assert_int_equal(hook_queue_forget(st, f->key), 0);
+	}
+	buf_free(&data);
+}
+
+static void
+test_full_queue(void **state)
+{
+	struct fixture *f = *state;
+	char sid[STORE_SID_SIZE];
+	struct rows rows;
+
+	f->cfg.hook_queue_events = 3;
+	hub_receive(f->hub, session(f), SLICE("3:::a"));
+	hub_receive(f->hub, session(f), SLICE("3:::b"));
+	assert_int_equal(hub_create(f->hub, "{}", SLICE("127.0.0.1"), sid), HUB_BUSY);
+	hub_receive(f->hub, session(f), SLICE("3:::c"));
+	rows = rows_of(f); /* connect a b disconnect */
+	assert_int_equal(rows.n, 4);
+	assert_string_equal(f->client.sink.got, "1:: LOST ");
+}
+
+static int
+reply(struct fixture *f, const char *format, char error[HOOK_ERROR_MAX])
+{
+	struct hook_told told = {
+	    .id = 1, .key = f->key, .ns = app_find_ns(f->app, SLICE("")), .ack = "07"};
+	char id[HOOK_ID_MAX], text[1024];
+
+	hook_event_id(id, store_epoch(hub_store(f->hub)), 1);
+	snprintf(text, sizeof(text), "%s", format);
+	for (char *at; (at = strstr(text, "ID")) != NULL;) {
+		char rest[1024];
+
+		snprintf(rest, sizeof(rest), "%s", at + 2);
+		snprintf(at, sizeof(text) - (size_t)(at - text), "%s%s", id, rest);
+	}
+	f->client.sink.got[0] = '\0';
+	error[0] = '\0';
+	return hook_reply_run(f->hook, &told, 1, slice_of(text), error);
+}
+
+static void
+test_reply(void **state)
+{
+	static const struct {
+		const char *text, *got; /* NULL: it is wrong */
+	} cases[] = {
+	    {"", ""},
+	    {"{}", ""},
+	    {"{\"results\":[],\"actions\":[],\"more\":1}", ""},
+	    {"{\"results\":[{\"id\":\"ID\",\"ack\":[1.10]}]}", "6:::07+[1.10] "},
+	    {"{\"results\":[{\"ack\":[2],\"actions\":[{\"do\":\"send\",\"text\":\"x\"}],\"id\":"
+	     "\"ID\"}]}",
+		"3:::x 6:::07+[2] "},
+	    {"{\"results\":[{\"id\":\"ID\",\"ack\":[1],\"actions\":[{\"do\":\"ack\",\"args\":[2]},"
+	     "{\"do\":\"ack\",\"id\":7,\"args\":[3]}]}]}",
+		"6:::07+[2] "},
+	    {"{\"results\":[{\"id\":\"another\",\"ack\":[1]},{\"id\":\"ID\"}]}", ""},
+	    {"{\"results\":[{\"id\":\"ID\",\"actions\":[]}],\"actions\":[{\"do\":\"send\",\"to\":"
+	     "\"all\",\"text\":\"x\"}]}",
+		"3:::x "},
+	    {"{\"results\":{}}", NULL},
+	    {"{\"results\":[1]}", NULL},
+	    {"{\"results\":[{\"ack\":[1]}]}", NULL},
+	    {"{\"results\":[{\"id\":\"ID\",\"ack\":1}]}", NULL},
+	    {"{\"results\":[{\"id\":\"ID\",\"actions\":{}}]}", NULL},
+	    {"{\"results\":[{\"id\":\"ID\",\"ack\":[1]}],\"actions\":[{\"do\":\"fly\"}]}", NULL},
+	    {"{\"results\":[{\"id\":\"ID\",\"ack\":[1],\"actions\":[{\"do\":\"emit\",\"to\":"
+	     "{\"ns\":\"/nowhere\"},\"name\":\"x\"}]}]}",
+		NULL},
+	    {"{\"actions\":[{\"do\":\"send\",\"text\":\"x\"}]}", NULL},
+	};
+	struct fixture *f = *state;
+	char error[HOOK_ERROR_MAX];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int result = reply(f, cases[i].text, error);
+
+		assert_int_equal(result, cases[i].got == NULL ? -1 : 0);
+		assert_int_equal(error[0] == '\0', cases[i].got != NULL);
+		hub_transaction(f->hub);
+		assert_string_equal(f->client.sink.got, cases[i].got == NULL ? "" : cases[i].got);
+	}
+}
+
+static void
+test_good_replies(void **state)
+{
+	(void)state;
+	assert_true(hook_reply_is_good(SLICE("")));
+	assert_true(hook_reply_is_good(SLICE(" \r\n")));
+	assert_true(hook_reply_is_good(SLICE(" {\"a\":[]}\n")));
+	assert_false(hook_reply_is_good(SLICE("[]")));
+	assert_false(hook_reply_is_good(SLICE("{}x")));
+	assert_false(hook_reply_is_good(SLICE("<html>")));
+}
+
+static void
+test_verdicts(void **state)
+{
+	static const struct {
+		const char *text;
+		int verdict;
+	} cases[] = {
+	    {"", 0},
+	    {"{\"accept\":true}", 0},
+	    {"{\"accept\":false,\"reason\":\"\\u0007banned\"}", -EACCES},
+	    {"{}", -EPROTO},
+	    {"{\"accept\":1}", -EPROTO},
+	    {"{\"accept\":true,\"user\":7}", -EPROTO},
+	    {"{\"accept\":true,\"data\":[]}", -EPROTO},
+	    {"{\"accept\":true,\"actions\":{}}", -EPROTO},
+	    {"{\"accept\":true,\"actions\":[{\"do\":\"join\"}]}", -EPROTO},
+	    {"{\"accept\":true,\"transports\":\"x\"}", -EPROTO},
+	};
+	struct fixture *f = *state;
+	struct hook_admission a = {.actions = NULL};
+	char error[HOOK_ERROR_MAX];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(hook_reply_verdict(f->hook, f->key, SLICE(""),
+				     slice_of(cases[i].text), &a, error),
+		    cases[i].verdict);
+		hook_free_admission(&a);
+	}
+	assert_int_equal(
+	    hook_reply_verdict(f->hook, f->key, SLICE(""),
+		SLICE("{\"accept\":true,\"user\":\"42\",\"data\":{\"pi\":3.140},\"actions\":[{"
+		      "\"do\":\"join\",\"room\":\"r\"}],\"transports\":[\"websocket\",\"x\"]}"),
+		&a, error),
+	    0);
+	assert_string_equal(a.words.user, "42");
+	assert_string_equal(a.words.data, "{\"pi\":3.140}");
+	assert_string_equal(a.actions, "[{\"do\":\"join\",\"room\":\"r\"}]");
+	assert_string_equal(a.transports, "websocket,x");
+	hook_free_admission(&a);
+}
+
+/* Turns until no request is under way. */
+static void
+until_idle(struct fixture *f)
+{
+	struct pollfd pfd = {.fd = hook_fd(f->hook), .events = POLLIN};
+
+	turn(f);
+	while (hook_is_busy(f->hook)) {
+		assert_true(poll(&pfd, 1, 20) >= 0);
+		turn(f);
+	}
+	turn(f);
+}
+
+static void
+test_retries(void **state)
+{
+	struct fixture *f = *state;
+	struct rows rows;
+	int64_t id, next;
+	int attempts = 0;
+
+	f->cfg.hook_retry_for_ms = 60000;
+	until_idle(f);
+	rows = rows_of(f);
+	assert_int_equal(rows.n, 1);
+	id = rows.at[0].id;
+	while (rows.n == 1) {
+		assert_int_equal(rows.at[0].batch, id);
+		assert_int_equal(rows.at[0].attempts, ++attempts);
+		assert_true(rows.at[0].due > f->now);
+		next = turn(f);
+		assert_true(next > f->now && next <= rows.at[0].due + 5000);
+		hub_receive(f->hub, session(f), SLICE("2::")); /* it lives on */
+		f->now = rows.at[0].due + 5000;                /* a tripped breaker waits as well */
+		hub_begin(f->hub, f->now);
+		until_idle(f);
+		rows = rows_of(f);
+	}
+	assert_true(attempts >= 4 && attempts <= 7);
+	assert_true(f->now - 1000000 <= 120000);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_signature),
+	    cmocka_unit_test(test_filter),
+	    cmocka_unit_test(test_row),
+	    cmocka_unit_test(test_handshake),
+	    cmocka_unit_test(test_delay),
+	    cmocka_unit_test(test_good_replies),
+	    cmocka_unit_test_setup_teardown(
+		test_events_stand_in_the_turn, open_fixture, close_fixture),
+	    cmocka_unit_test_setup_teardown(
+		test_data_outlives_the_session, open_fixture, close_fixture),
+	    cmocka_unit_test_setup_teardown(test_full_queue, open_fixture, close_fixture),
+	    cmocka_unit_test_setup_teardown(test_reply, open_fixture, close_fixture),
+	    cmocka_unit_test_setup_teardown(test_verdicts, open_fixture, close_fixture),
+	    cmocka_unit_test_setup_teardown(test_retries, open_fixture, close_fixture),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
