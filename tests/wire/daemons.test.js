@@ -235,11 +235,6 @@ pollux('pollux-wsd: the counters count', async () => {
 
 /* --- what comes beside them ------------------------------------------------------------------- */
 
-pollux('the manual pages are in order', { skip: onPath('mandoc') ? false : 'no mandoc' }, () => {
-  const pages = ['wsd/pollux-wsd.8', 'policyd/pollux-policyd.8'];
-  assert.strictEqual(execFileSync('mandoc', ['-Tlint', '-Wwarning', ...pages], { cwd: REPOSITORY, encoding: 'utf8' }), '');
-});
-
 for (const unit of ['pollux-wsd', 'pollux-policyd']) {
   pollux(`${unit}.service may do little`, { skip: onPath('systemd-analyze') ? false : 'no systemd-analyze' }, () => {
     const text = execFileSync('systemd-analyze',
