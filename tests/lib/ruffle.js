@@ -15,6 +15,7 @@ const path = require('node:path');
 const { WebSocketServer } = require('ws');
 const { startPages, clientFile } = require('./window');
 
+const END = Buffer.from([0xff, 0x00]);
 const FOLDER = path.dirname(require.resolve('@ruffle-rs/ruffle/package.json'));
 
 /* Ruffle's files, and the Flash files of the client for pages of another origin. */
@@ -27,22 +28,29 @@ function read(name) {
     : fs.readFileSync(file);
 }
 
-/* The websocket's bytes to the port in its path and back; `connection.sent` is what Flash said. */
+/* The websocket's bytes to the port in its path and back; `connection.sent` is what Flash said.
+ *
+ * A websocket has no half that can be closed: behind the server's FF 00 Flash still answers, and
+ * then closes itself.  Any other end of the TCP connection is passed on. */
 function forward(websocket, request, connections) {
   const port = Number(request.url.slice(1));
   const connection = { port, sent: '', closed: false };
   connections.push(connection);
   const tcp = net.connect(port, '127.0.0.1');
+  let tail = Buffer.alloc(0);
   websocket.on('message', (bytes) => {
     connection.sent += bytes.toString('latin1');
     tcp.write(bytes);
   });
   websocket.on('close', () => tcp.end());
-  tcp.on('data', (bytes) => websocket.send(bytes));
+  tcp.on('data', (bytes) => {
+    tail = Buffer.concat([tail, bytes]).subarray(-2);
+    websocket.send(bytes);
+  });
   tcp.on('error', () => {}); /* 'close' follows */
   tcp.on('close', () => {
     connection.closed = true;
-    websocket.close();
+    if (!tail.equals(END)) websocket.close();
   });
 }
 
