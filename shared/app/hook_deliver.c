@@ -15,7 +15,8 @@
 #define BREAK_FAILURES 5    /* in a row, then the hook is left alone ... */
 #define BREAK_MS       5000 /* ... for so long, and asked once */
 #define RETRY_MAX_S    60
-#define DISCARD_MAX    1000 /* rows deleted in one turn once the hook is off */
+#define SAY_MS         60000 /* single failures are logged this often at most */
+#define DISCARD_MAX    1000  /* rows deleted in one turn once the hook is off */
 
 int64_t
 hook_retry_delay(int attempts, int64_t retry_after_s, unsigned random)
@@ -38,31 +39,31 @@ note_success(struct deliver *d)
 	struct batch *b;
 
 	d->failures = 0;
-	if (d->sick_since == 0)
+	if (d->breaker == BREAKER_CLOSED)
 		return;
 	log_info("hook %s: answers again", hook_http_name(d->hook->http));
-	d->sick_since = 0;
 	d->breaker = BREAKER_CLOSED;
 	TAILQ_FOREACH (b, &d->batches, all) /* what has waited for it need not wait longer */
 		if (b->state == BATCH_WAITING)
 			b->due = 0;
 }
 
-/* The log is told once, when it begins. */
+/* The log is told when the hook falls silent, and once in a while of events that it fails at. */
 static void
 note_failure(struct deliver *d, const char *error)
 {
 	int64_t now = hub_now(d->hook->hub);
 
 	d->failures++;
-	if (d->sick_since == 0) {
-		d->sick_since = now;
-		log_warnx("hook %s: %s; events are kept and sent again",
-		    hook_http_name(d->hook->http), error);
-	}
 	if (d->breaker == BREAKER_CLOSED && d->failures >= BREAK_FAILURES)
-		log_warnx("hook %s: %d failures in a row, the last: %s; it is asked every %d s",
+		log_warnx("hook %s: %d failures in a row, the last: %s; it is asked every %d s, "
+			  "events are kept",
 		    hook_http_name(d->hook->http), BREAK_FAILURES, error, BREAK_MS / 1000);
+	else if (d->breaker == BREAKER_CLOSED && now >= d->say_at) {
+		d->say_at = now + SAY_MS;
+		log_warnx("hook %s: %s; what may wait is sent again", hook_http_name(d->hook->http),
+		    error);
+	}
 	if (d->failures >= BREAK_FAILURES) {
 		d->breaker = BREAKER_OPEN;
 		d->probe_at = now + BREAK_MS;

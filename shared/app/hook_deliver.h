@@ -76,7 +76,7 @@ struct deliver {
 	size_t inflight;
 	int64_t events, bytes; /* rows that are known */
 	enum breaker breaker;
-	int64_t probe_at, sick_since;
+	int64_t probe_at, say_at;
 	unsigned failures; /* in a row */
 };
 

@@ -165,6 +165,8 @@ a_mistake_is_told_with_file_and_line(void **state)
 	    {"[wsd]\nreachable = maybe\n", 2, "is not auto, yes or no"},
 	    {"[wsd]\nreachable =\n", 2, "is not auto, yes or no"},
 	    {"[log]\nlevel = loud\n", 2, "is not error, warn"},
+	    {"[hook]\nauthorize_on_error = yes\n", 2, "neither accept nor refuse"},
+	    {"[hook]\nmax_in_flight = 0\n", 2, "not a number from 1 to 1000"},
 	};
 	struct config cfg;
 
@@ -319,6 +321,35 @@ remove_folder(void **state)
 	return rmdir(folder);
 }
 
+static void
+a_hook_needs_a_url_a_secret_and_no_module(void **state)
+{
+	static const struct {
+		const char *url, *secret, *module;
+		bool good;
+	} table[] = {
+	    {"", "", "/x.so", true},
+	    {"http://127.0.0.1/hook.php", "whsec_x", "", true},
+	    {"https://example.com/", "whsec_x", "", true},
+	    {"unix:/run/app.sock:/", "whsec_x", "", true},
+	    {"http://127.0.0.1/", "whsec_x", "/x.so", false},
+	    {"http://127.0.0.1/", "", "", false},
+	    {"file:///etc/passwd", "whsec_x", "", false},
+	    {"unix:app.sock", "whsec_x", "", false},
+	    {"http://127.0.0.1/ x", "whsec_x", "", false},
+	};
+	struct config cfg;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		config_default(&cfg);
+		snprintf(cfg.hook_url, sizeof(cfg.hook_url), "%s", table[i].url);
+		snprintf(cfg.hook_secret, sizeof(cfg.hook_secret), "%s", table[i].secret);
+		snprintf(cfg.module, sizeof(cfg.module), "%s", table[i].module);
+		assert_int_equal(config_check(&cfg, error, sizeof(error)), table[i].good ? 0 : -1);
+	}
+}
+
 int
 main(void)
 {
@@ -330,6 +361,7 @@ main(void)
 	    cmocka_unit_test(an_overlong_line_is_refused_not_cut),
 	    cmocka_unit_test(what_is_no_file_is_told),
 	    cmocka_unit_test(the_environment_is_read_like_a_file),
+	    cmocka_unit_test(a_hook_needs_a_url_a_secret_and_no_module),
 	    cmocka_unit_test(timeouts_that_end_live_sessions_are_refused),
 	    cmocka_unit_test(later_files_win_and_the_environment_wins_over_all),
 	};
