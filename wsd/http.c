@@ -48,7 +48,13 @@ op_respond(struct exchange *x, const struct response *r)
 	if (h->state != HTTP_HELD)
 		return;
 	h->state = HTTP_ANSWERED;
-	begin_answer(h, r, REPLY_LENGTH);
+	if (!r->in_chunks || h->http10 || h->bare_lf) {
+		begin_answer(h, r, REPLY_LENGTH);
+		return;
+	}
+	begin_answer(h, r, REPLY_CHUNKED);
+	if (h->c->state == CONN_HTTP)
+		conn_send(h->c, reply_last());
 }
 
 static void
@@ -236,6 +242,7 @@ dispatch(struct conn *c)
 	deadline_clear(c);
 	c->wsd->counters.requests++;
 	h->http10 = h->request->parser.http_minor == 0;
+	h->bare_lf = h->request->bare_lf;
 	h->how = (struct reply){
 	    .end = REPLY_LENGTH,
 	    .keep = h->request->keep && !c->wsd->draining,

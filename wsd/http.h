@@ -26,6 +26,7 @@ struct http {
 	enum http_state state;
 	struct reply how; /* to answer */
 	bool http10;      /* the client is of this age */
+	bool bare_lf;     /* or of the kind that knows no chunks (CLIENTS 3) */
 	bool continued;   /* 100 Continue was sent */
 	struct peer peer;
 };

@@ -88,7 +88,7 @@ reply_last(void)
 struct message *
 reply_error(int status, const char *why, struct slice headers)
 {
-	struct response r = {status, "text/plain", headers, slice_of(why)};
+	struct response r = {status, "text/plain", headers, slice_of(why), false};
 	struct reply how = {REPLY_LENGTH, false, false};
 
 	return reply_write(&r, &how);

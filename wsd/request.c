@@ -152,11 +152,26 @@ request_free(struct request *r)
 	free(r);
 }
 
+/* How does the first line end?  The parser takes both ways and does not tell. */
+static void
+note_line_end(struct request *r, struct slice in)
+{
+	const char *end = r->line_seen || in.n == 0 ? NULL : memchr(in.p, '\n', in.n);
+
+	if (end != NULL) {
+		r->line_seen = true;
+		r->bare_lf = (end == in.p ? r->last : end[-1]) != '\r';
+	} else if (in.n > 0) {
+		r->last = in.p[in.n - 1];
+	}
+}
+
 enum request_result
 request_feed(struct request *r, struct slice in, size_t *used)
 {
 	enum http_errno e;
 
+	note_line_end(r, in);
 	*used = http_parser_execute(&r->parser, &settings, in.p, in.n);
 	if (r->status != 0)
 		return REQUEST_BAD;

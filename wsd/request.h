@@ -24,6 +24,9 @@ struct request {
 	} fields[REQUEST_FIELDS];
 	unsigned fields_n;
 	bool in_value;       /* what was read last: a value, not a name */
+	bool line_seen;      /* the end of the first line was read ... */
+	bool bare_lf;        /* ... and was a line feed alone */
+	char last;           /* what was read last, until then */
 	bool head_done;      /* the empty line was read */
 	bool done;           /* and all of the body that will be */
 	bool keep;           /* the client will reuse the connection */

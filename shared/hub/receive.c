@@ -72,9 +72,12 @@ join_namespace(struct hub *h, struct session *s, const struct packet *pk)
 	struct hub_ns *ns;
 	int verdict;
 
-	if (pk->endpoint.n == 0)
-		return; /* the default namespace is joined already; a second 1:: would confuse
-		           clients */
+	if (pk->endpoint.n == 0) {
+		/* joined already: begins nothing anew, but Ruby's client waits for it (CLIENTS 11) */
+		if (pk->data.n == 0)
+			answer(h, s, &(struct packet){.type = PACKET_CONNECT});
+		return;
+	}
 	ns = namespace_of(h, pk->endpoint, &query);
 	if (ns == NULL || ns->name.n == 0) {
 		hub_refuse(h, s, pk->endpoint);

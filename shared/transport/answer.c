@@ -3,7 +3,12 @@
 
 #include "shared/transport/internal.h"
 
-const struct reply reply_busy = {503, "text/plain; charset=UTF-8", "", {"server busy", 11}};
+const struct reply reply_busy = {
+    .status = 503,
+    .content_type = "text/plain; charset=UTF-8",
+    .headers = "",
+    .body = {"server busy", 11},
+};
 
 /* Echo the origin (PROTOCOL 3.1): clients send credentials with the handshake, so '*' would not do.
  * An origin that could break the header is not echoed. */
@@ -33,6 +38,7 @@ describe(struct server *sv, struct slice origin, const struct reply *reply, stru
 	    .content_type = reply->content_type,
 	    .headers = buf_slice(&sv->headers),
 	    .body = reply->body,
+	    .in_chunks = reply->in_chunks,
 	};
 	return !sv->headers.failed;
 }
@@ -51,14 +57,15 @@ void
 answer_error(struct server *sv, struct exchange *x, int status, const char *sentence)
 {
 	answer(sv, x, x->origin,
-	    &(struct reply){status, "text/plain; charset=UTF-8", "", slice_of(sentence)});
+	    &(struct reply){status, "text/plain; charset=UTF-8", "", slice_of(sentence), false});
 }
 
 void
 answer_wrapped(struct server *sv, struct exchange *x, struct slice origin,
     const struct transport *t, unsigned index, struct slice text)
 {
-	struct reply reply = {200, t->content_type, t->headers, {NULL, 0}};
+	struct reply reply = {
+	    .status = 200, .content_type = t->content_type, .headers = t->headers};
 
 	buf_clear(&sv->wrapped);
 	buf_add_slice(&sv->wrapped, t->head);
@@ -70,7 +77,7 @@ answer_wrapped(struct server *sv, struct exchange *x, struct slice origin,
 void
 answer_begin(struct server *sv, struct exchange *x, const struct transport *t)
 {
-	struct reply reply = {200, t->content_type, t->headers, t->head};
+	struct reply reply = {200, t->content_type, t->headers, t->head, false};
 	struct response r;
 
 	if (!describe(sv, x->origin, &reply, &r))

@@ -19,6 +19,7 @@ struct response {
 	const char *content_type; /* NULL: none */
 	struct slice headers;     /* further header lines, each ending in \r\n; borrowed */
 	struct slice body;        /* borrowed: the op copies what it cannot write at once */
+	bool in_chunks; /* rather so than with a length, where the program has the choice */
 };
 
 struct exchange_ops {

@@ -129,13 +129,13 @@ static struct reply
 compose(struct buf *script, const struct guest *g, int status, struct slice body)
 {
 	if (!g->has_jsonp)
-		return (struct reply){status, "text/plain", "", body};
+		return (struct reply){status, "text/plain", "", body, false};
 	buf_printf(script, status == 200 ? "io.j[%u](" : "io.j[%u](new Error(", g->jsonp);
 	json_write_string(script, body);
 	buf_puts(script, status == 200 ? ");" : "));");
 	if (script->failed)
 		return reply_busy;
-	return (struct reply){200, "application/javascript", "", buf_slice(script)};
+	return (struct reply){200, "application/javascript", "", buf_slice(script), false};
 }
 
 static void
@@ -156,6 +156,7 @@ welcome(struct server *sv, const struct guest *g, struct slice line)
 	struct reply done = compose(&script, g, 200, line);
 	struct reply busy = compose(&sorry, g, 503, reply_busy.body);
 
+	done.in_chunks = true; /* the Arduino client skips the line with the size (CLIENTS 3) */
 	answer_later(sv, g->x, g->origin, &done, &busy);
 	buf_free(&sorry);
 	buf_free(&script);
@@ -355,7 +356,7 @@ handle_handshake(struct server *sv, struct exchange *x, const struct route *rout
 	    .jsonp = route->jsonp};
 
 	if (slice_is(x->method, "HEAD"))
-		answer(sv, x, x->origin, &(struct reply){200, "text/plain", "", {NULL, 0}});
+		answer(sv, x, x->origin, &(struct reply){200, "text/plain", "", {NULL, 0}, false});
 	else if (!slice_is(x->method, "GET") && !slice_is(x->method, "POST"))
 		answer_error(sv, x, 405, "A handshake is a GET or a POST.");
 	else if (!origins_allow(slice_of(sv->cfg->origins), x->origin, x->referer))

@@ -58,6 +58,7 @@ struct reply {
 	const char *content_type; /* NULL: none */
 	const char *headers;      /* further lines, each ending in \r\n */
 	struct slice body;
+	bool in_chunks; /* as in struct response */
 };
 
 /* 503 "server busy": what could not be done now may be tried again. */

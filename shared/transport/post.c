@@ -42,7 +42,7 @@ void
 handle_post(struct server *sv, struct exchange *x, const struct route *route)
 {
 	const struct reply taken = {200, "text/plain; charset=UTF-8",
-	    x->origin.n > 0 ? "X-XSS-Protection: 0\r\n" : "", SLICE("1")};
+	    x->origin.n > 0 ? "X-XSS-Protection: 0\r\n" : "", SLICE("1"), false};
 	struct session *s;
 
 	switch (hub_find(sv->hub, route->sid, &s)) {
@@ -67,7 +67,7 @@ handle_post(struct server *sv, struct exchange *x, const struct route *route)
 bool
 handle_disconnect(struct server *sv, struct exchange *x, const struct route *route)
 {
-	const struct reply done = {200, NULL, "", {NULL, 0}};
+	const struct reply done = {200, NULL, "", {NULL, 0}, false};
 	struct session *s;
 
 	switch (hub_find(sv->hub, route->sid, &s)) {

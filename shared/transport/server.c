@@ -163,8 +163,8 @@ preflight(struct server *sv, struct exchange *x)
 	}
 	buf_puts(&extra, "Access-Control-Max-Age: 3600\r\n");
 	buf_add_char(&extra, '\0');
-	answer(
-	    sv, x, x->origin, &(struct reply){200, NULL, extra.failed ? "" : extra.p, {NULL, 0}});
+	answer(sv, x, x->origin,
+	    &(struct reply){200, NULL, extra.failed ? "" : extra.p, {NULL, 0}, false});
 	buf_free(&extra);
 }
 
@@ -207,14 +207,14 @@ server_request(struct server *sv, struct exchange *x)
 		break;
 	case ROUTE_WELCOME:
 		answer(sv, x, x->origin,
-		    &(struct reply){200, "text/plain", "", SLICE("Welcome to socket.io.")});
+		    &(struct reply){200, "text/plain", "", SLICE("Welcome to socket.io."), false});
 		break;
 	case ROUTE_BAD_VERSION:
 		if (handle_client_file(sv, x, &route))
 			break;
 		answer(sv, x, x->origin,
 		    &(struct reply){
-			500, "text/plain", "", SLICE("Protocol version not supported.")});
+			500, "text/plain", "", SLICE("Protocol version not supported."), false});
 		break;
 	case ROUTE_SESSION: /* clients 0.9.7 and 0.9.8 leave without saying ?disconnect */
 		if (!handle_disconnect(sv, x, &route))

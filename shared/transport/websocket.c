@@ -205,7 +205,7 @@ upgrade_required(struct server *sv, struct exchange *x, const struct route *rout
 	answer(sv, x, x->origin,
 	    &(struct reply){426, "text/plain; charset=UTF-8",
 		"Upgrade: websocket\r\nSec-WebSocket-Version: 13, 8, 7\r\n",
-		SLICE("This transport needs an upgrade to websocket.")});
+		SLICE("This transport needs an upgrade to websocket."), false});
 }
 
 const struct transport transport_websocket = {
