@@ -46,14 +46,13 @@ done < <(awk '/^\.It Cm |^\.El/ { if (key != "" && !said) print key; key = "" }
 
 # --- the page of each program and its table of options
 
-for main in fcgi/main.c wsd/main.c policyd/main.c; do
-	for page in "${main%/*}"/*.8; do
-		[ -f "$main" ] && [ -f "$page" ] || continue
-		sed -nE "s/^ *\{\"([a-z-]+)\", '(.)', .*/\2 \1/p" "$main" | sort >"$folder/$(basename "$main")"
-		sed -nE 's/^\.It Fl (.)( Ar [a-z]+)? , Fl -([a-z-]+).*/\1 \3/p' "$page" |
-			grep -vE '^\\|^V ' | sort >"$folder/$(basename "$page")"
-		same "$page: options" "$folder/$(basename "$main")" "$folder/$(basename "$page")"
-	done
+for page in fcgi/pollux.fcgi.8 wsd/pollux-wsd.8 policyd/pollux-policyd.8; do
+	table=shared/base/daemon.c
+	[ "$page" != fcgi/pollux.fcgi.8 ] || table=fcgi/main.c
+	sed -nE "s/^ *\{\"([a-z-]+)\", '(.)', .*/\2 \1/p" "$table" | sort >"$folder/options.c"
+	sed -nE 's/^\.It Fl (.)( Ar [a-z]+)? , Fl -([a-z-]+).*/\1 \3/p' "$page" |
+		grep -vE '^\\|^V ' | sort >"$folder/$(basename "$page")"
+	same "$page: options" "$folder/options.c" "$folder/$(basename "$page")"
 done
 
 # --- form

@@ -52,7 +52,7 @@ host_of(const struct http *h)
 {
 	struct slice list = request_header(h->request, "x-forwarded-host"), first;
 
-	if (h->local && slice_cut(&list, ',', &first) && first.n > 0)
+	if (h->peer.local && slice_cut(&list, ',', &first) && first.n > 0)
 		return first;
 	return request_header(h->request, "host");
 }

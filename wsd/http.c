@@ -1,9 +1,7 @@
 #include "wsd/http.h"
 
-#include <arpa/inet.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "wsd/deadline.h"
 #include "wsd/outqueue.h"
@@ -142,69 +140,22 @@ upgrades(const struct exchange *x)
 {
 	const struct http *h = of_const(x);
 
-	return h->c->wsd->cfg->wsd_reachable != CONFIG_NO || !h->local ||
+	return h->c->wsd->cfg->wsd_reachable != CONFIG_NO || !h->peer.local ||
 	       get_header(x, "x-forwarded-for").n == 0;
 }
 
 /* --- who asks ------------------------------------------------------------------------------- */
 
-static void
-find_peer(struct http *h)
-{
-	union {
-		struct sockaddr_storage any;
-		struct sockaddr sa;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-	} peer;
-	socklen_t n = sizeof(peer);
-	struct in_addr v4;
-
-	if (getpeername(h->c->io.fd, &peer.sa, &n) == -1)
-		return;
-	switch (peer.sa.sa_family) {
-	case AF_INET:
-		h->port = ntohs(peer.in.sin_port);
-		v4 = peer.in.sin_addr;
-		break;
-	case AF_INET6:
-		h->port = ntohs(peer.in6.sin6_port);
-		if (IN6_IS_ADDR_V4MAPPED(&peer.in6.sin6_addr)) {
-			memcpy(&v4, &peer.in6.sin6_addr.s6_addr[12], sizeof(v4));
-			break;
-		}
-		inet_ntop(AF_INET6, &peer.in6.sin6_addr, h->address, sizeof(h->address));
-		h->local = IN6_IS_ADDR_LOOPBACK(&peer.in6.sin6_addr);
-		return;
-	default:
-		h->local = true; /* a unix socket that was handed over */
-		return;
-	}
-	inet_ntop(AF_INET, &v4, h->address, sizeof(h->address));
-	h->local = ntohl(v4.s_addr) >> 24 == 127;
-}
-
-/* A proxy on this machine says for whom it asks; the last address is the one it has seen itself. */
+/* A proxy on this machine says for whom it asks. */
 static void
 see_through_proxy(struct http *h)
 {
-	struct exchange *x = &h->x;
-	struct slice list = request_header(h->request, "x-forwarded-for"), word, last = {NULL, 0};
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr unused;
+	struct slice address = peer_forwarded(request_header(h->request, "x-forwarded-for"));
 
-	x->secure = request_list_has(request_header(h->request, "x-forwarded-proto"), "https");
-	while (slice_cut(&list, ',', &word))
-		last = word;
-	while (last.n > 0 && last.p[0] == ' ')
-		last = slice_skip(last, 1);
-	if (last.n == 0 || last.n >= sizeof(text))
-		return;
-	memcpy(text, last.p, last.n);
-	text[last.n] = '\0';
-	if (inet_pton(AF_INET, text, &unused) == 1 || inet_pton(AF_INET6, text, &unused) == 1) {
-		x->address = last;
-		x->port = 0;
+	h->x.secure = request_list_has(request_header(h->request, "x-forwarded-proto"), "https");
+	if (address.n > 0) {
+		h->x.address = address;
+		h->x.port = 0;
 	}
 }
 
@@ -220,14 +171,14 @@ fill_exchange(struct http *h)
 	    .origin = request_header(r, "origin"),
 	    .referer = request_header(r, "referer"),
 	    .body = buf_slice(&r->body),
-	    .address = slice_of(h->address),
-	    .port = h->port,
+	    .address = slice_of(h->peer.address),
+	    .port = h->peer.port,
 	    .body_too_large = r->body_too_large,
 	    .header = get_header,
 	    .each_header = each_header,
 	    .upgrades = upgrades,
 	};
-	if (h->local)
+	if (h->peer.local)
 		see_through_proxy(h);
 }
 
@@ -242,7 +193,7 @@ http_open(struct conn *c)
 		return -1;
 	h->c = c;
 	buf_init(&h->later, 0);
-	find_peer(h);
+	peer_find(&h->peer, c->io.fd);
 	c->http = h;
 	c->state = CONN_HTTP;
 	return 0;

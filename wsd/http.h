@@ -3,11 +3,10 @@
 #ifndef POLLUX_WSD_HTTP_H
 #define POLLUX_WSD_HTTP_H
 
-#include <netinet/in.h>
-
 #include "shared/transport/exchange.h"
-#include "wsd/reply.h"
 #include "wsd/conn.h"
+#include "wsd/peer.h"
+#include "wsd/reply.h"
 #include "wsd/request.h"
 
 enum http_state {
@@ -28,9 +27,7 @@ struct http {
 	struct reply how; /* to answer */
 	bool http10;      /* the client is of this age */
 	bool continued;   /* 100 Continue was sent */
-	bool local;       /* the peer is on this machine: perhaps a proxy */
-	int port;         /* of the peer */
-	char address[INET6_ADDRSTRLEN];
+	struct peer peer;
 };
 
 /* Begin on a connection: sets c->http.  Return 0, or -1 when out of memory. */

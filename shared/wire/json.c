@@ -304,10 +304,12 @@ json_walk_begin(struct json_walk *w, const struct json_value *value)
 int
 json_walk_object(struct json_walk *w, struct slice text)
 {
-	struct scanner s = {.p = text.p, .end = text.p + text.n};
+	struct scanner s = {.depth = 0};
 
-	if (!utf8_valid(text))
+	if (text.n == 0 || !utf8_valid(text)) /* no text may be NULL, to which nothing is added */
 		return -1;
+	s.p = text.p;
+	s.end = text.p + text.n;
 	skip_space(&s);
 	if (!at(&s, '{'))
 		return -1;

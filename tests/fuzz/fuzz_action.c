@@ -20,13 +20,20 @@ static const struct action_context nobody = {.session = 0};
 
 /* Text of the list, with a NUL behind it. */
 static void
-must_be_text(const struct action_list *list, struct slice text, size_t most)
+must_be_text(const struct action_list *list, struct slice text)
 {
 	if (text.p == NULL || slice_is(text, "booted")) /* which is the default of a reason */
 		return;
 	MUST(lies_in((struct slice){text.p, text.n + 1}, buf_slice(&list->texts)));
-	MUST(text.n <= most && text.p[text.n] == '\0' && utf8_valid(text));
-	MUST(most > NAME_MAX_BYTES || memchr(text.p, '\0', text.n) == NULL);
+	MUST(text.p[text.n] == '\0' && utf8_valid(text));
+}
+
+/* Text that C takes whole, and the store too. */
+static void
+must_be_name(const struct action_list *list, struct slice text)
+{
+	must_be_text(list, text);
+	MUST(text.n <= NAME_MAX_BYTES && (text.p == NULL || strlen(text.p) == text.n));
 }
 
 static void
@@ -42,13 +49,16 @@ must_be_json(struct slice text, struct slice in)
 static void
 must_be_action(const struct action_list *list, const struct action *a, struct slice in)
 {
-	bool is_free = a->kind == ACTION_EMIT || a->kind == ACTION_SEND;
-
-	must_be_text(list, a->room, NAME_MAX_BYTES);
-	must_be_text(list, a->user, NAME_MAX_BYTES);
-	must_be_text(list, a->handler, NAME_MAX_BYTES);
-	must_be_text(list, a->name, is_free ? in.n : NAME_MAX_BYTES);
-	must_be_text(list, a->text, is_free ? in.n : NAME_MAX_BYTES);
+	must_be_name(list, a->room);
+	must_be_name(list, a->user);
+	must_be_name(list, a->handler);
+	if (a->kind == ACTION_EMIT || a->kind == ACTION_SEND) {
+		must_be_text(list, a->name);
+		must_be_text(list, a->text);
+	} else {
+		must_be_name(list, a->name);
+		must_be_name(list, a->text);
+	}
 	must_be_json(a->json, in);
 	must_be_json(a->context, in);
 	MUST(a->ns.n == 0 || (a->ns.p[0] == '/' && a->ns.n > 1 && a->ns.n <= NAME_MAX_BYTES));

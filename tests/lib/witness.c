@@ -1,6 +1,10 @@
 /* witness: an application for tests: whoever says "watch" hears of every connection in the default
  * namespace and in /chat, and of its end: event `seen` with [name, what, namespace, reason], where
- * `name` stands in the query of the handshake. */
+ * `name` stands in the query of the handshake.  `refuse=no` there is a refusal, `refuse=error` a
+ * failure to tell. */
+#include <errno.h>
+#include <string.h>
+
 #include "shared/app/pollux.h"
 
 /* What to tell, and where those are who want to hear it. */
@@ -44,6 +48,17 @@ on_message(sio_socket *s, const sio_event *e, void *user)
 		sio_send(s, e->text, e->text_n);
 }
 
+static int
+authorize(const sio_handshake *h, void *user)
+{
+	const char *refuse = sio_query(h, "refuse");
+
+	(void)user;
+	if (refuse == NULL)
+		return 0;
+	return strcmp(refuse, "error") == 0 ? -EIO : -EACCES;
+}
+
 int
 pollux_app(sio_app *app)
 {
@@ -57,6 +72,8 @@ pollux_app(sio_app *app)
 		    sio_on(spaces[i], "kick", on_kick, NULL) != 0 ||
 		    sio_on(spaces[i], "message", on_message, NULL) != 0)
 			return -1;
+	if (sio_authorization(app, authorize, NULL) != 0)
+		return -1;
 	return sio_on(spaces[0], "watch", on_watch, NULL);
 }
 SIO_APP_ABI

@@ -235,11 +235,6 @@ pollux('pollux-wsd: the counters count', async () => {
 
 /* --- what comes beside them ------------------------------------------------------------------- */
 
-pollux('the manual pages are in order', { skip: onPath('mandoc') ? false : 'no mandoc' }, () => {
-  const pages = ['wsd/pollux-wsd.8', 'policyd/pollux-policyd.8'];
-  assert.strictEqual(execFileSync('mandoc', ['-Tlint', '-Wwarning', ...pages], { cwd: REPOSITORY, encoding: 'utf8' }), '');
-});
-
 for (const unit of ['pollux-wsd', 'pollux-policyd']) {
   pollux(`${unit}.service may do little`, { skip: onPath('systemd-analyze') ? false : 'no systemd-analyze' }, () => {
     const text = execFileSync('systemd-analyze',
@@ -294,12 +289,12 @@ pollux('pollux-policyd: started by root on a low port it is nobody, in an empty 
   const before = fs.readdirSync('/tmp').filter((name) => name.startsWith('pollux-empty'));
   const daemon = startDaemon('pollux-policyd', { policyd: { listen: `127.0.0.1:${port}` } }, folder);
   await daemon.listens(port);
+  await assertAnswers(port); /* it listens as root, and answers as whom it has become */
   const status = assertHarmless(daemon.pid, accountOf('pollux', 'nobody'));
   assert.strictEqual(status.Groups.split(' ').length, 1);
   assert.match(fs.readlinkSync(`/proc/${daemon.pid}/root`), /\(deleted\)$/);
   assert.match(fs.readlinkSync(`/proc/${daemon.pid}/cwd`), /\(deleted\)$/);
   assert.deepStrictEqual(fs.readdirSync('/tmp').filter((name) => name.startsWith('pollux-empty')), before);
-  await assertAnswers(port);
   assert.strictEqual(await daemon.stop(), 0);
 });
 
@@ -309,9 +304,9 @@ pollux('pollux-policyd: the user and the folder can be chosen', { skip: notRoot 
   fs.mkdirSync(empty, { mode: 0o755 });
   const daemon = startDaemon('pollux-policyd', { policyd: { listen: `127.0.0.1:${port}`, user: 'daemon', chroot: empty } }, folder);
   await daemon.listens(port);
+  await assertAnswers(port);
   assertHarmless(daemon.pid, accountOf('daemon'));
   assert.strictEqual(fs.readlinkSync(`/proc/${daemon.pid}/root`), empty);
-  await assertAnswers(port);
   assert.strictEqual(await daemon.stop(), 0);
 });
 

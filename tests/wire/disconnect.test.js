@@ -3,27 +3,18 @@
 'use strict';
 
 const assert = require('node:assert');
-const { after, describe } = require('node:test');
-const { execFileSync } = require('node:child_process');
-const fs = require('node:fs');
-const os = require('node:os');
-const path = require('node:path');
-const { useServer, pollux, not, REFERENCE, KIND } = require('../lib/suite');
-const { ROOT, programs } = require('../lib/server');
+const { describe } = require('node:test');
+const { useServer, pollux, not, KIND } = require('../lib/suite');
+const { programs } = require('../lib/server');
 const { request } = require('../lib/http');
 const { Polling } = require('../lib/polling');
 const { Jsonp } = require('../lib/jsonp');
 const { Htmlfile } = require('../lib/htmlfile');
 const { Websocket, frame, CLOSE } = require('../lib/websocket');
 const { until } = require('../lib/wait');
+const { witness } = require('../lib/witness');
 
-/* An application of one's own is built as the README says. */
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-witness-'));
-const app = path.join(folder, 'witness.so');
-fs.chmodSync(folder, 0o755);
-if (!REFERENCE) execFileSync('cc', ['-shared', '-fPIC', `-I${ROOT}`, '-o', app, path.join(ROOT, 'tests/lib/witness.c')]);
-after(() => fs.rmSync(folder, { recursive: true }));
-
+const app = witness();
 const server = useServer({ app });
 /* Its timeouts are as short as clients on a busy machine can bear.  mod_fcgid looks for a free
  * process once a second, and starts it first if there is none. */

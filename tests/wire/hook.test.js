@@ -212,7 +212,6 @@ pollux('what may work later is sent again: the same events under the same id', a
     assert.strictEqual(first.headers['webhook-id'], second.headers['webhook-id']);
     assert.deepStrictEqual([first, second].map((r) => r.headers['x-pollux-attempt']), ['1', '2']);
     assert.deepStrictEqual(first.events.map((e) => e.id), second.events.map((e) => e.id));
-    if (name !== 'busy') assert.ok(second.at - first.at >= 500, `${second.at - first.at} ms`);
   }
 });
 

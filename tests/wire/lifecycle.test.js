@@ -5,6 +5,8 @@ const assert = require('node:assert');
 const { useServer, both, pollux, REFERENCE } = require('../lib/suite');
 const { Connection, request, requestBytes } = require('../lib/http');
 const { handshake, Polling } = require('../lib/polling');
+const { Jsonp } = require('../lib/jsonp');
+const { Htmlfile } = require('../lib/htmlfile');
 const { Websocket } = require('../lib/websocket');
 
 const server = useServer();
@@ -20,17 +22,17 @@ function get(path, port = server.port) {
   return request(port, { path });
 }
 
-for (const Transport of [Polling, Websocket]) {
-  const name = Transport === Polling ? 'xhr-polling' : 'websocket';
+const NAMES = new Map([[Polling, 'xhr-polling'], [Jsonp, 'jsonp-polling'], [Htmlfile, 'htmlfile'], [Websocket, 'websocket']]);
+
+for (const [Transport, name] of NAMES) {
+  const isPolling = Transport === Polling || Transport === Jsonp;
 
   both(`${name}: kick ends the session with 0::`, async () => {
     const client = await Transport.open(server);
     await client.emit('kick');
     await client.takeUntil('0::');
-    if (Transport === Websocket) {
-      await client.ended();
-      if (!REFERENCE) assert.strictEqual(client.closing.code, 1000);
-    }
+    if (!isPolling) await client.ended();
+    if (Transport === Websocket && !REFERENCE) assert.strictEqual(client.closing.code, 1000);
     client.stop();
   });
 
@@ -38,7 +40,7 @@ for (const Transport of [Polling, Websocket]) {
     const client = await Transport.open(server);
     await client.emit('kick');
     await client.takeUntil('0::');
-    if (Transport === Websocket) await client.ended();
+    if (!isPolling) await client.ended();
     client.stop();
     for (let i = 0; i < 2; i++) {
       assert.strictEqual((await get(`/socket.io/1/xhr-polling/${client.sid}`)).text, '0::');
@@ -49,7 +51,7 @@ for (const Transport of [Polling, Websocket]) {
     const client = await Transport.open(server);
     await client.send('0::', '3:::dead');
     assert.deepStrictEqual(await client.takeUntil('0::'), ['0::']);
-    if (Transport === Websocket) await client.ended();
+    if (!isPolling) await client.ended();
     client.stop();
     assert.deepStrictEqual(client.inbox, []);
     assert.match((await get(`/socket.io/1/xhr-polling/${client.sid}`)).text, /^(0::|7:::1\+0)$/);
@@ -58,14 +60,14 @@ for (const Transport of [Polling, Websocket]) {
   for (const path of ['/socket.io/1/TRANSPORT/SID?disconnect', '/socket.io/1/TRANSPORT/SID/?t=1&disconnect=1', '/socket.io/1//SID/?disconnect=1']) {
     both(`${name}: GET ${path} ends it while its transport is open`, async () => {
       const client = await Transport.open(server);
-      if (Transport === Polling) await client.replies(); /* then a poll is on its way */
+      if (isPolling) await client.replies(); /* then a poll is on its way */
       const target = path.replace('TRANSPORT', name).replace('SID', client.sid);
       const response = await get(target);
       assert.strictEqual(response.status, 200);
       assert.strictEqual(response.text, '');
-      if (REFERENCE && Transport === Polling) return client.stop(); /* between polls it lives on */
+      if (REFERENCE && isPolling) return client.stop(); /* between polls it lives on */
       await client.takeUntil('0::');
-      if (Transport === Websocket) await client.ended();
+      if (!isPolling) await client.ended();
       client.stop();
     });
   }
@@ -89,7 +91,7 @@ for (const Transport of [Polling, Websocket]) {
   both(`${name}: a POST may speak for it`, async () => {
     const client = await Transport.open(server);
     const poster = new Polling(server, client.sid);
-    if (REFERENCE && Transport === Websocket) return client.stop();
+    if (REFERENCE && Transport !== Polling) return client.stop();
     assert.strictEqual((await poster.post('3:::by post')).text, '1');
     await client.expect('3:::by post');
     await client.close();

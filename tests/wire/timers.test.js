@@ -11,7 +11,7 @@ const { Websocket } = require('../lib/websocket');
 const { until } = require('../lib/wait');
 
 const server = useServer({
-  conf: { protocol: { polling_duration: 1, heartbeat_interval: 1, heartbeat_timeout: 2, close_timeout: 3 } }
+  conf: { protocol: { polling_duration: 1, heartbeat_interval: 1, heartbeat_timeout: 2, close_timeout: 3, handshake_timeout: 3 } }
 });
 
 function elapsed(from) {
@@ -154,6 +154,18 @@ describe('timers', { concurrency: 20 }, () => {
     const start = Date.now();
     await until(async () => (await client.get()).text === '7:::1+0', 'end of the tombstone', 15000);
     assertBetween(elapsed(start), 2000, 9000);
+  });
+
+  pollux('a handshake that is used in time is kept, one that is not is gone', async () => {
+    const early = new Polling(server, (await handshake(server)).sid);
+    const late = new Polling(server, (await handshake(server)).sid);
+    const start = Date.now();
+    assert.strictEqual((await early.get()).text, '1::');
+    early.start();
+    await until(() => elapsed(start) > 3500, 'three and a half seconds');
+    assert.strictEqual((await late.get()).text, '7:::1+0');
+    assert.deepStrictEqual(await early.replies('3:::x'), ['3:::x']);
+    await early.close();
   });
 
   both('a broadcast to a session that died goes nowhere and hurts nobody', async () => {
