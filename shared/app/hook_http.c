@@ -16,6 +16,7 @@
 #include "shared/base/log.h"
 
 #define EVENTS_AT_ONCE 16
+#define HEADERS_MAX    ((size_t)64 << 10) /* of a reply */
 
 struct hook_call {
 	LIST_ENTRY(hook_call) all;
@@ -23,6 +24,7 @@ struct hook_call {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct buf reply;
+	size_t header_bytes;
 	int64_t retry_after_s, max_age_s;
 	hook_done *done;
 	void *arg;
@@ -145,15 +147,16 @@ hook_http_run(struct hook_http *http, int64_t now_ms)
 	int n, running, left;
 
 	http->now = now_ms;
-	if (LIST_EMPTY(&http->calls))
-		return;
 	n = epoll_wait(http->epoll_fd, events, EVENTS_AT_ONCE, 0);
 	for (int i = 0; i < n; i++) {
 		int what = ((events[i].events & (EPOLLIN | EPOLLHUP)) != 0 ? CURL_CSELECT_IN : 0) |
 		           ((events[i].events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
 		           ((events[i].events & EPOLLERR) != 0 ? CURL_CSELECT_ERR : 0);
 
-		curl_multi_socket_action(http->multi, events[i].data.fd, what, &running);
+		if (LIST_EMPTY(&http->calls)) /* nobody's: it would wake the loop for ever */
+			epoll_ctl(http->epoll_fd, EPOLL_CTL_DEL, events[i].data.fd, NULL);
+		else
+			curl_multi_socket_action(http->multi, events[i].data.fd, what, &running);
 	}
 	if (http->due <= now_ms) {
 		http->due = INT64_MAX;
@@ -206,6 +209,9 @@ on_header(char *bytes, size_t size, size_t n, void *arg)
 	struct hook_call *call = arg;
 	struct slice line = {bytes, size * n};
 
+	call->header_bytes += line.n;
+	if (call->header_bytes > HEADERS_MAX)
+		return 0;
 	if (line.n > 12 && strncasecmp(line.p, "retry-after:", 12) == 0)
 		call->retry_after_s = number_behind(line, "retry-after:");
 	if (line.n > 14 && strncasecmp(line.p, "cache-control:", 14) == 0) {

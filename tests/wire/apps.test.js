@@ -7,6 +7,7 @@ const { programs } = require('../lib/server');
 const { event } = require('../lib/client');
 const { handshake, Polling } = require('../lib/polling');
 const { usePhpChat } = require('../lib/phphook');
+const { until } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
 
 const hello = useServer({ app: 'hello' });
@@ -67,7 +68,11 @@ for (const [here, there, Here, There] of TRANSPORTS) {
     assert.deepStrictEqual(await two.ask('login', ['Ada', 'another key']), ['taken']);
     assert.deepStrictEqual(await two.ask('login', ['aDA', 'another key']), ['taken']);
     await leave(one);
-    const [why, lobby] = await two.ask('login', ['Ada', 'another key']);
+    /* a hook is told of one session when it may have answered another already */
+    const [why, lobby] = await until(async () => {
+      const answer = await two.ask('login', ['Ada', 'another key']);
+      return (answer[0] !== 'taken' || process.env.CHAT !== 'php') && answer;
+    }, 'the name is free');
     assert.strictEqual(why, null);
     assert.deepStrictEqual(lobby.here, [['Ada', there]]);
     await leave(two);
