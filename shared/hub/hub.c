@@ -160,6 +160,16 @@ end_expired(struct hub *h, int64_t key)
 	}
 }
 
+/* What it has not seen yet is gone from the log. */
+static void
+end_behind(struct hub *h, int64_t key, int64_t floor)
+{
+	struct session *s;
+
+	if (hub_find_key(h, key, &s) == HUB_LIVE && !s->row.streaming && s->row.cursor < floor)
+		hub_end(h, s, "queue overflow", false);
+}
+
 static void
 keep_house(struct hub *h)
 {
@@ -174,7 +184,7 @@ keep_house(struct hub *h)
 		keys.n = 0;
 		if (floor > 0 && store_behind(h->store, floor, add_key, &keys) == 0)
 			for (int k = 0; k < keys.n; k++)
-				end_expired(h, keys.key[k]);
+				end_behind(h, keys.key[k], floor);
 		if (floor > 0)
 			log_warnx("store: the log has outgrown log_bytes; %d sessions had missed "
 				  "messages and were ended",

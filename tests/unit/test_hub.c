@@ -752,6 +752,38 @@ a_queue_that_grows_too_long_ends_the_session(void **state)
 	assert_string_equal(k.got, "LOST ");
 }
 
+/* A client that did not come for so long that the log could not wait. */
+static void
+who_has_missed_messages_is_ended_and_not_deceived(void **state)
+{
+	struct world *w = *state;
+	char missed[STORE_SID_SIZE], sees[STORE_SID_SIZE], text[1024];
+	struct sink k, stream;
+	struct session *s;
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "3:::", 4);
+	handshake(w, 0, missed);
+	handshake(w, 0, sees);
+	poll_once(w, 0, missed, &k);
+	open_stream(w, 0, sees, &stream);
+	begin(w, 1);
+	for (int i = 0; i < 3000; i++) /* log_bytes is 1 MiB */
+		hub_publish(w->hub[1], w->root.chan, 0, (struct slice){text, sizeof(text)}, false);
+	settle(w, 1);
+	for (int i = 0; i < 3; i++) {
+		w->now += 1000;
+		wake(w, 0);
+		begin(w, 1);
+		settle(w, 1);
+	}
+	assert_string_equal(w->told, "connect connect disconnect(queue overflow) ");
+	begin(w, 0);
+	assert_int_equal(hub_find(w->hub[0], slice_of(missed), &s), HUB_UNKNOWN);
+	assert_int_equal(hub_find(w->hub[0], slice_of(sees), &s), HUB_LIVE);
+	settle(w, 0);
+}
+
 static void
 a_log_that_is_far_behind_is_read_from_the_store(void **state)
 {
@@ -843,6 +875,7 @@ main(void)
 	    TEST(a_turn_that_cannot_be_committed_is_taken_back),
 	    TEST(too_many_bad_packets_end_the_session),
 	    TEST(a_queue_that_grows_too_long_ends_the_session),
+	    TEST(who_has_missed_messages_is_ended_and_not_deceived),
 	    TEST(a_log_that_is_far_behind_is_read_from_the_store),
 	    TEST(a_replaced_database_ends_what_was_there),
 	    TEST(an_older_poll_cannot_take_messages_of_a_newer_one),
