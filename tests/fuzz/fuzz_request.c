@@ -125,7 +125,8 @@ try_upgrade(const struct request *request, struct slice behind, bool one_by_one,
 {
 	struct wsd w = {.cfg = &cfg};
 	struct conn c = {.wsd = &w, .state = CONN_HTTP};
-	struct http h = {.c = &c, .local = true, .request = (struct request *)(uintptr_t)request};
+	struct http h = {
+	    .c = &c, .peer.local = true, .request = (struct request *)(uintptr_t)request};
 	bool taken;
 
 	trace = out;
