@@ -83,3 +83,10 @@ CREATE TABLE asked(
 	reason TEXT NOT NULL,
 	PRIMARY KEY(key, ns)
 ) WITHOUT ROWID;
+
+-- Actions that other programs want done (docs/publish.md): one each, in the order of their ids.  A
+-- plain table, so that any SQLite that can write to the database will do.
+CREATE TABLE action_in(
+	id INTEGER PRIMARY KEY,
+	json TEXT NOT NULL
+);

@@ -12,6 +12,7 @@ enum lock_byte {
 	LOCK_INIT = 0,        /* creating or replacing the database */
 	LOCK_WRITER = 1,      /* one transaction at a time */
 	LOCK_HOUSEKEEPER = 2, /* one process tidies up */
+	LOCK_DOOR = 3,        /* one process does what is in the table action_in */
 	LOCK_SLOT = 1000,     /* + slot: that process is alive */
 };
 
