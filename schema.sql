@@ -90,3 +90,11 @@ CREATE TABLE action_in(
 	id INTEGER PRIMARY KEY,
 	json TEXT NOT NULL
 );
+
+-- Answers to requests that bore an Idempotency-Key, for a day and not more than 10,000 of them.
+CREATE TABLE published(
+	id INTEGER PRIMARY KEY,
+	key TEXT NOT NULL UNIQUE,  -- name of the API key, a line end, the client's key
+	answer TEXT NOT NULL,
+	until INTEGER NOT NULL
+);

@@ -1,6 +1,11 @@
-/* The table action_in, which programs write to that know nothing of us but SQL. */
+/* Actions of other programs: the table action_in, which those write to that know nothing of us but
+ * SQL, and answers to requests that may come twice. */
+#include <string.h>
+
 #include "shared/store/internal.h"
 #include "shared/store/lock.h"
+
+#define PUBLISHED_MAX INT64_C(10000)
 
 bool
 store_doorkeeper(struct store *st)
@@ -49,4 +54,28 @@ int
 store_action_done(struct store *st, int64_t id)
 {
 	return store_run(st, store_bind(st, Q_ACTION_DELETE, "l", id));
+}
+
+char *
+store_published(struct store *st, struct slice key, int64_t now_ms)
+{
+	sqlite3_stmt *q = store_bind(st, Q_PUBLISHED_FIND, "sl", key, now_ms);
+	char *answer = NULL;
+
+	if (sqlite3_step(q) == SQLITE_ROW) {
+		struct slice text = store_column(q, 0);
+
+		answer = strndup(text.p, text.n);
+	}
+	sqlite3_reset(q);
+	return answer;
+}
+
+int
+store_set_published(
+    struct store *st, struct slice key, struct slice answer, int64_t now_ms, int64_t until_ms)
+{
+	if (store_run(st, store_bind(st, Q_PUBLISHED_ADD, "ssl", key, answer, until_ms)) == -1)
+		return -1;
+	return store_run(st, store_bind(st, Q_PUBLISHED_TRIM, "ll", PUBLISHED_MAX, now_ms));
 }

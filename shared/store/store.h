@@ -233,6 +233,14 @@ int store_actions(struct store *st, int max, size_t max_bytes,
     void (*each)(void *arg, int64_t id, struct slice json), void *arg);
 int store_action_done(struct store *st, int64_t id);
 
+/* --- requests that may come twice ----------------------------------------------------------- */
+
+/* The answer that was remembered under a key: a malloc'ed text, or NULL. */
+char *store_published(struct store *st, struct slice key, int64_t now_ms);
+/* Remember one; only so many of the latest are kept. */
+int store_set_published(
+    struct store *st, struct slice key, struct slice answer, int64_t now_ms, int64_t until_ms);
+
 /* --- housekeeping -------------------------------------------------------------------------- */
 
 /* Try to be the housekeeper until store_housekeeper_done().  False: another process is at it. */
