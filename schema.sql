@@ -123,3 +123,18 @@ CREATE TABLE hook_dead(
 	body TEXT NOT NULL,        -- as it was, with user and data
 	error TEXT NOT NULL
 );
+
+-- Actions that other programs want done (docs/publish.md): one each, in the order of their ids.  A
+-- plain table, so that any SQLite that can write to the database will do.
+CREATE TABLE action_in(
+	id INTEGER PRIMARY KEY,
+	json TEXT NOT NULL
+);
+
+-- Answers to requests that bore an Idempotency-Key, for a day and not more than 10,000 of them.
+CREATE TABLE published(
+	id INTEGER PRIMARY KEY,
+	key TEXT NOT NULL UNIQUE,  -- name of the API key, a line end, the client's key
+	answer TEXT NOT NULL,
+	until INTEGER NOT NULL
+);

@@ -8,7 +8,6 @@
 #include "cli/cli.h"
 #include "shared/store/listing.h"
 #include "shared/wire/handshake.h"
-#include "shared/wire/json.h"
 
 #define LIMIT 1000 /* sessions listed, unless --limit says otherwise */
 
@@ -79,66 +78,6 @@ static const struct argp_child children[] = {{&cli_argp, 0, NULL, 0}, {0}};
 
 /* --- sessions --------------------------------------------------------------------------------- */
 
-/* How many seconds ago the handshake was, or -1. */
-static int64_t
-age(const struct list *l, struct slice handshake)
-{
-	struct json_value all, value;
-	struct json_walk walk;
-	struct slice key;
-	char digits[24];
-
-	if (json_parse(&all, handshake) == -1 || all.kind != JSON_KIND_OBJECT)
-		return -1;
-	json_walk_begin(&walk, &all);
-	while (json_walk_member(&walk, &key, &value)) {
-		if (!json_string_is(key, "issued") || value.text.n >= sizeof(digits))
-			continue;
-		memcpy(digits, value.text.p, value.text.n);
-		digits[value.text.n] = '\0';
-		return (l->now_ms - strtoll(digits, NULL, 10)) / 1000;
-	}
-	return -1;
-}
-
-static struct slice
-transport_of(const struct listing_session *s)
-{
-	const char *name =
-	    s->state == STORE_NEW ? NULL : transport_name((enum transport_id)s->transport);
-
-	return name == NULL ? SLICE("-") : slice_of(name);
-}
-
-static void
-session_as_json(struct list *l, const struct listing_session *s)
-{
-	struct buf *out = &l->out;
-	char id[16];
-
-	buf_printf(out, "%s{\"id\":\"%s\",\"state\":\"%s\",\"transport\":", l->n > 0 ? "," : "",
-	    cli_id(id, s->key), s->state == STORE_NEW ? "new" : "open");
-	if (s->state == STORE_NEW)
-		buf_puts(out, "null");
-	else
-		json_write_string(out, transport_of(s));
-	buf_puts(out, ",\"address\":");
-	json_write_string(out, s->address);
-	buf_puts(out, ",\"user\":");
-	if (s->user.p == NULL)
-		buf_puts(out, "null");
-	else
-		json_write_string(out, s->user);
-	buf_printf(out, ",\"age\":%" PRId64 ",\"process\":", age(l, s->handshake));
-	if (s->owner >= 0)
-		buf_printf(out, "%d", s->owner);
-	else
-		buf_puts(out, "null"); /* between two polls */
-	buf_puts(out, ",\"namespaces\":");
-	buf_add_slice(out, s->namespaces);
-	buf_add_char(out, '}');
-}
-
 static void
 print_column(struct slice text, int width)
 {
@@ -155,17 +94,18 @@ on_session(void *arg, const struct listing_session *s)
 	char id[16], seconds[24];
 
 	if (l->cli->json) {
-		session_as_json(l, s);
-		l->n++;
+		if (l->n++ > 0)
+			buf_add_char(&l->out, ',');
+		listing_write_session(&l->out, s, l->now_ms);
 		return;
 	}
 	if (l->n++ == 0)
 		printf("%-12s %-13s %-15s %8s %-12s %s\n", "ID", "TRANSPORT", "ADDRESS", "AGE",
 		    "USER", "NAMESPACES");
 	cli_id(id, s->key);
-	snprintf(seconds, sizeof(seconds), "%" PRId64, age(l, s->handshake));
+	snprintf(seconds, sizeof(seconds), "%" PRId64, listing_age(s, l->now_ms));
 	printf("%-12s ", id);
-	print_column(transport_of(s), 13);
+	print_column(listing_transport(s), 13);
 	print_column(s->address, 15);
 	printf("%8s ", seconds);
 	print_column(s->user, 12);
@@ -233,14 +173,9 @@ on_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
 		putchar('\n');
 		return;
 	}
-	buf_puts(&l->out, l->n++ > 0 ? ",{\"ns\":" : "{\"ns\":");
-	json_write_string(&l->out, ns);
-	buf_puts(&l->out, ",\"room\":");
-	if (room.p == NULL)
-		buf_puts(&l->out, "null");
-	else
-		json_write_string(&l->out, room);
-	buf_printf(&l->out, ",\"sessions\":%" PRId64 "}", sessions);
+	if (l->n++ > 0)
+		buf_add_char(&l->out, ',');
+	listing_write_room(&l->out, ns, room, sessions);
 }
 
 int

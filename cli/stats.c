@@ -35,20 +35,6 @@ collect(struct cli *c, struct numbers *of)
 	return listing_totals(hub_store(c->hub), &of->totals);
 }
 
-static const char *
-kind_name(int kind)
-{
-	switch ((enum server_kind)kind) {
-	case SERVER_FCGI:
-		return "fcgi";
-	case SERVER_WSD:
-		return "wsd";
-	case SERVER_TOOL:
-		return "tool";
-	}
-	return "?";
-}
-
 static int
 count_kind(const struct numbers *of, enum server_kind kind)
 {
@@ -188,8 +174,8 @@ write_processes(
 		    was == NULL ? 0 : (double)(p->info.received - was->info.received) / seconds;
 		double sent = was == NULL ? 0 : (double)(p->info.sent - was->info.sent) / seconds;
 
-		buf_printf(out, "%7d %-5s %6u %8.0f %8.0f\n", p->info.pid, kind_name(p->info.kind),
-		    p->info.held, in, sent);
+		buf_printf(out, "%7d %-5s %6u %8.0f %8.0f\n", p->info.pid,
+		    server_kind_name(p->info.kind), p->info.held, in, sent);
 	}
 	if (shown < of->n)
 		buf_printf(out, "    ... and %d more\n", of->n - shown);

@@ -356,5 +356,6 @@ app_for_hub(struct sio_app *app)
 	    .received = received,
 	    .answered = answered,
 	    .created = created,
+	    .act = app_act,
 	};
 }

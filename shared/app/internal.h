@@ -151,6 +151,11 @@ int app_ack(sio_socket *s, const sio_event *e, const char *args);
 int app_clients(const sio_target *t, void (*each)(void *arg, const char *id), void *arg);
 sio_target app_self(sio_socket *s);
 
+/* --- door.c ----------------------------------------------------------------------------------- */
+
+/* hub_app.act */
+void app_act(void *arg, int64_t row, struct slice json);
+
 /* --- handshake.c ------------------------------------------------------------------------------ */
 
 int app_accept(const sio_handshake *h, const char *user, const char *data);

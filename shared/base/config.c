@@ -95,6 +95,9 @@ static const struct row rows[] = {
 	{"policyd", "file", KIND_PATH, FIELD(policyd_file), 0, 0},
 	{"policyd", "connections", KIND_SIZE, FIELD(policyd_connections), 1, 1 << 16},
 	{"policyd", "connections_per_address", KIND_SIZE, FIELD(policyd_connections_per_address), 0, MOST},
+	{"publish", "enabled", KIND_FLAG, FIELD(publish_enabled), 0, 0},
+	{"publish", "keys", KIND_TEXT, FIELD(publish_keys), 0, 0},
+	{"publish", "rate", KIND_SIZE, FIELD(publish_rate), 1, 1 << 20},
 	{"log", "level", KIND_LEVEL, FIELD(log_level), 0, 0},
 	{"log", "file", KIND_PATH, FIELD(log_file), 0, 0},
 };
@@ -174,6 +177,7 @@ config_default(struct config *cfg)
 	    .policyd_listen = "*:843 *:10843",
 	    .policyd_connections = 1000,
 	    .policyd_connections_per_address = 100,
+	    .publish_rate = 100,
 	    .log_level = LOG_LEVEL_INFO,
 	};
 }

@@ -119,6 +119,12 @@ struct config {
 	size_t policyd_connections;           /* at once; 1000; more are closed unanswered */
 	size_t policyd_connections_per_address; /* of those; 100; 0: no limit */
 
+	/* [publish]: the HTTP interface for programs, /pollux/v1/ */
+	bool publish_enabled;    /* false */
+	char publish_keys[2048]; /* NAME:SCOPE,SCOPE:HEX, blanks between them; see
+	                          * transport/publish_keys.h */
+	size_t publish_rate;     /* requests per second and key, in each process; 100 */
+
 	/* [log] */
 	enum log_level log_level;       /* info */
 	char log_file[CONFIG_PATH_MAX]; /* empty: standard error */

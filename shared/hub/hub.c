@@ -99,6 +99,7 @@ hub_wake(struct hub *h)
 {
 	store_empty_wake_fd(h->store);
 	h->woken = true;
+	h->door.knocked = true;
 }
 
 int
@@ -214,6 +215,7 @@ start_over(struct hub *h)
 	}
 	free_sessions(h);
 	log_free(h);
+	h->door.version = -1;
 	if (store_reopen(h->store) == -1 || store_head(h->store, &h->head) == -1)
 		h->failed = true;
 }
@@ -403,14 +405,16 @@ int
 hub_settle(struct hub *h, int64_t *next_ms)
 {
 	int result = settle_once(h);
+	int64_t look;
 
 	if (h->now >= h->next_tick || (!h->o.guest && slots_asked(store_slots(h->store)))) {
 		/* in a transaction of its own, which takes nothing back */
 		tick(h);
 		settle_once(h);
 	}
+	look = door_look(h, settle_once);
 	slots_tell(store_slots(h->store),
 	    &(struct slot_info){.held = h->held, .received = h->received, .sent = h->sent});
-	*next_ms = h->next_tick;
+	*next_ms = look < h->next_tick ? look : h->next_tick;
 	return result;
 }

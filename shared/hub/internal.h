@@ -71,6 +71,17 @@ struct ring {
 	int64_t complete_after; /* holds every row with a greater id, up to hub->head */
 };
 
+/* The table action_in: see door.c. */
+struct door {
+	bool ours;       /* this process looks */
+	bool knocked;    /* look now */
+	bool failed;     /* the last look did, so no haste */
+	int64_t next;    /* when to look next */
+	int64_t version; /* store_version() when it was empty; -1: look whatever that is */
+	int64_t stuck;   /* the row that made a turn fail, and how often; 0: none */
+	int tries;
+};
+
 struct hub {
 	struct hub_options o;
 	struct store *store;
@@ -84,6 +95,7 @@ struct hub {
 	struct session *visits, *ready;
 	unsigned held;
 	bool woken;
+	struct door door;
 	bool failed;                 /* this turn cannot be committed */
 	uint64_t received, sent;     /* packets, for those who look on */
 	const _Atomic int *watching; /* slots_watching() */
@@ -128,6 +140,9 @@ void receive_answer(struct hub *h, struct session *s, int64_t id, struct slice a
 /* chores.c */
 void chores_overdue(struct hub *h);
 void chores_asked(struct hub *h);
+
+/* door.c: called between transactions.  Return the time of the next look. */
+int64_t door_look(struct hub *h, int (*settle)(struct hub *h));
 
 /* session.c */
 /* The session of this key if it is held here or visiting, else NULL. */

@@ -4,6 +4,7 @@
 #ifndef POLLUX_LISTING_H
 #define POLLUX_LISTING_H
 
+#include "shared/base/buf.h"
 #include "shared/store/store.h"
 #include "shared/wire/route.h"
 
@@ -24,6 +25,15 @@ struct listing_session {
 	struct slice address, user, handshake; /* user.p may be NULL */
 	struct slice namespaces;               /* JSON array of names */
 };
+
+/* How many seconds ago the handshake was, or -1; `now_ms` since 1970. */
+int64_t listing_age(const struct listing_session *s, int64_t now_ms);
+/* The name of its transport; "-" before the first. */
+struct slice listing_transport(const struct listing_session *s);
+
+/* Append it as a JSON object, by its public id. */
+void listing_write_session(struct buf *out, const struct listing_session *s, int64_t now_ms);
+void listing_write_room(struct buf *out, struct slice ns, struct slice room, int64_t sessions);
 
 int listing_sessions(struct store *st, const struct listing_filter *filter,
     void (*each)(void *arg, const struct listing_session *s), void *arg);

@@ -13,6 +13,7 @@ enum lock_byte {
 	LOCK_WRITER = 1,      /* one transaction at a time */
 	LOCK_HOUSEKEEPER = 2, /* one process tidies up */
 	LOCK_HOOK = 3,        /* one process delivers to the web hook */
+	LOCK_DOOR = 4,        /* one process does what is in the table action_in */
 	LOCK_SLOT = 1000,     /* + slot: that process is alive */
 };
 

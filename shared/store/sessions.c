@@ -6,6 +6,14 @@
 
 #include "shared/store/internal.h"
 
+/* After the commit wake every other process. */
+static void
+wake_all(struct store *st)
+{
+	for (int i = 0; i < slots_high(st->slots); i++)
+		store_wake_slot(st, i);
+}
+
 int
 store_session_create(struct store *st, int64_t key, struct slice sid, int64_t deadline,
     struct slice address, struct slice handshake)
@@ -18,10 +26,13 @@ store_session_create(struct store *st, int64_t key, struct slice sid, int64_t de
 		sqlite3_reset(q);
 		return 1;
 	}
-	if (result != SQLITE_DONE)
+	if (result != SQLITE_DONE) {
 		store_fail(st, "new session");
-	else
+	} else {
+		if (slots_sessions(st->slots) == 0)
+			wake_all(st); /* from now on one of them looks for actions often */
 		slots_add_session(st->slots);
+	}
 	sqlite3_reset(q);
 	return result == SQLITE_DONE ? 0 : -1;
 }
@@ -366,8 +377,7 @@ int
 store_ask(struct store *st, int64_t key, struct slice ns, const char *reason)
 {
 	st->asks = true;
-	for (int i = 0; i < slots_high(st->slots); i++) /* one of them keeps house */
-		store_wake_slot(st, i);
+	wake_all(st); /* one of them keeps house */
 	return store_run(st, store_bind(st, Q_ASK, "lsz", key, ns, reason));
 }
 

@@ -18,7 +18,7 @@
 
 #include "schema.h" /* schema.sql as the string literal schema_sql, made by the Makefile */
 
-#define SCHEMA_VERSION  3
+#define SCHEMA_VERSION  4
 #define LOCK_TIMEOUT_MS 5000 /* a writer that holds the lock for longer is stuck */
 #define BUSY_TIMEOUT_MS 2000 /* for those that write without our lock: sqlite3(1), recovery */
 
@@ -83,6 +83,15 @@ static const char *const texts[Q_N] = {
     [Q_ASK] = "INSERT OR IGNORE INTO asked(key, ns, reason) VALUES(?1, ?2, ?3)",
     [Q_ASKED] = "SELECT key, ns, reason FROM asked LIMIT ?1",
     [Q_ASKED_DELETE] = "DELETE FROM asked WHERE key = ?1 AND ns = ?2",
+    [Q_VERSION] = "PRAGMA data_version",
+    [Q_ACTIONS] = "SELECT id, json FROM action_in ORDER BY id LIMIT ?1",
+    [Q_ACTION_DELETE] = "DELETE FROM action_in WHERE id = ?1",
+    [Q_PUBLISHED_FIND] = "SELECT answer FROM published WHERE key = ?1 AND until > ?2",
+    [Q_PUBLISHED_ADD] = "INSERT OR REPLACE INTO published(key, answer, until) VALUES(?1, ?2, ?3)",
+    [Q_PUBLISHED_TRIM] =
+	"DELETE FROM published WHERE id <= max("
+	" (SELECT max(id) FROM published) - ?1, ifnull("
+	" (SELECT id FROM published WHERE until > ?2 ORDER BY id LIMIT 1), 0) - 1)",
     [Q_OWNERS] = "SELECT DISTINCT owner FROM session WHERE owner >= 0",
     [Q_EXPIRED] = "SELECT key FROM session WHERE deadline <= ?1 AND NOT (streaming AND owner >= 0)",
     [Q_ORPHANS] = "SELECT key FROM session WHERE owner = ?1 AND streaming",

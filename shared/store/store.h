@@ -226,6 +226,29 @@ int store_asked(struct store *st, int max,
     void (*each)(void *arg, int64_t key, struct slice ns, struct slice reason), void *arg);
 int store_asked_done(struct store *st, int64_t key, struct slice ns);
 
+/* --- actions that other programs have written (the table action_in) ------------------------- */
+
+/* Try to be the one process that does them; it stays so until it closes the store. */
+bool store_doorkeeper(struct store *st);
+
+/* A number that changes when anybody else has committed, whoever it is; -1 after logging why. */
+int64_t store_version(struct store *st);
+
+/* Call `each` with the first of them, in the order of their ids: at most `max`, and no more once
+ * they have `max_bytes`.  Return their number, or -1.  `json` is borrowed during the call; `each`
+ * must not use the store. */
+int store_actions(struct store *st, int max, size_t max_bytes,
+    void (*each)(void *arg, int64_t id, struct slice json), void *arg);
+int store_action_done(struct store *st, int64_t id);
+
+/* --- requests that may come twice ----------------------------------------------------------- */
+
+/* The answer that was remembered under a key: a malloc'ed text, or NULL. */
+char *store_published(struct store *st, struct slice key, int64_t now_ms);
+/* Remember one; only so many of the latest are kept. */
+int store_set_published(
+    struct store *st, struct slice key, struct slice answer, int64_t now_ms, int64_t until_ms);
+
 /* --- housekeeping -------------------------------------------------------------------------- */
 
 /* Try to be the housekeeper until store_housekeeper_done().  False: another process is at it. */

@@ -18,6 +18,7 @@ struct poll;
 struct stream;
 struct promise;
 struct asking;
+struct publish_keys;
 
 /* Those who wait for the same length of time, so that the first is always due first. */
 struct poll_list {
@@ -34,7 +35,8 @@ struct server {
 	struct sio_app *app;
 	struct hook *hook; /* NULL: the application is a module, or none */
 	struct hub *hub;
-	unsigned enabled; /* bit set of 1 << enum transport_id */
+	struct publish_keys *publish_keys; /* NULL: nothing is published by HTTP */
+	unsigned enabled;                  /* bit set of 1 << enum transport_id */
 	int64_t now;
 	bool draining;
 	int64_t wsd_checked_at; /* when wsd_alive was found out */
@@ -94,6 +96,9 @@ void handle_post(struct server *sv, struct exchange *x, const struct route *rout
 bool handle_disconnect(struct server *sv, struct exchange *x, const struct route *route);
 /* Returns false when it is no file that we hand out (static_files.c). */
 bool handle_client_file(struct server *sv, struct exchange *x, const struct route *route);
+
+/* Returns false when it is none of the publishing interface (publish.c). */
+bool handle_publish(struct server *sv, struct exchange *x);
 
 /* --- deadlines: what is due now; the time of the next, INT64_MAX for none ----------------------
  */

@@ -4,6 +4,7 @@
 
 #include "shared/base/log.h"
 #include "shared/transport/internal.h"
+#include "shared/transport/publish_keys.h"
 
 /* Read the list of transports.  0, or -1 after logging which name is wrong. */
 static int
@@ -21,6 +22,20 @@ read_transports(struct server *sv)
 		sv->enabled |= 1u << id;
 	}
 	return 0;
+}
+
+const char *
+server_kind_name(int kind)
+{
+	switch ((enum server_kind)kind) {
+	case SERVER_FCGI:
+		return "fcgi";
+	case SERVER_WSD:
+		return "wsd";
+	case SERVER_TOOL:
+		return "tool";
+	}
+	return "?";
 }
 
 static struct hub_options
@@ -61,6 +76,11 @@ server_open(const struct config *cfg, enum server_kind kind)
 	if (sv->heartbeat == NULL || sv->goodbye == NULL || sv->stranger == NULL ||
 	    read_transports(sv) == -1)
 		goto fail;
+	if (cfg->publish_enabled) {
+		sv->publish_keys = publish_keys_open(cfg->publish_keys);
+		if (sv->publish_keys == NULL)
+			goto fail;
+	}
 	sv->app = app_open(cfg->module);
 	if (sv->app == NULL)
 		goto fail;
@@ -92,6 +112,7 @@ server_close(struct server *sv)
 	hub_close(sv->hub);
 	hook_close(sv->hook);
 	app_close(sv->app);
+	publish_keys_close(sv->publish_keys);
 	message_release(sv->heartbeat);
 	message_release(sv->goodbye);
 	message_release(sv->stranger);
@@ -188,6 +209,8 @@ server_request(struct server *sv, struct exchange *x)
 {
 	struct route route;
 
+	if (handle_publish(sv, x))
+		return;
 	route_parse(&route, x->target, sv->cfg->resource);
 	if (route.kind == ROUTE_NOT_FOUND) {
 		answer_error(sv, x, 404, "Nothing is served under this address.");

@@ -25,6 +25,9 @@ enum server_kind {
 	SERVER_TOOL = 3
 };
 
+/* "fcgi", "wsd", "tool", or "?". */
+const char *server_kind_name(int kind);
+
 /* Open the store in cfg->data, load the application, and be ready.  `cfg` is borrowed for the life
  * of the server.  Must be called after any fork (kernel locks).  Return NULL after logging why. */
 struct server *server_open(const struct config *cfg, enum server_kind kind);

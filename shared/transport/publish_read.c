@@ -1,0 +1,335 @@
+/* What programs may look at: GET requests of the publishing interface. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "shared/store/listing.h"
+#include "shared/transport/internal.h"
+#include "shared/transport/publish.h"
+#include "shared/wire/form.h"
+#include "shared/wire/handshake.h"
+#include "shared/wire/json.h"
+#include "shared/wire/utf8.h"
+
+#define LIMIT_DEFAULT 100
+#define LIMIT_MAX     1000
+
+/* A list in the making. */
+struct listing {
+	struct buf out;
+	struct listing_filter filter;
+	struct buf ns, room, user; /* decoded; p NULL: not asked for */
+	int64_t now_ms;            /* since 1970 */
+	int64_t last;              /* key of the last session */
+	int n;
+};
+
+static int64_t
+wall_clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void
+free_listing(struct listing *l)
+{
+	buf_free(&l->out);
+	buf_free(&l->ns);
+	buf_free(&l->room);
+	buf_free(&l->user);
+}
+
+/* Answer with what was listed, or that it could not be. */
+static void
+finish(const struct publish *p, struct listing *l, int listed)
+{
+	if (listed == -1 || l->out.failed)
+		publish_error(p, 503, "busy", "the store has failed, or the list is too long");
+	else
+		publish_answer(p, buf_slice(&l->out));
+	free_listing(l);
+}
+
+/* --- sessions --------------------------------------------------------------------------------- */
+
+static int
+read_limit(struct slice value, int *limit)
+{
+	int n = 0;
+
+	if (value.n == 0 || value.n > 4)
+		return -1;
+	for (size_t i = 0; i < value.n; i++) {
+		if (value.p[i] < '0' || value.p[i] > '9')
+			return -1;
+		n = n * 10 + (value.p[i] - '0');
+	}
+	*limit = n;
+	return n >= 1 && n <= LIMIT_MAX ? 0 : -1;
+}
+
+static void
+decode(struct buf *out, struct slice raw)
+{
+	buf_clear(out);
+	if (buf_reserve(out, 1) != NULL) /* asked for, even if empty */
+		form_decode(out, raw);
+}
+
+/* Return 0, or -1 when it is not understood. */
+static int
+read_query(const struct publish *p, struct listing *l)
+{
+	struct slice rest = p->query, key, value;
+
+	while (query_next(&rest, &key, &value)) {
+		if (slice_is(key, "ns"))
+			decode(&l->ns, value);
+		else if (slice_is(key, "room"))
+			decode(&l->room, value);
+		else if (slice_is(key, "user"))
+			decode(&l->user, value);
+		else if (slice_is(key, "limit")) {
+			if (read_limit(value, &l->filter.limit) == -1)
+				return -1;
+		} else if (slice_is(key, "after")) {
+			if (public_id_read(value, &l->filter.after) == -1)
+				return -1;
+		}
+	}
+	l->filter.user = buf_slice(&l->user);
+	if (l->ns.p != NULL || l->room.p != NULL)
+		l->filter.chan = store_channel(buf_slice(&l->ns), buf_slice(&l->room));
+	return 0;
+}
+
+static void
+add_session(void *arg, const struct listing_session *s)
+{
+	struct listing *l = arg;
+
+	if (l->n++ > 0)
+		buf_add_char(&l->out, ',');
+	listing_write_session(&l->out, s, l->now_ms);
+	l->last = s->key;
+}
+
+static int
+add_sessions(const struct publish *p, struct listing *l)
+{
+	l->now_ms = wall_clock_ms();
+	return listing_sessions(hub_store(p->sv->hub), &l->filter, add_session, l);
+}
+
+/* Where the next page begins, and the end of the object. */
+static void
+add_next(struct listing *l)
+{
+	char id[PUBLIC_ID_LENGTH + 1];
+
+	if (l->n < l->filter.limit) {
+		buf_puts(&l->out, "],\"next\":null}");
+		return;
+	}
+	public_id_write(id, l->last);
+	buf_printf(&l->out, "],\"next\":\"%s\"}", id);
+}
+
+void
+publish_sessions(const struct publish *p)
+{
+	struct listing l = {.filter = {.limit = LIMIT_DEFAULT}};
+	int listed;
+
+	if (read_query(p, &l) == -1) {
+		publish_error(p, 400, "bad_request",
+		    "limit is a number from 1 to 1000, after is a public id");
+		free_listing(&l);
+		return;
+	}
+	buf_puts(&l.out, "{\"sessions\":[");
+	listed = add_sessions(p, &l);
+	add_next(&l);
+	finish(p, &l, listed);
+}
+
+void
+publish_session(const struct publish *p)
+{
+	struct listing l = {.filter = {.limit = 1}};
+	int listed = 0;
+
+	if (public_id_read(p->rest, &l.filter.key) == 0)
+		listed = add_sessions(p, &l);
+	if (listed == 0 && l.n == 0) {
+		publish_error(p, 404, "unknown_session", "there is no such session");
+		free_listing(&l);
+		return;
+	}
+	finish(p, &l, listed);
+}
+
+/* A part of a path, where '+' stands for itself. */
+static void
+decode_path(struct buf *out, struct slice raw)
+{
+	struct buf form = {.p = NULL};
+
+	for (size_t i = 0; i < raw.n; i++) {
+		if (raw.p[i] == '+')
+			buf_puts(&form, "%2B");
+		else
+			buf_add_char(&form, raw.p[i]);
+	}
+	decode(out, buf_slice(&form));
+	buf_free(&form);
+}
+
+void
+publish_user(const struct publish *p)
+{
+	struct listing l = {.filter = {.limit = LIMIT_MAX}};
+	struct buf name = {.p = NULL};
+	int listed;
+
+	decode_path(&l.user, p->rest);
+	l.filter.user = buf_slice(&l.user);
+	utf8_sanitize(&name, l.filter.user);
+	buf_puts(&l.out, "{\"user\":");
+	json_write_string(&l.out, buf_slice(&name));
+	buf_puts(&l.out, ",\"sessions\":[");
+	buf_free(&name);
+	listed = add_sessions(p, &l);
+	add_next(&l);
+	finish(p, &l, listed);
+}
+
+/* --- rooms ------------------------------------------------------------------------------------ */
+
+static void
+add_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
+{
+	struct listing *l = arg;
+
+	if (l->n++ > 0)
+		buf_add_char(&l->out, ',');
+	listing_write_room(&l->out, ns, room, sessions);
+}
+
+void
+publish_rooms(const struct publish *p)
+{
+	struct listing l = {.n = 0};
+	int listed;
+
+	buf_puts(&l.out, "{\"rooms\":[");
+	listed = listing_rooms(hub_store(p->sv->hub), add_room, &l);
+	buf_puts(&l.out, "]}");
+	finish(p, &l, listed);
+}
+
+/* --- for who watches over it ------------------------------------------------------------------ */
+
+void
+publish_health(const struct publish *p)
+{
+	publish_answer(p, SLICE("{\"ok\":true}"));
+}
+
+void
+publish_ready(const struct publish *p)
+{
+	if (p->sv->draining)
+		publish_error(p, 503, "draining", "this process is about to end");
+	else
+		publish_answer(p, SLICE("{\"ready\":true}"));
+}
+
+static void
+add_gauge(struct buf *out, const char *name, const char *help, int64_t value)
+{
+	buf_printf(out, "# HELP pollux_%s %s\n# TYPE pollux_%s gauge\npollux_%s %" PRId64 "\n",
+	    name, help, name, name, value);
+}
+
+static void
+add_totals(struct buf *out, const struct listing_totals *t)
+{
+	buf_puts(out, "# HELP pollux_sessions Open sessions.\n# TYPE pollux_sessions gauge\n");
+	for (int i = TRANSPORT_NONE + 1; i < TRANSPORT_COUNT; i++)
+		buf_printf(out, "pollux_sessions{transport=\"%s\"} %" PRId64 "\n",
+		    transport_name((enum transport_id)i), t->by_transport[i]);
+	add_gauge(out, "sessions_new", "Sessions that no transport has used yet.", t->fresh);
+	add_gauge(out, "rooms", "Rooms with somebody in them.", t->rooms);
+	add_gauge(out, "memberships", "Sessions in rooms, once for each room.", t->memberships);
+	add_gauge(out, "answers_awaited", "Answers that clients owe.", t->answers_awaited);
+	add_gauge(out, "log_messages", "Messages in the log.", t->messages);
+	add_gauge(out, "database_bytes", "Bytes of the database in use.", t->bytes);
+	buf_printf(out,
+	    "# HELP pollux_messages_total Messages that went through the log.\n"
+	    "# TYPE pollux_messages_total counter\npollux_messages_total %" PRId64 "\n",
+	    t->appended);
+}
+
+/* A sample of each process.  A slot that another process takes begins at 0, as a counter may. */
+static void
+add_processes(struct buf *out, const struct slots *slots, const char *name, const char *help,
+    uint64_t (*value)(const struct slot_info *info))
+{
+	struct slot_info info;
+
+	buf_printf(out, "%s# TYPE pollux_%s %s\n", help, name,
+	    strcmp(name, "held") == 0 ? "gauge" : "counter");
+	for (int i = 0; i < slots_high(slots); i++)
+		if (slots_info(slots, i, &info))
+			buf_printf(out, "pollux_%s{slot=\"%d\",kind=\"%s\"} %" PRIu64 "\n", name, i,
+			    server_kind_name(info.kind), value(&info));
+}
+
+static uint64_t
+held_of(const struct slot_info *info)
+{
+	return info->held;
+}
+
+static uint64_t
+received_of(const struct slot_info *info)
+{
+	return info->received;
+}
+
+static uint64_t
+sent_of(const struct slot_info *info)
+{
+	return info->sent;
+}
+
+void
+publish_metrics(const struct publish *p)
+{
+	struct store *st = hub_store(p->sv->hub);
+	const struct slots *slots = store_slots(st);
+	struct listing_totals totals;
+	struct buf out = {.p = NULL};
+
+	if (listing_totals(st, &totals) == -1) {
+		publish_error(p, 503, "busy", "the store has failed");
+		return;
+	}
+	add_totals(&out, &totals);
+	add_processes(&out, slots, "held",
+	    "# HELP pollux_held Sessions whose transport the process holds.\n", held_of);
+	add_processes(&out, slots, "packets_received_total",
+	    "# HELP pollux_packets_received_total Packets of clients.\n", received_of);
+	add_processes(&out, slots, "packets_sent_total",
+	    "# HELP pollux_packets_sent_total Packets to clients.\n", sent_of);
+	if (out.failed)
+		publish_error(p, 503, "busy", "there is no memory");
+	else
+		answer(p->sv, p->x, (struct slice){NULL, 0},
+		    &(struct reply){200, "text/plain; version=0.0.4", "", buf_slice(&out), false});
+	buf_free(&out);
+}

@@ -1,0 +1,195 @@
+/* Publishing over HTTP, through the web server and at pollux-wsd's own port. */
+'use strict';
+
+const assert = require('node:assert');
+const { createHash } = require('node:crypto');
+const { execFile } = require('node:child_process');
+const path = require('node:path');
+const { promisify } = require('node:util');
+const { useServer, pollux } = require('../lib/suite');
+const { Connection, request, requestBytes } = require('../lib/http');
+const { Polling } = require('../lib/polling');
+const { Websocket } = require('../lib/websocket');
+const { ROOT } = require('../lib/server');
+
+const RATE = 40;
+const KEYS = { all: 'publish,read,admin', reader: 'read', writer: 'publish', hurried: 'read' };
+const secret = (name) => `secret-of-${name}`;
+const hash = (name) => createHash('sha256').update(secret(name)).digest('hex');
+
+const server = useServer({
+  conf: {
+    publish: {
+      enabled: 'true',
+      rate: RATE,
+      keys: Object.entries(KEYS).map(([name, scopes]) => `\n    ${name}:${scopes}:${hash(name)}`).join('')
+    }
+  }
+});
+const run = promisify(execFile);
+let rooms = 0;
+
+/* Both places at which it answers. */
+const DOORS = { 'web server': () => server.port, wsd: () => server.wsdPort };
+
+async function call(port, method, name, { key = 'all', headers = {}, body } = {}) {
+  const response = await request(port, {
+    method, path: `/pollux/v1/${name}`, body,
+    headers: { ...(key && { 'X-API-Key': secret(key) }), ...headers }
+  });
+  const json = /^application\/json/.test(response.header('content-type') || '');
+  return { status: response.status, json: json ? JSON.parse(response.text) : null, response };
+}
+
+/* A client in a room of its own. */
+async function inRoom(Transport) {
+  const client = await Transport.open(server);
+  const room = `publish-${++rooms}`;
+  await client.ask('join', [room]);
+  return { client, room };
+}
+
+for (const [door, port] of Object.entries(DOORS)) {
+  for (const Transport of [Polling, Websocket]) {
+    pollux(`${door}, ${Transport.name}: actions reach clients byte for byte`, async () => {
+      const { client, room } = await inRoom(Transport);
+      const { status, json } = await call(port(), 'POST', 'actions', {
+        body: `[{"do":"emit","to":{"room":"${room}"},"name":"news","args":[1.10,1E400]},
+          {"do":"send","to":{"room":"${room}"},"text":"two"}]`
+      });
+      assert.deepStrictEqual([status, json], [200, { ok: true, actions: 2, queued: 2 }]);
+      assert.strictEqual(await client.take(), '5:::{"name":"news","args":[1.10,1E400]}');
+      assert.strictEqual(await client.take(), '3:::two');
+      await client.close();
+    });
+  }
+
+  pollux(`${door}: all of a request is done, or nothing`, async () => {
+    const { client, room } = await inRoom(Websocket);
+    const actions = [{ do: 'send', to: { room }, text: 'one' }, { do: 'send', to: { rom: room }, text: 'x' }];
+    const bad = await call(port(), 'POST', 'actions', { body: JSON.stringify({ actions }) });
+    assert.deepStrictEqual([bad.status, bad.json.error.code, bad.json.error.index], [400, 'bad_action', 1]);
+    assert.strictEqual((await call(port(), 'POST', 'actions', { body: '{' })).json.error.code, 'bad_json');
+    const strict = { do: 'send', to: { session: 'PAAAAAAAAAAB' }, text: 'x', strict: true };
+    assert.strictEqual((await call(port(), 'POST', 'actions', { body: JSON.stringify(strict) })).status, 404);
+    assert.deepStrictEqual(await client.replies(), []);
+    await client.close();
+  });
+
+  pollux(`${door}: keys and what they may do`, async () => {
+    const body = '{"do":"send","to":{"room":"nobody"},"text":"x"}';
+    for (const [name, want, options] of [
+      ['POST actions', 401, { key: null, body }],
+      ['POST actions', 401, { key: null, body, headers: { 'X-API-Key': hash('all') } }],
+      ['POST actions', 403, { key: 'reader', body }],
+      ['POST actions', 200, { key: 'writer', body }],
+      ['POST actions', 200, { key: null, body, headers: { Authorization: `Bearer ${secret('writer')}` } }],
+      ['GET rooms', 403, { key: 'writer' }],
+      ['GET rooms', 200, { key: 'reader' }],
+      ['DELETE sessions/PAAAAAAAAAAB', 403, { key: 'reader' }],
+      ['DELETE sessions/PAAAAAAAAAAB', 404, {}],
+      ['DELETE sessions/nonsense', 404, {}],
+      ['GET sessions/PAAAAAAAAAAB', 404, {}],
+      ['GET actions', 405, {}],
+      ['GET nothing', 404, {}],
+      ['GET health', 200, { key: null }],
+      ['GET ready', 200, { key: null }]
+    ]) {
+      const [method, target] = name.split(' ');
+      const { status, json } = await call(port(), method, target, options);
+      assert.strictEqual(status, want, `${name} ${JSON.stringify(json)}`);
+      assert.strictEqual(typeof (json.error || {}).code, want === 200 ? 'undefined' : 'string');
+    }
+  });
+
+  pollux(`${door}: a request that comes twice under one Idempotency-Key is done once`, async () => {
+    const { client, room } = await inRoom(Polling);
+    const body = JSON.stringify({ do: 'send', to: { room }, text: 'once' });
+    const headers = { 'Idempotency-Key': `order-${room}` };
+    const answers = [];
+    for (let i = 0; i < 2; i++) answers.push((await call(port(), 'POST', 'actions', { headers, body })).response.text);
+    assert.strictEqual(answers[0], answers[1]);
+    assert.strictEqual((await call(port(), 'POST', 'actions', { key: 'writer', headers, body })).status, 200);
+    await client.expect('3:::once', '3:::once'); /* the second is that of the other API key */
+    assert.deepStrictEqual(await client.replies(), []);
+    const refused = await call(port(), 'POST', 'actions', { headers: { 'Idempotency-Key': 'x'.repeat(256) }, body });
+    assert.strictEqual(refused.status, 400);
+    await client.close();
+  });
+
+  pollux(`${door}: sessions, rooms and users are listed, and a session ended`, async () => {
+    const [a, b] = [await inRoom(Polling), await Websocket.open(server)];
+    await b.ask('join', [a.room]);
+    const user = `a+b ${a.room}/\u2603`;
+    const list = async (query) => (await call(port(), 'GET', `sessions?${query}`)).json;
+    const inside = `ns=&room=${a.room}`;
+    const all = await list(inside);
+    assert.deepStrictEqual([all.sessions.length, all.next], [2, null]);
+    const first = await list(`${inside}&limit=1`);
+    const second = await list(`${inside}&limit=1&after=${first.next}`);
+    assert.deepStrictEqual([...first.sessions, ...second.sessions].map(({ id }) => id), all.sessions.map(({ id }) => id));
+    const { id } = all.sessions.find(({ transport }) => transport === 'xhr-polling');
+    await call(port(), 'POST', 'actions', { body: JSON.stringify({ do: 'user', session: id, user }) });
+    const named = (await call(port(), 'GET', `users/${encodeURIComponent(user)}`)).json;
+    assert.deepStrictEqual([named.user, named.sessions.map((each) => each.id)], [user, [id]]);
+    assert.strictEqual((await list(`user=${encodeURIComponent(user)}`)).sessions.length, 1);
+    assert.strictEqual((await call(port(), 'GET', `sessions/${id}`)).json.user, user);
+    assert.strictEqual((await call(port(), 'GET', 'sessions?limit=0')).status, 400);
+    const { json } = await call(port(), 'GET', 'rooms');
+    assert.deepStrictEqual(json.rooms.filter(({ room }) => room === a.room), [{ ns: '', room: a.room, sessions: 2 }]);
+    assert.deepStrictEqual((await call(port(), 'DELETE', `sessions/${id}`)).json, { ok: true, actions: 1, queued: 1 });
+    assert.strictEqual(await a.client.take(), '0::');
+    a.client.stop();
+    assert.strictEqual((await call(port(), 'GET', `sessions/${id}`)).status, 404);
+    await b.close();
+  });
+
+  pollux(`${door}: metrics are samples with a type`, async () => {
+    const client = await Websocket.open(server);
+    const { response } = await call(port(), 'GET', 'metrics');
+    assert.match(response.header('content-type'), /^text\/plain/);
+    const lines = response.text.trimEnd().split('\n');
+    const types = new Set();
+    for (const line of lines) {
+      const type = /^# TYPE (\w+) (gauge|counter)$/.exec(line);
+      if (type) types.add(type[1]);
+      else if (!line.startsWith('# HELP ')) assert.ok(types.has(/^(\w+)(\{[^}]*\})? \d+$/.exec(line)[1]), line);
+    }
+    assert.ok(lines.some((line) => /^pollux_sessions\{transport="websocket"\} [1-9]/.test(line)));
+    await client.close();
+  });
+
+  pollux(`${door}: pages get no leave to read the answers`, async () => {
+    const { response } = await call(port(), 'GET', 'rooms', { headers: { Origin: 'http://example.com' } });
+    assert.strictEqual(response.header('access-control-allow-origin'), undefined);
+  });
+}
+
+pollux('a key that asks too often is told to wait, others are not', async () => {
+  const connection = new Connection(server.wsdPort);
+  const bytes = requestBytes({ path: '/pollux/v1/rooms', headers: { 'X-API-Key': secret('hurried') } });
+  let limited = null;
+  for (let round = 0; round < 50 && !limited; round++) {
+    for (let i = 0; i < 2 * RATE; i++) connection.send(bytes);
+    for (let i = 0; i < 2 * RATE; i++) {
+      const response = await connection.response();
+      if (response.status === 429) limited = limited || response;
+    }
+  }
+  assert.ok(limited, 'no request was refused');
+  assert.strictEqual(limited.header('retry-after'), '1');
+  assert.strictEqual((await call(server.wsdPort, 'GET', 'rooms', { key: 'reader' })).status, 200);
+  connection.destroy();
+});
+
+pollux('the Python helper publishes by HTTP', async () => {
+  const { client, room } = await inRoom(Polling);
+  const script = `
+import sys
+sys.path.insert(0, sys.argv[1])
+from pollux import Pollux, Raw
+Pollux(url=sys.argv[2], key=sys.argv[3]).room(sys.argv[4]).emit('one', Raw('1.10'))`;
+  await run('python3', ['-c', script, path.join(ROOT, 'clients'), `http://127.0.0.1:${server.port}/pollux/v1/`, secret('writer'), room]);
+  assert.strictEqual(await client.take(), '5:::{"name":"one","args":[1.10]}');
+  await client.close();
+});

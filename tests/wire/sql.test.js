@@ -1,0 +1,135 @@
+/* Actions by SQL: rows of the table action_in, by programs that know the server or SQL alone. */
+'use strict';
+
+const assert = require('node:assert');
+const { execFile } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { promisify } = require('node:util');
+const { useServer, pollux } = require('../lib/suite');
+const { Polling } = require('../lib/polling');
+const { Websocket } = require('../lib/websocket');
+const { ROOT } = require('../lib/server');
+const { until } = require('../lib/wait');
+
+const server = useServer();
+const run = promisify(execFile);
+let rooms = 0;
+
+/* Nothing but SQL: no datagram wakes anybody. */
+const INSERT = `
+import json, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=10)
+with db:
+    db.executemany('INSERT INTO action_in(json) VALUES (?)', [(row,) for row in json.loads(sys.argv[2])])
+db.close()`;
+
+function database() {
+  return path.join(server.data, 'pollux.db');
+}
+
+function insert(...rows) {
+  const texts = rows.map((row) => typeof row === 'string' ? row : JSON.stringify(row));
+  return run('python3', ['-c', INSERT, database(), JSON.stringify(texts)]);
+}
+
+async function count() {
+  const { stdout } = await run('python3', ['-c',
+    'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("SELECT count(*) FROM action_in").fetchone()[0])',
+    database()]);
+  return Number(stdout);
+}
+
+/* A client in a room of its own. */
+async function inRoom(Transport) {
+  const client = await Transport.open(server);
+  const room = `sql-${++rooms}`;
+  await client.ask('join', [room]);
+  return { client, room };
+}
+
+for (const Transport of [Polling, Websocket]) {
+  pollux(`${Transport.name}: an inserted action reaches its clients byte for byte`, async () => {
+    const { client, room } = await inRoom(Transport);
+    await insert(`{"do":"emit","to":{"room":"${room}"},"name":"news","args":[1.10,1E400]}`);
+    assert.strictEqual(await client.take(), '5:::{"name":"news","args":[1.10,1E400]}');
+    await client.close();
+  });
+
+  pollux(`${Transport.name}: a hundred rows of one transaction are done in their order`, async () => {
+    const { client, room } = await inRoom(Transport);
+    const texts = Array.from({ length: 100 }, (_, i) => `text ${i}`);
+    await insert(...texts.map((text) => ({ do: 'send', to: { room }, text })));
+    await client.expect(...texts.map((text) => `3:::${text}`));
+    assert.strictEqual(await count(), 0);
+    await client.close();
+  });
+
+  pollux(`${Transport.name}: more rows than are done at once`, async () => {
+    const { client, room } = await inRoom(Transport);
+    const texts = Array.from({ length: 450 }, (_, i) => `text ${i}`);
+    await insert(...texts.map((text) => ({ do: 'send', to: { room }, text })));
+    await client.expect(...texts.map((text) => `3:::${text}`));
+    await client.close();
+  });
+}
+
+pollux('a row that is no action goes with a line in the log, and stops nothing', async () => {
+  const { client, room } = await inRoom(Websocket);
+  const wrong = `wrong-${room}`;
+  await insert({ do: 'send', to: { room }, text: 'before' }, { do: wrong }, 'no JSON',
+    { do: 'send', to: { session: 'P.AAAAAAAAAAA' }, strict: true, text: 'to nobody' },
+    { do: 'send', to: { room }, text: 'after' });
+  await client.expect('3:::before', '3:::after');
+  assert.strictEqual(await count(), 0);
+  const lines = fs.readFileSync(path.join(server.data, 'pollux.log'), 'utf8').split('\n');
+  assert.strictEqual(lines.filter((line) => line.includes(wrong)).length, 1);
+  assert.strictEqual(lines.filter((line) => /action_in: row \d+: bad_json/.test(line)).length, 1);
+  await client.close();
+});
+
+pollux('an inserted disconnect ends the session for good', async () => {
+  const { client, room } = await inRoom(Polling);
+  const { stdout } = await run(path.join(ROOT, process.env.B || 'build', 'pollux'),
+    ['sessions', '-r', room, '--json', '-d', server.data]);
+  await insert({ do: 'disconnect', session: JSON.parse(stdout)[0].id });
+  assert.strictEqual(await client.take(), '0::');
+  client.stop();
+});
+
+pollux('the Python helper publishes through the table', async () => {
+  const { client, room } = await inRoom(Polling);
+  const script = `
+import sys
+sys.path.insert(0, sys.argv[1])
+from pollux import Pollux, Raw
+pollux = Pollux(db=sys.argv[2])
+room = pollux.room(sys.argv[3])
+room.emit('one', Raw('1.10'))
+with pollux.batch() as io:
+    io.room(sys.argv[3]).send('two')
+    io.room(sys.argv[3]).json({'x': 3})`;
+  await run('python3', ['-c', script, path.join(ROOT, 'clients'), database(), room]);
+  await client.expect('5:::{"name":"one","args":[1.10]}', '3:::two', '4:::{"x":3}');
+  await client.close();
+});
+
+pollux('PHP with PDO alone publishes through the table', async (t) => {
+  const has = await run('php', ['-r', 'exit(in_array("sqlite", PDO::getAvailableDrivers()) ? 0 : 1);'])
+    .then(() => true, () => false);
+  if (!has) return t.skip('no PHP with pdo_sqlite');
+  const { client, room } = await inRoom(Websocket);
+  const script = `
+$db = new PDO('sqlite:' . $argv[1]);
+$db->setAttribute(PDO::ATTR_ERRMODE, PDO::ERRMODE_EXCEPTION);
+$db->setAttribute(PDO::ATTR_TIMEOUT, 10);
+$db->prepare('INSERT INTO action_in(json) VALUES (?)')->execute([$argv[2]]);`;
+  await run('php', ['-r', script, database(), JSON.stringify({ do: 'send', to: { room }, text: 'from PHP' })]);
+  await client.expect('3:::from PHP');
+  await client.close();
+});
+
+pollux('rows are done while nobody is there, too', async () => {
+  await insert({ do: 'send', to: 'all', text: 'into the void' });
+  await until(async () => await count() === 0, 'the end of the row');
+});
