@@ -315,7 +315,7 @@ pollux('hook down: events are kept, the log says so once, and all comes when it 
 
 /* --- authorize -------------------------------------------------------------------------------- */
 
-const asked = useHook({ authorize: 'yes', authorize_namespaces: 'yes', authorize_timeout: 1 });
+const asked = useHook({ authorize: 'yes', authorize_namespaces: 'yes', authorize_timeout: 5 });
 
 const shake = (query, options) => request(asked.server.port, { path: `/socket.io/1/?${query}`, ...options });
 
