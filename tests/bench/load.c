@@ -266,7 +266,7 @@ on_tick(struct ev_loop *loop, ev_io *w, int events)
 	}
 }
 
-/* Let the ticker tick at this rate, 0: not at all. */
+/* Let the ticker tick at this rate, and at once; 0: not at all. */
 static void
 set_ticker(double rate)
 {
@@ -277,7 +277,7 @@ set_ticker(double rate)
 		ns = TICK_NS_LEAST;
 	each.it_interval.tv_sec = (time_t)(ns / 1e9);
 	each.it_interval.tv_nsec = (long)(ns - (double)each.it_interval.tv_sec * 1e9);
-	each.it_value = each.it_interval;
+	each.it_value = (struct timespec){.tv_nsec = ns > 0};
 	if (timerfd_settime(load.ticker.fd, 0, &each, NULL) == -1)
 		give_up("the ticker", strerror(errno));
 }

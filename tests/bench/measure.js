@@ -8,6 +8,7 @@ const { deferred, within } = require('../lib/wait');
 const { BUILD, START, pinned, cpu, rss } = require('./sides');
 
 const REPLY_MS = 90000; /* the load gives up by itself before */
+const STARTS = 3; /* of a server: a port that was free may be taken when it comes to it */
 
 /* How long the phases take, in seconds.  Node compiles what is busy while it runs: after two seconds
  * its cost has settled. */
@@ -17,6 +18,7 @@ const CLOSED_S = 1.2;
 const PACED_S = 0.8;
 
 const running = new Set(); /* loads */
+let aborted = false;
 
 /* The load generator, driven line by line; see load.c. */
 class Load {
@@ -72,7 +74,18 @@ class Load {
 
 /* End the load that runs, so that measure() fails and cleans up. */
 function abort() {
+  aborted = true;
   for (const load of running) load.child.kill('SIGTERM');
+}
+
+async function start(side) {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await START[side]();
+    } catch (error) {
+      if (tries === STARTS || aborted) throw error;
+    }
+  }
 }
 
 async function phases(server, load, scenario, warm) {
@@ -110,9 +123,10 @@ async function phases(server, load, scenario, warm) {
  *   idle, used      {all, own} kB of RSS a session, before and after all this traffic
  *   serverBusy, loadBusy    processors at full load */
 async function measure(scenario, side) {
-  const server = await START[side]();
+  const server = await start(side);
   let load;
   try {
+    if (aborted) throw new Error('aborted');
     load = new Load(server.port, scenario, side === 'bare');
     return await phases(server, load, scenario, side === 'socket.io' ? WARM_NODE_S : WARM_S);
   } finally {

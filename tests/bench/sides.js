@@ -35,11 +35,6 @@ function pinned(index) {
   return CPUS.length < 2 ? [] : ['taskset', '-c', String(CPUS[index])];
 }
 
-/* The servers of a side.  The launcher, a shell that sleeps, is none. */
-function servers(side) {
-  return server.processes(side.pid).map(({ pid }) => pid).filter((pid) => !side.launched || pid !== side.pid);
-}
-
 /* The process's file in /proc, or null when it has ended. */
 function readProc(pid, name) {
   try {
@@ -50,15 +45,16 @@ function readProc(pid, name) {
 }
 
 /* {all, own}: the sum of what `read` finds in the file of each server's process; `own` leaves the
- * web server out. */
+ * web server out.  Behind Pollux's launcher, that and what it sleeps with are no servers. */
 function total(side, file, read) {
   const sum = { all: 0, own: 0 };
-  for (const pid of servers(side)) {
+  for (const { pid } of server.processes(side.pid)) {
     const text = readProc(pid, file);
-    const name = readProc(pid, 'comm');
-    if (text === null || name === null) continue;
+    const name = (readProc(pid, 'comm') || '').trim();
+    const isWeb = name === side.webServer;
+    if (text === null || (side.webServer && !isWeb && !name.startsWith('pollux'))) continue;
     sum.all += read(text);
-    if (name.trim() !== side.webServer) sum.own += read(text);
+    if (!isWeb) sum.own += read(text);
   }
   return sum;
 }
@@ -79,7 +75,7 @@ function rss(side) {
 async function startPollux(webServer, direct) {
   const plan = await server.start({ kind: webServer, app: 'echo', prefix: pinned(0) });
   return {
-    pid: plan.launcherPid, launched: true, webServer,
+    pid: plan.launcherPid, webServer,
     port: direct ? plan.wsdPort : plan.port,
     stop: () => plan.stop()
   };
@@ -115,7 +111,8 @@ async function startBare() {
   return { pid: child.pid, port, stop };
 }
 
-/* Each starts a server and returns {pid, port, stop()}, and what servers() and total() ask for. */
+/* Each starts a server and returns {pid, port, stop()}, and `webServer`, the name of its process, if
+ * it has one. */
 const START = {
   websocket: () => startPollux('lighttpd', true),
   lighttpd: () => startPollux('lighttpd', false),
