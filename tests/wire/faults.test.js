@@ -26,6 +26,9 @@ async function killProcesses(pids) {
     const now = fcgiProcesses();
     return !now.some((pid) => pids.includes(pid)) && (KIND === 'apache' || now.length >= count);
   }, 'others in the place of the killed processes');
+  /* it tries a process that had died again when its clock, of whole seconds, has gone on */
+  const since = Date.now();
+  if (KIND === 'lighttpd') await until(() => Date.now() - since > 2100, 'lighttpd to try it again');
 }
 
 async function killOne(turn) {
