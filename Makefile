@@ -9,6 +9,8 @@
 #   V=1             says each command in full
 #   SAN=1           with AddressSanitizer and UndefinedBehaviorSanitizer, in a folder of its own
 
+MAKEFLAGS += --no-builtin-rules # tests/fuzz/replay beside replay.c is a script
+
 ifdef SAN # '=' and not '?=': a make inside `make check` has the outer one's B in its environment
 B         = build/san
 SANFLAGS  = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
