@@ -1,16 +1,14 @@
 #include "fcgi/upgrades.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "fcgi/probe.h"
 #include "shared/base/log.h"
+#include "shared/base/shm.h"
 #include "shared/wire/handshake.h"
 
 #define ENTRIES    64  /* host names of one site; behind that the least used is forgotten */
@@ -57,29 +55,6 @@ struct upgrades {
 
 /* --- the table ---------------------------------------------------------------------------------
  */
-
-static struct table *
-map(const char *path)
-{
-	struct table *table = NULL;
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
-	int error;
-
-	if (fd == -1)
-		return NULL;
-	/* allocate for real: a full disk must fail here and not as SIGBUS later */
-	error = posix_fallocate(fd, 0, sizeof(*table));
-	if (error == 0) {
-		table = mmap(NULL, sizeof(*table), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		if (table == MAP_FAILED) {
-			error = errno;
-			table = NULL;
-		}
-	}
-	close(fd);
-	errno = error;
-	return table;
-}
 
 /* The file outlives the machine's boot, the clock does not: a time too far ahead has passed. */
 static bool
@@ -308,7 +283,7 @@ upgrades_open(struct fcgi *f)
 		return NULL;
 	snprintf(path, sizeof(path), "%s/upgrades", f->cfg->data);
 	u->fcgi = f;
-	u->table = map(path);
+	u->table = shm_map(path, sizeof(*u->table));
 	if (u->table == NULL) {
 		log_err("%s", path);
 		free(u);

@@ -1,14 +1,13 @@
 #include "shared/store/slots.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "shared/base/shm.h"
 #include "shared/store/lock.h"
 
 struct slot {
@@ -41,29 +40,6 @@ struct slots {
 	int own;
 };
 
-static struct table *
-map(const char *path)
-{
-	struct table *table = NULL;
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
-	int error;
-
-	if (fd == -1)
-		return NULL;
-	/* allocate for real: a full disk must fail here and not as SIGBUS later */
-	error = posix_fallocate(fd, 0, sizeof(*table));
-	if (error == 0) {
-		table = mmap(NULL, sizeof(*table), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		if (table == MAP_FAILED) {
-			error = errno;
-			table = NULL;
-		}
-	}
-	close(fd);
-	errno = error;
-	return table;
-}
-
 static int
 take_free_slot(const struct slots *sl)
 {
@@ -84,7 +60,7 @@ slots_open(const char *path, int lock_fd, int kind)
 	if (sl == NULL)
 		return NULL;
 	sl->lock_fd = lock_fd;
-	sl->table = map(path);
+	sl->table = shm_map(path, sizeof(*sl->table));
 	if (sl->table == NULL)
 		goto fail;
 	sl->own = take_free_slot(sl);

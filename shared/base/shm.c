@@ -1,0 +1,29 @@
+#include "shared/base/shm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+void *
+shm_map(const char *path, size_t n)
+{
+	void *memory = NULL;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+	int error;
+
+	if (fd == -1)
+		return NULL;
+	/* allocate for real: a full disk must fail here and not as SIGBUS later */
+	error = posix_fallocate(fd, 0, (off_t)n);
+	if (error == 0) {
+		memory = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (memory == MAP_FAILED) {
+			error = errno;
+			memory = NULL;
+		}
+	}
+	close(fd);
+	errno = error;
+	return memory;
+}
