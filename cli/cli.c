@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "shared/app/app.h"
+#include "shared/base/clock.h"
 #include "shared/store/slots.h"
 #include "shared/transport/server.h"
 #include "shared/wire/handshake.h"
@@ -98,10 +98,7 @@ cli_close(struct cli *c)
 void
 cli_begin(struct cli *c)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	hub_begin(c->hub, (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
+	hub_begin(c->hub, clock_ms());
 }
 
 int

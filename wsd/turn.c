@@ -1,7 +1,6 @@
 #include "wsd/turn.h"
 
-#include <time.h>
-
+#include "shared/base/clock.h"
 #include "shared/base/log.h"
 #include "wsd/conn.h"
 #include "wsd/deadline.h"
@@ -12,15 +11,6 @@
 
 /* The timer's longest sleep; only a hub that wants nothing at all lets it come to that. */
 #define SLEEP_MS 60000
-
-static int64_t
-clock_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 void
 turn_enter(struct wsd *w)

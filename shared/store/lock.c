@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shared/base/clock.h"
+
 int
 lock_open(const char *path)
 {
@@ -29,15 +31,6 @@ on_alarm(int signal_number)
 	(void)signal_number; /* its only work is to interrupt fcntl() */
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Wait in the kernel, which hands the lock over in order.  The timer repeats, so a signal that
  * comes right before fcntl() sleeps costs one more period and not for ever. */
 static int
@@ -47,7 +40,7 @@ take_waiting(int fd, int byte, int timeout_ms)
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
 	struct itimerspec period = {
 	    .it_interval = {.tv_nsec = 50000000}, .it_value = {.tv_nsec = 50000000}};
-	int64_t end = now_ms() + timeout_ms;
+	int64_t end = clock_ms() + timeout_ms;
 	timer_t timer;
 	int result = -1;
 
@@ -59,7 +52,7 @@ take_waiting(int fd, int byte, int timeout_ms)
 	timer_settime(timer, 0, &period, NULL);
 	do {
 		result = set(fd, F_OFD_SETLKW, F_WRLCK, byte);
-	} while (result == -1 && errno == EINTR && now_ms() < end);
+	} while (result == -1 && errno == EINTR && clock_ms() < end);
 	if (result == -1 && errno == EINTR)
 		errno = EAGAIN;
 	timer_delete(timer);
