@@ -2,16 +2,10 @@
  *
  * Started by the web server with the listening socket as descriptor 0 (mod_fcgid: one request at a
  * time), or by hand with -l (thousands of held polls in one process): the same loop. */
-#include <argp.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fcgi/conn.h"
@@ -19,71 +13,15 @@
 #include "fcgi/listener.h"
 #include "fcgi/readers.h"
 #include "fcgi/upgrades.h"
+#include "shared/base/clock.h"
+#include "shared/base/daemon.h"
 #include "shared/base/log.h"
 
-#define CONFIG_FILES  16
 #define SETTLE_ROUNDS 4   /* an answer's fate may be work for the hub, which is done at once */
 #define DRAIN_S       5.0 /* from SIGTERM to the end, whatever is still unwritten */
 
-struct options {
-	const char *paths[CONFIG_FILES + 1]; /* NULL behind the last */
-	unsigned n;
-	const char *listen;
-	bool test;
-};
-
-/* libc looks it up by name */
-__attribute__((visibility("default"))) const char *argp_program_version = "pollux.fcgi 0.1";
-
-static error_t
-parse_option(int key, char *arg, struct argp_state *state)
-{
-	struct options *o = state->input;
-
-	switch (key) {
-	case 'c':
-		if (o->n == CONFIG_FILES)
-			argp_error(state, "more than %d configuration files", CONFIG_FILES);
-		o->paths[o->n++] = arg;
-		return 0;
-	case 'l':
-		o->listen = arg;
-		return 0;
-	case 't':
-		o->test = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "what is %s?", arg);
-		return EINVAL;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp_option option_table[] = {
-    {"config", 'c', "FILE", 0, "Read FILE, later ones win (default: POLLUX_CONF)", 0},
-    {"listen", 'l', "ADDRESS", 0, "Listen on unix:/path or host:port", 0},
-    {"test", 't', NULL, 0, "Check the configuration and exit", 0},
-    {0},
-};
-
-static const struct argp argp = {
-    .options = option_table,
-    .parser = parse_option,
-    .doc = "Serve Socket.IO handshakes and polls behind a web server, by FastCGI.",
-};
-
 /* --- the turn ----------------------------------------------------------------------------------
  */
-
-static int64_t
-clock_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 void
 fcgi_begin(struct fcgi *f)
@@ -283,17 +221,6 @@ finish(struct fcgi *f)
 /* --- the beginning ------------------------------------------------------------------------------
  */
 
-static void
-raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
 /* Descriptors 1 and 2 exist, and what the web server has left open beyond its socket is closed. */
 static void
 tidy_descriptors(void)
@@ -337,15 +264,17 @@ main(int argc, char **argv)
 {
 	static struct fcgi f;
 	static struct config cfg;
-	struct options o = {.n = 0};
+	struct daemon_options o;
 	const char *address;
 	char error[512];
 	int fd;
 
 	tidy_descriptors();
 	log_open("pollux.fcgi", LOG_LEVEL_INFO, NULL);
-	if (argp_parse(&argp, argc, argv, 0, NULL, &o) != 0)
-		return EX_USAGE;
+	daemon_options(&o, "pollux.fcgi " DAEMON_VERSION,
+	    "Serve Socket.IO handshakes and polls behind a web server, by FastCGI.  ADDRESS is "
+	    "unix:/path or host:port.",
+	    argc, argv);
 	if (config_load(&cfg, o.paths, error, sizeof(error)) == -1) {
 		log_errx("%s", error);
 		return EX_CONFIG;
@@ -356,7 +285,7 @@ main(int argc, char **argv)
 		log_err("log file %s", cfg.log_file);
 		return EX_CANTCREAT;
 	}
-	raise_descriptor_limit();
+	(void)daemon_raise_descriptors();
 	if (request_init() == -1) {
 		log_errx("libfcgi cannot start");
 		return EX_SOFTWARE;

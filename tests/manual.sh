@@ -44,12 +44,10 @@ done < <(awk '/^\.It Cm |^\.El/ { if (key != "" && !said) print key; key = "" }
 	/^\.It Cm / { key = $3; said = 0 }
 	/^Default:/ { said = 1 }' docs/pollux.conf.5)
 
-# --- the page of each program and its table of options
+# --- the page of each program and the table of their options
 
 for page in fcgi/pollux.fcgi.8 wsd/pollux-wsd.8 policyd/pollux-policyd.8; do
-	table=shared/base/daemon.c
-	[ "$page" != fcgi/pollux.fcgi.8 ] || table=fcgi/main.c
-	sed -nE "s/^ *\{\"([a-z-]+)\", '(.)', .*/\2 \1/p" "$table" | sort >"$folder/options.c"
+	sed -nE "s/^ *\{\"([a-z-]+)\", '(.)', .*/\2 \1/p" shared/base/daemon.c | sort >"$folder/options.c"
 	sed -nE 's/^\.It Fl (.)( Ar [a-z]+)? , Fl -([a-z-]+).*/\1 \3/p' "$page" |
 		grep -vE '^\\|^V ' | sort >"$folder/$(basename "$page")"
 	same "$page: options" "$folder/options.c" "$folder/$(basename "$page")"

@@ -47,7 +47,7 @@ parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option option_table[] = {
     {"config", 'c', "FILE", 0, "Read FILE, later ones win (default: POLLUX_CONF)", 0},
-    {"listen", 'l', "ADDRESS", 0, "Listen on host:port, and not where the configuration says", 0},
+    {"listen", 'l', "ADDRESS", 0, "Listen on ADDRESS, and not where the configuration says", 0},
     {"test", 't', NULL, 0, "Check the configuration and exit", 0},
     {0},
 };
