@@ -7,7 +7,7 @@
 
 const assert = require('node:assert');
 const crypto = require('node:crypto');
-const { Client } = require('./client');
+const { Upgraded } = require('./upgraded');
 const { Connection, requestBytes, parseResponse } = require('./http');
 const { handshake } = require('./polling');
 
@@ -74,7 +74,7 @@ async function answer(connection) {
   return response;
 }
 
-class Hixie extends Client {
+class Hixie extends Upgraded {
   constructor(target, sid, {
     draft = 76, transport = 'websocket', query = '', port = target.port, host = `127.0.0.1:${port}`, headers
   } = {}) {
@@ -140,24 +140,6 @@ class Hixie extends Client {
 
   async send(...packets) {
     this.sendBytes(Buffer.concat(packets.map(frame)));
-  }
-
-  sendBytes(bytes) {
-    this.connection.send(bytes);
-  }
-
-  /* The server closed the TCP connection. */
-  async ended(ms) {
-    await this.connection.watch(() => (this.connection.ended ? true : null), 'close of the TCP connection', ms);
-    await this.reading;
-  }
-
-  stop() {
-    this.connection.destroy();
-  }
-
-  async close() {
-    this.stop();
   }
 }
 

@@ -6,7 +6,7 @@
 
 const assert = require('node:assert');
 const crypto = require('node:crypto');
-const { Client } = require('./client');
+const { Upgraded } = require('./upgraded');
 const { Connection, requestBytes, parseResponse } = require('./http');
 const { handshake } = require('./polling');
 
@@ -71,7 +71,7 @@ async function upgrade(port, path, options = {}) {
   return { connection, response };
 }
 
-class Websocket extends Client {
+class Websocket extends Upgraded {
   constructor(target, sid, { query = '', port = target.port, answerHeartbeats = true, headers } = {}) {
     super(target);
     Object.assign(this, { transport: 'websocket', sid, query, port, answerHeartbeats, headers });
@@ -142,24 +142,6 @@ class Websocket extends Client {
 
   async send(...packets) {
     this.sendBytes(Buffer.concat(packets.map((packet) => frame(packet))));
-  }
-
-  sendBytes(bytes) {
-    this.connection.send(bytes);
-  }
-
-  /* The server closed the TCP connection. */
-  async ended(ms) {
-    await this.connection.watch(() => (this.connection.ended ? true : null), 'close of the TCP connection', ms);
-    await this.reading;
-  }
-
-  stop() {
-    this.connection.destroy();
-  }
-
-  async close() {
-    this.stop();
   }
 }
 
