@@ -174,7 +174,6 @@ bool session_is_over(const struct session *s);
 int64_t session_key(const struct session *s);
 const char *session_sid(const struct session *s);
 enum transport_id session_transport(const struct session *s);
-bool session_is_streaming(const struct session *s);
 /* Is this sink the one that holds the session now? */
 bool session_has_sink(const struct session *s, const void *sink);
 /* How many sessions have their transport in this process. */

@@ -608,12 +608,6 @@ session_transport(const struct session *s)
 }
 
 bool
-session_is_streaming(const struct session *s)
-{
-	return s->row.streaming;
-}
-
-bool
 session_has_sink(const struct session *s, const void *sink)
 {
 	return s->ops != NULL && s->sink == sink;

@@ -59,16 +59,7 @@ store_action_done(struct store *st, int64_t id)
 char *
 store_published(struct store *st, struct slice key, int64_t now_ms)
 {
-	sqlite3_stmt *q = store_bind(st, Q_PUBLISHED_FIND, "sl", key, now_ms);
-	char *answer = NULL;
-
-	if (sqlite3_step(q) == SQLITE_ROW) {
-		struct slice text = store_column(q, 0);
-
-		answer = strndup(text.p, text.n);
-	}
-	sqlite3_reset(q);
-	return answer;
+	return store_text(st, store_bind(st, Q_PUBLISHED_FIND, "sl", key, now_ms));
 }
 
 int

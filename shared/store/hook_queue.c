@@ -92,34 +92,10 @@ hook_queue_bury(struct store *st, int64_t id, struct slice body, const char *err
 	return hook_queue_done(st, id);
 }
 
-/* The first column of the first row as a malloc'ed text, or NULL; the statement is run to its end.
- */
-static char *
-take_text(struct store *st, sqlite3_stmt *q)
-{
-	int step = sqlite3_step(q);
-	struct slice s;
-	char *text = NULL;
-
-	if (step == SQLITE_ROW) {
-		s = store_column(q, 0);
-		text = s.p == NULL ? NULL : strndup(s.p, s.n);
-		if (store_run(st, q) == -1) {
-			free(text);
-			return NULL;
-		}
-		return text;
-	}
-	if (step != SQLITE_DONE)
-		store_fail(st, sqlite3_sql(q));
-	sqlite3_reset(q);
-	return NULL;
-}
-
 char *
 hook_queue_user(struct store *st, int64_t key)
 {
-	return take_text(st, store_bind(st, Q_HOOK_USER, "l", key));
+	return store_text(st, store_bind(st, Q_HOOK_USER, "l", key));
 }
 
 int
@@ -139,7 +115,7 @@ hook_queue_admit(struct store *st, int64_t key, struct slice actions)
 char *
 hook_queue_admitted(struct store *st, int64_t key)
 {
-	return take_text(st, store_bind(st, Q_HOOK_ADMITTED, "l", key));
+	return store_text(st, store_bind(st, Q_HOOK_ADMITTED, "l", key));
 }
 
 bool

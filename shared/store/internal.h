@@ -37,7 +37,6 @@ enum query {
 	Q_SUBS,
 	Q_SUBS_DELETE,
 	Q_MEMBERS,
-	Q_MEMBERS_COUNT,
 	Q_DATA_SET,
 	Q_DATA_DEL,
 	Q_DATA_GET,
@@ -117,6 +116,10 @@ sqlite3_stmt *store_bind(struct store *st, enum query q, const char *kinds, ...)
 
 /* Run a bound statement that returns no rows.  Return 0, or -1 after logging. */
 int store_run(struct store *st, sqlite3_stmt *q);
+
+/* Run a bound statement to its end: the first column of its first row as a malloc'ed text, or NULL
+ * when there is none (or after an error, logged). */
+char *store_text(struct store *st, sqlite3_stmt *q);
 
 /* Log SQLite's error and return -1. */
 int store_fail(struct store *st, const char *what);

@@ -129,28 +129,10 @@ store_session_end(struct store *st, int64_t key, int64_t deadline)
 	return store_run(st, store_bind(st, Q_SESSION_TOMBSTONE, "ll", key, deadline));
 }
 
-/* The first column of the first row as a malloc'ed text, or NULL. */
-static char *
-read_text(struct store *st, sqlite3_stmt *q)
-{
-	int step = sqlite3_step(q);
-	struct slice s;
-	char *text = NULL;
-
-	if (step == SQLITE_ROW) {
-		s = store_column(q, 0);
-		text = s.p == NULL ? NULL : strndup(s.p, s.n);
-	} else if (step != SQLITE_DONE) {
-		store_fail(st, sqlite3_sql(q));
-	}
-	sqlite3_reset(q);
-	return text;
-}
-
 char *
 store_session_handshake(struct store *st, int64_t key)
 {
-	return read_text(st, store_bind(st, Q_SESSION_HANDSHAKE, "l", key));
+	return store_text(st, store_bind(st, Q_SESSION_HANDSHAKE, "l", key));
 }
 
 int64_t
@@ -173,7 +155,7 @@ store_session_set_user(struct store *st, int64_t key, struct slice user)
 char *
 store_session_user(struct store *st, int64_t key)
 {
-	return read_text(st, store_bind(st, Q_SESSION_USER, "l", key));
+	return store_text(st, store_bind(st, Q_SESSION_USER, "l", key));
 }
 
 /* --- rooms ---------------------------------------------------------------------------------- */
@@ -248,17 +230,6 @@ store_members(struct store *st, int64_t chan, void (*each)(void *arg, int64_t ke
 	return read_keys(st, store_bind(st, Q_MEMBERS, "l", chan), each, arg);
 }
 
-int64_t
-store_members_count(struct store *st, int64_t chan)
-{
-	sqlite3_stmt *q = store_bind(st, Q_MEMBERS_COUNT, "l", chan);
-	int64_t n = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0)
-	                                          : store_fail(st, "counting members");
-
-	sqlite3_reset(q);
-	return n;
-}
-
 int
 store_user_sessions(struct store *st, struct slice user, int64_t chan,
     void (*each)(void *arg, int64_t key), void *arg)
@@ -283,7 +254,7 @@ store_del(struct store *st, int64_t key, struct slice name)
 char *
 store_get(struct store *st, int64_t key, struct slice name)
 {
-	return read_text(st, store_bind(st, Q_DATA_GET, "ls", key, name));
+	return store_text(st, store_bind(st, Q_DATA_GET, "ls", key, name));
 }
 
 int

@@ -67,7 +67,6 @@ static const char *const texts[Q_N] = {
     [Q_SUBS] = "SELECT chan, since, until, ns, room, endpoint FROM sub WHERE key = ?1",
     [Q_SUBS_DELETE] = "DELETE FROM sub WHERE key = ?1",
     [Q_MEMBERS] = "SELECT key FROM sub WHERE chan = ?1 AND until IS NULL",
-    [Q_MEMBERS_COUNT] = "SELECT count(*) FROM sub WHERE chan = ?1 AND until IS NULL",
     [Q_DATA_SET] = "INSERT OR REPLACE INTO data(key, name, value) VALUES(?1, ?2, ?3)",
     [Q_DATA_DEL] = "DELETE FROM data WHERE key = ?1 AND name = ?2",
     [Q_DATA_GET] = "SELECT value FROM data WHERE key = ?1 AND name = ?2",
@@ -203,6 +202,30 @@ store_run(struct store *st, sqlite3_stmt *q)
 	}
 	sqlite3_reset(q);
 	return 0;
+}
+
+char *
+store_text(struct store *st, sqlite3_stmt *q)
+{
+	int step = sqlite3_step(q);
+	char *text = NULL;
+
+	if (step != SQLITE_ROW) {
+		if (step != SQLITE_DONE)
+			store_fail(st, sqlite3_sql(q));
+		sqlite3_reset(q);
+		return NULL;
+	}
+	if (sqlite3_column_type(q, 0) != SQLITE_NULL) {
+		struct slice s = store_column(q, 0);
+
+		text = strndup(s.p, s.n);
+	}
+	if (store_run(st, q) == -1) {
+		free(text);
+		return NULL;
+	}
+	return text;
 }
 
 struct slice

@@ -182,8 +182,6 @@ int store_subs(struct store *st, int64_t key, store_each_sub *each, void *arg);
 /* Call `each` with the key of every session in the channel; return their number, or -1.  `each`
  * must not use the store. */
 int store_members(struct store *st, int64_t chan, void (*each)(void *arg, int64_t key), void *arg);
-/* Only their number, or -1. */
-int64_t store_members_count(struct store *st, int64_t chan);
 
 /* --- socket.set() and socket.get(); acks ---------------------------------------------------- */
 
