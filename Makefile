@@ -26,7 +26,7 @@ CFLAGS   ?= -O2 -g
 WERROR   ?= -Werror
 WARN      = -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR) -Wstrict-prototypes \
             -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wcast-qual -Wformat=2 -Wvla -Wundef
-DEFS      = -D_GNU_SOURCE -I. -I$(B)/gen
+DEFS      = -D_GNU_SOURCE -I. -Iinclude -I$(B)/gen
 ALL       = -std=c17 $(WARN) $(DEFS) -fPIC -fvisibility=hidden $(CFLAGS) $(SANFLAGS)
 
 Q         = $(if $(V),,@)
@@ -71,7 +71,7 @@ $(B)/pollux-policyd: $(POLICYD) $(B)/libpollux.a
 
 # A handler's parameters are the same whether it needs them or not.
 .SECONDEXPANSION:
-$(B)/apps/%.so: $$(wildcard apps/$$*/*.c) shared/app/pollux.h
+$(B)/apps/%.so: $$(wildcard apps/$$*/*.c) include/pollux/pollux.h
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) -Wno-unused-parameter -shared -o $@ $(filter %.c,$^)
@@ -83,7 +83,7 @@ $(B)/tests/%: $(B)/tests/unit/%.o $(B)/libpollux.a
 # modules that are right and wrong, for tests/unit/test_app.c
 MODULES   = $(patsubst tests/modules/%.c,$(B)/tests/modules/%.so,$(wildcard tests/modules/*.c))
 $(B)/tests/test_app: | $(MODULES)
-$(B)/tests/modules/%.so: tests/modules/%.c shared/app/pollux.h
+$(B)/tests/modules/%.so: tests/modules/%.c include/pollux/pollux.h
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) -shared -o $@ $<
@@ -144,7 +144,7 @@ CLIENTS   = $(shell git ls-files -co --exclude-standard -- clients tests/clients
 SOURCES   = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
 OUTSIDE   = $(shell git ls-files -co --exclude-standard -- tests/lib tests/wire tests/interop \
             tests/browser tests/suite tools/run apache-conf apps package-lock.json)
-MANUALS   = $(shell git ls-files -co --exclude-standard -- '*.[1-9]' shared/base/config.c shared/app/pollux.h tests/manual.sh)
+MANUALS   = $(shell git ls-files -co --exclude-standard -- '*.[1-9]' shared/base/config.c include/pollux/pollux.h tests/manual.sh)
 CORPORA   = $(shell git ls-files -co --exclude-standard -- tests/fuzz)
 
 check:
@@ -206,7 +206,7 @@ install: programs
 	install -Dt $(TO)/bin $(B)/pollux
 	install -Dm644 cli/completion.bash $(TO)/share/bash-completion/completions/pollux
 	install -Dm644 -t $(DESTDIR)$(LIBDIR)/pollux $(APPS:%=$(B)/apps/%.so)
-	install -Dm644 -t $(TO)/include/pollux shared/app/pollux.h
+	install -Dm644 -t $(TO)/include/pollux include/pollux/pollux.h
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' pollux-app.pc.in \
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/pollux-app.pc

@@ -10,6 +10,7 @@
 #include "fcgi/readers.h"
 #include "fcgi/records.h"
 #include "fcgi/upgrades.h"
+#include "shared/base/container.h"
 #include "shared/base/log.h"
 
 /* What is looked at to see whether a request has arrived whole; larger ones go to a reader. */
@@ -150,7 +151,7 @@ queue_head(struct conn *c, const struct response *r, bool with_length)
 static void
 op_respond(struct exchange *x, const struct response *r)
 {
-	struct conn *c = (struct conn *)((char *)x - offsetof(struct conn, x));
+	struct conn *c = container_of(x, struct conn, x);
 
 	if (c->state == CONN_CLOSED)
 		return;
@@ -163,7 +164,7 @@ op_respond(struct exchange *x, const struct response *r)
 static void
 op_begin(struct exchange *x, const struct response *r)
 {
-	struct conn *c = (struct conn *)((char *)x - offsetof(struct conn, x));
+	struct conn *c = container_of(x, struct conn, x);
 
 	if (c->state == CONN_CLOSED)
 		return;
@@ -175,7 +176,7 @@ op_begin(struct exchange *x, const struct response *r)
 static void
 op_piece(struct exchange *x, struct slice bytes)
 {
-	struct conn *c = (struct conn *)((char *)x - offsetof(struct conn, x));
+	struct conn *c = container_of(x, struct conn, x);
 
 	if (c->state == CONN_CLOSED)
 		return;
@@ -186,7 +187,7 @@ op_piece(struct exchange *x, struct slice bytes)
 static void
 op_finish(struct exchange *x)
 {
-	struct conn *c = (struct conn *)((char *)x - offsetof(struct conn, x));
+	struct conn *c = container_of(x, struct conn, x);
 
 	if (c->state == CONN_CLOSED)
 		return;
@@ -208,7 +209,7 @@ static const struct exchange_ops exchange_ops = {
 static struct slice
 op_header(const struct exchange *x, const char *name)
 {
-	const struct conn *c = (const struct conn *)((const char *)x - offsetof(struct conn, x));
+	const struct conn *c = container_of(x, struct conn, x);
 
 	return request_header(c->request, name);
 }
@@ -217,7 +218,7 @@ static void
 op_each_header(const struct exchange *x,
     void (*each)(void *arg, struct slice name, struct slice value), void *arg)
 {
-	const struct conn *c = (const struct conn *)((const char *)x - offsetof(struct conn, x));
+	const struct conn *c = container_of(x, struct conn, x);
 
 	request_each_header(c->request, each, arg);
 }
@@ -225,7 +226,7 @@ op_each_header(const struct exchange *x,
 static bool
 op_upgrades(const struct exchange *x)
 {
-	const struct conn *c = (const struct conn *)((const char *)x - offsetof(struct conn, x));
+	const struct conn *c = container_of(x, struct conn, x);
 
 	return upgrades_pass(c->fcgi->upgrades, c->request);
 }

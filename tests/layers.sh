@@ -45,6 +45,7 @@ violations() {
 		only["ini.h"] = "shared/base/config.c"
 		only["dlfcn.h"] = "shared/app/"
 		only["curl/curl.h"] = "shared/app/hook_http.c"
+		only["pollux/pollux.h"] = "shared/app/ apps/"
 		only["fcgi_stdio.h"] = "-" # it redefines FILE and printf
 
 		# a pure module asks neither the world nor the clock
@@ -52,9 +53,10 @@ violations() {
 		    "dlfcn.h syslog.h sqlite3.h ev.h", impure)
 		for (i = 1; i <= n; i++) pure_not[impure[i]] = 1
 
-		# an application is written against pollux.h and the C library
+		# an application is written against <pollux/pollux.h> and the C library
 		n = split("assert.h ctype.h errno.h inttypes.h limits.h math.h stdarg.h stdbool.h " \
-		    "stddef.h stdint.h stdio.h stdlib.h string.h strings.h time.h jansson.h", libc)
+		    "stddef.h stdint.h stdio.h stdlib.h string.h strings.h time.h jansson.h " \
+		    "pollux/pollux.h", libc)
 		for (i = 1; i <= n; i++) app_may[libc[i]] = 1
 	}
 
@@ -76,7 +78,7 @@ violations() {
 		if (here == "shared/wire" && ($4 in pure_not || $4 ~ /^(sys|netinet|arpa|net|linux)\//))
 			say("wire/ is pure: no I/O, no clock")
 		if (top == "apps" && !($4 in app_may))
-			say("an application includes shared/app/pollux.h, the C library and jansson")
+			say("an application includes <pollux/pollux.h>, the C library and jansson")
 		if ($4 ~ /^(shared|fcgi|wsd|policyd|cli|apps)\//)
 			say("ours: in quotes")
 		next
@@ -88,8 +90,8 @@ violations() {
 	$4 !~ /\// || $4 ~ /\.\./ { say("the full path from the root, please"); next }
 
 	top == "apps" {
-		if ($4 != "shared/app/pollux.h" && there != path[1] "/" path[2])
-			say("an application includes shared/app/pollux.h, the C library and jansson")
+		if (there != path[1] "/" path[2])
+			say("an application includes <pollux/pollux.h>, the C library and jansson")
 		next
 	}
 	starts($4, "apps/") { say("applications are loaded, not included"); next }
@@ -177,7 +179,7 @@ self_test() {
 		wsd/x.c|"shared/store/store.h"|through the hub
 		fcgi/x.c|"shared/app/app.h"|through the hub
 		cli/x.c|"shared/store/store.h"|through the hub
-		cli/x.c|"shared/app/pollux.h"|through the hub
+		cli/x.c|<pollux/pollux.h>|only in shared/app/
 		cli/x.c|"wsd/wsd.h"|never include one another
 		policyd/x.c|"shared/hub/hub.h"|nothing else
 		apps/chat/x.c|"shared/hub/hub.h"|an application includes
@@ -192,7 +194,8 @@ self_test() {
 		wsd/hybi.c|<wslay/wslay.h>|
 		shared/app/hook_http.c|<curl/curl.h>|
 		fcgi/x.c|"shared/transport/server.h"|
-		apps/chat/x.c|"shared/app/pollux.h"|
+		apps/chat/x.c|<pollux/pollux.h>|
+		shared/hub/x.c|<pollux/pollux.h>|only in shared/app/
 		cli/x.c|"shared/app/action.h"|
 		cli/x.c|"shared/store/listing.h"|
 		policyd/x.c|"shared/wire/flashpolicy.h"|

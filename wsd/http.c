@@ -1,8 +1,8 @@
 #include "wsd/http.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
+#include "shared/base/container.h"
 #include "wsd/deadline.h"
 #include "wsd/outqueue.h"
 #include "wsd/upgrade.h"
@@ -16,13 +16,13 @@
 static struct http *
 of(struct exchange *x)
 {
-	return (struct http *)(void *)((char *)x - offsetof(struct http, x));
+	return container_of(x, struct http, x);
 }
 
 static const struct http *
 of_const(const struct exchange *x)
 {
-	return (const struct http *)(const void *)((const char *)x - offsetof(struct http, x));
+	return container_of(x, struct http, x);
 }
 
 /* --- the exchange's operations -------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 #include "wsd/ws.h"
 
+#include "shared/base/container.h"
 #include "wsd/reply.h"
 #include "wsd/deadline.h"
 #include "wsd/outqueue.h"
@@ -9,7 +10,7 @@
 static struct conn *
 of(struct websocket *ws)
 {
-	return (struct conn *)(void *)((char *)ws - offsetof(struct conn, ws));
+	return container_of(ws, struct conn, ws);
 }
 
 /* Queue a message within the limits: past them the peer does not read, whatever its heartbeats

@@ -24,7 +24,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "shared/app/pollux.h"
+#include <pollux/pollux.h>
 
 #define LOBBY "lobby"
 

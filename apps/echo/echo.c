@@ -20,7 +20,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "shared/app/pollux.h"
+#include <pollux/pollux.h>
 
 static void
 on_message(sio_socket *s, const sio_event *e, void *user)

@@ -1,5 +1,5 @@
 /* hello: everyone in the lobby hears everyone else. */
-#include "shared/app/pollux.h"
+#include <pollux/pollux.h>
 
 static void
 on_connection(sio_socket *s, const sio_event *e, void *user)

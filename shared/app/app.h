@@ -2,7 +2,7 @@
 #ifndef POLLUX_APP_LOADER_H
 #define POLLUX_APP_LOADER_H
 
-#include "shared/app/pollux.h"
+#include <pollux/pollux.h>
 #include "shared/hub/hub.h"
 
 /* Load the module at `path` and let it set itself up; an empty path gives an application without

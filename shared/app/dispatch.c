@@ -1,11 +1,11 @@
 /* What the hub tells the application: connections, packets, answers, disconnections. */
 #include <errno.h>
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "shared/app/internal.h"
+#include "shared/base/container.h"
 #include "shared/base/log.h"
 #include "shared/wire/json.h"
 
@@ -26,7 +26,7 @@ now_ms(void)
 static struct sio_ns *
 ns_of(struct hub_ns *base)
 {
-	return (struct sio_ns *)(void *)((char *)base - offsetof(struct sio_ns, base));
+	return container_of(base, struct sio_ns, base);
 }
 
 /* A slow handler holds up every session of its process; one line a second says so. */

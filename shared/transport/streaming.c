@@ -1,9 +1,10 @@
 /* Streaming: PROTOCOL sections 10 and 11.  A GET is answered without end, a piece for each packet;
  * when it ends, the session does.  htmlfile and xhr-multipart differ in how a packet is wrapped. */
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "shared/transport/internal.h"
+
+#include "shared/base/container.h"
 
 /* The client makes a new session, by itself and soon.  htmlfile does not notice the end of its
  * stream otherwise. */
@@ -136,7 +137,7 @@ static const struct sink_ops stream_ops = {.send = on_send, .end = on_end, .hear
 static struct stream *
 of(struct heartbeat *hb)
 {
-	return (struct stream *)(void *)((char *)hb - offsetof(struct stream, heartbeat));
+	return container_of(hb, struct stream, heartbeat);
 }
 
 static void

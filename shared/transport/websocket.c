@@ -1,7 +1,7 @@
 #include "shared/transport/websocket.h"
 
-#include <stddef.h>
 
+#include "shared/base/container.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/origins.h"
 
@@ -110,7 +110,7 @@ end(struct server *sv, struct websocket *ws, const char *reason)
 static struct websocket *
 of(struct heartbeat *hb)
 {
-	return (struct websocket *)(void *)((char *)hb - offsetof(struct websocket, heartbeat));
+	return container_of(hb, struct websocket, heartbeat);
 }
 
 static void

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "shared/app/pollux.h"
+#include <pollux/pollux.h>
 
 /* What to tell, and where those are who want to hear it. */
 struct news {

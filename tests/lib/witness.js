@@ -15,7 +15,7 @@ function witness() {
   fs.chmodSync(folder, 0o755); /* the server may run as another user */
   after(() => fs.rmSync(folder, { recursive: true }));
   if (!REFERENCE) {
-    execFileSync('cc', ['-shared', '-fPIC', `-I${ROOT}`, '-o', module, path.join(ROOT, 'tests/lib/witness.c')]);
+    execFileSync('cc', ['-shared', '-fPIC', `-I${ROOT}/include`, '-o', module, path.join(ROOT, 'tests/lib/witness.c')]);
   }
   return module;
 }

@@ -1,5 +1,5 @@
 /* A module whose namespace has a name that cannot be. */
-#include "shared/app/pollux.h"
+#include <pollux/pollux.h>
 
 static void
 on_say(sio_socket *s, const sio_event *e, void *user)

@@ -1,5 +1,5 @@
 /* A module that loads. */
-#include "shared/app/pollux.h"
+#include <pollux/pollux.h>
 
 int
 pollux_app(sio_app *app)

@@ -1,5 +1,5 @@
 /* A module that may call more than this Pollux has. */
-#include "shared/app/pollux.h"
+#include <pollux/pollux.h>
 
 SIO_EXPORT extern const struct sio_abi pollux_app_abi;
 const struct sio_abi pollux_app_abi = {SIO_ABI, sizeof(struct sio_api) + 8};

@@ -1,5 +1,5 @@
 /* A module made for an interface of which nobody knows. */
-#include "shared/app/pollux.h"
+#include <pollux/pollux.h>
 
 SIO_EXPORT extern const struct sio_abi pollux_app_abi;
 const struct sio_abi pollux_app_abi = {SIO_ABI + 1, sizeof(struct sio_api)};
