@@ -1,6 +1,5 @@
 #include "shared/transport/websocket.h"
 
-
 #include "shared/base/container.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/origins.h"
