@@ -1,4 +1,4 @@
-/* Commands that act.  Each writes down what it wants as actions (shared/app/action.h), which are
+/* Commands that act.  Each writes down what it wants as actions (shared/action/action.h), which are
  * checked and done like anybody's. */
 #include <errno.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "shared/app/action.h"
+#include "shared/action/action.h"
 #include "shared/store/listing.h"
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
@@ -278,7 +278,7 @@ run(struct cli *c, struct slice json)
 	if (status != 0)
 		goto end;
 	cli_begin(c);
-	if (action_run(c->app, &list, &result, &error) == -1)
+	if (action_run(c->application, &list, &result, &error) == -1)
 		status = refused(c, &error);
 	if (cli_settle(c) == -1 && status == 0) {
 		cli_complain("the store could not be written");

@@ -9,7 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "shared/app/app.h"
+#include "shared/action/application.h"
 #include "shared/base/clock.h"
 #include "shared/store/slots.h"
 #include "shared/transport/server.h"
@@ -61,13 +61,13 @@ cli_open(struct cli *c)
 		status = check_folder(c->cfg.data);
 	if (status != 0)
 		return status;
-	c->app = app_open_guest();
-	if (c->app == NULL)
+	c->application = application_open_none();
+	if (c->application == NULL)
 		return EX_OSERR;
 	options = (struct hub_options){
 	    .kind = SERVER_TOOL,
 	    .folder = c->cfg.data,
-	    .app = app_for_hub(c->app),
+	    .app = application_for_hub(c->application),
 	    .guest = true,
 	    .close_timeout_ms = c->cfg.close_timeout_ms,
 	    .polling_duration_ms = c->cfg.polling_duration_ms,
@@ -82,7 +82,7 @@ cli_open(struct cli *c)
 	c->hub = hub_open(&options);
 	if (c->hub == NULL)
 		return EX_UNAVAILABLE;
-	app_set_hub(c->app, c->hub);
+	application_set_hub(c->application, c->hub);
 	return 0;
 }
 
@@ -90,9 +90,9 @@ void
 cli_close(struct cli *c)
 {
 	hub_close(c->hub);
-	app_close(c->app);
+	application_close(c->application);
 	c->hub = NULL;
-	c->app = NULL;
+	c->application = NULL;
 }
 
 void

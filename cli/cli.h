@@ -26,7 +26,7 @@ struct cli {
 	bool json;
 	bool configured; /* `cfg` was read */
 	struct config cfg;
-	struct sio_app *app; /* NULL until cli_open() */
+	struct application *application; /* NULL until cli_open() */
 	struct hub *hub;
 };
 

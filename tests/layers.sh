@@ -31,8 +31,9 @@ violations() {
 	function folder(path) { sub(/\/[^\/]*$/, "", path); return path }
 
 	BEGIN {
-		split("base wire store hub app transport", order)
+		split("base wire store hub action app transport", order)
 		for (i in order) tier["shared/" order[i]] = i + 0
+		tier["shared/hook"] = tier["shared/app"] # side by side
 		programs["fcgi"] = programs["wsd"] = programs["policyd"] = programs["cli"] = 1
 
 		# a header, and where alone it may be included: folders end with /
@@ -43,8 +44,8 @@ violations() {
 		only["wslay/wslay.h"] = "wsd/hybi.c"
 		only["http_parser.h"] = "wsd/"
 		only["ini.h"] = "shared/base/config.c"
-		only["dlfcn.h"] = "shared/app/"
-		only["curl/curl.h"] = "shared/app/hook_http.c"
+		only["dlfcn.h"] = "shared/app/module.c"
+		only["curl/curl.h"] = "shared/hook/http.c"
 		only["pollux/pollux.h"] = "shared/app/ apps/"
 		only["fcgi_stdio.h"] = "-" # it redefines FILE and printf
 
@@ -106,9 +107,9 @@ violations() {
 		if (target[1] in programs && target[1] != top)
 			say("programs never include one another")
 		# the command line acts and looks where the others serve
-		if (top == "cli" && $4 ~ /^shared\/(app\/(app|action)|store\/(listing|slots|watch))\.h$/)
+		if (top == "cli" && $4 ~ /^shared\/(action\/(application|action)|store\/(listing|slots|watch))\.h$/)
 			next
-		if (there == "shared/store" || there == "shared/app")
+		if (there ~ /^shared\/(store|action|app|hook)$/)
 			say("programs reach store and application through the hub")
 		next
 	}
@@ -118,6 +119,8 @@ violations() {
 			say("shared/ includes shared/ only")
 		else if (tier[there] > tier[here])
 			say(here " is below " there ": arrows go down only")
+		else if (tier[there] == tier[here] && there != here)
+			say(here " and " there " do not know each other")
 		if ($4 ~ /\/internal\.h$/ && there != here)
 			say("internal to " there)
 	}
@@ -163,21 +166,25 @@ self_test() {
 		shared/base/x.c|"shared/wire/packet.h"|arrows go down only
 		shared/wire/x.c|"shared/store/store.h"|arrows go down only
 		shared/store/x.h|"shared/hub/hub.h"|arrows go down only
-		shared/hub/x.c|"shared/app/app.h"|arrows go down only
+		shared/hub/x.c|"shared/app/module.h"|arrows go down only
 		shared/app/x.c|"shared/transport/server.h"|arrows go down only
+		shared/action/x.c|"shared/app/module.h"|arrows go down only
+		shared/action/x.c|"shared/hook/hook.h"|arrows go down only
+		shared/app/x.c|"shared/hook/hook.h"|do not know each other
+		shared/hook/x.c|"shared/app/module.h"|do not know each other
 		shared/transport/x.c|"fcgi/fcgi.h"|shared/ includes shared/ only
 		shared/hub/x.c|"shared/store/internal.h"|internal to
 		shared/hub/x.c|<sqlite3.h>|only in shared/store/
 		shared/transport/x.c|<ev.h>|only in fcgi/ wsd/ policyd/
 		wsd/conn.c|<wslay/wslay.h>|only in wsd/hybi.c
 		wsd/x.c|<fcgiapp.h>|only in fcgi/
-		shared/app/hook.c|<curl/curl.h>|only in shared/app/hook_http.c
+		shared/hook/hook.c|<curl/curl.h>|only in shared/hook/http.c
 		fcgi/x.c|<fcgi_stdio.h>|not to be used
 		shared/wire/x.c|<time.h>|wire/ is pure
 		shared/wire/x.c|<sys/socket.h>|wire/ is pure
 		fcgi/x.c|"wsd/conn.h"|never include one another
 		wsd/x.c|"shared/store/store.h"|through the hub
-		fcgi/x.c|"shared/app/app.h"|through the hub
+		fcgi/x.c|"shared/app/module.h"|through the hub
 		cli/x.c|"shared/store/store.h"|through the hub
 		cli/x.c|<pollux/pollux.h>|only in shared/app/
 		cli/x.c|"wsd/wsd.h"|never include one another
@@ -188,15 +195,17 @@ self_test() {
 		wsd/x.c|"conn.h"|the full path
 		shared/hub/x.c|"../store/store.h"|the full path
 		shared/hub/x.c|<shared/store/store.h>|in quotes
-		shared/transport/x.c|"shared/app/app.h"|
+		shared/transport/x.c|"shared/app/module.h"|
+		shared/transport/x.c|"shared/hook/hook.h"|
 		shared/hub/x.c|"shared/store/store.h"|
 		shared/store/x.c|<sqlite3.h>|
 		wsd/hybi.c|<wslay/wslay.h>|
-		shared/app/hook_http.c|<curl/curl.h>|
+		shared/hook/http.c|<curl/curl.h>|
 		fcgi/x.c|"shared/transport/server.h"|
 		apps/chat/x.c|<pollux/pollux.h>|
 		shared/hub/x.c|<pollux/pollux.h>|only in shared/app/
-		cli/x.c|"shared/app/action.h"|
+		cli/x.c|"shared/action/action.h"|
+		shared/hook/x.c|"shared/action/application.h"|
 		cli/x.c|"shared/store/listing.h"|
 		policyd/x.c|"shared/wire/flashpolicy.h"|
 	PLANTED

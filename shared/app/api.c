@@ -15,13 +15,13 @@
 static sio_ns *
 of(sio_app *app, const char *name)
 {
-	struct sio_ns *ns = app_find_ns(app, slice_of(name));
+	struct sio_ns *ns = handlers_find_ns(app, slice_of(name));
 
-	if (ns == NULL && app->hub == NULL)
-		ns = app_add_ns(app, slice_of(name));
+	if (ns == NULL && app->base.hub == NULL)
+		ns = handlers_add_ns(app, slice_of(name));
 	if (ns == NULL)
 		log_errx("application: \"%s\" is no namespace%s", name,
-		    app->hub == NULL ? "'s name" : ": pollux_app() has not made it");
+		    app->base.hub == NULL ? "'s name" : ": pollux_app() has not made it");
 	return ns;
 }
 
@@ -29,7 +29,7 @@ of(sio_app *app, const char *name)
 static int
 check_setup(const struct sio_app *app, const void *name, bool has_function)
 {
-	return app->hub != NULL || name == NULL || !has_function ? -EINVAL : 0;
+	return app->base.hub != NULL || name == NULL || !has_function ? -EINVAL : 0;
 }
 
 static int
@@ -38,26 +38,26 @@ on(sio_ns *ns, const char *event, sio_handler *fn, void *user)
 	if (check_setup(ns->h.app, event, fn != NULL) != 0)
 		return -EINVAL;
 	if (strcmp(event, "connection") == 0)
-		return app_set_handler(&ns->connection, event, fn, user);
+		return handlers_set(&ns->connection, event, fn, user);
 	if (strcmp(event, "disconnect") == 0)
-		return app_set_handler(&ns->disconnect, event, fn, user);
+		return handlers_set(&ns->disconnect, event, fn, user);
 	if (strcmp(event, "*") == 0)
-		return app_set_handler(&ns->rest, event, fn, user);
-	return app_set_handler(&ns->events, event, fn, user);
+		return handlers_set(&ns->rest, event, fn, user);
+	return handlers_set(&ns->events, event, fn, user);
 }
 
 static int
 on_ack(sio_ns *ns, const char *name, sio_handler *fn, void *user)
 {
-	if (check_setup(ns->h.app, name, fn != NULL) != 0 || !app_good_name(slice_of(name)))
+	if (check_setup(ns->h.app, name, fn != NULL) != 0 || !name_is_valid(slice_of(name)))
 		return -EINVAL;
-	return app_set_handler(&ns->acks, name, fn, user);
+	return handlers_set(&ns->acks, name, fn, user);
 }
 
 static int
 authorization(sio_app *app, sio_authorizer *fn, void *user)
 {
-	if (app->hub != NULL)
+	if (app->base.hub != NULL)
 		return -EINVAL;
 	app->authorize = fn;
 	app->authorize_user = user;
@@ -67,7 +67,7 @@ authorization(sio_app *app, sio_authorizer *fn, void *user)
 static int
 ns_authorization(sio_ns *ns, sio_authorizer *fn, void *user)
 {
-	if (ns->h.app->hub != NULL)
+	if (ns->h.app->base.hub != NULL)
 		return -EINVAL;
 	ns->authorize = fn;
 	ns->authorize_user = user;
@@ -80,7 +80,7 @@ ns_authorization(sio_ns *ns, sio_authorizer *fn, void *user)
 static int
 check_change(const sio_socket *s, const char *name)
 {
-	if (name == NULL || !app_good_name(slice_of(name)))
+	if (name == NULL || !name_is_valid(slice_of(name)))
 		return -EINVAL;
 	return session_is_over(s->session) ? -EPIPE : 0;
 }
@@ -89,7 +89,7 @@ check_change(const sio_socket *s, const char *name)
 static struct store *
 writable(const sio_socket *s)
 {
-	return hub_transaction(s->h.app->hub) == -1 ? NULL : hub_store(s->h.app->hub);
+	return hub_transaction(s->h.app->base.hub) == -1 ? NULL : hub_store(s->h.app->base.hub);
 }
 
 static int
@@ -99,9 +99,11 @@ join(sio_socket *s, const char *room)
 
 	if (result != 0)
 		return result;
-	if (!session_hears(s->session, &s->ns->base))
+	if (!session_hears(s->session, &s->ns->base.hub))
 		return -EPIPE;
-	return hub_join(s->h.app->hub, s->session, &s->ns->base, slice_of(room)) == -1 ? -EIO : 0;
+	return hub_join(s->h.app->base.hub, s->session, &s->ns->base.hub, slice_of(room)) == -1
+	           ? -EIO
+	           : 0;
 }
 
 static int
@@ -111,7 +113,9 @@ leave(sio_socket *s, const char *room)
 
 	if (result != 0)
 		return result;
-	return hub_leave(s->h.app->hub, s->session, &s->ns->base, slice_of(room)) == -1 ? -EIO : 0;
+	return hub_leave(s->h.app->base.hub, s->session, &s->ns->base.hub, slice_of(room)) == -1
+	           ? -EIO
+	           : 0;
 }
 
 static int
@@ -131,15 +135,15 @@ set(sio_socket *s, const char *key, const char *json)
 	st = writable(s);
 	if (st == NULL ||
 	    store_set(st, session_key(s->session), slice_of(key), slice_of(json)) == -1)
-		return app_fail(s->h.app);
+		return application_fail(&s->h.app->base);
 	return 0;
 }
 
 static const char *
 get(sio_socket *s, const char *key)
 {
-	return app_keep(
-	    s->h.app, store_get(hub_store(s->h.app->hub), session_key(s->session), slice_of(key)));
+	return arena_keep(s->h.app,
+	    store_get(hub_store(s->h.app->base.hub), session_key(s->session), slice_of(key)));
 }
 
 static int
@@ -152,7 +156,7 @@ del(sio_socket *s, const char *key)
 		return result;
 	st = writable(s);
 	if (st == NULL || store_del(st, session_key(s->session), slice_of(key)) == -1)
-		return app_fail(s->h.app);
+		return application_fail(&s->h.app->base);
 	return 0;
 }
 
@@ -166,15 +170,15 @@ set_user(sio_socket *s, const char *user)
 		return result;
 	st = writable(s);
 	if (st == NULL || store_session_set_user(st, session_key(s->session), slice_of(user)) == -1)
-		return app_fail(s->h.app);
+		return application_fail(&s->h.app->base);
 	return 0;
 }
 
 static const char *
 user_of(sio_socket *s)
 {
-	return app_keep(
-	    s->h.app, store_session_user(hub_store(s->h.app->hub), session_key(s->session)));
+	return arena_keep(
+	    s->h.app, store_session_user(hub_store(s->h.app->base.hub), session_key(s->session)));
 }
 
 struct room_list {
@@ -196,10 +200,11 @@ add_room(void *arg, const struct store_sub *sub)
 static int
 rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg)
 {
-	struct room_list list = {.ns = s->ns->base.name};
+	struct room_list list = {.ns = s->ns->base.hub.name};
 	int result = 0;
 
-	if (store_subs(hub_store(s->h.app->hub), session_key(s->session), add_room, &list) == -1)
+	if (store_subs(hub_store(s->h.app->base.hub), session_key(s->session), add_room, &list) ==
+	    -1)
 		result = -EIO;
 	else if (list.names.failed)
 		result = -ENOMEM;
@@ -218,23 +223,23 @@ rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg)
 static int
 disconnect(sio_socket *s, bool whole_session)
 {
-	if (whole_session || s->ns->base.name.n == 0)
-		hub_end(s->h.app->hub, s->session, "booted", true);
+	if (whole_session || s->ns->base.hub.name.n == 0)
+		hub_end(s->h.app->base.hub, s->session, "booted", true);
 	else
-		hub_kick(s->h.app->hub, s->session, &s->ns->base, "booted");
+		hub_kick(s->h.app->base.hub, s->session, &s->ns->base.hub, "booted");
 	return 0;
 }
 
 static bool
 disconnected(sio_socket *s)
 {
-	return session_is_over(s->session) || !session_hears(s->session, &s->ns->base);
+	return session_is_over(s->session) || !session_hears(s->session, &s->ns->base.hub);
 }
 
 static const char *
 id(sio_socket *s)
 {
-	char *text = app_alloc(s->h.app, PUBLIC_ID_LENGTH + 1);
+	char *text = arena_alloc(s->h.app, PUBLIC_ID_LENGTH + 1);
 
 	if (text != NULL)
 		public_id_write(text, session_key(s->session));
@@ -264,15 +269,16 @@ ns_of(sio_socket *s)
 static const char *
 ns_name(const sio_ns *ns)
 {
-	return ns->base.name.p;
+	return ns->base.hub.name.p;
 }
 
 static const sio_handshake *
 handshake(sio_socket *s)
 {
 	if (s->handshake.json == NULL)
-		s->handshake.json = app_keep(s->h.app,
-		    store_session_handshake(hub_store(s->h.app->hub), session_key(s->session)));
+		s->handshake.json =
+		    arena_keep(s->h.app, store_session_handshake(hub_store(s->h.app->base.hub),
+					     session_key(s->session)));
 	if (s->handshake.json == NULL)
 		s->handshake.json = "{}";
 	return &s->handshake;
@@ -308,42 +314,42 @@ find(sio_ns *ns, const char *public_id)
 	struct session *s;
 	struct sio_socket *found;
 
-	if (key == 0 || app->hub == NULL)
+	if (key == 0 || app->base.hub == NULL)
 		return NULL;
-	s = hub_stream_here(app->hub, key);
-	if (s == NULL && hub_find_key(app->hub, key, &s) != HUB_LIVE)
+	s = hub_stream_here(app->base.hub, key);
+	if (s == NULL && hub_find_key(app->base.hub, key, &s) != HUB_LIVE)
 		return NULL;
-	if (session_is_over(s) || !session_hears(s, &ns->base))
+	if (session_is_over(s) || !session_hears(s, &ns->base.hub))
 		return NULL;
-	found = app_alloc(app, sizeof(*found));
+	found = arena_alloc(app, sizeof(*found));
 	if (found != NULL)
 		*found = (struct sio_socket){
 		    .h = ns->h, .session = s, .ns = ns, .handshake = {.h = ns->h}};
 	return found;
 }
 
-const struct sio_api app_api = {
+const struct sio_api api_functions = {
     .size = sizeof(struct sio_api),
     .of = of,
     .on = on,
     .on_ack = on_ack,
     .authorization = authorization,
     .ns_authorization = ns_authorization,
-    .accept = app_accept,
-    .refuse = app_refuse,
+    .accept = handshake_data_accept,
+    .refuse = handshake_data_refuse,
     .handshake_socket = handshake_socket,
     .handshake_query = handshake_query,
-    .handshake_field = app_handshake_field,
-    .header = app_header,
-    .query = app_query,
-    .self = app_self,
+    .handshake_field = handshake_data_field,
+    .header = handshake_data_header,
+    .query = handshake_data_query,
+    .self = send_self,
     .key = key_of,
-    .emit = app_emit,
-    .send = app_send_text,
-    .json = app_send_json,
-    .emit_ack = app_emit_ack,
-    .ack = app_ack,
-    .clients = app_clients,
+    .emit = send_emit,
+    .send = send_text,
+    .json = send_json,
+    .emit_ack = send_emit_ack,
+    .ack = send_ack,
+    .clients = send_clients,
     .find = find,
     .ns = ns_of,
     .ns_name = ns_name,
@@ -361,10 +367,10 @@ const struct sio_api app_api = {
     .sid = sid,
     .transport = transport,
     .handshake = handshake,
-    .arg = app_arg,
-    .text = app_text,
-    .quote = app_quote,
-    .format = app_format,
-    .args = app_args,
-    .log = app_log,
+    .arg = text_arg,
+    .text = text_decode,
+    .quote = text_quote,
+    .format = text_format,
+    .args = text_args,
+    .log = text_log,
 };

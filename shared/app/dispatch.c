@@ -5,7 +5,6 @@
 #include <time.h>
 
 #include "shared/app/internal.h"
-#include "shared/base/container.h"
 #include "shared/base/log.h"
 #include "shared/wire/json.h"
 
@@ -23,12 +22,6 @@ now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static struct sio_ns *
-ns_of(struct hub_ns *base)
-{
-	return container_of(base, struct sio_ns, base);
-}
-
 /* A slow handler holds up every session of its process; one line a second says so. */
 static void
 note_time(const struct sio_ns *ns, struct handler *handler, int64_t began)
@@ -40,7 +33,7 @@ note_time(const struct sio_ns *ns, struct handler *handler, int64_t began)
 		return;
 	handler->slow_said_ms = now;
 	log_warnx("application: handler \"%s\" of namespace \"%s\" took %" PRId64 " ms",
-	    handler->name, ns->base.name.p, now - began);
+	    handler->name, ns->base.hub.name.p, now - began);
 }
 
 static void
@@ -49,19 +42,19 @@ call(struct sio_ns *ns, struct session *s, struct handler *handler, const sio_ev
 	struct sio_app *app = ns->h.app;
 	struct sio_socket socket = {
 	    .h = ns->h, .session = s, .ns = ns, .handshake = {.h = ns->h}, .event = e};
-	struct session *before = app->current;
+	struct session *before = app->base.current;
 	int64_t began;
 
 	if (handler == NULL)
 		return;
-	app->current = s;
+	app->base.current = s;
 	app->depth++;
 	began = now_ms();
 	handler->fn(&socket, e, handler->user);
 	note_time(ns, handler, began);
-	app->current = before;
+	app->base.current = before;
 	if (--app->depth == 0)
-		app_free_arena(app);
+		arena_free(app);
 }
 
 /* A NUL-terminated copy of `s` in `scratch`. */
@@ -72,17 +65,6 @@ terminate(struct buf *scratch, struct slice s)
 	buf_add_slice(scratch, s);
 	buf_add_char(scratch, '\0');
 	return scratch->failed ? NULL : scratch->p;
-}
-
-static struct hub_ns *
-find(void *arg, struct slice name)
-{
-	struct sio_app *app = arg;
-	struct sio_ns *ns = app_find_ns(app, name);
-
-	if (ns == NULL && app->guest)
-		ns = app_add_ns(app, name);
-	return ns == NULL ? NULL : &ns->base;
 }
 
 /* --- authorization --------------------------------------------------------------------------- */
@@ -101,7 +83,7 @@ judge(sio_authorizer *authorizer, const sio_handshake *h, void *user)
 	if (verdict == -EACCES)
 		log_info("application: refused %s%s%s: %s", address == NULL ? "" : address,
 		    h->socket == NULL ? "" : " for ",
-		    h->socket == NULL ? "" : h->socket->ns->base.name.p,
+		    h->socket == NULL ? "" : h->socket->ns->base.hub.name.p,
 		    h->admission->reason == NULL ? "no reason given" : h->admission->reason);
 	else if (verdict != 0)
 		log_warnx("application: authorization failed: %s", strerror(-verdict));
@@ -112,17 +94,17 @@ static void
 leave(struct sio_app *app)
 {
 	if (--app->depth == 0)
-		app_free_arena(app);
+		arena_free(app);
 }
 
-static int
-authorize(void *arg, const char *json)
+int
+dispatch_authorize(void *arg, const char *json)
 {
-	struct sio_app *app = arg;
+	struct sio_app *app = module_of(arg);
 	struct sio_handshake handshake = {.h = app->h, .json = json, .admission = &app->admission};
 	int verdict;
 
-	app_free_admission(&app->admission);
+	admission_free(&app->admission);
 	if (app->authorize == NULL)
 		return 0;
 	app->depth++;
@@ -132,45 +114,46 @@ authorize(void *arg, const char *json)
 }
 
 /* The session of the last handshake exists. */
-static int
-created(void *arg, int64_t key)
+int
+dispatch_created(void *arg, int64_t key)
 {
-	struct sio_app *app = arg;
-	int result = app_admit(app, key, &app->admission);
+	struct sio_app *app = module_of(arg);
+	int result = admission_apply(&app->base, key, &app->admission);
 
-	app_free_admission(&app->admission);
+	admission_free(&app->admission);
 	return result;
 }
 
-static int
-authorize_ns(
+int
+dispatch_authorize_ns(
     void *arg, struct hub_ns *base, struct session *s, struct slice endpoint, struct slice query)
 {
-	struct sio_app *app = arg;
-	struct sio_ns *ns = ns_of(base);
+	struct sio_app *app = module_of(arg);
+	struct sio_ns *ns = handlers_ns_of(base);
 	struct sio_socket socket = {.h = ns->h, .session = s, .ns = ns, .handshake = {.h = ns->h}};
 	struct admission admission = {NULL, NULL, NULL};
 	struct sio_handshake handshake = {.h = ns->h, .socket = &socket, .admission = &admission};
-	struct session *before = app->current;
+	struct session *before = app->base.current;
 	char *json;
 	int verdict;
 
 	(void)endpoint;
 	if (ns->authorize == NULL)
 		return 0;
-	json = store_session_handshake(hub_store(app->hub), session_key(s));
+	json = store_session_handshake(hub_store(app->base.hub), session_key(s));
 	if (json == NULL)
 		return -EIO;
 	handshake.json = json;
-	app->current = s;
+	app->base.current = s;
 	app->depth++;
-	handshake.query = app_copy(app, query);
+	handshake.query = arena_copy(app, query);
 	verdict = judge(ns->authorize, &handshake, ns->authorize_user);
-	if (verdict == 0 && !session_is_over(s) && app_admit(app, session_key(s), &admission) == -1)
+	if (verdict == 0 && !session_is_over(s) &&
+	    admission_apply(&app->base, session_key(s), &admission) == -1)
 		verdict = -EIO;
-	app->current = before;
+	app->base.current = before;
 	leave(app);
-	app_free_admission(&admission);
+	admission_free(&admission);
 	free(json);
 	return verdict;
 }
@@ -182,7 +165,7 @@ static void
 tell(struct hub_ns *base, struct session *s, struct handler *handlers, const char *name,
     struct slice text)
 {
-	struct sio_ns *ns = ns_of(base);
+	struct sio_ns *ns = handlers_ns_of(base);
 	struct buf scratch = {.p = NULL};
 	const char *copy = terminate(&scratch, text);
 	sio_event e = {.name = name, .name_n = strlen(name), .args = "[]", .args_n = 2};
@@ -193,18 +176,18 @@ tell(struct hub_ns *base, struct session *s, struct handler *handlers, const cha
 	buf_free(&scratch);
 }
 
-static void
-connected(void *arg, struct hub_ns *base, struct session *s, struct slice query)
+void
+dispatch_connected(void *arg, struct hub_ns *base, struct session *s, struct slice query)
 {
 	(void)arg;
-	tell(base, s, ns_of(base)->connection, "connection", query);
+	tell(base, s, handlers_ns_of(base)->connection, "connection", query);
 }
 
-static void
-disconnected(void *arg, struct hub_ns *base, struct session *s, const char *reason)
+void
+dispatch_disconnected(void *arg, struct hub_ns *base, struct session *s, const char *reason)
 {
 	(void)arg;
-	tell(base, s, ns_of(base)->disconnect, "disconnect", slice_of(reason));
+	tell(base, s, handlers_ns_of(base)->disconnect, "disconnect", slice_of(reason));
 }
 
 static struct handler *
@@ -297,11 +280,11 @@ read_event(struct sio_app *app, const struct packet *pk, sio_event *e)
 	return 0;
 }
 
-static void
-received(void *arg, struct hub_ns *base, struct session *s, const struct packet *pk)
+void
+dispatch_received(void *arg, struct hub_ns *base, struct session *s, const struct packet *pk)
 {
-	struct sio_app *app = arg;
-	struct sio_ns *ns = ns_of(base);
+	struct sio_app *app = module_of(arg);
+	struct sio_ns *ns = handlers_ns_of(base);
 	char id[PACKET_ID_MAX + 1] = "";
 	sio_event e = {.name = ""};
 	int result = -1;
@@ -321,12 +304,12 @@ received(void *arg, struct hub_ns *base, struct session *s, const struct packet 
 	call(ns, s, handler_for(ns, (struct slice){e.name, e.name_n}), &e);
 }
 
-static void
-answered(void *arg, struct hub_ns *base, struct session *s, const struct store_ack *ack,
+void
+dispatch_answered(void *arg, struct hub_ns *base, struct session *s, const struct store_ack *ack,
     struct slice args)
 {
-	struct sio_app *app = arg;
-	struct sio_ns *ns = ns_of(base);
+	struct sio_app *app = module_of(arg);
+	struct sio_ns *ns = handlers_ns_of(base);
 	struct handler *at;
 	sio_event e = {
 	    .name = ack->handler, .name_n = strlen(ack->handler), .context = ack->context};
@@ -341,21 +324,4 @@ answered(void *arg, struct hub_ns *base, struct session *s, const struct store_a
 	e.args_n = args.n;
 	if (e.args != NULL)
 		call(ns, s, at, &e);
-}
-
-struct hub_app
-app_for_hub(struct sio_app *app)
-{
-	return (struct hub_app){
-	    .arg = app,
-	    .find = find,
-	    .authorize = authorize,
-	    .authorize_ns = authorize_ns,
-	    .connected = connected,
-	    .disconnected = disconnected,
-	    .received = received,
-	    .answered = answered,
-	    .created = created,
-	    .act = app_act,
-	};
 }

@@ -1,13 +1,18 @@
-/* internal: what the files of the application layer share.  Only shared/app/ includes it. */
+/* internal: what the files of the C module share.  Only shared/app/ includes it. */
 #ifndef POLLUX_APP_INTERNAL_H
 #define POLLUX_APP_INTERNAL_H
 
+#include <pollux/pollux.h>
 #include <uthash.h>
 
-#include "shared/app/app.h"
+#include "shared/action/action.h"
+#include "shared/action/admission.h"
+#include "shared/action/application.h"
+#include "shared/action/name.h"
+#include "shared/action/namespace.h"
+#include "shared/app/module.h"
 #include "shared/base/buf.h"
-
-#define APP_NAME_MAX 255 /* bytes of the name of a namespace, room, key, user or handler */
+#include "shared/base/container.h"
 
 /* A handler under its name. */
 struct handler {
@@ -21,7 +26,7 @@ struct handler {
 
 struct sio_ns {
 	struct sio_handle h; /* first: pollux.h */
-	struct hub_ns base;
+	struct ns base;
 	struct handler *events;     /* uthash; of the client's events */
 	struct handler *acks;       /* uthash; of sio_on_ack() */
 	struct handler *connection; /* one of its own: no client can call it by an event's name */
@@ -29,7 +34,6 @@ struct sio_ns {
 	struct handler *rest; /* "*" */
 	sio_authorizer *authorize;
 	void *authorize_user;
-	UT_hash_handle hh; /* in app->namespaces by base.name */
 };
 
 /* Memory that lives until the outermost handler returns. */
@@ -38,25 +42,15 @@ struct arena_block {
 	_Alignas(max_align_t) char bytes[];
 };
 
-/* What an authorizer has said beside its verdict. */
-struct admission {
-	char *user, *data, *reason; /* owned; NULL: nothing */
-};
-
 struct sio_app {
 	struct sio_handle h; /* first: pollux.h */
-	struct hub *hub;     /* NULL while the application sets itself up */
-	void *library;       /* of dlopen() */
-	bool guest;          /* no application: every namespace is as good as another */
-	struct sio_ns *namespaces;
+	struct application base;
+	void *library; /* of dlopen() */
 	sio_authorizer *authorize;
 	void *authorize_user;
 	struct arena_block *arena;
 	unsigned depth;             /* of nested handlers */
-	unsigned warned;            /* of which reserved names the log has spoken, a bit each */
-	struct session *current;    /* whose handler runs */
 	struct admission admission; /* of the handshake that was accepted last */
-	struct buf packet, data;    /* scratch of the senders */
 	struct buf event, text;     /* scratch of the dispatcher */
 };
 
@@ -77,105 +71,88 @@ struct sio_socket {
 	bool acked;                     /* it has its answer */
 };
 
-extern const struct sio_api app_api;
+static inline struct sio_app *
+module_of(struct application *base)
+{
+	return container_of(base, struct sio_app, base);
+}
 
 static inline struct sio_app *
-app_of(const void *handle)
+module_of_handle(const void *handle)
 {
 	return ((const struct sio_handle *)handle)->app;
 }
 
-/* --- app.c ------------------------------------------------------------------------------------ */
+/* --- arena.c ----------------------------------------------------------------------------------- */
 
 /* Zeroed memory in the arena; NULL when there is none. */
-void *app_alloc(struct sio_app *app, size_t n);
+void *arena_alloc(struct sio_app *app, size_t n);
 /* A NUL-terminated copy in the arena; NULL of NULL, and when there is no memory. */
-const char *app_copy(struct sio_app *app, struct slice text);
+const char *arena_copy(struct sio_app *app, struct slice text);
 /* The same of a malloc'ed text, which is freed. */
-const char *app_keep(struct sio_app *app, char *text);
-void app_free_arena(struct sio_app *app);
+const char *arena_keep(struct sio_app *app, char *text);
+void arena_free(struct sio_app *app);
 
-/* A write to the store has failed, and with it the turn.  Return -EIO. */
-int app_fail(struct sio_app *app);
+/* --- handlers.c -------------------------------------------------------------------------------- */
 
-bool app_good_name(struct slice name);
-struct sio_ns *app_find_ns(struct sio_app *app, struct slice name);
-/* Add one.  NULL: a bad name, or no memory. */
-struct sio_ns *app_add_ns(struct sio_app *app, struct slice name);
+static inline struct sio_ns *
+handlers_ns_of(struct hub_ns *base)
+{
+	return container_of(base, struct sio_ns, base.hub);
+}
 
-/* Add or replace a handler in a table.  0 or a negative errno. */
-int app_set_handler(struct handler **table, const char *name, sio_handler *fn, void *user);
+/* NULL: it does not exist. */
+struct sio_ns *handlers_find_ns(struct sio_app *app, struct slice name);
+/* NULL: an invalid name, or no memory. */
+struct sio_ns *handlers_add_ns(struct sio_app *app, struct slice name);
+/* Add or replace a handler in a table.  0 or -ENOMEM. */
+int handlers_set(struct handler **table, const char *name, sio_handler *fn, void *user);
+/* Free all namespaces with their handlers. */
+void handlers_free(struct sio_app *app);
 
-/* --- send.c ----------------------------------------------------------------------------------- */
+/* --- dispatch.c: the members of hub_app; `arg` is the struct application -------------------------- */
 
-/* Where a packet goes: a sio_target, checked. */
-struct app_target {
-	struct sio_ns *ns;
-	int64_t session;   /* not 0: this one */
-	struct slice user; /* p not NULL: the sessions of this person */
-	struct slice room; /* p not NULL: those in this room */
-	const int64_t *except;
-	size_t except_n;
-	bool is_volatile;
-};
+int dispatch_authorize(void *arg, const char *handshake);
+int dispatch_authorize_ns(
+    void *arg, struct hub_ns *base, struct session *s, struct slice endpoint, struct slice query);
+int dispatch_created(void *arg, int64_t key);
+void dispatch_connected(void *arg, struct hub_ns *base, struct session *s, struct slice query);
+void dispatch_disconnected(void *arg, struct hub_ns *base, struct session *s, const char *reason);
+void dispatch_received(void *arg, struct hub_ns *base, struct session *s, const struct packet *pk);
+void dispatch_answered(void *arg, struct hub_ns *base, struct session *s,
+    const struct store_ack *ack, struct slice args);
 
-/* Send `pk`, whose endpoint is filled in here.  0 or a negative errno. */
-int app_send(struct sio_app *app, const struct app_target *t, struct packet *pk);
+/* --- api.c ------------------------------------------------------------------------------------- */
 
-/* The session of this key, if it is in the namespace.  0, -EPIPE: it is not there, or -EIO. */
-int app_reach(struct sio_app *app, const struct sio_ns *ns, int64_t key, struct session **out);
+extern const struct sio_api api_functions;
 
-/* An event that wants an answer: see sio_emit_ack(). */
-struct app_question {
-	struct sio_ns *ns;
-	int64_t session;
-	struct slice name, args; /* args.p NULL: none */
-	struct slice handler, context;
-	int timeout_ms;
-};
-int app_ask(struct sio_app *app, const struct app_question *q);
+/* --- send.c: as in pollux.h -------------------------------------------------------------------- */
 
-/* The data of an event, valid until the next call; `args` is JSON text, NULL p for none.
- * 0 or a negative errno. */
-int app_event_data(struct sio_app *app, struct slice name, struct slice args, struct slice *data);
-
-/* Append the keys (int64_t) of all sessions that the target reaches.  0 or a negative errno. */
-int app_keys(struct sio_app *app, const struct app_target *t, struct buf *keys);
-
-int app_emit(const sio_target *t, const char *name, const char *args);
-int app_send_text(const sio_target *t, const char *text, size_t n);
-int app_send_json(const sio_target *t, const char *value);
-int app_emit_ack(sio_socket *s, const char *name, const char *args, const char *handler,
+int send_emit(const sio_target *t, const char *name, const char *args);
+int send_text(const sio_target *t, const char *text, size_t n);
+int send_json(const sio_target *t, const char *value);
+int send_emit_ack(sio_socket *s, const char *name, const char *args, const char *handler,
     const char *context, int timeout_ms);
-int app_ack(sio_socket *s, const sio_event *e, const char *args);
-int app_clients(const sio_target *t, void (*each)(void *arg, const char *id), void *arg);
-sio_target app_self(sio_socket *s);
+int send_ack(sio_socket *s, const sio_event *e, const char *args);
+int send_clients(const sio_target *t, void (*each)(void *arg, const char *id), void *arg);
+sio_target send_self(sio_socket *s);
 
-/* --- door.c ----------------------------------------------------------------------------------- */
+/* --- handshake_data.c: as in pollux.h ----------------------------------------------------------- */
 
-/* hub_app.act */
-void app_act(void *arg, int64_t row, struct slice json);
+int handshake_data_accept(const sio_handshake *h, const char *user, const char *data);
+int handshake_data_refuse(const sio_handshake *h, const char *reason);
+const char *handshake_data_field(const sio_handshake *h, const char *name);
+const char *handshake_data_header(const sio_handshake *h, const char *name);
+const char *handshake_data_query(const sio_handshake *h, const char *key);
 
-/* --- handshake.c ------------------------------------------------------------------------------ */
+/* --- text.c: as in pollux.h -------------------------------------------------------------------- */
 
-int app_accept(const sio_handshake *h, const char *user, const char *data);
-int app_refuse(const sio_handshake *h, const char *reason);
-const char *app_handshake_field(const sio_handshake *h, const char *name);
-const char *app_header(const sio_handshake *h, const char *name);
-const char *app_query(const sio_handshake *h, const char *key);
-
-/* Give a session what it was accepted with.  0 or -1. */
-int app_admit(struct sio_app *app, int64_t key, const struct admission *a);
-void app_free_admission(struct admission *a);
-
-/* --- text.c ----------------------------------------------------------------------------------- */
-
-const char *app_arg(const void *handle, const char *args, size_t i);
-const char *app_text(const void *handle, const char *json);
-const char *app_quote(const void *handle, const char *text, size_t n);
-const char *app_format(const void *handle, const char *format, ...)
+const char *text_arg(const void *handle, const char *args, size_t i);
+const char *text_decode(const void *handle, const char *json);
+const char *text_quote(const void *handle, const char *text, size_t n);
+const char *text_format(const void *handle, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-const char *app_args(const void *handle, const char *kinds, va_list values);
-void app_log(const void *handle, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *text_args(const void *handle, const char *kinds, va_list values);
+void text_log(const void *handle, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

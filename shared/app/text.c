@@ -19,14 +19,14 @@ finish(struct sio_app *app, struct buf *built)
 	const char *copy = NULL;
 
 	if (!built->failed)
-		copy = app_copy(app, built->p == NULL ? SLICE("") : buf_slice(built));
+		copy = arena_copy(app, built->p == NULL ? SLICE("") : buf_slice(built));
 	buf_free(built);
 	return copy;
 }
 
 /* The application may have built the array itself, so it is checked here. */
 const char *
-app_arg(const void *handle, const char *args, size_t i)
+text_arg(const void *handle, const char *args, size_t i)
 {
 	struct json_value array, element;
 	struct json_walk walk;
@@ -37,12 +37,12 @@ app_arg(const void *handle, const char *args, size_t i)
 	json_walk_begin(&walk, &array);
 	while (json_walk_element(&walk, &element))
 		if (i-- == 0)
-			return app_copy(app_of(handle), element.text);
+			return arena_copy(module_of_handle(handle), element.text);
 	return NULL;
 }
 
 const char *
-app_text(const void *handle, const char *json)
+text_decode(const void *handle, const char *json)
 {
 	struct json_value value;
 	struct buf text = {.p = NULL};
@@ -51,20 +51,20 @@ app_text(const void *handle, const char *json)
 	    value.kind != JSON_KIND_STRING)
 		return NULL;
 	json_string_decode(&text, value.text);
-	return finish(app_of(handle), &text);
+	return finish(module_of_handle(handle), &text);
 }
 
 const char *
-app_quote(const void *handle, const char *text, size_t n)
+text_quote(const void *handle, const char *text, size_t n)
 {
 	struct buf literal = {.p = NULL};
 
 	json_write_string(&literal, (struct slice){text, n});
-	return finish(app_of(handle), &literal);
+	return finish(module_of_handle(handle), &literal);
 }
 
 const char *
-app_format(const void *handle, const char *format, ...)
+text_format(const void *handle, const char *format, ...)
 {
 	va_list args;
 	char *text;
@@ -73,7 +73,7 @@ app_format(const void *handle, const char *format, ...)
 	va_start(args, format);
 	n = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	text = n < 0 ? NULL : app_alloc(app_of(handle), (size_t)n + 1);
+	text = n < 0 ? NULL : arena_alloc(module_of_handle(handle), (size_t)n + 1);
 	if (text == NULL)
 		return NULL;
 	va_start(args, format);
@@ -132,7 +132,7 @@ add_double(struct buf *out, double value)
 }
 
 const char *
-app_args(const void *handle, const char *kinds, va_list values)
+text_args(const void *handle, const char *kinds, va_list values)
 {
 	struct buf out = {.p = NULL};
 	const char *json;
@@ -165,12 +165,12 @@ app_args(const void *handle, const char *kinds, va_list values)
 		}
 	}
 	buf_add_char(&out, ']');
-	json = finish(app_of(handle), &out);
+	json = finish(module_of_handle(handle), &out);
 	return json == NULL ? NO_JSON : json;
 }
 
 void
-app_log(const void *handle, const char *format, ...)
+text_log(const void *handle, const char *format, ...)
 {
 	char line[900];
 	va_list args;

@@ -53,7 +53,7 @@ struct hub_app {
 	/* The session of the handshake that was authorized last exists now, in the open
 	 * transaction.  0, or -1: the turn fails.  NULL is allowed. */
 	int (*created)(void *arg, int64_t key);
-	/* Do the actions (shared/app/action.h) of a row of the table action_in, in the open
+	/* Do the actions (shared/action/action.h) of a row of the table action_in, in the open
 	 * transaction.  What is wrong with them is logged.  NULL: the table is not looked at. */
 	void (*act)(void *arg, int64_t row, struct slice json);
 };

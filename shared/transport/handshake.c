@@ -239,7 +239,7 @@ struct asking {
 	LIST_ENTRY(asking) all;
 	struct server *sv;
 	struct guest guest;
-	struct hook_question *question;
+	struct application_question *question;
 	char *handshake; /* owned, JSON */
 	char sid[STORE_SID_SIZE];
 	char texts[]; /* of the guest */
@@ -260,7 +260,7 @@ on_fate(struct exchange *x, enum exchange_fate fate, void *holder)
 
 	(void)x;
 	(void)fate; /* it left: there is no answer yet */
-	hook_cancel(a->question);
+	application_cancel(a->question);
 	free_asking(a);
 }
 
@@ -301,7 +301,7 @@ ask(struct server *sv, const struct guest *g, const char *handshake)
 	LIST_INSERT_HEAD(&sv->asking, a, all);
 	a->handshake = strdup(handshake);
 	if (a->handshake != NULL && sid_generate(a->sid) == 0)
-		a->question = hook_ask(sv->hook, handshake,
+		a->question = application_ask(sv->application, handshake,
 		    sid_key((struct slice){a->sid, SID_LENGTH}), on_verdict, a);
 	if (a->question == NULL) {
 		free_asking(a);
@@ -318,7 +318,7 @@ handshakes_drain(struct server *sv)
 	struct asking *a;
 
 	while ((a = LIST_FIRST(&sv->asking)) != NULL) {
-		hook_cancel(a->question);
+		application_cancel(a->question);
 		on_verdict(a, 0, (struct slice){NULL, 0}); /* draining: busy */
 	}
 }
@@ -336,7 +336,7 @@ create(struct server *sv, const struct guest *g, const struct route *route)
 	write_handshake_data(&sv->text, g->x, route);
 	if (sv->text.failed) {
 		refuse(sv, g, 503, reply_busy.body);
-	} else if (sv->hook != NULL && hook_authorizes(sv->hook)) {
+	} else if (application_asks(sv->application)) {
 		if (ask(sv, g, sv->text.p) == -1)
 			refuse(sv, g, 503, reply_busy.body);
 	} else {

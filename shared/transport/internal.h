@@ -4,8 +4,7 @@
 
 #include <sys/queue.h>
 
-#include "shared/app/app.h"
-#include "shared/app/hook.h"
+#include "shared/action/application.h"
 #include "shared/base/buf.h"
 #include "shared/hub/hub.h"
 #include "shared/transport/heartbeat.h"
@@ -32,8 +31,7 @@ struct stream_list {
 struct server {
 	const struct config *cfg;
 	enum server_kind kind;
-	struct sio_app *app;
-	struct hook *hook; /* NULL: the application is a module, or none */
+	struct application *application;
 	struct hub *hub;
 	struct publish_keys *publish_keys; /* NULL: nothing is published by HTTP */
 	unsigned enabled;                  /* bit set of 1 << enum transport_id */

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "shared/app/action.h"
+#include "shared/action/action.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/handshake.h"
 
@@ -122,7 +122,7 @@ run(const struct publish *p, const struct action_list *list, struct slice key)
 
 	if (key.n > 0 && repeat(p, key))
 		return;
-	if (action_run(p->sv->app, list, &result, &error) == -1) {
+	if (action_run(p->sv->application, list, &result, &error) == -1) {
 		refuse_action(p, &error);
 		return;
 	}

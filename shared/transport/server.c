@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
+#include "shared/app/module.h"
 #include "shared/base/log.h"
+#include "shared/hook/hook.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/publish_keys.h"
 
@@ -46,7 +48,7 @@ hub_options(const struct server *sv)
 	return (struct hub_options){
 	    .kind = (int)sv->kind,
 	    .folder = cfg->data,
-	    .app = sv->hook == NULL ? app_for_hub(sv->app) : hook_for_hub(sv->hook),
+	    .app = application_for_hub(sv->application),
 	    .close_timeout_ms = cfg->close_timeout_ms,
 	    .polling_duration_ms = cfg->polling_duration_ms,
 	    .handshake_timeout_ms = cfg->handshake_timeout_ms,
@@ -81,21 +83,14 @@ server_open(const struct config *cfg, enum server_kind kind)
 		if (sv->publish_keys == NULL)
 			goto fail;
 	}
-	sv->app = app_open(cfg->module);
-	if (sv->app == NULL)
+	sv->application = cfg->hook_url[0] != '\0' ? hook_open(cfg) : module_open(cfg->module);
+	if (sv->application == NULL)
 		goto fail;
-	if (cfg->hook_url[0] != '\0') {
-		sv->hook = hook_open(cfg, sv->app);
-		if (sv->hook == NULL)
-			goto fail;
-	}
 	options = hub_options(sv);
 	sv->hub = hub_open(&options);
 	if (sv->hub == NULL)
 		goto fail;
-	app_set_hub(sv->app, sv->hub);
-	if (sv->hook != NULL)
-		hook_set_hub(sv->hook, sv->hub);
+	application_set_hub(sv->application, sv->hub);
 	return sv;
 fail:
 	server_close(sv);
@@ -107,11 +102,10 @@ server_close(struct server *sv)
 {
 	if (sv == NULL)
 		return;
-	if (sv->hook != NULL && sv->hub != NULL)
-		hook_stop(sv->hook);
+	if (sv->hub != NULL)
+		application_stop(sv->application);
 	hub_close(sv->hub);
-	hook_close(sv->hook);
-	app_close(sv->app);
+	application_close(sv->application);
 	publish_keys_close(sv->publish_keys);
 	message_release(sv->heartbeat);
 	message_release(sv->goodbye);
@@ -141,20 +135,19 @@ void
 server_wake(struct server *sv)
 {
 	hub_wake(sv->hub);
-	if (sv->hook != NULL)
-		hook_wake(sv->hook);
+	application_wake(sv->application);
 }
 
 int
 server_hook_fd(const struct server *sv)
 {
-	return sv->hook == NULL ? -1 : hook_fd(sv->hook);
+	return application_fd(sv->application);
 }
 
 bool
 server_is_busy(const struct server *sv)
 {
-	return sv->hook != NULL && hook_is_busy(sv->hook);
+	return application_is_busy(sv->application);
 }
 
 unsigned
@@ -271,8 +264,7 @@ server_settle(struct server *sv, int64_t *next_ms)
 	int64_t polls, streams, beats;
 	int result;
 
-	if (sv->hook != NULL)
-		hook_run(sv->hook);
+	application_run(sv->application);
 	polls = polls_due(sv);
 	streams = streams_due(sv);
 	beats = heartbeats_due(sv);
@@ -283,8 +275,7 @@ server_settle(struct server *sv, int64_t *next_ms)
 	sooner(next_ms, polls);
 	sooner(next_ms, streams);
 	sooner(next_ms, beats);
-	if (sv->hook != NULL)
-		sooner(next_ms, hook_settled(sv->hook, result == 0));
+	sooner(next_ms, application_settled(sv->application, result == 0));
 	return result;
 }
 
@@ -294,8 +285,6 @@ server_drain(struct server *sv)
 	sv->draining = true;
 	polls_drain(sv);
 	heartbeats_drain(sv);
-	if (sv->hook == NULL)
-		return;
 	handshakes_drain(sv);
-	hook_drain(sv->hook);
+	application_drain(sv->application);
 }

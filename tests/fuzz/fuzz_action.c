@@ -3,7 +3,7 @@
  * What is accepted is bounded, points into the text or into the list, and holds JSON where it
  * promises JSON; each action of an array is one by itself; what is refused is refused with a
  * sentence that is JSON itself. */
-#include "shared/app/action.h"
+#include "shared/action/action.h"
 
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"

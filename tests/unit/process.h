@@ -16,13 +16,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shared/app/app.h"
+#include <pollux/pollux.h>
+
+#include "shared/app/module.h"
 #include "shared/hub/hub.h"
 #include "shared/wire/handshake.h"
 
 struct world {
 	char folder[64];
-	struct sio_app *app[2];
+	struct application *application[2];
+	sio_app *app[2];
 	struct hub *hub[2];
 	int64_t now;
 	char told[4096]; /* one word for each thing that an application was told */
@@ -97,12 +100,12 @@ static const struct sink_ops sink_ops = {
 /* --- processes ------------------------------------------------------------------------------- */
 
 static inline struct hub *
-open_hub(const struct world *w, struct sio_app *app, bool guest)
+open_hub(const struct world *w, struct application *app, bool guest)
 {
 	struct hub_options options = {
 	    .kind = guest ? 3 : 1,
 	    .folder = w->folder,
-	    .app = app_for_hub(app),
+	    .app = application_for_hub(app),
 	    .guest = guest,
 	    .close_timeout_ms = 60000,
 	    .polling_duration_ms = 20000,
@@ -116,7 +119,7 @@ open_hub(const struct world *w, struct sio_app *app, bool guest)
 	struct hub *h = hub_open(&options);
 
 	assert_non_null(h);
-	app_set_hub(app, h);
+	application_set_hub(app, h);
 	return h;
 }
 
@@ -131,10 +134,11 @@ world_open(void (*set_up)(sio_app *app, struct world *w))
 	assert_non_null(mkdtemp(w->folder));
 	w->now = 1000000;
 	for (int i = 0; i < 2; i++) {
-		w->app[i] = app_open("");
-		assert_non_null(w->app[i]);
+		w->application[i] = module_open("");
+		assert_non_null(w->application[i]);
+		w->app[i] = module_handle(w->application[i]);
 		set_up(w->app[i], w);
-		w->hub[i] = open_hub(w, w->app[i], false);
+		w->hub[i] = open_hub(w, w->application[i], false);
 	}
 	return w;
 }
@@ -146,7 +150,7 @@ world_close(struct world *w)
 
 	for (int i = 0; i < 2; i++) {
 		hub_close(w->hub[i]);
-		app_close(w->app[i]);
+		application_close(w->application[i]);
 	}
 	snprintf(command, sizeof(command), "rm -rf %s", w->folder);
 	assert_int_equal(system(command), 0);

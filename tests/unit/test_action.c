@@ -1,7 +1,7 @@
-/* Actions (shared/app/action.h): what is refused and why, and what the accepted ones do. */
+/* Actions (shared/action/action.h): what is refused and why, and what the accepted ones do. */
 #include "tests/unit/testapp.h"
 
-#include "shared/app/action.h"
+#include "shared/action/action.h"
 #include "tests/unit/exact.h"
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -225,7 +225,7 @@ act(struct world *w, int i, const struct action_context *ctx, const char *format
 	if (result == -1)
 		print_error("%s\n", refused.message);
 	assert_int_equal(result, 0);
-	result = action_run(w->app[i], &list, &done, &refused);
+	result = action_run(w->application[i], &list, &done, &refused);
 	action_free(&list);
 	settle(w, i);
 	return result;
@@ -403,7 +403,7 @@ static void
 a_program_without_an_application_acts_too(void **state)
 {
 	struct world *w = *state;
-	struct sio_app *app = app_open_guest();
+	struct application *app = application_open_none();
 	struct hub *guest = open_hub(w, app, true);
 	struct client c;
 	struct action_list list;
@@ -428,7 +428,7 @@ a_program_without_an_application_acts_too(void **state)
 	assert_string_equal(c.sink.got, "3::/chat:x DISCONNECTED ");
 	assert_string_equal(w->told, "disconnect/chat(booted) disconnect(booted) ");
 	hub_close(guest);
-	app_close(app);
+	application_close(app);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -40,7 +40,7 @@ a_module_that_cannot_be_used_is_named_with_the_reason(void **state)
 		char *said;
 
 		module_path(path, cases[i].name);
-		assert_null(app_open(path));
+		assert_null(module_open(path));
 		said = log_said(log);
 		assert_non_null(strstr(said, path));
 		assert_non_null(strstr(said, cases[i].reason));
@@ -52,7 +52,7 @@ a_library_that_is_no_application_is_refused(void **state)
 {
 	const char *log = log_into(*state);
 
-	assert_null(app_open("libm.so.6"));
+	assert_null(module_open("libm.so.6"));
 	assert_non_null(strstr(log_said(log), "is it a Pollux application?"));
 }
 
@@ -60,13 +60,13 @@ static void
 a_module_loads(void **state)
 {
 	char path[PATH_MAX];
-	struct sio_app *app;
+	struct application *app;
 
 	(void)state;
 	module_path(path, "good");
-	app = app_open(path);
+	app = module_open(path);
 	assert_non_null(app);
-	app_close(app);
+	application_close(app);
 }
 
 static void
@@ -86,13 +86,13 @@ static void
 names_that_cannot_be_on_the_wire_are_refused(void **state)
 {
 	static const char *const bad[] = {"chat", "/", "/a:b", "/a?b", "/\xff"};
-	struct sio_app *app = app_open("");
+	struct application *app = module_open("");
 	const char *log = log_into(*state);
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_null(sio_of(app, bad[i]));
+		assert_null(sio_of(module_handle(app), bad[i]));
 	log_said(log);
-	app_close(app);
+	application_close(app);
 }
 
 /* --- sending --------------------------------------------------------------------------------- */

@@ -1,5 +1,7 @@
 /* What an application in C may rely on (pollux.h): sessions, their rooms, values and ends, who they
  * are, and other sessions than the handler's own. */
+#include "shared/action/namespace.h"
+#include "shared/action/target.h"
 #include "tests/unit/testapp.h"
 
 /* --- rooms and values ------------------------------------------------------------------------ */
@@ -469,8 +471,10 @@ a_guest_sends_and_its_ends_are_carried_out_by_others(void **state)
 {
 	struct world *w = *state;
 	struct client stream, poll;
-	struct sio_app *app = app_open_guest();
+	struct application *app = application_open_none();
 	struct hub *guest = open_hub(w, app, true);
+	struct target lobby = {.ns = &namespace_find(app, SLICE(""))->hub, .room = SLICE("lobby")};
+	struct packet hello = {.type = PACKET_MESSAGE, .data = SLICE("hello")};
 	struct session *s;
 	int64_t next;
 
@@ -479,10 +483,10 @@ a_guest_sends_and_its_ends_are_carried_out_by_others(void **state)
 	open_polling(w, 1, &poll);
 	w->told[0] = stream.sink.got[0] = '\0';
 	hub_begin(guest, w->now);
-	sio_send_to(sio_ns_in(sio_of(app, ""), "lobby"), "hello", 5);
+	assert_int_equal(target_send(app, &lobby, &hello), 0);
 	assert_int_equal(hub_find(guest, slice_of(stream.sid), &s), HUB_LIVE);
-	assert_non_null(app_for_hub(app).find(app, SLICE("/chat")));
-	hub_kick(guest, s, app_for_hub(app).find(app, SLICE("/chat")), "kicked");
+	assert_non_null(application_for_hub(app).find(app, SLICE("/chat")));
+	hub_kick(guest, s, application_for_hub(app).find(app, SLICE("/chat")), "kicked");
 	assert_int_equal(hub_find(guest, slice_of(poll.sid), &s), HUB_LIVE);
 	hub_end(guest, s, "kicked", true);
 	assert_int_equal(hub_settle(guest, &next), 0);
@@ -495,7 +499,7 @@ a_guest_sends_and_its_ends_are_carried_out_by_others(void **state)
 	assert_int_equal(hub_find(w->hub[1], slice_of(poll.sid), &s), HUB_ENDED);
 	settle(w, 1);
 	hub_close(guest);
-	app_close(app);
+	application_close(app);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "shared/app/hook_internal.h"
+#include "shared/hook/internal.h"
 
 #define SECRET "whsec_cG9sbHV4LXRlc3QtdmVjdG9yLXNlY3JldC0wMDAx"
 #define BODY   "{\"v\":1,\"hook\":\"events\",\"events\":[]}"
@@ -140,7 +140,7 @@ test_delay(void **state)
 struct fixture {
 	struct config cfg;
 	char folder[64];
-	struct sio_app *app;
+	struct application *app;
 	struct hook *hook;
 	struct hub *hub;
 	int64_t now;
@@ -154,9 +154,9 @@ turn(struct fixture *f)
 	int64_t next, other;
 	int result;
 
-	hook_run(f->hook);
+	application_run(f->app);
 	result = hub_settle(f->hub, &next);
-	other = hook_settled(f->hook, result == 0);
+	other = application_settled(f->app, result == 0);
 	hub_begin(f->hub, f->now);
 	return other < next ? other : next;
 }
@@ -185,13 +185,13 @@ open_fixture(void **state)
 	snprintf(f->cfg.hook_secret, sizeof(f->cfg.hook_secret), SECRET);
 	snprintf(f->cfg.hook_namespaces, sizeof(f->cfg.hook_namespaces), "/chat");
 	f->now = 1000000;
-	f->app = app_open("");
-	f->hook = hook_open(&f->cfg, f->app);
-	assert_non_null(f->hook);
+	f->app = hook_open(&f->cfg);
+	assert_non_null(f->app);
+	f->hook = hook_of(f->app);
 	options = (struct hub_options){
 	    .kind = 1,
 	    .folder = f->folder,
-	    .app = hook_for_hub(f->hook),
+	    .app = application_for_hub(f->app),
 	    .close_timeout_ms = 60000,
 	    .polling_duration_ms = 20000,
 	    .handshake_timeout_ms = 60000,
@@ -203,8 +203,7 @@ open_fixture(void **state)
 	};
 	f->hub = hub_open(&options);
 	assert_non_null(f->hub);
-	app_set_hub(f->app, f->hub);
-	hook_set_hub(f->hook, f->hub);
+	application_set_hub(f->app, f->hub);
 	hub_begin(f->hub, f->now);
 	assert_int_equal(hub_create(f->hub, "{}", SLICE("127.0.0.1"), f->client.sid), HUB_CREATED);
 	f->key = sid_key((struct slice){f->client.sid, SID_LENGTH});
@@ -221,10 +220,9 @@ close_fixture(void **state)
 	struct fixture *f = *state;
 	char command[128];
 
-	hook_stop(f->hook);
+	application_stop(f->app);
 	hub_close(f->hub);
-	hook_close(f->hook);
-	app_close(f->app);
+	application_close(f->app);
 	snprintf(command, sizeof(command), "rm -rf %s", f->folder);
 	assert_int_equal(system(command), 0);
 	free(f);
@@ -327,7 +325,7 @@ static int
 reply(struct fixture *f, const char *format, char error[HOOK_ERROR_MAX])
 {
 	struct hook_told told = {
-	    .id = 1, .key = f->key, .ns = app_find_ns(f->app, SLICE("")), .ack = "07"};
+	    .id = 1, .key = f->key, .ns = &namespace_find(f->app, SLICE(""))->hub, .ack = "07"};
 	char id[HOOK_ID_MAX], text[1024];
 
 	hook_event_id(id, store_epoch(hub_store(f->hub)), 1);
@@ -444,10 +442,10 @@ test_verdicts(void **state)
 static void
 until_idle(struct fixture *f)
 {
-	struct pollfd pfd = {.fd = hook_fd(f->hook), .events = POLLIN};
+	struct pollfd pfd = {.fd = application_fd(f->app), .events = POLLIN};
 
 	turn(f);
-	while (hook_is_busy(f->hook)) {
+	while (application_is_busy(f->app)) {
 		assert_true(poll(&pfd, 1, 20) >= 0);
 		turn(f);
 	}

@@ -1,4 +1,4 @@
-#include "shared/app/hook.h"
+#include "shared/hook/hook.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shared/app/hook_internal.h"
+#include "shared/hook/internal.h"
 #include "shared/base/log.h"
 #include "shared/wire/json.h"
 
@@ -25,7 +25,7 @@ wall_clock_ms(void)
 static bool
 is_full(struct hook *hook)
 {
-	const struct slots *slots = store_slots(hub_store(hook->hub));
+	const struct slots *slots = store_slots(hub_store(hook->base.hub));
 	int64_t events = slots_hook_events(slots), bytes = slots_hook_bytes(slots);
 	bool full = events >= (int64_t)hook->cfg->hook_queue_events ||
 	            bytes >= (int64_t)hook->cfg->hook_queue_bytes;
@@ -47,12 +47,12 @@ add_event(struct hook *hook, const struct hub_ns *ns, struct session *s, struct 
 	    .ns = ns->name,
 	    .ack = ack,
 	    .time = wall_clock_ms(),
-	    .created = hub_now(hook->hub),
+	    .created = hub_now(hook->base.hub),
 	    .body = buf_slice(&hook->body),
 	};
 
-	if (hook->body.failed || hook_queue_add(hub_store(hook->hub), &row) == -1)
-		hub_fail(hook->hub);
+	if (hook->body.failed || hook_queue_add(hub_store(hook->base.hub), &row) == -1)
+		hub_fail(hook->base.hub);
 	deliver_look(hook->deliver, true);
 }
 
@@ -61,7 +61,7 @@ add_event(struct hook *hook, const struct hub_ns *ns, struct session *s, struct 
 static bool
 is_live(struct hook *hook, struct session *s)
 {
-	return hub_transaction(hook->hub) == 0 && !session_is_over(s);
+	return hub_transaction(hook->base.hub) == 0 && !session_is_over(s);
 }
 
 /* The same of something that the client has done, for which there must be room. */
@@ -71,18 +71,9 @@ tell(struct hook *hook, const struct hub_ns *ns, struct session *s, struct slice
 	if (!is_live(hook, s))
 		return;
 	if (is_full(hook))
-		hub_end(hook->hub, s, "queue overflow", false);
+		hub_end(hook->base.hub, s, "queue overflow", false);
 	else
 		add_event(hook, ns, s, ack);
-}
-
-static struct hub_ns *
-find(void *arg, struct slice name)
-{
-	struct hook *hook = arg;
-	struct sio_ns *ns = app_find_ns(hook->app, name);
-
-	return ns == NULL ? NULL : &ns->base;
 }
 
 /* Actions that came with the session's acceptance, in time for what they join. */
@@ -96,9 +87,9 @@ do_admission(struct hook *hook, const struct hub_ns *ns, struct session *s)
 			hook_run_actions(hook, session_key(s), ns->name, hook->admission->actions);
 		return;
 	}
-	if (!hook->cfg->hook_authorize || hub_transaction(hook->hub) == -1)
+	if (!hook->cfg->hook_authorize || hub_transaction(hook->base.hub) == -1)
 		return;
-	kept = hook_queue_admitted(hub_store(hook->hub), session_key(s));
+	kept = hook_queue_admitted(hub_store(hook->base.hub), session_key(s));
 	if (kept != NULL)
 		hook_run_actions(hook, session_key(s), ns->name, kept);
 	free(kept);
@@ -107,7 +98,7 @@ do_admission(struct hook *hook, const struct hub_ns *ns, struct session *s)
 static void
 connected(void *arg, struct hub_ns *ns, struct session *s, struct slice query)
 {
-	struct hook *hook = arg;
+	struct hook *hook = hook_of(arg);
 	const char *transport = transport_name(session_transport(s));
 	struct slice none = {NULL, 0};
 
@@ -123,7 +114,7 @@ connected(void *arg, struct hub_ns *ns, struct session *s, struct slice query)
 static void
 disconnected(void *arg, struct hub_ns *ns, struct session *s, const char *reason)
 {
-	struct hook *hook = arg;
+	struct hook *hook = hook_of(arg);
 	struct slice none = {NULL, 0};
 
 	if (!hook_wants(hook->cfg->hook_events, "disconnect", none) || !is_live(hook, s))
@@ -152,7 +143,7 @@ write_packet(struct hook *hook, const struct packet *pk)
 		hook_write_json(&hook->body, value.text);
 		return true;
 	}
-	if (packet_event(&event, pk->data, &hook->app->event) == -1 ||
+	if (packet_event(&event, pk->data, &hook->event) == -1 ||
 	    slice_is(event.name, "disconnect") || !hook_wants(list, "event", event.name))
 		return false; /* PROTOCOL 5.7: the blacklist */
 	hook_write_event(&hook->body, event.name, event.args);
@@ -162,7 +153,7 @@ write_packet(struct hook *hook, const struct packet *pk)
 static void
 received(void *arg, struct hub_ns *ns, struct session *s, const struct packet *pk)
 {
-	struct hook *hook = arg;
+	struct hook *hook = hook_of(arg);
 	bool wants_ack = pk->ack_data && pk->id.n > 0;
 
 	buf_clear(&hook->body);
@@ -174,7 +165,7 @@ static void
 answered(
     void *arg, struct hub_ns *ns, struct session *s, const struct store_ack *ack, struct slice args)
 {
-	struct hook *hook = arg;
+	struct hook *hook = hook_of(arg);
 	struct slice none = {NULL, 0};
 
 	if (!hook_wants(hook->cfg->hook_events, "ack", none))
@@ -190,7 +181,7 @@ answered(
 static int
 authorize(void *arg, const char *handshake)
 {
-	struct hook *hook = arg;
+	struct hook *hook = hook_of(arg);
 
 	(void)handshake;
 	if (is_full(hook))
@@ -201,48 +192,26 @@ authorize(void *arg, const char *handshake)
 static int
 created(void *arg, int64_t key)
 {
-	struct hook *hook = arg;
+	struct hook *hook = hook_of(arg);
 	const struct hook_admission *a = hook->admission;
 
 	if (a == NULL)
 		return 0;
-	if (app_admit(hook->app, key, &a->words) == -1)
+	if (admission_apply(&hook->base, key, &a->words) == -1)
 		return -1;
 	return a->actions == NULL
 	           ? 0
-	           : hook_queue_admit(hub_store(hook->hub), key, slice_of(a->actions));
+	           : hook_queue_admit(hub_store(hook->base.hub), key, slice_of(a->actions));
 }
 
 static int
 authorize_ns(
     void *arg, struct hub_ns *ns, struct session *s, struct slice endpoint, struct slice query)
 {
-	struct hook *hook = arg;
+	struct hook *hook = hook_of(arg);
 
 	return hook->cfg->hook_authorize_namespaces ? ask_namespace(hook, ns, s, endpoint, query)
 	                                            : 0;
-}
-
-struct hub_app
-hook_for_hub(struct hook *hook)
-{
-	return (struct hub_app){
-	    .arg = hook,
-	    .find = find,
-	    .authorize = authorize,
-	    .authorize_ns = authorize_ns,
-	    .connected = connected,
-	    .disconnected = disconnected,
-	    .received = received,
-	    .answered = answered,
-	    .created = created,
-	};
-}
-
-bool
-hook_authorizes(const struct hook *hook)
-{
-	return hook->cfg->hook_authorize;
 }
 
 /* --- values ---------------------------------------------------------------------------------- */
@@ -262,26 +231,129 @@ add_value(void *arg, struct slice name, struct slice value)
 int
 hook_write_data(struct hook *hook, struct buf *out, int64_t key)
 {
-	return store_data(hub_store(hook->hub), key, add_value, out);
+	return store_data(hub_store(hook->base.hub), key, add_value, out);
 }
 
-/* --- opening, and the turn ------------------------------------------------------------------- */
+/* --- the application's functions -------------------------------------------------------------- */
+
+static int
+fd(const struct application *app)
+{
+	return hook_http_fd(const_hook_of(app)->http);
+}
+
+static void
+run(struct application *app)
+{
+	struct hook *hook = hook_of(app);
+
+	hook_http_run(hook->http, hub_now(app->hub));
+	ask_run(hook);
+	deliver_run(hook->deliver);
+}
+
+static void
+wake(struct application *app)
+{
+	deliver_look(hook_of(app)->deliver, false);
+}
+
+static int64_t
+settled(struct application *app, bool committed)
+{
+	struct hook *hook = hook_of(app);
+	int64_t next = deliver_settled(hook->deliver, committed), other = ask_next(hook);
+
+	if (other < next)
+		next = other;
+	other = hook_http_next(hook->http);
+	return other < next ? other : next;
+}
+
+static void
+drain(struct application *app)
+{
+	deliver_drain(hook_of(app)->deliver);
+}
+
+static bool
+is_busy(const struct application *app)
+{
+	return deliver_is_busy(const_hook_of(app)->deliver);
+}
+
+static bool
+asks(const struct application *app)
+{
+	return const_hook_of(app)->cfg->hook_authorize;
+}
+
+static void
+stop(struct application *app)
+{
+	struct hook *hook = hook_of(app);
+
+	ask_close(hook);
+	deliver_stop(hook->deliver);
+}
+
+static void
+close_hook(struct application *app)
+{
+	struct hook *hook = hook_of(app);
+
+	deliver_free(hook->deliver);
+	hook_http_close(hook->http);
+	hook_cache_free(hook);
+	buf_free(&hook->body);
+	buf_free(&hook->event);
+	application_free(app);
+	free(hook);
+}
+
+static const struct application_ops hook_ops = {
+    .hub =
+	{
+	    .authorize = authorize,
+	    .authorize_ns = authorize_ns,
+	    .created = created,
+	    .connected = connected,
+	    .disconnected = disconnected,
+	    .received = received,
+	    .answered = answered,
+	},
+    .close = close_hook,
+    .stop = stop,
+    .drain = drain,
+    .fd = fd,
+    .wake = wake,
+    .run = run,
+    .settled = settled,
+    .is_busy = is_busy,
+    .asks = asks,
+    .ask = ask_handshake,
+    .cancel = ask_cancel,
+};
+
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int
 add_namespaces(struct hook *hook)
 {
 	struct slice rest = slice_of(hook->cfg->hook_namespaces), name;
 
+	if (namespace_open(&hook->base, SLICE("")) == NULL)
+		return -1;
 	while (hook->cfg->hook_namespaces[0] != '\0' && slice_cut(&rest, ',', &name))
-		if (app_find_ns(hook->app, name) == NULL && app_add_ns(hook->app, name) == NULL) {
-			log_errx("hook: \"%.*s\" is no name of a namespace", (int)name.n, name.p);
+		if (namespace_open(&hook->base, name) == NULL) {
+			log_errx("hook: \"%.*s\" is not a valid namespace", (int)name.n, name.p);
 			return -1;
 		}
 	return 0;
 }
 
-struct hook *
-hook_open(const struct config *cfg, struct sio_app *app)
+struct application *
+hook_open(const struct config *cfg)
 {
 	struct hook *hook = calloc(1, sizeof(*hook));
 	struct hook_http_options options = {
@@ -293,84 +365,16 @@ hook_open(const struct config *cfg, struct sio_app *app)
 
 	if (hook == NULL)
 		return NULL;
+	application_init(&hook->base, &hook_ops);
 	hook->cfg = cfg;
-	hook->app = app;
 	TAILQ_INIT(&hook->questions);
 	if (gethostname(hook->node, sizeof(hook->node) - 1) == -1)
 		hook->node[0] = '\0';
 	hook->deliver = deliver_new(hook);
 	hook->http = hook_http_open(&options);
 	if (hook->deliver == NULL || hook->http == NULL || add_namespaces(hook) == -1) {
-		hook_close(hook);
+		application_close(&hook->base);
 		return NULL;
 	}
-	return hook;
-}
-
-void
-hook_stop(struct hook *hook)
-{
-	ask_close(hook);
-	deliver_stop(hook->deliver);
-}
-
-void
-hook_close(struct hook *hook)
-{
-	if (hook == NULL)
-		return;
-	deliver_free(hook->deliver);
-	hook_http_close(hook->http);
-	hook_cache_free(hook);
-	buf_free(&hook->body);
-	free(hook);
-}
-
-void
-hook_set_hub(struct hook *hook, struct hub *hub)
-{
-	hook->hub = hub;
-}
-
-int
-hook_fd(const struct hook *hook)
-{
-	return hook_http_fd(hook->http);
-}
-
-void
-hook_run(struct hook *hook)
-{
-	hook_http_run(hook->http, hub_now(hook->hub));
-	ask_run(hook);
-	deliver_run(hook->deliver);
-}
-
-void
-hook_wake(struct hook *hook)
-{
-	deliver_look(hook->deliver, false);
-}
-
-int64_t
-hook_settled(struct hook *hook, bool committed)
-{
-	int64_t next = deliver_settled(hook->deliver, committed), other = ask_next(hook);
-
-	if (other < next)
-		next = other;
-	other = hook_http_next(hook->http);
-	return other < next ? other : next;
-}
-
-void
-hook_drain(struct hook *hook)
-{
-	deliver_drain(hook->deliver);
-}
-
-bool
-hook_is_busy(const struct hook *hook)
-{
-	return deliver_is_busy(hook->deliver);
+	return &hook->base;
 }

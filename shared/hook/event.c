@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shared/app/hook_internal.h"
+#include "shared/hook/internal.h"
 #include "shared/wire/handshake.h"
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared/app/hook_deliver.h"
+#include "shared/hook/lanes.h"
 #include "shared/wire/json.h"
 
 /* What a request is made of, while it is. */
@@ -20,9 +20,10 @@ static void
 write_told(void *arg, const struct hook_row *row)
 {
 	struct making *m = arg;
-	const char *epoch = store_epoch(hub_store(m->hook->hub));
+	const char *epoch = store_epoch(hub_store(m->hook->base.hub));
+	struct ns *ns = namespace_find(&m->hook->base, row->ns);
 
-	m->told->ns = app_find_ns(m->hook->app, row->ns);
+	m->told->ns = ns == NULL ? NULL : &ns->hub;
 	snprintf(m->told->ack, sizeof(m->told->ack), "%.*s", (int)row->ack.n,
 	    row->ack.p == NULL ? "" : row->ack.p);
 	hook_write_row(m->out, epoch, row, m->user, buf_slice(&m->data));
@@ -32,7 +33,7 @@ write_told(void *arg, const struct hook_row *row)
 static int
 write_event(struct making *m, struct hook_told *told)
 {
-	struct store *st = hub_store(m->hook->hub);
+	struct store *st = hub_store(m->hook->base.hub);
 
 	if (m->key != told->key) {
 		m->key = told->key;
@@ -59,7 +60,7 @@ begin_body(struct hook *hook, struct buf *out)
 	buf_clear(out);
 	buf_puts(out, "{\"v\":1,\"hook\":\"events\",\"node\":");
 	json_write_string(out, slice_of(hook->node));
-	buf_printf(out, ",\"epoch\":\"%s\",\"events\":[", store_epoch(hub_store(hook->hub)));
+	buf_printf(out, ",\"epoch\":\"%s\",\"events\":[", store_epoch(hub_store(hook->base.hub)));
 }
 
 /* Add one event to the batch and its body.  False: its row is not there any more. */
@@ -123,18 +124,18 @@ send(struct batch *b)
 	    .kind = "events",
 	    .attempt = b->attempts + 1,
 	    .timeout_ms = hook->cfg->hook_timeout_ms,
-	    .now_ms = hub_now(hook->hub),
+	    .now_ms = hub_now(hook->base.hub),
 	    .last_error = hook->last_error[0] == '\0' ? NULL : hook->last_error,
 	};
 
 	buf_puts(&b->body, "]}");
 	request.body = buf_slice(&b->body);
-	hook_event_id(id, store_epoch(hub_store(hook->hub)), b->id);
+	hook_event_id(id, store_epoch(hub_store(hook->base.hub)), b->id);
 	memcpy(id, "req", 3); /* of the request, not of its first event */
 	b->call = b->body.failed ? NULL : hook_http_post(hook->http, &request, deliver_done, b);
 	if (b->call == NULL) {
 		b->state = BATCH_WAITING;
-		b->due = hub_now(hook->hub) + DELIVER_AGAIN_MS;
+		b->due = hub_now(hook->base.hub) + DELIVER_AGAIN_MS;
 		return;
 	}
 	b->state = BATCH_INFLIGHT;
@@ -211,8 +212,9 @@ send_bury(struct hook *hook, struct hook_told *told, const char *error)
 	int result = write_event(&m, told);
 
 	if (result == 1)
-		result = hook_queue_bury(hub_store(hook->hub), told->id, buf_slice(&body), error);
+		result =
+		    hook_queue_bury(hub_store(hook->base.hub), told->id, buf_slice(&body), error);
 	end_making(&m);
 	buf_free(&body);
-	return result == -1 ? -1 : hook_queue_forget(hub_store(hook->hub), told->key);
+	return result == -1 ? -1 : hook_queue_forget(hub_store(hook->base.hub), told->key);
 }

@@ -1,6 +1,6 @@
 /* The leader's work: events from the queue to the hook, at least once.  When a request is sent, and
  * what becomes of it: docs/hook.md, section 5. */
-#include "shared/app/hook_deliver.h"
+#include "shared/hook/lanes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +52,7 @@ note_success(struct deliver *d)
 static void
 note_failure(struct deliver *d, const char *error)
 {
-	int64_t now = hub_now(d->hook->hub);
+	int64_t now = hub_now(d->hook->base.hub);
 
 	d->failures++;
 	if (d->breaker == BREAKER_CLOSED && d->failures >= BREAK_FAILURES)
@@ -74,13 +74,13 @@ note_failure(struct deliver *d, const char *error)
 static void
 finish_rows(struct batch *b)
 {
-	struct store *st = hub_store(b->d->hook->hub);
+	struct store *st = hub_store(b->d->hook->base.hub);
 
 	memset(b->left, 0, sizeof(b->left));
 	for (size_t i = 0; i < b->n; i++)
 		if (hook_queue_done(st, b->told[i].id) == -1 ||
 		    hook_queue_forget(st, b->told[i].key) == -1)
-			hub_fail(b->d->hook->hub);
+			hub_fail(b->d->hook->base.hub);
 }
 
 /* They are sent again, but for those that have been for too long. */
@@ -88,7 +88,7 @@ static void
 postpone_rows(struct batch *b, const struct hook_result *result, const char *error)
 {
 	struct hook *hook = b->d->hook;
-	int64_t now = hub_now(hook->hub);
+	int64_t now = hub_now(hook->base.hub);
 	unsigned random = 0, buried = 0;
 	int failed = 0;
 
@@ -97,8 +97,8 @@ postpone_rows(struct batch *b, const struct hook_result *result, const char *err
 	for (size_t i = 0; i < b->n && failed == 0; i++) {
 		b->left[i] = b->due - b->told[i].created <= hook->cfg->hook_retry_for_ms;
 		if (b->left[i]) {
-			failed = hook_queue_retry(
-			    hub_store(hook->hub), b->told[i].id, b->id, b->attempts + 1, b->due);
+			failed = hook_queue_retry(hub_store(hook->base.hub), b->told[i].id, b->id,
+			    b->attempts + 1, b->due);
 		} else {
 			failed = send_bury(hook, &b->told[i], error);
 			buried++;
@@ -108,7 +108,7 @@ postpone_rows(struct batch *b, const struct hook_result *result, const char *err
 		log_warnx("hook %s: %u events could not be delivered (%s) and are kept aside",
 		    hook_http_name(hook->http), buried, error);
 	if (failed != 0)
-		hub_fail(hook->hub);
+		hub_fail(hook->base.hub);
 }
 
 static bool
@@ -160,7 +160,7 @@ deliver_done(void *arg, const struct hook_result *result)
 		snprintf(error, sizeof(error), "its reply is no JSON object");
 	else
 		snprintf(error, sizeof(error), "answered %d", result->status);
-	if (hub_transaction(d->hook->hub) == -1)
+	if (hub_transaction(d->hook->base.hub) == -1)
 		return;
 	if (good) {
 		note_success(d);
@@ -186,7 +186,7 @@ settle(struct batch *b, bool committed)
 
 	b->state = BATCH_WAITING;
 	if (!committed) {
-		b->due = hub_now(b->d->hook->hub) + DELIVER_AGAIN_MS;
+		b->due = hub_now(b->d->hook->base.hub) + DELIVER_AGAIN_MS;
 		return;
 	}
 	memcpy(before, b->told, sizeof(before));
@@ -217,7 +217,7 @@ next_waiting(struct deliver *d, bool only_due)
 	TAILQ_FOREACH (b, &d->batches, all)
 		if (b->state == BATCH_WAITING && (soonest == NULL || b->due < soonest->due))
 			soonest = b;
-	if (soonest != NULL && only_due && soonest->due > hub_now(d->hook->hub))
+	if (soonest != NULL && only_due && soonest->due > hub_now(d->hook->base.hub))
 		return NULL;
 	return soonest;
 }
@@ -237,7 +237,7 @@ is_worth_it(struct deliver *d)
 	struct item *e;
 	int n = 0;
 
-	if (d->inflight == 0 || gathered_at(d) <= hub_now(d->hook->hub))
+	if (d->inflight == 0 || gathered_at(d) <= hub_now(d->hook->base.hub))
 		return true;
 	TAILQ_FOREACH (lane, &d->ready_queue, ready)
 		STAILQ_FOREACH (e, &lane->items, next)
@@ -254,7 +254,7 @@ send_one(struct deliver *d)
 	struct batch *b = next_waiting(d, !probing);
 
 	if (probing) {
-		if (d->inflight > 0 || d->probe_at > hub_now(d->hook->hub))
+		if (d->inflight > 0 || d->probe_at > hub_now(d->hook->base.hub))
 			return false;
 		d->breaker = BREAKER_PROBING;
 	} else if (d->breaker == BREAKER_PROBING && d->inflight > 0) {
@@ -278,12 +278,12 @@ send_one(struct deliver *d)
 static void
 discard(struct deliver *d)
 {
-	struct store *st = hub_store(d->hook->hub);
+	struct store *st = hub_store(d->hook->base.hub);
 	struct lane *lane, *next;
 	struct item *item;
 	int n = 0;
 
-	if (d->lanes == NULL || d->inflight > 0 || hub_transaction(d->hook->hub) == -1)
+	if (d->lanes == NULL || d->inflight > 0 || hub_transaction(d->hook->base.hub) == -1)
 		return;
 	HASH_ITER (hh, d->lanes, lane, next) {
 		STAILQ_FOREACH (item, &lane->items, next)
@@ -297,7 +297,7 @@ discard(struct deliver *d)
 static int64_t
 next_due(struct deliver *d)
 {
-	int64_t now = hub_now(d->hook->hub), due = d->next_tick;
+	int64_t now = hub_now(d->hook->base.hub), due = d->next_tick;
 	struct batch *b = next_waiting(d, false);
 
 	if (d->breaker == BREAKER_OPEN) {
@@ -317,7 +317,7 @@ next_due(struct deliver *d)
 static void
 try_to_lead(struct deliver *d)
 {
-	if (d->leads || d->draining || !hook_queue_lead(hub_store(d->hook->hub)))
+	if (d->leads || d->draining || !hook_queue_lead(hub_store(d->hook->base.hub)))
 		return;
 	d->leads = true;
 	lanes_forget(d);
@@ -330,7 +330,7 @@ resign(struct deliver *d)
 		return;
 	d->leads = false;
 	lanes_forget(d);
-	hook_queue_resign(hub_store(d->hook->hub));
+	hook_queue_resign(hub_store(d->hook->base.hub));
 }
 
 void
@@ -343,8 +343,8 @@ deliver_run(struct deliver *d)
 int64_t
 deliver_settled(struct deliver *d, bool committed)
 {
-	struct store *st = hub_store(d->hook->hub);
-	int64_t now = hub_now(d->hook->hub);
+	struct store *st = hub_store(d->hook->base.hub);
+	int64_t now = hub_now(d->hook->base.hub);
 	struct batch *b, *next;
 
 	if (strcmp(d->epoch, store_epoch(st)) != 0 || (d->stale && d->inflight == 0)) {

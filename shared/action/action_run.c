@@ -3,13 +3,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shared/app/action.h"
-#include "shared/app/internal.h"
+#include "shared/action/action.h"
+#include "shared/action/application.h"
+#include "shared/action/namespace.h"
+#include "shared/action/target.h"
+#include "shared/base/log.h"
 #include "shared/wire/json.h"
 
 /* A run in progress. */
 struct run {
-	struct sio_app *app;
+	struct application *app;
 	const struct action_list *list;
 	struct action_result *result;
 	struct action_error *error;
@@ -31,18 +34,18 @@ fail_turn(const struct run *r, const struct action *a)
 	return fail(r, a, "failed", "the store has failed, or there is no memory");
 }
 
-static struct sio_ns *
+static struct hub_ns *
 ns_of(const struct run *r, const struct action *a)
 {
-	struct sio_ns *ns = app_find_ns(r->app, a->ns);
+	struct ns *ns = namespace_find(r->app, a->ns);
 
-	return ns == NULL && r->app->guest ? app_add_ns(r->app, a->ns) : ns;
+	return ns == NULL ? NULL : &ns->hub;
 }
 
-static struct app_target
+static struct target
 target_of(const struct run *r, const struct action *a)
 {
-	return (struct app_target){
+	return (struct target){
 	    .ns = ns_of(r, a),
 	    .session = a->session,
 	    .user = a->user,
@@ -60,7 +63,7 @@ target_of(const struct run *r, const struct action *a)
 static int
 check(const struct run *r, const struct action *a)
 {
-	struct sio_ns *ns = ns_of(r, a);
+	struct hub_ns *ns = ns_of(r, a);
 	struct session *s;
 	int result;
 
@@ -68,7 +71,7 @@ check(const struct run *r, const struct action *a)
 		return fail(r, a, "unknown_namespace", "the application has no such namespace");
 	if (a->session == 0 || (!r->list->strict && !a->strict))
 		return 0;
-	result = app_reach(r->app, ns, a->session, &s);
+	result = target_reach(r->app, ns, a->session, &s);
 	if (result == -EPIPE)
 		return fail(r, a, "unknown_session",
 		    "there is no such session, or it is not in the namespace");
@@ -79,14 +82,14 @@ check(const struct run *r, const struct action *a)
 
 /* Count who is reached by a packet to `t`, if that is wanted. */
 static int
-count(const struct run *r, const struct app_target *t)
+count(const struct run *r, const struct target *t)
 {
 	struct buf keys = {.p = NULL};
 	int result;
 
 	if (!r->list->count)
 		return 0;
-	result = app_keys(r->app, t, &keys);
+	result = target_keys(r->app, t, &keys);
 	r->result->receivers += keys.n / sizeof(int64_t);
 	buf_free(&keys);
 	return result;
@@ -95,8 +98,8 @@ count(const struct run *r, const struct app_target *t)
 static int
 send_one(const struct run *r, const struct action *a, struct packet *pk)
 {
-	struct app_target t = target_of(r, a);
-	int result = app_send(r->app, &t, pk);
+	struct target t = target_of(r, a);
+	int result = target_send(r->app, &t, pk);
 
 	if (result == -EPIPE) /* it has gone: 0.9 says nothing then either */
 		return 0;
@@ -107,8 +110,8 @@ send_one(const struct run *r, const struct action *a, struct packet *pk)
 static int
 ask(const struct run *r, const struct action *a)
 {
-	struct app_target t = target_of(r, a);
-	struct app_question q = {
+	struct target t = target_of(r, a);
+	struct target_question q = {
 	    .ns = t.ns,
 	    .name = a->name,
 	    .args = a->json,
@@ -117,11 +120,11 @@ ask(const struct run *r, const struct action *a)
 	    .timeout_ms = a->timeout_ms,
 	};
 	struct buf keys = {.p = NULL};
-	int result = app_keys(r->app, &t, &keys);
+	int result = target_keys(r->app, &t, &keys);
 
 	for (size_t i = 0; result == 0 && i < keys.n; i += sizeof(q.session)) {
 		memcpy(&q.session, keys.p + i, sizeof(q.session));
-		result = app_ask(r->app, &q);
+		result = target_ask(r->app, &q);
 		if (result == 0)
 			r->result->receivers++;
 		else if (result == -EPIPE)
@@ -139,7 +142,7 @@ emit(const struct run *r, const struct action *a)
 
 	if (a->handler.p != NULL)
 		return ask(r, a);
-	result = app_event_data(r->app, a->name, a->json, &pk.data);
+	result = target_event_data(r->app, a->name, a->json, &pk.data);
 	return result == 0 ? send_one(r, a, &pk) : result;
 }
 
@@ -182,7 +185,7 @@ send_error(const struct run *r, const struct action *a)
 /* --- sessions -------------------------------------------------------------------------------- */
 
 static int
-change(const struct run *r, const struct action *a, struct sio_ns *ns, struct session *s)
+change(const struct run *r, const struct action *a, struct hub_ns *ns, struct session *s)
 {
 	struct hub *h = r->app->hub;
 	struct store *st = hub_store(h);
@@ -190,9 +193,9 @@ change(const struct run *r, const struct action *a, struct sio_ns *ns, struct se
 
 	switch (a->kind) {
 	case ACTION_JOIN:
-		return hub_join(h, s, &ns->base, a->name);
+		return hub_join(h, s, ns, a->name);
 	case ACTION_LEAVE:
-		return hub_leave(h, s, &ns->base, a->name);
+		return hub_leave(h, s, ns, a->name);
 	case ACTION_SET:
 		return store_set(st, key, a->name, a->json);
 	case ACTION_DEL:
@@ -200,10 +203,10 @@ change(const struct run *r, const struct action *a, struct sio_ns *ns, struct se
 	case ACTION_USER:
 		return store_session_set_user(st, key, a->name);
 	case ACTION_DISCONNECT:
-		if (ns->base.name.n == 0)
+		if (ns->name.n == 0)
 			hub_end(h, s, a->text.p, true);
 		else
-			hub_kick(h, s, &ns->base, a->text.p);
+			hub_kick(h, s, ns, a->text.p);
 		return 0;
 	case ACTION_EMIT:
 	case ACTION_SEND:
@@ -219,17 +222,18 @@ change(const struct run *r, const struct action *a, struct sio_ns *ns, struct se
 static int
 change_all(const struct run *r, const struct action *a)
 {
-	struct app_target t = target_of(r, a);
+	struct hub_ns *ns = ns_of(r, a);
+	struct target t = target_of(r, a);
 	struct buf keys = {.p = NULL};
 	struct session *s;
 	int64_t key;
-	int result = app_keys(r->app, &t, &keys);
+	int result = target_keys(r->app, &t, &keys);
 
 	for (size_t i = 0; result == 0 && i < keys.n; i += sizeof(key)) {
 		memcpy(&key, keys.p + i, sizeof(key));
-		result = app_reach(r->app, t.ns, key, &s);
+		result = target_reach(r->app, ns, key, &s);
 		if (result == 0 && hub_transaction(r->app->hub) == 0 && !session_is_over(s)) {
-			result = change(r, a, t.ns, s);
+			result = change(r, a, ns, s);
 			r->result->receivers++;
 		}
 		if (result == -EPIPE)
@@ -265,7 +269,8 @@ perform(const struct run *r, const struct action *a)
 }
 
 int
-action_check(struct sio_app *app, const struct action_list *list, struct action_error *error)
+action_run_check(
+    struct application *app, const struct action_list *list, struct action_error *error)
 {
 	struct run r = {.app = app, .list = list, .error = error};
 
@@ -276,13 +281,13 @@ action_check(struct sio_app *app, const struct action_list *list, struct action_
 }
 
 int
-action_run(struct sio_app *app, const struct action_list *list, struct action_result *result,
+action_run(struct application *app, const struct action_list *list, struct action_result *result,
     struct action_error *error)
 {
 	struct run r = {app, list, result, error};
 
 	*result = (struct action_result){0, 0};
-	if (action_check(app, list, error) == -1)
+	if (action_run_check(app, list, error) == -1)
 		return -1;
 	for (size_t i = 0; i < list->n; i++) {
 		if (perform(&r, &list->actions[i]) != 0)
@@ -290,4 +295,18 @@ action_run(struct sio_app *app, const struct action_list *list, struct action_re
 		result->actions++;
 	}
 	return 0;
+}
+
+void
+action_run_row(void *arg, int64_t row, struct slice json)
+{
+	static const struct action_context no_event = {.session = 0};
+	struct action_list list;
+	struct action_result result;
+	struct action_error error;
+
+	if (action_parse(&list, json, &no_event, &error) == -1 ||
+	    action_run(arg, &list, &result, &error) == -1)
+		log_warnx("action_in: row %lld: %s: %s", (long long)row, error.code, error.message);
+	action_free(&list);
 }

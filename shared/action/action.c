@@ -1,10 +1,10 @@
 /* Reading actions: strict, and pure. */
-#include "shared/app/action.h"
+#include "shared/action/action.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared/app/reading.h"
+#include "shared/action/action_read.h"
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
@@ -61,49 +61,49 @@ static const struct verb {
 };
 
 static int
-read_field(struct reading *r, enum field field, const struct json_value *value)
+read_field(struct action_reader *r, enum field field, const struct json_value *value)
 {
 	struct action *a = r->action;
 
 	switch (field) {
 	case FIELD_TO:
-		return reading_target(r, value);
+		return action_read_target(r, value);
 	case FIELD_SESSION:
-		return reading_public_id(r, "session", value, &a->session);
+		return action_read_public_id(r, "session", value, &a->session);
 	case FIELD_NS:
-		return reading_ns(r, value);
+		return action_read_ns(r, value);
 	case FIELD_NAME: /* of an event: may be "", and as long as it likes */
-		return reading_text(r, "name", value, &a->name);
+		return action_read_text(r, "name", value, &a->name);
 	case FIELD_ARGS:
-		return reading_args(r, value);
+		return action_read_args(r, value);
 	case FIELD_VOLATILE:
-		return reading_flag(r, "volatile", value, &a->is_volatile);
+		return action_read_flag(r, "volatile", value, &a->is_volatile);
 	case FIELD_ACK:
-		return reading_name(r, "ack", value, &a->handler);
+		return action_read_name(r, "ack", value, &a->handler);
 	case FIELD_CONTEXT:
 		a->context = value->text;
 		return 0;
 	case FIELD_TIMEOUT:
-		return reading_timeout(r, value);
+		return action_read_timeout(r, value);
 	case FIELD_TEXT:
-		return reading_text(r, "text", value, &a->text);
+		return action_read_text(r, "text", value, &a->text);
 	case FIELD_VALUE:
 		a->json = value->text;
 		return 0;
 	case FIELD_ID:
-		return reading_id(r, value);
+		return action_read_id(r, value);
 	case FIELD_ROOM:
-		return reading_name(r, "room", value, &a->name);
+		return action_read_name(r, "room", value, &a->name);
 	case FIELD_KEY:
-		return reading_name(r, "key", value, &a->name);
+		return action_read_name(r, "key", value, &a->name);
 	case FIELD_USER:
-		return reading_user(r, value);
+		return action_read_user(r, value);
 	case FIELD_REASON:
-		return reading_reason(r, value);
+		return action_read_reason(r, value);
 	case FIELD_ADVICE:
-		return reading_advice(r, value);
+		return action_read_advice(r, value);
 	case FIELD_STRICT:
-		return reading_flag(r, "strict", value, &a->strict);
+		return action_read_flag(r, "strict", value, &a->strict);
 	case FIELD_DO:
 	case FIELD_ALWAYS:
 	case FIELD_ONE:
@@ -114,7 +114,7 @@ read_field(struct reading *r, enum field field, const struct json_value *value)
 }
 
 static const struct verb *
-find_verb(struct reading *r, const struct json_value *object)
+find_verb(struct action_reader *r, const struct json_value *object)
 {
 	struct json_walk walk;
 	struct json_value value;
@@ -137,7 +137,7 @@ find_verb(struct reading *r, const struct json_value *object)
 }
 
 static int
-read_fields(struct reading *r, const struct verb *verb, const struct json_value *object)
+read_fields(struct action_reader *r, const struct verb *verb, const struct json_value *object)
 {
 	struct json_walk walk;
 	struct json_value value;
@@ -171,7 +171,7 @@ read_fields(struct reading *r, const struct verb *verb, const struct json_value 
 
 /* What was not said, and what does not go together. */
 static int
-complete(struct reading *r, const struct verb *verb)
+complete(struct action_reader *r, const struct verb *verb)
 {
 	struct action *a = r->action;
 	bool anybody = a->room.p != NULL || a->user.p != NULL || (r->has_target && a->session == 0);
@@ -236,14 +236,14 @@ add_action(struct action_list *list)
 }
 
 static int
-read_action(struct reading *r, const struct json_value *value)
+read_action(struct action_reader *r, const struct json_value *value)
 {
 	const struct verb *verb;
 
 	r->index = (int)r->list->n;
 	r->has_ns = r->has_target = false;
 	if (r->list->n == ACTIONS_MAX)
-		return reading_fail(r, "too_many", "", "more than %d actions", ACTIONS_MAX);
+		return action_read_fail(r, "too_many", "", "more than %d actions", ACTIONS_MAX);
 	if (value->kind != JSON_KIND_OBJECT)
 		return BAD(r, "", "an action is an object");
 	verb = find_verb(r, value);
@@ -251,7 +251,7 @@ read_action(struct reading *r, const struct json_value *value)
 		return -1;
 	r->action = add_action(r->list);
 	if (r->action == NULL)
-		return reading_fail(r, "failed", "", "out of memory");
+		return action_read_fail(r, "failed", "", "out of memory");
 	r->action->kind = verb->kind;
 	return read_fields(r, verb, value) == -1 ? -1 : complete(r, verb);
 }
@@ -259,7 +259,7 @@ read_action(struct reading *r, const struct json_value *value)
 /* --- lists ----------------------------------------------------------------------------------- */
 
 static int
-read_array(struct reading *r, const struct json_value *array)
+read_array(struct action_reader *r, const struct json_value *array)
 {
 	struct json_walk walk;
 	struct json_value element;
@@ -273,7 +273,7 @@ read_array(struct reading *r, const struct json_value *array)
 
 /* {"actions":[..],"strict":true} */
 static int
-read_envelope(struct reading *r, const struct json_value *object)
+read_envelope(struct action_reader *r, const struct json_value *object)
 {
 	struct json_walk walk;
 	struct json_value value, actions = {.kind = JSON_KIND_NULL};
@@ -312,16 +312,17 @@ int
 action_parse(struct action_list *out, struct slice json, const struct action_context *ctx,
     struct action_error *error)
 {
-	struct reading r = {.list = out, .ctx = ctx, .error = error, .index = -1};
+	struct action_reader r = {.list = out, .ctx = ctx, .error = error, .index = -1};
 	struct json_value value;
 
 	*out = (struct action_list){.strict = ctx->strict, .count = ctx->count};
 	if (json.n > ACTION_BYTES_MAX)
-		return reading_fail(&r, "too_large", "", "more than %zu bytes", ACTION_BYTES_MAX);
+		return action_read_fail(
+		    &r, "too_large", "", "more than %zu bytes", ACTION_BYTES_MAX);
 	if (json_parse(&value, json) == -1)
-		return reading_fail(&r, "bad_json", "", "this is not JSON");
+		return action_read_fail(&r, "bad_json", "", "this is not JSON");
 	if (buf_reserve(&out->texts, json.n + 1) == NULL) /* now it will not move */
-		return reading_fail(&r, "failed", "", "out of memory");
+		return action_read_fail(&r, "failed", "", "out of memory");
 	if (value.kind == JSON_KIND_ARRAY)
 		return read_array(&r, &value);
 	if (value.kind == JSON_KIND_OBJECT && is_envelope(&value))

@@ -105,18 +105,23 @@ struct action_result {
 	size_t receivers; /* sessions that were reached, as far as they were counted */
 };
 
-struct sio_app;
+struct application;
 
 /* Can the list be done?  action_run() asks that itself; who does several in one turn, and all or
  * none of them, asks before the first.  Return 0, or -1 with `error` filled in. */
-int action_check(struct sio_app *app, const struct action_list *list, struct action_error *error);
+int action_run_check(
+    struct application *app, const struct action_list *list, struct action_error *error);
 
 /* Do all of a list in the open turn of the application's hub.  Actions for sessions that are not
  * there do nothing, unless the list is strict.
  * Return 0, or -1 with `error` filled in: nothing was done, or (code "failed") the turn will be
  * rolled back. */
-int action_run(struct sio_app *app, const struct action_list *list, struct action_result *result,
-    struct action_error *error);
+int action_run(struct application *app, const struct action_list *list,
+    struct action_result *result, struct action_error *error);
+
+/* hub_app.act: run one row of the table action_in.  What is wrong with it is logged.  `arg` is the
+ * application. */
+void action_run_row(void *arg, int64_t row, struct slice json);
 
 /* Append {"error":{"code":"..","message":"..","index":1,"field":".."}}. */
 void action_error_write(struct buf *out, const struct action_error *error);

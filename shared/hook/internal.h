@@ -1,13 +1,20 @@
-/* hook_internal: what the files of the web hook share.  Only shared/app/hook*.c include it. */
+/* hook_internal: what the files of the web hook share.  Only shared/hook/ includes it. */
 #ifndef POLLUX_HOOK_INTERNAL_H
 #define POLLUX_HOOK_INTERNAL_H
 
 #include <sys/queue.h>
 
-#include "shared/app/action.h"
-#include "shared/app/hook.h"
-#include "shared/app/hook_http.h"
-#include "shared/app/internal.h"
+#include <uthash.h>
+
+#include "shared/action/action.h"
+#include "shared/action/admission.h"
+#include "shared/action/application.h"
+#include "shared/action/namespace.h"
+#include "shared/base/buf.h"
+#include "shared/base/config.h"
+#include "shared/base/container.h"
+#include "shared/hook/hook.h"
+#include "shared/hook/http.h"
 #include "shared/store/hook_queue.h"
 
 #define HOOK_ERROR_MAX   160
@@ -23,9 +30,8 @@ struct hook_cached;
 TAILQ_HEAD(question_list, hook_question);
 
 struct hook {
+	struct application base;
 	const struct config *cfg;
-	struct sio_app *app;
-	struct hub *hub;
 	struct hook_http *http;
 	struct deliver *deliver;
 	struct question_list questions; /* asked, then those that wait for it */
@@ -34,13 +40,26 @@ struct hook {
 	/* What the session that is being made, or joins, is accepted with; NULL: nothing is */
 	const struct hook_admission *admission;
 	struct buf body;                 /* scratch: of an event */
+	struct buf event;                /* scratch of packet_event() */
 	bool full;                       /* the queue is, and the log says so */
 	bool is_sick;                    /* authorize requests fail, and the log says so */
 	char last_error[HOOK_ERROR_MAX]; /* for the next request; "": none */
 	char node[256];
 };
 
-/* --- hook_event.c: JSON out; pure --------------------------------------------------------------
+static inline struct hook *
+hook_of(struct application *app)
+{
+	return container_of(app, struct hook, base);
+}
+
+static inline const struct hook *
+const_hook_of(const struct application *app)
+{
+	return container_of(app, struct hook, base);
+}
+
+/* --- event.c: JSON out; pure --------------------------------------------------------------
  */
 
 /* Is an event of this type on the list?  `name` is that of an "event", else p NULL. */
@@ -66,14 +85,14 @@ struct slice hook_ack_number(struct slice id);
 /* The handshake (JSON), of its headers only those on the list. */
 void hook_write_handshake(struct buf *out, struct slice handshake, const char *headers);
 
-/* --- hook_reply.c: JSON in ---------------------------------------------------------------------
+/* --- reply.c: JSON in ---------------------------------------------------------------------
  */
 
 /* An event that was told, as its answer needs it. */
 struct hook_told {
 	int64_t id, key, created;
 	size_t bytes;
-	const struct sio_ns *ns; /* NULL: there is none of this name any more */
+	const struct hub_ns *ns; /* NULL: there is none of this name any more */
 	char ack[PACKET_ID_MAX + 1];
 };
 
@@ -101,7 +120,7 @@ int hook_reply_verdict(struct hook *hook, int64_t key, struct slice ns, struct s
 /* Do actions that were checked before. */
 void hook_run_actions(struct hook *hook, int64_t key, struct slice ns, const char *actions);
 
-/* --- hook_deliver.c ----------------------------------------------------------------------------
+/* --- deliver.c ----------------------------------------------------------------------------
  */
 
 struct deliver *deliver_new(struct hook *hook);
@@ -119,7 +138,7 @@ bool deliver_is_busy(const struct deliver *d);
  * `random`; or what the server asks for (-1: nothing), within an hour. */
 int64_t hook_retry_delay(int attempts, int64_t retry_after_s, unsigned random);
 
-/* --- hook_ask.c --------------------------------------------------------------------------------
+/* --- ask.c --------------------------------------------------------------------------------
  */
 
 /* Ask whether the session may join; the hub is told later.  -EINPROGRESS, or another negative
@@ -128,9 +147,12 @@ int ask_namespace(struct hook *hook, struct hub_ns *ns, struct session *s, struc
     struct slice query);
 void ask_run(struct hook *hook);
 int64_t ask_next(const struct hook *hook);
+struct application_question *ask_handshake(struct application *app, const char *handshake,
+    int64_t key, application_verdict *done, void *arg);
+void ask_cancel(struct application_question *question);
 void ask_close(struct hook *hook);
 
-/* --- hook_cache.c ------------------------------------------------------------------------------ */
+/* --- cache.c ------------------------------------------------------------------------------ */
 
 /* What makes two questions the same: namespace, cookies and query.  0, or -1: no memory. */
 int hook_digest(unsigned char digest[HOOK_DIGEST], struct slice ns, struct slice handshake);

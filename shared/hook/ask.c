@@ -7,7 +7,7 @@
 
 #include <openssl/rand.h>
 
-#include "shared/app/hook_internal.h"
+#include "shared/hook/internal.h"
 #include "shared/base/log.h"
 #include "shared/wire/handshake.h"
 #include "shared/wire/json.h"
@@ -22,14 +22,15 @@ struct joining {
 };
 
 struct hook_question {
-	TAILQ_ENTRY(hook_question) all; /* those that are asked come first */
+	struct application_question base; /* first: what the caller holds */
+	TAILQ_ENTRY(hook_question) all;   /* those that are asked come first */
 	struct hook *hook;
 	struct hook_call *call; /* NULL: it waits for its turn */
 	int64_t key, deadline;
 	char id[HOOK_ID_MAX];
 	unsigned char digest[HOOK_DIGEST]; /* for the cache */
 	struct buf body;
-	hook_verdict *done;
+	application_verdict *done;
 	void *arg; /* of `done`: the caller's, or the question itself */
 	struct joining joining;
 	char texts[];
@@ -58,7 +59,7 @@ static void
 conclude(struct hook_question *q, int verdict, struct hook_admission *a)
 {
 	struct hook *hook = q->hook;
-	hook_verdict *done = q->done;
+	application_verdict *done = q->done;
 	struct slice transports = {NULL, 0};
 
 	if (a != NULL && a->transports != NULL)
@@ -132,8 +133,8 @@ send_waiting(struct hook *hook)
 		    .kind = "authorize",
 		    .body = buf_slice(&q->body),
 		    .attempt = 1,
-		    .now_ms = hub_now(hook->hub),
-		    .timeout_ms = q->deadline - hub_now(hook->hub)};
+		    .now_ms = hub_now(hook->base.hub),
+		    .timeout_ms = q->deadline - hub_now(hook->base.hub)};
 
 		next = TAILQ_NEXT(q, all);
 		if (q->call != NULL)
@@ -171,7 +172,7 @@ ask_next(const struct hook *hook)
 	if (hook->asked_n == hook->questions_n)
 		return INT64_MAX;
 	if (hook->asked_n < hook->cfg->hook_max_in_flight)
-		return hub_now(hook->hub);
+		return hub_now(hook->base.hub);
 	TAILQ_FOREACH (q, &hook->questions, all)
 		if (q->call == NULL)
 			return q->deadline;
@@ -189,9 +190,10 @@ new_question(struct hook *hook, int64_t key, size_t texts_n)
 	q = calloc(1, sizeof(*q) + texts_n);
 	if (q == NULL)
 		return NULL;
+	q->base.application = &hook->base;
 	q->hook = hook;
 	q->key = key;
-	q->deadline = hub_now(hook->hub) + hook->cfg->hook_authorize_timeout_ms;
+	q->deadline = hub_now(hook->base.hub) + hook->cfg->hook_authorize_timeout_ms;
 	TAILQ_INSERT_TAIL(&hook->questions, q, all);
 	hook->questions_n++;
 	return q;
@@ -235,10 +237,11 @@ end_body(struct hook_question *q, struct slice ns, const char *handshake)
 /* --- handshakes --------------------------------------------------------------------------------
  */
 
-struct hook_question *
-hook_ask(struct hook *hook, const char *handshake, int64_t key, hook_verdict *done, void *arg)
+struct application_question *
+ask_handshake(struct application *app, const char *handshake, int64_t key,
+    application_verdict *done, void *arg)
 {
-	struct hook_question *q = new_question(hook, key, 0);
+	struct hook_question *q = new_question(hook_of(app), key, 0);
 
 	if (q == NULL)
 		return NULL;
@@ -251,13 +254,13 @@ hook_ask(struct hook *hook, const char *handshake, int64_t key, hook_verdict *do
 	}
 	q->done = done;
 	q->arg = arg;
-	return q;
+	return &q->base;
 }
 
 void
-hook_cancel(struct hook_question *question)
+ask_cancel(struct application_question *question)
 {
-	free_question(question);
+	free_question(container_of(question, struct hook_question, base));
 }
 
 void
@@ -281,15 +284,16 @@ on_join(void *arg, int verdict, struct slice transports)
 	struct session *s;
 
 	(void)transports;
-	if (hub_find_key(hook->hub, j->key, &s) != HUB_LIVE)
+	if (hub_find_key(hook->base.hub, j->key, &s) != HUB_LIVE)
 		return;
 	if (verdict != 0) {
-		hub_refuse(hook->hub, s, j->endpoint);
+		hub_refuse(hook->base.hub, s, j->endpoint);
 		return;
 	}
-	if (hook->admission != NULL && app_admit(hook->app, j->key, &hook->admission->words) == -1)
-		hub_fail(hook->hub);
-	hub_admit(hook->hub, s, j->ns, j->endpoint, j->query);
+	if (hook->admission != NULL &&
+	    admission_apply(&hook->base, j->key, &hook->admission->words) == -1)
+		hub_fail(hook->base.hub);
+	hub_admit(hook->base.hub, s, j->ns, j->endpoint, j->query);
 }
 
 static bool
@@ -307,7 +311,7 @@ is_asked(const struct hook *hook, int64_t key, const struct hub_ns *ns)
 static int
 write_session(struct hook_question *q)
 {
-	struct store *st = hub_store(q->hook->hub);
+	struct store *st = hub_store(q->hook->base.hub);
 	struct buf data = {.p = NULL};
 	char *user = hook_queue_user(st, q->key), *handshake = store_session_handshake(st, q->key);
 	int result = hook_write_data(q->hook, &data, q->key);
@@ -340,7 +344,7 @@ ask_namespace(struct hook *hook, struct hub_ns *ns, struct session *s, struct sl
 
 	if (is_asked(hook, key, ns))
 		return -EINPROGRESS;
-	if (hub_transaction(hook->hub) == -1)
+	if (hub_transaction(hook->base.hub) == -1)
 		return -EIO;
 	q = new_question(hook, key, endpoint.n + query.n);
 	if (q == NULL)

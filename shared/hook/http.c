@@ -1,4 +1,4 @@
-#include "shared/app/hook_http.h"
+#include "shared/hook/http.h"
 
 #include <errno.h>
 #include <inttypes.h>

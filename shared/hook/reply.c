@@ -1,12 +1,14 @@
 /* What the hook has said: the replies to events and to authorize requests (docs/hook.md, 3 and 4).
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared/app/hook_internal.h"
+#include "shared/action/target.h"
 #include "shared/base/log.h"
+#include "shared/hook/internal.h"
 #include "shared/wire/handshake.h"
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
@@ -94,7 +96,8 @@ check_actions(struct hook *hook, struct action_list *list, struct slice json,
 {
 	struct action_error why;
 
-	if (action_parse(list, json, ctx, &why) == 0 && action_check(hook->app, list, &why) == 0)
+	if (action_parse(list, json, ctx, &why) == 0 &&
+	    action_run_check(&hook->base, list, &why) == 0)
 		return 0;
 	return wrong(error, "action %d: %s", why.index, why.message);
 }
@@ -106,8 +109,8 @@ read_actions(struct reading_reply *r, const struct hook_told *told, const struct
 	struct action_context ctx = {.session = 0};
 
 	if (told != NULL)
-		ctx = context_of(
-		    told->key, told->ns == NULL ? SLICE("") : told->ns->base.name, told->ack);
+		ctx =
+		    context_of(told->key, told->ns == NULL ? SLICE("") : told->ns->name, told->ack);
 	if (part == NULL)
 		return wrong(r->error, "out of memory");
 	if (value->kind != JSON_KIND_ARRAY)
@@ -118,7 +121,7 @@ read_actions(struct reading_reply *r, const struct hook_told *told, const struct
 static const struct hook_told *
 find_told(const struct reading_reply *r, struct slice literal)
 {
-	const char *epoch = store_epoch(hub_store(r->hook->hub));
+	const char *epoch = store_epoch(hub_store(r->hook->base.hub));
 	char id[HOOK_ID_MAX];
 
 	for (size_t i = 0; i < r->told_n; i++) {
@@ -233,10 +236,10 @@ run_list(struct hook *hook, struct action_list *list)
 	struct action_result result;
 	struct action_error why;
 
-	if (action_run(hook->app, list, &result, &why) == 0)
+	if (action_run(&hook->base, list, &result, &why) == 0)
 		return 0;
 	log_warnx("hook: action %d: %s", why.index, why.message);
-	hub_fail(hook->hub); /* all was checked, so it is the store */
+	hub_fail(hook->base.hub); /* all was checked, so it is the store */
 	return -1;
 }
 
@@ -244,14 +247,14 @@ static int
 send_ack(struct hook *hook, const struct hook_told *told, struct slice args)
 {
 	struct packet pk = {.type = PACKET_ACK};
-	struct app_target t = {.ns = (struct sio_ns *)(uintptr_t)told->ns, .session = told->key};
+	struct target t = {.ns = told->ns, .session = told->key};
 	struct buf data = {.p = NULL};
 	int result = 0;
 
 	packet_ack_write(&data, slice_of(told->ack), args);
 	pk.data = buf_slice(&data);
 	if (!data.failed)
-		result = app_send(hook->app, &t, &pk);
+		result = target_send(&hook->base, &t, &pk);
 	buf_free(&data);
 	return result == -EIO ? -1 : 0; /* a session that has gone is no error */
 }
@@ -273,7 +276,7 @@ run_parts(struct reading_reply *r)
 		} else if (part->told->ack[0] != '\0' && part->told->ns != NULL && !*flag) {
 			*flag = true;
 			if (send_ack(r->hook, part->told, part->ack) == -1)
-				hub_fail(r->hook->hub);
+				hub_fail(r->hook->base.hub);
 		}
 	}
 	return 0;
@@ -299,7 +302,7 @@ hook_reply_run(struct hook *hook, const struct hook_told *told, size_t n, struct
 void
 hook_free_admission(struct hook_admission *a)
 {
-	app_free_admission(&a->words);
+	admission_free(&a->words);
 	free(a->actions);
 	free(a->transports);
 	*a = (struct hook_admission){.actions = NULL};
@@ -360,10 +363,9 @@ text_of(const struct json_value *value)
 }
 
 static int
-admit(struct hook *hook, struct hook_admission *a, const struct json_value *user,
-    const struct json_value *data, char *error)
+admit(struct hook_admission *a, const struct json_value *user, const struct json_value *data,
+    char *error)
 {
-	const struct sio_handshake h = {.h = hook->app->h, .admission = &a->words};
 	char *name = text_of(user), *object = NULL;
 	int result = 0;
 
@@ -371,7 +373,7 @@ admit(struct hook *hook, struct hook_admission *a, const struct json_value *user
 		object = strndup(data->text.p, data->text.n);
 	if ((user->kind != JSON_KIND_NULL && name == NULL) ||
 	    (data->kind != JSON_KIND_NULL && data->kind != JSON_KIND_OBJECT) ||
-	    app_accept(&h, name, object) != 0)
+	    admission_grant(&a->words, name, object) != 0)
 		result = wrong(error, "a bad \"user\", or \"data\" that is no object");
 	free(name);
 	free(object);
@@ -422,7 +424,7 @@ hook_reply_verdict(struct hook *hook, int64_t key, struct slice ns, struct slice
 		wrong(error, "the reply says neither \"accept\":true nor false");
 		return -EPROTO;
 	}
-	if (admit(hook, a, &user, &data, error) == -1 ||
+	if (admit(a, &user, &data, error) == -1 ||
 	    (actions.kind != JSON_KIND_NULL &&
 		read_admission_actions(hook, key, ns, a, &actions, error) == -1) ||
 	    (transports.kind != JSON_KIND_NULL && read_transports(a, &transports, error) == -1)) {

@@ -5,7 +5,7 @@
 
 #include <openssl/evp.h>
 
-#include "shared/app/hook_http.h"
+#include "shared/hook/http.h"
 
 #define KEY_MAX 512 /* bytes of a secret */
 

@@ -5,7 +5,7 @@
 
 #include <openssl/evp.h>
 
-#include "shared/app/hook_internal.h"
+#include "shared/hook/internal.h"
 #include "shared/wire/json.h"
 
 #define ENTRIES_MAX 1000
@@ -102,7 +102,7 @@ hook_cache_find(struct hook *hook, const unsigned char digest[HOOK_DIGEST], int 
 	HASH_FIND(hh, hook->cache, digest, HOOK_DIGEST, entry);
 	if (entry == NULL)
 		return false;
-	if (entry->until <= hub_now(hook->hub)) {
+	if (entry->until <= hub_now(hook->base.hub)) {
 		drop(hook, entry);
 		return false;
 	}
@@ -133,7 +133,8 @@ hook_cache_add(struct hook *hook, const unsigned char digest[HOOK_DIGEST], int v
 		return;
 	memcpy(entry->digest, digest, HOOK_DIGEST);
 	entry->verdict = verdict;
-	entry->until = hub_now(hook->hub) + (max_age_s < MAX_AGE_S ? max_age_s : MAX_AGE_S) * 1000;
+	entry->until =
+	    hub_now(hook->base.hub) + (max_age_s < MAX_AGE_S ? max_age_s : MAX_AGE_S) * 1000;
 	entry->admission = (struct hook_admission){
 	    .words = {.user = copy(a->words.user), .data = copy(a->words.data)},
 	    .actions = copy(a->actions),

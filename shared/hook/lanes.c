@@ -1,5 +1,5 @@
 /* The events that wait, in memory: see hook_deliver.h. */
-#include "shared/app/hook_deliver.h"
+#include "shared/hook/lanes.h"
 
 #include <stdlib.h>
 
@@ -187,7 +187,7 @@ lanes_load(struct deliver *d)
 	struct loading l = {d, false};
 
 	d->look = false;
-	if (hook_queue_list(hub_store(d->hook->hub), d->read_up_to, add_entry, &l) == -1 ||
+	if (hook_queue_list(hub_store(d->hook->base.hub), d->read_up_to, add_entry, &l) == -1 ||
 	    l.failed)
 		lanes_forget(d); /* and again at the next tick */
 }

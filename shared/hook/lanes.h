@@ -10,7 +10,7 @@
 #ifndef POLLUX_HOOK_DELIVER_H
 #define POLLUX_HOOK_DELIVER_H
 
-#include "shared/app/hook_internal.h"
+#include "shared/hook/internal.h"
 
 #define DELIVER_AGAIN_MS 1000 /* after a turn that could not be committed */
 
@@ -80,7 +80,7 @@ struct deliver {
 	unsigned failures; /* in a row */
 };
 
-/* hook_lanes.c */
+/* lanes.c */
 void lanes_init(struct deliver *d);
 /* Read rows that are new. */
 void lanes_load(struct deliver *d);
@@ -94,14 +94,14 @@ void lane_release(struct deliver *d, int64_t key);
 /* Let go of the lanes of `before` of which the batch has no event any more. */
 void batch_release(struct batch *b, const struct hook_told *before, size_t n);
 
-/* hook_send.c */
+/* batch.c */
 /* A request of what is ready on the list, which is not empty; the same request once more. */
 void send_new(struct deliver *d, struct lane_list *list);
 void send_again(struct batch *b);
 /* Keep an event aside that could not be delivered.  0 or -1. */
 int send_bury(struct hook *hook, struct hook_told *told, const char *error);
 
-/* hook_deliver.c */
+/* deliver.c */
 void deliver_done(void *arg, const struct hook_result *result);
 
 #endif

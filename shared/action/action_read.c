@@ -1,16 +1,16 @@
-#include "shared/app/reading.h"
+#include "shared/action/action_read.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/action/name.h"
 #include "shared/wire/handshake.h"
 #include "shared/wire/packet.h"
 
-#define NAME_MAX_BYTES 255 /* as in pollux.h: of rooms, keys, persons, namespaces, handlers */
-
 int
-reading_fail(struct reading *r, const char *code, const char *field, const char *format, ...)
+action_read_fail(
+    struct action_reader *r, const char *code, const char *field, const char *format, ...)
 {
 	va_list args;
 
@@ -27,8 +27,8 @@ reading_fail(struct reading *r, const char *code, const char *field, const char 
 
 /* Decode a string into the list's memory, where a NUL follows it. */
 int
-reading_text(
-    struct reading *r, const char *field, const struct json_value *value, struct slice *out)
+action_read_text(
+    struct action_reader *r, const char *field, const struct json_value *value, struct slice *out)
 {
 	struct buf *texts = &r->list->texts;
 	size_t at = texts->n;
@@ -39,44 +39,43 @@ reading_text(
 	json_string_decode(texts, value->text);
 	*out = (struct slice){texts->p + at, texts->n - at};
 	buf_add_char(texts, '\0');
-	return texts->failed ? reading_fail(r, "failed", field, "out of memory") : 0;
+	return texts->failed ? action_read_fail(r, "failed", field, "out of memory") : 0;
 }
 
 /* The same of what names something. */
 int
-reading_name(
-    struct reading *r, const char *field, const struct json_value *value, struct slice *out)
+action_read_name(
+    struct action_reader *r, const char *field, const struct json_value *value, struct slice *out)
 {
-	if (reading_text(r, field, value, out) == -1)
+	if (action_read_text(r, field, value, out) == -1)
 		return -1;
-	if (out->n > NAME_MAX_BYTES)
-		return BAD(r, field, "\"%s\" is longer than %d bytes", field, NAME_MAX_BYTES);
+	if (out->n > NAME_BYTES_MAX)
+		return BAD(r, field, "\"%s\" is longer than %d bytes", field, NAME_BYTES_MAX);
 	if (memchr(out->p, '\0', out->n) != NULL)
 		return BAD(r, field, "\"%s\" has a NUL in it", field);
 	return 0;
 }
 
 int
-reading_ns(struct reading *r, const struct json_value *value)
+action_read_ns(struct action_reader *r, const struct json_value *value)
 {
 	struct slice *ns = &r->action->ns;
 
-	if (reading_name(r, "ns", value, ns) == -1)
+	if (action_read_name(r, "ns", value, ns) == -1)
 		return -1;
 	r->has_ns = true;
-	if (ns->n > 0 && (ns->p[0] != '/' || ns->n == 1 || memchr(ns->p, ':', ns->n) != NULL ||
-			     memchr(ns->p, '?', ns->n) != NULL))
+	if (!name_is_namespace(*ns))
 		return BAD(r, "ns", "\"ns\" must be \"\" or like \"/chat\"");
 	return 0;
 }
 
 int
-reading_public_id(
-    struct reading *r, const char *field, const struct json_value *value, int64_t *key)
+action_read_public_id(
+    struct action_reader *r, const char *field, const struct json_value *value, int64_t *key)
 {
 	struct slice id;
 
-	if (reading_text(r, field, value, &id) == -1)
+	if (action_read_text(r, field, value, &id) == -1)
 		return -1;
 	if (public_id_read(id, key) == -1)
 		return BAD(r, field,
@@ -87,7 +86,8 @@ reading_public_id(
 }
 
 int
-reading_flag(struct reading *r, const char *field, const struct json_value *value, bool *out)
+action_read_flag(
+    struct action_reader *r, const char *field, const struct json_value *value, bool *out)
 {
 	if (value->kind != JSON_KIND_TRUE && value->kind != JSON_KIND_FALSE)
 		return BAD(r, field, "\"%s\" must be true or false", field);
@@ -108,12 +108,12 @@ is_digits(struct slice s, size_t most)
 }
 
 int
-reading_id(struct reading *r, const struct json_value *value)
+action_read_id(struct action_reader *r, const struct json_value *value)
 {
 	struct slice *id = &r->action->id;
 
 	*id = value->text;
-	if (value->kind == JSON_KIND_STRING && reading_text(r, "id", value, id) == -1)
+	if (value->kind == JSON_KIND_STRING && action_read_text(r, "id", value, id) == -1)
 		return -1;
 	if (!is_digits(*id, PACKET_ID_MAX))
 		return BAD(r, "id", "\"id\" must be the ack id of an event");
@@ -121,7 +121,7 @@ reading_id(struct reading *r, const struct json_value *value)
 }
 
 int
-reading_timeout(struct reading *r, const struct json_value *value)
+action_read_timeout(struct action_reader *r, const struct json_value *value)
 {
 	if (!is_digits(value->text, 9))
 		return BAD(r, "timeout_ms", "\"timeout_ms\" must be a number of milliseconds");
@@ -131,7 +131,7 @@ reading_timeout(struct reading *r, const struct json_value *value)
 }
 
 int
-reading_args(struct reading *r, const struct json_value *value)
+action_read_args(struct action_reader *r, const struct json_value *value)
 {
 	if (value->kind != JSON_KIND_ARRAY)
 		return BAD(r, "args", "\"args\" must be an array");
@@ -140,18 +140,18 @@ reading_args(struct reading *r, const struct json_value *value)
 }
 
 int
-reading_user(struct reading *r, const struct json_value *value)
+action_read_user(struct action_reader *r, const struct json_value *value)
 {
 	if (value->kind == JSON_KIND_NULL) {
 		r->action->name = (struct slice){NULL, 0};
 		return 0;
 	}
-	return reading_name(r, "user", value, &r->action->name);
+	return action_read_name(r, "user", value, &r->action->name);
 }
 
 /* PROTOCOL 5.2: the codes of an error packet, by the texts that clients give them. */
 static int
-read_reason_code(struct reading *r, const struct json_value *value)
+read_reason_code(struct action_reader *r, const struct json_value *value)
 {
 	static const char *const reasons[] = {
 	    "transport not supported", "client not handshaken", "unauthorized"};
@@ -167,14 +167,15 @@ read_reason_code(struct reading *r, const struct json_value *value)
 }
 
 int
-reading_reason(struct reading *r, const struct json_value *value)
+action_read_reason(struct action_reader *r, const struct json_value *value)
 {
-	return r->action->kind == ACTION_ERROR ? read_reason_code(r, value)
-	                                       : reading_name(r, "reason", value, &r->action->text);
+	return r->action->kind == ACTION_ERROR
+	           ? read_reason_code(r, value)
+	           : action_read_name(r, "reason", value, &r->action->text);
 }
 
 int
-reading_advice(struct reading *r, const struct json_value *value)
+action_read_advice(struct action_reader *r, const struct json_value *value)
 {
 	if (value->kind != JSON_KIND_STRING || !json_string_is(value->text, "reconnect"))
 		return BAD(r, "advice", "\"advice\" must be \"reconnect\"");
@@ -185,7 +186,7 @@ reading_advice(struct reading *r, const struct json_value *value)
 /* --- targets --------------------------------------------------------------------------------- */
 
 static int
-read_except(struct reading *r, const struct json_value *value)
+read_except(struct action_reader *r, const struct json_value *value)
 {
 	struct action *a = r->action;
 	struct json_walk walk;
@@ -200,12 +201,13 @@ read_except(struct reading *r, const struct json_value *value)
 		if (a->except_n == ACTION_EXCEPT_MAX)
 			return BAD(
 			    r, "except", "\"except\" has more than %d sessions", ACTION_EXCEPT_MAX);
-		if (reading_public_id(r, "except", &element, &key) == -1)
+		if (action_read_public_id(r, "except", &element, &key) == -1)
 			return -1;
 		buf_add(&r->list->except, &key, sizeof(key));
 		a->except_n++;
 	}
-	return r->list->except.failed ? reading_fail(r, "failed", "except", "out of memory") : 0;
+	return r->list->except.failed ? action_read_fail(r, "failed", "except", "out of memory")
+	                              : 0;
 }
 
 enum target_field {
@@ -218,17 +220,17 @@ enum target_field {
 };
 
 static int
-read_target_field(struct reading *r, enum target_field field, const struct json_value *value)
+read_target_field(struct action_reader *r, enum target_field field, const struct json_value *value)
 {
 	switch (field) {
 	case TARGET_SESSION:
-		return reading_public_id(r, "session", value, &r->action->session);
+		return action_read_public_id(r, "session", value, &r->action->session);
 	case TARGET_ROOM:
-		return reading_name(r, "room", value, &r->action->room);
+		return action_read_name(r, "room", value, &r->action->room);
 	case TARGET_USER:
-		return reading_name(r, "user", value, &r->action->user);
+		return action_read_name(r, "user", value, &r->action->user);
 	case TARGET_NS:
-		return reading_ns(r, value);
+		return action_read_ns(r, value);
 	case TARGET_EXCEPT:
 		return read_except(r, value);
 	case TARGET_FIELDS:
@@ -238,7 +240,7 @@ read_target_field(struct reading *r, enum target_field field, const struct json_
 }
 
 static int
-read_target_object(struct reading *r, const struct json_value *object)
+read_target_object(struct action_reader *r, const struct json_value *object)
 {
 	static const char *const names[TARGET_FIELDS] = {
 	    [TARGET_SESSION] = "session",
@@ -278,7 +280,7 @@ read_target_object(struct reading *r, const struct json_value *object)
 }
 
 int
-reading_target(struct reading *r, const struct json_value *value)
+action_read_target(struct action_reader *r, const struct json_value *value)
 {
 	r->has_target = true;
 	if (value->kind == JSON_KIND_OBJECT)

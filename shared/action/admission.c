@@ -1,0 +1,91 @@
+#include "shared/action/admission.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/action/application.h"
+#include "shared/action/name.h"
+#include "shared/wire/json.h"
+
+void
+admission_free(struct admission *a)
+{
+	free(a->user);
+	free(a->data);
+	free(a->reason);
+	*a = (struct admission){NULL, NULL, NULL};
+}
+
+/* An object whose keys can be keys of values. */
+static bool
+is_valid_data(const char *data)
+{
+	struct json_value object, value;
+	struct json_walk walk;
+	struct slice key;
+	struct buf text = {.p = NULL};
+	bool good = true;
+
+	if (json_parse(&object, slice_of(data)) == -1 || object.kind != JSON_KIND_OBJECT)
+		return false;
+	json_walk_begin(&walk, &object);
+	while (good && json_walk_member(&walk, &key, &value)) {
+		buf_clear(&text);
+		json_string_decode(&text, key);
+		good = !text.failed && name_is_valid(buf_slice(&text));
+	}
+	buf_free(&text);
+	return good;
+}
+
+int
+admission_grant(struct admission *a, const char *user, const char *data)
+{
+	if ((user != NULL && !name_is_valid(slice_of(user))) ||
+	    (data != NULL && !is_valid_data(data)))
+		return -EINVAL;
+	admission_free(a);
+	a->user = user == NULL ? NULL : strdup(user);
+	a->data = data == NULL ? NULL : strdup(data);
+	if ((user != NULL && a->user == NULL) || (data != NULL && a->data == NULL))
+		return -ENOMEM;
+	return 0;
+}
+
+static int
+set_member(struct application *app, int64_t session, struct slice key, struct slice value)
+{
+	struct buf name = {.p = NULL};
+	int result = -1;
+
+	json_string_decode(&name, key);
+	if (!name.failed)
+		result = store_set(hub_store(app->hub), session,
+		    name.p == NULL ? SLICE("") : buf_slice(&name), value);
+	buf_free(&name);
+	return result;
+}
+
+int
+admission_apply(struct application *app, int64_t session, const struct admission *a)
+{
+	struct json_value object, value;
+	struct json_walk walk;
+	struct slice key;
+
+	if (a->user == NULL && a->data == NULL)
+		return 0;
+	if (hub_transaction(app->hub) == -1)
+		return -1;
+	if (a->user != NULL &&
+	    store_session_set_user(hub_store(app->hub), session, slice_of(a->user)) == -1)
+		return -1;
+	if (a->data == NULL || json_parse(&object, slice_of(a->data)) == -1)
+		return 0;
+	json_walk_begin(&walk, &object);
+	while (json_walk_member(&walk, &key, &value))
+		if (set_member(app, session, key, value.text) == -1)
+			return -1;
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* admission: what an accepted session begins with: its user and the first of its values. */
+#ifndef POLLUX_ADMISSION_H
+#define POLLUX_ADMISSION_H
+
+#include <stdint.h>
+
+struct application;
+
+struct admission {
+	char *user, *data, *reason; /* owned; NULL: none.  The reason is that of a refusal */
+};
+
+/* Set user and data (copied; NULL: none).  `data` is a JSON object text whose keys become those of
+ * values.  0, -EINVAL: an invalid name, or not such an object (then nothing changes), or -ENOMEM. */
+int admission_grant(struct admission *a, const char *user, const char *data);
+
+/* Give them to a session, in the open transaction.  0 or -1: the store failed. */
+int admission_apply(struct application *app, int64_t session, const struct admission *a);
+
+void admission_free(struct admission *a);
+
+#endif

@@ -1,0 +1,109 @@
+/* application: what the rest of the server knows of the user's application, which is a C module
+ * (shared/app), a web hook (shared/hook), or absent.  Each kind begins with a struct application and
+ * fills one table of functions, so that no caller asks which kind it has.
+ *
+ * In a turn: application_run() before the hub commits, application_settled() after it. */
+#ifndef POLLUX_APPLICATION_H
+#define POLLUX_APPLICATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shared/base/buf.h"
+#include "shared/hub/hub.h"
+
+struct application;
+struct ns;
+
+/* A handshake that waits for the application's verdict.  The application's own struct begins with
+ * it. */
+struct application_question {
+	struct application *application;
+};
+
+/* The verdict on a handshake: 0, -EACCES, or another negative errno.  With 0 the callback may call
+ * hub_create(), which gives the session what the application granted.  `transports`: names with
+ * commas between them, borrowed during the call; p NULL: all. */
+typedef void application_verdict(void *arg, int verdict, struct slice transports);
+
+/* Functions that are NULL do nothing; see the application_*() below for what each one is for. */
+struct application_ops {
+	struct hub_app hub; /* `arg` and `find` are filled in by application_for_hub() */
+	void (*close)(struct application *app);
+	void (*stop)(struct application *app);
+	void (*drain)(struct application *app);
+	int (*fd)(const struct application *app);
+	void (*wake)(struct application *app);
+	void (*run)(struct application *app);
+	int64_t (*settled)(struct application *app, bool committed);
+	bool (*is_busy)(const struct application *app);
+	bool (*asks)(const struct application *app);
+	struct application_question *(*ask)(struct application *app, const char *handshake,
+	    int64_t key, application_verdict *done, void *arg);
+	void (*cancel)(struct application_question *question);
+};
+
+struct application {
+	const struct application_ops *ops;
+	struct hub *hub;         /* NULL while the application sets itself up */
+	struct ns *namespaces;   /* uthash: see namespace.h */
+	bool any_namespace;      /* every name is a namespace */
+	struct session *current; /* whose handler runs; NULL: none */
+	unsigned warned;         /* reserved event names that were logged, a bit each (target.c) */
+	struct buf packet, data; /* scratch of target.c */
+};
+
+/* Prepare the part that all kinds share, which is zeroed. */
+void application_init(struct application *app, const struct application_ops *ops);
+/* Free that part, after the namespaces were removed or are plain ones. */
+void application_free(struct application *app);
+
+/* A process that runs no application (the command line): there are no handlers, and every namespace
+ * exists, since it cannot know which ones the real application has.  NULL: no memory. */
+struct application *application_open_none(void);
+
+/* NULL is allowed.  Close the hub first. */
+void application_close(struct application *app);
+
+/* What the hub asks of it. */
+struct hub_app application_for_hub(struct application *app);
+
+/* The hub that its calls go to; once, before any session. */
+void application_set_hub(struct application *app, struct hub *hub);
+
+/* A write to the store failed, and with it the turn.  Return -EIO. */
+int application_fail(struct application *app);
+
+/* --- the turn ---------------------------------------------------------------------------------- */
+
+/* The descriptor to watch for reading; -1: none. */
+int application_fd(const struct application *app);
+/* The descriptor is readable, or may be: handle what has arrived.  Before the hub settles. */
+void application_run(struct application *app);
+/* Another process woke this one: there may be events. */
+void application_wake(struct application *app);
+/* The turn is over; `committed`: and was not rolled back.  Return when the next one is wanted at the
+ * latest; INT64_MAX: at no time. */
+int64_t application_settled(struct application *app, bool committed);
+
+/* Take no new work; another process may. */
+void application_drain(struct application *app);
+/* Is a request under way whose reply would be lost with this process? */
+bool application_is_busy(const struct application *app);
+/* End what is under way, before the hub is closed. */
+void application_stop(struct application *app);
+
+/* --- handshakes -------------------------------------------------------------------------------- */
+
+/* Must application_ask() come before hub_create()? */
+bool application_asks(const struct application *app);
+
+/* Ask whether a session with this handshake (JSON, NUL-terminated, copied) and key may be made.
+ * `done` is called once, later, from application_run().  NULL: too many questions wait, or no
+ * memory.  Only where application_asks(). */
+struct application_question *application_ask(struct application *app, const char *handshake,
+    int64_t key, application_verdict *done, void *arg);
+/* `done` will not be called. */
+void application_cancel(struct application_question *question);
+
+#endif

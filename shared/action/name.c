@@ -1,0 +1,23 @@
+#include "shared/action/name.h"
+
+#include <string.h>
+
+#include "shared/wire/utf8.h"
+
+bool
+name_is_valid(struct slice name)
+{
+	return name.n <= NAME_BYTES_MAX && utf8_valid(name) &&
+	       (name.n == 0 || memchr(name.p, '\0', name.n) == NULL);
+}
+
+bool
+name_is_namespace(struct slice name)
+{
+	if (!name_is_valid(name))
+		return false;
+	if (name.n == 0)
+		return true;
+	return name.p[0] == '/' && name.n > 1 && memchr(name.p, ':', name.n) == NULL &&
+	       memchr(name.p, '?', name.n) == NULL;
+}

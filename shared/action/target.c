@@ -1,0 +1,197 @@
+/* Packets on their way out: to which sessions, and the form of an event. */
+#include "shared/action/target.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shared/action/application.h"
+#include "shared/base/log.h"
+#include "shared/wire/json.h"
+#include "shared/wire/utf8.h"
+
+/* --- sessions ---------------------------------------------------------------------------------- */
+
+int
+target_reach(struct application *app, const struct hub_ns *ns, int64_t key, struct session **out)
+{
+	struct session *s = app->current;
+
+	if (s == NULL || session_key(s) != key)
+		s = hub_stream_here(app->hub, key);
+	if (s == NULL) {
+		switch (hub_find_key(app->hub, key, &s)) {
+		case HUB_LIVE:
+			break;
+		case HUB_UNKNOWN:
+		case HUB_ENDED:
+			return -EPIPE;
+		case HUB_FAILED:
+			return -EIO;
+		}
+	}
+	*out = s;
+	return session_is_over(s) || !session_hears(s, ns) ? -EPIPE : 0;
+}
+
+static int
+send_to_session(struct application *app, const struct target *t, int64_t key, struct slice packet)
+{
+	struct session *s;
+	int result = target_reach(app, t->ns, key, &s);
+
+	if (result != 0)
+		return result;
+	return hub_send(app->hub, s, packet, t->is_volatile) == -1 ? -EIO : 0;
+}
+
+static bool
+is_left_out(const struct target *t, int64_t key)
+{
+	for (size_t i = 0; i < t->except_n; i++)
+		if (t->except[i] == key)
+			return true;
+	return false;
+}
+
+/* Some of them may just have ended: that is no error of the caller's. */
+static int
+send_to_user(struct application *app, const struct target *t, struct slice packet)
+{
+	struct buf keys = {.p = NULL};
+	int result = target_keys(app, t, &keys);
+	int64_t key;
+
+	for (size_t i = 0; result == 0 && i < keys.n; i += sizeof(key)) {
+		memcpy(&key, keys.p + i, sizeof(key));
+		result = send_to_session(app, t, key, packet);
+		if (result == -EPIPE)
+			result = 0;
+	}
+	buf_free(&keys);
+	return result;
+}
+
+static int64_t
+channel_of(const struct target *t)
+{
+	return t->room.p == NULL ? t->ns->chan : store_channel(t->ns->name, t->room);
+}
+
+int
+target_send(struct application *app, const struct target *t, struct packet *pk)
+{
+	struct slice packet;
+
+	pk->endpoint = t->ns->name;
+	buf_clear(&app->packet);
+	packet_write(&app->packet, pk);
+	if (app->packet.failed)
+		return -EMSGSIZE;
+	packet = buf_slice(&app->packet);
+	if (t->session != 0)
+		return send_to_session(app, t, t->session, packet);
+	if (t->user.p != NULL)
+		return send_to_user(app, t, packet);
+	return hub_publish_except(
+		   app->hub, channel_of(t), t->except, t->except_n, packet, t->is_volatile) == -1
+	           ? -EIO
+	           : 0;
+}
+
+struct key_list {
+	const struct target *target;
+	struct buf *keys;
+};
+
+static void
+add_key(void *arg, int64_t key)
+{
+	struct key_list *list = arg;
+
+	if (!is_left_out(list->target, key))
+		buf_add(list->keys, &key, sizeof(key));
+}
+
+int
+target_keys(struct application *app, const struct target *t, struct buf *keys)
+{
+	struct key_list list = {t, keys};
+	struct store *st = hub_store(app->hub);
+	struct session *s;
+	int n = 0;
+
+	if (t->session != 0) {
+		n = target_reach(app, t->ns, t->session, &s);
+		if (n == 0)
+			add_key(&list, t->session);
+		n = n == -EPIPE ? 0 : n;
+	} else if (t->user.p != NULL) {
+		n = store_user_sessions(st, t->user, t->ns->chan, add_key, &list);
+	} else {
+		n = store_members(st, channel_of(t), add_key, &list);
+	}
+	if (n < 0)
+		return -EIO;
+	return keys->failed ? -ENOMEM : 0;
+}
+
+/* --- events ------------------------------------------------------------------------------------ */
+
+/* Clients take these for their own (PROTOCOL 5.7): said once per name. */
+static void
+warn_reserved(struct application *app, struct slice name)
+{
+	static const char *const reserved[] = {
+	    "message", "connect", "disconnect", "open", "close", "error", "retry", "reconnect"};
+
+	for (unsigned i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+		if (!slice_is(name, reserved[i]) || (app->warned & 1u << i) != 0)
+			continue;
+		app->warned |= 1u << i;
+		log_warnx(
+		    "application: event \"%s\" is one that clients raise themselves", reserved[i]);
+	}
+}
+
+int
+target_event_data(struct application *app, struct slice name, struct slice args, struct slice *data)
+{
+	struct json_value value;
+
+	if (!utf8_valid(name) || json_parse(&value, args.p == NULL ? SLICE("[]") : args) == -1 ||
+	    value.kind != JSON_KIND_ARRAY)
+		return -EINVAL;
+	warn_reserved(app, name);
+	buf_clear(&app->data);
+	packet_event_write(&app->data, name, value.text);
+	*data = buf_slice(&app->data);
+	return app->data.failed ? -EMSGSIZE : 0;
+}
+
+int
+target_ask(struct application *app, const struct target_question *q)
+{
+	struct packet pk = {.type = PACKET_EVENT, .ack_data = true};
+	struct target t = {.ns = q->ns, .session = q->session};
+	struct session *s;
+	char digits[24];
+	int64_t id, deadline = q->timeout_ms > 0 ? hub_now(app->hub) + q->timeout_ms : 0;
+	int result = target_event_data(app, q->name, q->args, &pk.data);
+
+	if (result == 0)
+		result = target_reach(app, q->ns, q->session, &s);
+	if (result != 0)
+		return result;
+	if (hub_transaction(app->hub) == -1)
+		return -EIO;
+	if (session_is_over(s)) /* by another process's word */
+		return -EPIPE;
+	if (store_ack_expect(hub_store(app->hub), q->session, q->ns->name, q->handler, q->context,
+		deadline, &id) == -1)
+		return application_fail(app);
+	snprintf(digits, sizeof(digits), "%" PRId64, id);
+	pk.id = slice_of(digits);
+	return target_send(app, &t, &pk);
+}

@@ -1,0 +1,50 @@
+/* target: to which sessions something goes, and sending it there. */
+#ifndef POLLUX_TARGET_H
+#define POLLUX_TARGET_H
+
+#include "shared/base/buf.h"
+#include "shared/hub/hub.h"
+
+struct application;
+
+/* Checked: names are valid.  Everything is borrowed.  Without session, user and room: everyone in
+ * the namespace. */
+struct target {
+	const struct hub_ns *ns;
+	int64_t session;   /* not 0: this one */
+	struct slice user; /* p not NULL: the sessions of this user */
+	struct slice room; /* p not NULL: those in this room */
+	const int64_t *except;
+	size_t except_n;
+	bool is_volatile;
+};
+
+/* Find the session of this key, if it is in the namespace.  0, -EPIPE: it is not, or -EIO. */
+int target_reach(
+    struct application *app, const struct hub_ns *ns, int64_t key, struct session **out);
+
+/* Send `pk`, whose endpoint is filled in here.  0, -EPIPE: the one session is not in the namespace,
+ * -EMSGSIZE, -ENOMEM or -EIO. */
+int target_send(struct application *app, const struct target *t, struct packet *pk);
+
+/* Append the keys (int64_t) of all sessions that the target reaches.  0, -ENOMEM or -EIO. */
+int target_keys(struct application *app, const struct target *t, struct buf *keys);
+
+/* Build the data of an event, valid until the next call; `args` is JSON text, p NULL: none.
+ * 0, -EINVAL: not UTF-8 or not an array, or -EMSGSIZE. */
+int target_event_data(
+    struct application *app, struct slice name, struct slice args, struct slice *data);
+
+/* An event that wants an ack: see sio_emit_ack(). */
+struct target_question {
+	const struct hub_ns *ns;
+	int64_t session;
+	struct slice name, args; /* args.p NULL: none */
+	struct slice handler, context;
+	int timeout_ms; /* 0: none */
+};
+
+/* Send it.  Errors as of target_event_data() and target_send(). */
+int target_ask(struct application *app, const struct target_question *q);
+
+#endif

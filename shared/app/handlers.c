@@ -1,0 +1,83 @@
+/* The namespaces that a module has made, and the handlers in them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/app/internal.h"
+
+struct sio_ns *
+handlers_find_ns(struct sio_app *app, struct slice name)
+{
+	struct ns *base = namespace_find(&app->base, name);
+
+	return base == NULL ? NULL : handlers_ns_of(&base->hub);
+}
+
+struct sio_ns *
+handlers_add_ns(struct sio_app *app, struct slice name)
+{
+	struct sio_ns *ns = calloc(1, sizeof(*ns));
+
+	if (ns == NULL)
+		return NULL;
+	ns->h = app->h;
+	if (namespace_add(&app->base, &ns->base, name) != 0) {
+		free(ns);
+		return NULL;
+	}
+	return ns;
+}
+
+static void
+free_handlers(struct handler **table)
+{
+	struct handler *at, *next;
+
+	HASH_ITER (hh, *table, at, next) {
+		HASH_DEL(*table, at);
+		free(at->name);
+		free(at);
+	}
+}
+
+int
+handlers_set(struct handler **table, const char *name, sio_handler *fn, void *user)
+{
+	size_t n = strlen(name);
+	struct handler *at;
+
+	HASH_FIND(hh, *table, name, n, at);
+	if (at == NULL) {
+		at = calloc(1, sizeof(*at));
+		if (at == NULL)
+			return -ENOMEM;
+		at->name = strdup(name);
+		if (at->name == NULL) {
+			free(at);
+			return -ENOMEM;
+		}
+		at->name_n = n;
+		HASH_ADD_KEYPTR(hh, *table, at->name, n, at);
+	}
+	at->fn = fn;
+	at->user = user;
+	return 0;
+}
+
+void
+handlers_free(struct sio_app *app)
+{
+	struct ns *base, *next;
+
+	HASH_ITER (hh, app->base.namespaces, base, next) {
+		struct sio_ns *ns = handlers_ns_of(&base->hub);
+
+		free_handlers(&ns->events);
+		free_handlers(&ns->acks);
+		free_handlers(&ns->connection);
+		free_handlers(&ns->disconnect);
+		free_handlers(&ns->rest);
+		namespace_remove(&app->base, base);
+		free(ns);
+	}
+}

@@ -1,0 +1,93 @@
+/* The handshake's data as the application reads it, and what an authorizer says. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/app/internal.h"
+#include "shared/base/log.h"
+#include "shared/wire/json.h"
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+/* The member of a JSON object by name; as in JavaScript, the last of that name counts. */
+static bool
+member(const struct json_value *object, const char *name, struct json_value *found)
+{
+	struct json_walk walk;
+	struct json_value value;
+	struct slice key;
+	bool any = false;
+
+	if (object->kind != JSON_KIND_OBJECT)
+		return false;
+	json_walk_begin(&walk, object);
+	while (json_walk_member(&walk, &key, &value)) {
+		if (!json_string_is(key, name))
+			continue;
+		*found = value;
+		any = true;
+	}
+	return any;
+}
+
+/* The member of the handshake, or a member of that member. */
+static const char *
+find(const sio_handshake *h, const char *name, const char *inner)
+{
+	struct json_value all, outer, value;
+
+	if (json_parse(&all, slice_of(h->json)) == -1 || !member(&all, name, &outer))
+		return NULL;
+	if (inner == NULL)
+		return arena_copy(module_of_handle(h), outer.text);
+	return member(&outer, inner, &value) ? arena_copy(module_of_handle(h), value.text) : NULL;
+}
+
+const char *
+handshake_data_field(const sio_handshake *h, const char *name)
+{
+	if (strcmp(name, "address.address") == 0)
+		return find(h, "address", "address");
+	if (strcmp(name, "address.port") == 0)
+		return find(h, "address", "port");
+	return find(h, name, NULL);
+}
+
+const char *
+handshake_data_header(const sio_handshake *h, const char *name)
+{
+	return text_decode(h, find(h, "headers", name));
+}
+
+const char *
+handshake_data_query(const sio_handshake *h, const char *key)
+{
+	return text_decode(h, find(h, "query", key));
+}
+
+/* --- judging --------------------------------------------------------------------------------- */
+
+int
+handshake_data_accept(const sio_handshake *h, const char *user, const char *data)
+{
+	int result;
+
+	if (h->admission == NULL) /* not in an authorizer */
+		return -EINVAL;
+	result = admission_grant(h->admission, user, data);
+	if (result == -EINVAL)
+		log_warnx(
+		    "application: sio_accept(): the user is not a valid name, or the data not "
+		    "a JSON object");
+	return result;
+}
+
+int
+handshake_data_refuse(const sio_handshake *h, const char *reason)
+{
+	if (h->admission != NULL && reason != NULL) {
+		admission_free(h->admission);
+		h->admission->reason = strdup(reason);
+	}
+	return -EACCES;
+}

@@ -1,0 +1,105 @@
+/* Loading a module, and what it is made of. */
+#include "shared/app/module.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+
+#include "shared/app/internal.h"
+#include "shared/base/log.h"
+
+/* Load the shared object; NULL after logging why not. */
+static int (*load_entry(struct sio_app *app, const char *path))(sio_app *)
+{
+	union {
+		void *object;
+		int (*function)(sio_app *);
+	} entry; /* ISO C has no cast from object to function pointer */
+	const struct sio_abi *abi;
+
+	app->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (app->library == NULL) {
+		log_errx("application %s: %s", path, dlerror());
+		return NULL;
+	}
+	abi = dlsym(app->library, "pollux_app_abi");
+	entry.object = dlsym(app->library, "pollux_app");
+	if (abi == NULL || entry.object == NULL) {
+		log_errx("application %s: no %s in it: is it a Pollux application?", path,
+		    abi == NULL ? "SIO_APP_ABI" : "pollux_app()");
+		return NULL;
+	}
+	if (abi->number != SIO_ABI) {
+		log_errx("application %s: built for ABI %d, this Pollux has %d: compile it again",
+		    path, abi->number, SIO_ABI);
+		return NULL;
+	}
+	if (abi->api_size > sizeof(struct sio_api)) {
+		log_errx("application %s: built for a newer Pollux than this one", path);
+		return NULL;
+	}
+	return entry.function;
+}
+
+static void
+close_module(struct application *base)
+{
+	struct sio_app *app = module_of(base);
+
+	handlers_free(app);
+	arena_free(app);
+	admission_free(&app->admission);
+	buf_free(&app->event);
+	buf_free(&app->text);
+	application_free(&app->base);
+	if (app->library != NULL)
+		dlclose(app->library);
+	free(app);
+}
+
+static const struct application_ops module_ops = {
+    .hub =
+	{
+	    .authorize = dispatch_authorize,
+	    .authorize_ns = dispatch_authorize_ns,
+	    .created = dispatch_created,
+	    .connected = dispatch_connected,
+	    .disconnected = dispatch_disconnected,
+	    .received = dispatch_received,
+	    .answered = dispatch_answered,
+	    .act = action_run_row,
+	},
+    .close = close_module,
+};
+
+struct application *
+module_open(const char *path)
+{
+	struct sio_app *app = calloc(1, sizeof(*app));
+	int (*setup)(sio_app *);
+
+	if (app == NULL)
+		return NULL;
+	application_init(&app->base, &module_ops);
+	app->h = (struct sio_handle){&api_functions, app};
+	if (handlers_add_ns(app, SLICE("")) == NULL)
+		goto fail;
+	if (path[0] == '\0')
+		return &app->base;
+	setup = load_entry(app, path);
+	if (setup == NULL)
+		goto fail;
+	if (setup(app) != 0) {
+		log_errx("application %s: its pollux_app() failed", path);
+		goto fail;
+	}
+	return &app->base;
+fail:
+	application_close(&app->base);
+	return NULL;
+}
+
+struct sio_app *
+module_handle(struct application *app)
+{
+	return module_of(app);
+}
