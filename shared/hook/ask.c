@@ -28,7 +28,7 @@ struct hook_question {
 	struct hook_call *call; /* NULL: it waits for its turn */
 	int64_t key, deadline;
 	char id[HOOK_ID_MAX];
-	unsigned char digest[HOOK_DIGEST]; /* for the cache */
+	unsigned char digest[HOOK_DIGEST_LEN]; /* for the cache */
 	struct buf body;
 	application_verdict *done;
 	void *arg; /* of `done`: the caller's, or the question itself */
@@ -78,10 +78,10 @@ fail(struct hook_question *q, const char *error)
 	struct hook_admission nothing = {.actions = NULL};
 	bool mercy = hook->cfg->hook_authorize_on_error;
 
-	if (!hook->is_sick)
+	if (!hook->is_failing)
 		log_warnx("hook %s: authorize: %s; clients are %s", hook_http_name(hook->http),
 		    error, mercy ? "let in" : "refused");
-	hook->is_sick = true;
+	hook->is_failing = true;
 	conclude(q, mercy ? 0 : -EPROTO, &nothing);
 }
 
@@ -108,16 +108,16 @@ on_answer(void *arg, const struct hook_result *result)
 	else
 		verdict = hook_reply_verdict(hook, q->key, ns, result->body, &a, error);
 	if (verdict == 0 || verdict == -EACCES) {
-		if (hook->is_sick)
+		if (hook->is_failing)
 			log_info("hook %s: authorize: answers again", hook_http_name(hook->http));
-		hook->is_sick = false;
+		hook->is_failing = false;
 		if (result->status == 200 && result->max_age_s > 0)
 			hook_cache_add(hook, q->digest, verdict, &a, result->max_age_s);
 		conclude(q, verdict, &a);
 	} else {
 		fail(q, error);
 	}
-	hook_free_admission(&a);
+	hook_reply_free_admission(&a);
 }
 
 /* Send what waits, as many as may be at once. */
@@ -158,14 +158,14 @@ send_waiting(struct hook *hook)
 }
 
 void
-ask_run(struct hook *hook)
+hook_ask_run(struct hook *hook)
 {
 	if (hook->asked_n < hook->questions_n)
 		send_waiting(hook);
 }
 
 int64_t
-ask_next(const struct hook *hook)
+hook_ask_next(const struct hook *hook)
 {
 	const struct hook_question *q;
 
@@ -227,10 +227,10 @@ begin_body(struct hook_question *q, struct slice ns)
 static void
 end_body(struct hook_question *q, struct slice ns, const char *handshake)
 {
-	if (hook_digest(q->digest, ns, slice_of(handshake)) == -1)
+	if (hook_cache_digest(q->digest, ns, slice_of(handshake)) == -1)
 		q->body.failed = true;
 	buf_puts(&q->body, ",\"handshake\":");
-	hook_write_handshake(&q->body, slice_of(handshake), q->hook->cfg->hook_headers);
+	hook_body_write_handshake(&q->body, slice_of(handshake), q->hook->cfg->hook_headers);
 	buf_add_char(&q->body, '}');
 }
 
@@ -238,7 +238,7 @@ end_body(struct hook_question *q, struct slice ns, const char *handshake)
  */
 
 struct application_question *
-ask_handshake(struct application *app, const char *handshake, int64_t key,
+hook_ask_handshake(struct application *app, const char *handshake, int64_t key,
     application_verdict *done, void *arg)
 {
 	struct hook_question *q = new_question(hook_of(app), key, 0);
@@ -258,13 +258,13 @@ ask_handshake(struct application *app, const char *handshake, int64_t key,
 }
 
 void
-ask_cancel(struct application_question *question)
+hook_ask_cancel(struct application_question *question)
 {
 	free_question(container_of(question, struct hook_question, base));
 }
 
 void
-ask_close(struct hook *hook)
+hook_ask_close(struct hook *hook)
 {
 	struct hook_question *q;
 
@@ -314,7 +314,7 @@ write_session(struct hook_question *q)
 	struct store *st = hub_store(q->hook->base.hub);
 	struct buf data = {.p = NULL};
 	char *user = hook_queue_user(st, q->key), *handshake = store_session_handshake(st, q->key);
-	int result = hook_write_data(q->hook, &data, q->key);
+	int result = hook_body_write_values(&data, q->hook, q->key);
 
 	if (user != NULL) {
 		buf_puts(&q->body, ",\"user\":");
@@ -336,7 +336,7 @@ write_session(struct hook_question *q)
 }
 
 int
-ask_namespace(struct hook *hook, struct hub_ns *ns, struct session *s, struct slice endpoint,
+hook_ask_namespace(struct hook *hook, struct hub_ns *ns, struct session *s, struct slice endpoint,
     struct slice query)
 {
 	int64_t key = session_key(s);

@@ -1,220 +1,167 @@
-/* A request for events, from their rows: docs/hook.md, section 4. */
+#include "shared/hook/batch.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared/hook/lanes.h"
-#include "shared/wire/json.h"
+#define BATCH_BYTES ((size_t)64 << 10) /* of a body, after which no further event is added */
 
-/* What a request is made of, while it is. */
-struct making {
+/* Writes events one after the other; keeps what it has read of their session. */
+struct event_writer {
 	struct hook *hook;
-	struct hook_told *told;
+	struct hook_sent *sent; /* being written */
 	struct buf *out;
-	struct buf data; /* of the session of `key` */
-	char *user;
-	int64_t key; /* 0: none yet */
+	struct buf data; /* values of session `key` */
+	char *user;      /* of session `key` */
+	int64_t key;     /* 0: none yet */
 };
 
 static void
-write_told(void *arg, const struct hook_row *row)
+write_row(void *arg, const struct hook_row *row)
 {
-	struct making *m = arg;
-	const char *epoch = store_epoch(hub_store(m->hook->base.hub));
-	struct ns *ns = namespace_find(&m->hook->base, row->ns);
+	struct event_writer *w = arg;
+	const char *epoch = store_epoch(hub_store(w->hook->base.hub));
+	struct ns *ns = namespace_find(&w->hook->base, row->ns);
 
-	m->told->ns = ns == NULL ? NULL : &ns->hub;
-	snprintf(m->told->ack, sizeof(m->told->ack), "%.*s", (int)row->ack.n,
+	w->sent->ns = ns == NULL ? NULL : &ns->hub;
+	snprintf(w->sent->ack, sizeof(w->sent->ack), "%.*s", (int)row->ack.n,
 	    row->ack.p == NULL ? "" : row->ack.p);
-	hook_write_row(m->out, epoch, row, m->user, buf_slice(&m->data));
+	hook_body_write_event(w->out, epoch, row, w->user, buf_slice(&w->data));
 }
 
 /* Append the event to the body.  Return 1, 0: its row is gone, or -1. */
 static int
-write_event(struct making *m, struct hook_told *told)
+write_event(struct event_writer *w, struct hook_sent *sent)
 {
-	struct store *st = hub_store(m->hook->base.hub);
+	struct store *st = hub_store(w->hook->base.hub);
 
-	if (m->key != told->key) {
-		m->key = told->key;
-		buf_clear(&m->data);
-		free(m->user);
-		m->user = hook_queue_user(st, m->key);
-		if (hook_write_data(m->hook, &m->data, m->key) == -1)
+	/* a batch has the events of a session in a row, so this is read once for each */
+	if (w->key != sent->key) {
+		w->key = sent->key;
+		buf_clear(&w->data);
+		free(w->user);
+		w->user = hook_queue_user(st, w->key);
+		if (hook_body_write_values(&w->data, w->hook, w->key) == -1)
 			return -1;
 	}
-	m->told = told;
-	return hook_queue_read(st, told->id, write_told, m);
+	w->sent = sent;
+	return hook_queue_read(st, sent->id, write_row, w);
 }
 
 static void
-end_making(struct making *m)
+end_writer(struct event_writer *w)
 {
-	buf_free(&m->data);
-	free(m->user);
+	buf_free(&w->data);
+	free(w->user);
 }
 
-static void
-begin_body(struct hook *hook, struct buf *out)
-{
-	buf_clear(out);
-	buf_puts(out, "{\"v\":1,\"hook\":\"events\",\"node\":");
-	json_write_string(out, slice_of(hook->node));
-	buf_printf(out, ",\"epoch\":\"%s\",\"events\":[", store_epoch(hub_store(hook->base.hub)));
-}
-
-/* Add one event to the batch and its body.  False: its row is not there any more. */
+/* Add one event to the batch and its body.  False: its row is gone. */
 static bool
-put(struct batch *b, struct making *m, const struct hook_told *told)
+add_event_to_batch(struct batch *b, struct event_writer *w, const struct hook_sent *sent)
 {
+	struct lanes *l = b->lanes;
 	size_t before = b->body.n;
 	int result;
 
-	b->told[b->n] = *told;
+	b->sent[b->n] = *sent;
 	if (b->n > 0)
 		buf_add_char(&b->body, ',');
-	result = write_event(m, &b->told[b->n]);
+	result = write_event(w, &b->sent[b->n]);
 	if (result == 1) {
 		b->n++;
 		return true;
 	}
 	b->body.n = before;
-	b->d->stale = b->d->stale || result == -1;
-	b->d->events--;
-	b->d->bytes -= (int64_t)told->bytes;
+	l->stale = l->stale || result == -1;
+	l->events--;
+	l->bytes -= (int64_t)sent->bytes;
 	return false;
 }
 
 static bool
 has_room(const struct batch *b)
 {
-	return b->n == 0 || (b->n < HOOK_BATCH && b->body.n < HOOK_BATCH_BYTES);
+	return b->n == 0 || (b->n < HOOK_BATCH && b->body.n < BATCH_BYTES);
 }
 
 /* Take the events of a lane that go into this batch, at least the first. */
 static void
-take_from(struct batch *b, struct making *m, struct lane *lane)
+take_from_lane(struct batch *b, struct event_writer *w, struct lane *lane)
 {
-	struct item *item;
+	struct queued_event *e;
 	bool any = false;
 
 	lane->batch = b;
-	while ((item = STAILQ_FIRST(&lane->items)) != NULL && item->is_sync == b->is_sync &&
-	       has_room(b)) {
-		struct hook_told told = {.id = item->id,
-		    .key = lane->key,
-		    .created = item->created,
-		    .bytes = item->bytes};
+	/* sync and queued events never share a request: a client waits for the first kind only */
+	while (
+	    (e = STAILQ_FIRST(&lane->events)) != NULL && e->is_sync == b->is_sync && has_room(b)) {
+		struct hook_sent sent = {
+		    .id = e->id, .key = lane->key, .created = e->created, .bytes = e->bytes};
 
-		any = put(b, m, &told) || any;
-		STAILQ_REMOVE_HEAD(&lane->items, next);
-		free(item);
+		any = add_event_to_batch(b, w, &sent) || any;
+		STAILQ_REMOVE_HEAD(&lane->events, next);
+		free(e);
 	}
 	if (!any)
-		lane_release(b->d, lane->key);
+		lanes_release(b->lanes, lane->key);
 }
 
-static void
-send(struct batch *b)
+struct batch *
+batch_fill(struct lanes *l, struct lane_list *list, size_t lanes_max)
 {
-	struct hook *hook = b->d->hook;
-	char id[HOOK_ID_MAX];
-	struct hook_request request = {
-	    .id = id,
-	    .kind = "events",
-	    .attempt = b->attempts + 1,
-	    .timeout_ms = hook->cfg->hook_timeout_ms,
-	    .now_ms = hub_now(hook->base.hub),
-	    .last_error = hook->last_error[0] == '\0' ? NULL : hook->last_error,
-	};
-
-	buf_puts(&b->body, "]}");
-	request.body = buf_slice(&b->body);
-	hook_event_id(id, store_epoch(hub_store(hook->base.hub)), b->id);
-	memcpy(id, "req", 3); /* of the request, not of its first event */
-	b->call = b->body.failed ? NULL : hook_http_post(hook->http, &request, deliver_done, b);
-	if (b->call == NULL) {
-		b->state = BATCH_WAITING;
-		b->due = hub_now(hook->base.hub) + DELIVER_AGAIN_MS;
-		return;
-	}
-	b->state = BATCH_INFLIGHT;
-	b->d->inflight++;
-	hook->last_error[0] = '\0';
-}
-
-/* How many lanes of the list go into the next request.  Clients wait for the answers to sync
- * events, so these are sent together only when there are not requests enough: none waits for
- * another's, or loses its answer by it. */
-static size_t
-share(const struct deliver *d, const struct lane_list *list)
-{
-	size_t room = d->hook->cfg->hook_max_in_flight - d->inflight, n = 0;
-	const struct lane *lane;
-
-	if (list != &d->ready_sync)
-		return HOOK_BATCH;
-	TAILQ_FOREACH (lane, list, ready)
-		if (++n == HOOK_BATCH * room)
-			break;
-	return (n + room - 1) / room;
-}
-
-void
-send_new(struct deliver *d, struct lane_list *list)
-{
-	size_t lanes = share(d, list);
 	struct lane *lane = TAILQ_FIRST(list);
-	struct item *first = STAILQ_FIRST(&lane->items);
-	struct batch *b = batch_new(d, first->id, first->is_sync);
-	struct making m = {.hook = d->hook};
+	struct queued_event *first = STAILQ_FIRST(&lane->events);
+	struct batch *b = lanes_new_batch(l, first->id, first->is_sync);
+	struct event_writer w = {.hook = l->hook};
 
 	if (b == NULL)
-		return;
-	m.out = &b->body;
-	begin_body(d->hook, &b->body);
-	while ((lane = TAILQ_FIRST(list)) != NULL && has_room(b) && lanes-- > 0) {
+		return NULL;
+	w.out = &b->body;
+	hook_body_begin_events(&b->body, l->hook);
+	while ((lane = TAILQ_FIRST(list)) != NULL && has_room(b) && lanes_max-- > 0) {
 		TAILQ_REMOVE(list, lane, ready);
-		take_from(b, &m, lane);
+		take_from_lane(b, &w, lane);
 	}
-	end_making(&m);
-	if (b->n == 0)
-		batch_free(b);
-	else
-		send(b);
-}
-
-void
-send_again(struct batch *b)
-{
-	struct making m = {.hook = b->d->hook, .out = &b->body};
-	struct hook_told before[HOOK_BATCH];
-	size_t all = b->n;
-
-	memcpy(before, b->told, sizeof(before));
-	begin_body(b->d->hook, &b->body);
-	b->n = 0;
-	for (size_t i = 0; i < all; i++)
-		put(b, &m, &before[i]);
-	end_making(&m);
-	batch_release(b, before, all);
-	if (b->n == 0)
-		batch_free(b);
-	else
-		send(b);
+	end_writer(&w);
+	if (b->n == 0) {
+		lanes_free_batch(b);
+		return NULL;
+	}
+	return b;
 }
 
 int
-send_bury(struct hook *hook, struct hook_told *told, const char *error)
+batch_refill(struct batch *b)
 {
+	struct event_writer w = {.hook = b->lanes->hook, .out = &b->body};
+	struct hook_sent before[HOOK_BATCH];
+	size_t all = b->n;
+
+	memcpy(before, b->sent, sizeof(before));
+	hook_body_begin_events(&b->body, b->lanes->hook);
+	b->n = 0;
+	for (size_t i = 0; i < all; i++)
+		add_event_to_batch(b, &w, &before[i]);
+	end_writer(&w);
+	lanes_release_batch(b, before, all);
+	if (b->n == 0) {
+		lanes_free_batch(b);
+		return -1;
+	}
+	return 0;
+}
+
+int
+batch_drop_dead(struct hook *hook, struct hook_sent *sent, const char *error)
+{
+	struct store *st = hub_store(hook->base.hub);
 	struct buf body = {.p = NULL};
-	struct making m = {.hook = hook, .out = &body};
-	int result = write_event(&m, told);
+	struct event_writer w = {.hook = hook, .out = &body};
+	int result = write_event(&w, sent);
 
 	if (result == 1)
-		result =
-		    hook_queue_bury(hub_store(hook->base.hub), told->id, buf_slice(&body), error);
-	end_making(&m);
+		result = hook_queue_bury(st, sent->id, buf_slice(&body), error);
+	end_writer(&w);
 	buf_free(&body);
-	return result == -1 ? -1 : hook_queue_forget(hub_store(hook->base.hub), told->key);
+	return result == -1 ? -1 : hook_queue_forget(st, sent->key);
 }

@@ -12,7 +12,7 @@
 #define MAX_AGE_S   3600
 
 struct hook_cached {
-	unsigned char digest[HOOK_DIGEST];
+	unsigned char digest[HOOK_DIGEST_LEN];
 	int64_t until;
 	int verdict;
 	struct hook_admission admission;
@@ -59,7 +59,7 @@ add_query(EVP_MD_CTX *ctx, const struct json_value *query)
 }
 
 int
-hook_digest(unsigned char digest[HOOK_DIGEST], struct slice ns, struct slice handshake)
+hook_cache_digest(unsigned char digest[HOOK_DIGEST_LEN], struct slice ns, struct slice handshake)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	struct json_value all, value;
@@ -89,17 +89,17 @@ static void
 drop(struct hook *hook, struct hook_cached *entry)
 {
 	HASH_DEL(hook->cache, entry);
-	hook_free_admission(&entry->admission);
+	hook_reply_free_admission(&entry->admission);
 	free(entry);
 }
 
 bool
-hook_cache_find(struct hook *hook, const unsigned char digest[HOOK_DIGEST], int *verdict,
+hook_cache_find(struct hook *hook, const unsigned char digest[HOOK_DIGEST_LEN], int *verdict,
     struct hook_admission **a)
 {
 	struct hook_cached *entry;
 
-	HASH_FIND(hh, hook->cache, digest, HOOK_DIGEST, entry);
+	HASH_FIND(hh, hook->cache, digest, HOOK_DIGEST_LEN, entry);
 	if (entry == NULL)
 		return false;
 	if (entry->until <= hub_now(hook->base.hub)) {
@@ -118,12 +118,12 @@ copy(const char *text)
 }
 
 void
-hook_cache_add(struct hook *hook, const unsigned char digest[HOOK_DIGEST], int verdict,
+hook_cache_add(struct hook *hook, const unsigned char digest[HOOK_DIGEST_LEN], int verdict,
     const struct hook_admission *a, int64_t max_age_s)
 {
 	struct hook_cached *entry;
 
-	HASH_FIND(hh, hook->cache, digest, HOOK_DIGEST, entry);
+	HASH_FIND(hh, hook->cache, digest, HOOK_DIGEST_LEN, entry);
 	if (entry != NULL)
 		drop(hook, entry);
 	if (HASH_COUNT(hook->cache) == ENTRIES_MAX)
@@ -131,7 +131,7 @@ hook_cache_add(struct hook *hook, const unsigned char digest[HOOK_DIGEST], int v
 	entry = calloc(1, sizeof(*entry));
 	if (entry == NULL)
 		return;
-	memcpy(entry->digest, digest, HOOK_DIGEST);
+	memcpy(entry->digest, digest, HOOK_DIGEST_LEN);
 	entry->verdict = verdict;
 	entry->until =
 	    hub_now(hook->base.hub) + (max_age_s < MAX_AGE_S ? max_age_s : MAX_AGE_S) * 1000;
@@ -140,7 +140,7 @@ hook_cache_add(struct hook *hook, const unsigned char digest[HOOK_DIGEST], int v
 	    .actions = copy(a->actions),
 	    .transports = copy(a->transports),
 	};
-	HASH_ADD(hh, hook->cache, digest, HOOK_DIGEST, entry);
+	HASH_ADD(hh, hook->cache, digest, HOOK_DIGEST_LEN, entry);
 }
 
 void

@@ -1,6 +1,4 @@
-/* The leader's work: events from the queue to the hook, at least once.  When a request is sent, and
- * what becomes of it: docs/hook.md, section 5. */
-#include "shared/hook/lanes.h"
+#include "shared/hook/deliver.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,17 +7,61 @@
 #include <openssl/rand.h>
 
 #include "shared/base/log.h"
+#include "shared/hook/batch.h"
 
-#define TICK_MS        1000 /* how often leading is tried, and a look is had for lost wake-ups */
-#define GATHER_MS      20   /* an event waits this long for others, unless nothing is under way */
-#define BREAK_FAILURES 5    /* in a row, then the hook is left alone ... */
-#define BREAK_MS       5000 /* ... for so long, and asked once */
+#define TICK_MS        1000 /* retry leadership and rescan this often */
+#define GATHER_MS      20   /* an event waits this long for others, unless nothing is in flight */
+#define AGAIN_MS       1000 /* after a turn that could not be committed */
+#define BREAK_FAILURES 5    /* in a row open the breaker ... */
+#define BREAK_MS       5000 /* ... for this long, until one request probes the hook */
 #define RETRY_MAX_S    60
-#define SAY_MS         60000 /* single failures are logged this often at most */
+#define LOG_QUIET_MS   60000 /* single failures are logged this often at most */
 #define DISCARD_MAX    1000  /* rows deleted in one turn once the hook is off */
 
+enum breaker {
+	BREAKER_CLOSED,
+	BREAKER_OPEN,    /* nothing is sent until `probe_at` */
+	BREAKER_PROBING, /* one request is in flight */
+};
+
+struct delivery {
+	struct hook *hook;
+	struct lanes lanes;
+	bool leads, draining;
+	bool has_own; /* this process has added events since the last turn */
+	bool off;     /* the hook answered 410 */
+	int64_t next_tick;
+	char epoch[32]; /* of the database that the lanes were read from */
+	size_t inflight;
+	enum breaker breaker;
+	int64_t probe_at, log_at;
+	unsigned failures; /* in a row */
+};
+
+static int64_t
+now_of(const struct delivery *d)
+{
+	return hub_now(d->hook->base.hub);
+}
+
+static struct delivery *
+delivery_of(struct batch *b)
+{
+	return container_of(b->lanes, struct delivery, lanes);
+}
+
+static void
+forget(struct delivery *d)
+{
+	lanes_forget(&d->lanes);
+	d->inflight = 0;
+	/* the probe was cancelled with all other requests */
+	if (d->breaker == BREAKER_PROBING)
+		d->breaker = BREAKER_OPEN;
+}
+
 int64_t
-hook_retry_delay(int attempts, int64_t retry_after_s, unsigned random)
+deliver_retry_delay(int attempts, int64_t retry_after_s, unsigned random)
 {
 	int64_t s = RETRY_MAX_S;
 
@@ -30,11 +72,10 @@ hook_retry_delay(int attempts, int64_t retry_after_s, unsigned random)
 	return s * 750 + (int64_t)(random % 501) * s;
 }
 
-/* --- what comes of it --------------------------------------------------------------------------
- */
+/* --- results ----------------------------------------------------------------------------------- */
 
 static void
-note_success(struct deliver *d)
+note_success(struct delivery *d)
 {
 	struct batch *b;
 
@@ -43,26 +84,28 @@ note_success(struct deliver *d)
 		return;
 	log_info("hook %s: answers again", hook_http_name(d->hook->http));
 	d->breaker = BREAKER_CLOSED;
-	TAILQ_FOREACH (b, &d->batches, all) /* what has waited for it need not wait longer */
+	/* what was postponed for the outage goes out at once */
+	TAILQ_FOREACH (b, &d->lanes.batches, all)
 		if (b->state == BATCH_WAITING)
 			b->due = 0;
 }
 
-/* The log is told when the hook falls silent, and once in a while of events that it fails at. */
+/* Log when the breaker opens, and single failures once a minute. */
 static void
-note_failure(struct deliver *d, const char *error)
+note_failure(struct delivery *d, const char *error)
 {
-	int64_t now = hub_now(d->hook->base.hub);
+	int64_t now = now_of(d);
 
 	d->failures++;
 	if (d->breaker == BREAKER_CLOSED && d->failures >= BREAK_FAILURES)
-		log_warnx("hook %s: %d failures in a row, the last: %s; it is asked every %d s, "
-			  "events are kept",
+		log_warnx(
+		    "hook %s: %d failures in a row, the last: %s; one request every %d s tries it, "
+		    "events are kept",
 		    hook_http_name(d->hook->http), BREAK_FAILURES, error, BREAK_MS / 1000);
-	else if (d->breaker == BREAKER_CLOSED && now >= d->say_at) {
-		d->say_at = now + SAY_MS;
-		log_warnx("hook %s: %s; what may wait is sent again", hook_http_name(d->hook->http),
-		    error);
+	else if (d->breaker == BREAKER_CLOSED && now >= d->log_at) {
+		d->log_at = now + LOG_QUIET_MS;
+		log_warnx("hook %s: %s; queued events are sent again",
+		    hook_http_name(d->hook->http), error);
 	}
 	if (d->failures >= BREAK_FAILURES) {
 		d->breaker = BREAKER_OPEN;
@@ -70,49 +113,50 @@ note_failure(struct deliver *d, const char *error)
 	}
 }
 
-/* All events of the batch are dealt with. */
+/* Delete all events of the batch. */
 static void
 finish_rows(struct batch *b)
 {
-	struct store *st = hub_store(b->d->hook->base.hub);
+	struct store *st = hub_store(b->lanes->hook->base.hub);
 
-	memset(b->left, 0, sizeof(b->left));
+	memset(b->again, 0, sizeof(b->again));
 	for (size_t i = 0; i < b->n; i++)
-		if (hook_queue_done(st, b->told[i].id) == -1 ||
-		    hook_queue_forget(st, b->told[i].key) == -1)
-			hub_fail(b->d->hook->base.hub);
+		if (hook_queue_done(st, b->sent[i].id) == -1 ||
+		    hook_queue_forget(st, b->sent[i].key) == -1)
+			hub_fail(b->lanes->hook->base.hub);
 }
 
-/* They are sent again, but for those that have been for too long. */
+/* Send them again later, but for those that are older than [hook] retry_for. */
 static void
 postpone_rows(struct batch *b, const struct hook_result *result, const char *error)
 {
-	struct hook *hook = b->d->hook;
+	struct hook *hook = b->lanes->hook;
 	int64_t now = hub_now(hook->base.hub);
-	unsigned random = 0, buried = 0;
+	unsigned random = 0, dead = 0;
 	int failed = 0;
 
 	RAND_bytes((unsigned char *)&random, sizeof(random));
-	b->due = now + hook_retry_delay(b->attempts + 1, result->retry_after_s, random);
+	b->due = now + deliver_retry_delay(b->attempts + 1, result->retry_after_s, random);
 	for (size_t i = 0; i < b->n && failed == 0; i++) {
-		b->left[i] = b->due - b->told[i].created <= hook->cfg->hook_retry_for_ms;
-		if (b->left[i]) {
-			failed = hook_queue_retry(hub_store(hook->base.hub), b->told[i].id, b->id,
+		b->again[i] = b->due - b->sent[i].created <= hook->cfg->hook_retry_for_ms;
+		if (b->again[i]) {
+			failed = hook_queue_retry(hub_store(hook->base.hub), b->sent[i].id, b->id,
 			    b->attempts + 1, b->due);
 		} else {
-			failed = send_bury(hook, &b->told[i], error);
-			buried++;
+			failed = batch_drop_dead(hook, &b->sent[i], error);
+			dead++;
 		}
 	}
-	if (buried > 0)
-		log_warnx("hook %s: %u events could not be delivered (%s) and are kept aside",
-		    hook_http_name(hook->http), buried, error);
+	if (dead > 0)
+		log_warnx(
+		    "hook %s: %u events could not be delivered (%s) and are kept in hook_dead",
+		    hook_http_name(hook->http), dead, error);
 	if (failed != 0)
 		hub_fail(hook->base.hub);
 }
 
 static bool
-may_work_later(int status)
+may_succeed_later(int status)
 {
 	return status == 0 || status == 408 || status == 425 || status == 429 || status >= 500;
 }
@@ -120,20 +164,20 @@ may_work_later(int status)
 static void
 on_reply(struct batch *b, const struct hook_result *result)
 {
-	struct hook *hook = b->d->hook;
+	struct hook *hook = b->lanes->hook;
 
 	if (result->body.n > 0 &&
-	    hook_reply_run(hook, b->told, b->n, result->body, hook->last_error) == -1)
-		log_warnx("hook %s: its reply is not carried out: %s", hook_http_name(hook->http),
-		    hook->last_error);
+	    hook_reply_run(hook, b->sent, b->n, result->body, hook->last_error) == -1)
+		log_warnx("hook %s: bad reply, its actions are not done: %s",
+		    hook_http_name(hook->http), hook->last_error);
 	finish_rows(b);
 }
 
-/* A status that trying again would not change. */
+/* A status that another attempt would not change. */
 static void
 on_refusal(struct batch *b, const struct hook_result *result)
 {
-	struct deliver *d = b->d;
+	struct delivery *d = delivery_of(b);
 
 	d->off = result->status == 410;
 	log_warnx("hook %s: answered %d: %zu events are dropped%s", hook_http_name(d->hook->http),
@@ -142,12 +186,13 @@ on_refusal(struct batch *b, const struct hook_result *result)
 	finish_rows(b);
 }
 
-/* In a turn, before its commit: memory follows when that is done. */
-void
-deliver_done(void *arg, const struct hook_result *result)
+/* A request has ended.  This runs in a turn, before its commit: the rows change now, the batch in
+ * memory only when the commit has succeeded (settle_batch). */
+static void
+on_result(void *arg, const struct hook_result *result)
 {
 	struct batch *b = arg;
-	struct deliver *d = b->d;
+	struct delivery *d = delivery_of(b);
 	char error[HOOK_ERROR_MAX];
 	bool good = result->status / 100 == 2 && hook_reply_is_good(result->body);
 
@@ -157,115 +202,183 @@ deliver_done(void *arg, const struct hook_result *result)
 	if (result->status == 0)
 		snprintf(error, sizeof(error), "%s", result->error);
 	else if (result->status / 100 == 2)
-		snprintf(error, sizeof(error), "its reply is no JSON object");
+		snprintf(error, sizeof(error), "the reply is not a JSON object");
 	else
 		snprintf(error, sizeof(error), "answered %d", result->status);
 	if (hub_transaction(d->hook->base.hub) == -1)
-		return;
+		return; /* settle_batch() sends it again */
 	if (good) {
 		note_success(d);
 		on_reply(b, result);
-	} else if (result->status / 100 != 2 && !may_work_later(result->status)) {
+	} else if (result->status / 100 != 2 && !may_succeed_later(result->status)) {
 		note_success(d);
 		on_refusal(b, result);
 	} else {
 		note_failure(d, error);
 		if (b->is_sync && !result->unsent)
-			finish_rows(b); /* the client waits for an answer that will not come */
+			/* it may have been carried out, and a client that waits has no use for
+			 * an answer minutes later */
+			finish_rows(b);
 		else
 			postpone_rows(b, result, error);
 	}
 }
 
-/* The turn is over: what was to become of the batch has, or not. */
+/* The turn is over: take out of the batch what was deleted. */
 static void
-settle(struct batch *b, bool committed)
+settle_batch(struct batch *b, bool committed)
 {
-	struct hook_told before[HOOK_BATCH];
+	struct hook_sent before[HOOK_BATCH];
 	size_t all = b->n;
 
 	b->state = BATCH_WAITING;
 	if (!committed) {
-		b->due = hub_now(b->d->hook->base.hub) + DELIVER_AGAIN_MS;
+		b->due =
+		    hub_now(b->lanes->hook->base.hub) + AGAIN_MS; /* the rows are still there */
 		return;
 	}
-	memcpy(before, b->told, sizeof(before));
+	memcpy(before, b->sent, sizeof(before));
 	b->n = 0;
 	for (size_t i = 0; i < all; i++) {
-		if (b->left[i]) {
-			b->told[b->n++] = before[i];
+		if (b->again[i]) {
+			b->sent[b->n++] = before[i];
 			continue;
 		}
-		b->d->events--;
-		b->d->bytes -= (int64_t)before[i].bytes;
+		b->lanes->events--;
+		b->lanes->bytes -= (int64_t)before[i].bytes;
 	}
 	b->attempts++;
-	batch_release(b, before, all);
+	lanes_release_batch(b, before, all);
 	if (b->n == 0)
-		batch_free(b);
+		lanes_free_batch(b);
 }
 
-/* --- when --------------------------------------------------------------------------------------
- */
+/* --- sending ----------------------------------------------------------------------------------- */
 
-/* The batch that has waited long enough, or would be the next. */
+static void
+send_batch(struct delivery *d, struct batch *b)
+{
+	struct hook *hook = d->hook;
+	char id[HOOK_ID_MAX];
+	struct hook_request request = {
+	    .id = id,
+	    .kind = "events",
+	    .attempt = b->attempts + 1,
+	    .timeout_ms = hook->cfg->hook_timeout_ms,
+	    .now_ms = now_of(d),
+	    .last_error = hook->last_error[0] == '\0' ? NULL : hook->last_error,
+	};
+
+	buf_puts(&b->body, "]}");
+	request.body = buf_slice(&b->body);
+	hook_event_id(id, store_epoch(hub_store(hook->base.hub)), b->id);
+	memcpy(id, "req", 3); /* of the request, not of its first event */
+	b->call = b->body.failed ? NULL : hook_http_post(hook->http, &request, on_result, b);
+	if (b->call == NULL) {
+		b->state = BATCH_WAITING;
+		b->due = now_of(d) + AGAIN_MS;
+		return;
+	}
+	b->state = BATCH_INFLIGHT;
+	d->inflight++;
+	hook->last_error[0] = '\0';
+}
+
+/* How many lanes of the list go into the next request.  Clients wait for the answers to sync
+ * events, so these share a request only when there are more lanes than requests to spare: none
+ * waits for another's answer, or loses its own by another's failure. */
+static size_t
+lanes_per_request(const struct delivery *d, const struct lane_list *list)
+{
+	size_t room = d->hook->cfg->hook_max_in_flight - d->inflight, n = 0;
+	const struct lane *lane;
+
+	if (list != &d->lanes.ready_sync)
+		return HOOK_BATCH;
+	TAILQ_FOREACH (lane, list, ready)
+		if (++n == HOOK_BATCH * room)
+			break;
+	return (n + room - 1) / room;
+}
+
+static void
+send_new(struct delivery *d, struct lane_list *list)
+{
+	struct batch *b = batch_fill(&d->lanes, list, lanes_per_request(d, list));
+
+	if (b != NULL)
+		send_batch(d, b);
+}
+
+static void
+send_again(struct delivery *d, struct batch *b)
+{
+	if (batch_refill(b) == 0)
+		send_batch(d, b);
+}
+
+/* The batch to be sent again first; `only_due`: if it is due. */
 static struct batch *
-next_waiting(struct deliver *d, bool only_due)
+next_waiting(struct delivery *d, bool only_due)
 {
 	struct batch *b, *soonest = NULL;
 
-	TAILQ_FOREACH (b, &d->batches, all)
+	TAILQ_FOREACH (b, &d->lanes.batches, all)
 		if (b->state == BATCH_WAITING && (soonest == NULL || b->due < soonest->due))
 			soonest = b;
-	if (soonest != NULL && only_due && soonest->due > hub_now(d->hook->base.hub))
+	if (soonest != NULL && only_due && soonest->due > now_of(d))
 		return NULL;
 	return soonest;
 }
 
-/* When what is ready has waited long enough for others. */
+/* When the first event has waited long enough for others to share its request. */
 static int64_t
-gathered_at(const struct deliver *d)
+gathered_at(const struct delivery *d)
 {
-	return STAILQ_FIRST(&TAILQ_FIRST(&d->ready_queue)->items)->created + GATHER_MS;
+	return STAILQ_FIRST(&TAILQ_FIRST(&d->lanes.ready_queue)->events)->created + GATHER_MS;
 }
 
-/* Enough for a request of its own, or somebody waits behind it. */
+/* Are there enough events for a request, or does a client wait for one after them? */
 static bool
-is_worth_it(struct deliver *d)
+is_worth_a_request(struct delivery *d)
 {
 	struct lane *lane;
-	struct item *e;
+	struct queued_event *e;
 	int n = 0;
 
-	if (d->inflight == 0 || gathered_at(d) <= hub_now(d->hook->base.hub))
+	if (d->inflight == 0 || gathered_at(d) <= now_of(d))
 		return true;
-	TAILQ_FOREACH (lane, &d->ready_queue, ready)
-		STAILQ_FOREACH (e, &lane->items, next)
+	TAILQ_FOREACH (lane, &d->lanes.ready_queue, ready)
+		STAILQ_FOREACH (e, &lane->events, next)
 			if (e->is_sync || ++n == HOOK_BATCH)
 				return true;
 	return false;
 }
 
-/* Send one request if there is one to be sent. */
+/* Send one request if one is due.  False: none is. */
 static bool
-send_one(struct deliver *d)
+send_one(struct delivery *d)
 {
 	bool probing = d->breaker == BREAKER_OPEN;
 	struct batch *b = next_waiting(d, !probing);
+	bool has_queued = !TAILQ_EMPTY(&d->lanes.ready_queue);
 
+	/* an open breaker lets one request pass, whose result closes it or opens it again */
 	if (probing) {
-		if (d->inflight > 0 || d->probe_at > hub_now(d->hook->base.hub))
+		if (d->inflight > 0 || d->probe_at > now_of(d))
 			return false;
 		d->breaker = BREAKER_PROBING;
 	} else if (d->breaker == BREAKER_PROBING && d->inflight > 0) {
 		return false;
 	}
-	if (b != NULL && !(b->is_sync && probing && !TAILQ_EMPTY(&d->ready_queue)))
-		send_again(b);
-	else if (!TAILQ_EMPTY(&d->ready_sync) && !(probing && !TAILQ_EMPTY(&d->ready_queue)))
-		send_new(d, &d->ready_sync);
-	else if (!TAILQ_EMPTY(&d->ready_queue) && is_worth_it(d))
-		send_new(d, &d->ready_queue);
+	/* The oldest first.  But a probe that fails costs a sync event its answer, and a queued one
+	 * nothing, so a probe takes queued events where there are some. */
+	if (b != NULL && !(probing && b->is_sync && has_queued))
+		send_again(d, b);
+	else if (!TAILQ_EMPTY(&d->lanes.ready_sync) && !(probing && has_queued))
+		send_new(d, &d->lanes.ready_sync);
+	else if (has_queued && is_worth_a_request(d))
+		send_new(d, &d->lanes.ready_queue);
 	else {
 		if (probing)
 			d->breaker = BREAKER_OPEN;
@@ -274,30 +387,30 @@ send_one(struct deliver *d)
 	return true;
 }
 
-/* The hook is off: nobody will be told. */
+/* The hook is off: delete what waits. */
 static void
-discard(struct deliver *d)
+discard_events(struct delivery *d)
 {
 	struct store *st = hub_store(d->hook->base.hub);
 	struct lane *lane, *next;
-	struct item *item;
+	struct queued_event *e;
 	int n = 0;
 
-	if (d->lanes == NULL || d->inflight > 0 || hub_transaction(d->hook->base.hub) == -1)
+	if (d->lanes.by_key == NULL || d->inflight > 0 || hub_transaction(d->hook->base.hub) == -1)
 		return;
-	HASH_ITER (hh, d->lanes, lane, next) {
-		STAILQ_FOREACH (item, &lane->items, next)
-			if (n++ > DISCARD_MAX || hook_queue_done(st, item->id) == -1)
+	HASH_ITER (hh, d->lanes.by_key, lane, next) {
+		STAILQ_FOREACH (e, &lane->events, next)
+			if (n++ > DISCARD_MAX || hook_queue_done(st, e->id) == -1)
 				break;
 		hook_queue_forget(st, lane->key);
 	}
-	d->stale = true; /* what is left is read again */
+	d->lanes.stale = true; /* read again what is left */
 }
 
 static int64_t
-next_due(struct deliver *d)
+next_due(struct delivery *d)
 {
-	int64_t now = hub_now(d->hook->base.hub), due = d->next_tick;
+	int64_t now = now_of(d), due = d->next_tick;
 	struct batch *b = next_waiting(d, false);
 
 	if (d->breaker == BREAKER_OPEN) {
@@ -309,120 +422,139 @@ next_due(struct deliver *d)
 		return due;
 	if (b != NULL && b->due < due)
 		due = b->due;
-	if (!TAILQ_EMPTY(&d->ready_queue) && gathered_at(d) < due)
+	if (!TAILQ_EMPTY(&d->lanes.ready_queue) && gathered_at(d) < due)
 		due = gathered_at(d);
 	return due > now ? due : now + 1;
 }
 
 static void
-try_to_lead(struct deliver *d)
+try_to_lead(struct delivery *d)
 {
 	if (d->leads || d->draining || !hook_queue_lead(hub_store(d->hook->base.hub)))
 		return;
 	d->leads = true;
-	lanes_forget(d);
+	forget(d);
 }
 
 static void
-resign(struct deliver *d)
+resign(struct delivery *d)
 {
 	if (!d->leads)
 		return;
 	d->leads = false;
-	lanes_forget(d);
+	forget(d);
 	hook_queue_resign(hub_store(d->hook->base.hub));
 }
 
 void
-deliver_run(struct deliver *d)
+deliver_run(struct delivery *d)
 {
 	if (d->leads && d->off)
-		discard(d);
+		discard_events(d);
+}
+
+/* The lanes must follow the rows: what the turn has done to batches, and a database made anew. */
+static void
+follow_rows(struct delivery *d, bool committed)
+{
+	const char *epoch = store_epoch(hub_store(d->hook->base.hub));
+	struct batch *b, *next;
+
+	/* a row that could not be read waits until no request is cancelled by starting again */
+	if (strcmp(d->epoch, epoch) != 0 || (d->lanes.stale && d->inflight == 0)) {
+		forget(d);
+		snprintf(d->epoch, sizeof(d->epoch), "%s", epoch);
+	}
+	for (b = TAILQ_FIRST(&d->lanes.batches); b != NULL; b = next) {
+		next = TAILQ_NEXT(b, all);
+		if (b->state == BATCH_SETTLING)
+			settle_batch(b, committed);
+	}
+}
+
+/* Leadership is tried once a tick, and at once by a process that has events while nobody leads. */
+static void
+change_leader(struct delivery *d)
+{
+	struct store *st = hub_store(d->hook->base.hub);
+	int64_t now = now_of(d);
+
+	if (d->draining && d->inflight == 0)
+		resign(d);
+	if (now >= d->next_tick || (d->has_own && slots_hook_leader(store_slots(st)) == -1))
+		try_to_lead(d);
+	d->has_own = false;
+	if (now >= d->next_tick) {
+		d->lanes.rescan = true; /* a wake-up may have been lost */
+		d->next_tick = now + TICK_MS;
+	}
 }
 
 int64_t
-deliver_settled(struct deliver *d, bool committed)
+deliver_settled(struct delivery *d, bool committed)
 {
 	struct store *st = hub_store(d->hook->base.hub);
-	int64_t now = hub_now(d->hook->base.hub);
-	struct batch *b, *next;
 
-	if (strcmp(d->epoch, store_epoch(st)) != 0 || (d->stale && d->inflight == 0)) {
-		lanes_forget(d);
-		snprintf(d->epoch, sizeof(d->epoch), "%s", store_epoch(st));
-	}
-	for (b = TAILQ_FIRST(&d->batches); b != NULL; b = next) {
-		next = TAILQ_NEXT(b, all);
-		if (b->state == BATCH_SETTLING)
-			settle(b, committed);
-	}
-	if (d->draining && d->inflight == 0)
-		resign(d);
-	if (now >= d->next_tick || (d->ours && slots_hook_leader(store_slots(st)) == -1))
-		try_to_lead(d);
-	d->ours = false;
-	if (now >= d->next_tick) {
-		d->look = true;
-		d->next_tick = now + TICK_MS;
-	}
+	follow_rows(d, committed);
+	change_leader(d);
 	if (!d->leads || d->draining)
 		return d->next_tick;
-	if (d->look && !store_in_transaction(st))
-		lanes_load(d);
-	slots_set_hook(store_slots(st), d->events, d->bytes);
+	/* rows of a transaction that is still open may be rolled back */
+	if (d->lanes.rescan && !store_in_transaction(st) && lanes_load(&d->lanes) == -1)
+		forget(d);
+	slots_set_hook(store_slots(st), d->lanes.events, d->lanes.bytes);
 	if (d->off)
-		return d->lanes == NULL ? d->next_tick : now;
+		return d->lanes.by_key == NULL ? d->next_tick : now_of(d);
 	while (d->inflight < d->hook->cfg->hook_max_in_flight && send_one(d))
 		continue;
 	return next_due(d);
 }
 
-/* --- the rest ----------------------------------------------------------------------------------
- */
+/* --- opening, closing --------------------------------------------------------------------------- */
 
-struct deliver *
-deliver_new(struct hook *hook)
+struct delivery *
+deliver_open(struct hook *hook)
 {
-	struct deliver *d = calloc(1, sizeof(*d));
+	struct delivery *d = calloc(1, sizeof(*d));
 
 	if (d == NULL)
 		return NULL;
 	d->hook = hook;
-	lanes_init(d);
+	lanes_init(&d->lanes, hook);
 	return d;
 }
 
 void
-deliver_stop(struct deliver *d)
+deliver_stop(struct delivery *d)
 {
 	d->draining = true;
 	resign(d);
 }
 
 void
-deliver_free(struct deliver *d)
+deliver_close(struct delivery *d)
 {
 	if (d == NULL)
 		return;
-	lanes_forget(d);
+	forget(d);
 	free(d);
 }
 
 void
-deliver_look(struct deliver *d, bool ours)
+deliver_rescan(struct delivery *d, bool ours)
 {
-	d->look = true;
-	d->ours = d->ours || ours;
+	d->lanes.rescan = true;
+	d->has_own = d->has_own || ours;
 }
 
 void
-deliver_drain(struct deliver *d)
+deliver_drain(struct delivery *d)
 {
 	d->draining = true;
 }
 
 bool
-deliver_is_busy(const struct deliver *d)
+deliver_is_busy(const struct delivery *d)
 {
 	return d->inflight > 0;
 }

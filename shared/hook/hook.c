@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shared/hook/deliver.h"
 #include "shared/hook/internal.h"
 #include "shared/base/log.h"
 #include "shared/wire/json.h"
@@ -30,11 +31,11 @@ is_full(struct hook *hook)
 	bool full = events >= (int64_t)hook->cfg->hook_queue_events ||
 	            bytes >= (int64_t)hook->cfg->hook_queue_bytes;
 
-	if (full && !hook->full)
+	if (full && !hook->is_full)
 		log_warnx("hook %s: %lld events wait for it: sessions that send more end, new ones "
 			  "are refused",
 		    hook_http_name(hook->http), (long long)events);
-	hook->full = full;
+	hook->is_full = full;
 	return full;
 }
 
@@ -53,7 +54,7 @@ add_event(struct hook *hook, const struct hub_ns *ns, struct session *s, struct 
 
 	if (hook->body.failed || hook_queue_add(hub_store(hook->base.hub), &row) == -1)
 		hub_fail(hook->base.hub);
-	deliver_look(hook->deliver, true);
+	deliver_rescan(hook->delivery, true);
 }
 
 /* Can something be told of this session now?  Not when another process has ended it meanwhile: its
@@ -84,14 +85,15 @@ do_admission(struct hook *hook, const struct hub_ns *ns, struct session *s)
 
 	if (ns->name.n > 0) {
 		if (hook->admission != NULL && hook->admission->actions != NULL)
-			hook_run_actions(hook, session_key(s), ns->name, hook->admission->actions);
+			hook_reply_run_actions(
+			    hook, session_key(s), ns->name, hook->admission->actions);
 		return;
 	}
 	if (!hook->cfg->hook_authorize || hub_transaction(hook->base.hub) == -1)
 		return;
 	kept = hook_queue_admitted(hub_store(hook->base.hub), session_key(s));
 	if (kept != NULL)
-		hook_run_actions(hook, session_key(s), ns->name, kept);
+		hook_reply_run_actions(hook, session_key(s), ns->name, kept);
 	free(kept);
 }
 
@@ -103,10 +105,10 @@ connected(void *arg, struct hub_ns *ns, struct session *s, struct slice query)
 	struct slice none = {NULL, 0};
 
 	do_admission(hook, ns, s);
-	if (!hook_wants(hook->cfg->hook_events, "connect", none) || session_is_over(s))
+	if (!hook_event_is_wanted(hook->cfg->hook_events, "connect", none) || session_is_over(s))
 		return;
 	buf_clear(&hook->body);
-	hook_write_connect(&hook->body, transport == NULL ? "" : transport, query);
+	hook_event_write_connect(&hook->body, transport == NULL ? "" : transport, query);
 	tell(hook, ns, s, none);
 }
 
@@ -117,10 +119,10 @@ disconnected(void *arg, struct hub_ns *ns, struct session *s, const char *reason
 	struct hook *hook = hook_of(arg);
 	struct slice none = {NULL, 0};
 
-	if (!hook_wants(hook->cfg->hook_events, "disconnect", none) || !is_live(hook, s))
+	if (!hook_event_is_wanted(hook->cfg->hook_events, "disconnect", none) || !is_live(hook, s))
 		return;
 	buf_clear(&hook->body);
-	hook_write_disconnect(&hook->body, reason);
+	hook_event_write_disconnect(&hook->body, reason);
 	add_event(hook, ns, s, none);
 }
 
@@ -134,19 +136,19 @@ write_packet(struct hook *hook, const struct packet *pk)
 	struct slice none = {NULL, 0};
 
 	if (pk->type == PACKET_MESSAGE) {
-		hook_write_message(&hook->body, pk->data);
-		return hook_wants(list, "message", none);
+		hook_event_write_message(&hook->body, pk->data);
+		return hook_event_is_wanted(list, "message", none);
 	}
 	if (pk->type == PACKET_JSON) {
-		if (!hook_wants(list, "json", none) || json_parse(&value, pk->data) == -1)
+		if (!hook_event_is_wanted(list, "json", none) || json_parse(&value, pk->data) == -1)
 			return false; /* PROTOCOL 5.5: ignored */
-		hook_write_json(&hook->body, value.text);
+		hook_event_write_json(&hook->body, value.text);
 		return true;
 	}
 	if (packet_event(&event, pk->data, &hook->event) == -1 ||
-	    slice_is(event.name, "disconnect") || !hook_wants(list, "event", event.name))
+	    slice_is(event.name, "disconnect") || !hook_event_is_wanted(list, "event", event.name))
 		return false; /* PROTOCOL 5.7: the blacklist */
-	hook_write_event(&hook->body, event.name, event.args);
+	hook_event_write_named(&hook->body, event.name, event.args);
 	return true;
 }
 
@@ -168,10 +170,10 @@ answered(
 	struct hook *hook = hook_of(arg);
 	struct slice none = {NULL, 0};
 
-	if (!hook_wants(hook->cfg->hook_events, "ack", none))
+	if (!hook_event_is_wanted(hook->cfg->hook_events, "ack", none))
 		return;
 	buf_clear(&hook->body);
-	hook_write_ack(&hook->body, ack->handler, args);
+	hook_event_write_ack(&hook->body, ack->handler, args);
 	tell(hook, ns, s, none);
 }
 
@@ -210,28 +212,9 @@ authorize_ns(
 {
 	struct hook *hook = hook_of(arg);
 
-	return hook->cfg->hook_authorize_namespaces ? ask_namespace(hook, ns, s, endpoint, query)
-	                                            : 0;
-}
-
-/* --- values ---------------------------------------------------------------------------------- */
-
-static void
-add_value(void *arg, struct slice name, struct slice value)
-{
-	struct buf *out = arg;
-
-	if (out->n > 0)
-		buf_add_char(out, ',');
-	json_write_string(out, name);
-	buf_add_char(out, ':');
-	buf_add_slice(out, value);
-}
-
-int
-hook_write_data(struct hook *hook, struct buf *out, int64_t key)
-{
-	return store_data(hub_store(hook->base.hub), key, add_value, out);
+	return hook->cfg->hook_authorize_namespaces
+	           ? hook_ask_namespace(hook, ns, s, endpoint, query)
+	           : 0;
 }
 
 /* --- the application's functions -------------------------------------------------------------- */
@@ -239,7 +222,7 @@ hook_write_data(struct hook *hook, struct buf *out, int64_t key)
 static int
 fd(const struct application *app)
 {
-	return hook_http_fd(const_hook_of(app)->http);
+	return hook_http_fd(hook_of_const(app)->http);
 }
 
 static void
@@ -248,21 +231,21 @@ run(struct application *app)
 	struct hook *hook = hook_of(app);
 
 	hook_http_run(hook->http, hub_now(app->hub));
-	ask_run(hook);
-	deliver_run(hook->deliver);
+	hook_ask_run(hook);
+	deliver_run(hook->delivery);
 }
 
 static void
 wake(struct application *app)
 {
-	deliver_look(hook_of(app)->deliver, false);
+	deliver_rescan(hook_of(app)->delivery, false);
 }
 
 static int64_t
 settled(struct application *app, bool committed)
 {
 	struct hook *hook = hook_of(app);
-	int64_t next = deliver_settled(hook->deliver, committed), other = ask_next(hook);
+	int64_t next = deliver_settled(hook->delivery, committed), other = hook_ask_next(hook);
 
 	if (other < next)
 		next = other;
@@ -273,19 +256,19 @@ settled(struct application *app, bool committed)
 static void
 drain(struct application *app)
 {
-	deliver_drain(hook_of(app)->deliver);
+	deliver_drain(hook_of(app)->delivery);
 }
 
 static bool
 is_busy(const struct application *app)
 {
-	return deliver_is_busy(const_hook_of(app)->deliver);
+	return deliver_is_busy(hook_of_const(app)->delivery);
 }
 
 static bool
 asks(const struct application *app)
 {
-	return const_hook_of(app)->cfg->hook_authorize;
+	return hook_of_const(app)->cfg->hook_authorize;
 }
 
 static void
@@ -293,8 +276,8 @@ stop(struct application *app)
 {
 	struct hook *hook = hook_of(app);
 
-	ask_close(hook);
-	deliver_stop(hook->deliver);
+	hook_ask_close(hook);
+	deliver_stop(hook->delivery);
 }
 
 static void
@@ -302,7 +285,7 @@ close_hook(struct application *app)
 {
 	struct hook *hook = hook_of(app);
 
-	deliver_free(hook->deliver);
+	deliver_close(hook->delivery);
 	hook_http_close(hook->http);
 	hook_cache_free(hook);
 	buf_free(&hook->body);
@@ -331,8 +314,8 @@ static const struct application_ops hook_ops = {
     .settled = settled,
     .is_busy = is_busy,
     .asks = asks,
-    .ask = ask_handshake,
-    .cancel = ask_cancel,
+    .ask = hook_ask_handshake,
+    .cancel = hook_ask_cancel,
 };
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -370,9 +353,9 @@ hook_open(const struct config *cfg)
 	TAILQ_INIT(&hook->questions);
 	if (gethostname(hook->node, sizeof(hook->node) - 1) == -1)
 		hook->node[0] = '\0';
-	hook->deliver = deliver_new(hook);
+	hook->delivery = deliver_open(hook);
 	hook->http = hook_http_open(&options);
-	if (hook->deliver == NULL || hook->http == NULL || add_namespaces(hook) == -1) {
+	if (hook->delivery == NULL || hook->http == NULL || add_namespaces(hook) == -1) {
 		application_close(&hook->base);
 		return NULL;
 	}

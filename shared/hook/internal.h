@@ -1,4 +1,4 @@
-/* hook_internal: what the files of the web hook share.  Only shared/hook/ includes it. */
+/* internal: what the files of the web hook share.  Only shared/hook/ includes it. */
 #ifndef POLLUX_HOOK_INTERNAL_H
 #define POLLUX_HOOK_INTERNAL_H
 
@@ -17,34 +17,32 @@
 #include "shared/hook/http.h"
 #include "shared/store/hook_queue.h"
 
-#define HOOK_ERROR_MAX   160
-#define HOOK_ID_MAX      64 /* of an event or a request, with its NUL */
-#define HOOK_BATCH       50
-#define HOOK_BATCH_BYTES ((size_t)64 << 10)
+#define HOOK_ERROR_MAX  160
+#define HOOK_ID_MAX     64 /* of an event or a request, with its NUL */
+#define HOOK_BATCH      50 /* events in one request */
+#define HOOK_DIGEST_LEN 32 /* bytes of SHA-256 */
 
-#define HOOK_DIGEST 32 /* bytes of SHA-256 */
-
-struct deliver;
+struct delivery;
 struct hook_cached;
 
 TAILQ_HEAD(question_list, hook_question);
 
 struct hook {
 	struct application base;
-	const struct config *cfg;
+	const struct config *cfg; /* borrowed */
 	struct hook_http *http;
-	struct deliver *deliver;
-	struct question_list questions; /* asked, then those that wait for it */
-	size_t questions_n, asked_n;
-	struct hook_cached *cache; /* uthash by digest, the oldest first */
-	/* What the session that is being made, or joins, is accepted with; NULL: nothing is */
+	struct delivery *delivery;
+	struct question_list questions; /* those in flight, then those that wait */
+	size_t questions_n, asked_n;    /* all, and those in flight */
+	struct hook_cached *cache;      /* uthash by digest, the oldest first */
+	/* What the hook granted the session that is being made, or joins; NULL outside of that */
 	const struct hook_admission *admission;
 	struct buf body;                 /* scratch: of an event */
 	struct buf event;                /* scratch of packet_event() */
-	bool full;                       /* the queue is, and the log says so */
-	bool is_sick;                    /* authorize requests fail, and the log says so */
+	bool is_full;                    /* the queue is full, and the log says so */
+	bool is_failing;                 /* authorize requests fail, and the log says so */
 	char last_error[HOOK_ERROR_MAX]; /* for the next request; "": none */
-	char node[256];
+	char node[256];                  /* this machine's name */
 };
 
 static inline struct hook *
@@ -54,54 +52,67 @@ hook_of(struct application *app)
 }
 
 static inline const struct hook *
-const_hook_of(const struct application *app)
+hook_of_const(const struct application *app)
 {
 	return container_of(app, struct hook, base);
 }
 
-/* --- event.c: JSON out; pure --------------------------------------------------------------
+/* --- event.c: the members of one event; pure --------------------------------------------------- */
+
+/* Is an event of this type on the list ([hook] events)?  `name` is that of an "event", else p NULL.
  */
+bool hook_event_is_wanted(const char *list, const char *type, struct slice name);
 
-/* Is an event of this type on the list?  `name` is that of an "event", else p NULL. */
-bool hook_wants(const char *list, const char *type, struct slice name);
+/* Append members of an event's object.  What the client sent passes byte for byte, but for text
+ * that is not UTF-8. */
+void hook_event_write_connect(struct buf *out, const char *transport, struct slice query);
+void hook_event_write_disconnect(struct buf *out, const char *reason);
+void hook_event_write_message(struct buf *out, struct slice text);
+void hook_event_write_json(struct buf *out, struct slice value);
+void hook_event_write_named(struct buf *out, struct slice name, struct slice args);
+/* args.p NULL: no ack came in time. */
+void hook_event_write_ack(struct buf *out, const char *name, struct slice args);
 
-/* Members of an event's object; all but the first argument as the client sent them. */
-void hook_write_connect(struct buf *out, const char *transport, struct slice query);
-void hook_write_disconnect(struct buf *out, const char *reason);
-void hook_write_message(struct buf *out, struct slice text);
-void hook_write_json(struct buf *out, struct slice value);
-void hook_write_event(struct buf *out, struct slice name, struct slice args);
-void hook_write_ack(struct buf *out, const char *name, struct slice args); /* p NULL: none came */
+/* Append text as a JSON string, its bytes that are not UTF-8 replaced. */
+void hook_event_write_text(struct buf *out, struct slice text);
 
+/* The id of event `number` of this database: "evt_<epoch>_<number>". */
 void hook_event_id(char id[HOOK_ID_MAX], const char *epoch, int64_t number);
 
-/* A whole event; `user` NULL: nobody; `data` an object's members, empty: none. */
-void hook_write_row(struct buf *out, const char *epoch, const struct hook_row *row,
+/* The number of an ack id as JSON has it: without leading zeros. */
+struct slice hook_event_ack_number(struct slice id);
+
+/* --- body.c: whole bodies ---------------------------------------------------------------------- */
+
+/* Begin the body of a request for events; the events and "]}" follow. */
+void hook_body_begin_events(struct buf *out, const struct hook *hook);
+
+/* Append a whole event; `user` NULL: none; `data` an object's members, empty: none. */
+void hook_body_write_event(struct buf *out, const char *epoch, const struct hook_row *row,
     const char *user, struct slice data);
 
-/* The number of an ack id as JSON has it: without zeros in front. */
-struct slice hook_ack_number(struct slice id);
+/* Append the values of a session as members of an object.  0 or -1: the store failed. */
+int hook_body_write_values(struct buf *out, struct hook *hook, int64_t key);
 
-/* The handshake (JSON), of its headers only those on the list. */
-void hook_write_handshake(struct buf *out, struct slice handshake, const char *headers);
+/* Append the handshake (JSON), of its headers only those on the list. */
+void hook_body_write_handshake(struct buf *out, struct slice handshake, const char *headers);
 
-/* --- reply.c: JSON in ---------------------------------------------------------------------
- */
+/* --- reply.c: replies, JSON in ----------------------------------------------------------------- */
 
-/* An event that was told, as its answer needs it. */
-struct hook_told {
+/* An event that was sent, as far as its answer needs it. */
+struct hook_sent {
 	int64_t id, key, created;
 	size_t bytes;
-	const struct hub_ns *ns; /* NULL: there is none of this name any more */
+	const struct hub_ns *ns; /* NULL: the namespace does not exist any more */
 	char ack[PACKET_ID_MAX + 1];
 };
 
-/* Is it an object, or empty? */
+/* Is it a JSON object, or empty? */
 bool hook_reply_is_good(struct slice body);
 
-/* Do what the reply to these events says, in the open transaction: 0, or -1: it is wrong, `error`
- * says how, and nothing was done.  When the store fails the turn does. */
-int hook_reply_run(struct hook *hook, const struct hook_told *told, size_t n, struct slice body,
+/* Do what the reply to these events says, in the open transaction.  0, or -1: the reply is wrong,
+ * `error` says how, and nothing was done.  When the store fails the turn does. */
+int hook_reply_run(struct hook *hook, const struct hook_sent *sent, size_t n, struct slice body,
     char error[HOOK_ERROR_MAX]);
 
 /* What an accepted session begins with.  The texts are owned. */
@@ -110,64 +121,47 @@ struct hook_admission {
 	char *actions;    /* NULL: none */
 	char *transports; /* names with commas between them; NULL: all */
 };
-void hook_free_admission(struct hook_admission *a);
+void hook_reply_free_admission(struct hook_admission *a);
 
-/* Read the 200 reply to an authorize request.  0, -EACCES (the log has the reason), or -EPROTO with
+/* Read the 200 reply to an authorize request.  0, -EACCES (the reason is logged), or -EPROTO with
  * `error`. */
 int hook_reply_verdict(struct hook *hook, int64_t key, struct slice ns, struct slice body,
     struct hook_admission *a, char error[HOOK_ERROR_MAX]);
 
-/* Do actions that were checked before. */
-void hook_run_actions(struct hook *hook, int64_t key, struct slice ns, const char *actions);
+/* Do the actions of an admission, which were checked before. */
+void hook_reply_run_actions(struct hook *hook, int64_t key, struct slice ns, const char *actions);
 
-/* --- deliver.c ----------------------------------------------------------------------------
- */
+/* --- ask.c: questions, which every process asks itself ----------------------------------------- */
 
-struct deliver *deliver_new(struct hook *hook);
-void deliver_free(struct deliver *d);
-/* There are new events: of this process, or perhaps of another. */
-void deliver_look(struct deliver *d, bool ours);
-/* Before the commit. */
-void deliver_run(struct deliver *d);
-int64_t deliver_settled(struct deliver *d, bool committed);
-void deliver_stop(struct deliver *d);
-void deliver_drain(struct deliver *d);
-bool deliver_is_busy(const struct deliver *d);
+/* Ask whether the session may join; the hub hears of the verdict later.  -EINPROGRESS; -EAGAIN: too
+ * many questions wait; or -EIO. */
+int hook_ask_namespace(struct hook *hook, struct hub_ns *ns, struct session *s,
+    struct slice endpoint, struct slice query);
 
-/* Milliseconds until attempt number `attempts` + 1: 1, 2, 4 .. 60 s, a quarter more or less by
- * `random`; or what the server asks for (-1: nothing), within an hour. */
-int64_t hook_retry_delay(int attempts, int64_t retry_after_s, unsigned random);
-
-/* --- ask.c --------------------------------------------------------------------------------
- */
-
-/* Ask whether the session may join; the hub is told later.  -EINPROGRESS, or another negative
- * errno. */
-int ask_namespace(struct hook *hook, struct hub_ns *ns, struct session *s, struct slice endpoint,
-    struct slice query);
-void ask_run(struct hook *hook);
-int64_t ask_next(const struct hook *hook);
-struct application_question *ask_handshake(struct application *app, const char *handshake,
+/* application_ops.ask and .cancel. */
+struct application_question *hook_ask_handshake(struct application *app, const char *handshake,
     int64_t key, application_verdict *done, void *arg);
-void ask_cancel(struct application_question *question);
-void ask_close(struct hook *hook);
+void hook_ask_cancel(struct application_question *question);
 
-/* --- cache.c ------------------------------------------------------------------------------ */
+/* Send what waits, as many as may be in flight at once. */
+void hook_ask_run(struct hook *hook);
+/* When it wants to be run at the latest; INT64_MAX: at no time. */
+int64_t hook_ask_next(const struct hook *hook);
+/* End all, without a verdict. */
+void hook_ask_close(struct hook *hook);
+
+/* --- cache.c: verdicts that may be used again (Cache-Control) ---------------------------------- */
 
 /* What makes two questions the same: namespace, cookies and query.  0, or -1: no memory. */
-int hook_digest(unsigned char digest[HOOK_DIGEST], struct slice ns, struct slice handshake);
+int hook_cache_digest(
+    unsigned char digest[HOOK_DIGEST_LEN], struct slice ns, struct slice handshake);
 
-/* Is there an answer?  `*a` is borrowed until the next call. */
-bool hook_cache_find(struct hook *hook, const unsigned char digest[HOOK_DIGEST], int *verdict,
+/* Find a verdict.  `*a` is borrowed until the next call. */
+bool hook_cache_find(struct hook *hook, const unsigned char digest[HOOK_DIGEST_LEN], int *verdict,
     struct hook_admission **a);
-void hook_cache_add(struct hook *hook, const unsigned char digest[HOOK_DIGEST], int verdict,
+/* Keep a copy of one; without memory it is not kept. */
+void hook_cache_add(struct hook *hook, const unsigned char digest[HOOK_DIGEST_LEN], int verdict,
     const struct hook_admission *a, int64_t max_age_s);
 void hook_cache_free(struct hook *hook);
-
-/* --- hook.c ------------------------------------------------------------------------------------
- */
-
-/* Append the values of a session as members of an object. */
-int hook_write_data(struct hook *hook, struct buf *out, int64_t key);
 
 #endif

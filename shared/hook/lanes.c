@@ -1,141 +1,163 @@
-/* The events that wait, in memory: see hook_deliver.h. */
 #include "shared/hook/lanes.h"
 
 #include <stdlib.h>
 
-/* --- lanes -------------------------------------------------------------------------------------
- */
-
-static struct lane_list *
-ready_list(struct deliver *d, const struct lane *lane)
-{
-	return STAILQ_FIRST(&lane->items)->is_sync ? &d->ready_sync : &d->ready_queue;
-}
+/* --- lanes ------------------------------------------------------------------------------------- */
 
 static void
-make_ready(struct deliver *d, struct lane *lane)
+make_lane_ready(struct lanes *l, struct lane *lane)
 {
-	TAILQ_INSERT_TAIL(ready_list(d, lane), lane, ready);
+	struct lane_list *list =
+	    STAILQ_FIRST(&lane->events)->is_sync ? &l->ready_sync : &l->ready_queue;
+
+	TAILQ_INSERT_TAIL(list, lane, ready);
 }
 
 static struct lane *
-lane_of(struct deliver *d, int64_t key)
+open_lane(struct lanes *l, int64_t key)
 {
 	struct lane *lane;
 
-	HASH_FIND(hh, d->lanes, &key, sizeof(key), lane);
+	HASH_FIND(hh, l->by_key, &key, sizeof(key), lane);
 	if (lane != NULL)
 		return lane;
 	lane = calloc(1, sizeof(*lane));
 	if (lane == NULL)
 		return NULL;
 	lane->key = key;
-	STAILQ_INIT(&lane->items);
-	HASH_ADD(hh, d->lanes, key, sizeof(lane->key), lane);
+	STAILQ_INIT(&lane->events);
+	HASH_ADD(hh, l->by_key, key, sizeof(lane->key), lane);
 	return lane;
 }
 
-/* No batch holds its front any more. */
 void
-lane_release(struct deliver *d, int64_t key)
+lanes_release(struct lanes *l, int64_t key)
 {
 	struct lane *lane;
 
-	HASH_FIND(hh, d->lanes, &key, sizeof(key), lane);
+	HASH_FIND(hh, l->by_key, &key, sizeof(key), lane);
+	/* two events of one session in a batch release its lane twice */
 	if (lane == NULL || lane->batch == NULL)
 		return;
 	lane->batch = NULL;
-	if (!STAILQ_EMPTY(&lane->items)) {
-		make_ready(d, lane);
+	if (!STAILQ_EMPTY(&lane->events)) {
+		make_lane_ready(l, lane);
 		return;
 	}
-	HASH_DEL(d->lanes, lane);
+	HASH_DEL(l->by_key, lane);
 	free(lane);
 }
 
 void
-batch_free(struct batch *b)
-{
-	if (b->call != NULL)
-		hook_http_cancel(b->call);
-	TAILQ_REMOVE(&b->d->batches, b, all);
-	buf_free(&b->body);
-	free(b);
-}
-
-void
-lanes_forget(struct deliver *d)
-{
-	struct lane *lane, *next;
-	struct item *e;
-
-	while (!TAILQ_EMPTY(&d->batches))
-		batch_free(TAILQ_FIRST(&d->batches));
-	HASH_ITER (hh, d->lanes, lane, next) {
-		while ((e = STAILQ_FIRST(&lane->items)) != NULL) {
-			STAILQ_REMOVE_HEAD(&lane->items, next);
-			free(e);
-		}
-		HASH_DEL(d->lanes, lane);
-		free(lane);
-	}
-	TAILQ_INIT(&d->ready_sync);
-	TAILQ_INIT(&d->ready_queue);
-	d->inflight = 0;
-	d->events = d->bytes = 0;
-	d->read_up_to = 0;
-	d->look = true;
-	d->stale = false;
-	if (d->breaker == BREAKER_PROBING)
-		d->breaker = BREAKER_OPEN;
-}
-
-void
-batch_release(struct batch *b, const struct hook_told *before, size_t n)
+lanes_release_batch(struct batch *b, const struct hook_sent *before, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		bool stays = false;
 
 		for (size_t k = 0; k < b->n; k++)
-			stays = stays || b->told[k].key == before[i].key;
+			stays = stays || b->sent[k].key == before[i].key;
 		if (!stays)
-			lane_release(b->d, before[i].key);
+			lanes_release(b->lanes, before[i].key);
 	}
 }
 
-/* --- from the store ----------------------------------------------------------------------------
- */
+static void
+free_lane(struct lanes *l, struct lane *lane)
+{
+	struct queued_event *e;
 
-struct loading {
-	struct deliver *d;
-	bool failed;
-};
+	while ((e = STAILQ_FIRST(&lane->events)) != NULL) {
+		STAILQ_REMOVE_HEAD(&lane->events, next);
+		free(e);
+	}
+	HASH_DEL(l->by_key, lane);
+	free(lane);
+}
+
+/* --- batches ----------------------------------------------------------------------------------- */
 
 struct batch *
-batch_new(struct deliver *d, int64_t id, bool is_sync)
+lanes_new_batch(struct lanes *l, int64_t id, bool is_sync)
 {
 	struct batch *b = calloc(1, sizeof(*b));
 
 	if (b == NULL)
 		return NULL;
-	b->d = d;
+	b->lanes = l;
 	b->id = id;
 	b->is_sync = is_sync;
-	TAILQ_INSERT_TAIL(&d->batches, b, all);
+	TAILQ_INSERT_TAIL(&l->batches, b, all);
 	return b;
 }
 
-/* An event that was tried before, by whoever led then. */
-static int
-join_batch(struct deliver *d, struct lane *lane, const struct hook_entry *entry)
+void
+lanes_free_batch(struct batch *b)
+{
+	if (b->call != NULL)
+		hook_http_cancel(b->call);
+	TAILQ_REMOVE(&b->lanes->batches, b, all);
+	buf_free(&b->body);
+	free(b);
+}
+
+static void
+clear_lanes(struct lanes *l)
+{
+	TAILQ_INIT(&l->ready_sync);
+	TAILQ_INIT(&l->ready_queue);
+	l->events = l->bytes = 0;
+	l->read_up_to = 0;
+	l->rescan = true;
+	l->stale = false;
+}
+
+void
+lanes_forget(struct lanes *l)
+{
+	struct lane *lane, *next;
+
+	while (!TAILQ_EMPTY(&l->batches))
+		lanes_free_batch(TAILQ_FIRST(&l->batches));
+	HASH_ITER (hh, l->by_key, lane, next)
+		free_lane(l, lane);
+	clear_lanes(l);
+}
+
+void
+lanes_init(struct lanes *l, struct hook *hook)
+{
+	l->hook = hook;
+	TAILQ_INIT(&l->batches);
+	clear_lanes(l);
+}
+
+/* --- from the store ---------------------------------------------------------------------------- */
+
+struct lanes_loading {
+	struct lanes *lanes;
+	bool failed;
+};
+
+static struct batch *
+find_batch(struct lanes *l, int64_t id)
 {
 	struct batch *b;
 
-	TAILQ_FOREACH (b, &d->batches, all)
-		if (b->id == entry->batch)
-			break;
+	TAILQ_FOREACH (b, &l->batches, all)
+		if (b->id == id)
+			return b;
+	return NULL;
+}
+
+/* Put an event that a former leader has sent back into its batch: a request that is repeated holds
+ * the same events under the same id, by which the hook knows that it is a repetition. */
+static int
+rejoin_batch(struct lanes *l, struct lane *lane, const struct hook_entry *entry)
+{
+	struct batch *b = find_batch(l, entry->batch);
+
 	if (b == NULL) {
-		b = batch_new(d, entry->batch, entry->is_sync);
+		b = lanes_new_batch(l, entry->batch, entry->is_sync);
 		if (b == NULL)
 			return -1;
 		b->state = BATCH_WAITING;
@@ -144,58 +166,57 @@ join_batch(struct deliver *d, struct lane *lane, const struct hook_entry *entry)
 	}
 	if (b->n == HOOK_BATCH)
 		return -1;
-	b->told[b->n++] = (struct hook_told){
+	b->sent[b->n++] = (struct hook_sent){
 	    .id = entry->id, .key = entry->key, .created = entry->created, .bytes = entry->bytes};
 	lane->batch = b;
+	return 0;
+}
+
+static int
+queue_event(struct lanes *l, struct lane *lane, const struct hook_entry *entry)
+{
+	struct queued_event *e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		return -1;
+	*e = (struct queued_event){.id = entry->id,
+	    .created = entry->created,
+	    .bytes = entry->bytes,
+	    .is_sync = entry->is_sync};
+	STAILQ_INSERT_TAIL(&lane->events, e, next);
+	/* a lane that had events is on a list already */
+	if (lane->batch == NULL && STAILQ_FIRST(&lane->events) == e)
+		make_lane_ready(l, lane);
 	return 0;
 }
 
 static void
 add_entry(void *arg, const struct hook_entry *entry)
 {
-	struct loading *l = arg;
-	struct deliver *d = l->d;
-	struct lane *lane = l->failed ? NULL : lane_of(d, entry->key);
-	struct item *e;
+	struct lanes_loading *loading = arg;
+	struct lanes *l = loading->lanes;
+	struct lane *lane = loading->failed ? NULL : open_lane(l, entry->key);
 
-	l->failed = lane == NULL;
-	if (l->failed)
+	loading->failed = lane == NULL;
+	if (loading->failed)
 		return;
-	d->read_up_to = entry->id;
-	d->events++;
-	d->bytes += (int64_t)entry->bytes;
-	if (entry->batch != 0) {
-		l->failed = join_batch(d, lane, entry) == -1;
-		return;
-	}
-	e = calloc(1, sizeof(*e));
-	l->failed = e == NULL;
-	if (l->failed)
-		return;
-	*e = (struct item){.id = entry->id,
-	    .created = entry->created,
-	    .bytes = entry->bytes,
-	    .is_sync = entry->is_sync};
-	STAILQ_INSERT_TAIL(&lane->items, e, next);
-	if (lane->batch == NULL && STAILQ_FIRST(&lane->items) == e)
-		make_ready(d, lane);
+	l->read_up_to = entry->id;
+	l->events++;
+	l->bytes += (int64_t)entry->bytes;
+	if (entry->batch != 0)
+		loading->failed = rejoin_batch(l, lane, entry) == -1;
+	else
+		loading->failed = queue_event(l, lane, entry) == -1;
 }
 
-void
-lanes_load(struct deliver *d)
+int
+lanes_load(struct lanes *l)
 {
-	struct loading l = {d, false};
+	struct lanes_loading loading = {l, false};
+	struct store *st = hub_store(l->hook->base.hub);
 
-	d->look = false;
-	if (hook_queue_list(hub_store(d->hook->base.hub), d->read_up_to, add_entry, &l) == -1 ||
-	    l.failed)
-		lanes_forget(d); /* and again at the next tick */
-}
-
-void
-lanes_init(struct deliver *d)
-{
-	TAILQ_INIT(&d->batches);
-	TAILQ_INIT(&d->ready_sync);
-	TAILQ_INIT(&d->ready_queue);
+	l->rescan = false;
+	if (hook_queue_list(st, l->read_up_to, add_entry, &loading) == -1 || loading.failed)
+		return -1;
+	return 0;
 }

@@ -16,13 +16,13 @@
 /* One array of actions and the event that it answers, or one answer. */
 struct part {
 	struct action_list list;
-	const struct hook_told *told; /* NULL: no event */
+	const struct hook_sent *told; /* NULL: no event */
 	struct slice ack;             /* array text: the answer itself; p NULL: `list` */
 };
 
 struct reading_reply {
 	struct hook *hook;
-	const struct hook_told *told;
+	const struct hook_sent *told;
 	size_t told_n;
 	struct part *parts; /* owned */
 	size_t n, cap;
@@ -74,7 +74,7 @@ context_of(int64_t key, struct slice ns, const char *ack)
 }
 
 static struct part *
-add_part(struct reading_reply *r, const struct hook_told *told)
+add_part(struct reading_reply *r, const struct hook_sent *told)
 {
 	if (r->n == r->cap) {
 		size_t cap = r->cap == 0 ? 16 : 2 * r->cap;
@@ -103,7 +103,7 @@ check_actions(struct hook *hook, struct action_list *list, struct slice json,
 }
 
 static int
-read_actions(struct reading_reply *r, const struct hook_told *told, const struct json_value *value)
+read_actions(struct reading_reply *r, const struct hook_sent *told, const struct json_value *value)
 {
 	struct part *part = add_part(r, told);
 	struct action_context ctx = {.session = 0};
@@ -118,7 +118,7 @@ read_actions(struct reading_reply *r, const struct hook_told *told, const struct
 	return check_actions(r->hook, &part->list, value->text, &ctx, r->error);
 }
 
-static const struct hook_told *
+static const struct hook_sent *
 find_told(const struct reading_reply *r, struct slice literal)
 {
 	const char *epoch = store_epoch(hub_store(r->hook->base.hub));
@@ -136,7 +136,7 @@ static int
 read_result(struct reading_reply *r, const struct json_value *result)
 {
 	struct json_value value, id = {.kind = JSON_KIND_NULL}, ack = id, actions = id;
-	const struct hook_told *told;
+	const struct hook_sent *told;
 	struct json_walk walk;
 	struct slice key;
 	struct part *part;
@@ -209,7 +209,7 @@ read_reply(struct reading_reply *r, struct slice body)
 /* Answers: the first one counts, one that nobody asked for does nothing.  Ids are compared as the
  * numbers that the hook has seen, and sent as the client wrote them. */
 static void
-settle_acks(struct action_list *list, const struct hook_told *told, bool *acked)
+settle_acks(struct action_list *list, const struct hook_sent *told, bool *acked)
 {
 	size_t kept = 0;
 
@@ -219,7 +219,8 @@ settle_acks(struct action_list *list, const struct hook_told *told, bool *acked)
 		if (a->kind == ACTION_ACK && a->id.p == nobody)
 			continue;
 		if (a->kind == ACTION_ACK && told != NULL && a->session == told->key &&
-		    slice_equal(hook_ack_number(a->id), hook_ack_number(slice_of(told->ack)))) {
+		    slice_equal(
+			hook_event_ack_number(a->id), hook_event_ack_number(slice_of(told->ack)))) {
 			if (*acked)
 				continue;
 			*acked = true;
@@ -244,7 +245,7 @@ run_list(struct hook *hook, struct action_list *list)
 }
 
 static int
-send_ack(struct hook *hook, const struct hook_told *told, struct slice args)
+send_ack(struct hook *hook, const struct hook_sent *told, struct slice args)
 {
 	struct packet pk = {.type = PACKET_ACK};
 	struct target t = {.ns = told->ns, .session = told->key};
@@ -283,7 +284,7 @@ run_parts(struct reading_reply *r)
 }
 
 int
-hook_reply_run(struct hook *hook, const struct hook_told *told, size_t n, struct slice body,
+hook_reply_run(struct hook *hook, const struct hook_sent *told, size_t n, struct slice body,
     char error[HOOK_ERROR_MAX])
 {
 	struct reading_reply r = {.hook = hook, .told = told, .told_n = n, .error = error};
@@ -300,7 +301,7 @@ hook_reply_run(struct hook *hook, const struct hook_told *told, size_t n, struct
 /* --- authorize ------------------------------------------------------------------------------- */
 
 void
-hook_free_admission(struct hook_admission *a)
+hook_reply_free_admission(struct hook_admission *a)
 {
 	admission_free(&a->words);
 	free(a->actions);
@@ -428,14 +429,14 @@ hook_reply_verdict(struct hook *hook, int64_t key, struct slice ns, struct slice
 	    (actions.kind != JSON_KIND_NULL &&
 		read_admission_actions(hook, key, ns, a, &actions, error) == -1) ||
 	    (transports.kind != JSON_KIND_NULL && read_transports(a, &transports, error) == -1)) {
-		hook_free_admission(a);
+		hook_reply_free_admission(a);
 		return -EPROTO;
 	}
 	return 0;
 }
 
 void
-hook_run_actions(struct hook *hook, int64_t key, struct slice ns, const char *actions)
+hook_reply_run_actions(struct hook *hook, int64_t key, struct slice ns, const char *actions)
 {
 	struct action_context ctx = context_of(key, ns, "");
 	struct action_list list;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "shared/hook/deliver.h"
 #include "shared/hook/internal.h"
 
 #define SECRET "whsec_cG9sbHV4LXRlc3QtdmVjdG9yLXNlY3JldC0wMDAx"
@@ -60,7 +61,8 @@ test_filter(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(hook_wants(cases[i].list, cases[i].type, slice_of(cases[i].name)),
+		assert_int_equal(
+		    hook_event_is_wanted(cases[i].list, cases[i].type, slice_of(cases[i].name)),
 		    cases[i].wanted);
 }
 
@@ -77,9 +79,9 @@ test_row(void **state)
 
 	(void)state;
 	public_id_write(session, 1);
-	hook_write_event(&body, SLICE("s\"y"), SLICE("[\"hi\", 1.10,1E400,\"\\ud83d\"]"));
+	hook_event_write_named(&body, SLICE("s\"y"), SLICE("[\"hi\", 1.10,1E400,\"\\ud83d\"]"));
 	row.body = buf_slice(&body);
-	hook_write_row(&out, "6b1f", &row, "4\"2", SLICE("\"nick\":\"bob\""));
+	hook_body_write_event(&out, "6b1f", &row, "4\"2", SLICE("\"nick\":\"bob\""));
 	snprintf(want, sizeof(want),
 	    "{\"id\":\"evt_6b1f_ff\",\"time\":1795407440123,\"session\":\"%s\",\"ns\":\"/"
 	    "c\\\"hat\","
@@ -89,10 +91,10 @@ test_row(void **state)
 	assert_true(slice_is(buf_slice(&out), want));
 	buf_clear(&out);
 	buf_clear(&body);
-	hook_write_message(&body, SLICE("a\xff\n"));
+	hook_event_write_message(&body, SLICE("a\xff\n"));
 	row = (struct hook_row){.id = 1, .key = 1, .ns = SLICE(""), .ack = none, .body = none};
 	row.body = buf_slice(&body);
-	hook_write_row(&out, "e", &row, NULL, none);
+	hook_body_write_event(&out, "e", &row, NULL, none);
 	snprintf(want, sizeof(want),
 	    "{\"id\":\"evt_e_1\",\"time\":0,\"session\":\"%s\",\"ns\":\"\",\"type\":\"message\","
 	    "\"text\":\"a\xef\xbf\xbd\\n\"}",
@@ -108,7 +110,7 @@ test_handshake(void **state)
 	struct buf out = {.p = NULL};
 
 	(void)state;
-	hook_write_handshake(&out,
+	hook_body_write_handshake(&out,
 	    SLICE("{\"headers\":{\"host\":\"a\",\"cookie\":\"b=\\u00e9\",\"Cookie\":\"c\"},"
 		  "\"query\":{\"t\":\"1\"},\"secure\":false}"),
 	    "origin,cookie");
@@ -125,13 +127,13 @@ test_delay(void **state)
 	(void)state;
 	for (int i = 0; i < 9; i++)
 		for (unsigned random = 0; random < 1000; random += 37) {
-			int64_t ms = hook_retry_delay(i + 1, -1, random);
+			int64_t ms = deliver_retry_delay(i + 1, -1, random);
 
 			assert_in_range(ms, seconds[i] * 750, seconds[i] * 1250);
 		}
-	assert_int_equal(hook_retry_delay(1, 7, 99), 7000);
-	assert_int_equal(hook_retry_delay(1, 0, 99), 0);
-	assert_int_equal(hook_retry_delay(1, 1000000, 99), 3600000);
+	assert_int_equal(deliver_retry_delay(1, 7, 99), 7000);
+	assert_int_equal(deliver_retry_delay(1, 0, 99), 0);
+	assert_int_equal(deliver_retry_delay(1, 1000000, 99), 3600000);
 }
 
 /* --- with a hub ----------------------------------------------------------------------------------
@@ -291,7 +293,7 @@ test_data_outlives_the_session(void **state)
 		bool kept = i < rows.n;
 
 		buf_clear(&data);
-		assert_int_equal(hook_write_data(f->hook, &data, f->key), 0);
+		assert_int_equal(hook_body_write_values(&data, f->hook, f->key), 0);
 		assert_true(slice_is(buf_slice(&data), kept ? "\"nick\":\"bob\"" : ""));
 		user = hook_queue_user(st, f->key);
 		assert_true(slice_is(slice_of(user), kept ? "42" : ""));
@@ -324,7 +326,7 @@ test_full_queue(void **state)
 static int
 reply(struct fixture *f, const char *format, char error[HOOK_ERROR_MAX])
 {
-	struct hook_told told = {
+	struct hook_sent sent = {
 	    .id = 1, .key = f->key, .ns = &namespace_find(f->app, SLICE(""))->hub, .ack = "07"};
 	char id[HOOK_ID_MAX], text[1024];
 
@@ -338,7 +340,7 @@ reply(struct fixture *f, const char *format, char error[HOOK_ERROR_MAX])
 	}
 	f->client.sink.got[0] = '\0';
 	error[0] = '\0';
-	return hook_reply_run(f->hook, &told, 1, slice_of(text), error);
+	return hook_reply_run(f->hook, &sent, 1, slice_of(text), error);
 }
 
 static void
@@ -423,7 +425,7 @@ test_verdicts(void **state)
 		assert_int_equal(hook_reply_verdict(f->hook, f->key, SLICE(""),
 				     slice_of(cases[i].text), &a, error),
 		    cases[i].verdict);
-		hook_free_admission(&a);
+		hook_reply_free_admission(&a);
 	}
 	assert_int_equal(
 	    hook_reply_verdict(f->hook, f->key, SLICE(""),
@@ -435,7 +437,7 @@ test_verdicts(void **state)
 	assert_string_equal(a.words.data, "{\"pi\":3.140}");
 	assert_string_equal(a.actions, "[{\"do\":\"join\",\"room\":\"r\"}]");
 	assert_string_equal(a.transports, "websocket,x");
-	hook_free_admission(&a);
+	hook_reply_free_admission(&a);
 }
 
 /* Turns until no request is under way. */

@@ -1,0 +1,31 @@
+/* deliver: the leader's work: events from the queue to the hook, at least once (docs/hook.md,
+ * section 5). */
+#ifndef POLLUX_HOOK_DELIVER_H
+#define POLLUX_HOOK_DELIVER_H
+
+#include "shared/hook/internal.h"
+
+/* NULL: no memory. */
+struct delivery *deliver_open(struct hook *hook);
+/* NULL is allowed. */
+void deliver_close(struct delivery *d);
+
+/* There are new events: of this process, or perhaps of another. */
+void deliver_rescan(struct delivery *d, bool ours);
+/* In a turn, before its commit. */
+void deliver_run(struct delivery *d);
+/* After it: lead or not, send what is due.  Return when the next turn is wanted at the latest. */
+int64_t deliver_settled(struct delivery *d, bool committed);
+
+/* Send nothing new; let another process lead once nothing is in flight. */
+void deliver_drain(struct delivery *d);
+/* Let another process lead now; requests in flight are cancelled. */
+void deliver_stop(struct delivery *d);
+/* Is a request for events in flight? */
+bool deliver_is_busy(const struct delivery *d);
+
+/* Milliseconds until attempt number `attempts` + 1: 1, 2, 4 .. 60 s, a quarter more or less by
+ * `random`; or what the hook asks for (-1: nothing), an hour at most. */
+int64_t deliver_retry_delay(int attempts, int64_t retry_after_s, unsigned random);
+
+#endif
