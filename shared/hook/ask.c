@@ -1,5 +1,4 @@
-/* What the hook is asked, and somebody waits for: may a session be made, or join a namespace?
- * (docs/hook.md, section 3)  Each process asks for itself. */
+/* Questions to the hook (docs/hook.md, section 3): may a session be made, may it join a namespace? */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +11,9 @@
 #include "shared/wire/handshake.h"
 #include "shared/wire/json.h"
 
-#define QUESTIONS_MAX 1000 /* that are asked or wait for it; more: not now */
+#define QUESTIONS_MAX 1000 /* in flight or waiting; beyond this the client is told to try again */
 
-/* A session that is to be told by the hub. */
+/* A session that wants to join a namespace. */
 struct joining {
 	int64_t key;
 	struct hub_ns *ns;
@@ -23,9 +22,9 @@ struct joining {
 
 struct hook_question {
 	struct application_question base; /* first: what the caller holds */
-	TAILQ_ENTRY(hook_question) all;   /* those that are asked come first */
+	TAILQ_ENTRY(hook_question) all;   /* those in flight come first */
 	struct hook *hook;
-	struct hook_call *call; /* NULL: it waits for its turn */
+	struct hook_call *call; /* NULL: it waits for a free place */
 	int64_t key, deadline;
 	char id[HOOK_ID_MAX];
 	unsigned char digest[HOOK_DIGEST_LEN]; /* for the cache */
@@ -36,8 +35,7 @@ struct hook_question {
 	char texts[];
 };
 
-/* --- asking ------------------------------------------------------------------------------------
- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static void
 free_question(struct hook_question *q)
@@ -54,9 +52,9 @@ free_question(struct hook_question *q)
 	free(q);
 }
 
-/* The hook's answer is this; `a` NULL when it is no. */
+/* Pass the verdict on.  `a` is NULL after a refusal. */
 static void
-conclude(struct hook_question *q, int verdict, struct hook_admission *a)
+conclude_question(struct hook_question *q, int verdict, struct hook_admission *a)
 {
 	struct hook *hook = q->hook;
 	application_verdict *done = q->done;
@@ -64,29 +62,30 @@ conclude(struct hook_question *q, int verdict, struct hook_admission *a)
 
 	if (a != NULL && a->transports != NULL)
 		transports = slice_of(a->transports);
+	/* hub_create() and hub_admit() call back for it (hook_on_created, hook_on_connected) */
 	hook->admission = verdict == 0 ? a : NULL;
 	done(q->arg, verdict, transports);
 	hook->admission = NULL;
 	free_question(q);
 }
 
-/* No usable answer came. */
+/* No usable answer came: [hook] authorize_on_error decides. */
 static void
-fail(struct hook_question *q, const char *error)
+fail_question(struct hook_question *q, const char *error)
 {
 	struct hook *hook = q->hook;
 	struct hook_admission nothing = {.actions = NULL};
-	bool mercy = hook->cfg->hook_authorize_on_error;
+	bool accept_on_error = hook->cfg->hook_authorize_on_error;
 
 	if (!hook->is_failing)
 		log_warnx("hook %s: authorize: %s; clients are %s", hook_http_name(hook->http),
-		    error, mercy ? "let in" : "refused");
+		    error, accept_on_error ? "accepted" : "refused");
 	hook->is_failing = true;
-	conclude(q, mercy ? 0 : -EPROTO, &nothing);
+	conclude_question(q, accept_on_error ? 0 : -EPROTO, &nothing);
 }
 
 static void
-on_answer(void *arg, const struct hook_result *result)
+on_verdict_reply(void *arg, const struct hook_result *result)
 {
 	struct hook_question *q = arg;
 	struct hook *hook = q->hook;
@@ -95,7 +94,7 @@ on_answer(void *arg, const struct hook_result *result)
 	struct slice ns = q->joining.ns == NULL ? SLICE("") : q->joining.ns->name;
 	int verdict = -EPROTO;
 
-	q->call = NULL; /* it is over */
+	q->call = NULL; /* hook_http frees it after this callback */
 	hook->asked_n--;
 	if (result->status == 0)
 		snprintf(error, sizeof(error), "%s", result->error);
@@ -104,25 +103,24 @@ on_answer(void *arg, const struct hook_result *result)
 	else if (result->status / 100 != 2)
 		snprintf(error, sizeof(error), "answered %d", result->status);
 	else if (!hook_reply_is_good(result->body))
-		snprintf(error, sizeof(error), "its reply is no JSON object");
+		snprintf(error, sizeof(error), "the reply is not a JSON object");
 	else
 		verdict = hook_reply_verdict(hook, q->key, ns, result->body, &a, error);
 	if (verdict == 0 || verdict == -EACCES) {
 		if (hook->is_failing)
-			log_info("hook %s: authorize: answers again", hook_http_name(hook->http));
+			log_info("hook %s: authorize works again", hook_http_name(hook->http));
 		hook->is_failing = false;
 		if (result->status == 200 && result->max_age_s > 0)
 			hook_cache_add(hook, q->digest, verdict, &a, result->max_age_s);
-		conclude(q, verdict, &a);
+		conclude_question(q, verdict, &a);
 	} else {
-		fail(q, error);
+		fail_question(q, error);
 	}
 	hook_reply_free_admission(&a);
 }
 
-/* Send what waits, as many as may be at once. */
 static void
-send_waiting(struct hook *hook)
+send_waiting_questions(struct hook *hook)
 {
 	struct hook_question *q, *next;
 	struct hook_admission *known;
@@ -140,18 +138,18 @@ send_waiting(struct hook *hook)
 		if (q->call != NULL)
 			continue;
 		if (hook_cache_find(hook, q->digest, &verdict, &known)) {
-			conclude(q, verdict, known);
+			conclude_question(q, verdict, known);
 			continue;
 		}
 		if (request.timeout_ms <= 0) {
-			fail(q, "no answer in time, others were asked before");
+			fail_question(q, "timed out while other questions were in flight");
 			continue;
 		}
 		if (hook->asked_n == hook->cfg->hook_max_in_flight)
 			return;
-		q->call = hook_http_post(hook->http, &request, on_answer, q);
+		q->call = hook_http_post(hook->http, &request, on_verdict_reply, q);
 		if (q->call == NULL)
-			fail(q, "out of memory");
+			fail_question(q, "out of memory");
 		else
 			hook->asked_n++;
 	}
@@ -161,7 +159,7 @@ void
 hook_ask_run(struct hook *hook)
 {
 	if (hook->asked_n < hook->questions_n)
-		send_waiting(hook);
+		send_waiting_questions(hook);
 }
 
 int64_t
@@ -179,7 +177,7 @@ hook_ask_next(const struct hook *hook)
 	return INT64_MAX;
 }
 
-/* A new question with room for `texts_n` bytes.  NULL: not now. */
+/* A new question with room for `texts_n` bytes.  NULL: too many wait, or no memory. */
 static struct hook_question *
 new_question(struct hook *hook, int64_t key, size_t texts_n)
 {
@@ -199,7 +197,7 @@ new_question(struct hook *hook, int64_t key, size_t texts_n)
 	return q;
 }
 
-/* An id that no other process gives: the session's, and what is random. */
+/* An id that no other process gives: the session's public id and random digits. */
 static void
 name_question(struct hook_question *q)
 {
@@ -215,7 +213,7 @@ name_question(struct hook_question *q)
 }
 
 static void
-begin_body(struct hook_question *q, struct slice ns)
+begin_question_body(struct hook_question *q, struct slice ns)
 {
 	char session[PUBLIC_ID_LENGTH + 1];
 
@@ -225,7 +223,7 @@ begin_body(struct hook_question *q, struct slice ns)
 }
 
 static void
-end_body(struct hook_question *q, struct slice ns, const char *handshake)
+end_question_body(struct hook_question *q, struct slice ns, const char *handshake)
 {
 	if (hook_cache_digest(q->digest, ns, slice_of(handshake)) == -1)
 		q->body.failed = true;
@@ -234,8 +232,7 @@ end_body(struct hook_question *q, struct slice ns, const char *handshake)
 	buf_add_char(&q->body, '}');
 }
 
-/* --- handshakes --------------------------------------------------------------------------------
- */
+/* --- handshakes ------------------------------------------------------------------------------- */
 
 struct application_question *
 hook_ask_handshake(struct application *app, const char *handshake, int64_t key,
@@ -246,8 +243,8 @@ hook_ask_handshake(struct application *app, const char *handshake, int64_t key,
 	if (q == NULL)
 		return NULL;
 	name_question(q);
-	begin_body(q, SLICE(""));
-	end_body(q, SLICE(""), handshake);
+	begin_question_body(q, SLICE(""));
+	end_question_body(q, SLICE(""), handshake);
 	if (q->body.failed) {
 		free_question(q);
 		return NULL;
@@ -272,11 +269,10 @@ hook_ask_close(struct hook *hook)
 		free_question(q);
 }
 
-/* --- namespaces --------------------------------------------------------------------------------
- */
+/* --- namespaces ------------------------------------------------------------------------------- */
 
 static void
-on_join(void *arg, int verdict, struct slice transports)
+on_join_verdict(void *arg, int verdict, struct slice transports)
 {
 	struct hook_question *q = arg;
 	struct joining *j = &q->joining;
@@ -297,7 +293,7 @@ on_join(void *arg, int verdict, struct slice transports)
 }
 
 static bool
-is_asked(const struct hook *hook, int64_t key, const struct hub_ns *ns)
+is_join_asked(const struct hook *hook, int64_t key, const struct hub_ns *ns)
 {
 	const struct hook_question *q;
 
@@ -307,9 +303,9 @@ is_asked(const struct hook *hook, int64_t key, const struct hub_ns *ns)
 	return false;
 }
 
-/* The session's part of the question. */
+/* Write what is known of the session, and end the body. */
 static int
-write_session(struct hook_question *q)
+write_question_session(struct hook_question *q)
 {
 	struct store *st = hub_store(q->hook->base.hub);
 	struct buf data = {.p = NULL};
@@ -328,7 +324,7 @@ write_session(struct hook_question *q)
 	if (handshake == NULL || data.failed)
 		result = -1;
 	else
-		end_body(q, q->joining.ns->name, handshake);
+		end_question_body(q, q->joining.ns->name, handshake);
 	buf_free(&data);
 	free(handshake);
 	free(user);
@@ -342,7 +338,7 @@ hook_ask_namespace(struct hook *hook, struct hub_ns *ns, struct session *s, stru
 	int64_t key = session_key(s);
 	struct hook_question *q;
 
-	if (is_asked(hook, key, ns))
+	if (is_join_asked(hook, key, ns))
 		return -EINPROGRESS;
 	if (hub_transaction(hook->base.hub) == -1)
 		return -EIO;
@@ -356,11 +352,11 @@ hook_ask_namespace(struct hook *hook, struct hub_ns *ns, struct session *s, stru
 	    .ns = ns,
 	    .endpoint = {q->texts, endpoint.n},
 	    .query = {q->texts + endpoint.n, query.n}};
-	q->done = on_join;
+	q->done = on_join_verdict;
 	q->arg = q;
 	name_question(q);
-	begin_body(q, ns->name);
-	if (write_session(q) == -1) {
+	begin_question_body(q, ns->name);
+	if (write_question_session(q) == -1) {
 		free_question(q);
 		return -EIO;
 	}

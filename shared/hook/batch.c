@@ -17,7 +17,7 @@ struct event_writer {
 };
 
 static void
-write_row(void *arg, const struct hook_row *row)
+write_event_row(void *arg, const struct hook_row *row)
 {
 	struct event_writer *w = arg;
 	const char *epoch = store_epoch(hub_store(w->hook->base.hub));
@@ -45,11 +45,11 @@ write_event(struct event_writer *w, struct hook_sent *sent)
 			return -1;
 	}
 	w->sent = sent;
-	return hook_queue_read(st, sent->id, write_row, w);
+	return hook_queue_read(st, sent->id, write_event_row, w);
 }
 
 static void
-end_writer(struct event_writer *w)
+end_event_writer(struct event_writer *w)
 {
 	buf_free(&w->data);
 	free(w->user);
@@ -79,7 +79,7 @@ add_event_to_batch(struct batch *b, struct event_writer *w, const struct hook_se
 }
 
 static bool
-has_room(const struct batch *b)
+batch_has_room(const struct batch *b)
 {
 	return b->n == 0 || (b->n < HOOK_BATCH && b->body.n < BATCH_BYTES);
 }
@@ -93,8 +93,8 @@ take_from_lane(struct batch *b, struct event_writer *w, struct lane *lane)
 
 	lane->batch = b;
 	/* sync and queued events never share a request: a client waits for the first kind only */
-	while (
-	    (e = STAILQ_FIRST(&lane->events)) != NULL && e->is_sync == b->is_sync && has_room(b)) {
+	while ((e = STAILQ_FIRST(&lane->events)) != NULL && e->is_sync == b->is_sync &&
+	       batch_has_room(b)) {
 		struct hook_sent sent = {
 		    .id = e->id, .key = lane->key, .created = e->created, .bytes = e->bytes};
 
@@ -118,11 +118,11 @@ batch_fill(struct lanes *l, struct lane_list *list, size_t lanes_max)
 		return NULL;
 	w.out = &b->body;
 	hook_body_begin_events(&b->body, l->hook);
-	while ((lane = TAILQ_FIRST(list)) != NULL && has_room(b) && lanes_max-- > 0) {
+	while ((lane = TAILQ_FIRST(list)) != NULL && batch_has_room(b) && lanes_max-- > 0) {
 		TAILQ_REMOVE(list, lane, ready);
 		take_from_lane(b, &w, lane);
 	}
-	end_writer(&w);
+	end_event_writer(&w);
 	if (b->n == 0) {
 		lanes_free_batch(b);
 		return NULL;
@@ -142,7 +142,7 @@ batch_refill(struct batch *b)
 	b->n = 0;
 	for (size_t i = 0; i < all; i++)
 		add_event_to_batch(b, &w, &before[i]);
-	end_writer(&w);
+	end_event_writer(&w);
 	lanes_release_batch(b, before, all);
 	if (b->n == 0) {
 		lanes_free_batch(b);
@@ -161,7 +161,7 @@ batch_drop_dead(struct hook *hook, struct hook_sent *sent, const char *error)
 
 	if (result == 1)
 		result = hook_queue_bury(st, sent->id, buf_slice(&body), error);
-	end_writer(&w);
+	end_event_writer(&w);
 	buf_free(&body);
 	return result == -1 ? -1 : hook_queue_forget(st, sent->key);
 }

@@ -8,7 +8,7 @@
 #include "shared/wire/handshake.h"
 #include "shared/wire/json.h"
 
-/* --- events ------------------------------------------------------------------------------------ */
+/* --- events ----------------------------------------------------------------------------------- */
 
 void
 hook_body_begin_events(struct buf *out, const struct hook *hook)
@@ -48,10 +48,10 @@ hook_body_write_event(struct buf *out, const char *epoch, const struct hook_row 
 	buf_add_char(out, '}');
 }
 
-/* --- what is known of a session ----------------------------------------------------------------- */
+/* --- what is known of a session --------------------------------------------------------------- */
 
 static void
-add_value(void *arg, struct slice name, struct slice value)
+add_body_value(void *arg, struct slice name, struct slice value)
 {
 	struct buf *out = arg;
 
@@ -65,10 +65,10 @@ add_value(void *arg, struct slice name, struct slice value)
 int
 hook_body_write_values(struct buf *out, struct hook *hook, int64_t key)
 {
-	return store_data(hub_store(hook->base.hub), key, add_value, out);
+	return store_data(hub_store(hook->base.hub), key, add_body_value, out);
 }
 
-/* --- handshakes -------------------------------------------------------------------------------- */
+/* --- handshakes ------------------------------------------------------------------------------- */
 
 static bool
 is_listed_header(const char *list, struct slice key)
@@ -85,7 +85,7 @@ is_listed_header(const char *list, struct slice key)
 }
 
 static void
-write_headers(struct buf *out, const struct json_value *headers, const char *list)
+write_listed_headers(struct buf *out, const struct json_value *headers, const char *list)
 {
 	struct json_walk walk;
 	struct json_value value;
@@ -125,7 +125,7 @@ hook_body_write_handshake(struct buf *out, struct slice handshake, const char *h
 			buf_add_slice(out, key);
 			buf_add_char(out, ':');
 			if (json_string_is(key, "headers") && value.kind == JSON_KIND_OBJECT)
-				write_headers(out, &value, headers);
+				write_listed_headers(out, &value, headers);
 			else
 				buf_add_slice(out, value.text);
 		}

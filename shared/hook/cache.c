@@ -1,5 +1,5 @@
-/* Answers to authorize requests that may be given again (Cache-Control: max-age): docs/hook.md,
- * section 3.  Of this process alone. */
+/* Verdicts that the hook allows to be used again (Cache-Control: max-age): docs/hook.md, section 3.
+ * Each process has its own cache. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,17 +19,18 @@ struct hook_cached {
 	UT_hash_handle hh;
 };
 
-/* --- what makes two questions the same --------------------------------------------------------- */
+/* --- what makes two questions the same -------------------------------------------------------- */
 
 static void
-add(EVP_MD_CTX *ctx, struct slice bytes, const char *end)
+digest_add(EVP_MD_CTX *ctx, struct slice bytes, const char *end)
 {
 	EVP_DigestUpdate(ctx, bytes.p, bytes.n);
-	EVP_DigestUpdate(ctx, end, 1); /* in no JSON text */
+	EVP_DigestUpdate(
+	    ctx, end, 1); /* a byte that JSON text never has, so parts cannot run together */
 }
 
 static void
-add_cookies(EVP_MD_CTX *ctx, const struct json_value *headers)
+digest_cookies(EVP_MD_CTX *ctx, const struct json_value *headers)
 {
 	struct json_walk walk;
 	struct json_value value;
@@ -38,12 +39,12 @@ add_cookies(EVP_MD_CTX *ctx, const struct json_value *headers)
 	json_walk_begin(&walk, headers);
 	while (json_walk_member(&walk, &key, &value))
 		if (json_string_is(key, "cookie"))
-			add(ctx, value.text, "\1");
+			digest_add(ctx, value.text, "\1");
 }
 
-/* Clients make up `t` anew each time, and count their scripts in `jsonp`. */
+/* Without `t` and `jsonp`, which clients change with every request. */
 static void
-add_query(EVP_MD_CTX *ctx, const struct json_value *query)
+digest_query(EVP_MD_CTX *ctx, const struct json_value *query)
 {
 	struct json_walk walk;
 	struct json_value value;
@@ -53,8 +54,8 @@ add_query(EVP_MD_CTX *ctx, const struct json_value *query)
 	while (json_walk_member(&walk, &key, &value)) {
 		if (json_string_is(key, "t") || json_string_is(key, "jsonp"))
 			continue;
-		add(ctx, key, "\2");
-		add(ctx, value.text, "\3");
+		digest_add(ctx, key, "\2");
+		digest_add(ctx, value.text, "\3");
 	}
 }
 
@@ -69,13 +70,13 @@ hook_cache_digest(unsigned char digest[HOOK_DIGEST_LEN], struct slice ns, struct
 	            json_parse(&all, handshake) == 0 && all.kind == JSON_KIND_OBJECT;
 
 	if (good) {
-		add(ctx, ns, "\4");
+		digest_add(ctx, ns, "\4");
 		json_walk_begin(&walk, &all);
 		while (json_walk_member(&walk, &key, &value)) {
 			if (value.kind == JSON_KIND_OBJECT && json_string_is(key, "headers"))
-				add_cookies(ctx, &value);
+				digest_cookies(ctx, &value);
 			if (value.kind == JSON_KIND_OBJECT && json_string_is(key, "query"))
-				add_query(ctx, &value);
+				digest_query(ctx, &value);
 		}
 		good = EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
 	}
@@ -83,10 +84,10 @@ hook_cache_digest(unsigned char digest[HOOK_DIGEST_LEN], struct slice ns, struct
 	return good ? 0 : -1;
 }
 
-/* --- the answers ------------------------------------------------------------------------------- */
+/* --- the answers ------------------------------------------------------------------------------ */
 
 static void
-drop(struct hook *hook, struct hook_cached *entry)
+drop_cached(struct hook *hook, struct hook_cached *entry)
 {
 	HASH_DEL(hook->cache, entry);
 	hook_reply_free_admission(&entry->admission);
@@ -103,7 +104,7 @@ hook_cache_find(struct hook *hook, const unsigned char digest[HOOK_DIGEST_LEN], 
 	if (entry == NULL)
 		return false;
 	if (entry->until <= hub_now(hook->base.hub)) {
-		drop(hook, entry);
+		drop_cached(hook, entry);
 		return false;
 	}
 	*verdict = entry->verdict;
@@ -112,7 +113,7 @@ hook_cache_find(struct hook *hook, const unsigned char digest[HOOK_DIGEST_LEN], 
 }
 
 static char *
-copy(const char *text)
+copy_text(const char *text)
 {
 	return text == NULL ? NULL : strdup(text);
 }
@@ -125,9 +126,9 @@ hook_cache_add(struct hook *hook, const unsigned char digest[HOOK_DIGEST_LEN], i
 
 	HASH_FIND(hh, hook->cache, digest, HOOK_DIGEST_LEN, entry);
 	if (entry != NULL)
-		drop(hook, entry);
+		drop_cached(hook, entry);
 	if (HASH_COUNT(hook->cache) == ENTRIES_MAX)
-		drop(hook, hook->cache); /* the oldest */
+		drop_cached(hook, hook->cache); /* the oldest */
 	entry = calloc(1, sizeof(*entry));
 	if (entry == NULL)
 		return;
@@ -136,9 +137,9 @@ hook_cache_add(struct hook *hook, const unsigned char digest[HOOK_DIGEST_LEN], i
 	entry->until =
 	    hub_now(hook->base.hub) + (max_age_s < MAX_AGE_S ? max_age_s : MAX_AGE_S) * 1000;
 	entry->admission = (struct hook_admission){
-	    .words = {.user = copy(a->words.user), .data = copy(a->words.data)},
-	    .actions = copy(a->actions),
-	    .transports = copy(a->transports),
+	    .words = {.user = copy_text(a->words.user), .data = copy_text(a->words.data)},
+	    .actions = copy_text(a->actions),
+	    .transports = copy_text(a->transports),
 	};
 	HASH_ADD(hh, hook->cache, digest, HOOK_DIGEST_LEN, entry);
 }
@@ -149,5 +150,5 @@ hook_cache_free(struct hook *hook)
 	struct hook_cached *entry, *next;
 
 	HASH_ITER (hh, hook->cache, entry, next)
-		drop(hook, entry);
+		drop_cached(hook, entry);
 }

@@ -39,7 +39,7 @@ struct delivery {
 };
 
 static int64_t
-now_of(const struct delivery *d)
+delivery_now(const struct delivery *d)
 {
 	return hub_now(d->hook->base.hub);
 }
@@ -51,7 +51,7 @@ delivery_of(struct batch *b)
 }
 
 static void
-forget(struct delivery *d)
+forget_lanes(struct delivery *d)
 {
 	lanes_forget(&d->lanes);
 	d->inflight = 0;
@@ -72,7 +72,7 @@ deliver_retry_delay(int attempts, int64_t retry_after_s, unsigned random)
 	return s * 750 + (int64_t)(random % 501) * s;
 }
 
-/* --- results ----------------------------------------------------------------------------------- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 static void
 note_success(struct delivery *d)
@@ -94,7 +94,7 @@ note_success(struct delivery *d)
 static void
 note_failure(struct delivery *d, const char *error)
 {
-	int64_t now = now_of(d);
+	int64_t now = delivery_now(d);
 
 	d->failures++;
 	if (d->breaker == BREAKER_CLOSED && d->failures >= BREAK_FAILURES)
@@ -162,7 +162,7 @@ may_succeed_later(int status)
 }
 
 static void
-on_reply(struct batch *b, const struct hook_result *result)
+on_events_reply(struct batch *b, const struct hook_result *result)
 {
 	struct hook *hook = b->lanes->hook;
 
@@ -175,7 +175,7 @@ on_reply(struct batch *b, const struct hook_result *result)
 
 /* A status that another attempt would not change. */
 static void
-on_refusal(struct batch *b, const struct hook_result *result)
+on_events_refusal(struct batch *b, const struct hook_result *result)
 {
 	struct delivery *d = delivery_of(b);
 
@@ -189,7 +189,7 @@ on_refusal(struct batch *b, const struct hook_result *result)
 /* A request has ended.  This runs in a turn, before its commit: the rows change now, the batch in
  * memory only when the commit has succeeded (settle_batch). */
 static void
-on_result(void *arg, const struct hook_result *result)
+on_events_result(void *arg, const struct hook_result *result)
 {
 	struct batch *b = arg;
 	struct delivery *d = delivery_of(b);
@@ -209,10 +209,10 @@ on_result(void *arg, const struct hook_result *result)
 		return; /* settle_batch() sends it again */
 	if (good) {
 		note_success(d);
-		on_reply(b, result);
+		on_events_reply(b, result);
 	} else if (result->status / 100 != 2 && !may_succeed_later(result->status)) {
 		note_success(d);
-		on_refusal(b, result);
+		on_events_refusal(b, result);
 	} else {
 		note_failure(d, error);
 		if (b->is_sync && !result->unsent)
@@ -253,7 +253,7 @@ settle_batch(struct batch *b, bool committed)
 		lanes_free_batch(b);
 }
 
-/* --- sending ----------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 static void
 send_batch(struct delivery *d, struct batch *b)
@@ -265,7 +265,7 @@ send_batch(struct delivery *d, struct batch *b)
 	    .kind = "events",
 	    .attempt = b->attempts + 1,
 	    .timeout_ms = hook->cfg->hook_timeout_ms,
-	    .now_ms = now_of(d),
+	    .now_ms = delivery_now(d),
 	    .last_error = hook->last_error[0] == '\0' ? NULL : hook->last_error,
 	};
 
@@ -273,10 +273,10 @@ send_batch(struct delivery *d, struct batch *b)
 	request.body = buf_slice(&b->body);
 	hook_event_id(id, store_epoch(hub_store(hook->base.hub)), b->id);
 	memcpy(id, "req", 3); /* of the request, not of its first event */
-	b->call = b->body.failed ? NULL : hook_http_post(hook->http, &request, on_result, b);
+	b->call = b->body.failed ? NULL : hook_http_post(hook->http, &request, on_events_result, b);
 	if (b->call == NULL) {
 		b->state = BATCH_WAITING;
-		b->due = now_of(d) + AGAIN_MS;
+		b->due = delivery_now(d) + AGAIN_MS;
 		return;
 	}
 	b->state = BATCH_INFLIGHT;
@@ -326,7 +326,7 @@ next_waiting(struct delivery *d, bool only_due)
 	TAILQ_FOREACH (b, &d->lanes.batches, all)
 		if (b->state == BATCH_WAITING && (soonest == NULL || b->due < soonest->due))
 			soonest = b;
-	if (soonest != NULL && only_due && soonest->due > now_of(d))
+	if (soonest != NULL && only_due && soonest->due > delivery_now(d))
 		return NULL;
 	return soonest;
 }
@@ -346,7 +346,7 @@ is_worth_a_request(struct delivery *d)
 	struct queued_event *e;
 	int n = 0;
 
-	if (d->inflight == 0 || gathered_at(d) <= now_of(d))
+	if (d->inflight == 0 || gathered_at(d) <= delivery_now(d))
 		return true;
 	TAILQ_FOREACH (lane, &d->lanes.ready_queue, ready)
 		STAILQ_FOREACH (e, &lane->events, next)
@@ -365,7 +365,7 @@ send_one(struct delivery *d)
 
 	/* an open breaker lets one request pass, whose result closes it or opens it again */
 	if (probing) {
-		if (d->inflight > 0 || d->probe_at > now_of(d))
+		if (d->inflight > 0 || d->probe_at > delivery_now(d))
 			return false;
 		d->breaker = BREAKER_PROBING;
 	} else if (d->breaker == BREAKER_PROBING && d->inflight > 0) {
@@ -408,9 +408,9 @@ discard_events(struct delivery *d)
 }
 
 static int64_t
-next_due(struct delivery *d)
+next_delivery_due(struct delivery *d)
 {
-	int64_t now = now_of(d), due = d->next_tick;
+	int64_t now = delivery_now(d), due = d->next_tick;
 	struct batch *b = next_waiting(d, false);
 
 	if (d->breaker == BREAKER_OPEN) {
@@ -433,16 +433,16 @@ try_to_lead(struct delivery *d)
 	if (d->leads || d->draining || !hook_queue_lead(hub_store(d->hook->base.hub)))
 		return;
 	d->leads = true;
-	forget(d);
+	forget_lanes(d);
 }
 
 static void
-resign(struct delivery *d)
+resign_leadership(struct delivery *d)
 {
 	if (!d->leads)
 		return;
 	d->leads = false;
-	forget(d);
+	forget_lanes(d);
 	hook_queue_resign(hub_store(d->hook->base.hub));
 }
 
@@ -462,7 +462,7 @@ follow_rows(struct delivery *d, bool committed)
 
 	/* a row that could not be read waits until no request is cancelled by starting again */
 	if (strcmp(d->epoch, epoch) != 0 || (d->lanes.stale && d->inflight == 0)) {
-		forget(d);
+		forget_lanes(d);
 		snprintf(d->epoch, sizeof(d->epoch), "%s", epoch);
 	}
 	for (b = TAILQ_FIRST(&d->lanes.batches); b != NULL; b = next) {
@@ -477,10 +477,10 @@ static void
 change_leader(struct delivery *d)
 {
 	struct store *st = hub_store(d->hook->base.hub);
-	int64_t now = now_of(d);
+	int64_t now = delivery_now(d);
 
 	if (d->draining && d->inflight == 0)
-		resign(d);
+		resign_leadership(d);
 	if (now >= d->next_tick || (d->has_own && slots_hook_leader(store_slots(st)) == -1))
 		try_to_lead(d);
 	d->has_own = false;
@@ -501,16 +501,16 @@ deliver_settled(struct delivery *d, bool committed)
 		return d->next_tick;
 	/* rows of a transaction that is still open may be rolled back */
 	if (d->lanes.rescan && !store_in_transaction(st) && lanes_load(&d->lanes) == -1)
-		forget(d);
+		forget_lanes(d);
 	slots_set_hook(store_slots(st), d->lanes.events, d->lanes.bytes);
 	if (d->off)
-		return d->lanes.by_key == NULL ? d->next_tick : now_of(d);
+		return d->lanes.by_key == NULL ? d->next_tick : delivery_now(d);
 	while (d->inflight < d->hook->cfg->hook_max_in_flight && send_one(d))
 		continue;
-	return next_due(d);
+	return next_delivery_due(d);
 }
 
-/* --- opening, closing --------------------------------------------------------------------------- */
+/* --- opening, closing ------------------------------------------------------------------------- */
 
 struct delivery *
 deliver_open(struct hook *hook)
@@ -528,7 +528,7 @@ void
 deliver_stop(struct delivery *d)
 {
 	d->draining = true;
-	resign(d);
+	resign_leadership(d);
 }
 
 void
@@ -536,7 +536,7 @@ deliver_close(struct delivery *d)
 {
 	if (d == NULL)
 		return;
-	forget(d);
+	forget_lanes(d);
 	free(d);
 }
 

@@ -8,11 +8,11 @@
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
-/* --- which events are reported ----------------------------------------------------------------- */
+/* --- which events are reported ---------------------------------------------------------------- */
 
-/* "event:order.*" against order.new */
+/* Does the name match "say" or "order.*"? */
 static bool
-matches_pattern(struct slice pattern, struct slice name)
+event_matches(struct slice pattern, struct slice name)
 {
 	if (pattern.n > 0 && pattern.p[pattern.n - 1] == '*')
 		return slice_starts(name, (struct slice){pattern.p, pattern.n - 1});
@@ -27,15 +27,15 @@ hook_event_is_wanted(const char *list, const char *type, struct slice name)
 	if (list[0] == '\0')
 		return true;
 	while (slice_cut(&rest, ',', &item)) {
-		slice_cut(&item, ':', &kind); /* what follows is left in `item` */
+		slice_cut(&item, ':', &kind); /* leaves the rest in `item` */
 		if (slice_is(kind, type) &&
-		    (item.p == NULL || (name.p != NULL && matches_pattern(item, name))))
+		    (item.p == NULL || (name.p != NULL && event_matches(item, name))))
 			return true;
 	}
 	return false;
 }
 
-/* --- the members of each type ------------------------------------------------------------------ */
+/* --- the members of each type ----------------------------------------------------------------- */
 
 void
 hook_event_write_text(struct buf *out, struct slice text)
@@ -103,7 +103,7 @@ hook_event_write_ack(struct buf *out, const char *name, struct slice args)
 		buf_puts(out, ",\"timed_out\":true");
 }
 
-/* --- ids --------------------------------------------------------------------------------------- */
+/* --- ids -------------------------------------------------------------------------------------- */
 
 void
 hook_event_id(char id[HOOK_ID_MAX], const char *epoch, int64_t number)

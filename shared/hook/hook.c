@@ -6,12 +6,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shared/base/log.h"
 #include "shared/hook/deliver.h"
 #include "shared/hook/internal.h"
-#include "shared/base/log.h"
 #include "shared/wire/json.h"
 
-/* --- events into the queue ------------------------------------------------------------------- */
+/* --- events into the queue -------------------------------------------------------------------- */
 
 static int64_t
 wall_clock_ms(void)
@@ -22,9 +22,9 @@ wall_clock_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Does the queue hold all that it may?  The log is told when that begins and ends. */
+/* Does the queue hold all that it may?  Logged once, until it has room again. */
 static bool
-is_full(struct hook *hook)
+queue_is_full(struct hook *hook)
 {
 	const struct slots *slots = store_slots(hub_store(hook->base.hub));
 	int64_t events = slots_hook_events(slots), bytes = slots_hook_bytes(slots);
@@ -32,16 +32,16 @@ is_full(struct hook *hook)
 	            bytes >= (int64_t)hook->cfg->hook_queue_bytes;
 
 	if (full && !hook->is_full)
-		log_warnx("hook %s: %lld events wait for it: sessions that send more end, new ones "
-			  "are refused",
+		log_warnx("hook %s: the queue is full (%lld events): sessions that send more are "
+			  "ended, new ones refused",
 		    hook_http_name(hook->http), (long long)events);
 	hook->is_full = full;
 	return full;
 }
 
-/* hook->body is what is to be told of the session in this namespace. */
+/* Queue hook->body as an event of the session in this namespace. */
 static void
-add_event(struct hook *hook, const struct hub_ns *ns, struct session *s, struct slice ack)
+queue_hook_event(struct hook *hook, const struct hub_ns *ns, struct session *s, struct slice ack)
 {
 	struct hook_row row = {
 	    .key = session_key(s),
@@ -57,32 +57,33 @@ add_event(struct hook *hook, const struct hub_ns *ns, struct session *s, struct 
 	deliver_rescan(hook->delivery, true);
 }
 
-/* Can something be told of this session now?  Not when another process has ended it meanwhile: its
- * disconnect has been told. */
+/* Can an event of this session be queued?  Not after another process has ended it: its disconnect
+ * is the last event. */
 static bool
-is_live(struct hook *hook, struct session *s)
+can_report(struct hook *hook, struct session *s)
 {
 	return hub_transaction(hook->base.hub) == 0 && !session_is_over(s);
 }
 
-/* The same of something that the client has done, for which there must be room. */
+/* Queue what the client has done, which takes room. */
 static void
-tell(struct hook *hook, const struct hub_ns *ns, struct session *s, struct slice ack)
+report_event(struct hook *hook, const struct hub_ns *ns, struct session *s, struct slice ack)
 {
-	if (!is_live(hook, s))
+	if (!can_report(hook, s))
 		return;
-	if (is_full(hook))
+	if (queue_is_full(hook))
 		hub_end(hook->base.hub, s, "queue overflow", false);
 	else
-		add_event(hook, ns, s, ack);
+		queue_hook_event(hook, ns, s, ack);
 }
 
-/* Actions that came with the session's acceptance, in time for what they join. */
+/* Do the actions that came with the verdict, before any event of the namespace they join. */
 static void
-do_admission(struct hook *hook, const struct hub_ns *ns, struct session *s)
+run_admission(struct hook *hook, const struct hub_ns *ns, struct session *s)
 {
 	char *kept;
 
+	/* a join is asked in this process, so its verdict is at hand */
 	if (ns->name.n > 0) {
 		if (hook->admission != NULL && hook->admission->actions != NULL)
 			hook_reply_run_actions(
@@ -91,6 +92,7 @@ do_admission(struct hook *hook, const struct hub_ns *ns, struct session *s)
 	}
 	if (!hook->cfg->hook_authorize || hub_transaction(hook->base.hub) == -1)
 		return;
+	/* another process may have made the session: the handshake's actions are in the store */
 	kept = hook_queue_admitted(hub_store(hook->base.hub), session_key(s));
 	if (kept != NULL)
 		hook_reply_run_actions(hook, session_key(s), ns->name, kept);
@@ -98,37 +100,38 @@ do_admission(struct hook *hook, const struct hub_ns *ns, struct session *s)
 }
 
 static void
-connected(void *arg, struct hub_ns *ns, struct session *s, struct slice query)
+hook_on_connected(void *arg, struct hub_ns *ns, struct session *s, struct slice query)
 {
 	struct hook *hook = hook_of(arg);
 	const char *transport = transport_name(session_transport(s));
 	struct slice none = {NULL, 0};
 
-	do_admission(hook, ns, s);
+	run_admission(hook, ns, s);
 	if (!hook_event_is_wanted(hook->cfg->hook_events, "connect", none) || session_is_over(s))
 		return;
 	buf_clear(&hook->body);
 	hook_event_write_connect(&hook->body, transport == NULL ? "" : transport, query);
-	tell(hook, ns, s, none);
+	report_event(hook, ns, s, none);
 }
 
-/* Stored even when the queue is full: there is one for each session and namespace. */
+/* Queued even when the queue is full: there is only one for each session and namespace. */
 static void
-disconnected(void *arg, struct hub_ns *ns, struct session *s, const char *reason)
+hook_on_disconnected(void *arg, struct hub_ns *ns, struct session *s, const char *reason)
 {
 	struct hook *hook = hook_of(arg);
 	struct slice none = {NULL, 0};
 
-	if (!hook_event_is_wanted(hook->cfg->hook_events, "disconnect", none) || !is_live(hook, s))
+	if (!hook_event_is_wanted(hook->cfg->hook_events, "disconnect", none) ||
+	    !can_report(hook, s))
 		return;
 	buf_clear(&hook->body);
 	hook_event_write_disconnect(&hook->body, reason);
-	add_event(hook, ns, s, none);
+	queue_hook_event(hook, ns, s, none);
 }
 
-/* Write what the packet says into hook->body.  False: it is not to be told. */
+/* Write the packet as an event into hook->body.  False: it is not on the list of events. */
 static bool
-write_packet(struct hook *hook, const struct packet *pk)
+write_packet_event(struct hook *hook, const struct packet *pk)
 {
 	const char *list = hook->cfg->hook_events;
 	struct json_value value;
@@ -153,18 +156,18 @@ write_packet(struct hook *hook, const struct packet *pk)
 }
 
 static void
-received(void *arg, struct hub_ns *ns, struct session *s, const struct packet *pk)
+hook_on_received(void *arg, struct hub_ns *ns, struct session *s, const struct packet *pk)
 {
 	struct hook *hook = hook_of(arg);
 	bool wants_ack = pk->ack_data && pk->id.n > 0;
 
 	buf_clear(&hook->body);
-	if (write_packet(hook, pk)) /* what nobody wants to know opens no transaction */
-		tell(hook, ns, s, wants_ack ? pk->id : (struct slice){NULL, 0});
+	if (write_packet_event(hook, pk)) /* an event that is not listed opens no transaction */
+		report_event(hook, ns, s, wants_ack ? pk->id : (struct slice){NULL, 0});
 }
 
 static void
-answered(
+hook_on_answered(
     void *arg, struct hub_ns *ns, struct session *s, const struct store_ack *ack, struct slice args)
 {
 	struct hook *hook = hook_of(arg);
@@ -174,25 +177,25 @@ answered(
 		return;
 	buf_clear(&hook->body);
 	hook_event_write_ack(&hook->body, ack->handler, args);
-	tell(hook, ns, s, none);
+	report_event(hook, ns, s, none);
 }
 
-/* --- authorization --------------------------------------------------------------------------- */
+/* --- authorization ---------------------------------------------------------------------------- */
 
-/* The transports have asked already when the hook wants to be. */
+/* The question itself was asked by the transport before it called the hub. */
 static int
-authorize(void *arg, const char *handshake)
+hook_on_authorize(void *arg, const char *handshake)
 {
 	struct hook *hook = hook_of(arg);
 
 	(void)handshake;
-	if (is_full(hook))
+	if (queue_is_full(hook))
 		return -EAGAIN;
 	return hook->cfg->hook_authorize && hook->admission == NULL ? -EPROTO : 0;
 }
 
 static int
-created(void *arg, int64_t key)
+hook_on_created(void *arg, int64_t key)
 {
 	struct hook *hook = hook_of(arg);
 	const struct hook_admission *a = hook->admission;
@@ -207,7 +210,7 @@ created(void *arg, int64_t key)
 }
 
 static int
-authorize_ns(
+hook_on_authorize_ns(
     void *arg, struct hub_ns *ns, struct session *s, struct slice endpoint, struct slice query)
 {
 	struct hook *hook = hook_of(arg);
@@ -217,32 +220,33 @@ authorize_ns(
 	           : 0;
 }
 
-/* --- the application's functions -------------------------------------------------------------- */
+/* --- the table of application.h --------------------------------------------------------------- */
 
 static int
-fd(const struct application *app)
+hook_fd(const struct application *app)
 {
 	return hook_http_fd(hook_of_const(app)->http);
 }
 
 static void
-run(struct application *app)
+hook_run(struct application *app)
 {
 	struct hook *hook = hook_of(app);
 
+	/* replies first: they free places for what waits */
 	hook_http_run(hook->http, hub_now(app->hub));
 	hook_ask_run(hook);
 	deliver_run(hook->delivery);
 }
 
 static void
-wake(struct application *app)
+hook_wake(struct application *app)
 {
 	deliver_rescan(hook_of(app)->delivery, false);
 }
 
 static int64_t
-settled(struct application *app, bool committed)
+hook_settled(struct application *app, bool committed)
 {
 	struct hook *hook = hook_of(app);
 	int64_t next = deliver_settled(hook->delivery, committed), other = hook_ask_next(hook);
@@ -254,25 +258,25 @@ settled(struct application *app, bool committed)
 }
 
 static void
-drain(struct application *app)
+hook_drain(struct application *app)
 {
 	deliver_drain(hook_of(app)->delivery);
 }
 
 static bool
-is_busy(const struct application *app)
+hook_is_busy(const struct application *app)
 {
 	return deliver_is_busy(hook_of_const(app)->delivery);
 }
 
 static bool
-asks(const struct application *app)
+hook_asks(const struct application *app)
 {
 	return hook_of_const(app)->cfg->hook_authorize;
 }
 
 static void
-stop(struct application *app)
+hook_stop(struct application *app)
 {
 	struct hook *hook = hook_of(app);
 
@@ -281,7 +285,7 @@ stop(struct application *app)
 }
 
 static void
-close_hook(struct application *app)
+hook_close(struct application *app)
 {
 	struct hook *hook = hook_of(app);
 
@@ -297,23 +301,23 @@ close_hook(struct application *app)
 static const struct application_ops hook_ops = {
     .hub =
 	{
-	    .authorize = authorize,
-	    .authorize_ns = authorize_ns,
-	    .created = created,
-	    .connected = connected,
-	    .disconnected = disconnected,
-	    .received = received,
-	    .answered = answered,
+	    .authorize = hook_on_authorize,
+	    .authorize_ns = hook_on_authorize_ns,
+	    .created = hook_on_created,
+	    .connected = hook_on_connected,
+	    .disconnected = hook_on_disconnected,
+	    .received = hook_on_received,
+	    .answered = hook_on_answered,
 	},
-    .close = close_hook,
-    .stop = stop,
-    .drain = drain,
-    .fd = fd,
-    .wake = wake,
-    .run = run,
-    .settled = settled,
-    .is_busy = is_busy,
-    .asks = asks,
+    .close = hook_close,
+    .stop = hook_stop,
+    .drain = hook_drain,
+    .fd = hook_fd,
+    .wake = hook_wake,
+    .run = hook_run,
+    .settled = hook_settled,
+    .is_busy = hook_is_busy,
+    .asks = hook_asks,
     .ask = hook_ask_handshake,
     .cancel = hook_ask_cancel,
 };
@@ -321,7 +325,7 @@ static const struct application_ops hook_ops = {
 /* --- opening ---------------------------------------------------------------------------------- */
 
 static int
-add_namespaces(struct hook *hook)
+open_hook_namespaces(struct hook *hook)
 {
 	struct slice rest = slice_of(hook->cfg->hook_namespaces), name;
 
@@ -329,7 +333,8 @@ add_namespaces(struct hook *hook)
 		return -1;
 	while (hook->cfg->hook_namespaces[0] != '\0' && slice_cut(&rest, ',', &name))
 		if (namespace_open(&hook->base, name) == NULL) {
-			log_errx("hook: \"%.*s\" is not a valid namespace", (int)name.n, name.p);
+			log_errx("[hook] namespaces: \"%.*s\" is not a valid namespace",
+			    (int)name.n, name.p);
 			return -1;
 		}
 	return 0;
@@ -355,7 +360,7 @@ hook_open(const struct config *cfg)
 		hook->node[0] = '\0';
 	hook->delivery = deliver_open(hook);
 	hook->http = hook_http_open(&options);
-	if (hook->delivery == NULL || hook->http == NULL || add_namespaces(hook) == -1) {
+	if (hook->delivery == NULL || hook->http == NULL || open_hook_namespaces(hook) == -1) {
 		application_close(&hook->base);
 		return NULL;
 	}

@@ -15,8 +15,8 @@
 
 #include "shared/base/log.h"
 
-#define EVENTS_AT_ONCE 16
-#define HEADERS_MAX    ((size_t)64 << 10) /* of a reply */
+#define EPOLL_EVENTS 16
+#define HEADERS_MAX  ((size_t)64 << 10) /* of a reply */
 
 struct hook_call {
 	LIST_ENTRY(hook_call) all;
@@ -42,16 +42,16 @@ struct hook_http {
 	int64_t connect_timeout_ms;
 };
 
-/* --- the loop -------------------------------------------------------------------------------- */
+/* --- the loop --------------------------------------------------------------------------------- */
 
 static int
-on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
+on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
 	struct hook_http *http = arg;
 	struct epoll_event event = {.data.fd = fd};
 
 	(void)easy;
-	if (what == CURL_POLL_REMOVE) { /* it may be closed already, and gone by itself */
+	if (what == CURL_POLL_REMOVE) { /* closing it may have removed it already */
 		epoll_ctl(http->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 		return 0;
 	}
@@ -63,18 +63,18 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 		-1 &&
 	    epoll_ctl(
 		http->epoll_fd, errno == EEXIST ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == -1)
-		log_warn("hook: watching a socket");
+		log_warn("hook: cannot watch libcurl's socket");
 	curl_multi_assign(http->multi, fd, http);
 	return 0;
 }
 
 static int
-on_timer(CURLM *multi, long timeout_ms, void *arg)
+on_curl_timer(CURLM *multi, long timeout_ms, void *arg)
 {
 	struct hook_http *http = arg;
 
 	(void)multi;
-	/* a millisecond more: libcurl does not ask again when it is woken too early */
+	/* a millisecond more: libcurl sets no new timer when it is run too early */
 	http->due = timeout_ms < 0    ? INT64_MAX
 	            : timeout_ms == 0 ? http->now
 	                              : http->now + timeout_ms + 1;
@@ -94,7 +94,7 @@ hook_http_next(const struct hook_http *http)
 }
 
 static void
-free_call(struct hook_call *call)
+free_hook_call(struct hook_call *call)
 {
 	LIST_REMOVE(call, all);
 	curl_easy_cleanup(call->easy);
@@ -103,7 +103,7 @@ free_call(struct hook_call *call)
 	free(call);
 }
 
-/* Where nothing of a request can have arrived: it may be sent again whatever it is. */
+/* Can nothing of the request have arrived?  Then even a sync event may be sent again. */
 static bool
 was_unsent(const struct hook_call *call, CURLcode code)
 {
@@ -117,7 +117,7 @@ was_unsent(const struct hook_call *call, CURLcode code)
 }
 
 static void
-finish(struct hook_call *call, CURLcode code)
+finish_call(struct hook_call *call, CURLcode code)
 {
 	struct hook_result result = {
 	    .retry_after_s = call->retry_after_s, .max_age_s = call->max_age_s};
@@ -136,24 +136,25 @@ finish(struct hook_call *call, CURLcode code)
 		                                        : curl_easy_strerror(code);
 	}
 	call->done(call->arg, &result);
-	free_call(call);
+	free_hook_call(call);
 }
 
 void
 hook_http_run(struct hook_http *http, int64_t now_ms)
 {
-	struct epoll_event events[EVENTS_AT_ONCE];
+	struct epoll_event events[EPOLL_EVENTS];
 	CURLMsg *message;
 	int n, running, left;
 
 	http->now = now_ms;
-	n = epoll_wait(http->epoll_fd, events, EVENTS_AT_ONCE, 0);
+	n = epoll_wait(http->epoll_fd, events, EPOLL_EVENTS, 0);
 	for (int i = 0; i < n; i++) {
 		int what = ((events[i].events & (EPOLLIN | EPOLLHUP)) != 0 ? CURL_CSELECT_IN : 0) |
 		           ((events[i].events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
 		           ((events[i].events & EPOLLERR) != 0 ? CURL_CSELECT_ERR : 0);
 
-		if (LIST_EMPTY(&http->calls)) /* nobody's: it would wake the loop for ever */
+		if (LIST_EMPTY(
+			&http->calls)) /* an idle connection: it would wake the loop forever */
 			epoll_ctl(http->epoll_fd, EPOLL_CTL_DEL, events[i].data.fd, NULL);
 		else
 			curl_multi_socket_action(http->multi, events[i].data.fd, what, &running);
@@ -168,14 +169,14 @@ hook_http_run(struct hook_http *http, int64_t now_ms)
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
-		finish(call, message->data.result);
+		finish_call(call, message->data.result);
 	}
 }
 
-/* --- a call ---------------------------------------------------------------------------------- */
+/* --- a call ----------------------------------------------------------------------------------- */
 
 static size_t
-on_body(char *bytes, size_t size, size_t n, void *arg)
+on_reply_body(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct hook_call *call = arg;
 
@@ -183,9 +184,9 @@ on_body(char *bytes, size_t size, size_t n, void *arg)
 	return call->reply.failed ? 0 : size * n;
 }
 
-/* The digits behind `word` in a header's value; -1: there are none. */
+/* The number after `word` in a header; -1: there is none. */
 static int64_t
-number_behind(struct slice value, const char *word)
+number_after(struct slice value, const char *word)
 {
 	size_t word_n = strlen(word);
 	int64_t number = -1;
@@ -204,7 +205,7 @@ number_behind(struct slice value, const char *word)
 }
 
 static size_t
-on_header(char *bytes, size_t size, size_t n, void *arg)
+on_reply_header(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct hook_call *call = arg;
 	struct slice line = {bytes, size * n};
@@ -213,9 +214,9 @@ on_header(char *bytes, size_t size, size_t n, void *arg)
 	if (call->header_bytes > HEADERS_MAX)
 		return 0;
 	if (line.n > 12 && strncasecmp(line.p, "retry-after:", 12) == 0)
-		call->retry_after_s = number_behind(line, "retry-after:");
+		call->retry_after_s = number_after(line, "retry-after:");
 	if (line.n > 14 && strncasecmp(line.p, "cache-control:", 14) == 0) {
-		call->max_age_s = number_behind(line, "max-age=");
+		call->max_age_s = number_after(line, "max-age=");
 		if (call->max_age_s < 0)
 			call->max_age_s = 0;
 	}
@@ -223,7 +224,7 @@ on_header(char *bytes, size_t size, size_t n, void *arg)
 }
 
 static void __attribute__((format(printf, 2, 3)))
-add_header(struct hook_call *call, const char *format, ...)
+add_request_header(struct hook_call *call, const char *format, ...)
 {
 	struct curl_slist *grown;
 	char line[1024];
@@ -238,29 +239,29 @@ add_header(struct hook_call *call, const char *format, ...)
 }
 
 static int
-add_headers(struct hook_call *call, const struct hook_request *request)
+add_request_headers(struct hook_call *call, const struct hook_request *request)
 {
 	struct buf signature = {.ceiling = 900};
 	int64_t now = (int64_t)time(NULL);
 	int result = hook_sign(&signature, call->http->secrets, request->id, now, request->body);
 
-	add_header(call, "Content-Type: application/json");
-	add_header(call, "Expect:");
-	add_header(call, "Accept:");
-	add_header(call, "webhook-id: %s", request->id);
-	add_header(call, "webhook-timestamp: %" PRId64, now);
-	add_header(call, "webhook-signature: %.*s", (int)signature.n, signature.p);
-	add_header(call, "X-Pollux-Hook: %s", request->kind);
-	add_header(call, "X-Pollux-Attempt: %d", request->attempt);
-	add_header(call, "X-Pollux-Deadline-Ms: %" PRId64, request->timeout_ms);
+	add_request_header(call, "Content-Type: application/json");
+	add_request_header(call, "Expect:");
+	add_request_header(call, "Accept:");
+	add_request_header(call, "webhook-id: %s", request->id);
+	add_request_header(call, "webhook-timestamp: %" PRId64, now);
+	add_request_header(call, "webhook-signature: %.*s", (int)signature.n, signature.p);
+	add_request_header(call, "X-Pollux-Hook: %s", request->kind);
+	add_request_header(call, "X-Pollux-Attempt: %d", request->attempt);
+	add_request_header(call, "X-Pollux-Deadline-Ms: %" PRId64, request->timeout_ms);
 	if (request->last_error != NULL)
-		add_header(call, "X-Pollux-Last-Error: %s", request->last_error);
+		add_request_header(call, "X-Pollux-Last-Error: %s", request->last_error);
 	buf_free(&signature);
 	return result;
 }
 
 static int
-set_up(struct hook_call *call, const struct hook_request *request)
+set_curl_options(struct hook_call *call, const struct hook_request *request)
 {
 	const struct hook_http *http = call->http;
 	CURL *easy = call->easy;
@@ -274,7 +275,7 @@ set_up(struct hook_call *call, const struct hook_request *request)
 		SET(CURLOPT_UNIX_SOCKET_PATH, http->socket);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_PROXY, ""); /* nor one of the environment */
+	SET(CURLOPT_PROXY, ""); /* not even one from the environment */
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -285,9 +286,9 @@ set_up(struct hook_call *call, const struct hook_request *request)
 	SET(CURLOPT_POSTFIELDS, request->body.p);
 	SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.n);
 	SET(CURLOPT_HTTPHEADER, call->headers);
-	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_WRITEFUNCTION, on_reply_body);
 	SET(CURLOPT_WRITEDATA, call);
-	SET(CURLOPT_HEADERFUNCTION, on_header);
+	SET(CURLOPT_HEADERFUNCTION, on_reply_header);
 	SET(CURLOPT_HEADERDATA, call);
 #undef SET
 	return bad ? -1 : 0;
@@ -309,10 +310,11 @@ hook_http_post(
 	buf_init(&call->reply, HOOK_REPLY_MAX);
 	LIST_INSERT_HEAD(&http->calls, call, all);
 	call->easy = curl_easy_init();
-	if (call->easy == NULL || add_headers(call, request) == -1 || set_up(call, request) == -1 ||
+	if (call->easy == NULL || add_request_headers(call, request) == -1 ||
+	    set_curl_options(call, request) == -1 ||
 	    curl_multi_add_handle(http->multi, call->easy) != CURLM_OK) {
-		log_errx("hook: a request could not be made");
-		free_call(call);
+		log_errx("hook %s: cannot make a request: out of memory", call->http->name);
+		free_hook_call(call);
 		return NULL;
 	}
 	return call;
@@ -322,12 +324,12 @@ void
 hook_http_cancel(struct hook_call *call)
 {
 	curl_multi_remove_handle(call->http->multi, call->easy);
-	free_call(call);
+	free_hook_call(call);
 }
 
-/* --- opening --------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
-/* unix:/path.sock:/uri */
+/* Split unix:/path.sock:/uri.  0 or -1. */
 static int
 read_unix_url(struct hook_http *http, const char *url)
 {
@@ -342,9 +344,9 @@ read_unix_url(struct hook_http *http, const char *url)
 	return 0;
 }
 
-/* Neither what may be secret in a query nor a password. */
+/* The URL as it may be logged: its query, user and password may be secret. */
 static char *
-public_name(const char *url)
+url_without_secrets(const char *url)
 {
 	const char *scheme = strstr(url, "://");
 	size_t start = scheme == NULL ? 0 : (size_t)(scheme - url) + 3;
@@ -361,7 +363,7 @@ public_name(const char *url)
 }
 
 static bool
-secrets_are_good(const char *secrets)
+are_secrets_valid(const char *secrets)
 {
 	struct buf scratch = {.p = NULL};
 	bool good = hook_sign(&scratch, secrets, "", 0, SLICE("")) == 0;
@@ -382,28 +384,28 @@ hook_http_open(const struct hook_http_options *options)
 	http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	http->secrets = options->secrets;
 	http->connect_timeout_ms = options->connect_timeout_ms;
-	http->name = public_name(options->url);
+	http->name = url_without_secrets(options->url);
 	if (strncmp(options->url, "unix:", 5) == 0) {
 		if (read_unix_url(http, options->url) == -1) {
-			log_errx("hook: the url is not unix:/path.sock:/uri");
+			log_errx("[hook] url: not unix:/path.sock:/uri");
 			goto fail;
 		}
 	} else {
 		http->url = strdup(options->url);
 	}
-	if (!secrets_are_good(options->secrets)) {
-		log_errx("hook: a secret is not whsec_ and base64");
+	if (!are_secrets_valid(options->secrets)) {
+		log_errx("[hook] secret: not \"whsec_\" and base64");
 		goto fail;
 	}
 	if (http->epoll_fd == -1 || http->name == NULL || http->url == NULL ||
 	    curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
 	    (http->multi = curl_multi_init()) == NULL) {
-		log_err("hook");
+		log_err("hook: cannot start libcurl");
 		goto fail;
 	}
-	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
 	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
 	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
 	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)options->connections);
 	return http;

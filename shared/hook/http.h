@@ -66,8 +66,8 @@ struct hook_call *hook_http_post(
 /* `done` will not be called. */
 void hook_http_cancel(struct hook_call *call);
 
-/* The value of webhook-signature: a signature for each secret.  Return 0, or -1 when a secret is
- * none. */
+/* Append the value of webhook-signature: a signature for each secret.  Return 0, or -1: a secret is
+ * not "whsec_" and base64. */
 int hook_sign(
     struct buf *out, const char *secrets, const char *id, int64_t timestamp, struct slice body);
 

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* --- lanes ------------------------------------------------------------------------------------- */
+/* --- lanes ------------------------------------------------------------------------------------ */
 
 static void
 make_lane_ready(struct lanes *l, struct lane *lane)
@@ -74,7 +74,7 @@ free_lane(struct lanes *l, struct lane *lane)
 	free(lane);
 }
 
-/* --- batches ----------------------------------------------------------------------------------- */
+/* --- batches ---------------------------------------------------------------------------------- */
 
 struct batch *
 lanes_new_batch(struct lanes *l, int64_t id, bool is_sync)
@@ -131,7 +131,7 @@ lanes_init(struct lanes *l, struct hook *hook)
 	clear_lanes(l);
 }
 
-/* --- from the store ---------------------------------------------------------------------------- */
+/* --- from the store --------------------------------------------------------------------------- */
 
 struct lanes_loading {
 	struct lanes *lanes;
@@ -191,7 +191,7 @@ queue_event(struct lanes *l, struct lane *lane, const struct hook_entry *entry)
 }
 
 static void
-add_entry(void *arg, const struct hook_entry *entry)
+add_lane_entry(void *arg, const struct hook_entry *entry)
 {
 	struct lanes_loading *loading = arg;
 	struct lanes *l = loading->lanes;
@@ -216,7 +216,7 @@ lanes_load(struct lanes *l)
 	struct store *st = hub_store(l->hook->base.hub);
 
 	l->rescan = false;
-	if (hook_queue_list(st, l->read_up_to, add_entry, &loading) == -1 || loading.failed)
+	if (hook_queue_list(st, l->read_up_to, add_lane_entry, &loading) == -1 || loading.failed)
 		return -1;
 	return 0;
 }

@@ -1,5 +1,4 @@
-/* What the hook has said: the replies to events and to authorize requests (docs/hook.md, 3 and 4).
- */
+/* Replies to events and to authorize requests (docs/hook.md, sections 3 and 4). */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,26 +12,27 @@
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
-/* One array of actions and the event that it answers, or one answer. */
-struct part {
+/* One array of actions and the event that it answers, or one ack. */
+struct reply_part {
 	struct action_list list;
-	const struct hook_sent *told; /* NULL: no event */
-	struct slice ack;             /* array text: the answer itself; p NULL: `list` */
+	const struct hook_sent *sent; /* NULL: no event */
+	struct slice ack;             /* array text of the ack; p NULL: `list` counts */
 };
 
-struct reading_reply {
+struct reply_reader {
 	struct hook *hook;
-	const struct hook_sent *told;
-	size_t told_n;
-	struct part *parts; /* owned */
+	const struct hook_sent *sent;
+	size_t sent_n;
+	struct reply_part *parts; /* owned */
 	size_t n, cap;
 	char *error;
 };
 
-/* An answer that no client waits for: the actions that bear this very id are left out. */
-static const char nobody[] = "0";
+/* The ack id where no client waits for one: actions with this very pointer are left out. */
+static const char no_ack_id[] = "0";
 
-static int __attribute__((format(printf, 2, 3))) wrong(char *error, const char *format, ...)
+static int __attribute__((format(printf, 2, 3)))
+set_reply_error(char *error, const char *format, ...)
 {
 	struct buf clean = {.p = NULL};
 	char text[HOOK_ERROR_MAX];
@@ -41,9 +41,10 @@ static int __attribute__((format(printf, 2, 3))) wrong(char *error, const char *
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	utf8_sanitize(&clean, slice_of(text)); /* what it quotes may be cut anywhere */
+	utf8_sanitize(&clean, slice_of(text)); /* snprintf may have cut a character */
 	snprintf(error, HOOK_ERROR_MAX, "%.*s", (int)clean.n, clean.p);
-	for (char *p = error; *p != '\0'; p++) /* it goes into a line, and into a header */
+	/* it goes into a log line and into a header (X-Pollux-Last-Error) */
+	for (char *p = error; *p != '\0'; p++)
 		if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
 			*p = '?';
 	buf_free(&clean);
@@ -61,37 +62,37 @@ hook_reply_is_good(struct slice body)
 	return true;
 }
 
-/* --- actions --------------------------------------------------------------------------------- */
+/* --- actions ---------------------------------------------------------------------------------- */
 
 static struct action_context
-context_of(int64_t key, struct slice ns, const char *ack)
+context_for_reply(int64_t key, struct slice ns, const char *ack)
 {
 	return (struct action_context){
 	    .session = key,
 	    .ns = ns,
-	    .ack_id = ack[0] != '\0' ? slice_of(ack) : (struct slice){nobody, 1},
+	    .ack_id = ack[0] != '\0' ? slice_of(ack) : (struct slice){no_ack_id, 1},
 	};
 }
 
-static struct part *
-add_part(struct reading_reply *r, const struct hook_sent *told)
+static struct reply_part *
+add_reply_part(struct reply_reader *r, const struct hook_sent *sent)
 {
 	if (r->n == r->cap) {
 		size_t cap = r->cap == 0 ? 16 : 2 * r->cap;
-		struct part *grown = realloc(r->parts, cap * sizeof(*grown));
+		struct reply_part *grown = realloc(r->parts, cap * sizeof(*grown));
 
 		if (grown == NULL)
 			return NULL;
 		r->parts = grown;
 		r->cap = cap;
 	}
-	r->parts[r->n] = (struct part){.told = told};
+	r->parts[r->n] = (struct reply_part){.sent = sent};
 	return &r->parts[r->n++];
 }
 
-/* Parse and check, and do nothing. */
+/* Parse and check without doing anything. */
 static int
-check_actions(struct hook *hook, struct action_list *list, struct slice json,
+check_reply_actions(struct hook *hook, struct action_list *list, struct slice json,
     const struct action_context *ctx, char *error)
 {
 	struct action_error why;
@@ -99,50 +100,51 @@ check_actions(struct hook *hook, struct action_list *list, struct slice json,
 	if (action_parse(list, json, ctx, &why) == 0 &&
 	    action_run_check(&hook->base, list, &why) == 0)
 		return 0;
-	return wrong(error, "action %d: %s", why.index, why.message);
+	return set_reply_error(error, "action %d: %s", why.index, why.message);
 }
 
 static int
-read_actions(struct reading_reply *r, const struct hook_sent *told, const struct json_value *value)
+read_reply_actions(
+    struct reply_reader *r, const struct hook_sent *sent, const struct json_value *value)
 {
-	struct part *part = add_part(r, told);
+	struct reply_part *part = add_reply_part(r, sent);
 	struct action_context ctx = {.session = 0};
 
-	if (told != NULL)
-		ctx =
-		    context_of(told->key, told->ns == NULL ? SLICE("") : told->ns->name, told->ack);
+	if (sent != NULL)
+		ctx = context_for_reply(
+		    sent->key, sent->ns == NULL ? SLICE("") : sent->ns->name, sent->ack);
 	if (part == NULL)
-		return wrong(r->error, "out of memory");
+		return set_reply_error(r->error, "out of memory");
 	if (value->kind != JSON_KIND_ARRAY)
-		return wrong(r->error, "\"actions\" is no array");
-	return check_actions(r->hook, &part->list, value->text, &ctx, r->error);
+		return set_reply_error(r->error, "\"actions\" is not an array");
+	return check_reply_actions(r->hook, &part->list, value->text, &ctx, r->error);
 }
 
 static const struct hook_sent *
-find_told(const struct reading_reply *r, struct slice literal)
+find_sent_event(const struct reply_reader *r, struct slice literal)
 {
 	const char *epoch = store_epoch(hub_store(r->hook->base.hub));
 	char id[HOOK_ID_MAX];
 
-	for (size_t i = 0; i < r->told_n; i++) {
-		hook_event_id(id, epoch, r->told[i].id);
+	for (size_t i = 0; i < r->sent_n; i++) {
+		hook_event_id(id, epoch, r->sent[i].id);
 		if (json_string_is(literal, id))
-			return &r->told[i];
+			return &r->sent[i];
 	}
 	return NULL;
 }
 
 static int
-read_result(struct reading_reply *r, const struct json_value *result)
+read_reply_result(struct reply_reader *r, const struct json_value *result)
 {
 	struct json_value value, id = {.kind = JSON_KIND_NULL}, ack = id, actions = id;
-	const struct hook_sent *told;
+	const struct hook_sent *sent;
 	struct json_walk walk;
 	struct slice key;
-	struct part *part;
+	struct reply_part *part;
 
 	if (result->kind != JSON_KIND_OBJECT)
-		return wrong(r->error, "a result is no object");
+		return set_reply_error(r->error, "a result is not an object");
 	json_walk_begin(&walk, result);
 	while (json_walk_member(&walk, &key, &value)) {
 		if (json_string_is(key, "id"))
@@ -153,40 +155,40 @@ read_result(struct reading_reply *r, const struct json_value *result)
 			actions = value;
 	}
 	if (id.kind != JSON_KIND_STRING)
-		return wrong(r->error, "a result has no \"id\"");
-	told = find_told(r, id.text);
-	if (told == NULL)
-		return 0; /* nothing comes of it */
-	if (actions.kind != JSON_KIND_NULL && read_actions(r, told, &actions) == -1)
+		return set_reply_error(r->error, "a result has no \"id\"");
+	sent = find_sent_event(r, id.text);
+	if (sent == NULL)
+		return 0; /* an event of another request: ignored */
+	if (actions.kind != JSON_KIND_NULL && read_reply_actions(r, sent, &actions) == -1)
 		return -1;
 	if (ack.kind == JSON_KIND_NULL)
 		return 0;
 	if (ack.kind != JSON_KIND_ARRAY)
-		return wrong(r->error, "the \"ack\" of a result is no array");
-	part = add_part(r, told);
+		return set_reply_error(r->error, "the \"ack\" of a result is not an array");
+	part = add_reply_part(r, sent);
 	if (part == NULL)
-		return wrong(r->error, "out of memory");
+		return set_reply_error(r->error, "out of memory");
 	part->ack = ack.text;
 	return 0;
 }
 
 static int
-read_results(struct reading_reply *r, const struct json_value *results)
+read_reply_results(struct reply_reader *r, const struct json_value *results)
 {
 	struct json_value value;
 	struct json_walk walk;
 
 	if (results->kind != JSON_KIND_ARRAY)
-		return wrong(r->error, "\"results\" is no array");
+		return set_reply_error(r->error, "\"results\" is not an array");
 	json_walk_begin(&walk, results);
 	while (json_walk_element(&walk, &value))
-		if (read_result(r, &value) == -1)
+		if (read_reply_result(r, &value) == -1)
 			return -1;
 	return 0;
 }
 
 static int
-read_reply(struct reading_reply *r, struct slice body)
+read_events_reply(struct reply_reader *r, struct slice body)
 {
 	struct json_value all, value;
 	struct json_walk walk;
@@ -196,35 +198,35 @@ read_reply(struct reading_reply *r, struct slice body)
 		return 0; /* empty */
 	json_walk_begin(&walk, &all);
 	while (json_walk_member(&walk, &key, &value)) {
-		if (json_string_is(key, "results") && read_results(r, &value) == -1)
+		if (json_string_is(key, "results") && read_reply_results(r, &value) == -1)
 			return -1;
-		if (json_string_is(key, "actions") && read_actions(r, NULL, &value) == -1)
+		if (json_string_is(key, "actions") && read_reply_actions(r, NULL, &value) == -1)
 			return -1;
 	}
 	return 0;
 }
 
-/* --- doing ----------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------------------- */
 
-/* Answers: the first one counts, one that nobody asked for does nothing.  Ids are compared as the
- * numbers that the hook has seen, and sent as the client wrote them. */
+/* The first ack of an event counts; one that no client waits for is dropped.  Ids are compared as
+ * the numbers that the hook has seen, and sent as the client wrote them. */
 static void
-settle_acks(struct action_list *list, const struct hook_sent *told, bool *acked)
+keep_first_ack(struct action_list *list, const struct hook_sent *sent, bool *acked)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->n; i++) {
 		struct action *a = &list->actions[i];
 
-		if (a->kind == ACTION_ACK && a->id.p == nobody)
+		if (a->kind == ACTION_ACK && a->id.p == no_ack_id)
 			continue;
-		if (a->kind == ACTION_ACK && told != NULL && a->session == told->key &&
+		if (a->kind == ACTION_ACK && sent != NULL && a->session == sent->key &&
 		    slice_equal(
-			hook_event_ack_number(a->id), hook_event_ack_number(slice_of(told->ack)))) {
+			hook_event_ack_number(a->id), hook_event_ack_number(slice_of(sent->ack)))) {
 			if (*acked)
 				continue;
 			*acked = true;
-			a->id = slice_of(told->ack);
+			a->id = slice_of(sent->ack);
 		}
 		list->actions[kept++] = *a;
 	}
@@ -232,7 +234,7 @@ settle_acks(struct action_list *list, const struct hook_sent *told, bool *acked)
 }
 
 static int
-run_list(struct hook *hook, struct action_list *list)
+run_reply_list(struct hook *hook, struct action_list *list)
 {
 	struct action_result result;
 	struct action_error why;
@@ -240,43 +242,43 @@ run_list(struct hook *hook, struct action_list *list)
 	if (action_run(&hook->base, list, &result, &why) == 0)
 		return 0;
 	log_warnx("hook: action %d: %s", why.index, why.message);
-	hub_fail(hook->base.hub); /* all was checked, so it is the store */
+	hub_fail(hook->base.hub); /* every action was checked, so the store failed */
 	return -1;
 }
 
 static int
-send_ack(struct hook *hook, const struct hook_sent *told, struct slice args)
+send_reply_ack(struct hook *hook, const struct hook_sent *sent, struct slice args)
 {
 	struct packet pk = {.type = PACKET_ACK};
-	struct target t = {.ns = told->ns, .session = told->key};
+	struct target t = {.ns = sent->ns, .session = sent->key};
 	struct buf data = {.p = NULL};
 	int result = 0;
 
-	packet_ack_write(&data, slice_of(told->ack), args);
+	packet_ack_write(&data, slice_of(sent->ack), args);
 	pk.data = buf_slice(&data);
 	if (!data.failed)
 		result = target_send(&hook->base, &t, &pk);
 	buf_free(&data);
-	return result == -EIO ? -1 : 0; /* a session that has gone is no error */
+	return result == -EIO ? -1 : 0; /* a session that is gone is not an error */
 }
 
 static int
-run_parts(struct reading_reply *r)
+run_reply_parts(struct reply_reader *r)
 {
 	bool acked[HOOK_BATCH] = {false};
 	bool none = false;
 
 	for (size_t i = 0; i < r->n; i++) {
-		struct part *part = &r->parts[i];
-		bool *flag = part->told == NULL ? &none : &acked[part->told - r->told];
+		struct reply_part *part = &r->parts[i];
+		bool *flag = part->sent == NULL ? &none : &acked[part->sent - r->sent];
 
 		if (part->ack.p == NULL) {
-			settle_acks(&part->list, part->told, flag);
-			if (run_list(r->hook, &part->list) == -1)
+			keep_first_ack(&part->list, part->sent, flag);
+			if (run_reply_list(r->hook, &part->list) == -1)
 				return -1;
-		} else if (part->told->ack[0] != '\0' && part->told->ns != NULL && !*flag) {
+		} else if (part->sent->ack[0] != '\0' && part->sent->ns != NULL && !*flag) {
 			*flag = true;
-			if (send_ack(r->hook, part->told, part->ack) == -1)
+			if (send_reply_ack(r->hook, part->sent, part->ack) == -1)
 				hub_fail(r->hook->base.hub);
 		}
 	}
@@ -284,21 +286,21 @@ run_parts(struct reading_reply *r)
 }
 
 int
-hook_reply_run(struct hook *hook, const struct hook_sent *told, size_t n, struct slice body,
+hook_reply_run(struct hook *hook, const struct hook_sent *sent, size_t n, struct slice body,
     char error[HOOK_ERROR_MAX])
 {
-	struct reading_reply r = {.hook = hook, .told = told, .told_n = n, .error = error};
-	int result = read_reply(&r, body);
+	struct reply_reader r = {.hook = hook, .sent = sent, .sent_n = n, .error = error};
+	int result = read_events_reply(&r, body);
 
 	if (result == 0)
-		run_parts(&r);
+		run_reply_parts(&r);
 	for (size_t i = 0; i < r.n; i++)
 		action_free(&r.parts[i].list);
 	free(r.parts);
 	return result;
 }
 
-/* --- authorize ------------------------------------------------------------------------------- */
+/* --- authorize -------------------------------------------------------------------------------- */
 
 void
 hook_reply_free_admission(struct hook_admission *a)
@@ -311,14 +313,14 @@ hook_reply_free_admission(struct hook_admission *a)
 
 /* "transports": names with commas between them. */
 static int
-read_transports(struct hook_admission *a, const struct json_value *value, char *error)
+read_reply_transports(struct hook_admission *a, const struct json_value *value, char *error)
 {
 	struct buf names = {.p = NULL};
 	struct json_value name;
 	struct json_walk walk;
 
 	if (value->kind != JSON_KIND_ARRAY)
-		return wrong(error, "\"transports\" is no array");
+		return set_reply_error(error, "\"transports\" is not an array");
 	json_walk_begin(&walk, value);
 	while (json_walk_element(&walk, &name)) {
 		if (names.n > 0)
@@ -328,29 +330,29 @@ read_transports(struct hook_admission *a, const struct json_value *value, char *
 	}
 	a->transports = names.failed ? NULL : strndup(names.n == 0 ? "" : names.p, names.n);
 	buf_free(&names);
-	return a->transports == NULL ? wrong(error, "out of memory") : 0;
+	return a->transports == NULL ? set_reply_error(error, "out of memory") : 0;
 }
 
 static int
-read_admission_actions(struct hook *hook, int64_t key, struct slice ns, struct hook_admission *a,
+read_grant_actions(struct hook *hook, int64_t key, struct slice ns, struct hook_admission *a,
     const struct json_value *value, char *error)
 {
-	struct action_context ctx = context_of(key, ns, "");
+	struct action_context ctx = context_for_reply(key, ns, "");
 	struct action_list list;
 	int result;
 
 	if (value->kind != JSON_KIND_ARRAY)
-		return wrong(error, "\"actions\" is no array");
-	result = check_actions(hook, &list, value->text, &ctx, error);
+		return set_reply_error(error, "\"actions\" is not an array");
+	result = check_reply_actions(hook, &list, value->text, &ctx, error);
 	action_free(&list);
 	if (result == 0)
 		a->actions = strndup(value->text.p, value->text.n);
 	return result;
 }
 
-/* The text of a string or nothing of null; malloc'ed. */
+/* A string's text, malloc'ed; NULL: not a string, or no memory. */
 static char *
-text_of(const struct json_value *value)
+copy_string(const struct json_value *value)
 {
 	struct buf text = {.p = NULL};
 	char *copy;
@@ -364,10 +366,10 @@ text_of(const struct json_value *value)
 }
 
 static int
-admit(struct hook_admission *a, const struct json_value *user, const struct json_value *data,
+read_grant(struct hook_admission *a, const struct json_value *user, const struct json_value *data,
     char *error)
 {
-	char *name = text_of(user), *object = NULL;
+	char *name = copy_string(user), *object = NULL;
 	int result = 0;
 
 	if (data->kind != JSON_KIND_NULL)
@@ -375,20 +377,21 @@ admit(struct hook_admission *a, const struct json_value *user, const struct json
 	if ((user->kind != JSON_KIND_NULL && name == NULL) ||
 	    (data->kind != JSON_KIND_NULL && data->kind != JSON_KIND_OBJECT) ||
 	    admission_grant(&a->words, name, object) != 0)
-		result = wrong(error, "a bad \"user\", or \"data\" that is no object");
+		result = set_reply_error(
+		    error, "\"user\" is not a valid name, or \"data\" not an object");
 	free(name);
 	free(object);
 	return result;
 }
 
 static void
-log_refusal(int64_t key, struct slice ns, const struct json_value *reason)
+log_hook_refusal(int64_t key, struct slice ns, const struct json_value *reason)
 {
 	char id[PUBLIC_ID_LENGTH + 1], text[HOOK_ERROR_MAX] = "no reason given";
-	char *copy = text_of(reason);
+	char *copy = copy_string(reason);
 
 	if (copy != NULL)
-		wrong(text, "%s", copy);
+		set_reply_error(text, "%s", copy);
 	free(copy);
 	public_id_write(id, key);
 	log_info("hook: refused %s%s%.*s: %s", id, ns.n == 0 ? "" : " for ", (int)ns.n,
@@ -418,17 +421,18 @@ hook_reply_verdict(struct hook *hook, int64_t key, struct slice ns, struct slice
 			if (json_string_is(name, fields[i].name))
 				*fields[i].value = value;
 	if (accept.kind == JSON_KIND_FALSE) {
-		log_refusal(key, ns, &reason);
+		log_hook_refusal(key, ns, &reason);
 		return -EACCES;
 	}
 	if (accept.kind != JSON_KIND_TRUE) {
-		wrong(error, "the reply says neither \"accept\":true nor false");
+		set_reply_error(error, "the reply has no \"accept\":true or false");
 		return -EPROTO;
 	}
-	if (admit(a, &user, &data, error) == -1 ||
+	if (read_grant(a, &user, &data, error) == -1 ||
 	    (actions.kind != JSON_KIND_NULL &&
-		read_admission_actions(hook, key, ns, a, &actions, error) == -1) ||
-	    (transports.kind != JSON_KIND_NULL && read_transports(a, &transports, error) == -1)) {
+		read_grant_actions(hook, key, ns, a, &actions, error) == -1) ||
+	    (transports.kind != JSON_KIND_NULL &&
+		read_reply_transports(a, &transports, error) == -1)) {
 		hook_reply_free_admission(a);
 		return -EPROTO;
 	}
@@ -438,16 +442,16 @@ hook_reply_verdict(struct hook *hook, int64_t key, struct slice ns, struct slice
 void
 hook_reply_run_actions(struct hook *hook, int64_t key, struct slice ns, const char *actions)
 {
-	struct action_context ctx = context_of(key, ns, "");
+	struct action_context ctx = context_for_reply(key, ns, "");
 	struct action_list list;
 	char error[HOOK_ERROR_MAX];
 	bool acked = true;
 
-	if (check_actions(hook, &list, slice_of(actions), &ctx, error) == -1) {
+	if (check_reply_actions(hook, &list, slice_of(actions), &ctx, error) == -1) {
 		log_warnx("hook: %s", error);
 	} else {
-		settle_acks(&list, NULL, &acked);
-		run_list(hook, &list);
+		keep_first_ack(&list, NULL, &acked);
+		run_reply_list(hook, &list);
 	}
 	action_free(&list);
 }

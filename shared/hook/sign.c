@@ -7,11 +7,11 @@
 
 #include "shared/hook/http.h"
 
-#define KEY_MAX 512 /* bytes of a secret */
+#define SECRET_BYTES_MAX 512 /* bytes of a secret */
 
-/* whsec_<base64> as bytes.  Return how many, or -1. */
+/* Decode whsec_<base64>.  Return the number of bytes, or -1. */
 static int
-read_secret(unsigned char key[KEY_MAX], struct slice secret)
+decode_secret(unsigned char key[SECRET_BYTES_MAX], struct slice secret)
 {
 	static const struct slice prefix = {"whsec_", 6};
 	int n;
@@ -19,12 +19,12 @@ read_secret(unsigned char key[KEY_MAX], struct slice secret)
 	if (!slice_starts(secret, prefix))
 		return -1;
 	secret = slice_skip(secret, prefix.n);
-	if (secret.n == 0 || secret.n % 4 != 0 || secret.n / 4 * 3 > KEY_MAX)
+	if (secret.n == 0 || secret.n % 4 != 0 || secret.n / 4 * 3 > SECRET_BYTES_MAX)
 		return -1;
 	n = EVP_DecodeBlock(key, (const unsigned char *)secret.p, (int)secret.n);
 	if (n == -1)
 		return -1;
-	if (secret.p[secret.n - 1] == '=') /* padding is counted */
+	if (secret.p[secret.n - 1] == '=') /* EVP_DecodeBlock() counts the padding */
 		n--;
 	if (secret.p[secret.n - 2] == '=')
 		n--;
@@ -55,7 +55,7 @@ int
 hook_sign(
     struct buf *out, const char *secrets, const char *id, int64_t timestamp, struct slice body)
 {
-	unsigned char key[KEY_MAX], mac[EVP_MAX_MD_SIZE], text[2 * EVP_MAX_MD_SIZE];
+	unsigned char key[SECRET_BYTES_MAX], mac[EVP_MAX_MD_SIZE], text[2 * EVP_MAX_MD_SIZE];
 	struct slice rest = slice_of(secrets), secret;
 	char head[128];
 	int n = snprintf(head, sizeof(head), "%s.%" PRId64 ".", id, timestamp);
@@ -64,7 +64,7 @@ hook_sign(
 	if (n < 0 || (size_t)n >= sizeof(head))
 		return -1;
 	while (slice_cut(&rest, ',', &secret)) {
-		int key_n = read_secret(key, secret), mac_n;
+		int key_n = decode_secret(key, secret), mac_n;
 
 		if (key_n <= 0)
 			return -1;
