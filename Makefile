@@ -71,7 +71,7 @@ $(B)/pollux-policyd: $(POLICYD) $(B)/libpollux.a
 
 # A handler's parameters are the same whether it needs them or not.
 .SECONDEXPANSION:
-$(B)/apps/%.so: $$(wildcard apps/$$*/*.c) include/pollux/pollux.h
+$(B)/apps/%.so: $$(wildcard apps/$$*/*.c) $(wildcard include/pollux/*.h)
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) -Wno-unused-parameter -shared -o $@ $(filter %.c,$^)
@@ -83,7 +83,7 @@ $(B)/tests/%: $(B)/tests/unit/%.o $(B)/libpollux.a
 # modules that are right and wrong, for tests/unit/test_app.c
 MODULES   = $(patsubst tests/modules/%.c,$(B)/tests/modules/%.so,$(wildcard tests/modules/*.c))
 $(B)/tests/test_app: | $(MODULES)
-$(B)/tests/modules/%.so: tests/modules/%.c include/pollux/pollux.h
+$(B)/tests/modules/%.so: tests/modules/%.c $(wildcard include/pollux/*.h)
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) -shared -o $@ $<
@@ -206,7 +206,7 @@ install: programs
 	install -Dt $(TO)/bin $(B)/pollux
 	install -Dm644 cli/completion.bash $(TO)/share/bash-completion/completions/pollux
 	install -Dm644 -t $(DESTDIR)$(LIBDIR)/pollux $(APPS:%=$(B)/apps/%.so)
-	install -Dm644 -t $(TO)/include/pollux include/pollux/pollux.h
+	install -Dm644 -t $(TO)/include/pollux include/pollux/*.h
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' pollux-app.pc.in \
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/pollux-app.pc

@@ -1,4 +1,3 @@
-/* Reading actions: strict, and pure. */
 #include "shared/action/action.h"
 
 #include <stdlib.h>
@@ -8,7 +7,7 @@
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
-/* --- actions --------------------------------------------------------------------------------- */
+/* --- actions -------------------------------------------------------------------------------- */
 
 enum field {
 	FIELD_TO = 1 << 0,
@@ -72,7 +71,7 @@ read_field(struct action_reader *r, enum field field, const struct json_value *v
 		return action_read_public_id(r, "session", value, &a->session);
 	case FIELD_NS:
 		return action_read_ns(r, value);
-	case FIELD_NAME: /* of an event: may be "", and as long as it likes */
+	case FIELD_NAME: /* of an event: may be "" and of any length */
 		return action_read_text(r, "name", value, &a->name);
 	case FIELD_ARGS:
 		return action_read_args(r, value);
@@ -128,7 +127,7 @@ find_verb(struct action_reader *r, const struct json_value *object)
 			if (value.kind == JSON_KIND_STRING &&
 			    json_string_is(value.text, verbs[i].name))
 				return &verbs[i];
-		BAD(r, "do", "%.*s is no action", value.text.n > 40 ? 40 : (int)value.text.n,
+		BAD(r, "do", "%.*s is not an action", value.text.n > 40 ? 40 : (int)value.text.n,
 		    value.text.p);
 		return NULL;
 	}
@@ -152,10 +151,10 @@ read_fields(struct action_reader *r, const struct verb *verb, const struct json_
 			i++;
 		if (i == FIELDS || ((verb->required | verb->allowed | FIELD_ALWAYS) & 1u << i) == 0)
 			return BAD(r, i == FIELDS ? "" : field_names[i],
-			    "%.*s is no field of \"%s\"", key.n > 40 ? 40 : (int)key.n, key.p,
+			    "%.*s is not a field of \"%s\"", key.n > 40 ? 40 : (int)key.n, key.p,
 			    verb->name);
 		if ((seen & 1u << i) != 0)
-			return BAD(r, field_names[i], "\"%s\" stands twice", field_names[i]);
+			return BAD(r, field_names[i], "\"%s\" is given twice", field_names[i]);
 		seen |= 1u << i;
 		if (read_field(r, (enum field)(1u << i), &value) == -1)
 			return -1;
@@ -165,13 +164,13 @@ read_fields(struct action_reader *r, const struct verb *verb, const struct json_
 		if ((missing & 1u << i) != 0)
 			return BAD(r, field_names[i], "\"%s\" is missing", field_names[i]);
 	if (r->has_target && (seen & FIELD_ONE) != 0)
-		return BAD(r, "to", "\"to\" says all; \"session\" and \"ns\" go into it");
+		return BAD(r, "to", "\"session\" and \"ns\" go into \"to\", not beside it");
 	return 0;
 }
 
-/* What was not said, and what does not go together. */
+/* Fill in what is missing from the event, and check what does not go together. */
 static int
-complete(struct action_reader *r, const struct verb *verb)
+complete_action(struct action_reader *r, const struct verb *verb)
 {
 	struct action *a = r->action;
 	bool anybody = a->room.p != NULL || a->user.p != NULL || (r->has_target && a->session == 0);
@@ -182,24 +181,25 @@ complete(struct action_reader *r, const struct verb *verb)
 		a->session = r->ctx->session;
 	if (!anybody && a->session == 0)
 		return BAD(r, (verb->allowed & FIELD_TO) != 0 ? "to" : "session",
-		    "\"%s\" is missing: there is no event whose session is meant",
+		    "\"%s\" is missing: there is no event to take the session from",
 		    (verb->allowed & FIELD_TO) != 0 ? "to" : "session");
 	switch (a->kind) {
 	case ACTION_EMIT:
 		if (a->handler.p == NULL && (a->context.p != NULL || a->timeout_ms > 0))
 			return BAD(r, "ack", "\"context\" and \"timeout_ms\" go with \"ack\"");
 		if (a->handler.p != NULL && anybody && a->user.p == NULL)
-			return BAD(r, "ack", "an answer can be asked of a session or a user");
+			return BAD(r, "ack", "\"ack\" needs a target that is a session or a user");
 		break;
 	case ACTION_ACK:
 		if (a->id.n == 0)
 			a->id = r->ctx->ack_id;
 		if (a->id.n == 0)
-			return BAD(r, "id", "\"id\" is missing: no event waits for an answer");
+			return BAD(
+			    r, "id", "\"id\" is missing: there is no event that waits for an ack");
 		break;
 	case ACTION_ERROR:
 		if (a->reason == -1 && !a->reconnect)
-			return BAD(r, "reason", "an error has a reason, an advice, or both");
+			return BAD(r, "reason", "an error needs \"reason\", \"advice\", or both");
 		break;
 	case ACTION_DISCONNECT:
 		if (a->text.p == NULL)
@@ -217,7 +217,7 @@ complete(struct action_reader *r, const struct verb *verb)
 	return 0;
 }
 
-/* Room for one more; they double. */
+/* Room for one more; the array doubles. */
 static struct action *
 add_action(struct action_list *list)
 {
@@ -245,7 +245,7 @@ read_action(struct action_reader *r, const struct json_value *value)
 	if (r->list->n == ACTIONS_MAX)
 		return action_read_fail(r, "too_many", "", "more than %d actions", ACTIONS_MAX);
 	if (value->kind != JSON_KIND_OBJECT)
-		return BAD(r, "", "an action is an object");
+		return BAD(r, "", "an action must be an object");
 	verb = find_verb(r, value);
 	if (verb == NULL)
 		return -1;
@@ -253,10 +253,10 @@ read_action(struct action_reader *r, const struct json_value *value)
 	if (r->action == NULL)
 		return action_read_fail(r, "failed", "", "out of memory");
 	r->action->kind = verb->kind;
-	return read_fields(r, verb, value) == -1 ? -1 : complete(r, verb);
+	return read_fields(r, verb, value) == -1 ? -1 : complete_action(r, verb);
 }
 
-/* --- lists ----------------------------------------------------------------------------------- */
+/* --- lists ---------------------------------------------------------------------------------- */
 
 static int
 read_array(struct action_reader *r, const struct json_value *array)
@@ -288,7 +288,8 @@ read_envelope(struct action_reader *r, const struct json_value *object)
 			 (value.kind == JSON_KIND_TRUE || value.kind == JSON_KIND_FALSE))
 			r->list->strict = r->list->strict || value.kind == JSON_KIND_TRUE;
 		else
-			return BAD(r, "", "%.*s is no field beside \"actions\", or not of its kind",
+			return BAD(r, "",
+			    "%.*s is not a field beside \"actions\", or has the wrong type",
 			    key.n > 40 ? 40 : (int)key.n, key.p);
 	}
 	return read_array(r, &actions);
@@ -320,8 +321,8 @@ action_parse(struct action_list *out, struct slice json, const struct action_con
 		return action_read_fail(
 		    &r, "too_large", "", "more than %zu bytes", ACTION_BYTES_MAX);
 	if (json_parse(&value, json) == -1)
-		return action_read_fail(&r, "bad_json", "", "this is not JSON");
-	if (buf_reserve(&out->texts, json.n + 1) == NULL) /* now it will not move */
+		return action_read_fail(&r, "bad_json", "", "the text is not JSON");
+	if (buf_reserve(&out->texts, json.n + 1) == NULL) /* slices of `texts` stay valid */
 		return action_read_fail(&r, "failed", "", "out of memory");
 	if (value.kind == JSON_KIND_ARRAY)
 		return read_array(&r, &value);
@@ -344,7 +345,7 @@ action_error_write(struct buf *out, const struct action_error *error)
 {
 	struct buf message = {.p = NULL};
 
-	utf8_sanitize(&message, slice_of(error->message)); /* what it quotes may be cut anywhere */
+	utf8_sanitize(&message, slice_of(error->message)); /* snprintf may have cut a character */
 	buf_printf(out, "{\"error\":{\"code\":\"%s\",\"message\":", error->code);
 	json_write_string(out, buf_slice(&message));
 	buf_free(&message);

@@ -1,5 +1,5 @@
-/* action: what an application asks for as JSON text, the same behind every door (the reply of a web
- * hook, HTTP, the command line, a table).
+/* action: what an application asks for as JSON text, by any way in: the reply of a web hook, HTTP,
+ * the command line, the table action_in.
  *
  *	{"do":"emit","to":{"room":"lobby","ns":"/chat"},"name":"news","args":[1.10,"x"]}
  *
@@ -8,7 +8,7 @@
  *	ack      id, args, session, ns        error       reason, advice, whose
  *	join     room, whose                  leave       room, whose
  *	set      key, value, whose            del         key, whose
- *	user     user (null: nobody), whose   disconnect  reason, whose
+ *	user     user (null: none), whose     disconnect  reason, whose
  *
  * `to` is {"session":"P.."}, {"room":"r"}, {"user":"42"} or {"ns":"/chat"}, each with "ns", all but
  * the first with "except":["P..",..]; or "all".  "Whose" means `session` and `ns`, or `to`.
@@ -70,11 +70,11 @@ struct action {
 	struct slice ns;
 	int64_t session;   /* not 0: to this one */
 	struct slice room; /* p not NULL: to those in this room */
-	struct slice user; /* p not NULL: to the sessions of this person */
+	struct slice user; /* p not NULL: to the sessions of this user */
 	size_t except_at;  /* in list->except */
 	size_t except_n;
-	struct slice name; /* of the event, of the room to join, the key, the person (p NULL:
-	                    * nobody); NUL-terminated */
+	struct slice name; /* of the event, of the room to join, the key, the user (p NULL:
+	                    * none); NUL-terminated */
 	struct slice text; /* the message; why a session is disconnected (NUL-terminated) */
 	struct slice json; /* args or value; p NULL: none */
 	struct slice id;   /* of an ack */

@@ -23,9 +23,8 @@ action_read_fail(
 	return -1;
 }
 
-/* --- values ---------------------------------------------------------------------------------- */
+/* --- values --------------------------------------------------------------------------------- */
 
-/* Decode a string into the list's memory, where a NUL follows it. */
 int
 action_read_text(
     struct action_reader *r, const char *field, const struct json_value *value, struct slice *out)
@@ -35,14 +34,13 @@ action_read_text(
 
 	if (value->kind != JSON_KIND_STRING)
 		return BAD(r, field, "\"%s\" must be a string", field);
-	/* a string is never longer than its literal, and the NUL stands for a quote */
+	/* a string is never longer than its literal, whose quotes make room for the NUL */
 	json_string_decode(texts, value->text);
 	*out = (struct slice){texts->p + at, texts->n - at};
 	buf_add_char(texts, '\0');
 	return texts->failed ? action_read_fail(r, "failed", field, "out of memory") : 0;
 }
 
-/* The same of what names something. */
 int
 action_read_name(
     struct action_reader *r, const char *field, const struct json_value *value, struct slice *out)
@@ -52,7 +50,7 @@ action_read_name(
 	if (out->n > NAME_BYTES_MAX)
 		return BAD(r, field, "\"%s\" is longer than %d bytes", field, NAME_BYTES_MAX);
 	if (memchr(out->p, '\0', out->n) != NULL)
-		return BAD(r, field, "\"%s\" has a NUL in it", field);
+		return BAD(r, field, "\"%s\" contains a NUL", field);
 	return 0;
 }
 
@@ -183,7 +181,7 @@ action_read_advice(struct action_reader *r, const struct json_value *value)
 	return 0;
 }
 
-/* --- targets --------------------------------------------------------------------------------- */
+/* --- targets -------------------------------------------------------------------------------- */
 
 static int
 read_except(struct action_reader *r, const struct json_value *value)
@@ -261,10 +259,10 @@ read_target_object(struct action_reader *r, const struct json_value *object)
 		while (i < TARGET_FIELDS && !json_string_is(key, names[i]))
 			i++;
 		if (i == TARGET_FIELDS)
-			return BAD(r, "to", "%.*s is no field of a target",
+			return BAD(r, "to", "%.*s is not a field of a target",
 			    key.n > 40 ? 40 : (int)key.n, key.p);
 		if ((seen & 1u << i) != 0)
-			return BAD(r, "to", "\"%s\" stands twice in a target", names[i]);
+			return BAD(r, "to", "\"%s\" is given twice in a target", names[i]);
 		seen |= 1u << i;
 		if (read_target_field(r, (enum target_field)i, &value) == -1)
 			return -1;
@@ -273,9 +271,9 @@ read_target_object(struct action_reader *r, const struct json_value *object)
 	if ((whom & (whom - 1)) != 0)
 		return BAD(r, "to", "a target is a session, a room or a user, not several");
 	if (whom == 0 && !r->has_ns)
-		return BAD(r, "to", "a target names a session, a room, a user or a namespace");
+		return BAD(r, "to", "a target must name a session, a room, a user or a namespace");
 	if (whom == 1u << TARGET_SESSION && r->action->except_n > 0)
-		return BAD(r, "except", "\"except\" makes no sense for one session");
+		return BAD(r, "except", "\"except\" cannot be used with \"session\"");
 	return 0;
 }
 

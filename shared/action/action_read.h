@@ -1,5 +1,5 @@
-/* action_read: the values that stand in actions (action.h), checked one by one.  Only shared/action/
- * includes it.  Functions return 0, or -1 with the error filled in. */
+/* action_read: reads and checks the values of an action (action.h).  Only shared/action/ includes
+ * it.  Functions return 0, or -1 with the error filled in. */
 #ifndef POLLUX_ACTION_READ_H
 #define POLLUX_ACTION_READ_H
 
@@ -16,7 +16,7 @@ struct action_reader {
 	bool has_ns, has_target;
 };
 
-/* Note what is wrong, and return -1. */
+/* Fill the error in and return -1. */
 int action_read_fail(struct action_reader *r, const char *code, const char *field,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
 #define BAD(r, field, ...) action_read_fail((r), "bad_action", (field), __VA_ARGS__)
@@ -24,7 +24,7 @@ int action_read_fail(struct action_reader *r, const char *code, const char *fiel
 /* Decode a string into the list's memory, where a NUL follows it. */
 int action_read_text(
     struct action_reader *r, const char *field, const struct json_value *value, struct slice *out);
-/* The same of what names something: not too long, and no NUL in it. */
+/* The same for a name: not too long, and without NUL. */
 int action_read_name(
     struct action_reader *r, const char *field, const struct json_value *value, struct slice *out);
 int action_read_public_id(
@@ -32,7 +32,7 @@ int action_read_public_id(
 int action_read_flag(
     struct action_reader *r, const char *field, const struct json_value *value, bool *out);
 
-/* Into the action. */
+/* Read a value into the action. */
 int action_read_ns(struct action_reader *r, const struct json_value *value);
 int action_read_id(struct action_reader *r, const struct json_value *value);
 int action_read_timeout(struct action_reader *r, const struct json_value *value);

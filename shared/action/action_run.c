@@ -1,4 +1,4 @@
-/* Doing what a list of actions says. */
+/* Runs a list of actions. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,23 +19,23 @@ struct run {
 };
 
 static int
-fail(const struct run *r, const struct action *a, const char *code, const char *message)
+fail_action(const struct run *r, const struct action *a, const char *code, const char *message)
 {
 	*r->error = (struct action_error){.code = code, .index = (int)(a - r->list->actions)};
 	snprintf(r->error->message, sizeof(r->error->message), "%s", message);
 	return -1;
 }
 
-/* Nothing but the store, or memory, can fail once all was checked. */
+/* Once all is checked, only the store or memory can fail. */
 static int
-fail_turn(const struct run *r, const struct action *a)
+fail_action_turn(const struct run *r, const struct action *a)
 {
 	hub_fail(r->app->hub);
-	return fail(r, a, "failed", "the store has failed, or there is no memory");
+	return fail_action(r, a, "failed", "the store failed, or there is no memory");
 }
 
 static struct hub_ns *
-ns_of(const struct run *r, const struct action *a)
+ns_of_action(const struct run *r, const struct action *a)
 {
 	struct ns *ns = namespace_find(r->app, a->ns);
 
@@ -43,10 +43,10 @@ ns_of(const struct run *r, const struct action *a)
 }
 
 static struct target
-target_of(const struct run *r, const struct action *a)
+target_of_action(const struct run *r, const struct action *a)
 {
 	return (struct target){
-	    .ns = ns_of(r, a),
+	    .ns = ns_of_action(r, a),
 	    .session = a->session,
 	    .user = a->user,
 	    .room = a->room,
@@ -58,31 +58,32 @@ target_of(const struct run *r, const struct action *a)
 	};
 }
 
-/* --- before anything is done ----------------------------------------------------------------- */
+/* --- checks --------------------------------------------------------------------------------- */
 
 static int
-check(const struct run *r, const struct action *a)
+check_action(const struct run *r, const struct action *a)
 {
-	struct hub_ns *ns = ns_of(r, a);
+	struct hub_ns *ns = ns_of_action(r, a);
 	struct session *s;
 	int result;
 
 	if (ns == NULL)
-		return fail(r, a, "unknown_namespace", "the application has no such namespace");
+		return fail_action(
+		    r, a, "unknown_namespace", "the application has no such namespace");
 	if (a->session == 0 || (!r->list->strict && !a->strict))
 		return 0;
 	result = target_reach(r->app, ns, a->session, &s);
 	if (result == -EPIPE)
-		return fail(r, a, "unknown_session",
+		return fail_action(r, a, "unknown_session",
 		    "there is no such session, or it is not in the namespace");
-	return result == 0 ? 0 : fail_turn(r, a);
+	return result == 0 ? 0 : fail_action_turn(r, a);
 }
 
-/* --- packets --------------------------------------------------------------------------------- */
+/* --- packets -------------------------------------------------------------------------------- */
 
-/* Count who is reached by a packet to `t`, if that is wanted. */
+/* Count the sessions that a packet to `t` reaches, if the caller wants that. */
 static int
-count(const struct run *r, const struct target *t)
+count_receivers(const struct run *r, const struct target *t)
 {
 	struct buf keys = {.p = NULL};
 	int result;
@@ -96,21 +97,21 @@ count(const struct run *r, const struct target *t)
 }
 
 static int
-send_one(const struct run *r, const struct action *a, struct packet *pk)
+send_packet(const struct run *r, const struct action *a, struct packet *pk)
 {
-	struct target t = target_of(r, a);
+	struct target t = target_of_action(r, a);
 	int result = target_send(r->app, &t, pk);
 
-	if (result == -EPIPE) /* it has gone: 0.9 says nothing then either */
+	if (result == -EPIPE) /* the session is gone: 0.9 reports no error then either */
 		return 0;
-	return result == 0 ? count(r, &t) : result;
+	return result == 0 ? count_receivers(r, &t) : result;
 }
 
-/* Ask every session of the target for an answer. */
+/* Send the event to every session of the target with an ack id of its own. */
 static int
-ask(const struct run *r, const struct action *a)
+ask_all(const struct run *r, const struct action *a)
 {
-	struct target t = target_of(r, a);
+	struct target t = target_of_action(r, a);
 	struct target_question q = {
 	    .ns = t.ns,
 	    .name = a->name,
@@ -135,26 +136,26 @@ ask(const struct run *r, const struct action *a)
 }
 
 static int
-emit(const struct run *r, const struct action *a)
+run_emit(const struct run *r, const struct action *a)
 {
 	struct packet pk = {.type = PACKET_EVENT};
 	int result;
 
 	if (a->handler.p != NULL)
-		return ask(r, a);
+		return ask_all(r, a);
 	result = target_event_data(r->app, a->name, a->json, &pk.data);
-	return result == 0 ? send_one(r, a, &pk) : result;
+	return result == 0 ? send_packet(r, a, &pk) : result;
 }
 
 static int
-send_text(const struct run *r, const struct action *a)
+run_send(const struct run *r, const struct action *a)
 {
-	return send_one(r, a, &(struct packet){.type = PACKET_MESSAGE, .data = a->text});
+	return send_packet(r, a, &(struct packet){.type = PACKET_MESSAGE, .data = a->text});
 }
 
-/* Send a packet whose data is made of JSON. */
+/* Send a packet whose data is built from JSON. */
 static int
-send_built(const struct run *r, const struct action *a, enum packet_type type)
+run_built(const struct run *r, const struct action *a, enum packet_type type)
 {
 	struct buf data = {.p = NULL};
 	struct packet pk = {.type = type};
@@ -166,26 +167,26 @@ send_built(const struct run *r, const struct action *a, enum packet_type type)
 		json_write_safe(&data, a->json);
 	pk.data = buf_slice(&data);
 	if (!data.failed)
-		result = send_one(r, a, &pk);
+		result = send_packet(r, a, &pk);
 	buf_free(&data);
 	return result;
 }
 
-/* PROTOCOL 5.2: 2, 1+0, +0 */
+/* PROTOCOL 5.2: the data is "2", "1+0" or "+0". */
 static int
-send_error(const struct run *r, const struct action *a)
+run_error(const struct run *r, const struct action *a)
 {
 	char data[16];
 
 	snprintf(data, sizeof(data), "%.*d%s", a->reason >= 0, a->reason >= 0 ? a->reason : 0,
 	    a->reconnect ? "+0" : "");
-	return send_one(r, a, &(struct packet){.type = PACKET_ERROR, .data = slice_of(data)});
+	return send_packet(r, a, &(struct packet){.type = PACKET_ERROR, .data = slice_of(data)});
 }
 
-/* --- sessions -------------------------------------------------------------------------------- */
+/* --- sessions ------------------------------------------------------------------------------- */
 
 static int
-change(const struct run *r, const struct action *a, struct hub_ns *ns, struct session *s)
+change_session(const struct run *r, const struct action *a, struct hub_ns *ns, struct session *s)
 {
 	struct hub *h = r->app->hub;
 	struct store *st = hub_store(h);
@@ -220,10 +221,10 @@ change(const struct run *r, const struct action *a, struct hub_ns *ns, struct se
 
 /* Change every session of the target. */
 static int
-change_all(const struct run *r, const struct action *a)
+change_sessions(const struct run *r, const struct action *a)
 {
-	struct hub_ns *ns = ns_of(r, a);
-	struct target t = target_of(r, a);
+	struct hub_ns *ns = ns_of_action(r, a);
+	struct target t = target_of_action(r, a);
 	struct buf keys = {.p = NULL};
 	struct session *s;
 	int64_t key;
@@ -233,7 +234,7 @@ change_all(const struct run *r, const struct action *a)
 		memcpy(&key, keys.p + i, sizeof(key));
 		result = target_reach(r->app, ns, key, &s);
 		if (result == 0 && hub_transaction(r->app->hub) == 0 && !session_is_over(s)) {
-			result = change(r, a, ns, s);
+			result = change_session(r, a, ns, s);
 			r->result->receivers++;
 		}
 		if (result == -EPIPE)
@@ -244,26 +245,26 @@ change_all(const struct run *r, const struct action *a)
 }
 
 static int
-perform(const struct run *r, const struct action *a)
+run_one(const struct run *r, const struct action *a)
 {
 	switch (a->kind) {
 	case ACTION_EMIT:
-		return emit(r, a);
+		return run_emit(r, a);
 	case ACTION_SEND:
-		return send_text(r, a);
+		return run_send(r, a);
 	case ACTION_JSON:
-		return send_built(r, a, PACKET_JSON);
+		return run_built(r, a, PACKET_JSON);
 	case ACTION_ACK:
-		return send_built(r, a, PACKET_ACK);
+		return run_built(r, a, PACKET_ACK);
 	case ACTION_ERROR:
-		return send_error(r, a);
+		return run_error(r, a);
 	case ACTION_JOIN:
 	case ACTION_LEAVE:
 	case ACTION_SET:
 	case ACTION_DEL:
 	case ACTION_USER:
 	case ACTION_DISCONNECT:
-		return change_all(r, a);
+		return change_sessions(r, a);
 	}
 	return -1;
 }
@@ -275,7 +276,7 @@ action_run_check(
 	struct run r = {.app = app, .list = list, .error = error};
 
 	for (size_t i = 0; i < list->n; i++)
-		if (check(&r, &list->actions[i]) == -1)
+		if (check_action(&r, &list->actions[i]) == -1)
 			return -1;
 	return 0;
 }
@@ -287,11 +288,12 @@ action_run(struct application *app, const struct action_list *list, struct actio
 	struct run r = {app, list, result, error};
 
 	*result = (struct action_result){0, 0};
+	/* check all before the first is done: all or nothing */
 	if (action_run_check(app, list, error) == -1)
 		return -1;
 	for (size_t i = 0; i < list->n; i++) {
-		if (perform(&r, &list->actions[i]) != 0)
-			return fail_turn(&r, &list->actions[i]);
+		if (run_one(&r, &list->actions[i]) != 0)
+			return fail_action_turn(&r, &list->actions[i]);
 		result->actions++;
 	}
 	return 0;

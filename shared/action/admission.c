@@ -17,7 +17,7 @@ admission_free(struct admission *a)
 	*a = (struct admission){NULL, NULL, NULL};
 }
 
-/* An object whose keys can be keys of values. */
+/* Is it an object whose keys are valid names? */
 static bool
 is_valid_data(const char *data)
 {
@@ -54,7 +54,7 @@ admission_grant(struct admission *a, const char *user, const char *data)
 }
 
 static int
-set_member(struct application *app, int64_t session, struct slice key, struct slice value)
+set_admitted_value(struct application *app, int64_t session, struct slice key, struct slice value)
 {
 	struct buf name = {.p = NULL};
 	int result = -1;
@@ -85,7 +85,7 @@ admission_apply(struct application *app, int64_t session, const struct admission
 		return 0;
 	json_walk_begin(&walk, &object);
 	while (json_walk_member(&walk, &key, &value))
-		if (set_member(app, session, key, value.text) == -1)
+		if (set_admitted_value(app, session, key, value.text) == -1)
 			return -1;
 	return 0;
 }

@@ -11,7 +11,7 @@ struct admission {
 };
 
 /* Set user and data (copied; NULL: none).  `data` is a JSON object text whose keys become those of
- * values.  0, -EINVAL: an invalid name, or not such an object (then nothing changes), or -ENOMEM. */
+ * values.  0; -EINVAL: an invalid name, or not such an object (nothing changes); or -ENOMEM. */
 int admission_grant(struct admission *a, const char *user, const char *data);
 
 /* Give them to a session, in the open transaction.  0 or -1: the store failed. */

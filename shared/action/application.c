@@ -19,7 +19,7 @@ application_free(struct application *app)
 	buf_free(&app->data);
 }
 
-/* --- no application ---------------------------------------------------------------------------- */
+/* --- no application ------------------------------------------------------------------------- */
 
 static void
 close_none(struct application *app)
@@ -46,7 +46,7 @@ application_open_none(void)
 	return app;
 }
 
-/* --- for all kinds ----------------------------------------------------------------------------- */
+/* --- for all kinds -------------------------------------------------------------------------- */
 
 void
 application_close(struct application *app)

@@ -1,6 +1,6 @@
 /* application: what the rest of the server knows of the user's application, which is a C module
- * (shared/app), a web hook (shared/hook), or absent.  Each kind begins with a struct application and
- * fills one table of functions, so that no caller asks which kind it has.
+ * (shared/app), a web hook (shared/hook), or absent.  Each kind begins with a struct application
+ * and fills one table of functions, so that no caller asks which kind it has.
  *
  * In a turn: application_run() before the hub commits, application_settled() after it. */
 #ifndef POLLUX_APPLICATION_H
@@ -15,8 +15,7 @@
 struct application;
 struct ns;
 
-/* A handshake that waits for the application's verdict.  The application's own struct begins with
- * it. */
+/* A handshake that waits for a verdict.  The struct of the application's kind begins with it. */
 struct application_question {
 	struct application *application;
 };
@@ -74,7 +73,7 @@ void application_set_hub(struct application *app, struct hub *hub);
 /* A write to the store failed, and with it the turn.  Return -EIO. */
 int application_fail(struct application *app);
 
-/* --- the turn ---------------------------------------------------------------------------------- */
+/* --- the turn ------------------------------------------------------------------------------- */
 
 /* The descriptor to watch for reading; -1: none. */
 int application_fd(const struct application *app);
@@ -82,8 +81,8 @@ int application_fd(const struct application *app);
 void application_run(struct application *app);
 /* Another process woke this one: there may be events. */
 void application_wake(struct application *app);
-/* The turn is over; `committed`: and was not rolled back.  Return when the next one is wanted at the
- * latest; INT64_MAX: at no time. */
+/* The turn is over; `committed`: and was not rolled back.  Return when the next one is wanted at
+ * the latest; INT64_MAX: at no time. */
 int64_t application_settled(struct application *app, bool committed);
 
 /* Take no new work; another process may. */
@@ -93,7 +92,7 @@ bool application_is_busy(const struct application *app);
 /* End what is under way, before the hub is closed. */
 void application_stop(struct application *app);
 
-/* --- handshakes -------------------------------------------------------------------------------- */
+/* --- handshakes ----------------------------------------------------------------------------- */
 
 /* Must application_ask() come before hub_create()? */
 bool application_asks(const struct application *app);

@@ -8,7 +8,7 @@
 #include "shared/action/name.h"
 
 static struct ns *
-look_up(const struct application *app, struct slice name)
+look_up_ns(const struct application *app, struct slice name)
 {
 	struct ns *ns;
 
@@ -19,7 +19,7 @@ look_up(const struct application *app, struct slice name)
 struct ns *
 namespace_find(struct application *app, struct slice name)
 {
-	struct ns *ns = look_up(app, name);
+	struct ns *ns = look_up_ns(app, name);
 
 	return ns == NULL && app->any_namespace ? namespace_open(app, name) : ns;
 }
@@ -27,7 +27,7 @@ namespace_find(struct application *app, struct slice name)
 struct ns *
 namespace_open(struct application *app, struct slice name)
 {
-	struct ns *ns = look_up(app, name);
+	struct ns *ns = look_up_ns(app, name);
 
 	if (ns != NULL)
 		return ns;

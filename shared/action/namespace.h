@@ -8,9 +8,9 @@
 
 struct application;
 
-/* Begins the struct of whoever has more to say about a namespace. */
+/* A namespace.  The C module embeds it in a struct of its own. */
 struct ns {
-	struct hub_ns hub; /* first: the hub's struct is a namespace's */
+	struct hub_ns hub; /* first: what the hub passes back */
 	UT_hash_handle hh; /* in application->namespaces, by hub.name */
 };
 

@@ -1,4 +1,3 @@
-/* Packets on their way out: to which sessions, and the form of an event. */
 #include "shared/action/target.h"
 
 #include <errno.h>
@@ -11,13 +10,14 @@
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
-/* --- sessions ---------------------------------------------------------------------------------- */
+/* --- sessions ------------------------------------------------------------------------------- */
 
 int
 target_reach(struct application *app, const struct hub_ns *ns, int64_t key, struct session **out)
 {
 	struct session *s = app->current;
 
+	/* cheapest first: the handler's own session, a stream of this process, the store */
 	if (s == NULL || session_key(s) != key)
 		s = hub_stream_here(app->hub, key);
 	if (s == NULL) {
@@ -55,7 +55,7 @@ is_left_out(const struct target *t, int64_t key)
 	return false;
 }
 
-/* Some of them may just have ended: that is no error of the caller's. */
+/* A session of the user may just have ended, which is not the caller's error. */
 static int
 send_to_user(struct application *app, const struct target *t, struct slice packet)
 {
@@ -74,7 +74,7 @@ send_to_user(struct application *app, const struct target *t, struct slice packe
 }
 
 static int64_t
-channel_of(const struct target *t)
+target_channel(const struct target *t)
 {
 	return t->room.p == NULL ? t->ns->chan : store_channel(t->ns->name, t->room);
 }
@@ -94,8 +94,8 @@ target_send(struct application *app, const struct target *t, struct packet *pk)
 		return send_to_session(app, t, t->session, packet);
 	if (t->user.p != NULL)
 		return send_to_user(app, t, packet);
-	return hub_publish_except(
-		   app->hub, channel_of(t), t->except, t->except_n, packet, t->is_volatile) == -1
+	return hub_publish_except(app->hub, target_channel(t), t->except, t->except_n, packet,
+		   t->is_volatile) == -1
 	           ? -EIO
 	           : 0;
 }
@@ -106,7 +106,7 @@ struct key_list {
 };
 
 static void
-add_key(void *arg, int64_t key)
+add_target_key(void *arg, int64_t key)
 {
 	struct key_list *list = arg;
 
@@ -125,21 +125,21 @@ target_keys(struct application *app, const struct target *t, struct buf *keys)
 	if (t->session != 0) {
 		n = target_reach(app, t->ns, t->session, &s);
 		if (n == 0)
-			add_key(&list, t->session);
+			add_target_key(&list, t->session);
 		n = n == -EPIPE ? 0 : n;
 	} else if (t->user.p != NULL) {
-		n = store_user_sessions(st, t->user, t->ns->chan, add_key, &list);
+		n = store_user_sessions(st, t->user, t->ns->chan, add_target_key, &list);
 	} else {
-		n = store_members(st, channel_of(t), add_key, &list);
+		n = store_members(st, target_channel(t), add_target_key, &list);
 	}
 	if (n < 0)
 		return -EIO;
 	return keys->failed ? -ENOMEM : 0;
 }
 
-/* --- events ------------------------------------------------------------------------------------ */
+/* --- events --------------------------------------------------------------------------------- */
 
-/* Clients take these for their own (PROTOCOL 5.7): said once per name. */
+/* Clients raise these events themselves (PROTOCOL 5.7): warn once per name. */
 static void
 warn_reserved(struct application *app, struct slice name)
 {
@@ -151,7 +151,8 @@ warn_reserved(struct application *app, struct slice name)
 			continue;
 		app->warned |= 1u << i;
 		log_warnx(
-		    "application: event \"%s\" is one that clients raise themselves", reserved[i]);
+		    "application: emits \"%s\", which clients raise themselves; rename the event",
+		    reserved[i]);
 	}
 }
 
@@ -186,7 +187,7 @@ target_ask(struct application *app, const struct target_question *q)
 		return result;
 	if (hub_transaction(app->hub) == -1)
 		return -EIO;
-	if (session_is_over(s)) /* by another process's word */
+	if (session_is_over(s)) /* the transaction has read that another process ended it */
 		return -EPIPE;
 	if (store_ack_expect(hub_store(app->hub), q->session, q->ns->name, q->handler, q->context,
 		deadline, &id) == -1)

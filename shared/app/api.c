@@ -1,4 +1,4 @@
-/* The table behind pollux.h, and the calls that set up, or that are about one session. */
+/* The table of functions that pollux.h calls; those of them that set up, or concern one session. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,22 +10,23 @@
 
 #define VALUE_MAX ((size_t)1 << 20) /* bytes of one value of sio_set() */
 
-/* --- setting up ------------------------------------------------------------------------------ */
+/* --- setting up ----------------------------------------------------------------------------- */
 
 static sio_ns *
-of(sio_app *app, const char *name)
+api_of(sio_app *app, const char *name)
 {
 	struct sio_ns *ns = handlers_find_ns(app, slice_of(name));
 
 	if (ns == NULL && app->base.hub == NULL)
 		ns = handlers_add_ns(app, slice_of(name));
 	if (ns == NULL)
-		log_errx("application: \"%s\" is no namespace%s", name,
-		    app->base.hub == NULL ? "'s name" : ": pollux_app() has not made it");
+		log_errx("application: sio_of(): \"%s\" is not a %s", name,
+		    app->base.hub == NULL ? "valid namespace"
+					  : "namespace that pollux_app() has made");
 	return ns;
 }
 
-/* Handlers are the same in every process only if nobody adds any later. */
+/* Handlers are the same in every process only if none is added after pollux_app(). */
 static int
 check_setup(const struct sio_app *app, const void *name, bool has_function)
 {
@@ -33,7 +34,7 @@ check_setup(const struct sio_app *app, const void *name, bool has_function)
 }
 
 static int
-on(sio_ns *ns, const char *event, sio_handler *fn, void *user)
+api_on(sio_ns *ns, const char *event, sio_handler *fn, void *user)
 {
 	if (check_setup(ns->h.app, event, fn != NULL) != 0)
 		return -EINVAL;
@@ -42,12 +43,12 @@ on(sio_ns *ns, const char *event, sio_handler *fn, void *user)
 	if (strcmp(event, "disconnect") == 0)
 		return handlers_set(&ns->disconnect, event, fn, user);
 	if (strcmp(event, "*") == 0)
-		return handlers_set(&ns->rest, event, fn, user);
+		return handlers_set(&ns->any, event, fn, user);
 	return handlers_set(&ns->events, event, fn, user);
 }
 
 static int
-on_ack(sio_ns *ns, const char *name, sio_handler *fn, void *user)
+api_on_ack(sio_ns *ns, const char *name, sio_handler *fn, void *user)
 {
 	if (check_setup(ns->h.app, name, fn != NULL) != 0 || !name_is_valid(slice_of(name)))
 		return -EINVAL;
@@ -55,7 +56,7 @@ on_ack(sio_ns *ns, const char *name, sio_handler *fn, void *user)
 }
 
 static int
-authorization(sio_app *app, sio_authorizer *fn, void *user)
+api_authorization(sio_app *app, sio_authorizer *fn, void *user)
 {
 	if (app->base.hub != NULL)
 		return -EINVAL;
@@ -65,7 +66,7 @@ authorization(sio_app *app, sio_authorizer *fn, void *user)
 }
 
 static int
-ns_authorization(sio_ns *ns, sio_authorizer *fn, void *user)
+api_ns_authorization(sio_ns *ns, sio_authorizer *fn, void *user)
 {
 	if (ns->h.app->base.hub != NULL)
 		return -EINVAL;
@@ -74,9 +75,9 @@ ns_authorization(sio_ns *ns, sio_authorizer *fn, void *user)
 	return 0;
 }
 
-/* --- the session ----------------------------------------------------------------------------- */
+/* --- the session ---------------------------------------------------------------------------- */
 
-/* May the session be changed, and under this name?  0 or a negative errno. */
+/* Can the session be changed, and is the name valid?  0, -EINVAL or -EPIPE. */
 static int
 check_change(const sio_socket *s, const char *name)
 {
@@ -87,13 +88,13 @@ check_change(const sio_socket *s, const char *name)
 
 /* The store under an open transaction, or NULL. */
 static struct store *
-writable(const sio_socket *s)
+writable_store(const sio_socket *s)
 {
 	return hub_transaction(s->h.app->base.hub) == -1 ? NULL : hub_store(s->h.app->base.hub);
 }
 
 static int
-join(sio_socket *s, const char *room)
+api_join(sio_socket *s, const char *room)
 {
 	int result = check_change(s, room);
 
@@ -107,7 +108,7 @@ join(sio_socket *s, const char *room)
 }
 
 static int
-leave(sio_socket *s, const char *room)
+api_leave(sio_socket *s, const char *room)
 {
 	int result = check_change(s, room);
 
@@ -119,7 +120,7 @@ leave(sio_socket *s, const char *room)
 }
 
 static int
-set(sio_socket *s, const char *key, const char *json)
+api_set(sio_socket *s, const char *key, const char *json)
 {
 	struct json_value value;
 	struct store *st;
@@ -132,7 +133,7 @@ set(sio_socket *s, const char *key, const char *json)
 	result = check_change(s, key);
 	if (result != 0)
 		return result;
-	st = writable(s);
+	st = writable_store(s);
 	if (st == NULL ||
 	    store_set(st, session_key(s->session), slice_of(key), slice_of(json)) == -1)
 		return application_fail(&s->h.app->base);
@@ -140,42 +141,42 @@ set(sio_socket *s, const char *key, const char *json)
 }
 
 static const char *
-get(sio_socket *s, const char *key)
+api_get(sio_socket *s, const char *key)
 {
 	return arena_keep(s->h.app,
 	    store_get(hub_store(s->h.app->base.hub), session_key(s->session), slice_of(key)));
 }
 
 static int
-del(sio_socket *s, const char *key)
+api_del(sio_socket *s, const char *key)
 {
 	int result = check_change(s, key);
 	struct store *st;
 
 	if (result != 0)
 		return result;
-	st = writable(s);
+	st = writable_store(s);
 	if (st == NULL || store_del(st, session_key(s->session), slice_of(key)) == -1)
 		return application_fail(&s->h.app->base);
 	return 0;
 }
 
 static int
-set_user(sio_socket *s, const char *user)
+api_set_user(sio_socket *s, const char *user)
 {
 	int result = check_change(s, user == NULL ? "" : user);
 	struct store *st;
 
 	if (result != 0)
 		return result;
-	st = writable(s);
+	st = writable_store(s);
 	if (st == NULL || store_session_set_user(st, session_key(s->session), slice_of(user)) == -1)
 		return application_fail(&s->h.app->base);
 	return 0;
 }
 
 static const char *
-user_of(sio_socket *s)
+api_user(sio_socket *s)
 {
 	return arena_keep(
 	    s->h.app, store_session_user(hub_store(s->h.app->base.hub), session_key(s->session)));
@@ -183,11 +184,11 @@ user_of(sio_socket *s)
 
 struct room_list {
 	struct slice ns;
-	struct buf names; /* NUL-terminated, one behind the other */
+	struct buf names; /* each NUL-terminated */
 };
 
 static void
-add_room(void *arg, const struct store_sub *sub)
+add_room_name(void *arg, const struct store_sub *sub)
 {
 	struct room_list *list = arg;
 
@@ -198,13 +199,13 @@ add_room(void *arg, const struct store_sub *sub)
 }
 
 static int
-rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg)
+api_rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg)
 {
 	struct room_list list = {.ns = s->ns->base.hub.name};
 	int result = 0;
 
-	if (store_subs(hub_store(s->h.app->base.hub), session_key(s->session), add_room, &list) ==
-	    -1)
+	if (store_subs(
+		hub_store(s->h.app->base.hub), session_key(s->session), add_room_name, &list) == -1)
 		result = -EIO;
 	else if (list.names.failed)
 		result = -ENOMEM;
@@ -221,7 +222,7 @@ rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg)
 }
 
 static int
-disconnect(sio_socket *s, bool whole_session)
+api_disconnect(sio_socket *s, bool whole_session)
 {
 	if (whole_session || s->ns->base.hub.name.n == 0)
 		hub_end(s->h.app->base.hub, s->session, "booted", true);
@@ -231,13 +232,13 @@ disconnect(sio_socket *s, bool whole_session)
 }
 
 static bool
-disconnected(sio_socket *s)
+api_disconnected(sio_socket *s)
 {
 	return session_is_over(s->session) || !session_hears(s->session, &s->ns->base.hub);
 }
 
 static const char *
-id(sio_socket *s)
+api_id(sio_socket *s)
 {
 	char *text = arena_alloc(s->h.app, PUBLIC_ID_LENGTH + 1);
 
@@ -247,13 +248,13 @@ id(sio_socket *s)
 }
 
 static const char *
-sid(sio_socket *s)
+api_sid(sio_socket *s)
 {
 	return session_sid(s->session);
 }
 
 static const char *
-transport(sio_socket *s)
+api_transport(sio_socket *s)
 {
 	const char *name = transport_name(session_transport(s->session));
 
@@ -261,19 +262,19 @@ transport(sio_socket *s)
 }
 
 static sio_ns *
-ns_of(sio_socket *s)
+api_ns(sio_socket *s)
 {
 	return s->ns;
 }
 
 static const char *
-ns_name(const sio_ns *ns)
+api_ns_name(const sio_ns *ns)
 {
 	return ns->base.hub.name.p;
 }
 
 static const sio_handshake *
-handshake(sio_socket *s)
+api_handshake(sio_socket *s)
 {
 	if (s->handshake.json == NULL)
 		s->handshake.json =
@@ -285,21 +286,21 @@ handshake(sio_socket *s)
 }
 
 static sio_socket *
-handshake_socket(const sio_handshake *h)
+api_handshake_socket(const sio_handshake *h)
 {
 	return h->socket;
 }
 
 static const char *
-handshake_query(const sio_handshake *h)
+api_handshake_query(const sio_handshake *h)
 {
 	return h->query == NULL ? "" : h->query;
 }
 
-/* --- other sessions -------------------------------------------------------------------------- */
+/* --- other sessions ------------------------------------------------------------------------- */
 
 static int64_t
-key_of(const char *public_id)
+api_key(const char *public_id)
 {
 	int64_t key;
 
@@ -307,10 +308,10 @@ key_of(const char *public_id)
 }
 
 static sio_socket *
-find(sio_ns *ns, const char *public_id)
+api_find(sio_ns *ns, const char *public_id)
 {
 	struct sio_app *app = ns->h.app;
-	int64_t key = key_of(public_id);
+	int64_t key = api_key(public_id);
 	struct session *s;
 	struct sio_socket *found;
 
@@ -330,43 +331,43 @@ find(sio_ns *ns, const char *public_id)
 
 const struct sio_api api_functions = {
     .size = sizeof(struct sio_api),
-    .of = of,
-    .on = on,
-    .on_ack = on_ack,
-    .authorization = authorization,
-    .ns_authorization = ns_authorization,
+    .of = api_of,
+    .on = api_on,
+    .on_ack = api_on_ack,
+    .authorization = api_authorization,
+    .ns_authorization = api_ns_authorization,
     .accept = handshake_data_accept,
     .refuse = handshake_data_refuse,
-    .handshake_socket = handshake_socket,
-    .handshake_query = handshake_query,
+    .handshake_socket = api_handshake_socket,
+    .handshake_query = api_handshake_query,
     .handshake_field = handshake_data_field,
     .header = handshake_data_header,
     .query = handshake_data_query,
     .self = send_self,
-    .key = key_of,
+    .key = api_key,
     .emit = send_emit,
     .send = send_text,
     .json = send_json,
     .emit_ack = send_emit_ack,
     .ack = send_ack,
     .clients = send_clients,
-    .find = find,
-    .ns = ns_of,
-    .ns_name = ns_name,
-    .join = join,
-    .leave = leave,
-    .rooms = rooms,
-    .set = set,
-    .get = get,
-    .del = del,
-    .set_user = set_user,
-    .user = user_of,
-    .disconnect = disconnect,
-    .disconnected = disconnected,
-    .id = id,
-    .sid = sid,
-    .transport = transport,
-    .handshake = handshake,
+    .find = api_find,
+    .ns = api_ns,
+    .ns_name = api_ns_name,
+    .join = api_join,
+    .leave = api_leave,
+    .rooms = api_rooms,
+    .set = api_set,
+    .get = api_get,
+    .del = api_del,
+    .set_user = api_set_user,
+    .user = api_user,
+    .disconnect = api_disconnect,
+    .disconnected = api_disconnected,
+    .id = api_id,
+    .sid = api_sid,
+    .transport = api_transport,
+    .handshake = api_handshake,
     .arg = text_arg,
     .text = text_decode,
     .quote = text_quote,

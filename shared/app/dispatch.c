@@ -1,4 +1,4 @@
-/* What the hub tells the application: connections, packets, answers, disconnections. */
+/* Calls the handlers of the module: connections, packets, acks, disconnections, authorization. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,10 +11,9 @@
 #define SLOW_MS       10   /* a handler that takes longer is named in the log ... */
 #define SLOW_QUIET_MS 1000 /* ... this often at most */
 
-/* The clock of the last tick, some milliseconds late: exact ones are dear for a look at each event.
- */
+/* Coarse clock: late by milliseconds, cheap enough for two readings an event. */
 static int64_t
-now_ms(void)
+coarse_ms(void)
 {
 	struct timespec t;
 
@@ -22,22 +21,22 @@ now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* A slow handler holds up every session of its process; one line a second says so. */
+/* A slow handler delays every session of its process: log it, once a second at most. */
 static void
-note_time(const struct sio_ns *ns, struct handler *handler, int64_t began)
+log_slow_handler(const struct sio_ns *ns, struct handler *handler, int64_t began)
 {
-	int64_t now = now_ms();
+	int64_t now = coarse_ms();
 
 	if (now - began <= SLOW_MS ||
-	    (handler->slow_said_ms != 0 && now - handler->slow_said_ms < SLOW_QUIET_MS))
+	    (handler->slow_logged_ms != 0 && now - handler->slow_logged_ms < SLOW_QUIET_MS))
 		return;
-	handler->slow_said_ms = now;
+	handler->slow_logged_ms = now;
 	log_warnx("application: handler \"%s\" of namespace \"%s\" took %" PRId64 " ms",
 	    handler->name, ns->base.hub.name.p, now - began);
 }
 
 static void
-call(struct sio_ns *ns, struct session *s, struct handler *handler, const sio_event *e)
+call_handler(struct sio_ns *ns, struct session *s, struct handler *handler, const sio_event *e)
 {
 	struct sio_app *app = ns->h.app;
 	struct sio_socket socket = {
@@ -47,19 +46,21 @@ call(struct sio_ns *ns, struct session *s, struct handler *handler, const sio_ev
 
 	if (handler == NULL)
 		return;
+	/* target_reach() finds the session of the running handler without a query */
 	app->base.current = s;
 	app->depth++;
-	began = now_ms();
+	began = coarse_ms();
 	handler->fn(&socket, e, handler->user);
-	note_time(ns, handler, began);
+	log_slow_handler(ns, handler, began);
 	app->base.current = before;
+	/* a handler may end a session, whose disconnect handler runs inside it */
 	if (--app->depth == 0)
 		arena_free(app);
 }
 
 /* A NUL-terminated copy of `s` in `scratch`. */
 static const char *
-terminate(struct buf *scratch, struct slice s)
+copy_terminated(struct buf *scratch, struct slice s)
 {
 	buf_clear(scratch);
 	buf_add_slice(scratch, s);
@@ -67,31 +68,31 @@ terminate(struct buf *scratch, struct slice s)
 	return scratch->failed ? NULL : scratch->p;
 }
 
-/* --- authorization --------------------------------------------------------------------------- */
+/* --- authorization -------------------------------------------------------------------------- */
 
-/* Ask an authorizer, and write down what only the log is told. */
+/* Call an authorizer and log its refusal: the client is not told the reason. */
 static int
-judge(sio_authorizer *authorizer, const sio_handshake *h, void *user)
+ask_authorizer(sio_authorizer *authorizer, const sio_handshake *h, void *user)
 {
 	const char *address = sio_address(h);
-	int64_t began = now_ms(), took;
+	int64_t began = coarse_ms(), took;
 	int verdict = authorizer(h, user);
 
-	took = now_ms() - began;
+	took = coarse_ms() - began;
 	if (took > SLOW_MS)
-		log_warnx("application: an authorization took %" PRId64 " ms", took);
+		log_warnx("application: an authorizer took %" PRId64 " ms", took);
 	if (verdict == -EACCES)
 		log_info("application: refused %s%s%s: %s", address == NULL ? "" : address,
 		    h->socket == NULL ? "" : " for ",
 		    h->socket == NULL ? "" : h->socket->ns->base.hub.name.p,
 		    h->admission->reason == NULL ? "no reason given" : h->admission->reason);
 	else if (verdict != 0)
-		log_warnx("application: authorization failed: %s", strerror(-verdict));
+		log_warnx("application: an authorizer failed: %s", strerror(-verdict));
 	return verdict;
 }
 
 static void
-leave(struct sio_app *app)
+leave_handler(struct sio_app *app)
 {
 	if (--app->depth == 0)
 		arena_free(app);
@@ -108,12 +109,12 @@ dispatch_authorize(void *arg, const char *json)
 	if (app->authorize == NULL)
 		return 0;
 	app->depth++;
-	verdict = judge(app->authorize, &handshake, app->authorize_user);
-	leave(app);
+	verdict = ask_authorizer(app->authorize, &handshake, app->authorize_user);
+	leave_handler(app);
 	return verdict;
 }
 
-/* The session of the last handshake exists. */
+/* The session of the handshake that was authorized last exists now. */
 int
 dispatch_created(void *arg, int64_t key)
 {
@@ -147,32 +148,32 @@ dispatch_authorize_ns(
 	app->base.current = s;
 	app->depth++;
 	handshake.query = arena_copy(app, query);
-	verdict = judge(ns->authorize, &handshake, ns->authorize_user);
+	verdict = ask_authorizer(ns->authorize, &handshake, ns->authorize_user);
 	if (verdict == 0 && !session_is_over(s) &&
 	    admission_apply(&app->base, session_key(s), &admission) == -1)
 		verdict = -EIO;
 	app->base.current = before;
-	leave(app);
+	leave_handler(app);
 	admission_free(&admission);
 	free(json);
 	return verdict;
 }
 
-/* --- packets --------------------------------------------------------------------------------- */
+/* --- packets -------------------------------------------------------------------------------- */
 
-/* connection and disconnect: events that no client can name. */
+/* Call a handler of connection or disconnect, which no packet can. */
 static void
-tell(struct hub_ns *base, struct session *s, struct handler *handlers, const char *name,
+call_own_event(struct hub_ns *base, struct session *s, struct handler *handlers, const char *name,
     struct slice text)
 {
 	struct sio_ns *ns = handlers_ns_of(base);
 	struct buf scratch = {.p = NULL};
-	const char *copy = terminate(&scratch, text);
+	const char *copy = copy_terminated(&scratch, text);
 	sio_event e = {.name = name, .name_n = strlen(name), .args = "[]", .args_n = 2};
 
 	e.text = copy == NULL ? "" : copy;
 	e.text_n = copy == NULL ? 0 : text.n;
-	call(ns, s, handlers, &e);
+	call_handler(ns, s, handlers, &e);
 	buf_free(&scratch);
 }
 
@@ -180,40 +181,40 @@ void
 dispatch_connected(void *arg, struct hub_ns *base, struct session *s, struct slice query)
 {
 	(void)arg;
-	tell(base, s, handlers_ns_of(base)->connection, "connection", query);
+	call_own_event(base, s, handlers_ns_of(base)->connection, "connection", query);
 }
 
 void
 dispatch_disconnected(void *arg, struct hub_ns *base, struct session *s, const char *reason)
 {
 	(void)arg;
-	tell(base, s, handlers_ns_of(base)->disconnect, "disconnect", slice_of(reason));
+	call_own_event(base, s, handlers_ns_of(base)->disconnect, "disconnect", slice_of(reason));
 }
 
 static struct handler *
-handler_for(const struct sio_ns *ns, struct slice name)
+find_handler(const struct sio_ns *ns, struct slice name)
 {
 	struct handler *at;
 
 	HASH_FIND(hh, ns->events, name.p, name.n, at);
-	return at != NULL ? at : ns->rest;
+	return at != NULL ? at : ns->any;
 }
 
 /* Fill `e` in for a text message. */
 static int
-read_message(struct sio_app *app, const struct packet *pk, sio_event *e)
+read_text_message(struct sio_app *app, const struct packet *pk, sio_event *e)
 {
 	e->name = "message";
 	e->name_n = 7;
 	e->args = "[]";
 	e->args_n = 2;
-	e->text = terminate(&app->text, pk->data);
+	e->text = copy_terminated(&app->text, pk->data);
 	e->text_n = pk->data.n;
 	return e->text == NULL ? -1 : 0;
 }
 
 static int
-read_json(struct sio_app *app, const struct packet *pk, sio_event *e)
+read_json_message(struct sio_app *app, const struct packet *pk, sio_event *e)
 {
 	struct json_value value;
 
@@ -232,10 +233,10 @@ read_json(struct sio_app *app, const struct packet *pk, sio_event *e)
 	return app->text.failed ? -1 : 0;
 }
 
-/* An event that the client has named "message" reaches the same handler as a message, so it looks
- * like one: its first argument is the text, or the JSON value. */
+/* An event named "message" goes to the same handler as a message, so it is made to look like one:
+ * its first argument is the text, or the JSON value. */
 static int
-read_as_message(struct sio_app *app, struct slice args, sio_event *e)
+read_event_as_message(struct sio_app *app, struct slice args, sio_event *e)
 {
 	struct json_value array, first = {.kind = JSON_KIND_NULL};
 	struct json_walk walk;
@@ -256,7 +257,7 @@ read_as_message(struct sio_app *app, struct slice args, sio_event *e)
 }
 
 static int
-read_event(struct sio_app *app, const struct packet *pk, sio_event *e)
+read_named_event(struct sio_app *app, const struct packet *pk, sio_event *e)
 {
 	struct event event;
 	size_t args_at;
@@ -276,7 +277,7 @@ read_event(struct sio_app *app, const struct packet *pk, sio_event *e)
 	e->args = app->text.p + args_at;
 	e->args_n = event.args.n;
 	if (slice_is((struct slice){e->name, e->name_n}, "message"))
-		return read_as_message(app, (struct slice){e->args, e->args_n}, e);
+		return read_event_as_message(app, (struct slice){e->args, e->args_n}, e);
 	return 0;
 }
 
@@ -290,18 +291,18 @@ dispatch_received(void *arg, struct hub_ns *base, struct session *s, const struc
 	int result = -1;
 
 	if (pk->type == PACKET_MESSAGE)
-		result = read_message(app, pk, &e);
+		result = read_text_message(app, pk, &e);
 	else if (pk->type == PACKET_JSON)
-		result = read_json(app, pk, &e);
+		result = read_json_message(app, pk, &e);
 	else
-		result = read_event(app, pk, &e);
+		result = read_named_event(app, pk, &e);
 	if (result == -1)
 		return;
 	if (pk->id.n > 0)
 		memcpy(id, pk->id.p, pk->id.n);
 	e.ack_id = id;
 	e.wants_ack = pk->ack_data && pk->id.n > 0;
-	call(ns, s, handler_for(ns, (struct slice){e.name, e.name_n}), &e);
+	call_handler(ns, s, find_handler(ns, (struct slice){e.name, e.name_n}), &e);
 }
 
 void
@@ -316,12 +317,12 @@ dispatch_answered(void *arg, struct hub_ns *base, struct session *s, const struc
 
 	HASH_FIND(hh, ns->acks, ack->handler, e.name_n, at);
 	if (at == NULL)
-		log_warnx("application: no handler for the answer \"%s\"", ack->handler);
+		log_warnx("application: no sio_on_ack() handler \"%s\" for an ack", ack->handler);
 	e.timed_out = args.p == NULL;
 	if (e.timed_out)
 		args = SLICE("[]");
-	e.args = terminate(&app->text, args);
+	e.args = copy_terminated(&app->text, args);
 	e.args_n = args.n;
 	if (e.args != NULL)
-		call(ns, s, at, &e);
+		call_handler(ns, s, at, &e);
 }

@@ -76,7 +76,7 @@ handlers_free(struct sio_app *app)
 		free_handlers(&ns->acks);
 		free_handlers(&ns->connection);
 		free_handlers(&ns->disconnect);
-		free_handlers(&ns->rest);
+		free_handlers(&ns->any);
 		namespace_remove(&app->base, base);
 		free(ns);
 	}

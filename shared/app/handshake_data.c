@@ -1,4 +1,4 @@
-/* The handshake's data as the application reads it, and what an authorizer says. */
+/* The handshake's data as the application reads it, and the verdict of an authorizer. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,11 +7,11 @@
 #include "shared/base/log.h"
 #include "shared/wire/json.h"
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------- */
 
-/* The member of a JSON object by name; as in JavaScript, the last of that name counts. */
+/* Find the member of a JSON object by name; as in JavaScript, the last of that name counts. */
 static bool
-member(const struct json_value *object, const char *name, struct json_value *found)
+find_last_member(const struct json_value *object, const char *name, struct json_value *found)
 {
 	struct json_walk walk;
 	struct json_value value;
@@ -30,42 +30,43 @@ member(const struct json_value *object, const char *name, struct json_value *fou
 	return any;
 }
 
-/* The member of the handshake, or a member of that member. */
+/* Copy a member of the handshake, or with `inner` a member of that member. */
 static const char *
-find(const sio_handshake *h, const char *name, const char *inner)
+copy_handshake_member(const sio_handshake *h, const char *name, const char *inner)
 {
 	struct json_value all, outer, value;
 
-	if (json_parse(&all, slice_of(h->json)) == -1 || !member(&all, name, &outer))
+	if (json_parse(&all, slice_of(h->json)) == -1 || !find_last_member(&all, name, &outer))
 		return NULL;
 	if (inner == NULL)
 		return arena_copy(module_of_handle(h), outer.text);
-	return member(&outer, inner, &value) ? arena_copy(module_of_handle(h), value.text) : NULL;
+	return find_last_member(&outer, inner, &value) ? arena_copy(module_of_handle(h), value.text)
+	                                               : NULL;
 }
 
 const char *
 handshake_data_field(const sio_handshake *h, const char *name)
 {
 	if (strcmp(name, "address.address") == 0)
-		return find(h, "address", "address");
+		return copy_handshake_member(h, "address", "address");
 	if (strcmp(name, "address.port") == 0)
-		return find(h, "address", "port");
-	return find(h, name, NULL);
+		return copy_handshake_member(h, "address", "port");
+	return copy_handshake_member(h, name, NULL);
 }
 
 const char *
 handshake_data_header(const sio_handshake *h, const char *name)
 {
-	return text_decode(h, find(h, "headers", name));
+	return text_decode(h, copy_handshake_member(h, "headers", name));
 }
 
 const char *
 handshake_data_query(const sio_handshake *h, const char *key)
 {
-	return text_decode(h, find(h, "query", key));
+	return text_decode(h, copy_handshake_member(h, "query", key));
 }
 
-/* --- judging --------------------------------------------------------------------------------- */
+/* --- the verdict ---------------------------------------------------------------------------- */
 
 int
 handshake_data_accept(const sio_handshake *h, const char *user, const char *data)

@@ -20,7 +20,7 @@ struct handler {
 	size_t name_n;
 	sio_handler *fn;
 	void *user;
-	int64_t slow_said_ms; /* when the log last said that it is slow */
+	int64_t slow_logged_ms; /* when it was last logged as slow */
 	UT_hash_handle hh;
 };
 
@@ -29,9 +29,9 @@ struct sio_ns {
 	struct ns base;
 	struct handler *events;     /* uthash; of the client's events */
 	struct handler *acks;       /* uthash; of sio_on_ack() */
-	struct handler *connection; /* one of its own: no client can call it by an event's name */
+	struct handler *connection; /* not in `events`, where a client could call it by name */
 	struct handler *disconnect;
-	struct handler *rest; /* "*" */
+	struct handler *any; /* "*" */
 	sio_authorizer *authorize;
 	void *authorize_user;
 };
@@ -59,7 +59,7 @@ struct sio_handshake {
 	const char *json;
 	const char *query;           /* of the endpoint */
 	struct sio_socket *socket;   /* that wants to join a namespace; NULL in the handshake */
-	struct admission *admission; /* where an authorizer's words go; NULL for its readers */
+	struct admission *admission; /* takes an authorizer's verdict; NULL outside of one */
 };
 
 struct sio_socket {
@@ -67,8 +67,8 @@ struct sio_socket {
 	struct session *session;
 	struct sio_ns *ns;
 	struct sio_handshake handshake; /* json NULL: not read yet */
-	const sio_event *event;         /* that is being handled; NULL of a socket that was found */
-	bool acked;                     /* it has its answer */
+	const sio_event *event;         /* being handled; NULL: a socket from sio_find() */
+	bool acked;                     /* the event has its ack */
 };
 
 static inline struct sio_app *
@@ -83,7 +83,7 @@ module_of_handle(const void *handle)
 	return ((const struct sio_handle *)handle)->app;
 }
 
-/* --- arena.c ----------------------------------------------------------------------------------- */
+/* --- arena.c -------------------------------------------------------------------------------- */
 
 /* Zeroed memory in the arena; NULL when there is none. */
 void *arena_alloc(struct sio_app *app, size_t n);
@@ -93,7 +93,7 @@ const char *arena_copy(struct sio_app *app, struct slice text);
 const char *arena_keep(struct sio_app *app, char *text);
 void arena_free(struct sio_app *app);
 
-/* --- handlers.c -------------------------------------------------------------------------------- */
+/* --- handlers.c ----------------------------------------------------------------------------- */
 
 static inline struct sio_ns *
 handlers_ns_of(struct hub_ns *base)
@@ -110,7 +110,7 @@ int handlers_set(struct handler **table, const char *name, sio_handler *fn, void
 /* Free all namespaces with their handlers. */
 void handlers_free(struct sio_app *app);
 
-/* --- dispatch.c: the members of hub_app; `arg` is the struct application -------------------------- */
+/* --- dispatch.c: the members of hub_app; `arg` is the struct application -------------------- */
 
 int dispatch_authorize(void *arg, const char *handshake);
 int dispatch_authorize_ns(
@@ -122,11 +122,11 @@ void dispatch_received(void *arg, struct hub_ns *base, struct session *s, const 
 void dispatch_answered(void *arg, struct hub_ns *base, struct session *s,
     const struct store_ack *ack, struct slice args);
 
-/* --- api.c ------------------------------------------------------------------------------------- */
+/* --- api.c ---------------------------------------------------------------------------------- */
 
 extern const struct sio_api api_functions;
 
-/* --- send.c: as in pollux.h -------------------------------------------------------------------- */
+/* --- send.c: as in pollux.h ----------------------------------------------------------------- */
 
 int send_emit(const sio_target *t, const char *name, const char *args);
 int send_text(const sio_target *t, const char *text, size_t n);
@@ -137,7 +137,7 @@ int send_ack(sio_socket *s, const sio_event *e, const char *args);
 int send_clients(const sio_target *t, void (*each)(void *arg, const char *id), void *arg);
 sio_target send_self(sio_socket *s);
 
-/* --- handshake_data.c: as in pollux.h ----------------------------------------------------------- */
+/* --- handshake_data.c: as in pollux.h ------------------------------------------------------- */
 
 int handshake_data_accept(const sio_handshake *h, const char *user, const char *data);
 int handshake_data_refuse(const sio_handshake *h, const char *reason);
@@ -145,7 +145,7 @@ const char *handshake_data_field(const sio_handshake *h, const char *name);
 const char *handshake_data_header(const sio_handshake *h, const char *name);
 const char *handshake_data_query(const sio_handshake *h, const char *key);
 
-/* --- text.c: as in pollux.h -------------------------------------------------------------------- */
+/* --- text.c: as in pollux.h ----------------------------------------------------------------- */
 
 const char *text_arg(const void *handle, const char *args, size_t i);
 const char *text_decode(const void *handle, const char *json);

@@ -1,4 +1,3 @@
-/* Loading a module, and what it is made of. */
 #include "shared/app/module.h"
 
 #include <dlfcn.h>
@@ -7,7 +6,7 @@
 #include "shared/app/internal.h"
 #include "shared/base/log.h"
 
-/* Load the shared object; NULL after logging why not. */
+/* Load the shared object and find its entry.  NULL after logging why. */
 static int (*load_entry(struct sio_app *app, const char *path))(sio_app *)
 {
 	union {
@@ -24,7 +23,7 @@ static int (*load_entry(struct sio_app *app, const char *path))(sio_app *)
 	abi = dlsym(app->library, "pollux_app_abi");
 	entry.object = dlsym(app->library, "pollux_app");
 	if (abi == NULL || entry.object == NULL) {
-		log_errx("application %s: no %s in it: is it a Pollux application?", path,
+		log_errx("application %s: %s is missing: is it a Pollux application?", path,
 		    abi == NULL ? "SIO_APP_ABI" : "pollux_app()");
 		return NULL;
 	}

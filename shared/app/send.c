@@ -1,4 +1,4 @@
-/* Packets on their way out: to whom, and in which form. */
+/* The calls of pollux.h that send: targets, packets, acks. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,11 +11,11 @@
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
-/* --- to whom --------------------------------------------------------------------------------- */
+/* --- targets -------------------------------------------------------------------------------- */
 
-/* A target of the application's, checked.  0 or -EINVAL. */
+/* Check a target of the application and convert it.  0 or -EINVAL. */
 static int
-check_target(const sio_target *t, struct target *out)
+convert_target(const sio_target *t, struct target *out)
 {
 	if (t->ns->h.app->base.hub == NULL || t->except_n > SIO_EXCEPT_MAX)
 		return -EINVAL;
@@ -44,7 +44,7 @@ send_clients(const sio_target *t, void (*each)(void *arg, const char *id), void 
 	struct buf keys = {.p = NULL};
 	char id[PUBLIC_ID_LENGTH + 1];
 	int64_t key;
-	int result = check_target(t, &target);
+	int result = convert_target(t, &target);
 
 	if (result == 0)
 		result = target_keys(&t->ns->h.app->base, &target, &keys);
@@ -60,7 +60,7 @@ send_clients(const sio_target *t, void (*each)(void *arg, const char *id), void 
 	return result;
 }
 
-/* --- in which form --------------------------------------------------------------------------- */
+/* --- packets -------------------------------------------------------------------------------- */
 
 int
 send_emit(const sio_target *t, const char *name, const char *args)
@@ -68,7 +68,7 @@ send_emit(const sio_target *t, const char *name, const char *args)
 	struct application *app = &t->ns->h.app->base;
 	struct packet pk = {.type = PACKET_EVENT};
 	struct target target;
-	int result = name == NULL ? -EINVAL : check_target(t, &target);
+	int result = name == NULL ? -EINVAL : convert_target(t, &target);
 
 	if (result == 0)
 		result = target_event_data(app, slice_of(name), slice_of(args), &pk.data);
@@ -81,7 +81,7 @@ send_text(const sio_target *t, const char *text, size_t n)
 	struct packet pk = {.type = PACKET_MESSAGE, .data = {text, n}};
 	struct target target;
 
-	if (check_target(t, &target) != 0 || !utf8_valid(pk.data))
+	if (convert_target(t, &target) != 0 || !utf8_valid(pk.data))
 		return -EINVAL;
 	return target_send(&t->ns->h.app->base, &target, &pk);
 }
@@ -94,7 +94,7 @@ send_json(const sio_target *t, const char *value)
 	struct target target;
 	struct json_value parsed;
 
-	if (check_target(t, &target) != 0 || json_parse(&parsed, slice_of(value)) == -1)
+	if (convert_target(t, &target) != 0 || json_parse(&parsed, slice_of(value)) == -1)
 		return -EINVAL;
 	buf_clear(&app->data);
 	json_write_safe(&app->data, parsed.text);
@@ -102,7 +102,7 @@ send_json(const sio_target *t, const char *value)
 	return app->data.failed ? -EMSGSIZE : target_send(app, &target, &pk);
 }
 
-/* --- answers --------------------------------------------------------------------------------- */
+/* --- acks ----------------------------------------------------------------------------------- */
 
 int
 send_emit_ack(sio_socket *s, const char *name, const char *args, const char *handler,
@@ -133,7 +133,7 @@ send_ack(sio_socket *s, const sio_event *e, const char *args)
 	struct target t = {.ns = &s->ns->base.hub, .session = session_key(s->session)};
 	struct json_value value;
 
-	if (s->event != e) /* a socket that was found has not sent this event */
+	if (s->event != e) /* a socket from sio_find() has not sent this event */
 		return -EINVAL;
 	if (!e->wants_ack || s->acked)
 		return 0;

@@ -9,12 +9,12 @@
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
-/* What no function takes for JSON: see sio_args(). */
-#define NO_JSON "!"
+/* Not JSON, so that the call that gets it fails: see sio_args(). */
+#define NOT_JSON "!"
 
 /* The text of `built` in the arena; NULL when building failed.  `built` is freed. */
 static const char *
-finish(struct sio_app *app, struct buf *built)
+finish_text(struct sio_app *app, struct buf *built)
 {
 	const char *copy = NULL;
 
@@ -51,7 +51,7 @@ text_decode(const void *handle, const char *json)
 	    value.kind != JSON_KIND_STRING)
 		return NULL;
 	json_string_decode(&text, value.text);
-	return finish(module_of_handle(handle), &text);
+	return finish_text(module_of_handle(handle), &text);
 }
 
 const char *
@@ -60,7 +60,7 @@ text_quote(const void *handle, const char *text, size_t n)
 	struct buf literal = {.p = NULL};
 
 	json_write_string(&literal, (struct slice){text, n});
-	return finish(module_of_handle(handle), &literal);
+	return finish_text(module_of_handle(handle), &literal);
 }
 
 const char *
@@ -82,10 +82,10 @@ text_format(const void *handle, const char *format, ...)
 	return text;
 }
 
-/* --- sio_args() ------------------------------------------------------------------------------ */
+/* --- sio_args() ----------------------------------------------------------------------------- */
 
 static void
-add_text(struct buf *out, const char *text)
+add_text_arg(struct buf *out, const char *text)
 {
 	if (text == NULL)
 		buf_puts(out, "null");
@@ -96,7 +96,7 @@ add_text(struct buf *out, const char *text)
 }
 
 static void
-add_json(struct buf *out, const char *json)
+add_json_arg(struct buf *out, const char *json)
 {
 	struct json_value value;
 
@@ -108,10 +108,9 @@ add_json(struct buf *out, const char *json)
 		out->failed = true;
 }
 
-/* As JavaScript does: the shortest digits that read back as the same number; null of what is none.
- */
+/* As JavaScript: the shortest digits that read back as the same number; NaN and infinity: null. */
 static void
-add_double(struct buf *out, double value)
+add_double_arg(struct buf *out, double value)
 {
 	char digits[32];
 	char *comma;
@@ -125,7 +124,7 @@ add_double(struct buf *out, double value)
 		if (strtod(digits, NULL) == value)
 			break;
 	}
-	comma = strchr(digits, ','); /* of some module's setlocale() */
+	comma = strchr(digits, ','); /* a module may have called setlocale() */
 	if (comma != NULL)
 		*comma = '.';
 	buf_puts(out, digits);
@@ -143,10 +142,10 @@ text_args(const void *handle, const char *kinds, va_list values)
 			buf_add_char(&out, ',');
 		switch (*kind) {
 		case 's':
-			add_text(&out, va_arg(values, const char *));
+			add_text_arg(&out, va_arg(values, const char *));
 			break;
 		case 'j':
-			add_json(&out, va_arg(values, const char *));
+			add_json_arg(&out, va_arg(values, const char *));
 			break;
 		case 'i':
 			buf_printf(&out, "%d", va_arg(values, int));
@@ -155,7 +154,7 @@ text_args(const void *handle, const char *kinds, va_list values)
 			buf_printf(&out, "%lld", (long long)va_arg(values, int64_t));
 			break;
 		case 'd':
-			add_double(&out, va_arg(values, double));
+			add_double_arg(&out, va_arg(values, double));
 			break;
 		case 'b':
 			buf_puts(&out, va_arg(values, int) != 0 ? "true" : "false");
@@ -165,8 +164,8 @@ text_args(const void *handle, const char *kinds, va_list values)
 		}
 	}
 	buf_add_char(&out, ']');
-	json = finish(module_of_handle(handle), &out);
-	return json == NULL ? NO_JSON : json;
+	json = finish_text(module_of_handle(handle), &out);
+	return json == NULL ? NOT_JSON : json;
 }
 
 void

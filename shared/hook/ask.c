@@ -1,4 +1,4 @@
-/* Questions to the hook (docs/hook.md, section 3): may a session be made, may it join a namespace? */
+/* Questions to the hook (docs/hook.md, section 3): may a session be made, or join a namespace? */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ struct hook_question {
 	char texts[];
 };
 
-/* --- asking ----------------------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------------------------- */
 
 static void
 free_question(struct hook_question *q)
@@ -232,7 +232,7 @@ end_question_body(struct hook_question *q, struct slice ns, const char *handshak
 	buf_add_char(&q->body, '}');
 }
 
-/* --- handshakes ------------------------------------------------------------------------------- */
+/* --- handshakes ----------------------------------------------------------------------------- */
 
 struct application_question *
 hook_ask_handshake(struct application *app, const char *handshake, int64_t key,
@@ -269,7 +269,7 @@ hook_ask_close(struct hook *hook)
 		free_question(q);
 }
 
-/* --- namespaces ------------------------------------------------------------------------------- */
+/* --- namespaces ----------------------------------------------------------------------------- */
 
 static void
 on_join_verdict(void *arg, int verdict, struct slice transports)

@@ -8,7 +8,7 @@
 #include "shared/wire/handshake.h"
 #include "shared/wire/json.h"
 
-/* --- events ----------------------------------------------------------------------------------- */
+/* --- events --------------------------------------------------------------------------------- */
 
 void
 hook_body_begin_events(struct buf *out, const struct hook *hook)
@@ -48,7 +48,7 @@ hook_body_write_event(struct buf *out, const char *epoch, const struct hook_row 
 	buf_add_char(out, '}');
 }
 
-/* --- what is known of a session --------------------------------------------------------------- */
+/* --- what is known of a session ------------------------------------------------------------- */
 
 static void
 add_body_value(void *arg, struct slice name, struct slice value)
@@ -68,7 +68,7 @@ hook_body_write_values(struct buf *out, struct hook *hook, int64_t key)
 	return store_data(hub_store(hook->base.hub), key, add_body_value, out);
 }
 
-/* --- handshakes ------------------------------------------------------------------------------- */
+/* --- handshakes ----------------------------------------------------------------------------- */
 
 static bool
 is_listed_header(const char *list, struct slice key)

@@ -19,7 +19,7 @@ struct hook_cached {
 	UT_hash_handle hh;
 };
 
-/* --- what makes two questions the same -------------------------------------------------------- */
+/* --- what makes two questions the same ------------------------------------------------------ */
 
 static void
 digest_add(EVP_MD_CTX *ctx, struct slice bytes, const char *end)
@@ -84,7 +84,7 @@ hook_cache_digest(unsigned char digest[HOOK_DIGEST_LEN], struct slice ns, struct
 	return good ? 0 : -1;
 }
 
-/* --- the answers ------------------------------------------------------------------------------ */
+/* --- the answers ---------------------------------------------------------------------------- */
 
 static void
 drop_cached(struct hook *hook, struct hook_cached *entry)

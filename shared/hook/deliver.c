@@ -72,7 +72,7 @@ deliver_retry_delay(int attempts, int64_t retry_after_s, unsigned random)
 	return s * 750 + (int64_t)(random % 501) * s;
 }
 
-/* --- results ---------------------------------------------------------------------------------- */
+/* --- results -------------------------------------------------------------------------------- */
 
 static void
 note_success(struct delivery *d)
@@ -253,7 +253,7 @@ settle_batch(struct batch *b, bool committed)
 		lanes_free_batch(b);
 }
 
-/* --- sending ---------------------------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------------------------------- */
 
 static void
 send_batch(struct delivery *d, struct batch *b)
@@ -510,7 +510,7 @@ deliver_settled(struct delivery *d, bool committed)
 	return next_delivery_due(d);
 }
 
-/* --- opening, closing ------------------------------------------------------------------------- */
+/* --- opening, closing ----------------------------------------------------------------------- */
 
 struct delivery *
 deliver_open(struct hook *hook)

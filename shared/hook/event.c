@@ -8,7 +8,7 @@
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
-/* --- which events are reported ---------------------------------------------------------------- */
+/* --- which events are reported -------------------------------------------------------------- */
 
 /* Does the name match "say" or "order.*"? */
 static bool
@@ -35,7 +35,7 @@ hook_event_is_wanted(const char *list, const char *type, struct slice name)
 	return false;
 }
 
-/* --- the members of each type ----------------------------------------------------------------- */
+/* --- the members of each type --------------------------------------------------------------- */
 
 void
 hook_event_write_text(struct buf *out, struct slice text)
@@ -103,7 +103,7 @@ hook_event_write_ack(struct buf *out, const char *name, struct slice args)
 		buf_puts(out, ",\"timed_out\":true");
 }
 
-/* --- ids -------------------------------------------------------------------------------------- */
+/* --- ids ------------------------------------------------------------------------------------ */
 
 void
 hook_event_id(char id[HOOK_ID_MAX], const char *epoch, int64_t number)

@@ -11,7 +11,7 @@
 #include "shared/hook/internal.h"
 #include "shared/wire/json.h"
 
-/* --- events into the queue -------------------------------------------------------------------- */
+/* --- events into the queue ------------------------------------------------------------------ */
 
 static int64_t
 wall_clock_ms(void)
@@ -180,7 +180,7 @@ hook_on_answered(
 	report_event(hook, ns, s, none);
 }
 
-/* --- authorization ---------------------------------------------------------------------------- */
+/* --- authorization -------------------------------------------------------------------------- */
 
 /* The question itself was asked by the transport before it called the hub. */
 static int
@@ -220,7 +220,7 @@ hook_on_authorize_ns(
 	           : 0;
 }
 
-/* --- the table of application.h --------------------------------------------------------------- */
+/* --- the table of application.h ------------------------------------------------------------- */
 
 static int
 hook_fd(const struct application *app)
@@ -322,7 +322,7 @@ static const struct application_ops hook_ops = {
     .cancel = hook_ask_cancel,
 };
 
-/* --- opening ---------------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------------------------- */
 
 static int
 open_hook_namespaces(struct hook *hook)

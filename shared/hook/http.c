@@ -42,7 +42,7 @@ struct hook_http {
 	int64_t connect_timeout_ms;
 };
 
-/* --- the loop --------------------------------------------------------------------------------- */
+/* --- the loop ------------------------------------------------------------------------------- */
 
 static int
 on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
@@ -173,7 +173,7 @@ hook_http_run(struct hook_http *http, int64_t now_ms)
 	}
 }
 
-/* --- a call ----------------------------------------------------------------------------------- */
+/* --- a call --------------------------------------------------------------------------------- */
 
 static size_t
 on_reply_body(char *bytes, size_t size, size_t n, void *arg)
@@ -327,7 +327,7 @@ hook_http_cancel(struct hook_call *call)
 	free_hook_call(call);
 }
 
-/* --- opening ---------------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------------------------- */
 
 /* Split unix:/path.sock:/uri.  0 or -1. */
 static int

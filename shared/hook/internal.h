@@ -57,7 +57,7 @@ hook_of_const(const struct application *app)
 	return container_of(app, struct hook, base);
 }
 
-/* --- event.c: the members of one event; pure --------------------------------------------------- */
+/* --- event.c: the members of one event; pure ------------------------------------------------ */
 
 /* Is an event of this type on the list ([hook] events)?  `name` is that of an "event", else p NULL.
  */
@@ -82,7 +82,7 @@ void hook_event_id(char id[HOOK_ID_MAX], const char *epoch, int64_t number);
 /* The number of an ack id as JSON has it: without leading zeros. */
 struct slice hook_event_ack_number(struct slice id);
 
-/* --- body.c: whole bodies ---------------------------------------------------------------------- */
+/* --- body.c: whole bodies ------------------------------------------------------------------- */
 
 /* Begin the body of a request for events; the events and "]}" follow. */
 void hook_body_begin_events(struct buf *out, const struct hook *hook);
@@ -97,7 +97,7 @@ int hook_body_write_values(struct buf *out, struct hook *hook, int64_t key);
 /* Append the handshake (JSON), of its headers only those on the list. */
 void hook_body_write_handshake(struct buf *out, struct slice handshake, const char *headers);
 
-/* --- reply.c: replies, JSON in ----------------------------------------------------------------- */
+/* --- reply.c: replies, JSON in -------------------------------------------------------------- */
 
 /* An event that was sent, as far as its answer needs it. */
 struct hook_sent {
@@ -131,7 +131,7 @@ int hook_reply_verdict(struct hook *hook, int64_t key, struct slice ns, struct s
 /* Do the actions of an admission, which were checked before. */
 void hook_reply_run_actions(struct hook *hook, int64_t key, struct slice ns, const char *actions);
 
-/* --- ask.c: questions, which every process asks itself ----------------------------------------- */
+/* --- ask.c: questions, which every process asks itself -------------------------------------- */
 
 /* Ask whether the session may join; the hub hears of the verdict later.  -EINPROGRESS; -EAGAIN: too
  * many questions wait; or -EIO. */
@@ -150,7 +150,7 @@ int64_t hook_ask_next(const struct hook *hook);
 /* End all, without a verdict. */
 void hook_ask_close(struct hook *hook);
 
-/* --- cache.c: verdicts that may be used again (Cache-Control) ---------------------------------- */
+/* --- cache.c: verdicts that may be used again (Cache-Control) ------------------------------- */
 
 /* What makes two questions the same: namespace, cookies and query.  0, or -1: no memory. */
 int hook_cache_digest(

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* --- lanes ------------------------------------------------------------------------------------ */
+/* --- lanes ---------------------------------------------------------------------------------- */
 
 static void
 make_lane_ready(struct lanes *l, struct lane *lane)
@@ -74,7 +74,7 @@ free_lane(struct lanes *l, struct lane *lane)
 	free(lane);
 }
 
-/* --- batches ---------------------------------------------------------------------------------- */
+/* --- batches -------------------------------------------------------------------------------- */
 
 struct batch *
 lanes_new_batch(struct lanes *l, int64_t id, bool is_sync)
@@ -131,7 +131,7 @@ lanes_init(struct lanes *l, struct hook *hook)
 	clear_lanes(l);
 }
 
-/* --- from the store --------------------------------------------------------------------------- */
+/* --- from the store ------------------------------------------------------------------------- */
 
 struct lanes_loading {
 	struct lanes *lanes;

@@ -62,7 +62,7 @@ hook_reply_is_good(struct slice body)
 	return true;
 }
 
-/* --- actions ---------------------------------------------------------------------------------- */
+/* --- actions -------------------------------------------------------------------------------- */
 
 static struct action_context
 context_for_reply(int64_t key, struct slice ns, const char *ack)
@@ -206,7 +206,7 @@ read_events_reply(struct reply_reader *r, struct slice body)
 	return 0;
 }
 
-/* --- running ---------------------------------------------------------------------------------- */
+/* --- running -------------------------------------------------------------------------------- */
 
 /* The first ack of an event counts; one that no client waits for is dropped.  Ids are compared as
  * the numbers that the hook has seen, and sent as the client wrote them. */
@@ -300,7 +300,7 @@ hook_reply_run(struct hook *hook, const struct hook_sent *sent, size_t n, struct
 	return result;
 }
 
-/* --- authorize -------------------------------------------------------------------------------- */
+/* --- authorize ------------------------------------------------------------------------------ */
 
 void
 hook_reply_free_admission(struct hook_admission *a)

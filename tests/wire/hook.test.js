@@ -244,7 +244,7 @@ pollux('a reply with a wrong action is not executed, in no part, and the hook he
   assert.deepStrictEqual(await client.ask('good'), ['yes']);
   assert.deepStrictEqual(client.inbox, []);
   assert.strictEqual(tries('wrong').length, 1);
-  assert.match(tries('right')[0].headers['x-pollux-last-error'], /"fly" is no action/);
+  assert.match(tries('right')[0].headers['x-pollux-last-error'], /"fly" is not an action/);
   assert.strictEqual(tries('good')[0].headers['x-pollux-last-error'], undefined);
   await client.close();
 });

@@ -1,0 +1,509 @@
+/* abi: how a module reaches the functions of the program that has loaded it.  Included by pollux.h,
+ * which has the calls; nothing here is for an application but SIO_APP_ABI.
+ *
+ * A module needs no symbol of the program: every handle begins with a table of functions, and each
+ * call of pollux.h goes through it. */
+#ifndef POLLUX_ABI_H
+#define POLLUX_ABI_H
+
+#define SIO_ABI 1
+
+/* Functions of the program.  The table only grows: an older module knows its first part. */
+struct sio_api {
+	size_t size;
+	sio_ns *(*of)(sio_app *app, const char *ns);
+	int (*on)(sio_ns *ns, const char *event, sio_handler *fn, void *user);
+	int (*on_ack)(sio_ns *ns, const char *name, sio_handler *fn, void *user);
+	int (*authorization)(sio_app *app, sio_authorizer *fn, void *user);
+	int (*ns_authorization)(sio_ns *ns, sio_authorizer *fn, void *user);
+	int (*accept)(const sio_handshake *h, const char *user, const char *data);
+	int (*refuse)(const sio_handshake *h, const char *reason);
+	sio_socket *(*handshake_socket)(const sio_handshake *h);
+	const char *(*handshake_query)(const sio_handshake *h);
+	const char *(*handshake_field)(const sio_handshake *h, const char *name);
+	const char *(*header)(const sio_handshake *h, const char *name);
+	const char *(*query)(const sio_handshake *h, const char *key);
+	sio_target (*self)(sio_socket *s);
+	int64_t (*key)(const char *id);
+	int (*emit)(const sio_target *t, const char *name, const char *args);
+	int (*send)(const sio_target *t, const char *text, size_t n);
+	int (*json)(const sio_target *t, const char *value);
+	int (*emit_ack)(sio_socket *s, const char *name, const char *args, const char *handler,
+	    const char *context, int timeout_ms);
+	int (*ack)(sio_socket *s, const sio_event *e, const char *args);
+	int (*clients)(const sio_target *t, void (*each)(void *arg, const char *id), void *arg);
+	sio_socket *(*find)(sio_ns *ns, const char *id);
+	sio_ns *(*ns)(sio_socket *s);
+	const char *(*ns_name)(const sio_ns *ns);
+	int (*join)(sio_socket *s, const char *room);
+	int (*leave)(sio_socket *s, const char *room);
+	int (*rooms)(sio_socket *s, void (*each)(void *arg, const char *room), void *arg);
+	int (*set)(sio_socket *s, const char *key, const char *json);
+	const char *(*get)(sio_socket *s, const char *key);
+	int (*del)(sio_socket *s, const char *key);
+	int (*set_user)(sio_socket *s, const char *user);
+	const char *(*user)(sio_socket *s);
+	int (*disconnect)(sio_socket *s, bool whole_session);
+	bool (*disconnected)(sio_socket *s);
+	const char *(*id)(sio_socket *s);
+	const char *(*sid)(sio_socket *s);
+	const char *(*transport)(sio_socket *s);
+	const sio_handshake *(*handshake)(sio_socket *s);
+	const char *(*arg)(const void *handle, const char *args, size_t i);
+	const char *(*text)(const void *handle, const char *json);
+	const char *(*quote)(const void *handle, const char *text, size_t n);
+	const char *(*format)(const void *handle, const char *format, ...)
+	    __attribute__((format(printf, 2, 3)));
+	const char *(*args)(const void *handle, const char *kinds, va_list values);
+	void (*log)(const void *handle, const char *format, ...)
+	    __attribute__((format(printf, 2, 3)));
+};
+
+/* Every handle (application, namespace, socket, handshake) begins with these. */
+struct sio_handle {
+	const struct sio_api *api;
+	sio_app *app;
+};
+#define SIO_API(handle) (((const struct sio_handle *)(const void *)(handle))->api)
+
+/* Once in every module: one built for another interface, or for a newer one, is refused. */
+struct sio_abi {
+	int number;
+	size_t api_size;
+};
+#define SIO_APP_ABI                                                                                \
+	SIO_EXPORT extern const struct sio_abi pollux_app_abi;                                     \
+	const struct sio_abi pollux_app_abi = {SIO_ABI, sizeof(struct sio_api)};
+
+/* --- the calls of pollux.h ------------------------------------------------------------------ */
+
+static inline sio_ns *
+sio_of(sio_app *app, const char *ns)
+{
+	return SIO_API(app)->of(app, ns);
+}
+
+static inline int
+sio_on(sio_ns *ns, const char *event, sio_handler *fn, void *user)
+{
+	return ns == NULL ? -1 : SIO_API(ns)->on(ns, event, fn, user);
+}
+
+static inline int
+sio_on_ack(sio_ns *ns, const char *name, sio_handler *fn, void *user)
+{
+	return ns == NULL ? -1 : SIO_API(ns)->on_ack(ns, name, fn, user);
+}
+
+static inline int
+sio_authorization(sio_app *app, sio_authorizer *fn, void *user)
+{
+	return SIO_API(app)->authorization(app, fn, user);
+}
+
+static inline int
+sio_ns_authorization(sio_ns *ns, sio_authorizer *fn, void *user)
+{
+	return ns == NULL ? -1 : SIO_API(ns)->ns_authorization(ns, fn, user);
+}
+
+static inline int
+sio_accept(const sio_handshake *h, const char *user, const char *data)
+{
+	return SIO_API(h)->accept(h, user, data);
+}
+
+static inline int
+sio_refuse(const sio_handshake *h, const char *reason)
+{
+	return SIO_API(h)->refuse(h, reason);
+}
+
+static inline sio_socket *
+sio_handshake_socket(const sio_handshake *h)
+{
+	return SIO_API(h)->handshake_socket(h);
+}
+
+static inline const char *
+sio_handshake_query(const sio_handshake *h)
+{
+	return SIO_API(h)->handshake_query(h);
+}
+
+static inline const char *
+sio_handshake_field(const sio_handshake *h, const char *name)
+{
+	return SIO_API(h)->handshake_field(h, name);
+}
+
+static inline const char *
+sio_header(const sio_handshake *h, const char *name)
+{
+	return SIO_API(h)->header(h, name);
+}
+
+static inline const char *
+sio_query(const sio_handshake *h, const char *key)
+{
+	return SIO_API(h)->query(h, key);
+}
+
+static inline const char *
+sio_query_json(const sio_handshake *h)
+{
+	const char *json = sio_handshake_field(h, "query");
+
+	return json == NULL ? "{}" : json;
+}
+
+static inline const char *
+sio_url(const sio_handshake *h)
+{
+	return SIO_API(h)->text(h, sio_handshake_field(h, "url"));
+}
+
+static inline const char *
+sio_address(const sio_handshake *h)
+{
+	return SIO_API(h)->text(h, SIO_API(h)->handshake_field(h, "address.address"));
+}
+
+static inline int
+sio_port(const sio_handshake *h)
+{
+	const char *json = SIO_API(h)->handshake_field(h, "address.port");
+
+	return json == NULL ? 0 : atoi(json);
+}
+
+static inline const char *
+sio_time(const sio_handshake *h)
+{
+	return SIO_API(h)->text(h, sio_handshake_field(h, "time"));
+}
+
+static inline int64_t
+sio_issued(const sio_handshake *h)
+{
+	const char *json = sio_handshake_field(h, "issued");
+
+	return json == NULL ? 0 : strtoll(json, NULL, 10);
+}
+
+static inline bool
+sio_xdomain(const sio_handshake *h)
+{
+	const char *json = sio_handshake_field(h, "xdomain");
+
+	return json != NULL && json[0] == 't';
+}
+
+static inline bool
+sio_secure(const sio_handshake *h)
+{
+	const char *json = sio_handshake_field(h, "secure");
+
+	return json != NULL && json[0] == 't';
+}
+
+static inline sio_target
+sio_self(sio_socket *s)
+{
+	return SIO_API(s)->self(s);
+}
+
+static inline sio_target
+sio_ns_in(sio_ns *ns, const char *room)
+{
+	sio_target t;
+
+	memset(&t, 0, sizeof(t));
+	t.ns = ns;
+	t.room = room;
+	t.is_bad = ns == NULL;
+	return t;
+}
+
+static inline sio_target
+sio_in(sio_socket *s, const char *room)
+{
+	return sio_ns_in(SIO_API(s)->ns(s), room);
+}
+
+static inline sio_target
+sio_broadcast_to(sio_socket *s, const char *room)
+{
+	sio_target t = sio_self(s);
+
+	t.except[0] = t.session;
+	t.except_n = 1;
+	t.session = 0;
+	t.room = room;
+	return t;
+}
+
+static inline sio_target
+sio_broadcast(sio_socket *s)
+{
+	return sio_broadcast_to(s, NULL);
+}
+
+static inline sio_target
+sio_ns_to(sio_ns *ns, const char *id)
+{
+	sio_target t = sio_ns_in(ns, NULL);
+
+	if (!t.is_bad)
+		t.session = SIO_API(ns)->key(id);
+	t.is_bad = t.session == 0;
+	return t;
+}
+
+static inline sio_target
+sio_to(sio_socket *s, const char *id)
+{
+	return sio_ns_to(SIO_API(s)->ns(s), id);
+}
+
+static inline sio_target
+sio_ns_to_user(sio_ns *ns, const char *user)
+{
+	sio_target t = sio_ns_in(ns, NULL);
+
+	t.user = user;
+	t.is_bad = ns == NULL || user == NULL;
+	return t;
+}
+
+static inline sio_target
+sio_to_user(sio_socket *s, const char *user)
+{
+	return sio_ns_to_user(SIO_API(s)->ns(s), user);
+}
+
+static inline sio_target
+sio_except(sio_target t, const char *id)
+{
+	int64_t key = t.is_bad ? 0 : SIO_API(t.ns)->key(id);
+
+	if (key == 0 || t.except_n >= SIO_EXCEPT_MAX)
+		t.is_bad = true;
+	else
+		t.except[t.except_n++] = key;
+	return t;
+}
+
+static inline sio_target
+sio_volatile(sio_target t)
+{
+	t.is_volatile = true;
+	return t;
+}
+
+static inline int
+sio_emit_to(sio_target t, const char *name, const char *args)
+{
+	return t.is_bad ? -EINVAL : SIO_API(t.ns)->emit(&t, name, args);
+}
+
+static inline int
+sio_emit(sio_socket *s, const char *name, const char *args)
+{
+	return sio_emit_to(sio_self(s), name, args);
+}
+
+static inline int
+sio_send_to(sio_target t, const char *text, size_t n)
+{
+	return t.is_bad ? -EINVAL : SIO_API(t.ns)->send(&t, text, n);
+}
+
+static inline int
+sio_send(sio_socket *s, const char *text, size_t n)
+{
+	return sio_send_to(sio_self(s), text, n);
+}
+
+static inline int
+sio_json_to(sio_target t, const char *value)
+{
+	return t.is_bad ? -EINVAL : SIO_API(t.ns)->json(&t, value);
+}
+
+static inline int
+sio_json(sio_socket *s, const char *value)
+{
+	return sio_json_to(sio_self(s), value);
+}
+
+static inline int
+sio_emit_ack(sio_socket *s, const char *name, const char *args, const char *handler,
+    const char *context, int timeout_ms)
+{
+	return SIO_API(s)->emit_ack(s, name, args, handler, context, timeout_ms);
+}
+
+static inline int
+sio_ack(sio_socket *s, const sio_event *e, const char *args)
+{
+	return SIO_API(s)->ack(s, e, args);
+}
+
+static inline int
+sio_join(sio_socket *s, const char *room)
+{
+	return SIO_API(s)->join(s, room);
+}
+
+static inline int
+sio_leave(sio_socket *s, const char *room)
+{
+	return SIO_API(s)->leave(s, room);
+}
+
+static inline int
+sio_rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg)
+{
+	return SIO_API(s)->rooms(s, each, arg);
+}
+
+static inline int
+sio_set(sio_socket *s, const char *key, const char *json)
+{
+	return SIO_API(s)->set(s, key, json);
+}
+
+static inline const char *
+sio_get(sio_socket *s, const char *key)
+{
+	return SIO_API(s)->get(s, key);
+}
+
+static inline bool
+sio_has(sio_socket *s, const char *key)
+{
+	return sio_get(s, key) != NULL;
+}
+
+static inline int
+sio_del(sio_socket *s, const char *key)
+{
+	return SIO_API(s)->del(s, key);
+}
+
+static inline int
+sio_set_user(sio_socket *s, const char *user)
+{
+	return SIO_API(s)->set_user(s, user);
+}
+
+static inline const char *
+sio_user(sio_socket *s)
+{
+	return SIO_API(s)->user(s);
+}
+
+static inline int
+sio_disconnect(sio_socket *s)
+{
+	return SIO_API(s)->disconnect(s, false);
+}
+
+static inline int
+sio_disconnect_session(sio_socket *s)
+{
+	return SIO_API(s)->disconnect(s, true);
+}
+
+static inline bool
+sio_disconnected(sio_socket *s)
+{
+	return SIO_API(s)->disconnected(s);
+}
+
+static inline const char *
+sio_id(sio_socket *s)
+{
+	return SIO_API(s)->id(s);
+}
+
+static inline const char *
+sio_sid(sio_socket *s)
+{
+	return SIO_API(s)->sid(s);
+}
+
+static inline const char *
+sio_transport(sio_socket *s)
+{
+	return SIO_API(s)->transport(s);
+}
+
+static inline sio_ns *
+sio_namespace(sio_socket *s)
+{
+	return SIO_API(s)->ns(s);
+}
+
+static inline const char *
+sio_endpoint(sio_socket *s)
+{
+	return SIO_API(s)->ns_name(SIO_API(s)->ns(s));
+}
+
+static inline const sio_handshake *
+sio_socket_handshake(sio_socket *s)
+{
+	return SIO_API(s)->handshake(s);
+}
+
+static inline sio_socket *
+sio_ns_find(sio_ns *ns, const char *id)
+{
+	return ns == NULL || id == NULL ? NULL : SIO_API(ns)->find(ns, id);
+}
+
+static inline sio_socket *
+sio_find(sio_socket *s, const char *id)
+{
+	return sio_ns_find(SIO_API(s)->ns(s), id);
+}
+
+static inline int
+sio_clients(sio_target t, void (*each)(void *arg, const char *id), void *arg)
+{
+	return t.is_bad ? -EINVAL : SIO_API(t.ns)->clients(&t, each, arg);
+}
+
+static inline const char *
+sio_arg(const void *handle, const char *args, size_t i)
+{
+	return SIO_API(handle)->arg(handle, args, i);
+}
+
+static inline const char *
+sio_text(const void *handle, const char *json)
+{
+	return SIO_API(handle)->text(handle, json);
+}
+
+static inline const char *
+sio_quote(const void *handle, const char *text, size_t n)
+{
+	return SIO_API(handle)->quote(handle, text, n);
+}
+
+static inline const char *
+sio_args(const void *handle, const char *kinds, ...)
+{
+	va_list values;
+	const char *json;
+
+	va_start(values, kinds);
+	json = SIO_API(handle)->args(handle, kinds, values);
+	va_end(values);
+	return json;
+}
+
+#endif
