@@ -1,17 +1,28 @@
-/* What the housekeeper does in the application's name: answers that did not come in time, and ends
- * that programs without an application have asked for. */
+/* chores: what is done once a second.
+ *
+ * Every process looks whether its database was replaced, and at its own filter.  One, the
+ * housekeeper, also ends the sessions whose time is up, trims the log, and does for the application
+ * what no client's packet triggers: answers that did not come in time, and ends that programs
+ * without an application asked for. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/log.h"
+#include "shared/hub/channel.h"
 #include "shared/hub/internal.h"
 
-/* In one go; the rest waits for the next second. */
+#define CHORES_MS        1000 /* wake-ups are datagrams and may get lost: this is the safety net */
+#define FILTER_PERIOD_MS 5000
+#define TRIM_ROUNDS      20 /* of 1,000 rows */
+
+/* At most so many in one go; the rest waits for the next second. */
+#define EXPIRE_MAX  1000
 #define OVERDUE_MAX 500
 #define ASKED_MAX   100
 
-/* --- answers -------------------------------------------------------------------------------- */
+/* --- answers that did not come in time ------------------------------------------------------ */
 
-struct overdue {
+struct overdue_list {
 	struct {
 		int64_t key, id;
 	} at[OVERDUE_MAX];
@@ -21,17 +32,17 @@ struct overdue {
 static void
 add_overdue(void *arg, int64_t key, int64_t id)
 {
-	struct overdue *list = arg;
+	struct overdue_list *list = arg;
 
 	list->at[list->n].key = key;
 	list->at[list->n].id = id;
 	list->n++;
 }
 
-void
-chores_overdue(struct hub *h)
+static void
+end_overdue_answers(struct hub *h)
 {
-	struct overdue list = {.n = 0};
+	struct overdue_list list = {.n = 0};
 	struct session *s;
 
 	if (store_acks_due(h->store, h->now, OVERDUE_MAX, add_overdue, &list) < 1 ||
@@ -42,9 +53,9 @@ chores_overdue(struct hub *h)
 			receive_answer(h, s, list.at[i].id, (struct slice){NULL, 0});
 }
 
-/* --- ends ----------------------------------------------------------------------------------- */
+/* --- ends that were asked for --------------------------------------------------------------- */
 
-struct asked {
+struct asked_list {
 	struct {
 		int64_t key;
 		char *ns, *reason; /* owned */
@@ -55,7 +66,7 @@ struct asked {
 static void
 add_asked(void *arg, int64_t key, struct slice ns, struct slice reason)
 {
-	struct asked *list = arg;
+	struct asked_list *list = arg;
 	int i = list->n++;
 
 	list->at[i].key = key;
@@ -64,11 +75,12 @@ add_asked(void *arg, int64_t key, struct slice ns, struct slice reason)
 }
 
 static void
-end_as_asked(struct hub *h, int64_t key, const char *ns_name, const char *reason)
+end_one_asked(struct hub *h, int64_t key, const char *ns_name, const char *reason)
 {
 	struct session *s;
 	struct hub_ns *ns = h->o.app.find(h->o.app.arg, slice_of(ns_name));
 
+	/* in the transaction of the end: it is done once, or not at all */
 	if (store_asked_done(h->store, key, slice_of(ns_name)) == -1) {
 		h->failed = true;
 		return;
@@ -81,20 +93,163 @@ end_as_asked(struct hub *h, int64_t key, const char *ns_name, const char *reason
 		hub_kick(h, s, ns, reason);
 }
 
-void
-chores_asked(struct hub *h)
+static void
+end_as_asked(struct hub *h)
 {
-	struct asked list = {.n = 0};
+	struct asked_list list = {.n = 0};
 
+	/* before the list is read: what is asked for meanwhile sets it again */
 	slots_set_asked(store_slots(h->store), false);
 	if (store_asked(h->store, ASKED_MAX, add_asked, &list) > 0 && hub_transaction(h) == 0)
 		for (int i = 0; i < list.n; i++)
 			if (list.at[i].ns != NULL && list.at[i].reason != NULL)
-				end_as_asked(h, list.at[i].key, list.at[i].ns, list.at[i].reason);
+				end_one_asked(h, list.at[i].key, list.at[i].ns, list.at[i].reason);
 	if (list.n == ASKED_MAX)
 		slots_set_asked(store_slots(h->store), true);
 	for (int i = 0; i < list.n; i++) {
 		free(list.at[i].ns);
 		free(list.at[i].reason);
 	}
+}
+
+/* --- sessions whose time is up -------------------------------------------------------------- */
+
+struct key_list {
+	int64_t key[EXPIRE_MAX];
+	int n;
+};
+
+static void
+add_key(void *arg, int64_t key)
+{
+	struct key_list *keys = arg;
+
+	if (keys->n < EXPIRE_MAX)
+		keys->key[keys->n++] = key;
+}
+
+static void
+end_expired(struct hub *h, int64_t key)
+{
+	struct session *s;
+
+	switch (hub_find_key(h, key, &s)) {
+	case HUB_LIVE:
+		/* it may have lived on since the list was made */
+		if (s->row.streaming && s->row.owner >= 0
+			? slots_alive(store_slots(h->store), s->row.owner)
+			: s->row.deadline > h->now)
+			break;
+		hub_end(h, s, s->row.streaming ? "socket end" : "close timeout", false);
+		break;
+	case HUB_ENDED:
+	case HUB_UNKNOWN: /* finding it ended it */
+	case HUB_FAILED:
+		break;
+	}
+}
+
+/* Rows that the session still needs were trimmed: end it, since a gap must not go unnoticed. */
+static void
+end_with_gap(struct hub *h, int64_t key, int64_t floor)
+{
+	struct session *s;
+
+	if (hub_find_key(h, key, &s) == HUB_LIVE && !s->row.streaming && s->row.cursor < floor)
+		hub_end(h, s, "queue overflow", false);
+}
+
+static void
+trim_log(struct hub *h, struct key_list *keys)
+{
+	int64_t floor = 0;
+	int more = 1;
+
+	for (int i = 0; i < TRIM_ROUNDS && more == 1; i++) {
+		more = store_tidy(h->store, h->now, (int64_t)h->o.log_bytes, &floor);
+		keys->n = 0;
+		if (floor > 0 && store_behind(h->store, floor, add_key, keys) == 0)
+			for (int k = 0; k < keys->n; k++)
+				end_with_gap(h, keys->key[k], floor);
+		if (floor > 0)
+			log_warnx("store: the log outgrew log_bytes; %d sessions that had not read "
+				  "the rows trimmed were ended",
+			    keys->n);
+		/* store_tidy() wants a transaction of its own: commit the ends first */
+		if (store_in_transaction(h->store))
+			break;
+	}
+}
+
+static void
+keep_house(struct hub *h)
+{
+	static struct key_list keys; /* one per process is enough; too big for the stack */
+
+	/* one process at a time; the others find the work done */
+	if (h->o.guest || !store_housekeeper(h->store))
+		return;
+	trim_log(h, &keys);
+	keys.n = 0;
+	if (hub_transaction(h) == 0 && store_expired(h->store, h->now, add_key, &keys) == 0)
+		for (int k = 0; k < keys.n; k++)
+			end_expired(h, keys.key[k]);
+	end_overdue_answers(h);
+	end_as_asked(h);
+	store_housekeeper_done(h->store);
+}
+
+/* --- once a second -------------------------------------------------------------------------- */
+
+/* The database was replaced: everything cached is stale. */
+static void
+start_over(struct hub *h)
+{
+	struct session *s, *next;
+
+	log_warnx("store: the database was replaced; all %u sessions held here end", h->held);
+	HASH_ITER (hh, h->sessions, s, next) {
+		s->over = true; /* so that nothing of it is saved in the new one */
+		held_drop_sink(h, s, SINK_LOST);
+	}
+	held_free_all(h);
+	ring_free(&h->ring);
+	h->action_in.version = -1;
+	if (store_reopen(h->store) == -1 || store_head(h->store, &h->head) == -1)
+		h->failed = true;
+}
+
+/* A process that holds no session does not read the rows that pass by. */
+static void
+skip_ahead(struct hub *h)
+{
+	ring_free(&h->ring);
+	if (store_head(h->store, &h->head) == 0)
+		slots_set_head(store_slots(h->store), h->head);
+}
+
+bool
+chores_are_due(const struct hub *h)
+{
+	return h->now >= h->next_chores || (!h->o.guest && slots_asked(store_slots(h->store)));
+}
+
+void
+chores_run(struct hub *h)
+{
+	/* first: the rest must not work on a database that is gone */
+	if (store_was_replaced(h->store))
+		start_over(h);
+	if (h->held == 0)
+		skip_ahead(h);
+	else
+		h->log_unread = true; /* in case a wake-up got lost */
+	keep_house(h);
+	/* under the writer's lock and after a catch-up: another process that has a session of ours
+	 * join a room adds the bit, and we know of the room only from the log */
+	if (!h->o.guest && h->now >= h->next_filter && hub_transaction(h) == 0) {
+		channel_refresh_filter(h);
+		h->next_filter = h->now + FILTER_PERIOD_MS;
+	}
+	h->next_chores = h->now + CHORES_MS;
 }

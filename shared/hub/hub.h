@@ -183,7 +183,6 @@ unsigned hub_held(const struct hub *h);
 
 /* The endpoint as this client writes it ("/chat?x=1"), or the name. */
 struct slice session_endpoint(const struct session *s, const struct hub_ns *ns);
-bool session_is_in(const struct session *s, int64_t chan);
 /* Is the client itself in the namespace?  Not any more while its disconnect is being told: a packet
  * for a namespace that it has left would make it join again. */
 bool session_hears(const struct session *s, const struct hub_ns *ns);

@@ -1,38 +1,28 @@
-/* One packet of the client: PROTOCOL sections 5.3 to 5.7. */
+/* receive: one packet of the client, PROTOCOL sections 5.3 to 5.7. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared/base/log.h"
 #include "shared/hub/internal.h"
+#include "shared/hub/publish.h"
 
-/* Write and send a packet of our own to the session.  hub_send() renames no endpoint for a session
- * that spells it in its own way, so `pk` bears what the client wrote. */
-static void
-answer(struct hub *h, struct session *s, const struct packet *pk)
-{
-	struct buf text = {.p = NULL};
-
-	packet_write(&text, pk);
-	if (text.failed || hub_send(h, s, buf_slice(&text), false) == -1)
-		h->failed = true;
-	buf_free(&text);
-}
+/* Digits of an ack's id; one with more was not sent by us, and would overflow. */
+#define ACK_DIGITS_MAX 18
 
 /* PROTOCOL 5.4: an id without '+' is acknowledged by the server itself, before the application
  * sees the packet; not for heartbeats, acks, and the end of the whole session. */
 static void
-acknowledge(struct hub *h, struct session *s, const struct packet *pk)
+acknowledge_packet(struct hub *h, struct session *s, const struct packet *pk)
 {
 	if (pk->id.n == 0 || pk->ack_data || pk->type == PACKET_HEARTBEAT || pk->type == PACKET_ACK)
 		return;
-	answer(
+	hub_publish_packet(
 	    h, s, &(struct packet){.type = PACKET_ACK, .endpoint = pk->endpoint, .data = pk->id});
 }
 
-/* PROTOCOL 5.6: the namespace is looked up by what stands before '?'. */
+/* PROTOCOL 5.6: the name of a namespace ends at '?'. */
 static struct hub_ns *
-namespace_of(struct hub *h, struct slice endpoint, struct slice *query)
+namespace_of_endpoint(struct hub *h, struct slice endpoint, struct slice *query)
 {
 	const char *mark = endpoint.n == 0 ? NULL : memchr(endpoint.p, '?', endpoint.n);
 	struct slice name = endpoint;
@@ -45,26 +35,6 @@ namespace_of(struct hub *h, struct slice endpoint, struct slice *query)
 	return h->o.app.find(h->o.app.arg, name);
 }
 
-void
-hub_refuse(struct hub *h, struct session *s, struct slice endpoint)
-{
-	answer(
-	    h, s, &(struct packet){.type = PACKET_ERROR, .endpoint = endpoint, .data = SLICE("2")});
-}
-
-void
-hub_admit(
-    struct hub *h, struct session *s, struct hub_ns *ns, struct slice endpoint, struct slice query)
-{
-	bool again = session_is_in(s, ns->chan);
-
-	if (!again && session_enter(h, s, ns, endpoint) == -1)
-		return;
-	answer(h, s, &(struct packet){.type = PACKET_CONNECT, .endpoint = endpoint});
-	if (!again)
-		h->o.app.connected(h->o.app.arg, ns, s, query);
-}
-
 static void
 join_namespace(struct hub *h, struct session *s, const struct packet *pk)
 {
@@ -73,21 +43,23 @@ join_namespace(struct hub *h, struct session *s, const struct packet *pk)
 	int verdict;
 
 	if (pk->endpoint.n == 0) {
-		/* joined already: begins nothing anew, but Ruby's client waits for it (CLIENTS 11) */
+		/* joined by the handshake, but Ruby's client waits for an answer (CLIENTS 11) */
 		if (pk->data.n == 0)
-			answer(h, s, &(struct packet){.type = PACKET_CONNECT});
+			hub_publish_packet(h, s, &(struct packet){.type = PACKET_CONNECT});
 		return;
 	}
-	ns = namespace_of(h, pk->endpoint, &query);
+	ns = namespace_of_endpoint(h, pk->endpoint, &query);
 	if (ns == NULL || ns->name.n == 0) {
 		hub_refuse(h, s, pk->endpoint);
 		return;
 	}
-	if (!session_is_in(s, ns->chan)) {
-		if (query.n == 0 && pk->data.n > 0) /* 1::/chat:?x=1 */
+	if (held_sub(s, ns->chan) == NULL) {
+		/* some clients send the query as data: 1::/chat:?x=1 */
+		if (query.n == 0 && pk->data.n > 0)
 			query = pk->data.p[0] == '?' ? slice_skip(pk->data, 1) : pk->data;
 		verdict = h->o.app.authorize_ns(h->o.app.arg, ns, s, pk->endpoint, query);
-		if (verdict == -EINPROGRESS || s->over) /* the latter by the application's word */
+		/* asked elsewhere and answered later; or the application ended the session */
+		if (verdict == -EINPROGRESS || s->over)
 			return;
 		if (verdict != 0) {
 			hub_refuse(h, s, pk->endpoint);
@@ -107,28 +79,29 @@ leave_namespace(struct hub *h, struct session *s, const struct packet *pk)
 		hub_end(h, s, "booted", true);
 		return;
 	}
-	ns = namespace_of(h, pk->endpoint, &query);
+	ns = namespace_of_endpoint(h, pk->endpoint, &query);
 	if (ns != NULL)
-		session_exit(h, s, ns, "packet");
+		membership_end(h, s, ns, "packet");
 }
 
 static void
-to_application(struct hub *h, struct session *s, const struct packet *pk)
+hand_to_application(struct hub *h, struct session *s, const struct packet *pk)
 {
 	struct slice query;
-	struct hub_ns *ns = namespace_of(h, pk->endpoint, &query);
+	struct hub_ns *ns = namespace_of_endpoint(h, pk->endpoint, &query);
 
 	if (ns != NULL && session_hears(s, ns))
 		h->o.app.received(h->o.app.arg, ns, s, pk);
 }
 
-/* Ids are counted per session, since some clients leave the endpoint out (CLIENTS 10). */
 void
 receive_answer(struct hub *h, struct session *s, int64_t id, struct slice args)
 {
 	struct store_ack expected;
 	struct hub_ns *ns;
 
+	/* by the id alone: ids are counted per session, as some clients omit the endpoint
+	 * (CLIENTS 10) */
 	switch (store_ack_take(h->store, s->row.key, id, &expected)) {
 	case 1:
 		ns = h->o.app.find(h->o.app.arg, slice_of(expected.ns));
@@ -143,12 +116,12 @@ receive_answer(struct hub *h, struct session *s, int64_t id, struct slice args)
 }
 
 static void
-answered(struct hub *h, struct session *s, const struct packet *pk)
+receive_ack(struct hub *h, struct session *s, const struct packet *pk)
 {
 	struct ack ack;
-	char digits[PACKET_ID_MAX + 1];
+	char digits[ACK_DIGITS_MAX + 1];
 
-	if (packet_ack(&ack, pk->data) == -1 || ack.id.n > 18)
+	if (packet_ack(&ack, pk->data) == -1 || ack.id.n > ACK_DIGITS_MAX)
 		return;
 	memcpy(digits, ack.id.p, ack.id.n);
 	digits[ack.id.n] = '\0';
@@ -157,11 +130,11 @@ answered(struct hub *h, struct session *s, const struct packet *pk)
 }
 
 static void
-bad_packet(struct hub *h, struct session *s)
+count_bad_packet(struct hub *h, struct session *s)
 {
 	int64_t n = -1;
 
-	/* in the store, since the next one may arrive in another process */
+	/* counted in the store: the next one may arrive in another process */
 	if (hub_transaction(h) == 0)
 		n = store_session_count_bad(h->store, s->row.key);
 	if (n == -1)
@@ -171,7 +144,7 @@ bad_packet(struct hub *h, struct session *s)
 }
 
 static void
-note_life(struct hub *h, struct session *s)
+note_spoke(struct hub *h, struct session *s)
 {
 	if (s->row.spoke)
 		return;
@@ -187,20 +160,21 @@ hub_receive(struct hub *h, struct session *s, struct slice packet)
 
 	if (s->over)
 		return;
-	note_life(h, s);
-	if (packet.n == 0)
+	note_spoke(h, s);
+	if (packet.n == 0) /* an empty request or frame */
 		return;
 	h->received++;
-	hub_show(h, WATCH_IN, s->row.key, packet);
+	show_watchers(h, WATCH_IN, s->row.key, packet);
 	if (packet_parse(&pk, packet) == -1) {
-		bad_packet(h, s);
+		count_bad_packet(h, s);
 		return;
 	}
-	/* an endpoint begins with a slash; only a client that joins is told so */
+	/* an endpoint begins with a slash; only a client that wants to join is told of its error */
 	if (pk.endpoint.n > 0 && pk.endpoint.p[0] != '/' && pk.type != PACKET_CONNECT)
 		return;
+	/* before the application sees it, and not once the session has ended */
 	if (pk.type != PACKET_DISCONNECT || pk.endpoint.n > 0)
-		acknowledge(h, s, &pk);
+		acknowledge_packet(h, s, &pk);
 	switch (pk.type) {
 	case PACKET_DISCONNECT:
 		leave_namespace(h, s, &pk);
@@ -211,10 +185,10 @@ hub_receive(struct hub *h, struct session *s, struct slice packet)
 	case PACKET_MESSAGE:
 	case PACKET_JSON:
 	case PACKET_EVENT:
-		to_application(h, s, &pk);
+		hand_to_application(h, s, &pk);
 		break;
 	case PACKET_ACK:
-		answered(h, s, &pk);
+		receive_ack(h, s, &pk);
 		break;
 	case PACKET_HEARTBEAT:
 	case PACKET_ERROR:

@@ -1,0 +1,176 @@
+#include "shared/hub/held.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/hub/channel.h"
+#include "shared/hub/internal.h"
+
+struct session *
+held_find(const struct hub *h, int64_t key)
+{
+	struct session *s;
+
+	HASH_FIND(hh, h->sessions, &key, sizeof(key), s);
+	return s;
+}
+
+void
+held_add(struct hub *h, struct session *s)
+{
+	HASH_ADD(hh, h->sessions, row.key, sizeof(s->row.key), s);
+	held_visit(h, s);
+}
+
+void
+held_visit(struct hub *h, struct session *s)
+{
+	if (s->visiting)
+		return;
+	s->visiting = true;
+	SLIST_INSERT_HEAD(&h->visits, s, visits_link);
+}
+
+/* --- the sink ------------------------------------------------------------------------------- */
+
+void
+held_clear_pending(struct session *s)
+{
+	for (uint32_t i = 0; i < s->pending_n; i++)
+		message_release(s->pending[i]);
+	free(s->pending);
+	s->pending = NULL;
+	s->pending_n = s->pending_cap = 0;
+}
+
+void
+held_not_ready(struct session *s)
+{
+	if (!s->ready)
+		return;
+	s->ready = false;
+	LIST_REMOVE(s, ready_link);
+}
+
+void
+held_attach(struct hub *h, struct session *s, const struct sink_ops *ops, void *sink)
+{
+	/* a turn that is rolled back ends the sinks of all visitors */
+	held_visit(h, s);
+	s->ops = ops;
+	s->sink = sink;
+	h->held++;
+	channel_link_all(h, s);
+}
+
+void
+held_detach(struct hub *h, struct session *s)
+{
+	if (s->ops == NULL)
+		return;
+	s->ops = NULL;
+	s->sink = NULL;
+	h->held--;
+	channel_unlink_all(h, s);
+	held_not_ready(s);
+	held_clear_pending(s);
+	/* not freed here: a caller up the stack may still use it */
+	held_visit(h, s);
+}
+
+void
+held_drop_sink(struct hub *h, struct session *s, enum sink_end why)
+{
+	const struct sink_ops *ops = s->ops;
+	void *sink = s->sink;
+
+	if (ops == NULL)
+		return;
+	held_detach(h, s); /* first: the transport may ask who holds the session */
+	ops->end(sink, why);
+}
+
+void
+held_free(struct hub *h, struct session *s)
+{
+	HASH_DEL(h->sessions, s);
+	channel_unlink_all(h, s);
+	held_not_ready(s);
+	held_clear_pending(s);
+	for (uint32_t i = 0; i < s->subs_n; i++)
+		free(s->subs[i].endpoint);
+	free(s->subs);
+	free(s);
+}
+
+void
+held_free_all(struct hub *h)
+{
+	struct session *s, *next;
+
+	HASH_ITER (hh, h->sessions, s, next) {
+		s->ops = NULL;
+		held_free(h, s);
+	}
+	SLIST_INIT(&h->visits);
+	h->held = 0;
+}
+
+/* --- memberships ---------------------------------------------------------------------------- */
+
+struct sub *
+held_sub(const struct session *s, int64_t chan)
+{
+	for (uint32_t i = 0; i < s->subs_n; i++)
+		if (s->subs[i].chan == chan && s->subs[i].until == INT64_MAX)
+			return &s->subs[i];
+	return NULL;
+}
+
+struct sub *
+held_add_sub(struct hub *h, struct session *s, const struct store_sub *sub)
+{
+	struct sub *added;
+
+	if (s->subs_n == s->subs_cap) {
+		uint32_t cap = s->subs_cap == 0 ? 1 : s->subs_cap * 2;
+		struct sub *grown = realloc(s->subs, cap * sizeof(*grown));
+
+		if (grown == NULL)
+			return NULL;
+		s->subs = grown;
+		s->subs_cap = cap;
+	}
+	added = &s->subs[s->subs_n];
+	*added = (struct sub){
+	    .chan = sub->chan,
+	    .since = sub->since,
+	    .until = sub->until,
+	    .ns = h->o.app.find(h->o.app.arg, sub->ns),
+	    .is_ns = sub->room.p == NULL,
+	};
+	if (sub->endpoint.p != NULL) {
+		added->endpoint = strndup(sub->endpoint.p, sub->endpoint.n);
+		if (added->endpoint == NULL)
+			return NULL;
+		s->aliased = true;
+	}
+	s->subs_n++;
+	return added;
+}
+
+void
+held_remove_sub(struct hub *h, struct session *s, struct sub *sub)
+{
+	struct sub *last;
+
+	channel_unlink(h, sub);
+	free(sub->endpoint);
+	/* the last one moves into the gap; its channel must know */
+	last = &s->subs[--s->subs_n];
+	if (sub == last)
+		return;
+	*sub = *last;
+	if (sub->channel != NULL)
+		sub->channel->members[sub->position].sub = (uint32_t)(sub - s->subs);
+}

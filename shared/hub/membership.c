@@ -1,0 +1,209 @@
+/* membership: namespaces and rooms as a session joins and leaves them. */
+#include "shared/base/buf.h"
+#include "shared/hub/channel.h"
+#include "shared/hub/internal.h"
+#include "shared/hub/publish.h"
+
+/* --- joining -------------------------------------------------------------------------------- */
+
+void
+membership_mark_waiting(struct hub *h, const struct session *s)
+{
+	struct filter *waiting = slots_waiting(store_slots(h->store));
+
+	for (uint32_t i = 0; i < s->subs_n; i++)
+		filter_add(waiting, s->subs[i].chan);
+}
+
+/* The membership `chan`, just added, must be known to the process that holds the transport. */
+static int
+announce_membership(
+    struct hub *h, struct session *s, int64_t chan, struct slice ns, const struct store_sub *sub)
+{
+	if (!s->row.streaming)
+		membership_mark_waiting(h, s);
+	if (s->ops != NULL) {
+		channel_link(h, s, s->subs_n - 1);
+		return 0;
+	}
+	/* its filter first: what is sent right after our commit must be logged for it already */
+	if (s->row.owner >= 0)
+		filter_add(slots_filter(store_slots(h->store), s->row.owner), chan);
+	return hub_publish_control_room(h, s, true, ns, sub->room, sub->endpoint);
+}
+
+int
+membership_add(
+    struct hub *h, struct session *s, struct hub_ns *ns, struct slice room, struct slice endpoint)
+{
+	struct store_sub sub = {
+	    .chan = room.p == NULL ? ns->chan : store_channel(ns->name, room),
+	    .until = INT64_MAX,
+	    .ns = ns->name,
+	    .room = room,
+	    .endpoint = endpoint,
+	};
+
+	if (held_sub(s, sub.chan) != NULL)
+		return 0;
+	if (hub_transaction(h) == -1)
+		return -1;
+	sub.since = h->head;
+	if (store_sub_add(h->store, s->row.key, &sub) == -1 || held_add_sub(h, s, &sub) == NULL ||
+	    announce_membership(h, s, sub.chan, ns->name, &sub) == -1) {
+		h->failed = true;
+		return -1;
+	}
+	return 0;
+}
+
+int
+hub_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room)
+{
+	if (s->over)
+		return -1;
+	return membership_add(h, s, ns, room, (struct slice){NULL, 0});
+}
+
+void
+hub_refuse(struct hub *h, struct session *s, struct slice endpoint)
+{
+	hub_publish_packet(
+	    h, s, &(struct packet){.type = PACKET_ERROR, .endpoint = endpoint, .data = SLICE("2")});
+}
+
+void
+hub_admit(
+    struct hub *h, struct session *s, struct hub_ns *ns, struct slice endpoint, struct slice query)
+{
+	struct slice alias = slice_equal(endpoint, ns->name) ? (struct slice){NULL, 0} : endpoint;
+	bool again = held_sub(s, ns->chan) != NULL;
+
+	if (!again && membership_add(h, s, ns, (struct slice){NULL, 0}, alias) == -1)
+		return;
+	/* 1:: comes before anything that the application sends on the connection */
+	hub_publish_packet(h, s, &(struct packet){.type = PACKET_CONNECT, .endpoint = endpoint});
+	if (!again)
+		h->o.app.connected(h->o.app.arg, ns, s, query);
+}
+
+/* --- leaving -------------------------------------------------------------------------------- */
+
+/* The last row that a session which leaves now still gets; -1: none, forget the membership.  A poll
+ * may not have collected what was sent before. */
+static int64_t
+leave_until(const struct hub *h, const struct session *s)
+{
+	return s->row.streaming ? -1 : h->head;
+}
+
+int
+hub_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room)
+{
+	struct slice none = {NULL, 0};
+	int64_t chan = store_channel(ns->name, room);
+	struct sub *sub = held_sub(s, chan);
+
+	if (sub == NULL || s->over)
+		return 0;
+	if (hub_transaction(h) == -1)
+		return -1;
+	if (store_sub_end(h->store, s->row.key, chan, leave_until(h, s)) == -1 ||
+	    (s->ops == NULL && hub_publish_control_room(h, s, false, ns->name, room, none) == -1)) {
+		h->failed = true;
+		return -1;
+	}
+	held_remove_sub(h, s, sub);
+	return 0;
+}
+
+int
+membership_end(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason)
+{
+	struct slice none = {NULL, 0};
+	struct sub *sub = held_sub(s, ns->chan);
+
+	if (sub == NULL || sub->leaving)
+		return 0;
+	/* the application is told while the session is still in its rooms, so that it can send to
+	 * the others in them; `leaving` keeps it from being told twice */
+	sub->leaving = true;
+	h->o.app.disconnected(h->o.app.arg, ns, s, reason);
+	if (hub_transaction(h) == -1)
+		return -1;
+	if (s->over) /* ended by the handler, or by another process before we caught up */
+		return 0;
+	if (store_sub_end_namespace(h->store, s->row.key, ns->name, leave_until(h, s)) == -1) {
+		h->failed = true;
+		return -1;
+	}
+	/* backwards: removing moves the last one into the gap */
+	for (uint32_t i = s->subs_n; i-- > 0;)
+		if (s->subs[i].ns == ns && s->subs[i].until == INT64_MAX)
+			held_remove_sub(h, s, &s->subs[i]);
+	if (s->ops != NULL)
+		return 0;
+	return hub_publish_control_room(h, s, false, ns->name, none, none);
+}
+
+void
+membership_tell_all(struct hub *h, struct session *s, const char *reason)
+{
+	/* by position, from the end: a handler may leave rooms, which shortens the list */
+	for (uint32_t i = s->subs_n; i-- > 0;) {
+		struct sub *sub = &s->subs[i];
+
+		if (i >= s->subs_n || !sub->is_ns || sub->ns == NULL || sub->leaving ||
+		    sub->until != INT64_MAX)
+			continue;
+		sub->leaving = true;
+		h->o.app.disconnected(h->o.app.arg, sub->ns, s, reason);
+	}
+}
+
+void
+membership_ask_end(struct hub *h, struct session *s, struct slice ns, const char *reason)
+{
+	if (hub_transaction(h) == -1 || store_ask(h->store, s->row.key, ns, reason) == -1)
+		h->failed = true;
+}
+
+void
+hub_kick(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason)
+{
+	struct packet pk = {.type = PACKET_DISCONNECT, .endpoint = session_endpoint(s, ns)};
+	struct buf text = {.p = NULL};
+
+	if (s->over || !session_hears(s, ns))
+		return;
+	if (h->o.guest) {
+		membership_ask_end(h, s, ns->name, reason);
+		return;
+	}
+	/* encoded before leaving, which frees the endpoint; sent after, so that 0:: is the last
+	 * packet of the namespace */
+	packet_write(&text, &pk);
+	if (text.failed)
+		h->failed = true;
+	else if (membership_end(h, s, ns, reason) == 0)
+		hub_send(h, s, buf_slice(&text), false);
+	buf_free(&text);
+}
+
+/* --- looking -------------------------------------------------------------------------------- */
+
+struct slice
+session_endpoint(const struct session *s, const struct hub_ns *ns)
+{
+	const struct sub *sub = held_sub(s, ns->chan);
+
+	return sub != NULL && sub->endpoint != NULL ? slice_of(sub->endpoint) : ns->name;
+}
+
+bool
+session_hears(const struct session *s, const struct hub_ns *ns)
+{
+	const struct sub *sub = held_sub(s, ns->chan);
+
+	return sub != NULL && !sub->leaving;
+}

@@ -1,0 +1,147 @@
+#include "shared/hub/publish.h"
+
+#include "shared/base/buf.h"
+#include "shared/hub/channel.h"
+#include "shared/hub/follow.h"
+#include "shared/hub/internal.h"
+#include "shared/hub/local.h"
+
+/* --- to clients ----------------------------------------------------------------------------- */
+
+/* Append a message to the log.  Out of memory or a failing store: the turn fails. */
+static int
+append_message(struct hub *h, int64_t chan, int64_t except_key, struct message *m)
+{
+	struct store_message row = {
+	    .chan = chan,
+	    .except_key = except_key,
+	    .flags = m->is_volatile ? STORE_VOLATILE : 0,
+	    .except_more = {(const char *)m->except_more, m->except_n * sizeof(*m->except_more)},
+	    .payload = message_text(m),
+	};
+
+	if (hub_transaction(h) == -1 || store_append(h->store, &row, h->now) == -1) {
+		h->failed = true;
+		return -1;
+	}
+	m->id = h->head = row.id;
+	ring_add(&h->ring, &(struct ring_entry){row.id, chan, except_key, m});
+	return 0;
+}
+
+int
+hub_publish(struct hub *h, int64_t chan, int64_t except_key, struct slice packet, bool is_volatile)
+{
+	return hub_publish_except(h, chan, &except_key, 1, packet, is_volatile);
+}
+
+int
+hub_publish_except(struct hub *h, int64_t chan, const int64_t *except, size_t except_n,
+    struct slice packet, bool is_volatile)
+{
+	int64_t except_key = except_n == 0 ? 0 : except[0];
+	struct slice more = {NULL, 0};
+	struct message *m = message_new(packet);
+	struct channel *c;
+	int result = 0;
+
+	if (except_n > 1)
+		more = (struct slice){(const char *)(except + 1), (except_n - 1) * sizeof(*except)};
+	if (m == NULL || message_leave_out(m, more) == -1) {
+		message_release(m);
+		h->failed = true;
+		return -1;
+	}
+	m->is_volatile = is_volatile;
+	/* no transaction for a message that stays in this process */
+	if (slots_others_listen(store_slots(h->store), chan)) {
+		result = append_message(h, chan, except_key, m);
+		store_wake_listeners(h->store, chan);
+	}
+	/* looked up after the transaction was opened: members may have come and gone by it */
+	c = channel_find(h, chan);
+	if (result == 0 && c != NULL)
+		local_send_all(h, c, except_key, m);
+	message_release(m);
+	return result;
+}
+
+int
+hub_send(struct hub *h, struct session *s, struct slice packet, bool is_volatile)
+{
+	struct message *m;
+	int result = 0;
+
+	if (s->over)
+		return 0;
+	m = message_new(packet);
+	if (m == NULL) {
+		h->failed = true;
+		return -1;
+	}
+	m->is_volatile = is_volatile;
+	/* a poll's messages are logged even if it is held here: they must outlive a response that
+	 * does not arrive */
+	if (s->ops == NULL || !s->row.streaming) {
+		result = append_message(h, s->row.key, 0, m);
+		if (s->ops == NULL)
+			store_wake_slot(h->store, s->row.owner);
+	}
+	if (result == 0)
+		local_send(h, s, m);
+	message_release(m);
+	return result;
+}
+
+int
+hub_publish_packet(struct hub *h, struct session *s, const struct packet *pk)
+{
+	struct buf text = {.p = NULL};
+	int result = -1;
+
+	packet_write(&text, pk);
+	if (text.failed)
+		h->failed = true;
+	else
+		result = hub_send(h, s, buf_slice(&text), false);
+	buf_free(&text);
+	return result;
+}
+
+/* --- to other processes --------------------------------------------------------------------- */
+
+int
+hub_publish_control(struct hub *h, int64_t key, int owner, struct slice text)
+{
+	struct store_message m = {.chan = key, .flags = STORE_CONTROL, .payload = text};
+
+	if (owner < 0 || owner == slots_own(store_slots(h->store)))
+		return 0;
+	if (hub_transaction(h) == -1 || store_append(h->store, &m, h->now) == -1) {
+		h->failed = true;
+		return -1;
+	}
+	h->head = m.id;
+	ring_add(&h->ring, &(struct ring_entry){.id = m.id, .chan = m.chan});
+	store_wake_slot(h->store, owner);
+	return 0;
+}
+
+int
+hub_publish_control_room(struct hub *h, const struct session *s, bool join, struct slice ns,
+    struct slice room, struct slice endpoint)
+{
+	struct buf text = {.p = NULL};
+	int result = -1;
+
+	buf_add_char(&text, join ? 'J' : 'L');
+	buf_add_slice(&text, ns);
+	buf_add_char(&text, (char)(room.p == NULL ? CONTROL_ENDPOINT : CONTROL_ROOM));
+	buf_add_slice(&text, room.p == NULL ? endpoint : room);
+	if (text.failed)
+		h->failed = true;
+	else
+		result = hub_publish_control(h, s->row.key, s->row.owner, buf_slice(&text));
+	buf_free(&text);
+	return result;
+}

@@ -1,0 +1,222 @@
+/* turn: the beginning and the end of a turn of the program's loop. */
+#include "shared/base/log.h"
+#include "shared/hub/follow.h"
+#include "shared/hub/internal.h"
+#include "shared/wire/payload.h"
+
+/* What fits into one response; the rest waits for the next poll. */
+#define POLL_PACKETS_MAX 1000
+#define POLL_BYTES_MAX   ((size_t)1 << 20)
+
+void
+hub_begin(struct hub *h, int64_t now_ms)
+{
+	h->now = now_ms;
+}
+
+void
+hub_wake(struct hub *h)
+{
+	/* emptied before the log is read: a wake-up that comes after the read is kept */
+	store_empty_wake_fd(h->store);
+	h->log_unread = true;
+	h->action_in.woken = true;
+}
+
+/* --- responses to polls --------------------------------------------------------------------- */
+
+/* How many of the pending messages fit into one response. */
+static uint32_t
+response_size(const struct session *s)
+{
+	size_t bytes = 0;
+	uint32_t n = 0;
+
+	while (n < s->pending_n && n < POLL_PACKETS_MAX) {
+		bytes += s->pending[n]->n;
+		if (n > 0 && bytes > POLL_BYTES_MAX)
+			break;
+		if (payload_must_be_alone(message_text(s->pending[n])))
+			return n == 0 ? 1 : n;
+		n++;
+	}
+	return n;
+}
+
+/* DESIGN section 3, polling rule (2): note what is in flight before it is written.  True: the
+ * response may be written after the commit. */
+static bool
+reserve_response(struct hub *h, struct session *s)
+{
+	uint32_t n = response_size(s);
+	int64_t last = s->row.cursor, deadline = h->now + h->o.close_timeout_ms;
+	int reserved = 1;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (s->pending[i]->id > last)
+			last = s->pending[i]->id;
+	if (s->unsaved) {
+		/* the poll opened in this turn: its generation is ours, and one write does both */
+		s->row.inflight = last;
+		s->row.owner = -1;
+		s->row.deadline = deadline;
+		s->unsaved = false;
+		if (store_session_save(h->store, &s->row) == -1)
+			reserved = -1;
+	} else {
+		reserved = store_session_reserve(h->store, s->row.key, s->row.gen, last, deadline);
+	}
+	if (reserved == -1)
+		h->failed = true;
+	return reserved == 1;
+}
+
+/* Reserve for every poll that has something pending; those that may be answered after the commit
+ * are moved to `answering`. */
+static void
+reserve_responses(struct hub *h, struct ready_list *answering)
+{
+	struct session *s;
+
+	/* opening it catches up with the log, so more polls may become ready, or be superseded */
+	if (LIST_EMPTY(&h->ready) || hub_transaction(h) == -1)
+		return;
+	while ((s = LIST_FIRST(&h->ready)) != NULL) {
+		held_not_ready(s);
+		if (!reserve_response(h, s)) {
+			/* a newer poll took over; its process has these messages in the log */
+			held_drop_sink(h, s, SINK_SUPERSEDED);
+			continue;
+		}
+		LIST_INSERT_HEAD(answering, s, ready_link);
+	}
+}
+
+static void
+write_responses(struct hub *h, struct ready_list *answering)
+{
+	struct session *s;
+
+	while ((s = LIST_FIRST(answering)) != NULL) {
+		const struct sink_ops *ops = s->ops;
+		void *sink = s->sink;
+		struct message **messages = s->pending;
+		uint32_t all = s->pending_n, n = response_size(s);
+
+		LIST_REMOVE(s, ready_link);
+		/* taken from the session, which lets go of its sink before the sink is called */
+		s->pending = NULL;
+		s->pending_n = s->pending_cap = 0;
+		held_detach(h, s);
+		ops->deliver(sink, messages, n, s->row.key, s->row.gen);
+		/* those beyond `n` are in the log; the next poll gets them from there */
+		for (uint32_t i = 0; i < all; i++)
+			message_release(messages[i]);
+		free(messages);
+	}
+}
+
+/* --- the end of a transaction --------------------------------------------------------------- */
+
+static void
+save_visits(struct hub *h)
+{
+	struct session *s;
+
+	SLIST_FOREACH (s, &h->visits, visits_link) {
+		if (h->failed)
+			return;
+		if (!s->unsaved || s->over) /* session_end() wrote the latter */
+			continue;
+		s->unsaved = false;
+		if (store_session_save(h->store, &s->row) == -1)
+			h->failed = true;
+	}
+}
+
+/* Free what only passed through. */
+static void
+end_visits(struct hub *h)
+{
+	struct session *s;
+
+	while ((s = SLIST_FIRST(&h->visits)) != NULL) {
+		SLIST_REMOVE_HEAD(&h->visits, visits_link);
+		s->visiting = false;
+		if (s->ops == NULL)
+			held_free(h, s);
+	}
+}
+
+/* The turn fails: nothing of it happened.  Its clients try again. */
+static void
+roll_back_turn(struct hub *h, struct ready_list *answering)
+{
+	struct session *s;
+
+	transaction_roll_back(h);
+	/* polls that were about to be answered: nothing is reserved for them */
+	while ((s = LIST_FIRST(answering)) != NULL) {
+		LIST_REMOVE(s, ready_link);
+		held_drop_sink(h, s, SINK_FAILED);
+	}
+	/* what opened in this turn is in memory only, as the store has it no more */
+	SLIST_FOREACH (s, &h->visits, visits_link)
+		held_drop_sink(h, s, SINK_FAILED);
+	/* polls that got a message of this turn, which must not reach them */
+	while ((s = LIST_FIRST(&h->ready)) != NULL)
+		held_drop_sink(h, s, SINK_FAILED);
+	end_visits(h);
+	/* the rows that were read in vain must be read again */
+	h->log_unread = true;
+}
+
+static int
+settle_once(struct hub *h)
+{
+	struct ready_list answering = LIST_HEAD_INITIALIZER(answering);
+
+	/* woken, and nothing opened a transaction: reading needs none, so streams alone cost no
+	 * writer's lock */
+	if (h->log_unread && !store_in_transaction(h->store)) {
+		h->log_unread = false;
+		if (follow_catch_up(h) == -1)
+			h->failed = true;
+	}
+	/* before the commit, so that two polls of one session cannot both be answered */
+	reserve_responses(h, &answering);
+	/* after the reservations, which save some of the sessions themselves */
+	if (!h->failed)
+		save_visits(h);
+	if (transaction_commit(h) == -1) {
+		roll_back_turn(h, &answering);
+		return -1;
+	}
+	/* only after the commit: what a client has seen cannot be taken back */
+	write_responses(h, &answering);
+	/* last: all of the above may have added visits */
+	end_visits(h);
+	return 0;
+}
+
+int
+hub_settle(struct hub *h, int64_t *next_ms)
+{
+	int result = settle_once(h);
+	int64_t look;
+	int rows;
+
+	/* each in a transaction of its own: if it fails, the turn stays committed */
+	if (chores_are_due(h)) {
+		chores_run(h);
+		settle_once(h);
+	}
+	rows = action_in_run(h);
+	if (rows > 0)
+		action_in_settled(h, rows, settle_once(h) == 0);
+	slots_tell(store_slots(h->store),
+	    &(struct slot_info){.held = h->held, .received = h->received, .sent = h->sent});
+	look = action_in_next(h);
+	*next_ms = look < h->next_chores ? look : h->next_chores;
+	return result;
+}
