@@ -46,8 +46,11 @@ membership_add(
 
 	if (held_sub(s, sub.chan) != NULL)
 		return 0;
-	if (hub_transaction(h) == -1)
+	/* opening it catches up, and another process may have ended the session, or made it join */
+	if (hub_transaction(h) == -1 || s->over)
 		return -1;
+	if (held_sub(s, sub.chan) != NULL)
+		return 0;
 	sub.since = h->head;
 	if (store_sub_add(h->store, s->row.key, &sub) == -1 || held_add_sub(h, s, &sub) == NULL ||
 	    announce_membership(h, s, sub.chan, ns->name, &sub) == -1) {
@@ -77,8 +80,12 @@ hub_admit(
     struct hub *h, struct session *s, struct hub_ns *ns, struct slice endpoint, struct slice query)
 {
 	struct slice alias = slice_equal(endpoint, ns->name) ? (struct slice){NULL, 0} : endpoint;
-	bool again = held_sub(s, ns->chan) != NULL;
+	bool again;
 
+	/* catch up: another process may have made it join meanwhile */
+	if (held_sub(s, ns->chan) == NULL && hub_transaction(h) == -1)
+		return;
+	again = held_sub(s, ns->chan) != NULL;
 	if (!again && membership_add(h, s, ns, (struct slice){NULL, 0}, alias) == -1)
 		return;
 	/* 1:: comes before anything that the application sends on the connection */
@@ -102,12 +109,16 @@ hub_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room
 {
 	struct slice none = {NULL, 0};
 	int64_t chan = store_channel(ns->name, room);
-	struct sub *sub = held_sub(s, chan);
+	struct sub *sub;
 
-	if (sub == NULL || s->over)
+	if (s->over || held_sub(s, chan) == NULL)
 		return 0;
 	if (hub_transaction(h) == -1)
 		return -1;
+	/* opening it catches up, and control messages change `subs` */
+	sub = held_sub(s, chan);
+	if (sub == NULL || s->over)
+		return 0;
 	if (store_sub_end(h->store, s->row.key, chan, leave_until(h, s)) == -1 ||
 	    (s->ops == NULL && hub_publish_control_room(h, s, false, ns->name, room, none) == -1)) {
 		h->failed = true;

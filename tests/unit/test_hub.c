@@ -488,6 +488,65 @@ a_room_joined_by_a_post_elsewhere_is_heard_by_the_held_poll(void **state)
 	assert_string_equal(kb.got, "");
 }
 
+/* A handler on a stream leaves a room; on the way its process reads that another one has made the
+ * session join and leave others. */
+static void
+a_room_is_left_while_others_are_joined_elsewhere(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE], room[16];
+	struct sink k;
+	struct hub *h;
+	struct session *s;
+	int64_t key;
+
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	post(w, 0, sid, "3:::join");
+	h = begin(w, 1);
+	s = find_session(w, 1, sid);
+	key = session_key(s);
+	for (int i = 0; i < 20; i++) {
+		snprintf(room, sizeof(room), "room %d", i);
+		assert_int_equal(hub_join(h, s, &w->root, slice_of(room)), 0);
+	}
+	settle(w, 1);
+	h = begin(w, 0);
+	s = hub_stream_here(h, key);
+	assert_non_null(s);
+	assert_int_equal(hub_leave(h, s, &w->root, SLICE("room")), 0);
+	hub_publish(h, store_channel(SLICE(""), SLICE("room")), 0, SLICE("3:::left"), false);
+	hub_publish(h, store_channel(SLICE(""), SLICE("room 7")), 0, SLICE("3:::in"), false);
+	settle(w, 0);
+	assert_string_equal(k.got, "1:: 3:::in ");
+}
+
+static void
+a_room_joined_in_two_processes_at_once_is_joined_once(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+	struct hub *h;
+	struct session *s;
+	int64_t key;
+
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	h = begin(w, 1);
+	s = find_session(w, 1, sid);
+	key = session_key(s);
+	assert_int_equal(hub_join(h, s, &w->root, SLICE("room")), 0);
+	settle(w, 1);
+	h = begin(w, 0);
+	s = hub_stream_here(h, key);
+	assert_non_null(s);
+	assert_int_equal(hub_join(h, s, &w->root, SLICE("room")), 0);
+	hub_publish(h, store_channel(SLICE(""), SLICE("room")), 0, SLICE("3:::once"), false);
+	settle(w, 0);
+	assert_string_equal(k.got, "1:: 3:::once ");
+}
+
 static void
 volatile_is_only_for_those_who_listen(void **state)
 {
@@ -864,6 +923,8 @@ main(void)
 	    TEST(streams_talk_to_polls_and_back),
 	    TEST(streams_of_one_process_need_no_log),
 	    TEST(a_room_joined_by_a_post_elsewhere_is_heard_by_the_held_poll),
+	    TEST(a_room_is_left_while_others_are_joined_elsewhere),
+	    TEST(a_room_joined_in_two_processes_at_once_is_joined_once),
 	    TEST(volatile_is_only_for_those_who_listen),
 	    TEST(a_namespace_has_its_own_life),
 	    TEST(an_endpoint_with_a_query_keeps_its_spelling),
