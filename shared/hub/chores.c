@@ -217,6 +217,7 @@ start_over(struct hub *h)
 	h->action_in.version = -1;
 	if (store_reopen(h->store) == -1 || store_head(h->store, &h->head) == -1)
 		h->failed = true;
+	transaction_set_mark(h); /* ids of the new database have nothing to do with the old ones */
 }
 
 /* A process that holds no session does not read the rows that pass by. */
@@ -224,8 +225,10 @@ static void
 skip_ahead(struct hub *h)
 {
 	ring_free(&h->ring);
-	if (store_head(h->store, &h->head) == 0)
-		slots_set_head(store_slots(h->store), h->head);
+	if (store_head(h->store, &h->head) == -1)
+		return;
+	slots_set_head(store_slots(h->store), h->head);
+	transaction_set_mark(h);
 }
 
 bool

@@ -22,6 +22,7 @@ hub_open(const struct hub_options *options)
 	}
 	h->watching = slots_watching(store_slots(h->store));
 	slots_set_head(store_slots(h->store), h->head);
+	transaction_set_mark(h);
 	return h;
 }
 

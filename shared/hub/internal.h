@@ -80,6 +80,13 @@ void membership_ask_end(struct hub *h, struct session *s, struct slice ns, const
 
 /* --- transaction.c --- */
 
+/* A roll back returns to what memory has of the log now.  For everything that moves hub->head on
+ * outside of a transaction. */
+void transaction_set_mark(struct hub *h);
+
+/* Catch up with the log, with or without a transaction. */
+void transaction_read(struct hub *h);
+
 /* 0, or -1: roll back. */
 int transaction_commit(struct hub *h);
 void transaction_roll_back(struct hub *h);

@@ -4,12 +4,23 @@
 #include "shared/hub/follow.h"
 #include "shared/hub/internal.h"
 
-/* Where a roll back returns to. */
-static void
-set_mark(struct hub *h)
+void
+transaction_set_mark(struct hub *h)
 {
 	h->mark.head = h->head;
 	h->mark.ring_end = h->ring.end;
+}
+
+void
+transaction_read(struct hub *h)
+{
+	h->log_unread = false;
+	if (follow_catch_up(h) == -1)
+		h->failed = true;
+	/* these rows are committed: what was handed on must not come again if this turn fails, or a
+	 * later one; but rows that could not be read must */
+	if (!h->failed)
+		transaction_set_mark(h);
 }
 
 int
@@ -21,13 +32,12 @@ hub_transaction(struct hub *h)
 		return 0;
 	/* catch up under the writer's lock: then no control message is missing, and what memory
 	 * has of the sessions held here is true until the commit */
-	if (store_begin(h->store) == -1 || follow_catch_up(h) == -1) {
+	if (store_begin(h->store) == -1) {
 		h->failed = true;
 		return -1;
 	}
-	h->log_unread = false;
-	set_mark(h); /* after the catch-up: those rows are committed */
-	return 0;
+	transaction_read(h);
+	return h->failed ? -1 : 0;
 }
 
 void
@@ -42,6 +52,7 @@ transaction_commit(struct hub *h)
 	if (h->failed || store_commit(h->store) == -1)
 		return -1;
 	slots_set_head(store_slots(h->store), h->head);
+	transaction_set_mark(h); /* the next turn may fail before it opens a transaction */
 	return 0;
 }
 

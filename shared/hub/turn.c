@@ -1,6 +1,4 @@
 /* turn: the beginning and the end of a turn of the program's loop. */
-#include "shared/base/log.h"
-#include "shared/hub/follow.h"
 #include "shared/hub/internal.h"
 #include "shared/wire/payload.h"
 
@@ -178,11 +176,8 @@ settle_once(struct hub *h)
 
 	/* woken, and nothing opened a transaction: reading needs none, so streams alone cost no
 	 * writer's lock */
-	if (h->log_unread && !store_in_transaction(h->store)) {
-		h->log_unread = false;
-		if (follow_catch_up(h) == -1)
-			h->failed = true;
-	}
+	if (h->log_unread && !store_in_transaction(h->store))
+		transaction_read(h);
 	/* before the commit, so that two polls of one session cannot both be answered */
 	reserve_responses(h, &answering);
 	/* after the reservations, which save some of the sessions themselves */

@@ -780,6 +780,49 @@ a_turn_that_cannot_be_committed_is_taken_back(void **state)
 	assert_string_equal(old.got, "3:::me ");
 }
 
+/* The process only reads, then a turn fails: what it had read and handed on does not come again. */
+static void
+a_turn_that_fails_hands_nothing_on_twice(void **state)
+{
+	struct world *w = *state;
+	char a[STORE_SID_SIZE], b[STORE_SID_SIZE];
+	struct sink stream, other;
+	int64_t next;
+
+	handshake(w, 0, a);
+	handshake(w, 1, b);
+	open_stream(w, 0, a, &stream);
+	open_stream(w, 1, b, &other);
+	post(w, 1, b, "3:::all");
+	wake(w, 0);
+	assert_string_equal(stream.got, "1:: 3:::all ");
+	hub_fail(begin(w, 0));
+	assert_int_equal(hub_settle(w->hub[0], &next), -1);
+	wake(w, 0);
+	assert_string_equal(stream.got, "1:: 3:::all ");
+}
+
+/* The same for what it had sent itself in an earlier turn. */
+static void
+a_turn_that_fails_does_not_undo_an_earlier_one(void **state)
+{
+	struct world *w = *state;
+	char a[STORE_SID_SIZE], b[STORE_SID_SIZE];
+	struct sink stream, poll;
+	int64_t next;
+
+	handshake(w, 0, a);
+	handshake(w, 1, b);
+	open_stream(w, 0, a, &stream);
+	poll_once(w, 1, b, &poll);
+	post(w, 0, a, "3:::all"); /* logged for the poll elsewhere */
+	assert_string_equal(stream.got, "1:: 3:::all ");
+	hub_fail(begin(w, 0));
+	assert_int_equal(hub_settle(w->hub[0], &next), -1);
+	wake(w, 0);
+	assert_string_equal(stream.got, "1:: 3:::all ");
+}
+
 static void
 too_many_bad_packets_end_the_session(void **state)
 {
@@ -934,6 +977,8 @@ main(void)
 	    TEST(streams_of_a_process_that_is_replaced_have_ended),
 	    TEST(a_stream_is_told_of_its_clients_posts_wherever_they_arrive),
 	    TEST(a_turn_that_cannot_be_committed_is_taken_back),
+	    TEST(a_turn_that_fails_hands_nothing_on_twice),
+	    TEST(a_turn_that_fails_does_not_undo_an_earlier_one),
 	    TEST(too_many_bad_packets_end_the_session),
 	    TEST(a_queue_that_grows_too_long_ends_the_session),
 	    TEST(who_has_missed_messages_is_ended_and_not_deceived),
