@@ -26,7 +26,8 @@ CFLAGS   ?= -O2 -g
 WERROR   ?= -Werror
 WARN      = -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR) -Wstrict-prototypes \
             -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wcast-qual -Wformat=2 -Wvla -Wundef
-DEFS      = -D_GNU_SOURCE -I. -Iinclude -I$(B)/gen
+VERSION   = 0.1
+DEFS      = -D_GNU_SOURCE -DPOLLUX_VERSION='"$(VERSION)"' -I. -Iinclude -I$(B)/gen
 ALL       = -std=c17 $(WARN) $(DEFS) -fPIC -fvisibility=hidden $(CFLAGS) $(SANFLAGS)
 
 Q         = $(if $(V),,@)
@@ -193,7 +194,6 @@ format:
 	clang-format -i $(SOURCES)
 
 # --- make install: DESTDIR= for packagers, PREFIX=/usr/local
-VERSION   = 0.1
 PREFIX   ?= /usr/local
 LIBDIR   ?= $(PREFIX)/lib
 TO        = $(DESTDIR)$(PREFIX)

@@ -1,5 +1,5 @@
-/* Commands that act.  Each writes down what it wants as actions (shared/action/action.h), which are
- * checked and done like anybody's. */
+/* Commands that act: each builds actions (shared/action/action.h), which are checked and run like
+ * those from a web hook or HTTP. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +13,11 @@
 #include "shared/wire/utf8.h"
 
 #define EXCEPT_MAX   ACTION_EXCEPT_MAX
-#define CARRY_OUT_MS 5000 /* how long we wait for the housekeeper to do what we asked for */
+#define CARRY_OUT_MS 5000 /* wait this long for the process that ends sessions for us */
 
-/* --- whom ------------------------------------------------------------------------------------- */
+/* --- targets -------------------------------------------------------------------------------- */
 
-/* What the options of a command say. */
+/* The command line of a command. */
 struct act {
 	struct cli *cli;
 	const char *ns, *room, *session, *user;
@@ -34,7 +34,7 @@ enum {
 };
 
 static error_t
-parse_whom(int key, char *arg, struct argp_state *state)
+parse_target(int key, char *arg, struct argp_state *state)
 {
 	struct act *a = state->input;
 
@@ -56,7 +56,7 @@ parse_whom(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_EXCEPT:
 		if (a->except_n == EXCEPT_MAX)
-			argp_error(state, "more than %d sessions to leave out", EXCEPT_MAX);
+			argp_error(state, "more than %d --except", EXCEPT_MAX);
 		a->except[a->except_n++] = arg;
 		return 0;
 	default:
@@ -68,15 +68,15 @@ static const struct argp_option whom_options[] = {
     {"namespace", 'n', "NS", 0, "In this namespace (default: the one without a name)", 1},
     {"room", 'r', "ROOM", 0, "Those in this room", 1},
     {"session", 's', "ID", 0, "The session of this public id", 1},
-    {"user", 'u', "USER", 0, "Every session of this person", 1},
+    {"user", 'u', "USER", 0, "Every session of this user", 1},
     {"all", 'a', NULL, 0, "Everyone in the namespace", 1},
-    {"except", KEY_EXCEPT, "ID", 0, "But not this session; may be given again", 1},
+    {"except", KEY_EXCEPT, "ID", 0, "Leave out this session; may be repeated", 1},
     {0},
 };
 
-static const struct argp whom_argp = {.options = whom_options, .parser = parse_whom};
+static const struct argp whom_argp = {.options = whom_options, .parser = parse_target};
 
-/* An option of those that send. */
+/* An option of the commands that send. */
 static error_t
 parse_volatile(int key, char *arg, struct argp_state *state)
 {
@@ -90,16 +90,16 @@ parse_volatile(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option volatile_options[] = {
-    {"volatile", 'v', NULL, 0, "Drop it for those who have no open transport right now", 2},
+    {"volatile", 'v', NULL, 0, "Drop it for sessions without an open transport", 2},
     {0},
 };
 
 static const struct argp volatile_argp = {.options = volatile_options, .parser = parse_volatile};
 
-/* --- the command line ------------------------------------------------------------------------- */
+/* --- the command line ----------------------------------------------------------------------- */
 
 static error_t
-parse_words(int key, char *arg, struct argp_state *state)
+parse_action_words(int key, char *arg, struct argp_state *state)
 {
 	struct act *a = state->input;
 
@@ -123,24 +123,24 @@ parse_words(int key, char *arg, struct argp_state *state)
 /* Read the command line of a command that takes `least` to `most` words (-1: any number), or exit
  * with EX_USAGE. */
 static void
-read_line(struct act *a, int argc, char **argv, const char *args_doc, const char *doc, int least,
-    int most, bool sends)
+read_act_line(struct act *a, int argc, char **argv, const char *args_doc, const char *doc,
+    int least, int most, bool sends)
 {
 	const struct argp_child children[] = {
-	    {&cli_argp, 0, NULL, 0},
+	    {&options_argp, 0, NULL, 0},
 	    {&whom_argp, 0, NULL, 0},
 	    {sends ? &volatile_argp : NULL, 0, NULL, 0}, /* or the end of the list */
 	    {0},
 	};
 	const struct argp argp = {
-	    .parser = parse_words, .args_doc = args_doc, .doc = doc, .children = children};
+	    .parser = parse_action_words, .args_doc = args_doc, .doc = doc, .children = children};
 	int whom;
 
 	a->sends = sends;
 	argp_parse(&argp, argc, argv, 0, NULL, a);
 	whom = (a->room != NULL) + (a->session != NULL) + (a->user != NULL) + a->all;
 	if (whom != 1)
-		cli_complain("%s: one of -r ROOM, -s ID, -u USER and -a says whom", argv[0]);
+		cli_complain("%s: no target: give one of -r ROOM, -s ID, -u USER or -a", argv[0]);
 	else if (a->words_n < least || (most >= 0 && a->words_n > most))
 		cli_complain("usage: %s [OPTION...] %s", argv[0], args_doc);
 	else
@@ -148,10 +148,10 @@ read_line(struct act *a, int argc, char **argv, const char *args_doc, const char
 	exit(EX_USAGE);
 }
 
-/* --- as JSON ---------------------------------------------------------------------------------- */
+/* --- as JSON -------------------------------------------------------------------------------- */
 
 static void
-add_string(struct buf *out, const char *text)
+add_string_member(struct buf *out, const char *text)
 {
 	if (!utf8_valid(slice_of(text))) {
 		cli_complain("an argument is not UTF-8");
@@ -161,22 +161,22 @@ add_string(struct buf *out, const char *text)
 }
 
 static void
-add_member(struct buf *out, const char *name, const char *text)
+add_action_member(struct buf *out, const char *name, const char *text)
 {
 	if (text == NULL)
 		return;
 	buf_printf(out, ",\"%s\":", name);
-	add_string(out, text);
+	add_string_member(out, text);
 }
 
-/* A word of the command line that must be JSON itself. */
+/* Add a word of the command line that must itself be JSON. */
 static void
-add_json(struct buf *out, const char *text)
+add_json_word(struct buf *out, const char *text)
 {
 	struct json_value value;
 
 	if (json_parse(&value, slice_of(text)) == -1) {
-		cli_complain("not JSON: %s (a text wants quotes of its own: '\"%s\"')", text, text);
+		cli_complain("not JSON: %s (a text needs quotes of its own: '\"%s\"')", text, text);
 		exit(EX_DATAERR);
 	}
 	buf_add_slice(out, value.text);
@@ -184,27 +184,27 @@ add_json(struct buf *out, const char *text)
 
 /* Begin an action, with its target. */
 static void
-begin(struct buf *out, const struct act *a, const char *verb)
+begin_action(struct buf *out, const struct act *a, const char *verb)
 {
 	buf_printf(out, "{\"strict\":%s,\"actions\":[{\"do\":\"%s\",\"to\":{\"ns\":",
 	    a->session != NULL ? "true" : "false", verb);
-	add_string(out, a->ns == NULL ? "" : a->ns);
-	add_member(out, "room", a->room);
-	add_member(out, "session", a->session);
-	add_member(out, "user", a->user);
+	add_string_member(out, a->ns == NULL ? "" : a->ns);
+	add_action_member(out, "room", a->room);
+	add_action_member(out, "session", a->session);
+	add_action_member(out, "user", a->user);
 	for (unsigned i = 0; i < a->except_n; i++) {
 		buf_puts(out, i == 0 ? ",\"except\":[" : ",");
-		add_string(out, a->except[i]);
+		add_string_member(out, a->except[i]);
 	}
 	buf_puts(out, a->except_n > 0 ? "]}" : "}");
 	if (a->is_volatile)
 		buf_puts(out, ",\"volatile\":true");
 }
 
-/* --- doing it --------------------------------------------------------------------------------- */
+/* --- running -------------------------------------------------------------------------------- */
 
 static int
-refused(const struct cli *c, const struct action_error *error)
+print_refusal(const struct cli *c, const struct action_error *error)
 {
 	struct buf out = {.p = NULL};
 
@@ -222,7 +222,8 @@ refused(const struct cli *c, const struct action_error *error)
 	return strcmp(error->code, "failed") == 0 ? EX_TEMPFAIL : EX_DATAERR;
 }
 
-/* Sessions are ended by a process that runs the application; wait until that was done. */
+/* Only a process that runs the application ends sessions, so that disconnect handlers run: wait
+ * until one has. */
 static int
 await_ends(struct cli *c)
 {
@@ -237,9 +238,9 @@ await_ends(struct cli *c)
 		cli_settle(c);
 		cli_wait(-1, 20);
 	}
-	cli_complain(cli_is_served(c) ? "not done yet; the housekeeper is busy"
-				      : "no process of Pollux is running: it will be done when one "
-					"is");
+	cli_complain(cli_is_served(c) ? "not done yet: the process that ends sessions is busy"
+				      : "no Pollux process is running: it will be done when one "
+					"starts");
 	return EX_TEMPFAIL;
 }
 
@@ -253,7 +254,7 @@ ends_sessions(const struct action_list *list)
 }
 
 static void
-say_result(const struct cli *c, const struct action_result *result)
+print_result(const struct cli *c, const struct action_result *result)
 {
 	if (c->json)
 		printf("{\"actions\":%zu,\"receivers\":%zu}\n", result->actions, result->receivers);
@@ -262,7 +263,7 @@ say_result(const struct cli *c, const struct action_result *result)
 }
 
 static int
-run(struct cli *c, struct slice json)
+run_actions(struct cli *c, struct slice json)
 {
 	const struct action_context ctx = {.count = true};
 	struct action_list list;
@@ -271,7 +272,7 @@ run(struct cli *c, struct slice json)
 	int status = 0;
 
 	if (action_parse(&list, json, &ctx, &error) == -1) {
-		status = refused(c, &error);
+		status = print_refusal(c, &error);
 		goto end;
 	}
 	status = cli_open(c);
@@ -279,23 +280,23 @@ run(struct cli *c, struct slice json)
 		goto end;
 	cli_begin(c);
 	if (action_run(c->application, &list, &result, &error) == -1)
-		status = refused(c, &error);
+		status = print_refusal(c, &error);
 	if (cli_settle(c) == -1 && status == 0) {
-		cli_complain("the store could not be written");
+		cli_complain("cannot write to the store");
 		status = EX_TEMPFAIL;
 	}
 	if (status == 0 && ends_sessions(&list))
 		status = await_ends(c);
 	if (status == 0)
-		say_result(c, &result);
+		print_result(c, &result);
 end:
 	action_free(&list);
 	return status;
 }
 
-/* End the action and do it. */
+/* Finish the JSON of the action and run it. */
 static int
-finish(struct cli *c, struct buf *json)
+run_action(struct cli *c, struct buf *json)
 {
 	int status = EX_OSERR;
 
@@ -303,107 +304,108 @@ finish(struct cli *c, struct buf *json)
 	if (json->failed)
 		cli_complain("out of memory");
 	else
-		status = run(c, buf_slice(json));
+		status = run_actions(c, buf_slice(json));
 	buf_free(json);
 	return status;
 }
 
-/* --- commands --------------------------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------------------------- */
 
 int
-cli_emit(struct cli *c, int argc, char **argv)
+act_emit(struct cli *c, int argc, char **argv)
 {
 	struct act a = {.cli = c};
 	struct buf json = {.p = NULL};
 
-	read_line(&a, argc, argv, "NAME [JSON...]",
+	read_act_line(&a, argc, argv, "NAME [JSON...]",
 	    "Emit event NAME with the arguments JSON, each a JSON value.", 1, -1, true);
-	begin(&json, &a, "emit");
-	add_member(&json, "name", a.words[0]);
+	begin_action(&json, &a, "emit");
+	add_action_member(&json, "name", a.words[0]);
 	buf_puts(&json, ",\"args\":[");
 	for (int i = 1; i < a.words_n; i++) {
 		if (i > 1)
 			buf_add_char(&json, ',');
-		add_json(&json, a.words[i]);
+		add_json_word(&json, a.words[i]);
 	}
 	buf_add_char(&json, ']');
-	return finish(c, &json);
+	return run_action(c, &json);
 }
 
 int
-cli_send(struct cli *c, int argc, char **argv)
+act_send(struct cli *c, int argc, char **argv)
 {
 	struct act a = {.cli = c};
 	struct buf json = {.p = NULL};
 
-	read_line(&a, argc, argv, "TEXT", "Send TEXT as a message.", 1, 1, true);
-	begin(&json, &a, "send");
-	add_member(&json, "text", a.words[0]);
-	return finish(c, &json);
+	read_act_line(&a, argc, argv, "TEXT", "Send TEXT as a message.", 1, 1, true);
+	begin_action(&json, &a, "send");
+	add_action_member(&json, "text", a.words[0]);
+	return run_action(c, &json);
 }
 
 int
-cli_json(struct cli *c, int argc, char **argv)
+act_json(struct cli *c, int argc, char **argv)
 {
 	struct act a = {.cli = c};
 	struct buf json = {.p = NULL};
 
-	read_line(&a, argc, argv, "JSON", "Send a JSON value as a message.", 1, 1, true);
-	begin(&json, &a, "json");
+	read_act_line(&a, argc, argv, "JSON", "Send a JSON value as a message.", 1, 1, true);
+	begin_action(&json, &a, "json");
 	buf_puts(&json, ",\"value\":");
-	add_json(&json, a.words[0]);
-	return finish(c, &json);
+	add_json_word(&json, a.words[0]);
+	return run_action(c, &json);
 }
 
 static int
-move(struct cli *c, int argc, char **argv, const char *verb, const char *doc)
+run_move(struct cli *c, int argc, char **argv, const char *verb, const char *doc)
 {
 	struct act a = {.cli = c};
 	struct buf json = {.p = NULL};
 
-	read_line(&a, argc, argv, "ROOM", doc, 1, 1, false);
-	begin(&json, &a, verb);
-	add_member(&json, "room", a.words[0]);
-	return finish(c, &json);
+	read_act_line(&a, argc, argv, "ROOM", doc, 1, 1, false);
+	begin_action(&json, &a, verb);
+	add_action_member(&json, "room", a.words[0]);
+	return run_action(c, &json);
 }
 
 int
-cli_join(struct cli *c, int argc, char **argv)
+act_join(struct cli *c, int argc, char **argv)
 {
-	return move(c, argc, argv, "join", "Let sessions join ROOM.");
+	return run_move(c, argc, argv, "join", "Let sessions join ROOM.");
 }
 
 int
-cli_leave(struct cli *c, int argc, char **argv)
+act_leave(struct cli *c, int argc, char **argv)
 {
-	return move(c, argc, argv, "leave", "Let sessions leave ROOM.");
+	return run_move(c, argc, argv, "leave", "Let sessions leave ROOM.");
 }
 
 int
-cli_kick(struct cli *c, int argc, char **argv)
+act_kick(struct cli *c, int argc, char **argv)
 {
 	struct act a = {.cli = c};
 	struct buf json = {.p = NULL};
 
-	read_line(&a, argc, argv, "[REASON]",
+	read_act_line(&a, argc, argv, "[REASON]",
 	    "Disconnect sessions; with -n, from that namespace only.  REASON is what the "
 	    "application is told, \"booted\" by default.",
 	    0, 1, false);
-	begin(&json, &a, "disconnect");
-	add_member(&json, "reason", a.words_n > 0 ? a.words[0] : NULL);
-	return finish(c, &json);
+	begin_action(&json, &a, "disconnect");
+	add_action_member(&json, "reason", a.words_n > 0 ? a.words[0] : NULL);
+	return run_action(c, &json);
 }
 
 int
-cli_action(struct cli *c, int argc, char **argv)
+act_action(struct cli *c, int argc, char **argv)
 {
-	struct buf json = {.ceiling = ACTION_BYTES_MAX + 1}; /* one more is too many */
+	struct buf json = {
+	    .ceiling = ACTION_BYTES_MAX + 1}; /* one byte more shows that it is too long */
 	size_t n = 1;
 	int status;
 
-	cli_read_options(c, argc, argv,
-	    "Do what standard input says: an action, an array of actions, or "
-	    "{\"actions\":[..],\"strict\":true}.  All of it is done, or nothing.");
+	options_read(c, argc, argv,
+	    "Run what standard input holds: an action, an array of actions, or "
+	    "{\"actions\":[..],\"strict\":true}.  All actions are done, or none.");
 	while (n > 0) {
 		char piece[4096];
 
@@ -420,7 +422,7 @@ cli_action(struct cli *c, int argc, char **argv)
 		buf_free(&json);
 		return EX_IOERR;
 	}
-	status = run(c, buf_slice(&json));
+	status = run_actions(c, buf_slice(&json));
 	buf_free(&json);
 	return status;
 }

@@ -1,4 +1,4 @@
-/* config check and db check. */
+/* The commands `config check` and `db check`. */
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -7,14 +7,14 @@
 #include "shared/store/listing.h"
 #include "shared/wire/json.h"
 
-/* The word behind the command, "check". */
+/* Take the word after the command, which is "check". */
 struct check {
 	struct cli *cli;
 	const char *word;
 };
 
 static error_t
-parse_word(int key, char *arg, struct argp_state *state)
+parse_subcommand(int key, char *arg, struct argp_state *state)
 {
 	struct check *check = state->input;
 
@@ -37,23 +37,23 @@ parse_word(int key, char *arg, struct argp_state *state)
 }
 
 static void
-read_line(struct cli *c, int argc, char **argv, const char *doc)
+parse_check_line(struct cli *c, int argc, char **argv, const char *doc)
 {
-	static const struct argp_child children[] = {{&cli_argp, 0, NULL, 0}, {0}};
+	static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {0}};
 	const struct argp argp = {
-	    .parser = parse_word, .args_doc = "check", .doc = doc, .children = children};
+	    .parser = parse_subcommand, .args_doc = "check", .doc = doc, .children = children};
 	struct check check = {.cli = c};
 
 	argp_parse(&argp, argc, argv, 0, NULL, &check);
 }
 
 int
-cli_config(struct cli *c, int argc, char **argv)
+check_config(struct cli *c, int argc, char **argv)
 {
 	char error[512];
 	struct buf out = {.p = NULL};
 
-	read_line(c, argc, argv, "Check the configuration.");
+	parse_check_line(c, argc, argv, "Check the configuration.");
 	if (config_load(&c->cfg, c->paths, error, sizeof(error)) == 0) {
 		puts(c->json ? "{\"ok\":true}" : "ok");
 		return 0;
@@ -76,7 +76,7 @@ struct faults {
 };
 
 static void
-on_line(void *arg, struct slice line)
+on_integrity_line(void *arg, struct slice line)
 {
 	struct faults *f = arg;
 
@@ -92,17 +92,17 @@ on_line(void *arg, struct slice line)
 }
 
 int
-cli_db(struct cli *c, int argc, char **argv)
+check_db(struct cli *c, int argc, char **argv)
 {
 	struct faults faults = {.cli = c};
 	struct buf out = {.p = NULL};
 	int status, n;
 
-	read_line(c, argc, argv, "Check the database.");
+	parse_check_line(c, argc, argv, "Check the database.");
 	status = cli_open(c);
 	if (status != 0)
 		return status;
-	n = listing_check(hub_store(c->hub), on_line, &faults);
+	n = listing_check(hub_store(c->hub), on_integrity_line, &faults);
 	if (c->json) {
 		buf_printf(&out, "{\"ok\":%s,\"faults\":[", n == 0 ? "true" : "false");
 		buf_add_slice(&out, buf_slice(&faults.json));

@@ -15,7 +15,7 @@
 #include "shared/transport/server.h"
 #include "shared/wire/handshake.h"
 
-/* --- opening ---------------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------------------------- */
 
 int
 cli_configure(struct cli *c)
@@ -34,9 +34,9 @@ cli_configure(struct cli *c)
 	return 0;
 }
 
-/* Nothing is made by us, so all of it must be there and ours to write. */
+/* The command line makes nothing, so the database must exist and be writable. */
 static int
-check_folder(const char *folder)
+check_data_folder(const char *folder)
 {
 	char path[CONFIG_PATH_MAX + 16];
 
@@ -58,7 +58,7 @@ cli_open(struct cli *c)
 	int status = cli_configure(c);
 
 	if (status == 0)
-		status = check_folder(c->cfg.data);
+		status = check_data_folder(c->cfg.data);
 	if (status != 0)
 		return status;
 	c->application = application_open_none();
@@ -117,12 +117,12 @@ cli_is_served(struct cli *c)
 	return slots_any_of_kind(slots, SERVER_FCGI) || slots_any_of_kind(slots, SERVER_WSD);
 }
 
-/* --- waiting ---------------------------------------------------------------------------------- */
+/* --- waiting -------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t stopped;
 
 static void
-on_signal(int number)
+on_stop_signal(int number)
 {
 	(void)number;
 	stopped = 1;
@@ -131,7 +131,8 @@ on_signal(int number)
 void
 cli_catch_signals(void)
 {
-	struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: poll() returns */
+	struct sigaction action = {
+	    .sa_handler = on_stop_signal}; /* no SA_RESTART: poll() returns */
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
@@ -148,7 +149,7 @@ cli_wait(int fd, int ms)
 	return !stopped;
 }
 
-/* --- saying ----------------------------------------------------------------------------------- */
+/* --- output --------------------------------------------------------------------------------- */
 
 void
 cli_complain(const char *format, ...)

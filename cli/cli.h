@@ -1,6 +1,6 @@
 /* cli: the command `pollux`: looks at the sessions of a running Pollux and acts on them, through
- * the store that its processes share.  It runs no application and holds no session (a guest of the
- * hub).
+ * the store that its processes share.  It runs no application and holds no session
+ * (hub_options.no_app).
  *
  * One function per command.  It gets its own arguments (argv[0] names it, "pollux emit") and
  * returns an exit status of sysexits.h. */
@@ -20,7 +20,7 @@
 #define CLI_FILES 16 /* configuration files */
 
 struct cli {
-	const char *paths[CLI_FILES + 1]; /* of -c; NULL behind the last */
+	const char *paths[CLI_FILES + 1]; /* of -c; NULL after the last */
 	unsigned paths_n;
 	const char *data; /* of --data */
 	bool json;
@@ -31,10 +31,11 @@ struct cli {
 };
 
 /* The options that every command takes; its parser gets a struct cli. */
-extern const struct argp cli_argp;
+extern const struct argp options_argp;
 
-/* Read the command line of a command that takes no others, and no words; exits when it is wrong. */
-void cli_read_options(struct cli *c, int argc, char **argv, const char *doc);
+/* Read the command line of a command that takes no other options and no words; exits with EX_USAGE
+ * when it is wrong. */
+void options_read(struct cli *c, int argc, char **argv, const char *doc);
 
 /* Read the configuration.  0, or EX_CONFIG after saying why. */
 int cli_configure(struct cli *c);
@@ -47,34 +48,34 @@ void cli_close(struct cli *c);
 void cli_begin(struct cli *c);
 int cli_settle(struct cli *c);
 
-/* Does a process that runs the application live? */
+/* Is a process that runs the application alive? */
 bool cli_is_served(struct cli *c);
 
-/* Wait; false when we were told to end (SIGINT, SIGTERM).  `fd` -1: only wait. */
+/* Wait until `fd` (-1: none) is readable, for `ms` at most; false after SIGINT or SIGTERM. */
 bool cli_wait(int fd, int ms);
-/* Have those signals end cli_wait() instead of us. */
+/* Let those signals end cli_wait() instead of the program. */
 void cli_catch_signals(void);
 
-/* Say what is wrong: "pollux: ...". */
+/* Print an error: "pollux: ...". */
 void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Print text that came from outside: control characters become '?', so that nothing reaches into
- * the terminal. */
+/* Print text that came from outside: control characters become '?', since they could control the
+ * terminal. */
 void cli_print(FILE *out, struct slice text);
-/* Print what `out` holds, and empty it.  0, or EX_SOFTWARE: it could not be built. */
+/* Print what `out` holds, and empty it.  0, or EX_SOFTWARE: no memory. */
 int cli_flush(struct buf *out);
 
 /* The public id of a session. */
 const char *cli_id(char text[16], int64_t key);
 
-/* --- commands --------------------------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------------------------- */
 
 typedef int cli_command(struct cli *c, int argc, char **argv);
 
-cli_command cli_emit, cli_send, cli_json, cli_join, cli_leave, cli_kick, cli_action; /* act.c */
-cli_command cli_sessions, cli_rooms;                                                 /* list.c */
-cli_command cli_stats, cli_top;                                                      /* stats.c */
-cli_command cli_tail;                                                                /* tail.c */
-cli_command cli_config, cli_db;                                                      /* check.c */
+cli_command act_emit, act_send, act_json, act_join, act_leave, act_kick, act_action; /* act.c */
+cli_command list_sessions, list_rooms;                                               /* list.c */
+cli_command stats_once, stats_top;                                                   /* stats.c */
+cli_command tail_packets;                                                            /* tail.c */
+cli_command check_config, check_db;                                                  /* check.c */
 
 #endif

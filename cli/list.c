@@ -20,7 +20,7 @@ struct list {
 	size_t n;
 };
 
-/* --- options ---------------------------------------------------------------------------------- */
+/* --- options -------------------------------------------------------------------------------- */
 
 enum {
 	KEY_LIMIT = 0x100,
@@ -28,17 +28,17 @@ enum {
 };
 
 static int64_t
-key_of(struct argp_state *state, const char *id)
+key_of_session(struct argp_state *state, const char *id)
 {
 	int64_t key;
 
 	if (public_id_read(slice_of(id), &key) == -1)
-		argp_error(state, "%s is no public id: P and 11 characters", id);
+		argp_error(state, "%s is not a public id (P and 11 characters)", id);
 	return key;
 }
 
 static error_t
-parse_option(int key, char *arg, struct argp_state *state)
+parse_list(int key, char *arg, struct argp_state *state)
 {
 	struct list *l = state->input;
 
@@ -56,15 +56,15 @@ parse_option(int key, char *arg, struct argp_state *state)
 		l->user = arg;
 		return 0;
 	case 's':
-		l->filter.key = key_of(state, arg);
+		l->filter.key = key_of_session(state, arg);
 		return 0;
 	case KEY_AFTER:
-		l->filter.after = key_of(state, arg);
+		l->filter.after = key_of_session(state, arg);
 		return 0;
 	case KEY_LIMIT:
 		l->filter.limit = atoi(arg);
 		if (l->filter.limit < 1)
-			argp_error(state, "--limit wants a number from 1 on");
+			argp_error(state, "--limit needs a number of 1 or more");
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_usage(state);
@@ -74,9 +74,9 @@ parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp_child children[] = {{&cli_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {0}};
 
-/* --- sessions --------------------------------------------------------------------------------- */
+/* --- sessions ------------------------------------------------------------------------------- */
 
 static void
 print_column(struct slice text, int width)
@@ -88,7 +88,7 @@ print_column(struct slice text, int width)
 }
 
 static void
-on_session(void *arg, const struct listing_session *s)
+print_session(void *arg, const struct listing_session *s)
 {
 	struct list *l = arg;
 	char id[16], seconds[24];
@@ -114,19 +114,19 @@ on_session(void *arg, const struct listing_session *s)
 }
 
 int
-cli_sessions(struct cli *c, int argc, char **argv)
+list_sessions(struct cli *c, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 	    {"namespace", 'n', "NS", 0, "Only those in this namespace", 1},
 	    {"room", 'r', "ROOM", 0, "Only those in this room (of -n)", 1},
-	    {"user", 'u', "USER", 0, "Only those of this person", 1},
+	    {"user", 'u', "USER", 0, "Only those of this user", 1},
 	    {"session", 's', "ID", 0, "Only this one", 1},
 	    {"limit", KEY_LIMIT, "N", 0, "At most N (1000)", 1},
-	    {"after", KEY_AFTER, "ID", 0, "Those behind this one, in the same order", 1},
+	    {"after", KEY_AFTER, "ID", 0, "Those after this one, in the same order", 1},
 	    {0},
 	};
 	static const struct argp argp = {.options = options,
-	    .parser = parse_option,
+	    .parser = parse_list,
 	    .doc = "List sessions by their public ids.",
 	    .children = children};
 	struct list l = {.cli = c, .filter = {.limit = LIMIT}};
@@ -145,7 +145,7 @@ cli_sessions(struct cli *c, int argc, char **argv)
 	l.now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	if (c->json)
 		buf_add_char(&l.out, '[');
-	if (listing_sessions(hub_store(c->hub), &l.filter, on_session, &l) == -1)
+	if (listing_sessions(hub_store(c->hub), &l.filter, print_session, &l) == -1)
 		status = EX_TEMPFAIL;
 	if (c->json)
 		buf_puts(&l.out, "]\n");
@@ -155,10 +155,10 @@ cli_sessions(struct cli *c, int argc, char **argv)
 	return status;
 }
 
-/* --- rooms ------------------------------------------------------------------------------------ */
+/* --- rooms ---------------------------------------------------------------------------------- */
 
 static void
-on_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
+print_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
 {
 	struct list *l = arg;
 
@@ -179,14 +179,14 @@ on_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
 }
 
 int
-cli_rooms(struct cli *c, int argc, char **argv)
+list_rooms(struct cli *c, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 	    {"namespace", 'n', "NS", 0, "Only those of this namespace", 1},
 	    {0},
 	};
 	static const struct argp argp = {.options = options,
-	    .parser = parse_option,
+	    .parser = parse_list,
 	    .doc = "List namespaces and rooms, and how many sessions are in them.",
 	    .children = children};
 	struct list l = {.cli = c};
@@ -198,7 +198,7 @@ cli_rooms(struct cli *c, int argc, char **argv)
 		return status;
 	if (c->json)
 		buf_add_char(&l.out, '[');
-	if (listing_rooms(hub_store(c->hub), on_room, &l) == -1)
+	if (listing_rooms(hub_store(c->hub), print_room, &l) == -1)
 		status = EX_TEMPFAIL;
 	if (c->json)
 		buf_puts(&l.out, "]\n");

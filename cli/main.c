@@ -1,4 +1,4 @@
-/* pollux: options that all commands share, and which command it is. */
+/* pollux: finds the command and runs it. */
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -11,86 +11,29 @@ static const struct {
 	cli_command *run;
 	const char *what;
 } commands[] = {
-    {"emit", cli_emit, "emit an event"},
-    {"send", cli_send, "send a text message"},
-    {"json", cli_json, "send a JSON message"},
-    {"kick", cli_kick, "disconnect sessions"},
-    {"join", cli_join, "let sessions join a room"},
-    {"leave", cli_leave, "let sessions leave a room"},
-    {"action", cli_action, "do the actions that standard input holds"},
-    {"sessions", cli_sessions, "list sessions"},
-    {"rooms", cli_rooms, "list rooms"},
-    {"stats", cli_stats, "count"},
-    {"top", cli_top, "count, again and again"},
-    {"tail", cli_tail, "show packets as they pass"},
-    {"config", cli_config, "check the configuration"},
-    {"db", cli_db, "check the database"},
+    {"emit", act_emit, "emit an event"},
+    {"send", act_send, "send a text message"},
+    {"json", act_json, "send a JSON message"},
+    {"kick", act_kick, "disconnect sessions"},
+    {"join", act_join, "let sessions join a room"},
+    {"leave", act_leave, "let sessions leave a room"},
+    {"action", act_action, "run the actions on standard input"},
+    {"sessions", list_sessions, "list sessions"},
+    {"rooms", list_rooms, "list rooms"},
+    {"stats", stats_once, "count processes, sessions, rooms, packets"},
+    {"top", stats_top, "the same, again and again"},
+    {"tail", tail_packets, "show packets as they pass"},
+    {"config", check_config, "check the configuration"},
+    {"db", check_db, "check the database"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-__attribute__((visibility("default"))) const char *argp_program_version = "pollux 0.1";
-
-/* --- common options -------------------------------------------------------------------------- */
-
-static error_t
-parse_common(int key, char *arg, struct argp_state *state)
-{
-	struct cli *c = state->input;
-
-	switch (key) {
-	case 'c':
-		if (c->paths_n == CLI_FILES)
-			argp_error(state, "more than %d configuration files", CLI_FILES);
-		c->paths[c->paths_n++] = arg;
-		return 0;
-	case 'd':
-		c->data = arg;
-		return 0;
-	case 'j':
-		c->json = true;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp_option common_options[] = {
-    {"config", 'c', "FILE", 0, "Read FILE, later ones win (default: POLLUX_CONF)", 10},
-    {"data", 'd', "DIR", 0, "The data folder, instead of the configuration's", 10},
-    {"json", 'j', NULL, 0, "Print JSON", 10},
-    {0},
-};
-
-const struct argp cli_argp = {.options = common_options, .parser = parse_common};
-
-static error_t
-parse_no_words(int key, char *arg, struct argp_state *state)
-{
-	(void)arg;
-	if (key == ARGP_KEY_INIT)
-		state->child_inputs[0] = state->input;
-	else if (key == ARGP_KEY_ARG)
-		argp_usage(state);
-	else
-		return ARGP_ERR_UNKNOWN;
-	return 0;
-}
-
-void
-cli_read_options(struct cli *c, int argc, char **argv, const char *doc)
-{
-	static const struct argp_child children[] = {{&cli_argp, 0, NULL, 0}, {0}};
-	const struct argp argp = {.parser = parse_no_words, .doc = doc, .children = children};
-
-	argp_parse(&argp, argc, argv, 0, NULL, c);
-}
-
-/* --- which command ---------------------------------------------------------------------------- */
+/* --- the command line ----------------------------------------------------------------------- */
 
 struct call {
 	struct cli *cli;
 	int argc;
-	char **argv; /* of the command; NULL: none was named */
+	char **argv; /* of the command; NULL: none was given */
 };
 
 static error_t
@@ -103,7 +46,7 @@ parse_main(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = call->cli;
 		return 0;
-	case ARGP_KEY_ARG: /* the first word that is no option; what follows is the command's */
+	case ARGP_KEY_ARG: /* the command; what follows are its own options and words */
 		call->argv = state->argv + state->next - 1;
 		call->argc = state->argc - (state->next - 1);
 		state->next = state->argc;
@@ -113,9 +56,9 @@ parse_main(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* The list of commands, behind the options. */
+/* Print the list of commands after the options. */
 static char *
-help_filter(int key, const char *text, void *input)
+add_command_list(int key, const char *text, void *input)
 {
 	struct buf out = {.p = NULL};
 
@@ -134,13 +77,13 @@ int
 main(int argc, char **argv)
 {
 	static struct cli cli;
-	static const struct argp_child children[] = {{&cli_argp, 0, NULL, 0}, {0}};
+	static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {
 	    .parser = parse_main,
 	    .args_doc = "COMMAND [ARGUMENT...]",
 	    .doc = "Look at the sessions of a running Pollux, and act on them.\v",
 	    .children = children,
-	    .help_filter = help_filter,
+	    .help_filter = add_command_list,
 	};
 	struct call call = {.cli = &cli};
 	char name[64];
@@ -151,13 +94,13 @@ main(int argc, char **argv)
 	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &call) != 0)
 		return EX_USAGE;
 	if (call.argv == NULL) {
-		cli_complain("which command?  pollux --help lists them");
+		cli_complain("no command given; pollux --help lists them");
 		return EX_USAGE;
 	}
 	while (i < COMMANDS && strcmp(call.argv[0], commands[i].name) != 0)
 		i++;
 	if (i == COMMANDS) {
-		cli_complain("%s is no command; pollux --help lists them", call.argv[0]);
+		cli_complain("unknown command \"%s\"; pollux --help lists them", call.argv[0]);
 		return EX_USAGE;
 	}
 	snprintf(name, sizeof(name), "pollux %s", commands[i].name);
@@ -165,7 +108,7 @@ main(int argc, char **argv)
 	status = commands[i].run(&cli, call.argc, call.argv);
 	cli_close(&cli);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
-		cli_complain("standard output: %s", "what was to be said could not be written");
+		cli_complain("write error on standard output");
 		return EX_IOERR;
 	}
 	return status;

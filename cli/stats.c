@@ -1,4 +1,4 @@
-/* stats and top: the whole in numbers, once or every few seconds. */
+/* The commands `stats` and `top`: counts, once or every few seconds. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,7 @@ struct numbers {
 };
 
 static int
-collect(struct cli *c, struct numbers *of)
+collect_stats(struct cli *c, struct numbers *of)
 {
 	const struct slots *slots = store_slots(hub_store(c->hub));
 
@@ -36,7 +36,7 @@ collect(struct cli *c, struct numbers *of)
 }
 
 static int
-count_kind(const struct numbers *of, enum server_kind kind)
+count_processes(const struct numbers *of, enum server_kind kind)
 {
 	int n = 0;
 
@@ -56,7 +56,7 @@ open_sessions(const struct listing_totals *t)
 }
 
 static void
-packets(const struct numbers *of, uint64_t *received, uint64_t *sent)
+write_packets(const struct numbers *of, uint64_t *received, uint64_t *sent)
 {
 	*received = *sent = 0;
 	for (int i = 0; i < of->n; i++) {
@@ -65,21 +65,21 @@ packets(const struct numbers *of, uint64_t *received, uint64_t *sent)
 	}
 }
 
-/* --- as JSON ---------------------------------------------------------------------------------- */
+/* --- as JSON -------------------------------------------------------------------------------- */
 
 static void
-write_json(struct buf *out, const struct numbers *of)
+write_stats_json(struct buf *out, const struct numbers *of)
 {
 	const struct listing_totals *t = &of->totals;
 	uint64_t received, sent;
 
-	packets(of, &received, &sent);
+	write_packets(of, &received, &sent);
 	buf_printf(out,
 	    "{\"processes\":{\"fcgi\":%d,\"wsd\":%d,\"tool\":%d},"
 	    "\"sessions\":{\"open\":%" PRId64 ",\"new\":%" PRId64 ",\"ended\":%" PRId64
 	    ",\"transports\":{",
-	    count_kind(of, SERVER_FCGI), count_kind(of, SERVER_WSD), count_kind(of, SERVER_TOOL),
-	    open_sessions(t), t->fresh, t->ended);
+	    count_processes(of, SERVER_FCGI), count_processes(of, SERVER_WSD),
+	    count_processes(of, SERVER_TOOL), open_sessions(t), t->fresh, t->ended);
 	for (int i = TRANSPORT_NONE + 1, any = 0; i < TRANSPORT_COUNT; i++) {
 		if (t->by_transport[i] == 0)
 			continue;
@@ -95,17 +95,17 @@ write_json(struct buf *out, const struct numbers *of)
 	    t->appended, t->bytes);
 }
 
-/* --- as text ---------------------------------------------------------------------------------- */
+/* --- as text -------------------------------------------------------------------------------- */
 
 static void
-write_text(struct buf *out, const struct numbers *of)
+write_stats_text(struct buf *out, const struct numbers *of)
 {
 	const struct listing_totals *t = &of->totals;
 	uint64_t received, sent;
 
-	packets(of, &received, &sent);
-	buf_printf(out, "processes   %d fcgi, %d wsd, %d tool\n", count_kind(of, SERVER_FCGI),
-	    count_kind(of, SERVER_WSD), count_kind(of, SERVER_TOOL));
+	write_packets(of, &received, &sent);
+	buf_printf(out, "processes   %d fcgi, %d wsd, %d tool\n", count_processes(of, SERVER_FCGI),
+	    count_processes(of, SERVER_WSD), count_processes(of, SERVER_TOOL));
 	buf_printf(out, "sessions    %" PRId64 " open", open_sessions(t));
 	for (int i = TRANSPORT_NONE + 1; i < TRANSPORT_COUNT; i++)
 		if (t->by_transport[i] > 0)
@@ -123,36 +123,36 @@ write_text(struct buf *out, const struct numbers *of)
 }
 
 int
-cli_stats(struct cli *c, int argc, char **argv)
+stats_once(struct cli *c, int argc, char **argv)
 {
 	static struct numbers of;
 	struct buf out = {.p = NULL};
 	int status;
 
-	cli_read_options(c, argc, argv, "Count processes, sessions, rooms, packets.");
+	options_read(c, argc, argv, "Count processes, sessions, rooms, packets.");
 	status = cli_open(c);
 	if (status != 0)
 		return status;
-	if (collect(c, &of) == -1)
+	if (collect_stats(c, &of) == -1)
 		return EX_TEMPFAIL;
 	if (c->json)
-		write_json(&out, &of);
+		write_stats_json(&out, &of);
 	else
-		write_text(&out, &of);
+		write_stats_text(&out, &of);
 	return cli_flush(&out);
 }
 
-/* --- top -------------------------------------------------------------------------------------- */
+/* --- top ------------------------------------------------------------------------------------ */
 
 struct top {
 	struct cli *cli;
 	double interval_s;
-	int rounds; /* 0: until somebody stops us */
+	int rounds; /* 0: until interrupted */
 };
 
 /* The process in an earlier collection, or NULL. */
 static const struct process *
-before(const struct numbers *last, const struct process *p)
+earlier_count(const struct numbers *last, const struct process *p)
 {
 	for (int i = 0; i < last->n; i++)
 		if (last->processes[i].slot == p->slot &&
@@ -169,7 +169,7 @@ write_processes(
 
 	buf_puts(out, "\n    PID KIND    HELD     IN/s    OUT/s\n");
 	for (int i = 0; i < shown; i++) {
-		const struct process *p = &of->processes[i], *was = before(last, p);
+		const struct process *p = &of->processes[i], *was = earlier_count(last, p);
 		double in =
 		    was == NULL ? 0 : (double)(p->info.received - was->info.received) / seconds;
 		double sent = was == NULL ? 0 : (double)(p->info.sent - was->info.sent) / seconds;
@@ -190,7 +190,7 @@ struct largest {
 
 /* Keep the largest rooms, the largest first. */
 static void
-on_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
+count_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
 {
 	struct largest *l = arg;
 	int at = ROOMS_SHOWN;
@@ -221,22 +221,22 @@ print_rooms(const struct largest *l)
 }
 
 static int
-show(struct cli *c, const struct numbers *of, const struct numbers *last, double seconds)
+show_stats(struct cli *c, const struct numbers *of, const struct numbers *last, double seconds)
 {
 	struct largest largest;
 	struct buf out = {.p = NULL};
 	int status;
 
 	if (c->json) {
-		write_json(&out, of);
+		write_stats_json(&out, of);
 		return cli_flush(&out);
 	}
 	memset(&largest, 0, sizeof(largest));
-	if (listing_rooms(hub_store(c->hub), on_room, &largest) == -1)
+	if (listing_rooms(hub_store(c->hub), count_room, &largest) == -1)
 		return EX_TEMPFAIL;
 	if (isatty(STDOUT_FILENO))
-		buf_puts(&out, "\033[H\033[2J"); /* home, and all behind it is gone */
-	write_text(&out, of);
+		buf_puts(&out, "\033[H\033[2J"); /* cursor home, clear the screen */
+	write_stats_text(&out, of);
 	write_processes(&out, of, last, seconds);
 	status = cli_flush(&out);
 	print_rooms(&largest);
@@ -255,12 +255,12 @@ parse_top(int key, char *arg, struct argp_state *state)
 	case 'i':
 		top->interval_s = strtod(arg, NULL);
 		if (!(top->interval_s >= 0.1 && top->interval_s <= 3600))
-			argp_error(state, "--interval wants seconds from 0.1 to 3600");
+			argp_error(state, "--interval needs seconds from 0.1 to 3600");
 		return 0;
 	case 'N':
 		top->rounds = atoi(arg);
 		if (top->rounds < 1)
-			argp_error(state, "--rounds wants a number from 1 on");
+			argp_error(state, "--rounds needs a number of 1 or more");
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_usage(state);
@@ -271,17 +271,17 @@ parse_top(int key, char *arg, struct argp_state *state)
 }
 
 int
-cli_top(struct cli *c, int argc, char **argv)
+stats_top(struct cli *c, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 	    {"interval", 'i', "SECONDS", 0, "How often (1)", 1},
 	    {"rounds", 'N', "N", 0, "Stop after N times", 1},
 	    {0},
 	};
-	static const struct argp_child children[] = {{&cli_argp, 0, NULL, 0}, {0}};
+	static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {.options = options,
 	    .parser = parse_top,
-	    .doc = "Count, again and again, until it is interrupted.",
+	    .doc = "Count again and again, until interrupted.",
 	    .children = children};
 	static struct numbers now, last;
 	struct top top = {.cli = c, .interval_s = 1};
@@ -293,9 +293,9 @@ cli_top(struct cli *c, int argc, char **argv)
 	for (int round = 1; status == 0; round++) {
 		cli_begin(c);
 		cli_settle(c);
-		if (collect(c, &now) == -1)
+		if (collect_stats(c, &now) == -1)
 			return EX_TEMPFAIL;
-		status = show(c, &now, &last, top.interval_s);
+		status = show_stats(c, &now, &last, top.interval_s);
 		if (fflush(stdout) != 0)
 			return EX_IOERR;
 		last = now;

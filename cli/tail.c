@@ -1,4 +1,4 @@
-/* tail: packets as they pass, of one session or of all. */
+/* The command `tail`: packets as they pass, of one session or of all. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "shared/wire/packet.h"
 #include "shared/wire/utf8.h"
 
-#define TURN_MS 1000 /* how often we look after the store meanwhile */
+#define TURN_MS 1000 /* a turn of the hub this often, also without packets */
 
 struct tail {
 	struct cli *cli;
@@ -37,7 +37,7 @@ struct sight {
 };
 
 static void
-stamp(char text[32])
+write_time(char text[32])
 {
 	struct timespec now;
 	struct tm utc;
@@ -50,7 +50,7 @@ stamp(char text[32])
 }
 
 static const char *
-type_name(enum packet_type type)
+packet_type_name(enum packet_type type)
 {
 	static const char *const names[] = {"disconnect", "connect", "heartbeat", "message", "json",
 	    "event", "ack", "error", "noop"};
@@ -58,7 +58,7 @@ type_name(enum packet_type type)
 	return names[type];
 }
 
-/* --- as text ---------------------------------------------------------------------------------- */
+/* --- as text -------------------------------------------------------------------------------- */
 
 static void
 print_data(struct tail *t, const struct packet *pk)
@@ -94,7 +94,7 @@ print_text(struct tail *t, const struct sight *s)
 	if (t->raw || s->head->kind == WATCH_END || packet_parse(&pk, s->text) == -1) {
 		cli_print(stdout, s->text);
 	} else {
-		fputs(type_name(pk.type), stdout);
+		fputs(packet_type_name(pk.type), stdout);
 		if (pk.id.n > 0)
 			printf(" #%.*s%s", (int)pk.id.n, pk.id.p, pk.ack_data ? "+" : "");
 		if (pk.endpoint.n > 0) {
@@ -108,10 +108,10 @@ print_text(struct tail *t, const struct sight *s)
 	putchar('\n');
 }
 
-/* --- as JSON ---------------------------------------------------------------------------------- */
+/* --- as JSON -------------------------------------------------------------------------------- */
 
 static void
-add_text(struct buf *out, const char *name, struct slice text)
+add_shown_text(struct buf *out, const char *name, struct slice text)
 {
 	struct buf clean = {.p = NULL};
 
@@ -120,33 +120,34 @@ add_text(struct buf *out, const char *name, struct slice text)
 		json_write_string(out, text);
 		return;
 	}
-	utf8_sanitize(&clean, text); /* it was cut, or came wrong */
+	utf8_sanitize(
+	    &clean, text); /* it may be cut inside a character, or invalid from the start */
 	json_write_string(out, buf_slice(&clean));
 	buf_free(&clean);
 }
 
 static void
-add_data(struct tail *t, struct buf *out, const struct packet *pk)
+add_shown_data(struct tail *t, struct buf *out, const struct packet *pk)
 {
 	struct json_value value;
 	struct event event;
 	struct ack ack;
 
 	if (pk->type == PACKET_EVENT && packet_event(&event, pk->data, &t->scratch) == 0) {
-		add_text(out, "name", event.name);
+		add_shown_text(out, "name", event.name);
 		buf_puts(out, ",\"args\":");
 		buf_add_slice(out, event.args);
 	} else if (pk->type == PACKET_ACK && packet_ack(&ack, pk->data) == 0) {
-		add_text(out, "answers", ack.id);
+		add_shown_text(out, "answers", ack.id);
 		buf_puts(out, ",\"args\":");
 		buf_add_slice(out, ack.args);
 	} else if (pk->type == PACKET_JSON && json_parse(&value, pk->data) == 0) {
 		buf_puts(out, ",\"value\":");
 		buf_add_slice(out, value.text);
 	} else if (pk->type == PACKET_MESSAGE) {
-		add_text(out, "text", pk->data);
+		add_shown_text(out, "text", pk->data);
 	} else if (pk->data.n > 0) {
-		add_text(out, "data", pk->data);
+		add_shown_text(out, "data", pk->data);
 	}
 }
 
@@ -161,17 +162,17 @@ print_json(struct tail *t, const struct sight *s)
 	    : s->head->kind == WATCH_OUT ? "out"
 					 : "end");
 	if (s->head->kind == WATCH_END) {
-		add_text(&out, "reason", s->text);
+		add_shown_text(&out, "reason", s->text);
 	} else if (t->raw || s->cut || packet_parse(&pk, s->text) == -1) {
-		add_text(&out, "packet", s->text);
+		add_shown_text(&out, "packet", s->text);
 	} else {
-		buf_printf(&out, ",\"type\":\"%s\"", type_name(pk.type));
-		add_text(&out, "ns", pk.endpoint);
+		buf_printf(&out, ",\"type\":\"%s\"", packet_type_name(pk.type));
+		add_shown_text(&out, "ns", pk.endpoint);
 		if (pk.id.n > 0)
-			add_text(&out, "id", pk.id);
+			add_shown_text(&out, "id", pk.id);
 		if (pk.ack_data)
 			buf_puts(&out, ",\"ack\":true");
-		add_data(t, &out, &pk);
+		add_shown_data(t, &out, &pk);
 	}
 	if (s->cut)
 		buf_printf(&out, ",\"bytes\":%u", s->head->n);
@@ -179,9 +180,9 @@ print_json(struct tail *t, const struct sight *s)
 	cli_flush(&out);
 }
 
-/* --- watching --------------------------------------------------------------------------------- */
+/* --- watching ------------------------------------------------------------------------------- */
 
-/* Datagrams that we were too slow for are missing in the row. */
+/* Numbers that are missing are datagrams that were dropped because we read too slowly. */
 static void
 note_gap(struct tail *t, const struct watch_head *head)
 {
@@ -191,13 +192,13 @@ note_gap(struct tail *t, const struct watch_head *head)
 		return;
 	missed = head->number - t->processes[head->slot].next;
 	if (t->processes[head->slot].known && missed > 0 && missed < UINT32_MAX / 2)
-		cli_complain("%u packets passed too fast to be shown", missed);
+		cli_complain("%u packets were not shown: too many at once", missed);
 	t->processes[head->slot].known = true;
 	t->processes[head->slot].next = head->number + 1;
 }
 
 static void
-show(struct tail *t, const char *bytes, size_t n)
+show_packet(struct tail *t, const char *bytes, size_t n)
 {
 	struct watch_head head;
 	struct sight s = {.head = &head};
@@ -207,7 +208,7 @@ show(struct tail *t, const char *bytes, size_t n)
 	memcpy(&head, bytes, sizeof(head));
 	s.text = (struct slice){bytes + sizeof(head), n - sizeof(head)};
 	s.cut = s.text.n < head.n;
-	stamp(s.time);
+	write_time(s.time);
 	cli_id(s.id, head.key);
 	note_gap(t, &head);
 	if (t->cli->json)
@@ -217,7 +218,7 @@ show(struct tail *t, const char *bytes, size_t n)
 }
 
 static int
-watch(struct tail *t, int fd)
+watch_packets(struct tail *t, int fd)
 {
 	static char bytes[sizeof(struct watch_head) + WATCH_TEXT_MAX];
 
@@ -225,17 +226,17 @@ watch(struct tail *t, int fd)
 		ssize_t n;
 
 		while ((n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) >= 0)
-			show(t, bytes, (size_t)n);
+			show_packet(t, bytes, (size_t)n);
 		if (fflush(stdout) != 0)
 			return EX_IOERR;
-		cli_begin(t->cli); /* else what others send would be kept for us */
+		cli_begin(t->cli); /* moves our cursor, or the log would be kept for us */
 		cli_settle(t->cli);
 	} while (cli_wait(fd, TURN_MS));
 	return 0;
 }
 
 static error_t
-parse_option(int key, char *arg, struct argp_state *state)
+parse_tail(int key, char *arg, struct argp_state *state)
 {
 	struct tail *t = state->input;
 
@@ -245,7 +246,7 @@ parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 's':
 		if (public_id_read(slice_of(arg), &t->key) == -1)
-			argp_error(state, "%s is no public id: P and 11 characters", arg);
+			argp_error(state, "%s is not a public id (P and 11 characters)", arg);
 		return 0;
 	case 'R':
 		t->raw = true;
@@ -259,17 +260,17 @@ parse_option(int key, char *arg, struct argp_state *state)
 }
 
 int
-cli_tail(struct cli *c, int argc, char **argv)
+tail_packets(struct cli *c, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 	    {"session", 's', "ID", 0, "Only of the session of this public id", 1},
 	    {"raw", 'R', NULL, 0, "As they are on the wire", 1},
 	    {0},
 	};
-	static const struct argp_child children[] = {{&cli_argp, 0, NULL, 0}, {0}};
+	static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {.options = options,
-	    .parser = parse_option,
-	    .doc = "Show packets as they pass, until it is interrupted.",
+	    .parser = parse_tail,
+	    .doc = "Show packets as they pass, until interrupted.",
 	    .children = children};
 	static struct tail t;
 	int status, fd;
@@ -283,7 +284,7 @@ cli_tail(struct cli *c, int argc, char **argv)
 	fd = watch_open(hub_store(c->hub), t.key);
 	if (fd == -1)
 		return EX_UNAVAILABLE;
-	status = watch(&t, fd);
+	status = watch_packets(&t, fd);
 	watch_close(hub_store(c->hub), fd);
 	buf_free(&t.scratch);
 	return status;

@@ -271,7 +271,7 @@ main(int argc, char **argv)
 
 	tidy_descriptors();
 	log_open("pollux.fcgi", LOG_LEVEL_INFO, NULL);
-	daemon_options(&o, "pollux.fcgi " DAEMON_VERSION,
+	daemon_options(&o, "pollux.fcgi " POLLUX_VERSION,
 	    "Serve Socket.IO handshakes and polls behind a web server, by FastCGI.  ADDRESS is "
 	    "unix:/path or host:port.",
 	    argc, argv);

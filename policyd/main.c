@@ -136,7 +136,7 @@ main(int argc, char **argv)
 	int code;
 
 	daemon_standard_descriptors();
-	daemon_options(&o, "pollux-policyd " DAEMON_VERSION,
+	daemon_options(&o, "pollux-policyd " POLLUX_VERSION,
 	    "Tell Flash Player which pages may open sockets to this machine.", argc, argv);
 	if (config_load(&d.cfg, o.paths, error, sizeof(error)) == -1) {
 		fprintf(stderr, "pollux-policyd: %s\n", error);

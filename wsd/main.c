@@ -189,7 +189,7 @@ main(int argc, char **argv)
 	char error[512];
 
 	daemon_standard_descriptors();
-	daemon_options(&o, "pollux-wsd " DAEMON_VERSION,
+	daemon_options(&o, "pollux-wsd " POLLUX_VERSION,
 	    "Serve Socket.IO sessions over websocket, and their handshakes and polls.", argc, argv);
 	if (config_load(&d.cfg, o.paths, error, sizeof(error)) == -1) {
 		fprintf(stderr, "pollux-wsd: %s\n", error);

@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define DAEMON_VERSION "0.1"
-#define DAEMON_FILES   16
+#define DAEMON_FILES 16
 
 struct daemon_options {
 	const char *paths[DAEMON_FILES + 1]; /* -c, for config_load(); NULL behind the last */

@@ -1,0 +1,58 @@
+/* The options that all commands share. */
+#include "cli/cli.h"
+
+/* libc looks it up by name */
+__attribute__((visibility("default"))) const char *argp_program_version = "pollux " POLLUX_VERSION;
+
+static error_t
+parse_common(int key, char *arg, struct argp_state *state)
+{
+	struct cli *c = state->input;
+
+	switch (key) {
+	case 'c':
+		if (c->paths_n == CLI_FILES)
+			argp_error(state, "more than %d configuration files", CLI_FILES);
+		c->paths[c->paths_n++] = arg;
+		return 0;
+	case 'd':
+		c->data = arg;
+		return 0;
+	case 'j':
+		c->json = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option common_options[] = {
+    {"config", 'c', "FILE", 0, "Read FILE, later ones win (default: POLLUX_CONF)", 10},
+    {"data", 'd', "DIR", 0, "The data folder, instead of the configuration's", 10},
+    {"json", 'j', NULL, 0, "Print JSON", 10},
+    {0},
+};
+
+const struct argp options_argp = {.options = common_options, .parser = parse_common};
+
+static error_t
+parse_no_words(int key, char *arg, struct argp_state *state)
+{
+	(void)arg;
+	if (key == ARGP_KEY_INIT)
+		state->child_inputs[0] = state->input;
+	else if (key == ARGP_KEY_ARG)
+		argp_usage(state);
+	else
+		return ARGP_ERR_UNKNOWN;
+	return 0;
+}
+
+void
+options_read(struct cli *c, int argc, char **argv, const char *doc)
+{
+	static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {0}};
+	const struct argp argp = {.parser = parse_no_words, .doc = doc, .children = children};
+
+	argp_parse(&argp, argc, argv, 0, NULL, c);
+}
