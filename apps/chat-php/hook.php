@@ -1,9 +1,9 @@
 <?php
 
-/* chat: the chat of apps/chat/chat.c as a web hook; its events and rules stand there.
+/* chat: the chat of apps/chat/chat.c as a web hook; chat.c describes its events and rules.
  *
- * POLLUX_SECRET is the hook's secret, CHAT_DB a file of ours that knows who is here, in a folder that
- * the web server does not serve.  Try it with `php -S 127.0.0.1:8000 hook.php`. */
+ * POLLUX_SECRET is the hook's secret.  CHAT_DB is our own database of the people in the lobby; keep
+ * it where the web server does not serve it.  To try it: `php -S 127.0.0.1:8000 hook.php`. */
 require __DIR__ . '/../../clients/pollux.php';
 $db = new PDO('sqlite:' . getenv('CHAT_DB'), null, null, [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION]);
 $sql = function ($text, ...$values) use ($db) {
@@ -30,7 +30,7 @@ $pollux->on('login', function ($ev, $io) use ($sql, $isText) {
         return $holder ? 'taken' : 'full';
     }
     $sql('REPLACE INTO people VALUES(?, ?, ?, ?, ?)', $ev->session, $ev->epoch, $key, $name, $transport);
-    if ($holder) { // without a name it goes in silence
+    if ($holder) { // without a name, its disconnect tells no one
         $io->session($holder[0])->del('name')->disconnect();
     }
     $io->set('name', $name)->join('lobby');
@@ -53,6 +53,6 @@ $pollux->on('disconnect', function ($ev, $io) use ($sql) {
     $io->broadcast->to('lobby')->emit('left', $ev->data['name']);
 });
 $sql('CREATE TABLE IF NOT EXISTS people(session PRIMARY KEY, epoch, key, name UNIQUE COLLATE NOCASE, transport)');
-$sql('BEGIN IMMEDIATE'); // one request at a time: nobody else can take a name meanwhile
+$sql('BEGIN IMMEDIATE'); // one request at a time, so that two cannot take the same name
 $pollux->run();
 $sql('COMMIT');

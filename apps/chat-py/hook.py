@@ -1,6 +1,7 @@
-"""chat: the chat of apps/chat/chat.c as a web hook; its events and rules stand there.
+"""chat: the chat of apps/chat/chat.c as a web hook; chat.c describes its events and rules.
 
-POLLUX_SECRET is the hook's secret, CHAT_DB a file of ours that knows who is here, CHAT_PORT our port."""
+POLLUX_SECRET is the hook's secret, CHAT_DB our own database of the people in the lobby, CHAT_PORT
+the port to listen on."""
 import os, re, sqlite3, sys, threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../clients'))
 from pollux import Pollux
@@ -23,7 +24,7 @@ def login(ev, io):
     if 'name' in ev.data or not is_text(name, NAME) or not is_text(key, '.{1,64}'):
         return 'invalid'
     transport = ev.data.get('transport', '')
-    with lock:  # nobody else can take the name meanwhile
+    with lock:  # so that two requests cannot take the same name
         db.execute('DELETE FROM people WHERE epoch <> ? OR session = ?', (ev.epoch, ev.session))
         holder = db.execute('SELECT session, key FROM people WHERE name = ?', (name,)).fetchone()
         is_full = db.execute('SELECT count(*) >= 100 FROM people').fetchone()[0]
@@ -32,7 +33,7 @@ def login(ev, io):
         me = ev.session, ev.epoch, key, name, transport
         db.execute('REPLACE INTO people VALUES(?, ?, ?, ?, ?)', me)
         here = db.execute('SELECT name, transport FROM people').fetchall()
-    if holder:  # without a name it goes in silence
+    if holder:  # without a name, its disconnect tells no one
         io.session(holder[0]).del_('name').disconnect()
     io.set('name', name).join('lobby')
     io.broadcast.to('lobby').emit('moved' if holder else 'joined', name, transport)

@@ -1,24 +1,24 @@
-/* chat: one room, the lobby, for everybody who has given a name.
+/* chat: one room, the lobby, for every client that has logged in with a name.
  *
  * In the default namespace a client may emit
  *
  *	login(name, key)  acks [null, {"name", "transport", "here": [[name, transport], ...]}],
- *	                  or why not: ["invalid"], ["taken"], ["full"]
+ *	                  or the error: ["invalid"], ["taken"], ["full"]
  *	say(text)         acks [null], or ["invalid"]
  *	typing(bool)      no ack
  *
- * and hears of the others
+ * and receives, about the other clients
  *
  *	joined(name, transport)   moved(name, transport)   left(name)
  *	said(name, text)          typing(name, bool)       (the last one is volatile)
  *
  * A name has 1 to 20 characters; the lobby holds 100 people.  `key` is a secret that the client
- * makes up.  Who logs in with the name and the key of somebody who is here is the same person on a
- * new connection: the old one ends, and the others hear `moved`.  So nobody is shut out by a
- * connection that broke without a word, and changing the transport keeps the name.
+ * generates.  A login with the name and key of someone already in the lobby is the same person on a
+ * new connection: the old session ends, and the others receive `moved`.  So a connection that broke
+ * silently does not lock its owner out, and changing the transport keeps the name.
  *
- * Any process may run any of these handlers, so there is no state here: "name" and "key" are kept
- * under set(), and who is here is who is in the room. */
+ * Any process may run any of these handlers, so this file has no state of its own: sio_set() keeps
+ * "name" and "key", and the people here are the sessions in the room. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +33,7 @@
 #define KEY_MAX_BYTES  64
 #define TEXT_MAX_CHARS 1000
 
-/* --- what a client may give ------------------------------------------------------------------ */
+/* --- valid input ----------------------------------------------------------------------------- */
 
 static size_t
 count_chars(const char *text)
@@ -41,12 +41,12 @@ count_chars(const char *text)
 	size_t n = 0;
 
 	for (; *text != '\0'; text++)
-		n += ((unsigned char)*text & 0xc0) != 0x80; /* UTF-8: but for continuations */
+		n += ((unsigned char)*text & 0xc0) != 0x80; /* skip UTF-8 continuation bytes */
 	return n;
 }
 
-/* Not empty, nothing but blanks, or with control characters or blanks at its ends: all that would
- * make two names look the same. */
+/* Refuse empty names, control characters, and leading or trailing spaces: with these, two different
+ * names could look the same. */
 static bool
 is_name(const char *text)
 {
@@ -98,7 +98,7 @@ everybody(sio_socket *s)
 	return people;
 }
 
-/* A value that was kept as a JSON string. */
+/* Return a value that is stored as a JSON string. */
 static const char *
 get_text(sio_socket *s, const char *key)
 {
@@ -126,7 +126,7 @@ find_by_name(const struct people *people, const char *name)
 	return NULL;
 }
 
-/* [["Ada","websocket"],...] as a malloc'ed text, or NULL. */
+/* Return [["Ada","websocket"],...] as malloc'ed text, or NULL if out of memory. */
 static char *
 list(const struct people *people)
 {
@@ -179,7 +179,8 @@ refuse(sio_socket *s, const sio_event *e, const char *why)
 	sio_ack(s, e, sio_format(s, "[\"%s\"]", why));
 }
 
-/* The person of `old` is here on another connection now.  Without a name it goes in silence. */
+/* End the old session of someone who is back on a new connection.  Without a name, on_disconnect()
+ * does not tell the others that it left. */
 static void
 retire(sio_socket *old)
 {
@@ -216,8 +217,8 @@ on_login(sio_socket *s, const sio_event *e, void *user)
 		sio_ack(s, e, "[\"invalid\"]");
 		return;
 	}
-	/* Written before the others are looked at: with its first write a handler takes the lock
-	 * that all processes share, and nobody else can take the name meanwhile. */
+	/* Store the name before looking for another session that has it: the first write of a handler
+	 * takes the lock that all processes share, so no other process can take the name meanwhile. */
 	if (set_text(s, "name", name) != 0 || set_text(s, "key", key) != 0)
 		return;
 	people = everybody(s);

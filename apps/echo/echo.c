@@ -1,9 +1,9 @@
-/* echo: says back what it hears; the application that tests and benchmarks talk to.
+/* echo: sends back what it receives; tests and benchmarks use it.
  *
- * In the default namespace, in /chat, and in /private, which wants `token=letmein` in the query of
- * the handshake, it knows:
+ * In the default namespace, in /chat, and in /private, which requires `token=letmein` in the
+ * handshake's query, it handles:
  *
- *	message, json           back as it came
+ *	message, json           sent back unchanged
  *	echo(args...)           event `echo` with the same arguments to the sender, and the ack
  *	join(room) leave(room)  acks ["ok"]
  *	room(room, data)        event `room` to that room, except the sender
@@ -11,12 +11,12 @@
  *	all(data)               event `all` to everyone in it
  *	volatile(data)          volatile event `volatile` to all others
  *	set(key, value)         acks ["ok"]
- *	get(key)                acks [value], [null] when there is none
+ *	get(key)                acks [value], or [null] if there is none
  *	ask()                   asks `question`("6*7"); its answer comes back as event `answered`
- *	kick() kick-ns()        disconnects the client; from this namespace only
+ *	kick() kick-ns()        ends the session; leaves this namespace only
  *	whoami()                acks [{"id", "transport", "query", "endpoint"}]
  *
- * On connection nothing is sent. */
+ * It sends nothing on connection. */
 #include <errno.h>
 #include <string.h>
 
@@ -40,8 +40,8 @@ on_echo(sio_socket *s, const sio_event *e, void *user)
 	sio_ack(s, e, e->args);
 }
 
-/* An argument that must be a text.  A room or a key is one; JavaScript would make one of anything,
- * so a number stands for its digits. */
+/* Return an argument as text, for a room or a key.  JavaScript would convert any value to a string,
+ * so a number becomes its digits. */
 static const char *
 text_arg(sio_socket *s, const sio_event *e, size_t i)
 {
@@ -50,7 +50,8 @@ text_arg(sio_socket *s, const sio_event *e, size_t i)
 	return json != NULL && json[0] == '"' ? sio_text(s, json) : json;
 }
 
-/* The arguments of an event that carries one value on: an absent one is JSON.stringify's null. */
+/* Return the arguments of an event that forwards one value.  A missing value becomes null, as in
+ * JSON.stringify. */
 static const char *
 one_arg(sio_socket *s, const sio_event *e)
 {
@@ -169,7 +170,7 @@ on_whoami(sio_socket *s, const sio_event *e, void *user)
 	const char *endpoint = sio_endpoint(s);
 
 	(void)user;
-	/* of all applications this one alone tells the secret, to its owner */
+	/* the tests need the secret session id; no other application sends it */
 	sio_ack(s, e,
 	    sio_format(s, "[{\"id\":\"%s\",\"transport\":\"%s\",\"query\":%s,\"endpoint\":%s}]",
 		sio_sid(s), sio_transport(s), sio_query_json(sio_socket_handshake(s)),

@@ -1,13 +1,13 @@
-/* chat: the page of a chat whose events stand at the top of chat.c, on socket.io-client 0.9. */
+/* chat: the page of the chat, on socket.io-client 0.9.  The top of chat.c describes the events. */
 import {
   $, markMessage, showLogin, showMessage, showNotice, showPeople, showRoom, showStatus,
   showTransports, showTyping
 } from './view.js';
 import { watch } from './wire.js';
 
-const RETRY_MS = 2000;        /* the client tries again by itself only what was connected once */
+const RETRY_MS = 2000;        /* the client itself retries only what was connected before */
 const SWITCH_MS = 8000;       /* a transport that has not connected by then does not work here */
-const TYPING_AGAIN_MS = 2000; /* said again while it goes on: it is volatile, and may be dropped */
+const TYPING_AGAIN_MS = 2000; /* `typing` is volatile and may be dropped, so it is repeated */
 const TYPING_OVER_MS = 4500;
 
 const REASONS = {
@@ -18,27 +18,27 @@ const REASONS = {
 
 const { io } = window;
 
-/* `key` makes us the same person on a new connection. */
+/* `key` proves to the server that a new connection is the same person. */
 const key = Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(16)).join('');
-let wanted = ''; /* the name that was asked for */
-let name = '';   /* and that the server has granted */
+let wanted = ''; /* the requested name */
+let name = '';   /* the name that the server has granted */
 
 const people = new Map();   /* name: transport */
-const typists = new Map();  /* name: timer that ends it */
-const unacked = new Set();  /* messages of ours, as view.js shows them */
+const typists = new Map();  /* name: timer that clears it */
+const unacked = new Set();  /* items of our own messages that have no ack yet */
 
-/* The connection we talk on, and the one that is to take its place: a transport is left when the
- * next one works.  `via`: what it is connected by, or ''. */
+/* The connection in use, and the one that is to replace it: the old transport is closed only when
+ * the new one works.  `via` is the connected transport, or ''. */
 let current = null;
 let candidate = null;
 
 /* --- connections ------------------------------------------------------------------------------- */
 
-/* What this browser can do, best first. */
+/* The transports that this browser supports, best first. */
 const possible = io.transports.filter((transport) => io.Transport[transport].check());
 
-/* `transport` alone, or the best that works.  The client's `transports` option would be merged item
- * by item into the list of all; that list itself is what counts. */
+/* Connect by `transport` alone, or by the best one that works.  The client merges its `transports`
+ * option item by item into the list of all transports, so replace that list instead. */
 function open(transport) {
   const link = { transport, via: '', dropped: false };
   io.transports = transport ? [transport] : possible.slice();
@@ -53,7 +53,7 @@ function open(transport) {
 
 function drop(link) {
   link.dropped = true;
-  link.socket.socket.reconnecting = false; /* its timer looks at that */
+  link.socket.socket.reconnecting = false; /* stops the client's reconnection timer */
 }
 
 function restart(link) {
@@ -81,17 +81,17 @@ function giveUp(link) {
   candidate = null;
   drop(link);
   showNotice(link.transport, 'does not work here');
-  restart(current); /* should it have ended meanwhile */
+  restart(current); /* in case it has ended meanwhile */
   showConnection();
 }
 
-/* The connection is ready: it is the one we talk on. */
+/* The connection is ready; use it from now on. */
 function settle(link, via) {
   link.via = via;
   if (link === candidate) {
     candidate = null;
     drop(current);
-    if (current.via && !name) current.socket.disconnect(); /* else the server ends it */
+    if (current.via && !name) current.socket.disconnect(); /* with a name, the server ends it */
     current = link;
     loseUnacked();
   }
@@ -133,7 +133,7 @@ function login(link) {
 function disconnected(link, reason) {
   link.via = '';
   if (link !== current) return giveUp(link);
-  if (candidate) return; /* the server ends the connection that we leave */
+  if (candidate) return; /* the server ended the connection that is being replaced */
   loseUnacked();
   showConnection();
   if (reason === 'booted') setTimeout(restart, RETRY_MS, link);
@@ -143,11 +143,11 @@ function failed(link) {
   if (link !== current) return giveUp(link);
   if (link.via || link.socket.socket.reconnecting) return;
   showStatus('off', 'no connection');
-  /* while a transport is tried the client itself goes on to the next */
+  /* while it is connecting, the client itself tries the next transport */
   if (!link.socket.socket.connecting) setTimeout(restart, RETRY_MS, link);
 }
 
-/* --- what the server says ---------------------------------------------------------------------- */
+/* --- events from the server -------------------------------------------------------------------- */
 
 function came(who, transport, text) {
   people.set(who, transport);
@@ -188,9 +188,9 @@ function listen(link) {
   });
 }
 
-/* --- what we do -------------------------------------------------------------------------------- */
+/* --- user actions ------------------------------------------------------------------------------ */
 
-let typingSaid = 0; /* when `typing` was last sent; 0: we are not typing */
+let typingSaid = 0; /* when `typing` was last sent; 0: not typing */
 let typingTimer = null;
 
 function type() {
@@ -212,7 +212,7 @@ function stopTyping() {
 function say(text) {
   const item = showMessage(name, text, true);
 
-  typingSaid = 0; /* the message itself ends it */
+  typingSaid = 0; /* the message itself clears `typing` for the others */
   clearTimeout(typingTimer);
   unacked.add(item);
   current.socket.emit('say', text, (why) => {
@@ -225,9 +225,9 @@ function say(text) {
 $('login').addEventListener('submit', (event) => {
   event.preventDefault();
   $('why').textContent = '';
-  if (wanted) return; /* asked already */
+  if (wanted) return; /* already requested */
   wanted = $('name').value.trim();
-  if (current.via) login(current); /* else when it is connected */
+  if (current.via) login(current); /* otherwise connected() does it */
 });
 
 $('room').addEventListener('submit', (event) => {
@@ -243,7 +243,7 @@ $('text').addEventListener('input', () => ($('text').value === '' ? stopTyping()
 
 $('transport').addEventListener('change', () => choose($('transport').value));
 
-/* A poll that ends is not the end of a session; without this others would see us for a minute. */
+/* The end of a poll does not end its session: without this, others would see us a minute longer. */
 addEventListener('pagehide', () => {
   const { sessionid } = current.socket.socket;
   if (current.via) fetch(`/socket.io/1//${sessionid}/?disconnect=1`, { keepalive: true }).catch(() => {});

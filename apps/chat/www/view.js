@@ -1,4 +1,4 @@
-/* view: what the page shows.  What people type goes into it as textContent only. */
+/* view: updates the page.  User input is inserted as textContent only. */
 
 const MESSAGES_MAX = 500;
 
@@ -11,7 +11,7 @@ function make(tag, className, text = '') {
   return element;
 }
 
-/* Append to a list that keeps `max` items.  If its end was in sight, it is again. */
+/* Append to a list that keeps `max` items.  If it was scrolled to its end, keep it there. */
 export function append(list, item, max) {
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
   list.append(item);
@@ -75,7 +75,7 @@ function clock() {
   return new Date().toTimeString().slice(0, 5);
 }
 
-/* Messages of one person that follow one another look like one.  Return the item. */
+/* Show a message, joined to the previous one if that is by the same person.  Return the item. */
 export function showMessage(name, text, mine) {
   const last = $('messages').lastElementChild;
   const follows = last !== null && last.dataset.name === name;
@@ -88,7 +88,7 @@ export function showMessage(name, text, mine) {
   return append($('messages'), item, MESSAGES_MAX);
 }
 
-/* What became of a message of ours: acked, refused or lost. */
+/* Mark our own message as acked, refused or lost. */
 export function markMessage(item, fate) {
   const marks = { acked: '\u2713', refused: 'refused', lost: 'not confirmed' };
   const mark = item.querySelector('.mark');

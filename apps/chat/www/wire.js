@@ -1,13 +1,13 @@
 /* wire: shows what socket.io-client 0.9 sends and receives, packet by packet.
  *
- * Every packet passes through one of two functions of the client's parser, whatever the transport;
- * which transport it is for is known while one of that transport's methods runs. */
+ * Every packet passes through one of two functions of the client's parser, whatever the transport.
+ * To know the transport, note which transport's method is running at that moment. */
 import { $, append } from './view.js';
 
 const LINES_MAX = 200;
 const TEXT_MAX = 600;
 
-let speaking = ''; /* the transport whose method runs */
+let speaking = ''; /* the transport whose method is running */
 let shown = '';    /* the transport of the last line */
 
 function add(parent, tag, className, text) {
@@ -60,8 +60,8 @@ function mark(prototype, method) {
   };
 }
 
-/* Show all connections of this client from now on.  `offer` is called with the transports that the
- * server names in each handshake. */
+/* Show the packets of all connections of this client from now on.  Call `offer` with the transports
+ * that the server offers in each handshake. */
 export function watch(io, offer) {
   const { encodePacket, decodePacket } = io.parser;
   const { handshake } = io.Socket.prototype;
@@ -81,7 +81,7 @@ export function watch(io, offer) {
   };
   io.Socket.prototype.handshake = function (then) {
     return handshake.call(this, (sid, ...rest) => {
-      /* whoever knows the session id is the client: not to be read off a screen */
+      /* the session id is a secret: do not show all of it */
       show('in', 'handshake', '', [`${sid.slice(0, 4)}\u2026`, ...rest].join(':'));
       offer((rest[2] || '').split(','));
       then(sid, ...rest);
