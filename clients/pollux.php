@@ -2,7 +2,8 @@
 
 /* pollux.php: answer the web hook of a Pollux server, and publish to it.
  *
- * This one file, PHP 7.0 or newer, no extension but json and hash.  Copy it beside your script:
+ * It is a single file and needs PHP 7.0 or newer with only the extensions json and hash.  Copy it
+ * beside your script:
  *
  *	<?php
  *	require 'pollux.php';
@@ -13,7 +14,7 @@
  *	});
  *	$pollux->on('/chat', 'say', function ($ev, $io) {
  *	    $io->broadcast->to('lobby')->emit('said', $ev->data['nick'], $ev->args[0]);
- *	    return ['ok'];          // the answer to the client, if it asked for one
+ *	    return ['ok'];          // the ack to the client, if it asked for one
  *	});
  *	$pollux->run();
  *
@@ -22,30 +23,30 @@
  *	$pollux = new Pollux(['db' => '/home/me/pollux-data/pollux.db']);
  *	$pollux->room('lobby')->emit('news', 1);
  *
- * What a handler does through $io is collected and goes back in the reply: it takes effect together
- * once the handler has returned, or, when it throws, not at all.  What goes over the wire, and what
- * all these names mean, stands in docs/hook.md.  Licence: MIT. */
+ * The actions of a handler, its calls on $io, are collected and sent in the reply: they take effect
+ * together once the handler has returned, or, if it throws, not at all.  docs/hook.md specifies the
+ * wire format and describes all names.  Licence: MIT. */
 
-/* What went wrong.  When publishing, getCode() is the HTTP status, or 0 if there was no answer. */
+/* Any failure.  When publishing, getCode() is the HTTP status, or 0 if there was no answer. */
 class PolluxError extends RuntimeException
 {
 }
 
 final class Pollux
 {
-    const SKEW_S = 300;              // a signature may be this old, or from this far in the future
-    const BODY_MAX = 4194304;        // bytes of a request that we look at
-    const DEPTH_MAX = 1024;          // Pollux nests values 512 deep, and the request around them
-    const WAKE_MAX = 1024;           // processes of one Pollux
-    const ANSWER_MAX = 1048576;      // bytes of an answer to publish() that we look at
+    const SKEW_S = 300;              // how far a timestamp may be from our clock, either way
+    const BODY_MAX = 4194304;        // bytes of a request; a longer one is refused
+    const DEPTH_MAX = 1024;          // values are at most 512 deep, plus the request around them
+    const WAKE_MAX = 1024;           // the maximum number of processes of one Pollux
+    const ANSWER_MAX = 1048576;      // bytes of an answer to publish() that are read
 
     private $options = [
-        'secret' => null,            // 'whsec_...', or several of them while one replaces another
-        'assoc' => false,            // JSON objects of clients as arrays; {} is then the same as []
-        'log' => null,               // function ($line): instead of error_log()
-        'url' => null,               // publish here: 'http://127.0.0.1:8081/pollux/v1/'; or through
-                                     // a socket: 'unix:/run/pollux/admin.sock'
-        'key' => null,               // with this key
+        'secret' => null,            // 'whsec_...', or an array of them during a key rotation
+        'assoc' => false,            // decode clients' JSON objects as arrays; {} then equals []
+        'log' => null,               // function ($line), used instead of error_log()
+        'url' => null,               // publish by HTTP: 'http://127.0.0.1:8081/pollux/v1/', or
+                                     // through a socket: 'unix:/run/pollux/admin.sock'
+        'key' => null,               // the key for it
         'timeout' => 5,              // seconds
         'db' => null,                // or publish by SQL: the path of pollux.db
     ];
@@ -58,24 +59,26 @@ final class Pollux
     {
         $unknown = array_diff_key($options, $this->options);
         if ($unknown) {
-            throw new InvalidArgumentException('Pollux: no such option: ' . key($unknown));
+            throw new InvalidArgumentException('Pollux: unknown option: ' . key($unknown));
         }
         $this->options = $options + $this->options;
         foreach ((array) $this->options['secret'] as $secret) {
             $key = base64_decode(preg_replace('/^whsec_/', '', $secret), true);
             if ($key === false || $key === '') {
-                throw new InvalidArgumentException('Pollux: a secret is "whsec_" and base64');
+                throw new InvalidArgumentException(
+                    'Pollux: a secret must be "whsec_" followed by base64');
             }
             $this->secrets[] = $key;
         }
     }
 
-    /* --- handlers: fn($ev, $io), but authorize ---------------------------------------------- */
+    /* --- handlers: fn($ev, $io), except for authorize --------------------------------------- */
 
-    /* io.set('authorization', fn): asked before a session id is given out; with a namespace before
-     * it, when a client joins that.  fn($handshake, $io) returns true or false, or
+    /* authorize([$ns,] $fn): 0.9's io.set('authorization', fn), called before a client gets a
+     * session id; with a namespace, called when a client joins it.  fn($handshake, $io) returns
+     * true, false or
      * ['accept' => bool, 'user' =>, 'data' => [], 'reason' =>, 'transports' => [], 'max_age' => s].
-     * Without one everybody is accepted. */
+     * Without an authorizer every client is accepted. */
     public function authorize($ns, $fn = null)
     {
         if ($fn === null) {
@@ -85,13 +88,13 @@ final class Pollux
         return $this;
     }
 
-    /* on([$ns,] $name, $fn): $name is the client's, or
-     *	'connect' or 'connection', 'disconnect'    no event of a client reaches these
+    /* on([$ns,] $name, $fn): $name is the name of a client's event, or
+     *	'connect' or 'connection', 'disconnect'    raised by the server, never by a client
      *	'message'                                  send(), and json.send() without handler
      *	'json'                                     json.send()
-     *	'*'                                        events and messages that have no handler
-     * What fn returns answers the client: a list is the arguments, all else one argument, null is
-     * no answer. */
+     *	'*'                                        events and messages without a handler
+     * The return value of fn is the ack to the client: a list is its arguments, any other value its
+     * only argument, and null means no ack. */
     public function on($ns, $name, $fn = null)
     {
         if ($fn === null) {
@@ -104,7 +107,7 @@ final class Pollux
         return $this;
     }
 
-    /* onAck([$ns,] $name, $fn): the client's answer to emit(..., Pollux::ack($name)). */
+    /* onAck([$ns,] $name, $fn): called with the answer to emit(..., Pollux::ack($name)). */
     public function onAck($ns, $name, $fn = null)
     {
         if ($fn === null) {
@@ -114,9 +117,9 @@ final class Pollux
         return $this;
     }
 
-    /* An event may come twice, when our reply to the first was lost.  fn($id) returns what it keeps
-     * for this id, or null if nothing: then the handler runs, and fn($id, $reply) keeps its reply,
-     * a text, for at least an hour. */
+    /* Handle events that come twice, because our first reply was lost, only once.  fn($id) returns
+     * the reply stored under this id, or null: then the handler runs, and fn($id, $reply) must store
+     * its reply, a string, for at least an hour. */
     public function seen(callable $fn)
     {
         $this->seen = $fn;
@@ -126,7 +129,7 @@ final class Pollux
     private static function checkNs($ns)
     {
         if (!is_string($ns) || ($ns !== '' && $ns[0] !== '/')) {
-            throw new InvalidArgumentException('Pollux: a namespace is "" or begins with "/"');
+            throw new InvalidArgumentException('Pollux: a namespace must be "" or begin with "/"');
         }
         return $ns;
     }
@@ -141,10 +144,10 @@ final class Pollux
 
     /* --- the hook --------------------------------------------------------------------------- */
 
-    /* Answer the request that PHP is serving.  What else is printed goes to the log. */
+    /* Answer the request that PHP is serving.  Output of the handlers goes to the log. */
     public function run()
     {
-        http_response_code(500); // what a fatal error, or an exit, leaves behind: try again
+        http_response_code(500); // after a fatal error or an exit the server shall retry
         ob_start();
         $headers = [];
         foreach ($_SERVER as $name => $value) {
@@ -159,7 +162,7 @@ final class Pollux
             $printed = $text . $printed;
         }
         if ($printed !== '') {
-            $this->log('printed beside the reply: ' . substr($printed, 0, 1000));
+            $this->log('a handler printed: ' . substr($printed, 0, 1000));
         }
         http_response_code($status);
         foreach ($headers as $name => $value) {
@@ -168,7 +171,7 @@ final class Pollux
         echo $body;
     }
 
-    /* The same without PHP's globals, for frameworks and tests.  Header names in any case.
+    /* The same without PHP's globals, for frameworks and tests.  Header names may have any case.
      * Return [status, [name => value], body]. */
     public function handle($method, array $headers, $body)
     {
@@ -179,7 +182,7 @@ final class Pollux
             return self::text($e->getCode(), $e->getMessage());
         }
         if (isset($headers['x-pollux-last-error'])) {
-            $this->log('the server says of an earlier reply: ' . $headers['x-pollux-last-error']);
+            $this->log('an earlier reply was wrong: ' . $headers['x-pollux-last-error']);
         }
         try {
             return $request['hook'] === 'authorize' ?
@@ -191,8 +194,8 @@ final class Pollux
         }
     }
 
-    /* Standard Webhooks: is the request signed by one of our secrets, and now?  Header names in
-     * lower case.  Throw a PolluxError with code 401 if not. */
+    /* Check the signature as Standard Webhooks specifies: by one of our secrets, and recent.
+     * Header names must be in lower case.  Throw a PolluxError with code 401 if it is invalid. */
     public function verify(array $headers, $body, $now = null)
     {
         $given = [];
@@ -220,7 +223,7 @@ final class Pollux
         }
     }
 
-    /* The request as an array. */
+    /* Check the request and return it as an array. */
     private function read($method, array $headers, $body)
     {
         if ($method !== 'POST') {
@@ -230,7 +233,7 @@ final class Pollux
             throw new PolluxError('too long', 413);
         }
         if (!$this->secrets) {
-            $this->log('new Pollux() was given no secret');
+            $this->log('new Pollux() needs the option "secret" to answer the hook');
             throw new PolluxError('no secret is configured', 500);
         }
         $this->verify($headers, $body);
@@ -265,7 +268,7 @@ final class Pollux
             'max_age' => 1];
         $unknown = array_diff_key($verdict, $known);
         if ($unknown || !isset($verdict['accept']) || !is_bool($verdict['accept'])) {
-            throw new PolluxError($unknown ? 'authorize: what is "' . key($unknown) . '"?' :
+            throw new PolluxError($unknown ? 'authorize: unknown key "' . key($unknown) . '"' :
                 'authorize: "accept" must be true or false');
         }
         $headers = ['Content-Type' => 'application/json'];
@@ -288,7 +291,7 @@ final class Pollux
     private function answerEvents(array $request)
     {
         $results = [];
-        $changes = []; // [session] what handlers of this request have set: later events see it
+        $changes = []; // [session]: changes to data and user, which later events of the request see
         foreach ($request['events'] as $event) {
             $event = self::map($event);
             if (!isset($event['id'], $event['type'], $event['session'])) {
@@ -316,7 +319,7 @@ final class Pollux
         return [200, ['Content-Type' => 'application/json'], self::encode(['results' => $results])];
     }
 
-    /* The result of one event, a JSON text; '' when there is nothing to say. */
+    /* Return the result of one event as JSON, or '' if it needs none. */
     private function answerEvent(PolluxEvent $ev)
     {
         $fn = $this->handlerFor($ev);
@@ -354,7 +357,7 @@ final class Pollux
             case 'ack':
                 $kinds = ["ack $ev->name"];
                 break;
-            default: // of a later Pollux
+            default: // a type of a later version
                 $kinds = [];
         }
         foreach ($kinds as $kind) {
@@ -365,7 +368,7 @@ final class Pollux
         return null;
     }
 
-    /* The $io of a handler. */
+    /* Return the $io of a handler. */
     private static function collector(array &$actions, $of, $ack = null)
     {
         $add = function ($action) use (&$actions) {
@@ -396,13 +399,13 @@ final class Pollux
 
     /* --- publishing: each call is sent at once ---------------------------------------------- */
 
-    /* Everybody, that is everybody in the default namespace. */
+    /* All sessions, which are all in the default namespace. */
     public function all()
     {
         return $this->of('');
     }
 
-    /* Everybody in the namespace; of('/chat')->room('lobby') is a room of it. */
+    /* All sessions in the namespace; of('/chat')->room('lobby') is a room in it. */
     public function of($ns)
     {
         $add = function ($action) {
@@ -421,13 +424,14 @@ final class Pollux
         return $this->of('')->session($id);
     }
 
-    /* All sessions of the person. */
+    /* All sessions of the user. */
     public function toUser($user)
     {
         return $this->of('')->toUser($user);
     }
 
-    /* Send what fn($io) does all at once, and all or nothing.  Return the server's answer. */
+    /* Send the actions of fn($io) in one request, of which all or none are executed.  Return the
+     * server's answer. */
     public function batch(callable $fn, $idempotencyKey = null)
     {
         $actions = [];
@@ -438,7 +442,7 @@ final class Pollux
         return $this->push($actions, $idempotencyKey);
     }
 
-    /* Send actions as docs/hook.md writes them: [['do' => 'emit', 'to' => ..., ...], ...]. */
+    /* Send actions in the form of docs/hook.md: [['do' => 'emit', 'to' => ..., ...], ...]. */
     public function publish(array $actions, $idempotencyKey = null)
     {
         return $this->push(array_map([self::class, 'encode'], $actions), $idempotencyKey);
@@ -453,10 +457,10 @@ final class Pollux
             return $this->post($actions, $idempotencyKey);
         }
         if ($this->options['db'] === null) {
-            throw new PolluxError('new Pollux() was given neither "url" nor "db"');
+            throw new PolluxError('publishing needs the option "url" or "db"');
         }
         if ($idempotencyKey !== null) {
-            throw new PolluxError('an idempotency key needs "url"');
+            throw new PolluxError('an idempotency key works only with "url"');
         }
         $this->insert($actions);
         return ['ok' => true, 'actions' => count($actions)];
@@ -468,7 +472,7 @@ final class Pollux
             'header' => ['Content-Type: application/json', 'Connection: close'],
             'timeout' => $this->options['timeout'],
             'ignore_errors' => true, 'follow_location' => 0];
-        if ($this->options['key'] !== null) { // mod_fcgid drops the first
+        if ($this->options['key'] !== null) { // two headers, because mod_fcgid drops the first
             $http['header'][] = 'Authorization: Bearer ' . self::checkToken($this->options['key']);
             $http['header'][] = 'X-API-Key: ' . $this->options['key'];
         }
@@ -503,16 +507,16 @@ final class Pollux
     private static function checkToken($token)
     {
         if (!preg_match('/^[\x21-\x7e]{1,255}$/D', $token)) {
-            throw new PolluxError('a key has 1 to 255 characters of ASCII, no blanks');
+            throw new PolluxError('a key must be 1 to 255 ASCII characters without spaces');
         }
         return $token;
     }
 
-    /* The database lives as long as the machine's boot, so it need not be synced. */
+    /* Pollux creates the database anew after a reboot, so a write need not be synced to disk. */
     private function insert(array $actions)
     {
         $path = $this->options['db'];
-        if (!is_file($path)) { // or it would be made
+        if (!is_file($path)) { // PDO would create it
             throw new PolluxError("$path: no such database");
         }
         try {
@@ -532,8 +536,7 @@ final class Pollux
         self::wake(dirname($path));
     }
 
-    /* Tell the processes of the data folder that there is something new.  Without it, or where PHP
-     * cannot, they look within 100 ms. */
+    /* Wake the processes of the data folder.  Where PHP cannot, they look within 100 ms. */
     private static function wake($folder)
     {
         if (!in_array('udg', stream_get_transports(), true)) {
@@ -542,7 +545,7 @@ final class Pollux
         $names = preg_grep('/^wake\./', scandir($folder));
         foreach (array_slice($names, 0, self::WAKE_MAX) as $name) {
             $socket = @stream_socket_client("udg://$folder/$name", $errno, $error, 1);
-            if ($socket !== false) { // of a process that lives
+            if ($socket !== false) { // false: its process is gone
                 stream_set_blocking($socket, false);
                 @fwrite($socket, 'w');
                 fclose($socket);
@@ -552,7 +555,7 @@ final class Pollux
 
     /* --- values ----------------------------------------------------------------------------- */
 
-    /* A JSON text that goes out as it is: Pollux::raw('1.10'), which PHP would write as 1.1. */
+    /* JSON text that is sent unchanged: Pollux::raw('1.10'), which PHP would write as 1.1. */
     public static function raw($json)
     {
         json_decode($json, true, self::DEPTH_MAX);
@@ -562,13 +565,13 @@ final class Pollux
         return new PolluxRaw($json);
     }
 
-    /* The last argument of emit(): "answer this, my onAck($name) wants to hear". */
+    /* The last argument of emit(): ask the client for an answer, which calls onAck($name). */
     public static function ack($name)
     {
         return new PolluxAck($name);
     }
 
-    /* The value of a cookie in a handshake, or null. */
+    /* Return the value of a cookie of the handshake, or null. */
     public static function cookie(PolluxHandshake $handshake, $name)
     {
         $header = $handshake->headers['cookie'] ?? '';
@@ -581,8 +584,8 @@ final class Pollux
         return null;
     }
 
-    /* Write JSON as JSON.stringify() would: json_encode() stops at infinity, which is what 1E400 of
-     * a client has become, and knows no PolluxRaw. */
+    /* Write JSON as JSON.stringify() would.  json_encode() fails on infinity, which a client's
+     * 1E400 is decoded to, and does not support PolluxRaw. */
     public static function encode($value)
     {
         if ($value instanceof PolluxRaw) {
@@ -609,12 +612,12 @@ final class Pollux
             return 'null';
         }
         $flags = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRESERVE_ZERO_FRACTION;
-        if (defined('JSON_INVALID_UTF8_SUBSTITUTE')) { // PHP 7.2: a text cut within a character
+        if (defined('JSON_INVALID_UTF8_SUBSTITUTE')) { // PHP 7.2: for text cut within a character
             $flags |= JSON_INVALID_UTF8_SUBSTITUTE;
         }
         $json = json_encode($value, $flags);
         if ($json === false) {
-            throw new PolluxError('not to be written as JSON: ' . json_last_error_msg());
+            throw new PolluxError('cannot be written as JSON: ' . json_last_error_msg());
         }
         return $json;
     }
@@ -630,9 +633,9 @@ final class Pollux
         return true;
     }
 
-    /* What one client sends may not spoil the request for the others in it: json_decode() refuses
-     * half of a surrogate pair, and an object with a key that begins with NUL.  They become
-     * U+FFFD. */
+    /* Decode a request.  json_decode() rejects half a surrogate pair, and an object key that begins
+     * with NUL.  Replace both by U+FFFD, so that one client cannot break the request for the others
+     * in it. */
     private function decode($json)
     {
         $value = json_decode($json, $this->options['assoc'], self::DEPTH_MAX);
@@ -660,7 +663,7 @@ final class Pollux
         );
     }
 
-    /* An object as an array, its values as they are; all else becomes empty. */
+    /* Return an object as an array, with its values unchanged; anything else becomes []. */
     public static function map($value)
     {
         $map = [];
@@ -676,17 +679,17 @@ final class Pollux
 /* handshakeData of 0.9, as authorize() gets it. */
 final class PolluxHandshake
 {
-    public $session;                 // public id of the session that is to be
+    public $session;                 // public id that the session will have
     public $ns;                      // '' or the namespace that the client wants to join
-    public $user;                    // who it is, when an earlier answer said so; or null
+    public $user;                    // the session's user, if already set; or null
     public $data;                    // [key => value] of the session
-    public $headers;                 // ['cookie' => ...]: those that the server is told to pass on
+    public $headers;                 // ['cookie' => ...]: those that the configuration lists
     public $query;                   // ['token' => ...]
     public $address;                 // ['address' => '203.0.113.9', 'port' => 51234]
     public $time;                    // 'Mon Nov 23 2026 04:17:19 GMT'
     public $issued;                  // the same in milliseconds since 1970
-    public $xdomain;                 // from a page of another origin
-    public $secure;                  // https
+    public $xdomain;                 // true: from a page of another origin
+    public $secure;                  // true: by https
     public $url;                     // '/socket.io/1/?t=1'
 
     public function __construct(array $request)
@@ -705,25 +708,25 @@ final class PolluxHandshake
     }
 }
 
-/* What has happened. */
+/* One event, as handlers get it. */
 final class PolluxEvent
 {
-    public $id;                      // the same when it comes again
+    public $id;                      // the same if the event comes twice
     public $time;                    // milliseconds since 1970
     public $type;                    // connect disconnect event message json ack
     public $session;                 // public id of the session
     public $ns = '';
-    public $user;                    // who it is, if authorize() or $io->user() said so; or null
-    public $data = [];               // [key => value] of $io->set()
+    public $user;                    // set by authorize() or $io->user(); or null
+    public $data = [];               // [key => value], set by $io->set()
     public $name;                    // of an event or ack
-    public $args = [];               // its arguments; of a message, the one
+    public $args = [];               // its arguments; for a message, [text] or [value]
     public $ack;                     // not null: the client waits for an answer
-    public $text;                    // of a message; null of a json
+    public $text;                    // of a message; null for a json
     public $value;                   // of a json
     public $transport;               // of connect: 'websocket', 'xhr-polling' ...
     public $query;                   // of connect: 'a=1' of io.connect('/chat?a=1')
     public $reason;                  // of disconnect
-    public $epoch;                   // another than before: every session of before is gone, unsaid
+    public $epoch;                   // when it changes, earlier sessions are gone without disconnect
 
     public function __construct(array $event, $epoch)
     {
@@ -744,7 +747,7 @@ final class PolluxEvent
         }
     }
 
-    /* socket.emit('message', x) is to a 0.9 server what send(x) is. */
+    /* A 0.9 server treats socket.emit('message', x) like send(x). */
     private function becomeMessage()
     {
         $first = $this->args[0] ?? null;
@@ -756,7 +759,7 @@ final class PolluxEvent
         }
     }
 
-    /* Internal: what actions of the same request have changed since it was sent. */
+    /* Internal: apply changes by earlier events of the same request. */
     public function change(array $actions)
     {
         foreach ($actions as $action) {
@@ -771,26 +774,26 @@ final class PolluxEvent
     }
 }
 
-/* Where something goes, and what.  A handler's $io is the session itself; the others are made from
- * it and can be kept and used any number of times:
+/* A target and the actions on it.  A handler's $io is the session itself; other targets are made
+ * from it and can be used any number of times:
  *
  *	$io->emit('hi', 1, 2)                       the session
- *	$io->broadcast->emit(...)                   its namespace but itself
- *	$io->broadcast->to('lobby')->emit(...)      the room but itself
- *	$io->room('lobby')->emit(...)               everybody in the room
- *	$io->of('/news')->emit(...)                 everybody in the namespace
+ *	$io->broadcast->emit(...)                   the namespace, except the session
+ *	$io->broadcast->to('lobby')->emit(...)      the room, except the session
+ *	$io->room('lobby')->emit(...)               all sessions in the room
+ *	$io->of('/news')->emit(...)                 all sessions in the namespace
  *	$io->of('/news')->room('x')->except($id)->volatile->emit(...)
  *	$io->session($id)->join('x')                another session, in the same namespace
- *	$io->toUser('42')->send('hello')            all sessions of a person
+ *	$io->toUser('42')->send('hello')            all sessions of a user
  *
  * @property-read PolluxTarget $broadcast
- * @property-read PolluxTarget $volatile dropped for who has no open transport right now */
+ * @property-read PolluxTarget $volatile dropped for sessions without an open transport */
 final class PolluxTarget
 {
-    private $add;                    // function ($action): takes a JSON text
-    private $home;                   // the namespace of the event that is handled
-    private $self;                   // its session; null: there is none
-    private $ackId;                  // null: its client wants no answer
+    private $add;                    // function ($action), takes JSON text
+    private $home;                   // the namespace of the event being handled
+    private $self;                   // its session; null: no event
+    private $ackId;                  // null: its client wants no ack
     private $ns;
     private $to = [];                // ['session' => id], ['room' => name], ['user' => name]
     private $except = [];
@@ -808,7 +811,7 @@ final class PolluxTarget
         }
     }
 
-    /* --- who -------------------------------------------------------------------------------- */
+    /* --- targets ---------------------------------------------------------------------------- */
 
     public function of($ns)
     {
@@ -853,7 +856,7 @@ final class PolluxTarget
         if ($name === 'broadcast' && $this->self !== null) {
             return $this->with(['to' => [], 'except' => [$this->self]]);
         }
-        throw new PolluxError($name === 'broadcast' ? 'broadcast: nobody to leave out here' :
+        throw new PolluxError($name === 'broadcast' ? 'broadcast: needs the $io of a handler' :
             "no such property: $name");
     }
 
@@ -868,7 +871,7 @@ final class PolluxTarget
 
     /* --- messages --------------------------------------------------------------------------- */
 
-    /* The last argument may be Pollux::ack('name'), to a session. */
+    /* If the target is one session, the last argument may be Pollux::ack('name'). */
     public function emit($name, ...$args)
     {
         $action = ['do' => 'emit', 'to' => $this->address(), 'name' => (string) $name];
@@ -891,8 +894,8 @@ final class PolluxTarget
             $this->flags());
     }
 
-    /* Answer the event now, before what else is done; otherwise return the answer.  Only the first
-     * answer counts. */
+    /* Send the ack before the actions that follow; a handler that does not care returns it instead.
+     * Only the first ack is sent. */
     public function ack(...$args)
     {
         return $this->ackId === null ? $this :
@@ -911,7 +914,7 @@ final class PolluxTarget
         return $this->act('leave', ['room' => (string) $room], true);
     }
 
-    /* The value is in $ev->data of every later event of the session, in all its namespaces. */
+    /* Store a value in $ev->data of all later events of the session, in all its namespaces. */
     public function set($key, $value)
     {
         return $this->act('set', ['key' => (string) $key, 'value' => $value], false);
@@ -922,13 +925,13 @@ final class PolluxTarget
         return $this->act('del', ['key' => (string) $key], false);
     }
 
-    /* Who the person behind the session is; null: nobody.  (To reach that person: toUser().) */
+    /* Set the session's user; null removes it.  (toUser() addresses all sessions of a user.) */
     public function user($user)
     {
         return $this->act('user', ['user' => $user === null ? null : (string) $user], false);
     }
 
-    /* In the default namespace the whole session ends, in others that namespace. */
+    /* End the session if the namespace is the default one; otherwise leave the namespace. */
     public function disconnect($reason = null)
     {
         return $this->act('disconnect', $reason === null ? [] : ['reason' => $reason], true);
@@ -940,7 +943,7 @@ final class PolluxTarget
             ['reason' => $reason] + ($advice === null ? [] : ['advice' => $advice]), true);
     }
 
-    /* --- inside ----------------------------------------------------------------------------- */
+    /* --- internal --------------------------------------------------------------------------- */
 
     private function add(array $action)
     {
@@ -948,7 +951,7 @@ final class PolluxTarget
         return $this;
     }
 
-    /* An action on one session; what is the event's own goes without saying. */
+    /* Add an action on one session; leave out a session and namespace that are the event's own. */
     private function act($do, array $fields, $inNamespace)
     {
         $this->checkSession($do);
@@ -965,8 +968,8 @@ final class PolluxTarget
     private function checkSession($do)
     {
         if (!isset($this->to['session'])) {
-            throw new PolluxError("$do: to one session only" .
-                ($do === 'user' ? ' (toUser() reaches a person)' : ''));
+            throw new PolluxError("$do: works on one session only" .
+                ($do === 'user' ? ' (toUser() addresses a user)' : ''));
         }
     }
 

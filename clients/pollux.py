@@ -1,6 +1,7 @@
 """pollux: answer the web hook of a Pollux server, and publish to it.
 
-This one file, Python 3.9 or newer, the standard library alone.  Copy it beside your program:
+It is a single file and needs Python 3.9 or newer with only its standard library.  Copy it beside
+your program:
 
     from pollux import Pollux
 
@@ -14,19 +15,19 @@ This one file, Python 3.9 or newer, the standard library alone.  Copy it beside 
     @pollux.on('/chat', 'say')
     def say(ev, io):
         io.broadcast.to('lobby').emit('said', ev.data['nick'], ev.args[0])
-        return ['ok']           # the answer to the client, if it asked for one
+        return ['ok']           # the ack to the client, if it asked for one
 
     application = pollux.wsgi   # for any WSGI server, or
-    pollux.run(port=8000)       # one of our own
+    pollux.run(port=8000)       # with the built-in server
 
 and, anywhere else:
 
     pollux = Pollux(db='/home/me/pollux-data/pollux.db')
     pollux.room('lobby').emit('news', 1)
 
-What a handler does through `io` is collected and goes back in the reply: it takes effect together
-once the handler has returned, or, when it raises, not at all.  Handlers may run in several threads
-at once.  What goes over the wire, and what all these names mean, stands in docs/hook.md.
+The actions of a handler, its calls on `io`, are collected and sent in the reply: they take effect
+together once the handler has returned, or, if it raises, not at all.  Handlers may run in several
+threads at once.  docs/hook.md specifies the wire format and describes all names.
 Licence: MIT.
 """
 
@@ -49,17 +50,17 @@ from http import HTTPStatus
 
 __all__ = ['Event', 'Handshake', 'Pollux', 'PolluxError', 'Raw', 'Target']
 
-SKEW_S = 300  # a signature may be this old, or from this far in the future
-BODY_MAX = 4 << 20  # bytes of a request that we look at
-ANSWER_MAX = 1 << 20  # bytes of an answer to publish() that we look at
-WAKE_MAX = 1024  # processes of one Pollux
-IDLE_S = 60  # run(): a connection that says nothing is closed
+SKEW_S = 300  # how far a timestamp may be from our clock, either way
+BODY_MAX = 4 << 20  # bytes of a request; a longer one is refused
+ANSWER_MAX = 1 << 20  # bytes of an answer to publish() that are read
+WAKE_MAX = 1024  # the maximum number of processes of one Pollux
+IDLE_S = 60  # run() closes a connection that is idle for this long
 
 log = logging.getLogger('pollux')
 
 
 class PolluxError(Exception):
-    """What went wrong.  Of publish(): `status` is that of the HTTP answer, 0 if there was none."""
+    """Any failure.  When publishing, `status` is the HTTP status, or 0 if there was no answer."""
 
     def __init__(self, message, status=0):
         super().__init__(message)
@@ -67,7 +68,7 @@ class PolluxError(Exception):
 
 
 class Raw:
-    """A JSON text that goes out as it is: Raw('1.10'), which Python would write as 1.1."""
+    """JSON text that is sent unchanged: Raw('1.10'), which Python would write as 1.1."""
 
     def __init__(self, text):
         try:
@@ -78,7 +79,7 @@ class Raw:
 
 
 class Pollux:
-    """`secret` is 'whsec_...', or a list of them while one replaces another.
+    """`secret` is 'whsec_...', or a list of them during a key rotation.
 
     Publishing needs `url`, 'http://127.0.0.1:8081/pollux/v1/' or 'unix:/run/pollux/admin.sock', and
     `key`; or `db`, the path of pollux.db.
@@ -95,14 +96,15 @@ class Pollux:
         self._authorizers = {}  # namespace
         self._seen = None
 
-    # --- handlers: fn(ev, io), but authorize ---------------------------------------------------
+    # --- handlers: fn(ev, io), except for authorize --------------------------------------------
 
     def authorize(self, *args):
         """@authorize or @authorize(ns), or authorize([ns,] fn).
 
-        io.set('authorization', fn): asked before a session id is given out; with a namespace, when
-        a client joins that.  fn(handshake, io) returns True or False, or {'accept': bool, 'user':,
-        'data': {}, 'reason':, 'transports': [], 'max_age': s}.  Without one everybody is accepted.
+        0.9's io.set('authorization', fn), called before a client gets a session id; with a
+        namespace, called when a client joins it.  fn(handshake, io) returns True, False or
+        {'accept': bool, 'user':, 'data': {}, 'reason':, 'transports': [], 'max_age': s}.  Without an
+        authorizer every client is accepted.
         """
         ns, fn = _split(args, 1)
         if fn is None:
@@ -111,15 +113,15 @@ class Pollux:
         return fn
 
     def on(self, *args):
-        """@on([ns,] name), or on([ns,] name, fn).  `name` is the client's, or
+        """@on([ns,] name), or on([ns,] name, fn).  `name` is the name of a client's event, or
 
-            'connect' or 'connection', 'disconnect'    no event of a client reaches these
+            'connect' or 'connection', 'disconnect'    raised by the server, never by a client
             'message'                                  send(), and json.send() without handler
             'json'                                     json.send()
-            '*'                                        events and messages that have no handler
+            '*'                                        events and messages without a handler
 
-        What fn returns answers the client: a list or tuple is the arguments, all else one argument,
-        None is no answer.
+        The return value of fn is the ack to the client: a list or tuple is its arguments, any other
+        value its only argument, and None means no ack.
         """
         names, fn = _split(args, 2)
         if fn is None:
@@ -131,7 +133,8 @@ class Pollux:
         return fn
 
     def on_ack(self, *args):
-        """@on_ack([ns,] name), or on_ack([ns,] name, fn): the answer to emit(..., ack=name)."""
+        """@on_ack([ns,] name), or on_ack([ns,] name, fn): called with the client's answer to
+        emit(..., ack=name)."""
         names, fn = _split(args, 2)
         if fn is None:
             return lambda late: self.on_ack(*names, late)
@@ -140,9 +143,9 @@ class Pollux:
         return fn
 
     def seen(self, fn):
-        """An event may come twice, when our reply to the first was lost.  fn(id) returns what it
-        keeps for this id, or None if nothing: then the handler runs, and fn(id, reply) keeps its
-        reply, a text, for at least an hour.
+        """Handle events that come twice, because our first reply was lost, only once.  fn(id)
+        returns the reply stored under this id, or None: then the handler runs, and fn(id, reply)
+        must store its reply, a string, for at least an hour.
         """
         self._seen = fn
         return fn
@@ -150,18 +153,19 @@ class Pollux:
     # --- the hook ------------------------------------------------------------------------------
 
     def run(self, host='127.0.0.1', port=8000):
-        """Serve the hook, at every path, until interrupted.  A thread for each connection, so it
-        belongs behind Pollux alone, not in the open."""
+        """Serve the hook, at every path, until interrupted.  Every connection gets a thread, so
+        only Pollux should be able to reach it, not the internet."""
         with self.server(host, port) as server, contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
 
     def server(self, host='127.0.0.1', port=0):
-        """The same as a http.server.ThreadingHTTPServer that listens already."""
+        """Return the same as an http.server.ThreadingHTTPServer, already listening."""
         handler = type('Handler', (_HttpHandler,), {'pollux': self})
         return http.server.ThreadingHTTPServer((host, port), handler)
 
     def wsgi(self, environ, start_response):
-        """The hook as a WSGI application; wsgiref.handlers.CGIHandler().run(pollux.wsgi) is CGI."""
+        """The hook as a WSGI application.  It also works as a CGI script, through
+        wsgiref.handlers.CGIHandler().run(pollux.wsgi)."""
         headers = {name[5:].replace('_', '-'): value for name, value in environ.items()
                    if name.startswith('HTTP_')}
         length = environ.get('CONTENT_LENGTH') or '0'
@@ -173,7 +177,7 @@ class Pollux:
         return [body]
 
     def handle(self, method, headers, body):
-        """Answer one request, whose body is bytes; header names in any case.
+        """Answer one request, whose body is bytes.  Header names may have any case.
         Return (status, headers as a dict, body as bytes)."""
         headers = {name.lower(): value for name, value in headers.items()}
         try:
@@ -181,7 +185,7 @@ class Pollux:
         except PolluxError as error:
             return _text(error.status, str(error))
         if 'x-pollux-last-error' in headers:
-            log.error('the server says of an earlier reply: %s', headers['x-pollux-last-error'])
+            log.error('an earlier reply was wrong: %s', headers['x-pollux-last-error'])
         try:
             if request['hook'] == 'authorize':
                 return self._answer_authorize(request)
@@ -191,8 +195,8 @@ class Pollux:
             return _text(500, 'the handler failed')
 
     def verify(self, headers, body, now=None):
-        """Standard Webhooks: is the request signed by one of our secrets, and now?  Header names in
-        lower case.  Raise a PolluxError with status 401 if not."""
+        """Check the signature as Standard Webhooks specifies: by one of our secrets, and recent.
+        Header names must be in lower case.  Raise a PolluxError with status 401 if invalid."""
         names = ('webhook-id', 'webhook-timestamp', 'webhook-signature')
         event_id, timestamp, signatures = (headers.get(name, '') for name in names)
         if not (event_id and timestamp and signatures):
@@ -217,7 +221,7 @@ class Pollux:
         if len(body) > BODY_MAX:
             raise PolluxError('too long', 413)
         if not self._secrets:
-            log.error('Pollux() was given no secret')
+            log.error('Pollux() needs the argument "secret" to answer the hook')
             raise PolluxError('no secret is configured', 500)
         self.verify(headers, body)
         try:
@@ -243,7 +247,7 @@ class Pollux:
         verdict = dict(verdict)
         unknown = verdict.keys() - {'accept', 'user', 'data', 'reason', 'transports', 'max_age'}
         if unknown:
-            raise PolluxError(f'authorize: what is "{unknown.pop()}"?')
+            raise PolluxError(f'authorize: unknown key "{unknown.pop()}"')
         if not isinstance(verdict.get('accept'), bool):
             raise PolluxError('authorize: "accept" must be True or False')
         headers = {'Content-Type': 'application/json'}
@@ -258,7 +262,7 @@ class Pollux:
 
     def _answer_events(self, request):
         results = []
-        changes = {}  # what handlers of this request have set, by session: later events see it
+        changes = {}  # by session: changes to data and user, which later events of the request see
         for event in request['events']:
             if not isinstance(event, dict) or not {'id', 'type', 'session'} <= event.keys():
                 continue
@@ -278,7 +282,7 @@ class Pollux:
         return 200, {'Content-Type': 'application/json'}, body
 
     def _answer_event(self, ev):
-        """The result of one event, a JSON text; '' when there is nothing to say."""
+        """Return the result of one event as JSON, or '' if it needs none."""
         fn = self._handler_for(ev)
         if fn is None:
             return ''
@@ -299,18 +303,18 @@ class Pollux:
             'json': ('json', 'message', '*'),
             'event': (f'event {ev.name}', '*'),
             'ack': (f'ack {ev.name}',),
-        }.get(ev.type, ())  # none: of a later Pollux
+        }.get(ev.type, ())  # none: a type of a later version
         return next((self._handlers[ev.ns, kind] for kind in kinds
                      if (ev.ns, kind) in self._handlers), None)
 
     # --- publishing: each call is sent at once -------------------------------------------------
 
     def all(self):
-        """Everybody, that is everybody in the default namespace."""
+        """All sessions, which are all in the default namespace."""
         return self.of('')
 
     def of(self, ns):
-        """Everybody in the namespace; of('/chat').room('lobby') is a room of it."""
+        """All sessions in the namespace; of('/chat').room('lobby') is a room in it."""
         return Target(lambda action: self._push([action]), ns)
 
     def room(self, room):
@@ -320,19 +324,19 @@ class Pollux:
         return self.of('').session(session)
 
     def to_user(self, user):
-        """All sessions of the person."""
+        """All sessions of the user."""
         return self.of('').to_user(user)
 
     @contextlib.contextmanager
     def batch(self, idempotency_key=None):
-        """`with pollux.batch() as io:` sends what is done there all at once, and all or nothing;
-        when the block raises, nothing."""
+        """`with pollux.batch() as io:` sends the actions of the block in one request, of which all
+        or none are executed.  If the block raises, nothing is sent."""
         actions = []
         yield Target(actions.append, '')
         self._push(actions, idempotency_key)
 
     def publish(self, actions, idempotency_key=None):
-        """Send actions as docs/hook.md writes them: [{'do': 'emit', 'to': ..., ...}, ...].
+        """Send actions in the form of docs/hook.md: [{'do': 'emit', 'to': ..., ...}, ...].
         Return the server's answer."""
         return self._push([_encode(action) for action in actions], idempotency_key)
 
@@ -342,15 +346,15 @@ class Pollux:
         if self._url is not None:
             return self._post(actions, idempotency_key)
         if self._db is None:
-            raise PolluxError('Pollux() was given neither url nor db')
+            raise PolluxError('publishing needs the argument "url" or "db"')
         if idempotency_key is not None:
-            raise PolluxError('an idempotency key needs url')
+            raise PolluxError('an idempotency key works only with "url"')
         self._insert(actions)
         return {'ok': True, 'actions': len(actions)}
 
     def _post(self, actions, idempotency_key):
         headers = {'Content-Type': 'application/json', 'Connection': 'close'}
-        if self._key is not None:  # mod_fcgid drops the first
+        if self._key is not None:  # two headers, because mod_fcgid drops the first
             headers['Authorization'] = f'Bearer {_check_token(self._key)}'
             headers['X-API-Key'] = self._key
         if idempotency_key is not None:
@@ -375,12 +379,12 @@ class Pollux:
         raise PolluxError(f'{self._url}: {response.status} {response.reason}{why}', response.status)
 
     def _insert(self, actions):
-        import sqlite3  # some Pythons lack it
+        import sqlite3  # here, because some builds of Python lack it
         name = f'file:{urllib.parse.quote(os.path.abspath(self._db))}?mode=rw'
         try:
             with contextlib.closing(sqlite3.connect(
                     name, uri=True, timeout=self._timeout, isolation_level=None)) as db:
-                # it lives as long as the machine's boot, so it need not be synced
+                # Pollux creates the database anew after a reboot: no need to sync it to disk
                 db.execute('PRAGMA synchronous = OFF')
                 db.execute('BEGIN IMMEDIATE')
                 db.executemany('INSERT INTO action_in(json) VALUES (?)', [(a,) for a in actions])
@@ -391,7 +395,7 @@ class Pollux:
 
     @staticmethod
     def cookie(handshake, name):
-        """The value of a cookie in a handshake, or None."""
+        """Return the value of a cookie of the handshake, or None."""
         for pair in handshake.headers.get('cookie', '').split(';'):
             key, equals, value = pair.strip().partition('=')
             if equals and key == name:
@@ -404,40 +408,40 @@ class Handshake:
 
     def __init__(self, request):
         h = request['handshake']
-        self.session = request.get('session', '')  # public id of the session that is to be
+        self.session = request.get('session', '')  # public id that the session will have
         self.ns = request.get('ns', '')  # '' or the namespace that the client wants to join
-        self.user = request.get('user')  # who it is, when an earlier answer said so; or None
+        self.user = request.get('user')  # the session's user, if already set; or None
         self.data = request.get('data', {})  # of the session
-        self.headers = h.get('headers', {})  # 'cookie' ...: those the server is told to pass on
+        self.headers = h.get('headers', {})  # 'cookie' ...: those that the configuration lists
         self.query = h.get('query', {})
         self.address = h.get('address', {})  # {'address': '203.0.113.9', 'port': 51234}
         self.time = h.get('time')  # 'Mon Nov 23 2026 04:17:19 GMT'
         self.issued = h.get('issued')  # the same in milliseconds since 1970
-        self.xdomain = h.get('xdomain')  # from a page of another origin
-        self.secure = h.get('secure')  # https
+        self.xdomain = h.get('xdomain')  # True: from a page of another origin
+        self.secure = h.get('secure')  # True: by https
         self.url = h.get('url')  # '/socket.io/1/?t=1'
 
 
 class Event:
-    """What has happened."""
+    """One event, as handlers get it."""
 
     def __init__(self, event, epoch):
-        self.id = event['id']  # the same when it comes again
+        self.id = event['id']  # the same if the event comes twice
         self.time = event.get('time')  # milliseconds since 1970
         self.type = event['type']  # connect disconnect event message json ack
         self.session = event['session']  # public id of the session
         self.ns = event.get('ns', '')
-        self.user = event.get('user')  # who it is, if authorize() or io.user() said so; or None
-        self.data = dict(event.get('data') or {})  # what io.set() has kept
+        self.user = event.get('user')  # set by authorize() or io.user(); or None
+        self.data = dict(event.get('data') or {})  # set by io.set()
         self.name = event.get('name')  # of an event or ack
-        self.args = event.get('args') or []  # its arguments; of a message, the one
+        self.args = event.get('args') or []  # its arguments; for a message, [text] or [value]
         self.ack = event.get('ack')  # not None: the client waits for an answer
-        self.text = event.get('text')  # of a message; None of a json
+        self.text = event.get('text')  # of a message; None for a json
         self.value = event.get('value')  # of a json
         self.transport = event.get('transport')  # of connect: 'websocket', 'xhr-polling' ...
         self.query = event.get('query')  # of connect: 'a=1' of io.connect('/chat?a=1')
         self.reason = event.get('reason')  # of disconnect
-        self.epoch = epoch  # another than before: every session of before is gone, unsaid
+        self.epoch = epoch  # when it changes, earlier sessions are gone without disconnect
         if self.type == 'event' and self.name == 'message':
             self._become_message()
         elif self.type == 'message':
@@ -446,7 +450,7 @@ class Event:
             self.args = [self.value]
 
     def _become_message(self):
-        """socket.emit('message', x) is to a 0.9 server what send(x) is."""
+        """A 0.9 server treats socket.emit('message', x) like send(x)."""
         first = self.args[0] if self.args else None
         if isinstance(first, str):
             self.type, self.text = 'message', first
@@ -454,7 +458,7 @@ class Event:
             self.type, self.value = 'json', first
 
     def _change(self, actions):
-        """What actions of the same request have changed since it was sent."""
+        """Apply changes by earlier events of the same request."""
         for action in actions:
             if action['do'] == 'user':
                 self.user = action['user']
@@ -465,30 +469,30 @@ class Event:
 
 
 class Target:
-    """Where something goes, and what.  A handler's `io` is the session itself; the others are made
-    from it and can be kept and used any number of times:
+    """A target and the actions on it.  A handler's `io` is the session itself; other targets are
+    made from it and can be used any number of times:
 
         io.emit('hi', 1, 2)                       the session
-        io.broadcast.emit(...)                    its namespace but itself
-        io.broadcast.to('lobby').emit(...)        the room but itself
-        io.room('lobby').emit(...)                everybody in the room
-        io.of('/news').emit(...)                  everybody in the namespace
+        io.broadcast.emit(...)                    the namespace, except the session
+        io.broadcast.to('lobby').emit(...)        the room, except the session
+        io.room('lobby').emit(...)                all sessions in the room
+        io.of('/news').emit(...)                  all sessions in the namespace
         io.of('/news').room('x').except_(id).volatile.emit(...)
         io.session(id).join('x')                  another session, in the same namespace
-        io.to_user('42').send('hello')            all sessions of a person
+        io.to_user('42').send('hello')            all sessions of a user
     """
 
     def __init__(self, add, ns, session=None, ack_id=None):
-        self._add_text = add  # takes each action, a JSON text
-        self._home = ns  # the namespace of the event that is handled
-        self._self = session  # its session; None: there is none
-        self._ack_id = ack_id  # None: its client wants no answer
+        self._add_text = add  # called with each action as JSON text
+        self._home = ns  # the namespace of the event being handled
+        self._self = session  # its session; None: no event
+        self._ack_id = ack_id  # None: its client wants no ack
         self._ns = ns
         self._to = {} if session is None else {'session': session}  # or 'room', or 'user'
         self._except = ()
         self._is_volatile = False
 
-    # --- who -----------------------------------------------------------------------------------
+    # --- targets -------------------------------------------------------------------------------
 
     def of(self, ns):
         return self._with(_ns=ns, _to={}, _except=())
@@ -514,12 +518,12 @@ class Target:
     @property
     def broadcast(self):
         if self._self is None:
-            raise PolluxError('broadcast: nobody to leave out here')
+            raise PolluxError('broadcast: needs the io of a handler')
         return self._with(_to={}, _except=(self._self,))
 
     @property
     def volatile(self):
-        """Dropped for who has no open transport right now."""
+        """Dropped for sessions that have no open transport right now."""
         return self._with(_is_volatile=True)
 
     def _with(self, **changes):
@@ -530,7 +534,8 @@ class Target:
     # --- messages ------------------------------------------------------------------------------
 
     def emit(self, name, *args, ack=None):
-        """With `ack`, to a session: on_ack(ack) wants to hear what the client answers."""
+        """With `ack`, which needs a single session as target, ask the client for an answer; it
+        calls on_ack(ack)."""
         action = {'do': 'emit', 'to': self._address(), 'name': str(name), 'args': args}
         if ack is not None:
             self._check_session('ack')
@@ -545,8 +550,8 @@ class Target:
         return self._add({'do': 'json', 'to': self._address(), 'value': value, **self._flags()})
 
     def ack(self, *args):
-        """Answer the event now, before what else is done; otherwise return the answer.  Only the
-        first answer counts."""
+        """Send the ack before the actions that follow; a handler that does not care returns it
+        instead.  Only the first ack is sent."""
         if self._ack_id is None:
             return self
         return self._add({'do': 'ack', 'id': self._ack_id, 'args': args})
@@ -560,32 +565,32 @@ class Target:
         return self._act('leave', {'room': str(room)}, True)
 
     def set(self, key, value):
-        """The value is in ev.data of every later event of the session, in all its namespaces."""
+        """Store a value in ev.data of all later events of the session, in all its namespaces."""
         return self._act('set', {'key': str(key), 'value': value}, False)
 
     def del_(self, key):
         return self._act('del', {'key': str(key)}, False)
 
     def user(self, user):
-        """Who the person behind the session is; None: nobody.  (To reach a person: to_user().)"""
+        """Set the session's user; None removes it.  (to_user() addresses a user's sessions.)"""
         return self._act('user', {'user': None if user is None else str(user)}, False)
 
     def disconnect(self, reason=None):
-        """In the default namespace the whole session ends, in others that namespace."""
+        """End the session if the namespace is the default one; otherwise leave the namespace."""
         return self._act('disconnect', {} if reason is None else {'reason': reason}, True)
 
     def error(self, reason, advice=None):
         fields = {'reason': reason} if advice is None else {'reason': reason, 'advice': advice}
         return self._act('error', fields, True)
 
-    # --- inside --------------------------------------------------------------------------------
+    # --- internal ------------------------------------------------------------------------------
 
     def _add(self, action):
         self._add_text(_encode(action))
         return self
 
     def _act(self, do, fields, in_namespace):
-        """An action on one session; what is the event's own goes without saying."""
+        """Add an action on one session; leave out session and namespace if they are the event's."""
         self._check_session(do)
         action = {'do': do, **fields}
         if self._to['session'] != self._self:
@@ -596,8 +601,8 @@ class Target:
 
     def _check_session(self, do):
         if 'session' not in self._to:
-            hint = ' (to_user() reaches a person)' if do == 'user' else ''
-            raise PolluxError(f'{do}: to one session only{hint}')
+            hint = ' (to_user() addresses a user)' if do == 'user' else ''
+            raise PolluxError(f'{do}: works on one session only{hint}')
 
     def _address(self):
         address = {**self._to, 'ns': self._ns}
@@ -608,7 +613,7 @@ class Target:
 
 
 def _collector(actions, of, ack_id=None):
-    """The `io` of a handler."""
+    """Return the `io` of a handler."""
     return Target(lambda text: actions.append(Raw(text)), of.ns, of.session, ack_id)
 
 
@@ -625,11 +630,11 @@ def _text(status, text):
     return status, headers, f'{text}\n'.encode()
 
 
-# --- what handlers are given ---------------------------------------------------------------------
+# --- arguments -----------------------------------------------------------------------------------
 
 
 def _split(args, names_max):
-    """The names and the function, None when it comes later, as a decorator's."""
+    """Split into the names and the function, which is None when used as a decorator."""
     fn = args[-1] if args and callable(args[-1]) else None
     names = args[:-1] if fn else args
     fewest = 0 if names_max == 1 else 1
@@ -640,7 +645,7 @@ def _split(args, names_max):
 
 def _check_ns(ns):
     if ns and not ns.startswith('/'):
-        raise ValueError('a namespace is "" or begins with "/"')
+        raise ValueError('a namespace must be "" or begin with "/"')
     return ns
 
 
@@ -650,13 +655,13 @@ def _secret_bytes(text):
     except ValueError:
         key = b''
     if not key:
-        raise ValueError('a secret is "whsec_" and base64')
+        raise ValueError('a secret must be "whsec_" followed by base64')
     return key
 
 
 def _check_token(token):
     if not re.fullmatch(r'[\x21-\x7e]{1,255}', token):
-        raise PolluxError('a key has 1 to 255 characters of ASCII, no blanks')
+        raise PolluxError('a key must be 1 to 255 ASCII characters without spaces')
     return token
 
 
@@ -664,7 +669,7 @@ def _check_token(token):
 
 
 def _number(text):
-    """Any integer: Python refuses to read very long ones."""
+    """Read any integer; int() refuses very long ones."""
     try:
         return int(text)
     except ValueError:
@@ -676,7 +681,7 @@ def _no_constant(text):
 
 
 def _whole(found):
-    """Half of a surrogate pair is a text to JavaScript, but cannot be written as UTF-8."""
+    """Replace half a surrogate pair: JavaScript allows it in a string, UTF-8 cannot encode it."""
     is_half = len(found[0]) == 6 and not found[1]
     return r'\ufffd' if is_half else found[0]
 
@@ -691,8 +696,8 @@ def _decode(text):
 
 
 def _encode(value):
-    """Write JSON as JSON.stringify() would: json.dumps() would write infinity, which is what 1E400
-    of a client has become, as `Infinity`, and knows no Raw."""
+    """Write JSON as JSON.stringify() would.  json.dumps() writes infinity, which a client's 1E400
+    is decoded to, as `Infinity`, and does not support Raw."""
     pieces = []
     _write(pieces, value)
     return ''.join(pieces)
@@ -741,36 +746,35 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def _connection(url, timeout):
-    """A connection to the server at `url`, and the path of its actions."""
+    """Return a connection to the server at `url`, and the path of its actions."""
     if url.startswith('unix:'):
         return _UnixConnection(url[5:], timeout), '/pollux/v1/actions'
     parts = urllib.parse.urlsplit(url)
     kinds = {'http': http.client.HTTPConnection, 'https': http.client.HTTPSConnection}
     if parts.scheme not in kinds or not parts.hostname:
-        raise PolluxError(f'{url}: not http:, https: or unix:')
+        raise PolluxError(f'{url}: the URL must begin with http:, https: or unix:')
     connection = kinds[parts.scheme](parts.hostname, parts.port, timeout=timeout)
     return connection, f"{parts.path.rstrip('/')}/actions"
 
 
 def _wake(folder):
-    """Tell the processes of the data folder that there is something new.  Without it they look
-    within 100 ms."""
+    """Wake the processes of the data folder; otherwise they see the new rows within 100 ms."""
     if not hasattr(socket, 'AF_UNIX'):
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as waker:
         waker.setblocking(False)
         for path in glob.glob(f'{glob.escape(folder)}/wake.*')[:WAKE_MAX]:
-            with contextlib.suppress(OSError):  # dead, or awake already
+            with contextlib.suppress(OSError):  # the process is gone, or its queue is full: awake
                 waker.sendto(b'w', path)
 
 
 class _HttpHandler(http.server.BaseHTTPRequestHandler):
-    """One connection of server()."""
+    """Serve one connection of server()."""
 
     pollux = None
     protocol_version = 'HTTP/1.1'
     timeout = IDLE_S
-    wbufsize = -1  # head and body leave together
+    wbufsize = -1  # send head and body together
 
     def do_POST(self):
         length = self.headers.get('Content-Length', '')

@@ -425,13 +425,13 @@ test('SQL: what cannot be done is said', function () {
         refused('PolluxError', 'idempotency', function () use ($path) {
             (new Pollux(['db' => $path]))->publish([['do' => 'send']], 'key');
         });
-        refused('PolluxError', '"url" nor "db"', function () {
+        refused('PolluxError', '"url" or "db"', function () {
             (new Pollux())->all()->send('x');
         });
         refused('PolluxError', 'one session', function () use ($path) {
             (new Pollux(['db' => $path]))->room('x')->join('y');
         });
-        refused('PolluxError', 'nobody to leave out', function () use ($path) {
+        refused('PolluxError', 'broadcast: needs', function () use ($path) {
             (new Pollux(['db' => $path]))->all()->broadcast;
         });
         $db->exec('DROP TABLE action_in');

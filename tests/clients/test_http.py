@@ -415,7 +415,7 @@ class PublishPython(Publish, Threads):
 
     def test_other_urls_are_refused(self):
         for url in 'ftp://localhost/', '/pollux/v1/', 'http:///':
-            self.assertIn('not http', self.run_call({'url': url}, 'publish')['error'])
+            self.assertIn('must begin with http', self.run_call({'url': url}, 'publish')['error'])
 
 
 # --- the chat: apps/chat-php and apps/chat-py ----------------------------------------------------

@@ -299,9 +299,9 @@ class Sql(unittest.TestCase):
         fails('unable to open', lambda: Pollux(db=f'{self.path}-not').all().send('x'))
         self.assertFalse(os.path.exists(f'{self.path}-not'))
         fails('idempotency', lambda: self.p.publish([{'do': 'send'}], 'key'))
-        fails('url nor db', lambda: Pollux().all().send('x'))
+        fails('"url" or "db"', lambda: Pollux().all().send('x'))
         fails('one session', lambda: self.p.room('x').join('y'))
-        fails('nobody to leave out', lambda: self.p.all().broadcast)
+        fails('broadcast: needs', lambda: self.p.all().broadcast)
         self.db.execute('DROP TABLE action_in')
         fails('no such table', lambda: self.p.all().send('x'))
 
