@@ -139,13 +139,14 @@ run:
 # --- make check: every suite leaves its count in $(B)/check; one whose inputs have not changed
 # --- since it passed is not run again
 SERVERS   = lighttpd nginx apache
-SUITES    = format layers manual unit unit-san fuzz-replay clients $(SERVERS:%=outside-%)
+SUITES    = format layers manual install unit unit-san fuzz-replay clients $(SERVERS:%=outside-%)
 C         = $(B)/check
 CLIENTS   = $(shell git ls-files -co --exclude-standard -- clients tests/clients apps/chat-php apps/chat-py)
 SOURCES   = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
 OUTSIDE   = $(shell git ls-files -co --exclude-standard -- tests/lib tests/wire tests/interop \
             tests/browser tests/suite tools/run apache-conf apps package-lock.json)
 MANUALS   = $(shell git ls-files -co --exclude-standard -- '*.[1-9]' shared/base/config.c include/pollux/pollux.h tests/manual.sh)
+EXAMPLES  = $(shell git ls-files -co --exclude-standard -- '*.md' docs/pollux-app.3 apps/hello/hello.c include)
 CORPORA   = $(shell git ls-files -co --exclude-standard -- tests/fuzz)
 
 check:
@@ -162,6 +163,8 @@ $(C)/layers: $(SOURCES) tests/layers.sh
 	@tools/check-one $@ tests/layers.sh
 $(C)/manual: $(MANUALS)
 	@tools/check-one $@ tests/manual.sh
+$(C)/install: $(MANUALS) $(EXAMPLES) Makefile pollux-app.pc.in tests/install.sh | $(PROGRAMS)
+	@tools/check-one $@ tests/install.sh
 $(C)/unit: $(UNIT:%=$(B)/tests/%) tests/vectors.json
 	@tools/check-one $@ tests/run-unit $(UNIT:%=$(B)/tests/%)
 $(C)/unit-san: $(SOURCES) tests/vectors.json schema.sql Makefile
@@ -198,7 +201,7 @@ PREFIX   ?= /usr/local
 LIBDIR   ?= $(PREFIX)/lib
 TO        = $(DESTDIR)$(PREFIX)
 DAEMONS   = $(filter $(B)/pollux-%,$(PROGRAMS))
-MAN       = $(wildcard docs/*.[1-8] */*.[18])
+MAN       = $(wildcard $(addsuffix /*.[1-8],docs cli fcgi policyd wsd))
 
 install: programs
 	install -Dt $(TO)/lib/cgi-bin $(B)/pollux.fcgi
