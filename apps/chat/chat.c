@@ -90,7 +90,7 @@ add_person(void *arg, const char *id)
 }
 
 static struct people
-everybody(sio_socket *s)
+people_here(sio_socket *s)
 {
 	struct people people = {.asking = s};
 
@@ -100,13 +100,13 @@ everybody(sio_socket *s)
 
 /* Return a value that is stored as a JSON string. */
 static const char *
-get_text(sio_socket *s, const char *key)
+stored_text(sio_socket *s, const char *key)
 {
 	return s == NULL ? NULL : sio_text(s, sio_get(s, key));
 }
 
 static int
-set_text(sio_socket *s, const char *key, const char *text)
+store_text(sio_socket *s, const char *key, const char *text)
 {
 	const char *json = sio_quote(s, text, strlen(text));
 
@@ -118,7 +118,7 @@ find_by_name(const struct people *people, const char *name)
 {
 	for (int i = 0; i < people->n; i++) {
 		sio_socket *person = sio_find(people->asking, people->id[i]);
-		const char *held = get_text(person, "name");
+		const char *held = stored_text(person, "name");
 
 		if (held != NULL && strcasecmp(held, name) == 0)
 			return person;
@@ -128,7 +128,7 @@ find_by_name(const struct people *people, const char *name)
 
 /* Return [["Ada","websocket"],...] as malloc'ed text, or NULL if out of memory. */
 static char *
-list(const struct people *people)
+list_people(const struct people *people)
 {
 	char *text = NULL;
 	size_t n = 0;
@@ -166,13 +166,13 @@ tell_others(sio_socket *s, const char *event, const char *args)
 static bool
 has_key(sio_socket *s, const char *key)
 {
-	const char *held = get_text(s, "key");
+	const char *held = stored_text(s, "key");
 
 	return held != NULL && strcmp(held, key) == 0;
 }
 
 static void
-refuse(sio_socket *s, const sio_event *e, const char *why)
+refuse_login(sio_socket *s, const sio_event *e, const char *why)
 {
 	sio_del(s, "name");
 	sio_del(s, "key");
@@ -182,14 +182,14 @@ refuse(sio_socket *s, const sio_event *e, const char *why)
 /* End the old session of someone who is back on a new connection.  Without a name, on_disconnect()
  * does not tell the others that it left. */
 static void
-retire(sio_socket *old)
+retire_session(sio_socket *old)
 {
 	sio_del(old, "name");
 	sio_disconnect_session(old);
 }
 
 static void
-enter(sio_socket *s, const sio_event *e, bool is_back)
+enter_lobby(sio_socket *s, const sio_event *e, bool is_back)
 {
 	const char *name = sio_get(s, "name"), *transport = sio_transport(s);
 	struct people people;
@@ -197,8 +197,8 @@ enter(sio_socket *s, const sio_event *e, bool is_back)
 
 	sio_join(s, LOBBY);
 	tell_others(s, is_back ? "moved" : "joined", sio_format(s, "[%s,\"%s\"]", name, transport));
-	people = everybody(s);
-	here = list(&people);
+	people = people_here(s);
+	here = list_people(&people);
 	sio_ack(s, e,
 	    sio_format(s, "[null,{\"name\":%s,\"transport\":\"%s\",\"here\":%s}]", name, transport,
 		here == NULL ? "[]" : here));
@@ -219,18 +219,18 @@ on_login(sio_socket *s, const sio_event *e, void *user)
 	}
 	/* Store the name before looking for another session that has it: the first write of a handler
 	 * takes the lock that all processes share, so no other process can take the name meanwhile. */
-	if (set_text(s, "name", name) != 0 || set_text(s, "key", key) != 0)
+	if (store_text(s, "name", name) != 0 || store_text(s, "key", key) != 0)
 		return;
-	people = everybody(s);
+	people = people_here(s);
 	holder = find_by_name(&people, name);
 	if (holder != NULL && !has_key(holder, key)) {
-		refuse(s, e, "taken");
+		refuse_login(s, e, "taken");
 	} else if (holder == NULL && people.n == PEOPLE_MAX) {
-		refuse(s, e, "full");
+		refuse_login(s, e, "full");
 	} else {
 		if (holder != NULL)
-			retire(holder);
-		enter(s, e, holder != NULL);
+			retire_session(holder);
+		enter_lobby(s, e, holder != NULL);
 	}
 }
 

@@ -43,7 +43,7 @@ on_echo(sio_socket *s, const sio_event *e, void *user)
 /* Return an argument as text, for a room or a key.  JavaScript would convert any value to a string,
  * so a number becomes its digits. */
 static const char *
-text_arg(sio_socket *s, const sio_event *e, size_t i)
+string_arg(sio_socket *s, const sio_event *e, size_t i)
 {
 	const char *json = sio_arg(s, e->args, i);
 
@@ -53,7 +53,7 @@ text_arg(sio_socket *s, const sio_event *e, size_t i)
 /* Return the arguments of an event that forwards one value.  A missing value becomes null, as in
  * JSON.stringify. */
 static const char *
-one_arg(sio_socket *s, const sio_event *e)
+forwarded_args(sio_socket *s, const sio_event *e)
 {
 	const char *data = sio_arg(s, e->args, 0);
 
@@ -63,7 +63,7 @@ one_arg(sio_socket *s, const sio_event *e)
 static void
 on_join(sio_socket *s, const sio_event *e, void *user)
 {
-	const char *room = text_arg(s, e, 0);
+	const char *room = string_arg(s, e, 0);
 
 	(void)user;
 	if (room != NULL && sio_join(s, room) == 0)
@@ -73,7 +73,7 @@ on_join(sio_socket *s, const sio_event *e, void *user)
 static void
 on_leave(sio_socket *s, const sio_event *e, void *user)
 {
-	const char *room = text_arg(s, e, 0);
+	const char *room = string_arg(s, e, 0);
 
 	(void)user;
 	if (room != NULL && sio_leave(s, room) == 0)
@@ -83,7 +83,7 @@ on_leave(sio_socket *s, const sio_event *e, void *user)
 static void
 on_room(sio_socket *s, const sio_event *e, void *user)
 {
-	const char *room = text_arg(s, e, 0);
+	const char *room = string_arg(s, e, 0);
 	const char *data = sio_arg(s, e->args, 1);
 
 	(void)user;
@@ -96,27 +96,27 @@ static void
 on_broadcast(sio_socket *s, const sio_event *e, void *user)
 {
 	(void)user;
-	sio_emit_to(sio_broadcast(s), "broadcast", one_arg(s, e));
+	sio_emit_to(sio_broadcast(s), "broadcast", forwarded_args(s, e));
 }
 
 static void
 on_all(sio_socket *s, const sio_event *e, void *user)
 {
 	(void)user;
-	sio_emit_to(sio_in(s, NULL), "all", one_arg(s, e));
+	sio_emit_to(sio_in(s, NULL), "all", forwarded_args(s, e));
 }
 
 static void
 on_volatile(sio_socket *s, const sio_event *e, void *user)
 {
 	(void)user;
-	sio_emit_to(sio_volatile(sio_broadcast(s)), "volatile", one_arg(s, e));
+	sio_emit_to(sio_volatile(sio_broadcast(s)), "volatile", forwarded_args(s, e));
 }
 
 static void
 on_set(sio_socket *s, const sio_event *e, void *user)
 {
-	const char *key = text_arg(s, e, 0), *value = sio_arg(s, e->args, 1);
+	const char *key = string_arg(s, e, 0), *value = sio_arg(s, e->args, 1);
 
 	(void)user;
 	if (key != NULL && sio_set(s, key, value == NULL ? "null" : value) == 0)
@@ -126,7 +126,7 @@ on_set(sio_socket *s, const sio_event *e, void *user)
 static void
 on_get(sio_socket *s, const sio_event *e, void *user)
 {
-	const char *key = text_arg(s, e, 0);
+	const char *key = string_arg(s, e, 0);
 	const char *value = key == NULL ? NULL : sio_get(s, key);
 
 	(void)user;
