@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "cli/cli.h"
+#include "shared/base/clock.h"
 #include "shared/store/listing.h"
 #include "shared/wire/handshake.h"
 
@@ -130,7 +130,6 @@ list_sessions(struct cli *c, int argc, char **argv)
 	    .doc = "List sessions by their public ids.",
 	    .children = children};
 	struct list l = {.cli = c, .filter = {.limit = LIMIT}};
-	struct timespec now;
 	int status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &l);
@@ -141,8 +140,7 @@ list_sessions(struct cli *c, int argc, char **argv)
 	if (l.ns != NULL || l.room != NULL)
 		l.filter.chan =
 		    store_channel(l.ns == NULL ? SLICE("") : slice_of(l.ns), slice_of(l.room));
-	clock_gettime(CLOCK_REALTIME, &now);
-	l.now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	l.now_ms = clock_wall_ms();
 	if (c->json)
 		buf_add_char(&l.out, '[');
 	if (listing_sessions(hub_store(c->hub), &l.filter, print_session, &l) == -1)

@@ -2,30 +2,20 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "shared/app/internal.h"
+#include "shared/base/clock.h"
 #include "shared/base/log.h"
 #include "shared/wire/json.h"
 
 #define SLOW_MS       10   /* a handler that takes longer is named in the log ... */
 #define SLOW_QUIET_MS 1000 /* ... this often at most */
 
-/* Coarse clock: late by milliseconds, cheap enough for two readings an event. */
-static int64_t
-coarse_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* A slow handler delays every session of its process: log it, once a second at most. */
 static void
 log_slow_handler(const struct sio_ns *ns, struct handler *handler, int64_t began)
 {
-	int64_t now = coarse_ms();
+	int64_t now = clock_coarse_ms();
 
 	if (now - began <= SLOW_MS ||
 	    (handler->slow_logged_ms != 0 && now - handler->slow_logged_ms < SLOW_QUIET_MS))
@@ -49,7 +39,7 @@ call_handler(struct sio_ns *ns, struct session *s, struct handler *handler, cons
 	/* target_reach() finds the session of the running handler without a query */
 	app->base.current = s;
 	app->depth++;
-	began = coarse_ms();
+	began = clock_coarse_ms();
 	handler->fn(&socket, e, handler->user);
 	log_slow_handler(ns, handler, began);
 	app->base.current = before;
@@ -75,10 +65,10 @@ static int
 ask_authorizer(sio_authorizer *authorizer, const sio_handshake *h, void *user)
 {
 	const char *address = sio_address(h);
-	int64_t began = coarse_ms(), took;
+	int64_t began = clock_coarse_ms(), took;
 	int verdict = authorizer(h, user);
 
-	took = coarse_ms() - began;
+	took = clock_coarse_ms() - began;
 	if (took > SLOW_MS)
 		log_warnx("application: an authorizer took %" PRId64 " ms", took);
 	if (verdict == -EACCES)

@@ -3,24 +3,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "shared/base/clock.h"
 #include "shared/base/log.h"
 #include "shared/hook/deliver.h"
 #include "shared/hook/internal.h"
 #include "shared/wire/json.h"
 
 /* --- events into the queue ------------------------------------------------------------------ */
-
-static int64_t
-wall_clock_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* Does the queue hold all that it may?  Logged once, until it has room again. */
 static bool
@@ -47,7 +38,7 @@ queue_hook_event(struct hook *hook, const struct hub_ns *ns, struct session *s, 
 	    .key = session_key(s),
 	    .ns = ns->name,
 	    .ack = ack,
-	    .time = wall_clock_ms(),
+	    .time = clock_wall_ms(),
 	    .created = hub_now(hook->base.hub),
 	    .body = buf_slice(&hook->body),
 	};
