@@ -187,7 +187,7 @@ keep_house(struct hub *h)
 	static struct key_list keys; /* one per process is enough; too big for the stack */
 
 	/* one process at a time; the others find the work done */
-	if (h->o.guest || !store_housekeeper(h->store))
+	if (h->o.no_app || !store_housekeeper(h->store))
 		return;
 	trim_log(h, &keys);
 	keys.n = 0;
@@ -234,7 +234,7 @@ skip_ahead(struct hub *h)
 bool
 chores_are_due(const struct hub *h)
 {
-	return h->now >= h->next_chores || (!h->o.guest && slots_asked(store_slots(h->store)));
+	return h->now >= h->next_chores || (!h->o.no_app && slots_asked(store_slots(h->store)));
 }
 
 void
@@ -250,7 +250,7 @@ chores_run(struct hub *h)
 	keep_house(h);
 	/* under the writer's lock and after a catch-up: another process that has a session of ours
 	 * join a room adds the bit, and we know of the room only from the log */
-	if (!h->o.guest && h->now >= h->next_filter && hub_transaction(h) == 0) {
+	if (!h->o.no_app && h->now >= h->next_filter && hub_transaction(h) == 0) {
 		channel_refresh_filter(h);
 		h->next_filter = h->now + FILTER_PERIOD_MS;
 	}
