@@ -142,7 +142,7 @@ too_many_sessions(struct hub *h, struct slice address)
 
 /* Return 1 when there is a session of this id. */
 static int
-add_session(struct hub *h, const char *handshake, struct slice address, const char *sid)
+add_session_row(struct hub *h, const char *handshake, struct slice address, const char *sid)
 {
 	struct slice text = {sid, SID_LENGTH};
 	int result = store_session_create(h->store, sid_key(text), text,
@@ -171,7 +171,7 @@ create_session(
 	do {
 		if (given == NULL && sid_generate(sid) == -1)
 			return HUB_BUSY;
-		result = add_session(h, handshake, address, given == NULL ? sid : given);
+		result = add_session_row(h, handshake, address, given == NULL ? sid : given);
 	} while (result == 1 && given == NULL && ++tries < SID_TRIES);
 	if (result == 0)
 		return HUB_CREATED;
