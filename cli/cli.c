@@ -68,7 +68,7 @@ cli_open(struct cli *c)
 	    .kind = SERVER_TOOL,
 	    .folder = c->cfg.data,
 	    .app = application_for_hub(c->application),
-	    .guest = true,
+	    .no_app = true,
 	    .close_timeout_ms = c->cfg.close_timeout_ms,
 	    .polling_duration_ms = c->cfg.polling_duration_ms,
 	    .handshake_timeout_ms = c->cfg.handshake_timeout_ms,

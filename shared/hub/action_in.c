@@ -109,7 +109,7 @@ action_in_run(struct hub *h)
 	struct action_in *a = &h->action_in;
 	int64_t version;
 
-	if (h->o.guest || h->o.app.act == NULL || !action_in_is_due(h))
+	if (h->o.no_app || h->o.app.act == NULL || !action_in_is_due(h))
 		return 0;
 	/* taken before the look: what is committed meanwhile changes it again */
 	version = store_version(h->store);
@@ -138,5 +138,5 @@ action_in_settled(struct hub *h, int rows, bool committed)
 int64_t
 action_in_next(const struct hub *h)
 {
-	return h->o.guest || h->o.app.act == NULL ? INT64_MAX : h->action_in.next_look;
+	return h->o.no_app || h->o.app.act == NULL ? INT64_MAX : h->action_in.next_look;
 }

@@ -45,14 +45,14 @@ channel_link(struct hub *h, struct session *s, uint32_t index)
 		goto fail;
 	if (c->n == c->cap) {
 		uint32_t cap = c->cap == 0 ? 2 : c->cap * 2;
-		struct member *grown = realloc(c->members, cap * sizeof(*grown));
+		struct channel_member *grown = realloc(c->members, cap * sizeof(*grown));
 
 		if (grown == NULL)
 			goto fail;
 		c->members = grown;
 		c->cap = cap;
 	}
-	c->members[c->n] = (struct member){s, index};
+	c->members[c->n] = (struct channel_member){s, index};
 	sub->channel = c;
 	sub->position = c->n++;
 	return;
@@ -65,7 +65,7 @@ void
 channel_unlink(struct hub *h, struct sub *sub)
 {
 	struct channel *c = sub->channel;
-	struct member last;
+	struct channel_member last;
 
 	if (c == NULL)
 		return;

@@ -14,14 +14,14 @@ struct hub;
 struct session;
 struct sub;
 
-struct member {
+struct channel_member {
 	struct session *session;
 	uint32_t sub; /* index in session->subs */
 };
 
 struct channel {
 	int64_t chan;
-	struct member *members;
+	struct channel_member *members;
 	uint32_t n, cap;
 	UT_hash_handle hh; /* in hub->channels by chan */
 };

@@ -114,15 +114,15 @@ end_as_asked(struct hub *h)
 
 /* --- sessions whose time is up -------------------------------------------------------------- */
 
-struct key_list {
+struct reaped_keys {
 	int64_t key[EXPIRE_MAX];
 	int n;
 };
 
 static void
-add_key(void *arg, int64_t key)
+add_reaped_key(void *arg, int64_t key)
 {
-	struct key_list *keys = arg;
+	struct reaped_keys *keys = arg;
 
 	if (keys->n < EXPIRE_MAX)
 		keys->key[keys->n++] = key;
@@ -160,7 +160,7 @@ end_with_gap(struct hub *h, int64_t key, int64_t floor)
 }
 
 static void
-trim_log(struct hub *h, struct key_list *keys)
+trim_log(struct hub *h, struct reaped_keys *keys)
 {
 	int64_t floor = 0;
 	int more = 1;
@@ -168,7 +168,7 @@ trim_log(struct hub *h, struct key_list *keys)
 	for (int i = 0; i < TRIM_ROUNDS && more == 1; i++) {
 		more = store_tidy(h->store, h->now, (int64_t)h->o.log_bytes, &floor);
 		keys->n = 0;
-		if (floor > 0 && store_behind(h->store, floor, add_key, keys) == 0)
+		if (floor > 0 && store_behind(h->store, floor, add_reaped_key, keys) == 0)
 			for (int k = 0; k < keys->n; k++)
 				end_with_gap(h, keys->key[k], floor);
 		if (floor > 0)
@@ -184,14 +184,14 @@ trim_log(struct hub *h, struct key_list *keys)
 static void
 keep_house(struct hub *h)
 {
-	static struct key_list keys; /* one per process is enough; too big for the stack */
+	static struct reaped_keys keys; /* one per process is enough; too big for the stack */
 
 	/* one process at a time; the others find the work done */
-	if (h->o.guest || !store_housekeeper(h->store))
+	if (h->o.no_app || !store_housekeeper(h->store))
 		return;
 	trim_log(h, &keys);
 	keys.n = 0;
-	if (hub_transaction(h) == 0 && store_expired(h->store, h->now, add_key, &keys) == 0)
+	if (hub_transaction(h) == 0 && store_expired(h->store, h->now, add_reaped_key, &keys) == 0)
 		for (int k = 0; k < keys.n; k++)
 			end_expired(h, keys.key[k]);
 	end_overdue_answers(h);
@@ -234,7 +234,7 @@ skip_ahead(struct hub *h)
 bool
 chores_are_due(const struct hub *h)
 {
-	return h->now >= h->next_chores || (!h->o.guest && slots_asked(store_slots(h->store)));
+	return h->now >= h->next_chores || (!h->o.no_app && slots_asked(store_slots(h->store)));
 }
 
 void
@@ -250,7 +250,7 @@ chores_run(struct hub *h)
 	keep_house(h);
 	/* under the writer's lock and after a catch-up: another process that has a session of ours
 	 * join a room adds the bit, and we know of the room only from the log */
-	if (!h->o.guest && h->now >= h->next_filter && hub_transaction(h) == 0) {
+	if (!h->o.no_app && h->now >= h->next_filter && hub_transaction(h) == 0) {
 		channel_refresh_filter(h);
 		h->next_filter = h->now + FILTER_PERIOD_MS;
 	}

@@ -14,7 +14,7 @@ hub_open(const struct hub_options *options)
 	h->o = *options;
 	LIST_INIT(&h->ready);
 	SLIST_INIT(&h->visits);
-	h->store = store_open(options->folder, options->kind, options->guest);
+	h->store = store_open(options->folder, options->kind, options->no_app);
 	/* what was sent before us concerns no session held here */
 	if (h->store == NULL || store_head(h->store, &h->head) == -1) {
 		hub_close(h);

@@ -65,7 +65,8 @@ int membership_add(
     struct hub *h, struct session *s, struct hub_ns *ns, struct slice room, struct slice endpoint);
 
 /* Leave a namespace with all its rooms, and tell the application.  0, or -1: the turn is lost. */
-int membership_end(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason);
+int membership_leave_namespace(
+    struct hub *h, struct session *s, struct hub_ns *ns, const char *reason);
 
 /* Tell the application of every namespace that the session is in that it disconnects. */
 void membership_tell_all(struct hub *h, struct session *s, const char *reason);

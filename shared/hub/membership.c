@@ -129,7 +129,7 @@ hub_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room
 }
 
 int
-membership_end(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason)
+membership_leave_namespace(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason)
 {
 	struct slice none = {NULL, 0};
 	struct sub *sub = held_sub(s, ns->chan);
@@ -179,15 +179,24 @@ membership_ask_end(struct hub *h, struct session *s, struct slice ns, const char
 		h->failed = true;
 }
 
+/* The namespace as the client writes it ("/chat?x=1"), or its name. */
+static struct slice
+endpoint_of_client(const struct session *s, const struct hub_ns *ns)
+{
+	const struct sub *sub = held_sub(s, ns->chan);
+
+	return sub != NULL && sub->endpoint != NULL ? slice_of(sub->endpoint) : ns->name;
+}
+
 void
 hub_kick(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason)
 {
-	struct packet pk = {.type = PACKET_DISCONNECT, .endpoint = session_endpoint(s, ns)};
+	struct packet pk = {.type = PACKET_DISCONNECT, .endpoint = endpoint_of_client(s, ns)};
 	struct buf text = {.p = NULL};
 
 	if (s->over || !session_hears(s, ns))
 		return;
-	if (h->o.guest) {
+	if (h->o.no_app) {
 		membership_ask_end(h, s, ns->name, reason);
 		return;
 	}
@@ -196,20 +205,12 @@ hub_kick(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason
 	packet_write(&text, &pk);
 	if (text.failed)
 		h->failed = true;
-	else if (membership_end(h, s, ns, reason) == 0)
+	else if (membership_leave_namespace(h, s, ns, reason) == 0)
 		hub_send(h, s, buf_slice(&text), false);
 	buf_free(&text);
 }
 
 /* --- looking -------------------------------------------------------------------------------- */
-
-struct slice
-session_endpoint(const struct session *s, const struct hub_ns *ns)
-{
-	const struct sub *sub = held_sub(s, ns->chan);
-
-	return sub != NULL && sub->endpoint != NULL ? slice_of(sub->endpoint) : ns->name;
-}
 
 bool
 session_hears(const struct session *s, const struct hub_ns *ns)

@@ -16,7 +16,7 @@ message_new(struct slice text)
 	*m = (struct message){.refs = 1, .n = (uint32_t)text.n};
 	if (text.n > 0)
 		memcpy(m->text, text.p, text.n);
-	m->text[text.n] = (char)0xff;
+	m->text[text.n] = (char)0xff; /* the end mark of a frame of the older drafts */
 	return m;
 }
 

@@ -1,7 +1,7 @@
 /* message: one encoded packet on its way to any number of sessions, shared by reference count.
  *
- * Room for a websocket frame's head stands right before the text, and one byte behind it for the
- * end mark of the older drafts: a broadcast is framed once and sent N times. */
+ * There is room for a websocket frame's head right before the text, and for the end mark of the
+ * older drafts after it: a broadcast is framed once and sent N times. */
 #ifndef POLLUX_MESSAGE_H
 #define POLLUX_MESSAGE_H
 
@@ -16,12 +16,11 @@
 struct message {
 	unsigned refs;
 	uint32_t n; /* bytes of text */
-	int64_t id; /* position in the log; 0: never logged */
+	int64_t id; /* of its row in the log; 0: not logged */
 	int64_t
-	    *except_more;  /* owned: sessions that must not get it, beside the log's except_key */
+	    *except_more;  /* owned: sessions that must not get it, beside the row's except_key */
 	uint32_t except_n; /* of except_more */
-	uint8_t
-	    head_n; /* bytes of the frame head in use, at the end of `head`; 0: not framed yet */
+	uint8_t head_n;    /* bytes in use at the end of `head`; 0: not framed yet */
 	bool is_volatile;
 	unsigned char head[MESSAGE_HEADROOM];
 	char text[]; /* the packet, then 0xFF (the end mark), NOT NUL-terminated */
@@ -30,14 +29,15 @@ struct message {
 _Static_assert(offsetof(struct message, text) == offsetof(struct message, head) + MESSAGE_HEADROOM,
     "the head of a frame ends where its text begins");
 
-/* A new message with one reference, or NULL (out of memory, or 4 GiB and more). */
+/* A new message with one reference and a copy of the text.  NULL: out of memory, or the text has
+ * 4 GiB or more. */
 struct message *message_new(struct slice text);
 
-/* Leave these sessions out too, given as the bytes of an int64_t array; none: does nothing.
- * 0, or -1: out of memory. */
+/* Leave these sessions out too, given as the bytes of an int64_t array; empty: does nothing.  Call
+ * it at most once.  0, or -1: out of memory. */
 int message_leave_out(struct message *m, struct slice keys);
 
-/* Is the session left out? */
+/* Is the session one of except_more? */
 bool message_leaves_out(const struct message *m, int64_t key);
 
 static inline struct message *
@@ -47,7 +47,7 @@ message_keep(struct message *m)
 	return m;
 }
 
-/* Give one reference back.  NULL is allowed. */
+/* Drop one reference; the last one frees it.  NULL is allowed. */
 void message_release(struct message *m);
 
 static inline struct slice

@@ -30,7 +30,8 @@ append_message(struct hub *h, int64_t chan, int64_t except_key, struct message *
 }
 
 int
-hub_publish(struct hub *h, int64_t chan, int64_t except_key, struct slice packet, bool is_volatile)
+hub_publish_channel(
+    struct hub *h, int64_t chan, int64_t except_key, struct slice packet, bool is_volatile)
 {
 	return hub_publish_except(h, chan, &except_key, 1, packet, is_volatile);
 }

@@ -81,7 +81,7 @@ leave_namespace(struct hub *h, struct session *s, const struct packet *pk)
 	}
 	ns = namespace_of_endpoint(h, pk->endpoint, &query);
 	if (ns != NULL)
-		membership_end(h, s, ns, "packet");
+		membership_leave_namespace(h, s, ns, "packet");
 }
 
 static void

@@ -44,7 +44,7 @@ load_subs(struct hub *h, struct session *s)
 	return 0;
 }
 
-static enum hub_find_result
+static enum session_find_result
 find_result_of(const struct session *s)
 {
 	return !s->over ? HUB_LIVE : s->remembered ? HUB_ENDED : HUB_UNKNOWN;
@@ -62,7 +62,7 @@ expire_session(struct hub *h, struct session *s)
 }
 
 /* Read a session from the store into memory for this turn. */
-static enum hub_find_result
+static enum session_find_result
 load_session(struct hub *h, int64_t key, struct session **out)
 {
 	struct session *s = calloc(1, sizeof(*s));
@@ -87,7 +87,7 @@ load_session(struct hub *h, int64_t key, struct session **out)
 	return find_result_of(s);
 }
 
-enum hub_find_result
+enum session_find_result
 hub_find_key(struct hub *h, int64_t key, struct session **out)
 {
 	struct session *s;
@@ -102,10 +102,10 @@ hub_find_key(struct hub *h, int64_t key, struct session **out)
 	return find_result_of(s);
 }
 
-enum hub_find_result
+enum session_find_result
 hub_find(struct hub *h, struct slice sid, struct session **out)
 {
-	enum hub_find_result result;
+	enum session_find_result result;
 
 	if (!sid_well_formed(sid))
 		return HUB_UNKNOWN;
@@ -142,7 +142,7 @@ too_many_sessions(struct hub *h, struct slice address)
 
 /* Return 1 when there is a session of this id. */
 static int
-add_session(struct hub *h, const char *handshake, struct slice address, const char *sid)
+add_session_row(struct hub *h, const char *handshake, struct slice address, const char *sid)
 {
 	struct slice text = {sid, SID_LENGTH};
 	int result = store_session_create(h->store, sid_key(text), text,
@@ -171,7 +171,7 @@ create_session(
 	do {
 		if (given == NULL && sid_generate(sid) == -1)
 			return HUB_BUSY;
-		result = add_session(h, handshake, address, given == NULL ? sid : given);
+		result = add_session_row(h, handshake, address, given == NULL ? sid : given);
 	} while (result == 1 && given == NULL && ++tries < SID_TRIES);
 	if (result == 0)
 		return HUB_CREATED;
@@ -395,7 +395,7 @@ hub_end(struct hub *h, struct session *s, const char *reason, bool remember)
 {
 	if (s->over || s->ending)
 		return;
-	if (h->o.guest) {
+	if (h->o.no_app) {
 		membership_ask_end(h, s, SLICE(""), reason);
 		return;
 	}

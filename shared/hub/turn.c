@@ -34,6 +34,7 @@ response_size(const struct session *s)
 		bytes += s->pending[n]->n;
 		if (n > 0 && bytes > POLL_BYTES_MAX)
 			break;
+		/* it holds U+FFFD, the mark of the framing: the client could not split it off */
 		if (payload_must_be_alone(message_text(s->pending[n])))
 			return n == 0 ? 1 : n;
 		n++;
@@ -132,7 +133,7 @@ save_visits(struct hub *h)
 	}
 }
 
-/* Free what only passed through. */
+/* Free the sessions whose transport is not held here. */
 static void
 end_visits(struct hub *h)
 {
@@ -158,10 +159,10 @@ roll_back_turn(struct hub *h, struct ready_list *answering)
 		LIST_REMOVE(s, ready_link);
 		held_drop_sink(h, s, SINK_FAILED);
 	}
-	/* what opened in this turn is in memory only, as the store has it no more */
+	/* what was opened or changed in this turn: the store does not have it so */
 	SLIST_FOREACH (s, &h->visits, visits_link)
 		held_drop_sink(h, s, SINK_FAILED);
-	/* polls that got a message of this turn, which must not reach them */
+	/* polls that were sent a message of this turn, which must not reach them */
 	while ((s = LIST_FIRST(&h->ready)) != NULL)
 		held_drop_sink(h, s, SINK_FAILED);
 	end_visits(h);
@@ -170,7 +171,7 @@ roll_back_turn(struct hub *h, struct ready_list *answering)
 }
 
 static int
-settle_once(struct hub *h)
+end_transaction(struct hub *h)
 {
 	struct ready_list answering = LIST_HEAD_INITIALIZER(answering);
 
@@ -197,18 +198,18 @@ settle_once(struct hub *h)
 int
 hub_settle(struct hub *h, int64_t *next_ms)
 {
-	int result = settle_once(h);
+	int result = end_transaction(h);
 	int64_t look;
 	int rows;
 
 	/* each in a transaction of its own: if it fails, the turn stays committed */
 	if (chores_are_due(h)) {
 		chores_run(h);
-		settle_once(h);
+		end_transaction(h);
 	}
 	rows = action_in_run(h);
 	if (rows > 0)
-		action_in_settled(h, rows, settle_once(h) == 0);
+		action_in_settled(h, rows, end_transaction(h) == 0);
 	slots_tell(store_slots(h->store),
 	    &(struct slot_info){.held = h->held, .received = h->received, .sent = h->sent});
 	look = action_in_next(h);

@@ -106,7 +106,7 @@ open_hub(const struct world *w, struct application *app, bool guest)
 	    .kind = guest ? 3 : 1,
 	    .folder = w->folder,
 	    .app = application_for_hub(app),
-	    .guest = guest,
+	    .no_app = guest,
 	    .close_timeout_ms = 60000,
 	    .polling_duration_ms = 20000,
 	    .handshake_timeout_ms = 60000,

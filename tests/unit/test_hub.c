@@ -96,14 +96,15 @@ received(void *arg, struct hub_ns *ns, struct session *s, const struct packet *p
 	else if (slice_is(pk->data, "leave"))
 		assert_int_equal(hub_leave(w->speaking, s, ns, SLICE("room")), 0);
 	else if (slice_is(pk->data, "all"))
-		hub_publish(w->speaking, ns->chan, 0, SLICE("3:::all"), false);
+		hub_publish_channel(w->speaking, ns->chan, 0, SLICE("3:::all"), false);
 	else if (slice_is(pk->data, "others"))
-		hub_publish(w->speaking, ns->chan, session_key(s), SLICE("3:::others"), false);
+		hub_publish_channel(
+		    w->speaking, ns->chan, session_key(s), SLICE("3:::others"), false);
 	else if (slice_is(pk->data, "room"))
-		hub_publish(w->speaking, store_channel(ns->name, SLICE("room")), 0,
+		hub_publish_channel(w->speaking, store_channel(ns->name, SLICE("room")), 0,
 		    SLICE("3:::room"), false);
 	else if (slice_is(pk->data, "volatile"))
-		hub_publish(w->speaking, ns->chan, 0, SLICE("3:::volatile"), true);
+		hub_publish_channel(w->speaking, ns->chan, 0, SLICE("3:::volatile"), true);
 	else if (slice_is(pk->data, "me"))
 		hub_send(w->speaking, s, SLICE("3:::me"), false);
 	snprintf(text, sizeof(text), "%.*s", (int)pk->data.n, pk->data.p);
@@ -515,8 +516,10 @@ a_room_is_left_while_others_are_joined_elsewhere(void **state)
 	s = hub_stream_here(h, key);
 	assert_non_null(s);
 	assert_int_equal(hub_leave(h, s, &w->root, SLICE("room")), 0);
-	hub_publish(h, store_channel(SLICE(""), SLICE("room")), 0, SLICE("3:::left"), false);
-	hub_publish(h, store_channel(SLICE(""), SLICE("room 7")), 0, SLICE("3:::in"), false);
+	hub_publish_channel(
+	    h, store_channel(SLICE(""), SLICE("room")), 0, SLICE("3:::left"), false);
+	hub_publish_channel(
+	    h, store_channel(SLICE(""), SLICE("room 7")), 0, SLICE("3:::in"), false);
 	settle(w, 0);
 	assert_string_equal(k.got, "1:: 3:::in ");
 }
@@ -542,7 +545,8 @@ a_room_joined_in_two_processes_at_once_is_joined_once(void **state)
 	s = hub_stream_here(h, key);
 	assert_non_null(s);
 	assert_int_equal(hub_join(h, s, &w->root, SLICE("room")), 0);
-	hub_publish(h, store_channel(SLICE(""), SLICE("room")), 0, SLICE("3:::once"), false);
+	hub_publish_channel(
+	    h, store_channel(SLICE(""), SLICE("room")), 0, SLICE("3:::once"), false);
 	settle(w, 0);
 	assert_string_equal(k.got, "1:: 3:::once ");
 }
@@ -595,7 +599,7 @@ an_endpoint_with_a_query_keeps_its_spelling(void **state)
 	open_stream(w, 0, sid, &k);
 	post(w, 0, sid, "1::/chat?x=1");
 	begin(w, 1);
-	hub_publish(w->hub[1], w->chat.chan, 0, SLICE("3::/chat:hi"), false);
+	hub_publish_channel(w->hub[1], w->chat.chan, 0, SLICE("3::/chat:hi"), false);
 	settle(w, 1);
 	wake(w, 0);
 	assert_string_equal(k.got, "1:: 1::/chat?x=1 3::/chat?x=1:hi ");
@@ -871,7 +875,8 @@ who_has_missed_messages_is_ended_and_not_deceived(void **state)
 	open_stream(w, 0, sees, &stream);
 	begin(w, 1);
 	for (int i = 0; i < 3000; i++) /* log_bytes is 1 MiB */
-		hub_publish(w->hub[1], w->root.chan, 0, (struct slice){text, sizeof(text)}, false);
+		hub_publish_channel(
+		    w->hub[1], w->root.chan, 0, (struct slice){text, sizeof(text)}, false);
 	settle(w, 1);
 	for (int i = 0; i < 3; i++) {
 		w->now += 1000;
