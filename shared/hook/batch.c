@@ -29,8 +29,8 @@ write_event_row(void *arg, const struct hook_row *row)
 	hook_body_write_event(w->out, epoch, row, w->user, buf_slice(&w->data));
 }
 
-/* Append the event to the body.  Return 1, 0: its row is gone, or -1. */
-static int
+/* Append the event to the body.  STORE_NOT_FOUND: its row is gone. */
+static enum store_result
 write_event(struct event_writer *w, struct hook_sent *sent)
 {
 	struct store *st = hub_store(w->hook->base.hub);
@@ -42,7 +42,7 @@ write_event(struct event_writer *w, struct hook_sent *sent)
 		free(w->user);
 		w->user = hook_queue_user(st, w->key);
 		if (hook_body_write_values(&w->data, w->hook, w->key) == -1)
-			return -1;
+			return STORE_FAILED;
 	}
 	w->sent = sent;
 	return hook_queue_read(st, sent->id, write_event_row, w);
@@ -61,18 +61,18 @@ add_event_to_batch(struct batch *b, struct event_writer *w, const struct hook_se
 {
 	struct lanes *l = b->lanes;
 	size_t before = b->body.n;
-	int result;
+	enum store_result written;
 
 	b->sent[b->n] = *sent;
 	if (b->n > 0)
 		buf_add_char(&b->body, ',');
-	result = write_event(w, &b->sent[b->n]);
-	if (result == 1) {
+	written = write_event(w, &b->sent[b->n]);
+	if (written == STORE_OK) {
 		b->n++;
 		return true;
 	}
 	b->body.n = before;
-	l->stale = l->stale || result == -1;
+	l->stale = l->stale || written == STORE_FAILED;
 	l->events--;
 	l->bytes -= (int64_t)sent->bytes;
 	return false;
@@ -157,11 +157,12 @@ batch_drop_dead(struct hook *hook, struct hook_sent *sent, const char *error)
 	struct store *st = hub_store(hook->base.hub);
 	struct buf body = {.p = NULL};
 	struct event_writer w = {.hook = hook, .out = &body};
-	int result = write_event(&w, sent);
+	enum store_result written = write_event(&w, sent);
+	bool failed = written == STORE_FAILED;
 
-	if (result == 1)
-		result = hook_queue_bury(st, sent->id, buf_slice(&body), error);
+	if (written == STORE_OK)
+		failed = hook_queue_bury(st, sent->id, buf_slice(&body), error) == -1;
 	end_event_writer(&w);
 	buf_free(&body);
-	return result == -1 ? -1 : hook_queue_forget(st, sent->key);
+	return failed ? -1 : hook_queue_forget(st, sent->key);
 }

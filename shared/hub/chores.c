@@ -163,10 +163,10 @@ static void
 trim_log(struct hub *h, struct reaped_keys *keys)
 {
 	int64_t floor = 0;
-	int more = 1;
+	enum store_result trimmed = STORE_MORE;
 
-	for (int i = 0; i < TRIM_ROUNDS && more == 1; i++) {
-		more = store_tidy(h->store, h->now, (int64_t)h->o.log_bytes, &floor);
+	for (int i = 0; i < TRIM_ROUNDS && trimmed == STORE_MORE; i++) {
+		trimmed = store_tidy(h->store, h->now, (int64_t)h->o.log_bytes, &floor);
 		keys->n = 0;
 		if (floor > 0 && store_behind(h->store, floor, add_reaped_key, keys) == 0)
 			for (int k = 0; k < keys->n; k++)

@@ -103,15 +103,17 @@ receive_answer(struct hub *h, struct session *s, int64_t id, struct slice args)
 	/* by the id alone: ids are counted per session, as some clients omit the endpoint
 	 * (CLIENTS 10) */
 	switch (store_ack_take(h->store, s->row.key, id, &expected)) {
-	case 1:
+	case STORE_OK:
 		ns = h->o.app.find(h->o.app.arg, slice_of(expected.ns));
 		if (ns != NULL && session_hears(s, ns))
 			h->o.app.answered(h->o.app.arg, ns, s, &expected, args);
 		store_ack_free(&expected);
 		break;
-	case -1:
+	case STORE_FAILED:
 		h->failed = true;
 		break;
+	default:
+		break; /* an answer that nobody awaits */
 	}
 }
 

@@ -66,14 +66,14 @@ static enum session_find_result
 load_session(struct hub *h, int64_t key, struct session **out)
 {
 	struct session *s = calloc(1, sizeof(*s));
-	int rows;
+	enum store_result loaded;
 
 	if (s == NULL)
 		return HUB_FAILED;
-	rows = store_session_load(h->store, key, &s->row);
-	if (rows != 1) {
+	loaded = store_session_load(h->store, key, &s->row);
+	if (loaded != STORE_OK) {
 		free(s);
-		return rows == 0 ? HUB_UNKNOWN : HUB_FAILED;
+		return loaded == STORE_NOT_FOUND ? HUB_UNKNOWN : HUB_FAILED;
 	}
 	held_add(h, s); /* the end of the turn frees it, on failure too */
 	if (s->row.state == STORE_ENDED)
@@ -140,16 +140,17 @@ too_many_sessions(struct hub *h, struct slice address)
 	return n < 0 || n >= (int64_t)h->o.sessions_per_address;
 }
 
-/* Return 1 when there is a session of this id. */
-static int
+/* STORE_TAKEN: the id is in use. */
+static enum store_result
 add_session_row(struct hub *h, const char *handshake, struct slice address, const char *sid)
 {
 	struct slice text = {sid, SID_LENGTH};
-	int result = store_session_create(h->store, sid_key(text), text,
+	enum store_result result = store_session_create(h->store, sid_key(text), text,
 	    h->now + h->o.handshake_timeout_ms, address, slice_of(handshake));
 
-	if (result == 0 && h->o.app.created != NULL)
-		result = h->o.app.created(h->o.app.arg, sid_key(text));
+	if (result == STORE_OK && h->o.app.created != NULL &&
+	    h->o.app.created(h->o.app.arg, sid_key(text)) == -1)
+		return STORE_FAILED;
 	return result;
 }
 
@@ -160,7 +161,8 @@ create_session(
 {
 	/* before the transaction: what the application does meanwhile must not hold the lock */
 	int verdict = h->o.app.authorize(h->o.app.arg, handshake);
-	int result, tries = 0;
+	enum store_result result;
+	int tries = 0;
 
 	if (verdict != 0)
 		return verdict == -EACCES   ? HUB_UNAUTHORIZED
@@ -172,8 +174,8 @@ create_session(
 		if (given == NULL && sid_generate(sid) == -1)
 			return HUB_BUSY;
 		result = add_session_row(h, handshake, address, given == NULL ? sid : given);
-	} while (result == 1 && given == NULL && ++tries < SID_TRIES);
-	if (result == 0)
+	} while (result == STORE_TAKEN && given == NULL && ++tries < SID_TRIES);
+	if (result == STORE_OK)
 		return HUB_CREATED;
 	h->failed = true;
 	return HUB_BUSY;
@@ -332,7 +334,7 @@ hub_detach(struct hub *h, struct session *s)
 		s->row.deadline = h->now + h->o.close_timeout_ms;
 		/* one that opened in this turn is written when the turn ends */
 		if (!s->unsaved && store_session_reserve(h->store, s->row.key, s->row.gen,
-				       s->row.cursor, s->row.deadline) == -1)
+				       s->row.cursor, s->row.deadline) == STORE_FAILED)
 			h->failed = true;
 	}
 	held_detach(h, s);
@@ -365,13 +367,13 @@ end_row(struct hub *h, struct session *s, const char *reason, bool remember)
 {
 	struct store_session row;
 	/* the store's row: ours may be unsaved, and the application must hear of an end only once */
-	int rows = store_session_load(h->store, s->row.key, &row);
+	enum store_result loaded = store_session_load(h->store, s->row.key, &row);
 
-	if (rows == -1) {
+	if (loaded == STORE_FAILED) {
 		h->failed = true;
 		return -1;
 	}
-	if (rows == 0 || row.state == STORE_ENDED)
+	if (loaded == STORE_NOT_FOUND || row.state == STORE_ENDED)
 		return 0;
 	/* a handler that ends the session again, or sends to it, must not come back to here */
 	s->ending = true;

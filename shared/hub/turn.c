@@ -49,7 +49,7 @@ reserve_response(struct hub *h, struct session *s)
 {
 	uint32_t n = response_size(s);
 	int64_t last = s->row.cursor, deadline = h->now + h->o.close_timeout_ms;
-	int reserved = 1;
+	enum store_result reserved = STORE_OK;
 
 	for (uint32_t i = 0; i < n; i++)
 		if (s->pending[i]->id > last)
@@ -61,13 +61,13 @@ reserve_response(struct hub *h, struct session *s)
 		s->row.deadline = deadline;
 		s->unsaved = false;
 		if (store_session_save(h->store, &s->row) == -1)
-			reserved = -1;
+			reserved = STORE_FAILED;
 	} else {
 		reserved = store_session_reserve(h->store, s->row.key, s->row.gen, last, deadline);
 	}
-	if (reserved == -1)
+	if (reserved == STORE_FAILED)
 		h->failed = true;
-	return reserved == 1;
+	return reserved == STORE_OK;
 }
 
 /* Reserve for every poll that has something pending; those that may be answered after the commit

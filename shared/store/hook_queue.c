@@ -49,7 +49,7 @@ hook_queue_list(struct store *st, int64_t after,
 	return step == SQLITE_DONE ? 0 : -1;
 }
 
-int
+enum store_result
 hook_queue_read(
     struct store *st, int64_t id, void (*each)(void *arg, const struct hook_row *row), void *arg)
 {
@@ -68,7 +68,7 @@ hook_queue_read(
 	else if (step != SQLITE_DONE)
 		store_fail(st, "event for the hook");
 	sqlite3_reset(q);
-	return step == SQLITE_ROW ? 1 : step == SQLITE_DONE ? 0 : -1;
+	return step == SQLITE_ROW ? STORE_OK : step == SQLITE_DONE ? STORE_NOT_FOUND : STORE_FAILED;
 }
 
 int

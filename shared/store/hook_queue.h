@@ -38,8 +38,8 @@ int hook_queue_add(struct store *st, struct hook_row *row);
 int hook_queue_list(struct store *st, int64_t after,
     void (*each)(void *arg, const struct hook_entry *entry), void *arg);
 
-/* Call `each` with a row, borrowed.  Return 1, 0: it is not there any more, or -1. */
-int hook_queue_read(
+/* Call `each` with a row, borrowed: STORE_OK, STORE_NOT_FOUND or STORE_FAILED. */
+enum store_result hook_queue_read(
     struct store *st, int64_t id, void (*each)(void *arg, const struct hook_row *row), void *arg);
 
 /* It was told, or never will be. */

@@ -50,7 +50,7 @@ refresh_waiting(struct store *st, int64_t now_ms)
 	filter_replace(slots_waiting(st->slots), &fresh);
 }
 
-int
+enum store_result
 store_tidy(struct store *st, int64_t now_ms, int64_t max_bytes, int64_t *floor)
 {
 	int64_t needed, lowest = slots_lowest_head(st->slots), point;
@@ -58,7 +58,7 @@ store_tidy(struct store *st, int64_t now_ms, int64_t max_bytes, int64_t *floor)
 
 	*floor = 0;
 	if (store_begin(st) == -1)
-		return -1;
+		return STORE_FAILED;
 	refresh_waiting(st, now_ms);
 	slots_set_sessions(st->slots, read_number(st, st->q[Q_SESSIONS], 0));
 	needed = read_number(st, st->q[Q_NEEDED], INT64_MAX);
@@ -79,9 +79,9 @@ store_tidy(struct store *st, int64_t now_ms, int64_t max_bytes, int64_t *floor)
 			goto fail;
 	}
 	if (store_commit(st) == -1)
-		return -1;
-	return more;
+		return STORE_FAILED;
+	return more ? STORE_MORE : STORE_OK;
 fail:
 	store_rollback(st);
-	return -1;
+	return STORE_FAILED;
 }

@@ -14,7 +14,7 @@ wake_all(struct store *st)
 		store_wake_slot(st, i);
 }
 
-int
+enum store_result
 store_session_create(struct store *st, int64_t key, struct slice sid, int64_t deadline,
     struct slice address, struct slice handshake)
 {
@@ -24,7 +24,7 @@ store_session_create(struct store *st, int64_t key, struct slice sid, int64_t de
 
 	if (result == SQLITE_CONSTRAINT) {
 		sqlite3_reset(q);
-		return 1;
+		return STORE_TAKEN;
 	}
 	if (result != SQLITE_DONE) {
 		store_fail(st, "new session");
@@ -34,16 +34,16 @@ store_session_create(struct store *st, int64_t key, struct slice sid, int64_t de
 		slots_add_session(st->slots);
 	}
 	sqlite3_reset(q);
-	return result == SQLITE_DONE ? 0 : -1;
+	return result == SQLITE_DONE ? STORE_OK : STORE_FAILED;
 }
 
-int
+enum store_result
 store_session_load(struct store *st, int64_t key, struct store_session *out)
 {
 	sqlite3_stmt *q = store_bind(st, Q_SESSION_LOAD, "l", key);
 	int step = sqlite3_step(q);
 	struct slice sid;
-	int result = 0;
+	enum store_result result = STORE_NOT_FOUND;
 
 	if (step == SQLITE_ROW) {
 		sid = store_column(q, 0);
@@ -62,9 +62,10 @@ store_session_load(struct store *st, int64_t key, struct store_session *out)
 		    .spoke = sqlite3_column_int(q, 9) != 0,
 		};
 		memcpy(out->sid, sid.p, sid.n);
-		result = 1;
+		result = STORE_OK;
 	} else if (step != SQLITE_DONE) {
-		result = store_fail(st, "session");
+		store_fail(st, "session");
+		result = STORE_FAILED;
 	}
 	sqlite3_reset(q);
 	return result;
@@ -78,14 +79,14 @@ store_session_save(struct store *st, const struct store_session *s)
 				 s->transport, (int)s->streaming, (int)s->spoke));
 }
 
-int
+enum store_result
 store_session_reserve(
     struct store *st, int64_t key, int64_t gen, int64_t inflight, int64_t deadline)
 {
 	if (store_run(
 		st, store_bind(st, Q_SESSION_RESERVE, "llll", key, gen, inflight, deadline)) == -1)
-		return -1;
-	return sqlite3_changes(st->db) == 1;
+		return STORE_FAILED;
+	return sqlite3_changes(st->db) == 1 ? STORE_OK : STORE_NOT_FOUND;
 }
 
 int
@@ -290,7 +291,7 @@ store_ack_expect(struct store *st, int64_t key, struct slice ns, struct slice ha
 	    st, store_bind(st, Q_ACK_EXPECT, "llsssl", key, *id, ns, handler, context, deadline));
 }
 
-int
+enum store_result
 store_ack_take(struct store *st, int64_t key, int64_t id, struct store_ack *ack)
 {
 	sqlite3_stmt *q = store_bind(st, Q_ACK_TAKE, "ll", key, id);
@@ -301,7 +302,7 @@ store_ack_take(struct store *st, int64_t key, int64_t id, struct store_ack *ack)
 		if (step != SQLITE_DONE)
 			store_fail(st, "ack");
 		sqlite3_reset(q);
-		return step == SQLITE_DONE ? 0 : -1;
+		return step == SQLITE_DONE ? STORE_NOT_FOUND : STORE_FAILED;
 	}
 	context = store_column(q, 2);
 	*ack = (struct store_ack){
@@ -311,9 +312,9 @@ store_ack_take(struct store *st, int64_t key, int64_t id, struct store_ack *ack)
 	};
 	if (store_run(st, q) == -1 || ack->ns == NULL || ack->handler == NULL) {
 		store_ack_free(ack);
-		return -1;
+		return STORE_FAILED;
 	}
-	return 1;
+	return STORE_OK;
 }
 
 void

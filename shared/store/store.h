@@ -25,6 +25,15 @@
 
 struct store;
 
+/* For functions with more answers than success and failure; each names those it gives. */
+enum store_result {
+	STORE_FAILED = -1, /* logged */
+	STORE_OK = 0,
+	STORE_NOT_FOUND, /* no such row */
+	STORE_TAKEN,     /* a row with this key exists */
+	STORE_MORE,      /* done in part: call again */
+};
+
 /* Open (or make) the store in `folder`, which is made if it is missing; `must_exist`: only open
  * what is there and can be used as it is.  `kind` shows in the slot table.  Call it after any fork.
  * NULL after logging why. */
@@ -112,20 +121,20 @@ struct store_session {
 	bool spoke;
 };
 
-/* Add a session in STORE_NEW.  Return 1 when the key is taken. */
-int store_session_create(struct store *st, int64_t key, struct slice sid, int64_t deadline,
-    struct slice address, struct slice handshake);
+/* Add a session in STORE_NEW: STORE_OK, STORE_TAKEN or STORE_FAILED. */
+enum store_result store_session_create(struct store *st, int64_t key, struct slice sid,
+    int64_t deadline, struct slice address, struct slice handshake);
 
-/* Return 1 and fill `out`, 0 when there is no such session, or -1. */
-int store_session_load(struct store *st, int64_t key, struct store_session *out);
+/* Fill `out`: STORE_OK, STORE_NOT_FOUND or STORE_FAILED. */
+enum store_result store_session_load(struct store *st, int64_t key, struct store_session *out);
 
 /* Write owner, gen, cursor, inflight, deadline, transport, streaming, spoke, state of `s`. */
 int store_session_save(struct store *st, const struct store_session *s);
 
 /* A response with everything up to `inflight` is about to be written to the poll of generation
- * `gen`; the session is free for its next poll until `deadline`.  Return 1, or 0 when the session
- * has moved on (write nothing), or -1. */
-int store_session_reserve(
+ * `gen`; the session is free for its next poll until `deadline`.  STORE_OK; STORE_NOT_FOUND when it
+ * ended or a newer poll superseded this one (write nothing); STORE_FAILED. */
+enum store_result store_session_reserve(
     struct store *st, int64_t key, int64_t gen, int64_t inflight, int64_t deadline);
 
 /* That response was not received: the next poll gets its messages again, unless a newer poll has
@@ -203,8 +212,8 @@ struct store_ack {
 	char *ns, *handler, *context; /* malloc'ed; context may be NULL */
 };
 
-/* Take an expected answer out.  Return 1, 0 when nobody waits for it, or -1. */
-int store_ack_take(struct store *st, int64_t key, int64_t id, struct store_ack *ack);
+/* Take an expected answer out: STORE_OK (free `ack`), STORE_NOT_FOUND or STORE_FAILED. */
+enum store_result store_ack_take(struct store *st, int64_t key, int64_t id, struct store_ack *ack);
 void store_ack_free(struct store_ack *ack);
 
 /* Call `each` with the answers that are overdue, at most `max` of them; return their number, or -1.
@@ -262,8 +271,9 @@ int store_expired(
 /* Trim what nobody needs any more, at most 1,000 rows; more than `max_bytes` of database: also what
  * somebody might need, and `*floor` is then the newest id that is gone (sessions with an older
  * cursor have missed something), else 0.  Also refreshes the `waiting` filter and the count of
- * sessions.  Opens its own transaction.  Return 1 when there is more to trim. */
-int store_tidy(struct store *st, int64_t now_ms, int64_t max_bytes, int64_t *floor);
+ * sessions.  Opens its own transaction.  STORE_OK, STORE_MORE when there is more to trim, or
+ * STORE_FAILED. */
+enum store_result store_tidy(struct store *st, int64_t now_ms, int64_t max_bytes, int64_t *floor);
 
 /* Keys of the polling sessions whose cursor is below `floor`. */
 int store_behind(struct store *st, int64_t floor, void (*each)(void *arg, int64_t key), void *arg);
