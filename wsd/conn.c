@@ -26,21 +26,21 @@
 static void
 on_io(struct ev_loop *loop, struct ev_io *io, int events)
 {
-	struct conn *c = io->data;
+	struct wsd_conn *c = io->data;
 
 	(void)loop;
 	if (events & EV_WRITE) {
 		c->blocked = false;
-		conn_set_dirty(c);
+		wsd_conn_set_dirty(c);
 	}
 	if (events & EV_READ)
-		conn_read(c);
+		wsd_conn_read(c);
 }
 
-static struct conn *
-conn_new(struct wsd *w, int fd)
+static struct wsd_conn *
+wsd_conn_new(struct wsd *w, int fd)
 {
-	struct conn *c = calloc(1, sizeof(*c));
+	struct wsd_conn *c = calloc(1, sizeof(*c));
 
 	if (c == NULL) {
 		close(fd);
@@ -56,9 +56,9 @@ conn_new(struct wsd *w, int fd)
 }
 
 void
-conn_open(struct wsd *w, int fd)
+wsd_conn_open(struct wsd *w, int fd)
 {
-	struct conn *c = conn_new(w, fd);
+	struct wsd_conn *c = wsd_conn_new(w, fd);
 
 	w->counters.accepted++;
 	if (c != NULL)
@@ -66,23 +66,23 @@ conn_open(struct wsd *w, int fd)
 }
 
 void
-conn_refuse(struct wsd *w, int fd)
+wsd_conn_refuse(struct wsd *w, int fd)
 {
-	struct message *m = reply_error(503, "Too many connections.", (struct slice){NULL, 0});
-	struct conn *c;
+	struct message *m = wsd_reply_error(503, "Too many connections.", (struct slice){NULL, 0});
+	struct wsd_conn *c;
 
 	w->counters.refused++;
-	if (w->conns_n < w->conns_max + REFUSED_AT_ONCE && (c = conn_new(w, fd)) != NULL) {
-		conn_send(c, m);
-		conn_finish(c);
+	if (w->conns_n < w->conns_max + REFUSED_AT_ONCE && (c = wsd_conn_new(w, fd)) != NULL) {
+		wsd_conn_send(c, m);
+		wsd_conn_finish(c);
 		return;
 	}
-	outqueue_say(fd, m);
+	outqueue_write_once(fd, m);
 	close(fd);
 }
 
 void
-conn_free(struct conn *c)
+wsd_conn_free(struct wsd_conn *c)
 {
 	close(c->io.fd);
 	LIST_REMOVE(c, all);
@@ -91,21 +91,21 @@ conn_free(struct conn *c)
 }
 
 void
-conn_close(struct conn *c, const char *reason)
+wsd_conn_close(struct wsd_conn *c, const char *reason)
 {
-	if (c->state == CONN_CLOSED)
+	if (c->state == WSD_CONN_CLOSED)
 		return;
 	log_debug("fd %d closed: %s", c->io.fd, reason);
-	c->state = CONN_CLOSED;
+	c->state = WSD_CONN_CLOSED;
 	if (c->reason == NULL)
 		c->reason = reason;
 	ev_io_stop(c->wsd->loop, &c->io);
 	deadline_clear(c);
-	conn_set_after(c);
+	wsd_conn_set_after(c);
 }
 
 void
-conn_set_dirty(struct conn *c)
+wsd_conn_set_dirty(struct wsd_conn *c)
 {
 	if (c->is_dirty)
 		return;
@@ -114,7 +114,7 @@ conn_set_dirty(struct conn *c)
 }
 
 void
-conn_set_after(struct conn *c)
+wsd_conn_set_after(struct wsd_conn *c)
 {
 	if (c->is_after)
 		return;
@@ -123,147 +123,147 @@ conn_set_after(struct conn *c)
 }
 
 void
-conn_send(struct conn *c, struct message *m)
+wsd_conn_send(struct wsd_conn *c, struct message *m)
 {
-	if (c->state == CONN_DRAINING || c->state == CONN_CLOSED) {
+	if (c->state == WSD_CONN_DRAINING || c->state == WSD_CONN_CLOSED) {
 		message_release(m);
 		return;
 	}
 	if (m == NULL || outqueue_add(&c->out, m) == -1)
-		conn_close(c, "socket error");
+		wsd_conn_close(c, "socket error");
 	else
-		conn_set_dirty(c);
+		wsd_conn_set_dirty(c);
 }
 
 void
-conn_finish(struct conn *c)
+wsd_conn_finish(struct wsd_conn *c)
 {
-	if (c->state == CONN_CLOSED)
+	if (c->state == WSD_CONN_CLOSED)
 		return;
-	c->state = CONN_FLUSHING;
+	c->state = WSD_CONN_FLUSHING;
 	deadline_set(c, DEADLINE_SEND);
-	conn_set_dirty(c);
+	wsd_conn_set_dirty(c);
 }
 
 void
-conn_mark(struct conn *c)
+wsd_conn_mark(struct wsd_conn *c)
 {
 	c->turn = c->wsd->turn;
 	c->before = (uint32_t)outqueue_count(c->out);
 }
 
 bool
-conn_marked(const struct conn *c)
+wsd_conn_marked(const struct wsd_conn *c)
 {
 	return c->turn == c->wsd->turn;
 }
 
 /* The peer ends its side. */
 static void
-conn_eof(struct conn *c)
+wsd_conn_eof(struct wsd_conn *c)
 {
 	c->eof = true;
-	switch ((enum conn_state)c->state) {
-	case CONN_HTTP:
-		http_eof(c);
+	switch ((enum wsd_conn_state)c->state) {
+	case WSD_CONN_HTTP:
+		wsd_http_eof(c);
 		break;
-	case CONN_NEW:
-	case CONN_POLICY:
-	case CONN_OPEN:
-	case CONN_DRAINING:
-		conn_close(c, "socket end");
+	case WSD_CONN_NEW:
+	case WSD_CONN_POLICY:
+	case WSD_CONN_OPEN:
+	case WSD_CONN_DRAINING:
+		wsd_conn_close(c, "socket end");
 		break;
-	case CONN_ENDING: /* it may still listen */
-	case CONN_FLUSHING:
-	case CONN_CLOSED:
+	case WSD_CONN_ENDING: /* it may still listen */
+	case WSD_CONN_FLUSHING:
+	case WSD_CONN_CLOSED:
 		break;
 	}
 }
 
 static void
-conn_input(struct conn *c, struct slice bytes)
+wsd_conn_input(struct wsd_conn *c, struct slice bytes)
 {
-	switch ((enum conn_state)c->state) {
-	case CONN_NEW:
+	switch ((enum wsd_conn_state)c->state) {
+	case WSD_CONN_NEW:
 		/* the first byte tells what is spoken here */
 		if (bytes.p[0] == '<') {
 			policy_input(c, bytes);
 			break;
 		}
-		if (http_open(c) == -1) {
-			conn_close(c, "socket error");
+		if (wsd_http_open(c) == -1) {
+			wsd_conn_close(c, "socket error");
 			break;
 		}
 		/* fall through */
-	case CONN_HTTP:
-		http_input(c, bytes);
+	case WSD_CONN_HTTP:
+		wsd_http_input(c, bytes);
 		break;
-	case CONN_OPEN:
+	case WSD_CONN_OPEN:
 		ws_input(c, bytes);
 		break;
-	case CONN_POLICY:
+	case WSD_CONN_POLICY:
 		policy_input(c, bytes);
 		break;
-	case CONN_ENDING: /* behind its own goodbye, or ours */
-	case CONN_FLUSHING:
-	case CONN_DRAINING:
-	case CONN_CLOSED:
+	case WSD_CONN_ENDING: /* behind its own close_frame, or ours */
+	case WSD_CONN_FLUSHING:
+	case WSD_CONN_DRAINING:
+	case WSD_CONN_CLOSED:
 		break;
 	}
 }
 
 void
-conn_read(struct conn *c)
+wsd_conn_read(struct wsd_conn *c)
 {
 	struct wsd *w = c->wsd;
-	size_t room = c->state == CONN_OPEN && c->rest == NULL ? READ_FRAMES : READ_BUFFER;
+	size_t room = c->state == WSD_CONN_OPEN && c->partial == NULL ? READ_FRAMES : READ_BUFFER;
 	ssize_t n;
 
-	if (w->texts >= TEXTS_PER_TURN && c->state == CONN_OPEN) {
-		if (!c->is_hungry)
-			STAILQ_INSERT_TAIL(&w->hungry, c, hungry);
-		c->is_hungry = true;
+	if (w->texts >= TEXTS_PER_TURN && c->state == WSD_CONN_OPEN) {
+		if (!c->is_unread)
+			STAILQ_INSERT_TAIL(&w->unread, c, unread);
+		c->is_unread = true;
 		return;
 	}
 	n = recv(c->io.fd, w->in, room, 0);
 	if (n > 0)
-		conn_input(c, (struct slice){w->in, (size_t)n});
+		wsd_conn_input(c, (struct slice){w->in, (size_t)n});
 	else if (n == 0)
-		conn_eof(c);
+		wsd_conn_eof(c);
 	else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-		conn_close(c, "socket error");
-	conn_watch(c);
+		wsd_conn_close(c, "socket error");
+	wsd_conn_watch(c);
 }
 
 /* Does the connection take what its peer may send? */
 static bool
-takes_input(const struct conn *c)
+takes_input(const struct wsd_conn *c)
 {
 	if (c->eof)
 		return false;
-	switch ((enum conn_state)c->state) {
-	case CONN_HTTP:
-		return http_takes_input(c);
-	case CONN_OPEN:
+	switch ((enum wsd_conn_state)c->state) {
+	case WSD_CONN_HTTP:
+		return wsd_http_takes_input(c);
+	case WSD_CONN_OPEN:
 		return ws_takes_input(c);
-	case CONN_NEW:
-	case CONN_POLICY:
-	case CONN_ENDING:
-	case CONN_FLUSHING:
-	case CONN_DRAINING:
+	case WSD_CONN_NEW:
+	case WSD_CONN_POLICY:
+	case WSD_CONN_ENDING:
+	case WSD_CONN_FLUSHING:
+	case WSD_CONN_DRAINING:
 		return true;
-	case CONN_CLOSED:
+	case WSD_CONN_CLOSED:
 		break;
 	}
 	return false;
 }
 
 void
-conn_watch(struct conn *c)
+wsd_conn_watch(struct wsd_conn *c)
 {
 	int events = (takes_input(c) ? EV_READ : 0) | (c->blocked ? EV_WRITE : 0);
 
-	if (c->state == CONN_CLOSED || events == c->io.events)
+	if (c->state == WSD_CONN_CLOSED || events == c->io.events)
 		return;
 	ev_io_stop(c->wsd->loop, &c->io);
 	ev_io_modify(&c->io, events);
@@ -273,41 +273,41 @@ conn_watch(struct conn *c)
 
 /* All that was queued is out. */
 static void
-flushed(struct conn *c)
+flushed(struct wsd_conn *c)
 {
-	switch ((enum conn_state)c->state) {
-	case CONN_HTTP:
-		http_flushed(c);
+	switch ((enum wsd_conn_state)c->state) {
+	case WSD_CONN_HTTP:
+		wsd_http_flushed(c);
 		break;
-	case CONN_OPEN:
-	case CONN_ENDING:
+	case WSD_CONN_OPEN:
+	case WSD_CONN_ENDING:
 		deadline_clear(c);
 		break;
-	case CONN_FLUSHING:
+	case WSD_CONN_FLUSHING:
 		if (c->eof || shutdown(c->io.fd, SHUT_WR) == -1) {
-			conn_close(c, "socket end");
+			wsd_conn_close(c, "socket end");
 			break;
 		}
-		c->state = CONN_DRAINING;
+		c->state = WSD_CONN_DRAINING;
 		deadline_set(c, DEADLINE_CLOSE);
 		break;
-	case CONN_NEW:
-	case CONN_POLICY:
-	case CONN_DRAINING:
-	case CONN_CLOSED:
+	case WSD_CONN_NEW:
+	case WSD_CONN_POLICY:
+	case WSD_CONN_DRAINING:
+	case WSD_CONN_CLOSED:
 		break;
 	}
 }
 
 void
-conn_flush(struct conn *c)
+wsd_conn_flush(struct wsd_conn *c)
 {
 	size_t written = 0;
 
 	if (!c->blocked) {
 		switch (outqueue_write(&c->out, c->io.fd, &written)) {
 		case OUTQUEUE_FAILED:
-			conn_close(c, "socket error");
+			wsd_conn_close(c, "socket error");
 			return;
 		case OUTQUEUE_FULL:
 			c->blocked = true;
@@ -319,82 +319,82 @@ conn_flush(struct conn *c)
 			break;
 		}
 	}
-	conn_watch(c);
+	wsd_conn_watch(c);
 }
 
 void
-conn_rollback(struct conn *c)
+wsd_conn_rollback(struct wsd_conn *c)
 {
-	if (!conn_marked(c) || c->state == CONN_CLOSED)
+	if (!wsd_conn_marked(c) || c->state == WSD_CONN_CLOSED)
 		return;
 	outqueue_cut(&c->out, c->before);
 	ws_rollback(c);
 }
 
 static void
-bury(struct conn *c)
+finalize(struct wsd_conn *c)
 {
 	if (c->is_dead)
 		return;
 	c->is_dead = true;
-	http_close(c);
+	wsd_http_close(c);
 	ws_end(c);
 	outqueue_free(&c->out);
 	SLIST_INSERT_HEAD(&c->wsd->dead, c, dead);
 }
 
 void
-conn_after(struct conn *c)
+wsd_conn_after(struct wsd_conn *c)
 {
-	switch ((enum conn_state)c->state) {
-	case CONN_HTTP:
-		http_after(c);
-		conn_watch(c);
+	switch ((enum wsd_conn_state)c->state) {
+	case WSD_CONN_HTTP:
+		wsd_http_after(c);
+		wsd_conn_watch(c);
 		break;
-	case CONN_ENDING:
+	case WSD_CONN_ENDING:
 		ws_end(c);
 		break;
-	case CONN_CLOSED:
-		bury(c);
+	case WSD_CONN_CLOSED:
+		finalize(c);
 		break;
-	case CONN_NEW:
-	case CONN_POLICY:
-	case CONN_OPEN:
-	case CONN_FLUSHING:
-	case CONN_DRAINING:
+	case WSD_CONN_NEW:
+	case WSD_CONN_POLICY:
+	case WSD_CONN_OPEN:
+	case WSD_CONN_FLUSHING:
+	case WSD_CONN_DRAINING:
 		break;
 	}
 }
 
 void
-conn_expire(struct conn *c)
+wsd_conn_expire(struct wsd_conn *c)
 {
 	switch ((enum deadline)c->waits) {
 	case DEADLINE_REQUEST:
-		if (c->state == CONN_HTTP)
-			http_expire(c);
+		if (c->state == WSD_CONN_HTTP)
+			wsd_http_expire(c);
 		else
-			conn_close(c, "request timeout");
+			wsd_conn_close(c, "request timeout");
 		break;
 	case DEADLINE_POLICY:
-		conn_close(c, "request timeout");
+		wsd_conn_close(c, "request timeout");
 		break;
 	case DEADLINE_SEND:
-		conn_close(c, "send timeout");
+		wsd_conn_close(c, "send timeout");
 		break;
 	case DEADLINE_IDLE:
 	case DEADLINE_CLOSE:
 	case DEADLINE_NONE:
 	case DEADLINE_COUNT:
-		conn_close(c, "socket end");
+		wsd_conn_close(c, "socket end");
 		break;
 	}
 }
 
 void
-conn_drain(struct conn *c)
+wsd_conn_drain(struct wsd_conn *c)
 {
-	if (c->state == CONN_NEW || c->state == CONN_POLICY ||
-	    (c->state == CONN_HTTP && http_idle(c)))
-		conn_close(c, "socket end");
+	if (c->state == WSD_CONN_NEW || c->state == WSD_CONN_POLICY ||
+	    (c->state == WSD_CONN_HTTP && wsd_http_idle(c)))
+		wsd_conn_close(c, "socket end");
 }

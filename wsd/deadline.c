@@ -15,16 +15,16 @@ deadline_init(struct wsd *w)
 {
 	for (int kind = 0; kind < DEADLINE_COUNT; kind++)
 		TAILQ_INIT(&w->waiting[kind]);
-	w->patience[DEADLINE_REQUEST] = w->cfg->request_timeout_ms;
-	w->patience[DEADLINE_POLICY] =
+	w->timeout_ms[DEADLINE_REQUEST] = w->cfg->request_timeout_ms;
+	w->timeout_ms[DEADLINE_POLICY] =
 	    w->cfg->request_timeout_ms < POLICY_MS ? w->cfg->request_timeout_ms : POLICY_MS;
-	w->patience[DEADLINE_IDLE] = IDLE_MS;
-	w->patience[DEADLINE_SEND] = w->cfg->send_timeout_ms;
-	w->patience[DEADLINE_CLOSE] = CLOSE_MS;
+	w->timeout_ms[DEADLINE_IDLE] = IDLE_MS;
+	w->timeout_ms[DEADLINE_SEND] = w->cfg->send_timeout_ms;
+	w->timeout_ms[DEADLINE_CLOSE] = CLOSE_MS;
 }
 
 void
-deadline_clear(struct conn *c)
+deadline_clear(struct wsd_conn *c)
 {
 	if (c->waits == DEADLINE_NONE)
 		return;
@@ -33,19 +33,19 @@ deadline_clear(struct conn *c)
 }
 
 void
-deadline_set(struct conn *c, enum deadline kind)
+deadline_set(struct wsd_conn *c, enum deadline kind)
 {
 	deadline_clear(c);
 	c->waits = (uint8_t)kind;
-	c->deadline_at = c->wsd->now + c->wsd->patience[kind];
+	c->deadline_at = c->wsd->now + c->wsd->timeout_ms[kind];
 	TAILQ_INSERT_TAIL(&c->wsd->waiting[kind], c, wait);
 }
 
-struct conn *
+struct wsd_conn *
 deadline_due(const struct wsd *w)
 {
 	for (int kind = DEADLINE_NONE + 1; kind < DEADLINE_COUNT; kind++) {
-		struct conn *c = TAILQ_FIRST(&w->waiting[kind]);
+		struct wsd_conn *c = TAILQ_FIRST(&w->waiting[kind]);
 
 		if (c != NULL && c->deadline_at <= w->now)
 			return c;
@@ -59,7 +59,7 @@ deadline_next(const struct wsd *w)
 	int64_t next = INT64_MAX;
 
 	for (int kind = DEADLINE_NONE + 1; kind < DEADLINE_COUNT; kind++) {
-		const struct conn *c = TAILQ_FIRST(&w->waiting[kind]);
+		const struct wsd_conn *c = TAILQ_FIRST(&w->waiting[kind]);
 
 		if (c != NULL && c->deadline_at < next)
 			next = c->deadline_at;

@@ -10,12 +10,12 @@
 void deadline_init(struct wsd *w);
 
 /* From now on the connection waits for this, and for nothing else. */
-void deadline_set(struct conn *c, enum deadline kind);
-void deadline_clear(struct conn *c);
+void deadline_set(struct wsd_conn *c, enum deadline kind);
+void deadline_clear(struct wsd_conn *c);
 
 /* A connection whose deadline has passed; NULL: none.  The caller clears
  * it or sets another. */
-struct conn *deadline_due(const struct wsd *w);
+struct wsd_conn *deadline_due(const struct wsd *w);
 
 /* When the next one passes; INT64_MAX: none. */
 int64_t deadline_next(const struct wsd *w);

@@ -6,7 +6,7 @@
 #include "shared/wire/utf8.h"
 #include "wsd/http.h"
 #include "wsd/outqueue.h"
-#include "wsd/rest.h"
+#include "wsd/partial.h"
 #include "wsd/ws.h"
 
 /* Close codes; these drafts have none, so they stay here. */
@@ -20,25 +20,25 @@
 
 /* hixie-75 has nothing that could be wrong. */
 static const char *
-check75(const struct http *h)
+check75(const struct wsd_http *h)
 {
 	(void)h;
 	return NULL;
 }
 
 static const char *
-check76(const struct http *h)
+check76(const struct wsd_http *h)
 {
 	uint32_t unused;
 
-	if (hixie_key_number(request_header(h->request, "sec-websocket-key1"), &unused) == 0 &&
-	    hixie_key_number(request_header(h->request, "sec-websocket-key2"), &unused) == 0)
+	if (hixie_key_number(wsd_request_header(h->request, "sec-websocket-key1"), &unused) == 0 &&
+	    hixie_key_number(wsd_request_header(h->request, "sec-websocket-key2"), &unused) == 0)
 		return NULL;
 	return "Sec-WebSocket-Key1 or -Key2 is missing or not a key.";
 }
 
 static bool
-is_secure(const struct wsd *w, const struct http *h)
+is_secure(const struct wsd *w, const struct wsd_http *h)
 {
 	struct slice origin = h->x.origin;
 
@@ -48,13 +48,13 @@ is_secure(const struct wsd *w, const struct http *h)
 
 /* The host that the client has asked, perhaps a proxy on this machine. */
 static struct slice
-host_of(const struct http *h)
+host_of(const struct wsd_http *h)
 {
-	struct slice list = request_header(h->request, "x-forwarded-host"), first;
+	struct slice list = wsd_request_header(h->request, "x-forwarded-host"), first;
 
 	if (h->peer.local && slice_cut(&list, ',', &first) && first.n > 0)
 		return first;
-	return request_header(h->request, "host");
+	return wsd_request_header(h->request, "host");
 }
 
 /* The path of a target, with its query; proxies may ask with the absolute form. */
@@ -84,7 +84,7 @@ add_header(struct buf *out, const char *prefix, const char *name, struct slice v
 /* The browser compares Location with what it asked for, so it is told back as it came.  Flash wants
  * every line to be "Name: value", and no list in Connection. */
 static struct message *
-write_head(const struct wsd *w, const struct http *h, const char *status, const char *prefix,
+write_head(const struct wsd *w, const struct wsd_http *h, const char *status, const char *prefix,
     struct slice protocol)
 {
 	struct message *m;
@@ -109,26 +109,26 @@ write_head(const struct wsd *w, const struct http *h, const char *status, const 
 }
 
 static struct message *
-head75(const struct wsd *w, const struct http *h)
+head75(const struct wsd *w, const struct wsd_http *h)
 {
 	return write_head(w, h, "Web Socket Protocol Handshake", "",
-	    request_header(h->request, "websocket-protocol"));
+	    wsd_request_header(h->request, "websocket-protocol"));
 }
 
 static struct message *
-head76(const struct wsd *w, const struct http *h)
+head76(const struct wsd *w, const struct wsd_http *h)
 {
 	return write_head(w, h, "WebSocket Protocol Handshake", "Sec-",
-	    request_header(h->request, "sec-websocket-protocol"));
+	    wsd_request_header(h->request, "sec-websocket-protocol"));
 }
 
 static struct message *
-prove76(const struct http *h, struct slice proof)
+prove76(const struct wsd_http *h, struct slice proof)
 {
 	unsigned char digest[HIXIE_DIGEST_N];
 
-	if (hixie_digest(digest, request_header(h->request, "sec-websocket-key1"),
-		request_header(h->request, "sec-websocket-key2"), proof) == -1)
+	if (hixie_digest(digest, wsd_request_header(h->request, "sec-websocket-key1"),
+		wsd_request_header(h->request, "sec-websocket-key2"), proof) == -1)
 		return NULL;
 	return outqueue_raw((struct slice){(const char *)digest, sizeof(digest)});
 }
@@ -137,7 +137,7 @@ prove76(const struct http *h, struct slice proof)
 
 /* These clients do not check what they send: a lone surrogate of a page comes as it is. */
 static bool
-take_text(struct conn *c, struct slice text)
+take_text(struct wsd_conn *c, struct slice text)
 {
 	struct buf clean;
 	bool open;
@@ -149,7 +149,7 @@ take_text(struct conn *c, struct slice text)
 	buf_init(&clean, 3 * text.n); /* each byte a replacement */
 	utf8_sanitize(&clean, text);
 	if (clean.failed)
-		conn_close(c, "socket error");
+		wsd_conn_close(c, "socket error");
 	open = !clean.failed && ws_text(c, buf_slice(&clean));
 	buf_free(&clean);
 	return open;
@@ -157,7 +157,7 @@ take_text(struct conn *c, struct slice text)
 
 /* Read one frame off the front of `*in`.  Return false when there is nothing more to be read. */
 static bool
-take_frame(struct conn *c, struct slice *in, size_t seen)
+take_frame(struct wsd_conn *c, struct slice *in, size_t seen)
 {
 	struct hixie_frame f;
 
@@ -165,7 +165,7 @@ take_frame(struct conn *c, struct slice *in, size_t seen)
 	case HIXIE_MORE:
 		return false;
 	case HIXIE_NEVER:
-		ws_over(c, PROTOCOL_ERROR, "socket error");
+		ws_peer_ended(c, PROTOCOL_ERROR, "socket error");
 		return false;
 	case HIXIE_WHOLE:
 		break;
@@ -175,7 +175,7 @@ take_frame(struct conn *c, struct slice *in, size_t seen)
 	case HIXIE_TEXT:
 		return take_text(c, f.text);
 	case HIXIE_CLOSE:
-		ws_over(c, NORMAL, "socket end");
+		ws_peer_ended(c, NORMAL, "socket end");
 		return false;
 	case HIXIE_OTHER:
 		break;
@@ -184,29 +184,29 @@ take_frame(struct conn *c, struct slice *in, size_t seen)
 }
 
 static void
-input(struct conn *c, struct slice in)
+input(struct wsd_conn *c, struct slice in)
 {
-	size_t seen = c->rest == NULL ? 0 : c->rest->seen;
+	size_t seen = c->partial == NULL ? 0 : c->partial->seen;
 	size_t most = c->wsd->cfg->message_bytes + HEAD_MAX + READ_BUFFER;
 	struct slice left;
 
-	if (rest_join(&c->rest, &in) == -1) {
-		conn_close(c, "socket error");
+	if (partial_join(&c->partial, &in) == -1) {
+		wsd_conn_close(c, "socket error");
 		return;
 	}
 	left = in;
 	while (take_frame(c, &left, seen))
 		seen = 0;
-	if (c->state != CONN_OPEN)
+	if (c->state != WSD_CONN_OPEN)
 		return;
-	if (rest_keep(&c->rest, in, left.n, most) == -1)
-		conn_close(c, "socket error");
-	else if (c->rest != NULL)
-		c->rest->seen = left.n;
+	if (partial_keep(&c->partial, in, left.n, most) == -1)
+		wsd_conn_close(c, "socket error");
+	else if (c->partial != NULL)
+		c->partial->seen = left.n;
 }
 
 static void
-release(struct conn *c)
+release(struct wsd_conn *c)
 {
 	(void)c;
 }
@@ -229,7 +229,7 @@ frame(struct wsd *w, struct message *m)
 
 /* There are no codes and no reasons. */
 static struct message *
-goodbye(struct wsd *w, int code, const char *reason)
+close_frame(struct wsd *w, int code, const char *reason)
 {
 	(void)w;
 	(void)code;
@@ -237,17 +237,17 @@ goodbye(struct wsd *w, int code, const char *reason)
 	return outqueue_raw(SLICE("\xff\0"));
 }
 
-const struct dialect dialect_hixie75 = {
+const struct dialect wsd_hixie_75 = {
     .name = "hixie-75",
     .check = check75,
     .head = head75,
     .input = input,
     .release = release,
     .frame = frame,
-    .goodbye = goodbye,
+    .close_frame = close_frame,
 };
 
-const struct dialect dialect_hixie76 = {
+const struct dialect wsd_hixie_76 = {
     .name = "hixie-76",
     .check = check76,
     .head = head76,
@@ -256,5 +256,5 @@ const struct dialect dialect_hixie76 = {
     .input = input,
     .release = release,
     .frame = frame,
-    .goodbye = goodbye,
+    .close_frame = close_frame,
 };

@@ -6,6 +6,6 @@
 
 #include "wsd/dialect.h"
 
-extern const struct dialect dialect_hixie75, dialect_hixie76;
+extern const struct dialect wsd_hixie_75, wsd_hixie_76;
 
 #endif

@@ -8,7 +8,7 @@
 #include "shared/wire/handshake.h"
 #include "wsd/http.h"
 #include "wsd/outqueue.h"
-#include "wsd/rest.h"
+#include "wsd/partial.h"
 #include "wsd/ws.h"
 
 #define SPARES     16  /* contexts kept for the next frames */
@@ -20,11 +20,11 @@
 #define FRAGMENTS 1024
 
 /* A wslay context, and what it reads right now. */
-struct reader {
+struct hybi_reader {
 	wslay_event_context_ptr ctx;
-	struct hybi *hybi;
-	SLIST_ENTRY(reader) spare;
-	struct conn *c;        /* for whom */
+	struct wsd_hybi *hybi;
+	SLIST_ENTRY(hybi_reader) spare;
+	struct wsd_conn *c;    /* for whom */
 	struct slice in;       /* not yet given to wslay; borrowed during input() */
 	size_t frame_left;     /* of the frame that is being given */
 	uint64_t message_n;    /* bytes of the message so far */
@@ -35,12 +35,12 @@ struct reader {
 	int fail; /* the close code of a rule that we watch ourselves; 0: none broken */
 };
 
-struct hybi {
+struct wsd_hybi {
 	const struct config *cfg;
 	wslay_frame_context_ptr writer;
 	struct message *framing; /* what `writer` writes */
 	struct buf replies;      /* pongs, framed */
-	SLIST_HEAD(, reader) spares;
+	SLIST_HEAD(, hybi_reader) spares;
 	unsigned spares_n;
 };
 
@@ -63,23 +63,23 @@ key_well_formed(struct slice key)
 }
 
 static const char *
-check(const struct http *h)
+check(const struct wsd_http *h)
 {
-	if (key_well_formed(request_header(h->request, "sec-websocket-key")))
+	if (key_well_formed(wsd_request_header(h->request, "sec-websocket-key")))
 		return NULL;
 	return "Sec-WebSocket-Key is missing or not a key.";
 }
 
 /* Neither an extension nor a protocol is granted, whatever the client offers. */
 static struct message *
-head(const struct wsd *w, const struct http *h)
+head(const struct wsd *w, const struct wsd_http *h)
 {
 	char accept[WEBSOCKET_ACCEPT_LENGTH + 1];
 	struct message *m;
 	struct buf out;
 
 	(void)w;
-	if (websocket_accept(accept, request_header(h->request, "sec-websocket-key")) == -1)
+	if (websocket_accept(accept, wsd_request_header(h->request, "sec-websocket-key")) == -1)
 		return NULL;
 	buf_init(&out, 0);
 	buf_printf(&out,
@@ -98,7 +98,7 @@ head(const struct wsd *w, const struct http *h)
 
 /* What a further frame may hold. */
 static uint64_t
-room(const struct reader *rd, const struct config *cfg)
+room(const struct hybi_reader *rd, const struct config *cfg)
 {
 	return rd == NULL || rd->message_n > cfg->message_bytes
 	           ? cfg->message_bytes
@@ -110,7 +110,7 @@ room(const struct reader *rd, const struct config *cfg)
 static ssize_t
 on_recv(wslay_event_context_ptr ctx, uint8_t *to, size_t n, int flags, void *arg)
 {
-	struct reader *rd = arg;
+	struct hybi_reader *rd = arg;
 
 	(void)flags;
 	if (rd->frame_left == 0) {
@@ -137,7 +137,7 @@ static void
 on_frame(
     wslay_event_context_ptr ctx, const struct wslay_event_on_frame_recv_start_arg *frame, void *arg)
 {
-	struct reader *rd = arg;
+	struct hybi_reader *rd = arg;
 
 	if (wslay_is_ctrl_frame(frame->opcode))
 		return;
@@ -155,7 +155,7 @@ on_frame(
 
 /* Send the pongs that wslay has written. */
 static void
-send_replies(struct reader *rd)
+send_replies(struct hybi_reader *rd)
 {
 	struct buf *replies = &rd->hybi->replies;
 
@@ -168,7 +168,7 @@ static void
 on_message(
     wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg *message, void *arg)
 {
-	struct reader *rd = arg;
+	struct hybi_reader *rd = arg;
 	struct slice text = {(const char *)message->msg, message->msg_length};
 
 	switch (message->opcode) {
@@ -198,7 +198,7 @@ on_message(
 static ssize_t
 on_reply(wslay_event_context_ptr ctx, const uint8_t *bytes, size_t n, int flags, void *arg)
 {
-	struct reader *rd = arg;
+	struct hybi_reader *rd = arg;
 
 	(void)ctx;
 	(void)flags;
@@ -222,10 +222,10 @@ static const struct wslay_event_callbacks callbacks = {
 
 /* --- the pool ------------------------------------------------------------------------------- */
 
-static struct reader *
-borrow(struct hybi *hybi)
+static struct hybi_reader *
+borrow(struct wsd_hybi *hybi)
 {
-	struct reader *rd = SLIST_FIRST(&hybi->spares);
+	struct hybi_reader *rd = SLIST_FIRST(&hybi->spares);
 
 	if (rd != NULL) {
 		SLIST_REMOVE_HEAD(&hybi->spares, spare);
@@ -245,7 +245,7 @@ borrow(struct hybi *hybi)
 }
 
 static void
-discard(struct reader *rd)
+discard(struct hybi_reader *rd)
 {
 	wslay_event_context_free(rd->ctx);
 	free(rd);
@@ -253,9 +253,9 @@ discard(struct reader *rd)
 
 /* Give a context back that stands between two messages. */
 static void
-give_back(struct reader *rd)
+give_back(struct hybi_reader *rd)
 {
-	struct hybi *hybi = rd->hybi;
+	struct wsd_hybi *hybi = rd->hybi;
 
 	if (hybi->spares_n == SPARES) {
 		discard(rd);
@@ -271,9 +271,9 @@ give_back(struct reader *rd)
 /* wslay has read what it could, with this result: send the pongs, see whether it is over.  wslay
  * knows the code of its close frame when it has "sent" that. */
 static void
-conclude(struct reader *rd, int result)
+conclude(struct hybi_reader *rd, int result)
 {
-	struct conn *c = rd->c;
+	struct wsd_conn *c = rd->c;
 	int code = 0;
 
 	if (wslay_event_want_write(rd->ctx))
@@ -287,28 +287,28 @@ conclude(struct reader *rd, int result)
 	else if (wslay_event_get_close_sent(rd->ctx))
 		code = wslay_event_get_status_code_sent(rd->ctx);
 	if (code != 0)
-		ws_over(c, code,
+		ws_peer_ended(c, code,
 		    wslay_event_get_close_received(rd->ctx) ? "socket end" : "socket error");
 }
 
 /* Keep what is left of `in`, unless it can be seen already that nothing will come of it. */
 static void
-keep(struct conn *c, struct slice in, size_t left)
+keep(struct wsd_conn *c, struct slice in, size_t left)
 {
-	const struct reader *rd = c->held;
+	const struct hybi_reader *rd = c->held;
 	size_t most = c->wsd->cfg->message_bytes + HEAD_MAX + READ_BUFFER;
 
-	if (rest_keep(&c->rest, in, left, most) == -1)
-		conn_close(c, "socket error");
-	else if (c->rest != NULL && (rd == NULL || !rd->in_message) &&
-		 !frame_text_valid(buf_slice(&c->rest->bytes), &c->rest->seen))
-		ws_over(c, WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA, "socket error");
+	if (partial_keep(&c->partial, in, left, most) == -1)
+		wsd_conn_close(c, "socket error");
+	else if (c->partial != NULL && (rd == NULL || !rd->in_message) &&
+		 !frame_text_valid(buf_slice(&c->partial->bytes), &c->partial->seen))
+		ws_peer_ended(c, WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA, "socket error");
 }
 
 static void
-release(struct conn *c)
+release(struct wsd_conn *c)
 {
-	struct reader *rd = c->held;
+	struct hybi_reader *rd = c->held;
 
 	c->held = NULL;
 	if (rd != NULL)
@@ -316,14 +316,14 @@ release(struct conn *c)
 }
 
 static void
-input(struct conn *c, struct slice in)
+input(struct wsd_conn *c, struct slice in)
 {
-	struct hybi *hybi = c->wsd->hybi;
-	struct reader *rd = c->held;
+	struct wsd_hybi *hybi = c->wsd->hybi;
+	struct hybi_reader *rd = c->held;
 	size_t n;
 
-	if (rest_join(&c->rest, &in) == -1) {
-		conn_close(c, "socket error");
+	if (partial_join(&c->partial, &in) == -1) {
+		wsd_conn_close(c, "socket error");
 		return;
 	}
 	if (frame_look(in, room(rd, hybi->cfg), &n) == FRAME_MORE) {
@@ -331,14 +331,14 @@ input(struct conn *c, struct slice in)
 		return;
 	}
 	if (rd == NULL && (rd = borrow(hybi)) == NULL) {
-		conn_close(c, "socket error");
+		wsd_conn_close(c, "socket error");
 		return;
 	}
 	c->held = rd;
 	rd->c = c;
 	rd->in = in;
 	conclude(rd, wslay_event_recv(rd->ctx));
-	if (c->state != CONN_OPEN) {
+	if (c->state != WSD_CONN_OPEN) {
 		release(c);
 		return;
 	}
@@ -355,7 +355,7 @@ input(struct conn *c, struct slice in)
 static ssize_t
 on_write(const uint8_t *bytes, size_t n, int flags, void *arg)
 {
-	struct hybi *hybi = arg;
+	struct wsd_hybi *hybi = arg;
 	struct message *m = hybi->framing;
 
 	(void)flags;
@@ -369,7 +369,7 @@ on_write(const uint8_t *bytes, size_t n, int flags, void *arg)
 }
 
 static int
-write_head(struct hybi *hybi, struct message *m, uint8_t opcode)
+write_head(struct wsd_hybi *hybi, struct message *m, uint8_t opcode)
 {
 	struct wslay_frame_iocb frame = {
 	    .fin = 1,
@@ -392,7 +392,7 @@ frame(struct wsd *w, struct message *m)
 }
 
 static struct message *
-goodbye(struct wsd *w, int code, const char *reason)
+close_frame(struct wsd *w, int code, const char *reason)
 {
 	struct slice why = slice_of(reason);
 	char text[2 + REASON_MAX] = {(char)(code >> 8), (char)code};
@@ -414,21 +414,21 @@ goodbye(struct wsd *w, int code, const char *reason)
 	return m;
 }
 
-const struct dialect dialect_hybi = {
+const struct dialect wsd_hybi_dialect = {
     .name = "hybi",
     .check = check,
     .head = head,
     .input = input,
     .release = release,
     .frame = frame,
-    .goodbye = goodbye,
+    .close_frame = close_frame,
 };
 
-struct hybi *
-hybi_new(const struct config *cfg)
+struct wsd_hybi *
+wsd_hybi_new(const struct config *cfg)
 {
 	static const struct wslay_frame_callbacks writing = {.send_callback = on_write};
-	struct hybi *hybi = calloc(1, sizeof(*hybi));
+	struct wsd_hybi *hybi = calloc(1, sizeof(*hybi));
 
 	if (hybi == NULL)
 		return NULL;
@@ -441,9 +441,9 @@ hybi_new(const struct config *cfg)
 }
 
 void
-hybi_free(struct hybi *hybi)
+wsd_hybi_free(struct wsd_hybi *hybi)
 {
-	struct reader *rd;
+	struct hybi_reader *rd;
 
 	if (hybi == NULL)
 		return;

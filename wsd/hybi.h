@@ -9,12 +9,12 @@
 
 #include "wsd/dialect.h"
 
-struct hybi;
+struct wsd_hybi;
 
-extern const struct dialect dialect_hybi;
+extern const struct dialect wsd_hybi_dialect;
 
 /* What all connections share.  `cfg` is borrowed.  NULL: out of memory. */
-struct hybi *hybi_new(const struct config *cfg);
-void hybi_free(struct hybi *hybi);
+struct wsd_hybi *wsd_hybi_new(const struct config *cfg);
+void wsd_hybi_free(struct wsd_hybi *hybi);
 
 #endif

@@ -17,7 +17,7 @@
 #define ACCEPTS_AT_ONCE 64
 #define PAUSE_S         1.
 
-struct listener {
+struct wsd_listener {
 	struct wsd *w;
 	struct listen sockets;
 	struct ev_io io[LISTEN_MAX]; /* of each */
@@ -28,7 +28,7 @@ struct listener {
 /* --- accepting ------------------------------------------------------------------------------ */
 
 static void
-watch(struct listener *l, bool on)
+watch(struct wsd_listener *l, bool on)
 {
 	for (size_t i = 0; i < l->sockets.n; i++) {
 		if (on)
@@ -41,7 +41,7 @@ watch(struct listener *l, bool on)
 static void
 on_pause_over(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
-	struct listener *l = timer->data;
+	struct wsd_listener *l = timer->data;
 
 	(void)loop;
 	(void)events;
@@ -52,7 +52,7 @@ on_pause_over(struct ev_loop *loop, struct ev_timer *timer, int events)
 
 /* Out of descriptors: whoever waits next is told so, then there is a pause. */
 static void
-shed(struct listener *l, int listening)
+pause_accept(struct wsd_listener *l, int listening)
 {
 	int fd;
 
@@ -62,8 +62,8 @@ shed(struct listener *l, int listening)
 		close(l->reserve);
 		fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd != -1) {
-			outqueue_say(
-			    fd, reply_error(503, "Too many connections.", (struct slice){NULL, 0}));
+			outqueue_write_once(fd,
+			    wsd_reply_error(503, "Too many connections.", (struct slice){NULL, 0}));
 			close(fd);
 		}
 		l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -76,7 +76,7 @@ shed(struct listener *l, int listening)
 static void
 on_connection(struct ev_loop *loop, struct ev_io *io, int events)
 {
-	struct listener *l = io->data;
+	struct wsd_listener *l = io->data;
 	struct wsd *w = l->w;
 
 	(void)loop;
@@ -85,14 +85,14 @@ on_connection(struct ev_loop *loop, struct ev_io *io, int events)
 		int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd != -1 && w->conns_n < w->conns_max) {
-			conn_open(w, fd);
+			wsd_conn_open(w, fd);
 		} else if (fd != -1) {
-			conn_refuse(w, fd);
+			wsd_conn_refuse(w, fd);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			return;
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			   errno == ENOMEM) {
-			shed(l, io->fd);
+			pause_accept(l, io->fd);
 			return;
 		} /* else that client has left already; the next may not have */
 	}
@@ -113,9 +113,9 @@ count_descriptors(const struct config *cfg)
 }
 
 int
-listener_open(struct wsd *w, const char *addresses)
+wsd_listener_open(struct wsd *w, const char *addresses)
 {
-	struct listener *l = calloc(1, sizeof(*l));
+	struct wsd_listener *l = calloc(1, sizeof(*l));
 	int code;
 
 	if (l == NULL) {
@@ -129,7 +129,7 @@ listener_open(struct wsd *w, const char *addresses)
 	w->conns_max = count_descriptors(w->cfg);
 	code = listen_open(&l->sockets, "[wsd] listen", addresses);
 	if (code != 0) {
-		listener_close(l);
+		wsd_listener_close(l);
 		return code;
 	}
 	for (size_t i = 0; i < l->sockets.n; i++) {
@@ -141,13 +141,13 @@ listener_open(struct wsd *w, const char *addresses)
 }
 
 void
-listener_start(struct listener *l)
+wsd_listener_start(struct wsd_listener *l)
 {
 	watch(l, true);
 }
 
 void
-listener_close(struct listener *l)
+wsd_listener_close(struct wsd_listener *l)
 {
 	if (l == NULL)
 		return;

@@ -4,17 +4,17 @@
 
 #include "wsd/wsd.h"
 
-struct listener;
+struct wsd_listener;
 
 /* Listen on `addresses`, or on the sockets that systemd hands over.  Raises the limit on
  * descriptors as far as it goes, and sets w->conns_max and w->listener.
  * Return 0, or an exit code after saying why. */
-int listener_open(struct wsd *w, const char *addresses);
+int wsd_listener_open(struct wsd *w, const char *addresses);
 
-/* Accept from now on; until listener_close(), which also lets go of the addresses. */
-void listener_start(struct listener *l);
+/* Accept from now on; until wsd_listener_close(), which also lets go of the addresses. */
+void wsd_listener_start(struct wsd_listener *l);
 
 /* NULL is allowed. */
-void listener_close(struct listener *l);
+void wsd_listener_close(struct wsd_listener *l);
 
 #endif

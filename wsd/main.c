@@ -47,7 +47,7 @@ on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
 	struct daemon *d = signal->data;
 	struct wsd *w = &d->w;
-	struct conn *c;
+	struct wsd_conn *c;
 
 	(void)events;
 	if (w->draining) {
@@ -57,12 +57,12 @@ on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 	log_info("stopping, %zu connections are open", w->conns_n);
 	daemon_notify("STOPPING=1");
 	w->draining = true;
-	listener_close(w->listener);
+	wsd_listener_close(w->listener);
 	w->listener = NULL;
 	ev_timer_start(loop, &d->drained);
 	server_drain(w->sv);
 	LIST_FOREACH (c, &w->conns, all)
-		conn_drain(c);
+		wsd_conn_drain(c);
 }
 
 static void
@@ -79,14 +79,14 @@ on_report(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
 	const struct daemon *d = signal->data;
 	const struct wsd *w = &d->w;
-	const struct counters *n = &w->counters;
+	const struct wsd_counters *n = &w->counters;
 	size_t websockets = 0;
-	struct conn *c;
+	struct wsd_conn *c;
 
 	(void)loop;
 	(void)events;
 	LIST_FOREACH (c, &w->conns, all)
-		websockets += c->state == CONN_OPEN;
+		websockets += c->state == WSD_CONN_OPEN;
 	log_info("connections=%zu websockets=%zu accepted=%" PRIu64 " refused=%" PRIu64
 		 " requests=%" PRIu64 " upgrades=%" PRIu64 " messages=%" PRIu64 " policies=%" PRIu64
 		 " rollbacks=%" PRIu64,
@@ -113,27 +113,27 @@ start_watching(struct daemon *d)
 	watch_signal(d, &d->hup, SIGHUP, on_hangup);
 	watch_signal(d, &d->usr1, SIGUSR1, on_report);
 	ev_timer_init(&d->drained, on_drained, DRAIN_S, 0.);
-	turn_start(w);
-	listener_start(w->listener);
+	wsd_turn_start(w);
+	wsd_listener_start(w->listener);
 }
 
 /* Let go of what is still open. */
 static void
 close_all(struct wsd *w)
 {
-	struct conn *c;
+	struct wsd_conn *c;
 
-	turn_enter(w);
+	wsd_turn_enter(w);
 	LIST_FOREACH (c, &w->conns, all)
-		conn_close(c, "socket end");
-	turn_finish(w);
+		wsd_conn_close(c, "socket end");
+	wsd_turn_finish(w);
 }
 
 static void
 stop_watching(struct daemon *d)
 {
 	close_all(&d->w);
-	turn_stop(&d->w);
+	wsd_turn_stop(&d->w);
 	ev_signal_stop(d->w.loop, &d->term);
 	ev_signal_stop(d->w.loop, &d->intr);
 	ev_signal_stop(d->w.loop, &d->hup);
@@ -151,14 +151,14 @@ serve(struct daemon *d, const char *addresses)
 	w->cfg = &d->cfg;
 	w->loop = ev_default_loop(0);
 	w->in = malloc(READ_BUFFER);
-	w->hybi = hybi_new(w->cfg);
+	w->hybi = wsd_hybi_new(w->cfg);
 	w->policy = policy_new(w->cfg);
 	if (w->loop == NULL || w->in == NULL || w->hybi == NULL || w->policy == NULL) {
 		log_errx("out of memory");
 		goto end;
 	}
 	http_parser_set_max_header_size((uint32_t)d->cfg.header_bytes);
-	code = listener_open(w, addresses);
+	code = wsd_listener_open(w, addresses);
 	if (code != 0)
 		goto end;
 	code = EX_UNAVAILABLE;
@@ -174,9 +174,9 @@ serve(struct daemon *d, const char *addresses)
 	code = EX_OK;
 end:
 	server_close(w->sv);
-	listener_close(w->listener);
+	wsd_listener_close(w->listener);
 	message_release(w->policy);
-	hybi_free(w->hybi);
+	wsd_hybi_free(w->hybi);
 	free(w->in);
 	return code;
 }

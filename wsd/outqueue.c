@@ -165,7 +165,7 @@ outqueue_write(struct outqueue **qp, int fd, size_t *written)
 }
 
 void
-outqueue_say(int fd, struct message *m)
+outqueue_write_once(int fd, struct message *m)
 {
 	struct outqueue *q = NULL;
 	size_t written = 0;

@@ -35,7 +35,7 @@ enum outqueue_state outqueue_write(struct outqueue **q, int fd, size_t *written)
 
 /* Say one thing on a descriptor that gets no connection; if it cannot be said at once, then not.
  * Takes over the reference; NULL is allowed. */
-void outqueue_say(int fd, struct message *m);
+void outqueue_write_once(int fd, struct message *m);
 
 void outqueue_free(struct outqueue **q);
 

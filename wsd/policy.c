@@ -4,7 +4,7 @@
 #include "wsd/deadline.h"
 #include "wsd/http.h"
 #include "wsd/outqueue.h"
-#include "wsd/rest.h"
+#include "wsd/partial.h"
 
 struct message *
 policy_new(const struct config *cfg)
@@ -21,36 +21,37 @@ policy_new(const struct config *cfg)
 
 /* It begins as a request for the policy does, but is none. */
 static void
-leave_to_http(struct conn *c, struct slice in)
+leave_to_http(struct wsd_conn *c, struct slice in)
 {
 	deadline_set(c, DEADLINE_REQUEST);
-	if (http_open(c) == -1)
-		conn_close(c, "socket error");
+	if (wsd_http_open(c) == -1)
+		wsd_conn_close(c, "socket error");
 	else
-		http_input(c, in);
-	rest_free(&c->rest);
+		wsd_http_input(c, in);
+	partial_free(&c->partial);
 }
 
 void
-policy_input(struct conn *c, struct slice in)
+policy_input(struct wsd_conn *c, struct slice in)
 {
-	if (c->state == CONN_NEW) {
-		c->state = CONN_POLICY;
+	if (c->state == WSD_CONN_NEW) {
+		c->state = WSD_CONN_POLICY;
 		deadline_set(c, DEADLINE_POLICY);
 	}
-	if (rest_join(&c->rest, &in) == -1) {
-		conn_close(c, "socket error");
+	if (partial_join(&c->partial, &in) == -1) {
+		wsd_conn_close(c, "socket error");
 		return;
 	}
 	switch (flashpolicy_sniff(in)) {
 	case FLASHPOLICY_YES:
 		c->wsd->counters.policies++;
-		conn_send(c, message_keep(c->wsd->policy));
-		conn_finish(c);
+		wsd_conn_send(c, message_keep(c->wsd->policy));
+		wsd_conn_finish(c);
 		break;
 	case FLASHPOLICY_MORE:
-		if (rest_keep(&c->rest, in, in.n, FLASHPOLICY_REQUEST_MAX + READ_BUFFER) == -1)
-			conn_close(c, "socket error");
+		if (partial_keep(&c->partial, in, in.n, FLASHPOLICY_REQUEST_MAX + READ_BUFFER) ==
+		    -1)
+			wsd_conn_close(c, "socket error");
 		break;
 	case FLASHPOLICY_NO:
 		leave_to_http(c, in);

@@ -11,6 +11,6 @@ struct message *policy_new(const struct config *cfg);
 
 /* The first bytes of a connection, whose first is '<': answer, wait for more of it, or hand the
  * connection to HTTP, which says what it thinks of it. */
-void policy_input(struct conn *c, struct slice bytes);
+void policy_input(struct wsd_conn *c, struct slice bytes);
 
 #endif

@@ -29,7 +29,7 @@ add_date(struct buf *out)
 }
 
 struct message *
-reply_write(const struct response *r, const struct reply *how)
+wsd_reply_write(const struct response *r, const struct wsd_reply *how)
 {
 	struct buf out;
 
@@ -43,53 +43,53 @@ reply_write(const struct response *r, const struct reply *how)
 	buf_add_slice(&out, r->headers);
 	buf_puts(&out, how->keep ? "Connection: keep-alive\r\n" : "Connection: close\r\n");
 	switch (how->end) {
-	case REPLY_LENGTH:
+	case WSD_REPLY_LENGTH:
 		if (r->status != 304) /* that would be the length of what it does not send */
 			buf_printf(&out, "Content-Length: %zu\r\n", r->body.n);
 		buf_puts(&out, "\r\n");
 		break;
-	case REPLY_CHUNKED:
+	case WSD_REPLY_CHUNKED:
 		buf_puts(&out, "Transfer-Encoding: chunked\r\n\r\n");
 		if (r->body.n > 0 && !how->bare)
 			buf_printf(&out, "%zx\r\n", r->body.n);
 		break;
-	case REPLY_CLOSE:
+	case WSD_REPLY_CLOSE:
 		buf_puts(&out, "\r\n");
 		break;
 	}
 	if (!how->bare) {
 		buf_add_slice(&out, r->body);
-		if (how->end == REPLY_CHUNKED && r->body.n > 0)
+		if (how->end == WSD_REPLY_CHUNKED && r->body.n > 0)
 			buf_puts(&out, "\r\n");
 	}
 	return take(&out);
 }
 
 struct message *
-reply_piece(struct slice bytes, enum reply_end end)
+wsd_reply_piece(struct slice bytes, enum wsd_reply_end end)
 {
 	struct buf out;
 
 	buf_init(&out, 0);
-	if (end == REPLY_CHUNKED)
+	if (end == WSD_REPLY_CHUNKED)
 		buf_printf(&out, "%zx\r\n", bytes.n);
 	buf_add_slice(&out, bytes);
-	if (end == REPLY_CHUNKED)
+	if (end == WSD_REPLY_CHUNKED)
 		buf_puts(&out, "\r\n");
 	return take(&out);
 }
 
 struct message *
-reply_last(void)
+wsd_reply_last(void)
 {
 	return outqueue_raw(SLICE("0\r\n\r\n"));
 }
 
 struct message *
-reply_error(int status, const char *why, struct slice headers)
+wsd_reply_error(int status, const char *why, struct slice headers)
 {
 	struct response r = {status, "text/plain", headers, slice_of(why), false};
-	struct reply how = {REPLY_LENGTH, false, false};
+	struct wsd_reply how = {WSD_REPLY_LENGTH, false, false};
 
-	return reply_write(&r, &how);
+	return wsd_reply_write(&r, &how);
 }

@@ -5,7 +5,7 @@
 
 /* Return what makes the parser stop. */
 static int
-refuse(struct request *r, int status, const char *why)
+refuse(struct wsd_request *r, int status, const char *why)
 {
 	r->status = status;
 	r->why = why;
@@ -13,7 +13,7 @@ refuse(struct request *r, int status, const char *why)
 }
 
 static int
-store(struct request *r, const char *p, size_t n)
+store(struct wsd_request *r, const char *p, size_t n)
 {
 	buf_add(&r->text, p, n);
 	return r->text.failed ? refuse(r, 431, "The request's head is too long.") : 0;
@@ -32,7 +32,7 @@ has_control(const char *p, size_t n, char allowed)
 static int
 on_url(http_parser *parser, const char *p, size_t n)
 {
-	struct request *r = parser->data;
+	struct wsd_request *r = parser->data;
 
 	if (has_control(p, n, ' ')) /* the parser lets tabs and form feeds pass */
 		return refuse(r, 400, "The request's target has a control character.");
@@ -43,13 +43,13 @@ on_url(http_parser *parser, const char *p, size_t n)
 static int
 on_name(http_parser *parser, const char *p, size_t n)
 {
-	struct request *r = parser->data;
+	struct wsd_request *r = parser->data;
 	size_t at = r->text.n;
 
 	if (r->fields_n == 0 || r->in_value) { /* not a further piece of the same name */
-		if (r->fields_n == REQUEST_FIELDS)
+		if (r->fields_n == WSD_REQUEST_FIELDS)
 			return refuse(r, 431, "The request has too many headers.");
-		r->fields[r->fields_n++] = (struct field){(uint32_t)at, 0, 0};
+		r->fields[r->fields_n++] = (struct wsd_request_field){(uint32_t)at, 0, 0};
 		r->in_value = false;
 	}
 	r->fields[r->fields_n - 1].name_n += (uint32_t)n;
@@ -67,7 +67,7 @@ on_name(http_parser *parser, const char *p, size_t n)
 static int
 on_value(http_parser *parser, const char *p, size_t n)
 {
-	struct request *r = parser->data;
+	struct wsd_request *r = parser->data;
 
 	if (has_control(p, n, '\t')) /* the parser lets the first byte pass, even a NUL */
 		return refuse(r, 400, "A header's value has a control character.");
@@ -80,7 +80,7 @@ on_value(http_parser *parser, const char *p, size_t n)
 static int
 on_head(http_parser *parser)
 {
-	struct request *r = parser->data;
+	struct wsd_request *r = parser->data;
 
 	r->head_done = true;
 	if (parser->http_major != 1)
@@ -96,7 +96,7 @@ on_head(http_parser *parser)
 static int
 on_body(http_parser *parser, const char *p, size_t n)
 {
-	struct request *r = parser->data;
+	struct wsd_request *r = parser->data;
 
 	if (n > r->body_max - r->body.n) {
 		r->body_too_large = true;
@@ -111,7 +111,7 @@ on_body(http_parser *parser, const char *p, size_t n)
 static int
 on_end(http_parser *parser)
 {
-	struct request *r = parser->data;
+	struct wsd_request *r = parser->data;
 
 	r->done = true;
 	http_parser_pause(parser, 1); /* the next request has a parser of its own */
@@ -127,10 +127,10 @@ static const http_parser_settings settings = {
     .on_message_complete = on_end,
 };
 
-struct request *
-request_new(size_t header_bytes, size_t body_bytes)
+struct wsd_request *
+wsd_request_new(size_t header_bytes, size_t body_bytes)
 {
-	struct request *r = calloc(1, sizeof(*r));
+	struct wsd_request *r = calloc(1, sizeof(*r));
 
 	if (r == NULL)
 		return NULL;
@@ -143,7 +143,7 @@ request_new(size_t header_bytes, size_t body_bytes)
 }
 
 void
-request_free(struct request *r)
+wsd_request_free(struct wsd_request *r)
 {
 	if (r == NULL)
 		return;
@@ -154,7 +154,7 @@ request_free(struct request *r)
 
 /* How does the first line end?  The parser takes both ways and does not tell. */
 static void
-note_line_end(struct request *r, struct slice in)
+note_line_end(struct wsd_request *r, struct slice in)
 {
 	const char *end = r->line_seen || in.n == 0 ? NULL : memchr(in.p, '\n', in.n);
 
@@ -166,45 +166,45 @@ note_line_end(struct request *r, struct slice in)
 	}
 }
 
-enum request_result
-request_feed(struct request *r, struct slice in, size_t *used)
+enum wsd_request_result
+wsd_request_feed(struct wsd_request *r, struct slice in, size_t *used)
 {
 	enum http_errno e;
 
 	note_line_end(r, in);
 	*used = http_parser_execute(&r->parser, &settings, in.p, in.n);
 	if (r->status != 0)
-		return REQUEST_BAD;
+		return WSD_REQUEST_BAD;
 	if (r->done) {
 		r->keep = r->keep && !r->body_too_large;
-		return REQUEST_WHOLE;
+		return WSD_REQUEST_WHOLE;
 	}
 	e = HTTP_PARSER_ERRNO(&r->parser);
 	if (e == HPE_OK)
-		return REQUEST_MORE;
+		return WSD_REQUEST_MORE;
 	if (e == HPE_HEADER_OVERFLOW)
 		(void)refuse(r, 431, "The request's head is too long.");
 	else
 		(void)refuse(r, 400, "This is not an HTTP request.");
-	return REQUEST_BAD;
+	return WSD_REQUEST_BAD;
 }
 
 struct slice
-request_target(const struct request *r)
+wsd_request_target(const struct wsd_request *r)
 {
 	return (struct slice){r->text.p, r->target_n};
 }
 
 const char *
-request_method(const struct request *r)
+wsd_request_method(const struct wsd_request *r)
 {
 	return http_method_str((enum http_method)r->parser.method);
 }
 
 bool
-request_field(const struct request *r, unsigned i, struct slice *name, struct slice *value)
+wsd_request_field(const struct wsd_request *r, unsigned i, struct slice *name, struct slice *value)
 {
-	const struct field *f = &r->fields[i];
+	const struct wsd_request_field *f = &r->fields[i];
 
 	if (i >= r->fields_n)
 		return false;
@@ -214,11 +214,11 @@ request_field(const struct request *r, unsigned i, struct slice *name, struct sl
 }
 
 struct slice
-request_header(const struct request *r, const char *name)
+wsd_request_header(const struct wsd_request *r, const char *name)
 {
 	struct slice found, value;
 
-	for (unsigned i = 0; request_field(r, i, &found, &value); i++)
+	for (unsigned i = 0; wsd_request_field(r, i, &found, &value); i++)
 		if (slice_is(found, name))
 			return value;
 	return (struct slice){NULL, 0};
@@ -235,7 +235,7 @@ trim(struct slice s)
 }
 
 bool
-request_list_has(struct slice list, const char *token)
+wsd_request_list_has(struct slice list, const char *token)
 {
 	struct slice word;
 	size_t n = strlen(token);
@@ -249,9 +249,9 @@ request_list_has(struct slice list, const char *token)
 }
 
 bool
-request_upgrades(const struct request *r)
+wsd_request_upgrades(const struct wsd_request *r)
 {
 	/* the parser looks for "upgrade" in Connection; other protocols are ignored (h2c) */
 	return r->parser.upgrade != 0 &&
-	       request_list_has(request_header(r, "upgrade"), "websocket");
+	       wsd_request_list_has(wsd_request_header(r, "upgrade"), "websocket");
 }

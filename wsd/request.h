@@ -11,17 +11,17 @@
 #include "shared/base/buf.h"
 #include "shared/base/slice.h"
 
-#define REQUEST_FIELDS 96 /* header lines; browsers send 10 to 20 */
+#define WSD_REQUEST_FIELDS 96 /* header lines; browsers send 10 to 20 */
 
-struct request {
+struct wsd_request {
 	http_parser parser;
 	struct buf text; /* target, then names in lower case and values, run together */
 	struct buf body;
 	size_t body_max;
 	size_t target_n;
-	struct field {
+	struct wsd_request_field {
 		uint32_t at, name_n, value_n;
-	} fields[REQUEST_FIELDS];
+	} fields[WSD_REQUEST_FIELDS];
 	unsigned fields_n;
 	bool in_value;       /* what was read last: a value, not a name */
 	bool line_seen;      /* the end of the first line was read ... */
@@ -31,37 +31,38 @@ struct request {
 	bool done;           /* and all of the body that will be */
 	bool keep;           /* the client will reuse the connection */
 	bool body_too_large; /* and was left unread */
-	int status;          /* REQUEST_BAD: the answer ... */
+	int status;          /* WSD_REQUEST_BAD: the answer ... */
 	const char *why;     /* ... and its sentence; static */
 };
 
-enum request_result {
-	REQUEST_MORE,  /* not complete, all of the input is used */
-	REQUEST_WHOLE, /* complete; what follows is the next request, or another protocol */
-	REQUEST_BAD,   /* it never will be: `status` and `why` */
+enum wsd_request_result {
+	WSD_REQUEST_MORE,  /* not complete, all of the input is used */
+	WSD_REQUEST_WHOLE, /* complete; what follows is the next request, or another protocol */
+	WSD_REQUEST_BAD,   /* it never will be: `status` and `why` */
 };
 
 /* An empty request, or NULL. */
-struct request *request_new(size_t header_bytes, size_t body_bytes);
-void request_free(struct request *r);
+struct wsd_request *wsd_request_new(size_t header_bytes, size_t body_bytes);
+void wsd_request_free(struct wsd_request *r);
 
 /* Read more of it; `*used` is how much. */
-enum request_result request_feed(struct request *r, struct slice in, size_t *used);
+enum wsd_request_result wsd_request_feed(struct wsd_request *r, struct slice in, size_t *used);
 
 /* Of a request whose head is done; borrowed from it. */
-struct slice request_target(const struct request *r);
-const char *request_method(const struct request *r);
+struct slice wsd_request_target(const struct wsd_request *r);
+const char *wsd_request_method(const struct wsd_request *r);
 
 /* The first header of this name, which is in lower case; empty if absent. */
-struct slice request_header(const struct request *r, const char *name);
+struct slice wsd_request_header(const struct wsd_request *r, const char *name);
 
 /* The header number `i`.  Return false behind the last. */
-bool request_field(const struct request *r, unsigned i, struct slice *name, struct slice *value);
+bool wsd_request_field(
+    const struct wsd_request *r, unsigned i, struct slice *name, struct slice *value);
 
 /* Is `token` one of a list with commas, in any case?  "keep-alive, Upgrade" has "upgrade". */
-bool request_list_has(struct slice list, const char *token);
+bool wsd_request_list_has(struct slice list, const char *token);
 
 /* Does it want to become a websocket? */
-bool request_upgrades(const struct request *r);
+bool wsd_request_upgrades(const struct wsd_request *r);
 
 #endif

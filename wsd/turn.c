@@ -13,7 +13,7 @@
 #define SLEEP_MS 60000
 
 void
-turn_enter(struct wsd *w)
+wsd_turn_enter(struct wsd *w)
 {
 	if (w->entered)
 		return;
@@ -23,17 +23,17 @@ turn_enter(struct wsd *w)
 
 /* Those that the last turn had no time for come first, else the busiest would starve them. */
 static void
-feed_hungry(struct wsd *w)
+read_unread(struct wsd *w)
 {
-	struct conn_line line = STAILQ_HEAD_INITIALIZER(line);
-	struct conn *c;
+	struct wsd_conn_line line = STAILQ_HEAD_INITIALIZER(line);
+	struct wsd_conn *c;
 
-	STAILQ_CONCAT(&line, &w->hungry);
+	STAILQ_CONCAT(&line, &w->unread);
 	while ((c = STAILQ_FIRST(&line)) != NULL) {
-		STAILQ_REMOVE_HEAD(&line, hungry);
-		c->is_hungry = false;
-		if (c->state != CONN_CLOSED)
-			conn_read(c);
+		STAILQ_REMOVE_HEAD(&line, unread);
+		c->is_unread = false;
+		if (c->state != WSD_CONN_CLOSED)
+			wsd_conn_read(c);
 	}
 }
 
@@ -47,8 +47,8 @@ on_check(struct ev_loop *loop, struct ev_check *check, int events)
 	w->now = clock_ms();
 	w->counters.texts += w->texts;
 	w->texts = 0;
-	turn_enter(w);
-	feed_hungry(w);
+	wsd_turn_enter(w);
+	read_unread(w);
 }
 
 static void
@@ -82,25 +82,25 @@ on_hook(struct ev_loop *loop, struct ev_io *io, int events)
 static void
 expire(struct wsd *w)
 {
-	struct conn *c;
+	struct wsd_conn *c;
 
 	while ((c = deadline_due(w)) != NULL)
-		conn_expire(c);
+		wsd_conn_expire(c);
 }
 
 static void
 settle(struct wsd *w)
 {
-	struct conn *c;
+	struct wsd_conn *c;
 	int r = server_settle(w->sv, &w->next);
 
 	w->entered = false;
 	if (r == -1) {
 		w->counters.rollbacks++;
-		turn_enter(w);
+		wsd_turn_enter(w);
 		/* whoever was upgraded is dirty, and rolling back makes no other so */
 		SLIST_FOREACH (c, &w->dirty, dirty)
-			conn_rollback(c);
+			wsd_conn_rollback(c);
 	}
 	w->turn++;
 }
@@ -108,13 +108,13 @@ settle(struct wsd *w)
 static void
 flush(struct wsd *w)
 {
-	struct conn *c;
+	struct wsd_conn *c;
 
 	while ((c = SLIST_FIRST(&w->dirty)) != NULL) {
 		SLIST_REMOVE_HEAD(&w->dirty, dirty);
 		c->is_dirty = false;
-		if (c->state != CONN_CLOSED)
-			conn_flush(c);
+		if (c->state != WSD_CONN_CLOSED)
+			wsd_conn_flush(c);
 	}
 }
 
@@ -123,14 +123,14 @@ flush(struct wsd *w)
 static void
 tell(struct wsd *w)
 {
-	struct conn_stack list = w->after;
-	struct conn *c;
+	struct wsd_conn_stack list = w->after;
+	struct wsd_conn *c;
 
 	SLIST_INIT(&w->after);
 	while ((c = SLIST_FIRST(&list)) != NULL) {
 		SLIST_REMOVE_HEAD(&list, after);
 		c->is_after = false;
-		conn_after(c);
+		wsd_conn_after(c);
 	}
 }
 
@@ -139,19 +139,19 @@ tell(struct wsd *w)
 static void
 reap(struct wsd *w)
 {
-	struct conn_stack list = w->dead;
-	struct conn *c;
+	struct wsd_conn_stack list = w->dead;
+	struct wsd_conn *c;
 
 	SLIST_INIT(&w->dead);
 	while ((c = SLIST_FIRST(&list)) != NULL) {
 		SLIST_REMOVE_HEAD(&list, dead);
-		if (c->is_hungry)
-			STAILQ_REMOVE(&w->hungry, c, conn, hungry);
-		c->is_hungry = false;
+		if (c->is_unread)
+			STAILQ_REMOVE(&w->unread, c, wsd_conn, unread);
+		c->is_unread = false;
 		if (c->is_dirty || c->is_after)
 			SLIST_INSERT_HEAD(&w->dead, c, dead);
 		else
-			conn_free(c);
+			wsd_conn_free(c);
 	}
 }
 
@@ -175,16 +175,16 @@ arm(struct wsd *w)
 }
 
 void
-turn_finish(struct wsd *w)
+wsd_turn_finish(struct wsd *w)
 {
-	turn_enter(w);
+	wsd_turn_enter(w);
 	expire(w);
 	for (int round = 0; round < ROUNDS; round++) {
 		settle(w);
 		flush(w);
 		if (SLIST_EMPTY(&w->after))
 			break;
-		turn_enter(w);
+		wsd_turn_enter(w);
 		tell(w);
 	}
 	reap(w);
@@ -196,19 +196,19 @@ on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int events)
 	struct wsd *w = prepare->data;
 
 	(void)events;
-	turn_finish(w);
+	wsd_turn_finish(w);
 	if (w->draining && LIST_EMPTY(&w->conns) && !server_is_busy(w->sv))
 		ev_break(loop, EVBREAK_ALL);
 	arm(w);
 }
 
 void
-turn_start(struct wsd *w)
+wsd_turn_start(struct wsd *w)
 {
 	w->now = clock_ms();
 	w->next = w->now;
 	w->turn = 1;
-	STAILQ_INIT(&w->hungry);
+	STAILQ_INIT(&w->unread);
 	deadline_init(w);
 
 	ev_check_init(&w->check, on_check);
@@ -230,7 +230,7 @@ turn_start(struct wsd *w)
 }
 
 void
-turn_stop(struct wsd *w)
+wsd_turn_stop(struct wsd *w)
 {
 	ev_check_stop(w->loop, &w->check);
 	ev_prepare_stop(w->loop, &w->prepare);

@@ -12,13 +12,13 @@
 #include "wsd/wsd.h"
 
 /* Start and stop watching. */
-void turn_start(struct wsd *w);
-void turn_stop(struct wsd *w);
+void wsd_turn_start(struct wsd *w);
+void wsd_turn_stop(struct wsd *w);
 
 /* Before any call to the hub; a turn that is under way goes on. */
-void turn_enter(struct wsd *w);
+void wsd_turn_enter(struct wsd *w);
 
 /* The second half of a turn, as before the loop sleeps. */
-void turn_finish(struct wsd *w);
+void wsd_turn_finish(struct wsd *w);
 
 #endif

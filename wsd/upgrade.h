@@ -6,9 +6,9 @@
 
 /* The request in c->http upgrades: grant it, or answer why not.  Return false when it is to be
  * served as any other request. */
-bool upgrade(struct conn *c);
+bool upgrade(struct wsd_conn *c);
 
 /* It was granted, but its dialect wants more: take that off the front of `*in`. */
-void upgrade_prove(struct conn *c, struct slice *in);
+void upgrade_prove(struct wsd_conn *c, struct slice *in);
 
 #endif

@@ -7,31 +7,31 @@
 
 #define NORMAL 1000 /* close code */
 
-static struct conn *
+static struct wsd_conn *
 of(struct websocket *ws)
 {
-	return container_of(ws, struct conn, ws);
+	return container_of(ws, struct wsd_conn, ws);
 }
 
 /* Queue a message within the limits: past them the peer does not read, whatever its heartbeats
  * say.  Control frames count, too. */
 static void
-queue(struct conn *c, struct message *m)
+queue(struct wsd_conn *c, struct message *m)
 {
 	const struct config *cfg = c->wsd->cfg;
 
-	conn_send(c, m);
+	wsd_conn_send(c, m);
 	if (outqueue_count(c->out) > cfg->queue_packets ||
 	    outqueue_bytes(c->out) > cfg->queue_bytes)
-		conn_close(c, "queue overflow");
+		wsd_conn_close(c, "queue overflow");
 }
 
 static void
 op_send(struct websocket *ws, struct message *m)
 {
-	struct conn *c = of(ws);
+	struct wsd_conn *c = of(ws);
 
-	if (c->state != CONN_OPEN && c->state != CONN_ENDING)
+	if (c->state != WSD_CONN_OPEN && c->state != WSD_CONN_ENDING)
 		return;
 	if (m->is_volatile && c->blocked)
 		return;
@@ -41,38 +41,38 @@ op_send(struct websocket *ws, struct message *m)
 static void
 op_close(struct websocket *ws, int code, const char *reason)
 {
-	struct conn *c = of(ws);
+	struct wsd_conn *c = of(ws);
 
 	c->attached = false; /* the transport has let go */
-	if (c->state != CONN_OPEN && c->state != CONN_ENDING)
+	if (c->state != WSD_CONN_OPEN && c->state != WSD_CONN_ENDING)
 		return;
-	conn_send(c, c->dialect->goodbye(c->wsd, code, reason));
-	conn_finish(c);
+	wsd_conn_send(c, c->dialect->close_frame(c->wsd, code, reason));
+	wsd_conn_finish(c);
 }
 
 static const struct websocket_ops ops = {op_send, op_close};
 
-/* Say one packet, and goodbye. */
+/* Say one packet, and close_frame. */
 static void
-say(struct conn *c, struct slice packet)
+say(struct wsd_conn *c, struct slice packet)
 {
 	struct message *m = message_new(packet);
 
-	conn_send(c, m == NULL ? NULL : c->dialect->frame(c->wsd, m));
+	wsd_conn_send(c, m == NULL ? NULL : c->dialect->frame(c->wsd, m));
 	message_release(m);
-	conn_send(c, c->dialect->goodbye(c->wsd, NORMAL, ""));
-	conn_finish(c);
+	wsd_conn_send(c, c->dialect->close_frame(c->wsd, NORMAL, ""));
+	wsd_conn_finish(c);
 }
 
 void
-ws_open(struct conn *c, struct message *head, const struct route *route)
+ws_begin(struct wsd_conn *c, struct message *head, const struct route *route)
 {
 	deadline_clear(c);
 	c->wsd->counters.upgrades++;
-	c->state = CONN_OPEN;
-	conn_mark(c);
-	conn_send(c, head);
-	if (c->state != CONN_OPEN)
+	c->state = WSD_CONN_OPEN;
+	wsd_conn_mark(c);
+	wsd_conn_send(c, head);
+	if (c->state != WSD_CONN_OPEN)
 		return;
 	c->ws = (struct websocket){.ops = &ops};
 	c->attached = true;
@@ -84,22 +84,22 @@ ws_open(struct conn *c, struct message *head, const struct route *route)
 }
 
 void
-ws_tell(struct conn *c, struct message *head, struct slice packet)
+ws_tell(struct wsd_conn *c, struct message *head, struct slice packet)
 {
 	deadline_clear(c);
-	conn_send(c, head);
+	wsd_conn_send(c, head);
 	say(c, packet);
 }
 
 void
-ws_input(struct conn *c, struct slice bytes)
+ws_input(struct wsd_conn *c, struct slice bytes)
 {
 	if (bytes.n > 0)
 		c->dialect->input(c, bytes);
 }
 
 bool
-ws_takes_input(const struct conn *c)
+ws_takes_input(const struct wsd_conn *c)
 {
 	const struct config *cfg = c->wsd->cfg;
 
@@ -109,37 +109,37 @@ ws_takes_input(const struct conn *c)
 }
 
 bool
-ws_text(struct conn *c, struct slice text)
+ws_text(struct wsd_conn *c, struct slice text)
 {
-	if (c->state != CONN_OPEN)
+	if (c->state != WSD_CONN_OPEN)
 		return false;
 	c->wsd->texts++;
 	websocket_text(c->wsd->sv, &c->ws, text);
-	return c->state == CONN_OPEN;
+	return c->state == WSD_CONN_OPEN;
 }
 
 void
-ws_control(struct conn *c, struct message *m)
+ws_control(struct wsd_conn *c, struct message *m)
 {
-	if (c->state == CONN_OPEN)
+	if (c->state == WSD_CONN_OPEN)
 		queue(c, m);
 	else
 		message_release(m);
 }
 
 void
-ws_over(struct conn *c, int code, const char *reason)
+ws_peer_ended(struct wsd_conn *c, int code, const char *reason)
 {
-	if (c->state != CONN_OPEN)
+	if (c->state != WSD_CONN_OPEN)
 		return;
-	c->state = CONN_ENDING;
+	c->state = WSD_CONN_ENDING;
 	c->code = (uint16_t)code;
 	c->reason = reason;
-	conn_set_after(c);
+	wsd_conn_set_after(c);
 }
 
 void
-ws_end(struct conn *c)
+ws_end(struct wsd_conn *c)
 {
 	if (c->attached) {
 		c->attached = false;
@@ -147,18 +147,18 @@ ws_end(struct conn *c)
 	}
 	if (c->dialect != NULL)
 		c->dialect->release(c);
-	rest_free(&c->rest);
-	if (c->state == CONN_ENDING) {
-		conn_send(c, c->dialect->goodbye(c->wsd, c->code, ""));
-		conn_finish(c);
+	partial_free(&c->partial);
+	if (c->state == WSD_CONN_ENDING) {
+		wsd_conn_send(c, c->dialect->close_frame(c->wsd, c->code, ""));
+		wsd_conn_finish(c);
 	}
 }
 
 void
-ws_rollback(struct conn *c)
+ws_rollback(struct wsd_conn *c)
 {
 	if (!c->granted)
-		conn_send(c, reply_error(503, "Try again.", (struct slice){NULL, 0}));
-	conn_finish(c);
+		wsd_conn_send(c, wsd_reply_error(503, "Try again.", (struct slice){NULL, 0}));
+	wsd_conn_finish(c);
 	ws_end(c);
 }

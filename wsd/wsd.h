@@ -19,10 +19,10 @@
 /* One buffer for the reads of all connections. */
 #define READ_BUFFER ((size_t)64 << 10)
 
-LIST_HEAD(conn_list, conn);
-SLIST_HEAD(conn_stack, conn);
-STAILQ_HEAD(conn_line, conn);
-TAILQ_HEAD(conn_queue, conn);
+LIST_HEAD(wsd_conn_list, wsd_conn);
+SLIST_HEAD(wsd_conn_stack, wsd_conn);
+STAILQ_HEAD(wsd_conn_line, wsd_conn);
+TAILQ_HEAD(wsd_conn_queue, wsd_conn);
 
 /* What a connection can be waiting for; see deadline.h. */
 enum deadline {
@@ -36,7 +36,7 @@ enum deadline {
 };
 
 /* What has happened since the start, for SIGUSR1. */
-struct counters {
+struct wsd_counters {
 	uint64_t accepted;  /* connections */
 	uint64_t refused;   /* connections, one too many */
 	uint64_t requests;  /* HTTP, upgrades too */
@@ -50,8 +50,8 @@ struct wsd {
 	struct ev_loop *loop;
 	const struct config *cfg;
 	struct server *sv;
-	struct listener *listener;
-	struct hybi *hybi;
+	struct wsd_listener *listener;
+	struct wsd_hybi *hybi;
 	struct message *policy; /* the Flash policy */
 
 	/* The turn. */
@@ -67,17 +67,17 @@ struct wsd {
 	struct ev_io wake, hook;
 
 	/* The connections. */
-	struct conn_list conns;
+	struct wsd_conn_list conns;
 	size_t conns_n;
 	size_t conns_max;
-	struct conn_stack dirty; /* something is queued since the last write */
-	struct conn_stack after; /* something is to be told to the hub once that is written */
-	struct conn_stack dead;  /* to be freed */
-	struct conn_line hungry; /* left unread, the turn had enough to do */
-	struct conn_queue waiting[DEADLINE_COUNT];
-	int64_t patience[DEADLINE_COUNT]; /* ms */
+	struct wsd_conn_stack dirty; /* something is queued since the last write */
+	struct wsd_conn_stack after; /* something is to be told to the hub once that is written */
+	struct wsd_conn_stack dead;  /* to be freed */
+	struct wsd_conn_line unread; /* left unread, the turn had enough to do */
+	struct wsd_conn_queue waiting[DEADLINE_COUNT];
+	int64_t timeout_ms[DEADLINE_COUNT]; /* ms */
 
-	struct counters counters;
+	struct wsd_counters counters;
 	bool draining; /* SIGTERM came: no new work, leave when all is closed */
 	char *in;      /* READ_BUFFER bytes */
 };

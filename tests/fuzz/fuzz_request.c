@@ -16,12 +16,12 @@
 /* --- instead of the connection and the hub -------------------------------------------------- */
 
 void
-http_refuse(struct conn *c, int status, const char *why, struct slice headers)
+wsd_http_refuse(struct wsd_conn *c, int status, const char *why, struct slice headers)
 {
 	MUST(status >= 400 && status <= 599 && why[0] != '\0');
 	MUST(headers.n == 0 || memcmp(headers.p + headers.n - 2, "\r\n", 2) == 0);
 	note('R', (size_t)status, slice_of(why));
-	c->state = CONN_FLUSHING;
+	c->state = WSD_CONN_FLUSHING;
 }
 
 static void
@@ -33,30 +33,30 @@ note_message(char what, struct message *m)
 }
 
 void
-conn_send(struct conn *c, struct message *m)
+wsd_conn_send(struct wsd_conn *c, struct message *m)
 {
 	(void)c;
 	note_message('S', m);
 }
 
 void
-ws_open(struct conn *c, struct message *head, const struct route *route)
+ws_begin(struct wsd_conn *c, struct message *head, const struct route *route)
 {
 	note_message('S', head);
 	note('G', 0, route->sid);
-	c->state = CONN_OPEN;
+	c->state = WSD_CONN_OPEN;
 }
 
 void
-ws_tell(struct conn *c, struct message *head, struct slice packet)
+ws_tell(struct wsd_conn *c, struct message *head, struct slice packet)
 {
 	note_message('S', head);
 	note('G', 1, packet);
-	c->state = CONN_FLUSHING;
+	c->state = WSD_CONN_FLUSHING;
 }
 
 void
-deadline_set(struct conn *c, enum deadline waits)
+deadline_set(struct wsd_conn *c, enum deadline waits)
 {
 	(void)c;
 	MUST(waits == DEADLINE_REQUEST);
@@ -87,12 +87,12 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 
 /* Does one of its Connection headers say so? */
 static bool
-says_upgrade(const struct request *r)
+says_upgrade(const struct wsd_request *r)
 {
 	struct slice name, value;
 
-	for (unsigned i = 0; request_field(r, i, &name, &value); i++)
-		if (slice_is(name, "connection") && request_list_has(value, "upgrade"))
+	for (unsigned i = 0; wsd_request_field(r, i, &name, &value); i++)
+		if (slice_is(name, "connection") && wsd_request_list_has(value, "upgrade"))
 			return true;
 	return false;
 }
@@ -121,23 +121,24 @@ must_be_head(struct slice text)
 /* What becomes of it, and of the bytes behind it if it is asked for some; one by one or all at
  * once. */
 static void
-try_upgrade(const struct request *request, struct slice behind, bool one_by_one, struct buf *out)
+try_upgrade(
+    const struct wsd_request *request, struct slice behind, bool one_by_one, struct buf *out)
 {
 	struct wsd w = {.cfg = &cfg};
-	struct conn c = {.wsd = &w, .state = CONN_HTTP};
-	struct http h = {
-	    .c = &c, .peer.local = true, .request = (struct request *)(uintptr_t)request};
+	struct wsd_conn c = {.wsd = &w, .state = WSD_CONN_HTTP};
+	struct wsd_http h = {
+	    .c = &c, .peer.local = true, .request = (struct wsd_request *)(uintptr_t)request};
 	bool taken;
 
 	trace = out;
 	c.http = &h;
-	h.x.target = request_target(request);
+	h.x.target = wsd_request_target(request);
 	h.x.body = buf_slice(&request->body);
-	h.x.origin = request_header(request, "origin");
+	h.x.origin = wsd_request_header(request, "origin");
 	taken = upgrade(&c);
 	MUST(taken == (out->n > 0));
-	MUST((h.state == HTTP_PROVING) == (taken && c.state == CONN_HTTP));
-	while (behind.n > 0 && c.state == CONN_HTTP && h.state == HTTP_PROVING) {
+	MUST((h.state == WSD_HTTP_PROVING) == (taken && c.state == WSD_CONN_HTTP));
+	while (behind.n > 0 && c.state == WSD_CONN_HTTP && h.state == WSD_HTTP_PROVING) {
 		struct slice piece = {behind.p, one_by_one ? 1 : behind.n}, left = piece;
 
 		upgrade_prove(&c, &left);
@@ -147,18 +148,18 @@ try_upgrade(const struct request *request, struct slice behind, bool one_by_one,
 	buf_free(&h.later);
 	if (!taken || out->p[0] != 'S')
 		return;
-	MUST(strcmp(request_method(request), "GET") == 0 && request->body.n == 0);
+	MUST(strcmp(wsd_request_method(request), "GET") == 0 && request->body.n == 0);
 	MUST(says_upgrade(request));
 	must_be_head(buf_slice(out));
 }
 
 static void
-must_become_the_same(const struct request *a, const struct request *b, struct slice behind)
+must_become_the_same(const struct wsd_request *a, const struct wsd_request *b, struct slice behind)
 {
 	struct buf out_a = {.p = NULL}, out_b = {.p = NULL};
 
-	MUST(request_upgrades(a) == request_upgrades(b));
-	if (!request_upgrades(a))
+	MUST(wsd_request_upgrades(a) == wsd_request_upgrades(b));
+	if (!wsd_request_upgrades(a))
 		return;
 	try_upgrade(a, behind, false, &out_a);
 	try_upgrade(b, behind, true, &out_b);
@@ -180,22 +181,22 @@ stays_in_its_line(struct slice text)
 }
 
 static void
-must_be_sane(const struct request *r, enum request_result result)
+must_be_sane(const struct wsd_request *r, enum wsd_request_result result)
 {
 	struct slice name, value;
 
 	MUST(r->text.n <= HEADER_BYTES && r->body.n <= BODY_BYTES);
-	MUST(r->fields_n <= REQUEST_FIELDS);
-	MUST((result == REQUEST_BAD) == (r->status != 0));
-	MUST(result != REQUEST_BAD || (r->status >= 400 && r->why != NULL));
-	if (result != REQUEST_WHOLE)
+	MUST(r->fields_n <= WSD_REQUEST_FIELDS);
+	MUST((result == WSD_REQUEST_BAD) == (r->status != 0));
+	MUST(result != WSD_REQUEST_BAD || (r->status >= 400 && r->why != NULL));
+	if (result != WSD_REQUEST_WHOLE)
 		return;
 	MUST(r->head_done && r->done);
 	MUST(!r->body_too_large || !r->keep);
-	MUST(request_target(r).n > 0 && stays_in_its_line(request_target(r)));
-	MUST(memchr(request_target(r).p, ' ', request_target(r).n) == NULL);
-	MUST(memchr(request_target(r).p, '\t', request_target(r).n) == NULL);
-	for (unsigned i = 0; request_field(r, i, &name, &value); i++) {
+	MUST(wsd_request_target(r).n > 0 && stays_in_its_line(wsd_request_target(r)));
+	MUST(memchr(wsd_request_target(r).p, ' ', wsd_request_target(r).n) == NULL);
+	MUST(memchr(wsd_request_target(r).p, '\t', wsd_request_target(r).n) == NULL);
+	for (unsigned i = 0; wsd_request_field(r, i, &name, &value); i++) {
 		MUST(name.n > 0 && stays_in_its_line(name) && stays_in_its_line(value));
 		MUST(memchr(name.p, ' ', name.n) == NULL && memchr(name.p, ':', name.n) == NULL);
 		for (size_t k = 0; k < name.n; k++)
@@ -204,7 +205,7 @@ must_be_sane(const struct request *r, enum request_result result)
 }
 
 static void
-must_be_same(const struct request *a, const struct request *b)
+must_be_same(const struct wsd_request *a, const struct wsd_request *b)
 {
 	struct slice name_a, value_a, name_b, value_b;
 
@@ -213,31 +214,31 @@ must_be_same(const struct request *a, const struct request *b)
 	MUST(a->status == b->status);
 	MUST(a->body_too_large == b->body_too_large && a->keep == b->keep);
 	MUST(a->head_done == b->head_done && a->done == b->done);
-	MUST(slice_equal(request_target(a), request_target(b)));
-	MUST(strcmp(request_method(a), request_method(b)) == 0);
+	MUST(slice_equal(wsd_request_target(a), wsd_request_target(b)));
+	MUST(strcmp(wsd_request_method(a), wsd_request_method(b)) == 0);
 	MUST(a->parser.http_minor == b->parser.http_minor);
 	MUST(slice_equal(buf_slice(&a->body), buf_slice(&b->body)));
 	MUST(a->fields_n == b->fields_n);
-	for (unsigned i = 0; request_field(a, i, &name_a, &value_a); i++) {
-		MUST(request_field(b, i, &name_b, &value_b));
+	for (unsigned i = 0; wsd_request_field(a, i, &name_a, &value_a); i++) {
+		MUST(wsd_request_field(b, i, &name_b, &value_b));
 		MUST(slice_equal(name_a, name_b) && slice_equal(value_a, value_b));
 	}
 }
 
 /* Feed what the cutter gives.  `*used` counts all of it. */
-static enum request_result
-feed_in_pieces(struct request *r, struct cutter *c, size_t *used)
+static enum wsd_request_result
+feed_in_pieces(struct wsd_request *r, struct cutter *c, size_t *used)
 {
-	enum request_result result = REQUEST_MORE;
+	enum wsd_request_result result = WSD_REQUEST_MORE;
 	struct slice piece;
 	size_t n;
 
 	*used = 0;
-	while (result == REQUEST_MORE && cutter_next(c, &piece)) {
+	while (result == WSD_REQUEST_MORE && cutter_next(c, &piece)) {
 		char *copy = copy_of(piece);
 
-		result = request_feed(r, (struct slice){copy, piece.n}, &n);
-		MUST(n <= piece.n && (n == piece.n || result != REQUEST_MORE));
+		result = wsd_request_feed(r, (struct slice){copy, piece.n}, &n);
+		MUST(n <= piece.n && (n == piece.n || result != WSD_REQUEST_MORE));
 		*used += n;
 		free(copy);
 	}
@@ -248,29 +249,29 @@ feed_in_pieces(struct request *r, struct cutter *c, size_t *used)
 static bool
 try_request(struct slice *in, struct slice lengths)
 {
-	struct request *whole = request_new(HEADER_BYTES, BODY_BYTES);
-	struct request *cut = request_new(HEADER_BYTES, BODY_BYTES);
+	struct wsd_request *whole = wsd_request_new(HEADER_BYTES, BODY_BYTES);
+	struct wsd_request *cut = wsd_request_new(HEADER_BYTES, BODY_BYTES);
 	struct cutter c = {.lengths = lengths, .rest = *in};
-	enum request_result result;
+	enum wsd_request_result result;
 	size_t used, used_cut;
 	bool goes_on; /* behind a body that is too large nothing is read */
 
 	MUST(whole != NULL && cut != NULL);
-	result = request_feed(whole, *in, &used);
-	MUST(used <= in->n && (used == in->n || result != REQUEST_MORE));
+	result = wsd_request_feed(whole, *in, &used);
+	MUST(used <= in->n && (used == in->n || result != WSD_REQUEST_MORE));
 	must_be_sane(whole, result);
 	MUST(feed_in_pieces(cut, &c, &used_cut) == result);
 	must_be_sane(cut, result);
 	must_be_same(whole, cut);
-	goes_on = result == REQUEST_WHOLE && !whole->body_too_large;
-	if (result == REQUEST_WHOLE)
+	goes_on = result == WSD_REQUEST_WHOLE && !whole->body_too_large;
+	if (result == WSD_REQUEST_WHOLE)
 		must_become_the_same(whole, cut, slice_skip(*in, used));
 	if (goes_on) {
 		MUST(used == used_cut);
 		*in = slice_skip(*in, used);
 	}
-	request_free(whole);
-	request_free(cut);
+	wsd_request_free(whole);
+	wsd_request_free(cut);
 	return goes_on;
 }
 

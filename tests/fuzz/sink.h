@@ -6,7 +6,7 @@
 #include "shared/wire/utf8.h"
 #include "tests/fuzz/fuzz.h"
 #include "wsd/outqueue.h"
-#include "wsd/rest.h"
+#include "wsd/partial.h"
 #include "wsd/ws.h"
 
 #define MESSAGE_BYTES 100
@@ -28,64 +28,65 @@ note(char what, size_t number, struct slice bytes)
 
 /* "0::" ends the session: the transport lets go while the dialect reads. */
 bool
-ws_text(struct conn *c, struct slice text)
+ws_text(struct wsd_conn *c, struct slice text)
 {
-	if (c->state != CONN_OPEN)
+	if (c->state != WSD_CONN_OPEN)
 		return false;
 	MUST(text.n <= 3 * MESSAGE_BYTES && utf8_valid(text));
 	note('T', text.n, text);
 	if (slice_is(text, "0::"))
-		c->state = CONN_FLUSHING;
-	return c->state == CONN_OPEN;
+		c->state = WSD_CONN_FLUSHING;
+	return c->state == WSD_CONN_OPEN;
 }
 
 /* A pong of "full" is one too many for the queue. */
 void
-ws_control(struct conn *c, struct message *m)
+ws_control(struct wsd_conn *c, struct message *m)
 {
 	struct slice pongs;
 
 	MUST(m != NULL);
 	pongs = message_frame(m);
-	while (pongs.n > 0 && c->state == CONN_OPEN) {
+	while (pongs.n > 0 && c->state == WSD_CONN_OPEN) {
 		size_t n = (unsigned char)pongs.p[1];
 		struct slice pong = {pongs.p + 2, n};
 
 		MUST((unsigned char)pongs.p[0] == 0x8a && n <= 125 && 2 + n <= pongs.n);
 		note('P', n, pong);
 		if (slice_is(pong, "full"))
-			conn_close(c, "queue overflow");
+			wsd_conn_close(c, "queue overflow");
 		pongs = slice_skip(pongs, 2 + n);
 	}
 	message_release(m);
 }
 
 void
-ws_over(struct conn *c, int code, const char *reason)
+ws_peer_ended(struct wsd_conn *c, int code, const char *reason)
 {
-	if (c->state != CONN_OPEN)
+	if (c->state != WSD_CONN_OPEN)
 		return;
 	MUST(code >= 1000 && code <= 4999);
 	note('O', (size_t)code, slice_of(reason));
-	c->state = CONN_ENDING;
+	c->state = WSD_CONN_ENDING;
 }
 
 void
-conn_close(struct conn *c, const char *reason)
+wsd_conn_close(struct wsd_conn *c, const char *reason)
 {
 	note('C', 0, slice_of(reason));
-	c->state = CONN_CLOSED;
+	c->state = WSD_CONN_CLOSED;
 }
 
 static void
-sink_give(struct conn *c, struct slice bytes)
+sink_give(struct wsd_conn *c, struct slice bytes)
 {
 	char *copy = copy_of(bytes); /* gone afterwards: the dialect must not keep it */
 
 	c->dialect->input(c, (struct slice){copy, bytes.n});
 	free(copy);
-	MUST(c->rest == NULL || (c->rest->bytes.n > 0 && c->rest->bytes.n <= REST_MAX &&
-				    !c->rest->bytes.failed && c->rest->seen <= c->rest->bytes.n));
+	MUST(c->partial == NULL ||
+	     (c->partial->bytes.n > 0 && c->partial->bytes.n <= REST_MAX &&
+		 !c->partial->bytes.failed && c->partial->seen <= c->partial->bytes.n));
 }
 
 /* Let a connection read all of `in`, in one piece or in those that `lengths` says; what comes out
@@ -94,7 +95,7 @@ static inline void
 sink_read(struct wsd *w, const struct dialect *d, struct slice in, const struct slice *lengths,
     struct buf *out)
 {
-	struct conn c = {.wsd = w, .state = CONN_OPEN, .dialect = d};
+	struct wsd_conn c = {.wsd = w, .state = WSD_CONN_OPEN, .dialect = d};
 	struct cutter cut = {.rest = in};
 	struct slice piece;
 
@@ -103,12 +104,12 @@ sink_read(struct wsd *w, const struct dialect *d, struct slice in, const struct 
 		sink_give(&c, in);
 	} else {
 		cut.lengths = *lengths;
-		while (c.state == CONN_OPEN && cutter_next(&cut, &piece))
+		while (c.state == WSD_CONN_OPEN && cutter_next(&cut, &piece))
 			sink_give(&c, piece);
 	}
 	d->release(&c); /* and the rest, as ws_end() does */
 	MUST(c.held == NULL);
-	rest_free(&c.rest);
+	partial_free(&c.partial);
 }
 
 /* However the bytes are cut, the same comes out.  `read_all` is a sink_read() of the target's. */
