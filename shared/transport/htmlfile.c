@@ -57,5 +57,5 @@ const struct transport transport_htmlfile = {
     .headers = "X-Accel-Buffering: no\r\n", /* to nginx */
     .head = {head, sizeof(head) - 1},
     .wrap = wrap,
-    .unwrap = transport_unwrap_bare,
+    .unwrap = bare_unwrap,
 };

@@ -89,7 +89,8 @@ void answers_due(struct server *sv, bool committed);
  */
 
 void handle_handshake(struct server *sv, struct exchange *x, const struct route *route);
-void handle_post(struct server *sv, struct exchange *x, const struct route *route);
+void handle_post(
+    struct server *sv, const struct transport *t, struct exchange *x, const struct route *route);
 /* Returns false when there is no such session. */
 bool handle_disconnect(struct server *sv, struct exchange *x, const struct route *route);
 /* Returns false when it is no file that we hand out (static_files.c). */
@@ -106,7 +107,11 @@ int64_t streams_due(struct server *sv);
 void polls_drain(struct server *sv);
 void handshakes_drain(struct server *sv);
 
-/* Is the transport enabled, and can it be served now? */
-bool transport_works(struct server *sv, enum transport_id id);
+/* Does the setting `transports` name it? */
+static inline bool
+server_enables(const struct server *sv, enum transport_id id)
+{
+	return (sv->enabled & 1u << id) != 0;
+}
 
 #endif

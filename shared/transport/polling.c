@@ -138,9 +138,9 @@ on_fate(struct exchange *x, enum exchange_fate fate, void *holder)
 
 /* Take hold of an exchange: for its session, or with `s` NULL to answer it in a while. */
 static void
-hold(struct server *sv, struct exchange *x, const struct route *route, struct session *s)
+hold(struct server *sv, const struct transport *t, struct exchange *x, const struct route *route,
+    struct session *s)
 {
-	const struct transport *t = transport_row(route->transport);
 	struct poll *p = malloc(sizeof(*p) + x->origin.n + 1);
 
 	if (p == NULL) {
@@ -175,9 +175,9 @@ polling_works(struct server *sv)
 }
 
 void
-polling_open(struct server *sv, struct exchange *x, const struct route *route)
+polling_open(
+    struct server *sv, const struct transport *t, struct exchange *x, const struct route *route)
 {
-	const struct transport *t = transport_row(route->transport);
 	struct session *s = NULL;
 
 	if (sv->draining || x->again) { /* the client polls again, and finds another process */
@@ -186,7 +186,7 @@ polling_open(struct server *sv, struct exchange *x, const struct route *route)
 	}
 	switch (hub_find(sv->hub, route->sid, &s)) {
 	case HUB_LIVE:
-		hold(sv, x, route, s);
+		hold(sv, t, x, route, s);
 		break;
 	case HUB_ENDED: /* 0:: and not 7:::1+0, which would bring a kicked client back */
 		answer_wrapped(sv, x, x->origin, t, route->index, SLICE("0::"));
@@ -195,7 +195,7 @@ polling_open(struct server *sv, struct exchange *x, const struct route *route)
 		answer_wrapped(sv, x, x->origin, t, route->index, SLICE("7:::1+0"));
 		break;
 	case HUB_FAILED:
-		hold(sv, x, route, NULL);
+		hold(sv, t, x, route, NULL);
 		break;
 	}
 }

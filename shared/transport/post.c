@@ -39,7 +39,8 @@ receive_body(struct server *sv, struct session *s, const struct transport *t, st
 }
 
 void
-handle_post(struct server *sv, struct exchange *x, const struct route *route)
+handle_post(
+    struct server *sv, const struct transport *t, struct exchange *x, const struct route *route)
 {
 	const struct reply taken = {200, "text/plain; charset=UTF-8",
 	    x->origin.n > 0 ? "X-XSS-Protection: 0\r\n" : "", SLICE("1"), false};
@@ -49,7 +50,7 @@ handle_post(struct server *sv, struct exchange *x, const struct route *route)
 	case HUB_LIVE:
 		hub_heard(sv->hub, s);
 		if (hub_connect(sv->hub, s, route->transport) == 0 &&
-		    receive_body(sv, s, transport_row(route->transport), x->body) == 0)
+		    receive_body(sv, s, t, x->body) == 0)
 			answer_later(sv, x, x->origin, &taken, &reply_busy);
 		else
 			answer(sv, x, x->origin, &reply_busy);

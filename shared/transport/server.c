@@ -26,20 +26,6 @@ read_transports(struct server *sv)
 	return 0;
 }
 
-const char *
-server_kind_name(int kind)
-{
-	switch ((enum server_kind)kind) {
-	case SERVER_FCGI:
-		return "fcgi";
-	case SERVER_WSD:
-		return "wsd";
-	case SERVER_TOOL:
-		return "tool";
-	}
-	return "?";
-}
-
 static struct hub_options
 hub_options(const struct server *sv)
 {
@@ -156,12 +142,6 @@ server_held(const struct server *sv)
 	return hub_held(sv->hub);
 }
 
-bool
-transport_works(struct server *sv, enum transport_id id)
-{
-	return (sv->enabled & 1u << id) != 0 && transport_row(id)->works(sv);
-}
-
 static void
 preflight(struct server *sv, struct exchange *x)
 {
@@ -185,14 +165,16 @@ preflight(struct server *sv, struct exchange *x)
 static void
 handle_transport(struct server *sv, struct exchange *x, const struct route *route)
 {
+	const struct transport *t = transport_row(route->transport);
+
 	if (route->disconnect)
 		handle_disconnect(sv, x, route);
-	else if ((sv->enabled & 1u << route->transport) == 0)
+	else if (!server_enables(sv, route->transport))
 		answer_error(sv, x, 404, "This transport is not enabled.");
 	else if (slice_is(x->method, "POST"))
-		handle_post(sv, x, route);
+		handle_post(sv, t, x, route);
 	else if (slice_is(x->method, "GET"))
-		transport_row(route->transport)->open(sv, x, route);
+		t->open(sv, t, x, route);
 	else
 		answer_error(sv, x, 405, "A transport is used with GET and POST.");
 }

@@ -14,19 +14,9 @@
 
 #include "shared/base/config.h"
 #include "shared/transport/exchange.h"
+#include "shared/transport/server_kind.h"
 
 struct server;
-
-/* Which program this process is; other processes can see it (a handshake advertises websocket
- * only while a wsd lives). */
-enum server_kind {
-	SERVER_FCGI = 1,
-	SERVER_WSD = 2,
-	SERVER_TOOL = 3
-};
-
-/* "fcgi", "wsd", "tool", or "?". */
-const char *server_kind_name(int kind);
 
 /* Open the store in cfg->data, load the application, and be ready.  `cfg` is borrowed for the life
  * of the server.  Must be called after any fork (kernel locks).  Return NULL after logging why. */

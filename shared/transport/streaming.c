@@ -180,9 +180,9 @@ on_fate(struct exchange *x, enum exchange_fate fate, void *holder)
 }
 
 static void
-start(struct server *sv, struct exchange *x, const struct route *route, struct session *s)
+start(struct server *sv, const struct transport *t, struct exchange *x, const struct route *route,
+    struct session *s)
 {
-	const struct transport *t = transport_row(route->transport);
 	struct stream *st = calloc(1, sizeof(*st));
 
 	if (st == NULL) {
@@ -216,9 +216,9 @@ streaming_works(struct server *sv)
 }
 
 void
-streaming_open(struct server *sv, struct exchange *x, const struct route *route)
+streaming_open(
+    struct server *sv, const struct transport *t, struct exchange *x, const struct route *route)
 {
-	const struct transport *t = transport_row(route->transport);
 	struct session *s = NULL;
 
 	if (!streaming_works(sv)) {
@@ -231,7 +231,7 @@ streaming_open(struct server *sv, struct exchange *x, const struct route *route)
 	}
 	switch (hub_find(sv->hub, route->sid, &s)) {
 	case HUB_LIVE:
-		start(sv, x, route, s);
+		start(sv, t, x, route, s);
 		break;
 	case HUB_ENDED:
 		answer_wrapped(sv, x, x->origin, t, 0, SLICE("0::"));

@@ -1,5 +1,7 @@
 #include "shared/transport/transport.h"
 
+#include "shared/transport/internal.h"
+
 static const struct transport *const rows[TRANSPORT_COUNT] = {
     [TRANSPORT_WEBSOCKET] = &transport_websocket,
     [TRANSPORT_FLASHSOCKET] = &transport_websocket, /* the name only tells the application */
@@ -15,16 +17,8 @@ transport_row(enum transport_id id)
 	return rows[id];
 }
 
-void
-transport_wrap_bare(struct buf *out, struct slice text, unsigned index)
+bool
+transport_works(struct server *sv, enum transport_id id)
 {
-	(void)index;
-	buf_add_slice(out, text);
-}
-
-struct slice
-transport_unwrap_bare(struct slice body, struct buf *scratch)
-{
-	(void)scratch;
-	return body;
+	return server_enables(sv, id) && rows[id]->works(sv);
 }

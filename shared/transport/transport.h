@@ -1,10 +1,12 @@
-/* transport: what the transports differ in, a row for each; the row is chosen once, by the name in
- * the URL, and no other code asks which transport it serves.
+/* transport: what the transports differ in, one row each.  The name in the URL selects the row, once;
+ * no other code asks which transport it serves.
  *
  *	polling.c    holds GETs                   xhr_polling.c, jsonp_polling.c
  *	streaming.c  answers a GET without end    htmlfile.c, xhr_multipart.c
- *	websocket.c  has no GETs                  both kinds of sockets
- *	post.c       takes POSTs                  for all */
+ *	websocket.c  answers a GET with 426       websocket, flashsocket
+ *	post.c       takes POSTs                  all
+ *
+ * Rows never call transport.c, which lists them: they are passed their own row. */
 #ifndef POLLUX_TRANSPORT_H
 #define POLLUX_TRANSPORT_H
 
@@ -17,23 +19,24 @@
 struct server;
 
 struct transport {
-	/* Can this process, or one it can send clients to, serve it now?  What cannot be served is
-	 * not advertised. */
+	/* Can this process, or one that clients can reach from here, serve it now?  What cannot be
+	 * served is not advertised. */
 	bool (*works)(struct server *sv);
 
-	/* A GET has come: answer it or hold it. */
-	void (*open)(struct server *sv, struct exchange *x, const struct route *route);
+	/* A GET has come: answer it or hold it.  `t` is this row. */
+	void (*open)(struct server *sv, const struct transport *t, struct exchange *x,
+	    const struct route *route);
 
 	/* The answer to a GET. */
 	const char *content_type;
 	const char *headers; /* further lines, each ending in \r\n */
 	struct slice head;   /* what it begins with */
-	/* Append what carries `text` to the client: of polling all that waits, one packet or a
-	 * payload; of a stream one packet.  `index` is that of the GET. */
+	/* Append `text` as the client expects it.  `text` is all that goes into the answer of a
+	 * poll (one packet or a payload), or one packet of a stream.  `index`: see struct route. */
 	void (*wrap)(struct buf *out, struct slice text, unsigned index);
 
-	/* The payload in the body of a POST: in the body itself or in `scratch`, which is empty.
-	 * It is cleaned to UTF-8 later; an empty one is ignored. */
+	/* The payload in the body of a POST: part of the body itself, or written to `scratch`, which
+	 * is empty.  The caller cleans it to UTF-8; an empty payload is ignored. */
 	struct slice (*unwrap)(struct slice body, struct buf *scratch);
 };
 
@@ -43,14 +46,21 @@ extern const struct transport transport_xhr_polling, transport_jsonp_polling, tr
 /* The row of a transport; NULL for TRANSPORT_NONE. */
 const struct transport *transport_row(enum transport_id id);
 
-/* For rows: text that needs no wrapping, and a body that is the payload. */
-void transport_wrap_bare(struct buf *out, struct slice text, unsigned index);
-struct slice transport_unwrap_bare(struct slice body, struct buf *scratch);
+/* Is it enabled, and can it be served now? */
+bool transport_works(struct server *sv, enum transport_id id);
 
-/* polling.c, streaming.c: for rows. */
+/* --- for rows ------------------------------------------------------------------------------- */
+
+/* bare.c: text that needs no wrapping, a body that is the payload. */
+void bare_wrap(struct buf *out, struct slice text, unsigned index);
+struct slice bare_unwrap(struct slice body, struct buf *scratch);
+
 bool polling_works(struct server *sv);
-void polling_open(struct server *sv, struct exchange *x, const struct route *route);
+void polling_open(
+    struct server *sv, const struct transport *t, struct exchange *x, const struct route *route);
+
 bool streaming_works(struct server *sv);
-void streaming_open(struct server *sv, struct exchange *x, const struct route *route);
+void streaming_open(
+    struct server *sv, const struct transport *t, struct exchange *x, const struct route *route);
 
 #endif

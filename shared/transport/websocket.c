@@ -65,7 +65,7 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 		*why = "An upgrade is for /1/websocket/SESSION only.";
 		return WEBSOCKET_REFUSED;
 	}
-	if ((sv->enabled & 1u << route->transport) == 0) {
+	if (!server_enables(sv, route->transport)) {
 		*status = 404;
 		*why = "This transport is not enabled.";
 		return WEBSOCKET_REFUSED;
@@ -198,8 +198,10 @@ works(struct server *sv)
 }
 
 static void
-upgrade_required(struct server *sv, struct exchange *x, const struct route *route)
+upgrade_required(
+    struct server *sv, const struct transport *t, struct exchange *x, const struct route *route)
 {
+	(void)t;
 	(void)route;
 	answer(sv, x, x->origin,
 	    &(struct reply){426, "text/plain; charset=UTF-8",
@@ -211,6 +213,6 @@ const struct transport transport_websocket = {
     .works = works,
     .open = upgrade_required,
     .headers = "",
-    .wrap = transport_wrap_bare,
-    .unwrap = transport_unwrap_bare, /* a POST may speak for a websocket */
+    .wrap = bare_wrap,
+    .unwrap = bare_unwrap, /* a POST may speak for a websocket */
 };

@@ -28,5 +28,5 @@ const struct transport transport_xhr_multipart = {
     .headers = "X-Accel-Buffering: no\r\n", /* to nginx */
     .head = {BOUNDARY, sizeof(BOUNDARY) - 1},
     .wrap = wrap,
-    .unwrap = transport_unwrap_bare,
+    .unwrap = bare_unwrap,
 };

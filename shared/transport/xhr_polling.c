@@ -9,6 +9,6 @@ const struct transport transport_xhr_polling = {
     .content_type = "text/plain; charset=UTF-8",
     .headers = "",
     .head = {"", 0},
-    .wrap = transport_wrap_bare,
-    .unwrap = transport_unwrap_bare,
+    .wrap = bare_wrap,
+    .unwrap = bare_unwrap,
 };
