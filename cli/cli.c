@@ -13,7 +13,7 @@
 #include "shared/base/clock.h"
 #include "shared/store/slots.h"
 #include "shared/transport/server.h"
-#include "shared/wire/handshake.h"
+#include "shared/wire/sid.h"
 
 /* --- opening -------------------------------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 #include "shared/base/clock.h"
 #include "shared/store/listing.h"
-#include "shared/wire/handshake.h"
+#include "shared/wire/sid.h"
 
 #define LIMIT 1000 /* sessions listed, unless --limit says otherwise */
 

@@ -9,9 +9,9 @@
 #include "cli/cli.h"
 #include "shared/store/slots.h"
 #include "shared/store/watch.h"
-#include "shared/wire/handshake.h"
 #include "shared/wire/json.h"
 #include "shared/wire/packet.h"
+#include "shared/wire/sid.h"
 #include "shared/wire/utf8.h"
 
 #define TURN_MS 1000 /* a turn of the hub this often, also without packets */

@@ -9,7 +9,7 @@
 #include "fcgi/probe.h"
 #include "shared/base/log.h"
 #include "shared/base/shm.h"
-#include "shared/wire/handshake.h"
+#include "shared/wire/sid.h"
 
 #define ENTRIES    64  /* host names of one site; behind that the least used is forgotten */
 #define BETWEEN_MS 250 /* two questions, whoever asks */

@@ -2,7 +2,9 @@
 
 #include <strings.h>
 
-#include "shared/wire/hixie.h"
+#include "shared/wire/hixie_frame.h"
+#include "shared/wire/hixie_key.h"
+#include "shared/wire/route.h"
 #include "shared/wire/utf8.h"
 #include "wsd/http.h"
 #include "wsd/outqueue.h"
@@ -57,20 +59,6 @@ host_of(const struct wsd_http *h)
 	return wsd_request_header(h->request, "host");
 }
 
-/* The path of a target, with its query; proxies may ask with the absolute form. */
-static struct slice
-path_of(struct slice target)
-{
-	struct slice path = target, unused;
-
-	if (target.n == 0 || target.p[0] == '/')
-		return target;
-	for (int slashes = 0; slashes < 3; slashes++)
-		if (!slice_cut(&path, '/', &unused))
-			return target;
-	return path.p == NULL ? target : (struct slice){path.p - 1, path.n + 1};
-}
-
 static void
 add_header(struct buf *out, const char *prefix, const char *name, struct slice value)
 {
@@ -99,7 +87,7 @@ write_head(const struct wsd *w, const struct wsd_http *h, const char *status, co
 	add_header(&out, prefix, "Origin", h->x.origin);
 	buf_printf(&out, "%sWebSocket-Location: %s://", prefix, is_secure(w, h) ? "wss" : "ws");
 	buf_add_slice(&out, host_of(h));
-	buf_add_slice(&out, path_of(h->x.target));
+	buf_add_slice(&out, route_origin_form(h->x.target));
 	buf_puts(&out, "\r\n");
 	add_header(&out, prefix, "Protocol", protocol);
 	buf_puts(&out, "\r\n");

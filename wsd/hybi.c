@@ -4,8 +4,8 @@
 
 #include <wslay/wslay.h>
 
-#include "shared/wire/frame.h"
-#include "shared/wire/handshake.h"
+#include "shared/wire/hybi_frame.h"
+#include "shared/wire/hybi_key.h"
 #include "wsd/http.h"
 #include "wsd/outqueue.h"
 #include "wsd/partial.h"

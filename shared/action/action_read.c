@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "shared/action/name.h"
-#include "shared/wire/handshake.h"
 #include "shared/wire/packet.h"
+#include "shared/wire/sid.h"
 
 int
 action_read_fail(

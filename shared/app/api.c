@@ -5,8 +5,8 @@
 
 #include "shared/app/internal.h"
 #include "shared/base/log.h"
-#include "shared/wire/handshake.h"
 #include "shared/wire/json.h"
+#include "shared/wire/sid.h"
 
 #define VALUE_MAX ((size_t)1 << 20) /* bytes of one value of sio_set() */
 

@@ -7,8 +7,8 @@
 #include "shared/action/target.h"
 #include "shared/app/internal.h"
 #include "shared/base/log.h"
-#include "shared/wire/handshake.h"
 #include "shared/wire/json.h"
+#include "shared/wire/sid.h"
 #include "shared/wire/utf8.h"
 
 /* --- targets -------------------------------------------------------------------------------- */

@@ -6,10 +6,10 @@
 
 #include <openssl/rand.h>
 
-#include "shared/hook/internal.h"
 #include "shared/base/log.h"
-#include "shared/wire/handshake.h"
+#include "shared/hook/internal.h"
 #include "shared/wire/json.h"
+#include "shared/wire/sid.h"
 
 #define QUESTIONS_MAX 1000 /* in flight or waiting; beyond this the client is told to try again */
 

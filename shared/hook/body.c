@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "shared/hook/internal.h"
-#include "shared/wire/handshake.h"
 #include "shared/wire/json.h"
+#include "shared/wire/sid.h"
 
 /* --- events --------------------------------------------------------------------------------- */
 

@@ -8,8 +8,8 @@
 #include "shared/action/target.h"
 #include "shared/base/log.h"
 #include "shared/hook/internal.h"
-#include "shared/wire/handshake.h"
 #include "shared/wire/json.h"
+#include "shared/wire/sid.h"
 #include "shared/wire/utf8.h"
 
 /* One array of actions and the event that it answers, or one ack. */

@@ -8,7 +8,7 @@
 #include "shared/hub/follow.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/publish.h"
-#include "shared/wire/handshake.h"
+#include "shared/wire/sid.h"
 
 /* The process that holds a poll may be killed: the session then lives this much longer than its
  * poll could have. */

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "shared/store/listing.h"
-#include "shared/wire/handshake.h"
 #include "shared/wire/json.h"
+#include "shared/wire/sid.h"
 
 int64_t
 listing_age(const struct listing_session *s, int64_t now_ms)

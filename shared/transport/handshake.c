@@ -7,9 +7,10 @@
 
 #include "shared/transport/internal.h"
 #include "shared/wire/form.h"
-#include "shared/wire/handshake.h"
+#include "shared/wire/handshake_text.h"
 #include "shared/wire/json.h"
 #include "shared/wire/origins.h"
+#include "shared/wire/sid.h"
 #include "shared/wire/utf8.h"
 
 #define HEADERS_KEPT_BYTES 8192 /* of a handshake's headers and query, for the application */

@@ -4,7 +4,7 @@
 
 #include "shared/action/action.h"
 #include "shared/transport/internal.h"
-#include "shared/wire/handshake.h"
+#include "shared/wire/sid.h"
 
 #define BASE            "/pollux/v1/"
 #define JSON            "application/json"
@@ -257,25 +257,11 @@ let_in(struct publish *p, const struct call *call)
 	return true;
 }
 
-/* The path of a target, which may be a whole address. */
-static struct slice
-path_of(struct slice target)
-{
-	struct slice rest = target, piece;
-
-	if (target.n > 0 && target.p[0] == '/')
-		return target;
-	for (int i = 0; i < 3; i++) /* "http:", "", "host:port" */
-		if (!slice_cut(&rest, '/', &piece) || rest.p == NULL)
-			return no_origin;
-	return (struct slice){rest.p - 1, rest.n + 1};
-}
-
 bool
 handle_publish(struct server *sv, struct exchange *x)
 {
 	struct publish p = {.sv = sv, .x = x};
-	struct slice path = path_of(x->target), name;
+	struct slice path = route_origin_form(x->target), name;
 	const struct call *call;
 
 	if (sv->publish_keys == NULL || !slice_starts(path, SLICE(BASE)))

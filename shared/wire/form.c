@@ -1,6 +1,18 @@
 #include "shared/wire/form.h"
 
-#include "shared/wire/route.h"
+bool
+query_next(struct slice *rest, struct slice *key, struct slice *value)
+{
+	struct slice pair;
+
+	do {
+		if (!slice_cut(rest, '&', &pair))
+			return false;
+	} while (pair.n == 0);
+	slice_cut(&pair, '=', key);
+	*value = pair;
+	return true;
+}
 
 bool
 form_field(struct slice form, const char *name, struct slice *value)

@@ -2,7 +2,7 @@
  *
  *	d=%223%3A%3A%3Ahello+world%22      PROTOCOL section 9: the body of a jsonp POST
  *
- * Queries are of the same kind (route.h walks both). */
+ * Queries are written the same way. */
 #ifndef POLLUX_FORM_H
 #define POLLUX_FORM_H
 
@@ -10,6 +10,10 @@
 
 #include "shared/base/buf.h"
 #include "shared/base/slice.h"
+
+/* Walk the pairs of a form or a query: key and value are raw, value.p is NULL without '='.
+ * Return false at the end. */
+bool query_next(struct slice *rest, struct slice *key, struct slice *value);
 
 /* Find the first field of this name, which stands in the form as it is.  `*value` is raw, borrowed
  * from the form, and empty when there is no '='.  Return false when there is no such field. */

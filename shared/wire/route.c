@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "shared/wire/form.h"
+
 static const char *const names[TRANSPORT_COUNT] = {
     [TRANSPORT_WEBSOCKET] = "websocket",
     [TRANSPORT_FLASHSOCKET] = "flashsocket",
@@ -25,20 +27,6 @@ transport_by_name(struct slice name)
 		if (slice_is(name, names[id]))
 			return (enum transport_id)id;
 	return TRANSPORT_NONE;
-}
-
-bool
-query_next(struct slice *rest, struct slice *key, struct slice *value)
-{
-	struct slice pair;
-
-	do {
-		if (!slice_cut(rest, '&', &pair))
-			return false;
-	} while (pair.n == 0);
-	slice_cut(&pair, '=', key);
-	*value = pair;
-	return true;
 }
 
 /* The index of a script's callback.  Only digits: it is written into JavaScript (PROTOCOL 2.2). */
@@ -73,24 +61,6 @@ read_query(struct route *r)
 		else if (slice_is(key, "i") && !read_index(value, &r->index))
 			r->index = 0;
 	}
-}
-
-/* Drop "http://host" of the absolute form, which Apache hands on when a proxy sent it. */
-static struct slice
-origin_form(struct slice target)
-{
-	const char *scheme;
-
-	if (target.n == 0 || target.p[0] == '/')
-		return target;
-	scheme = memmem(target.p, target.n, "://", 3);
-	if (scheme == NULL)
-		return (struct slice){NULL, 0};
-	target = slice_skip(target, (size_t)(scheme + 3 - target.p));
-	for (size_t i = 0; i < target.n && target.p[i] != '?'; i++)
-		if (target.p[i] == '/')
-			return slice_skip(target, i);
-	return (struct slice){NULL, 0};
 }
 
 /* Drop "/" and the resource from the front of the path. */
@@ -136,10 +106,27 @@ read_segments(struct route *r, struct slice path)
 	}
 }
 
+struct slice
+route_origin_form(struct slice target)
+{
+	const char *scheme; /* its end */
+
+	if (target.n == 0 || target.p[0] == '/')
+		return target;
+	scheme = memmem(target.p, target.n, "://", 3);
+	if (scheme == NULL)
+		return (struct slice){NULL, 0};
+	target = slice_skip(target, (size_t)(scheme + 3 - target.p));
+	for (size_t i = 0; i < target.n && target.p[i] != '?'; i++)
+		if (target.p[i] == '/')
+			return slice_skip(target, i);
+	return (struct slice){NULL, 0};
+}
+
 void
 route_parse(struct route *r, struct slice target, const char *resource)
 {
-	struct slice rest = origin_form(target), path, version;
+	struct slice rest = route_origin_form(target), path, version;
 
 	*r = (struct route){.kind = ROUTE_NOT_FOUND};
 	if (!slice_cut(&rest, '?', &path))

@@ -47,14 +47,15 @@ struct route {
  * names a transport is a handshake, any other one ROUTE_SESSION. */
 void route_parse(struct route *r, struct slice target, const char *resource);
 
+/* The origin form of a request target, "/path?query" (RFC 9112, section 3.2.1).  The absolute form,
+ * "http://host/path?query", which Apache hands on when a proxy sent it, loses scheme and host.
+ * Return a slice of `target`; the empty one (p NULL) when there is no path. */
+struct slice route_origin_form(struct slice target);
+
 /* The wire name of a transport: "xhr-polling"; NULL for TRANSPORT_NONE. */
 const char *transport_name(enum transport_id id);
 
 /* TRANSPORT_NONE for an unknown name. */
 enum transport_id transport_by_name(struct slice name);
-
-/* Walk the pairs of a query: key and value are raw, value.p is NULL without '='.
- * Return false at the end. */
-bool query_next(struct slice *rest, struct slice *key, struct slice *value);
 
 #endif

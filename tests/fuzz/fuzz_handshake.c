@@ -3,7 +3,9 @@
  * A public id is read as the key it was written for and as no other; the line is split at its
  * colons into what it was made of; ids of ours are well formed and no other text has 20 of those
  * characters. */
-#include "shared/wire/handshake.h"
+#include "shared/wire/handshake_text.h"
+#include "shared/wire/hybi_key.h"
+#include "shared/wire/sid.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -5,7 +5,7 @@
  * number is read as it; a key that is taken is its number times its blanks. */
 #include "wsd/hixie.h"
 
-#include "shared/wire/hixie.h"
+#include "shared/wire/hixie_key.h"
 #include "tests/fuzz/sink.h"
 
 /* --- keys ----------------------------------------------------------------------------------- */

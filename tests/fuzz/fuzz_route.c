@@ -4,6 +4,7 @@
  * it, or with a host before it, is the same route; the query is the sum of its pairs. */
 #include "shared/wire/route.h"
 
+#include "shared/wire/form.h"
 #include "tests/fuzz/fuzz.h"
 
 static void

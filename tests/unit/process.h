@@ -20,7 +20,7 @@
 
 #include "shared/app/module.h"
 #include "shared/hub/hub.h"
-#include "shared/wire/handshake.h"
+#include "shared/wire/sid.h"
 
 struct world {
 	char folder[64];

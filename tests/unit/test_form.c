@@ -102,6 +102,24 @@ a_ceiling_is_kept(void **state)
 	buf_free(&plain);
 }
 
+static void
+walks_the_pairs_of_a_query(void **state)
+{
+	struct slice rest = SLICE("&a=1&&b&c==x=&=d&"), whole = rest, key, value;
+	static const struct slice keys[] = {TEXT("a"), TEXT("b"), TEXT("c"), TEXT("")};
+	static const struct slice values[] = {TEXT("1"), {NULL, 0}, TEXT("=x="), TEXT("d")};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		assert_true(query_next(&rest, &key, &value));
+		assert_slice(key, keys[i], whole);
+		assert_slice(value, values[i], whole);
+		assert_int_equal(value.p == NULL, values[i].p == NULL);
+	}
+	assert_false(query_next(&rest, &key, &value));
+	assert_false(query_next(&rest, &key, &value));
+}
+
 int
 main(void)
 {
@@ -109,6 +127,7 @@ main(void)
 	    cmocka_unit_test(finds_and_decodes_as_the_table_says),
 	    cmocka_unit_test(a_value_of_any_cut_lies_inside_it_and_never_grows),
 	    cmocka_unit_test(a_ceiling_is_kept),
+	    cmocka_unit_test(walks_the_pairs_of_a_query),
 	};
 
 	return cmocka_run_group_tests_name("form", tests, NULL, NULL);

@@ -1,4 +1,5 @@
-#include "shared/wire/hixie.h"
+#include "shared/wire/hixie_frame.h"
+#include "shared/wire/hixie_key.h"
 
 #include "tests/unit/exact.h"
 

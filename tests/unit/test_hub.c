@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "shared/hub/hub.h"
-#include "shared/wire/handshake.h"
 
 /* --- an application that notes what it is told ---------------------------------------------------
  */

@@ -176,21 +176,33 @@ reads_the_keys_of_the_query(void **state)
 }
 
 static void
-walks_the_pairs_of_a_query(void **state)
+the_origin_form_has_no_scheme_and_host(void **state)
 {
-	struct slice rest = SLICE("&a=1&&b&c==x=&=d&"), whole = rest, key, value;
-	static const struct slice keys[] = {TEXT("a"), TEXT("b"), TEXT("c"), TEXT("")};
-	static const struct slice values[] = {TEXT("1"), {NULL, 0}, TEXT("=x="), TEXT("d")};
+	static const struct {
+		struct slice target, path;
+	} forms[] = {
+	    {TEXT("/a?b=c"), TEXT("/a?b=c")},
+	    {TEXT("//a"), TEXT("//a")},
+	    {TEXT("/a?to=http://h/b"), TEXT("/a?to=http://h/b")},
+	    {TEXT("http://h:80/a?b=c"), TEXT("/a?b=c")},
+	    {TEXT("https://[::1]:443/"), TEXT("/")},
+	    {TEXT("http:///a"), TEXT("/a")},
+	    {TEXT("http://h"), TEXT("")},
+	    {TEXT("http://h?/a"), TEXT("")},
+	    {TEXT("http:/h/a/b"), TEXT("")},
+	    {TEXT("a/b/c/d"), TEXT("")},
+	    {TEXT("*"), TEXT("")},
+	    {TEXT(""), TEXT("")},
+	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(keys); i++) {
-		assert_true(query_next(&rest, &key, &value));
-		assert_slice(key, keys[i], whole);
-		assert_slice(value, values[i], whole);
-		assert_int_equal(value.p == NULL, values[i].p == NULL);
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		char *copy = exact(forms[i].target, forms[i].target.n);
+
+		assert_slice(route_origin_form((struct slice){copy, forms[i].target.n}),
+		    forms[i].path, forms[i].target);
+		free(copy);
 	}
-	assert_false(query_next(&rest, &key, &value));
-	assert_false(query_next(&rest, &key, &value));
 }
 
 static void
@@ -218,7 +230,7 @@ main(void)
 	    cmocka_unit_test(any_cut_is_read_inside_its_bounds),
 	    cmocka_unit_test(the_resource_may_have_slashes),
 	    cmocka_unit_test(reads_the_keys_of_the_query),
-	    cmocka_unit_test(walks_the_pairs_of_a_query),
+	    cmocka_unit_test(the_origin_form_has_no_scheme_and_host),
 	    cmocka_unit_test(transports_have_names),
 	};
 

@@ -1,4 +1,4 @@
-#include "shared/wire/handshake.h"
+#include "shared/wire/sid.h"
 
 #include "tests/unit/exact.h"
 
@@ -102,56 +102,6 @@ what_is_no_public_id_is_refused(void **state)
 	}
 }
 
-static void
-writes_the_line_of_the_handshake(void **state)
-{
-	static const struct {
-		int heartbeat, close;
-		const char *line;
-	} lines[] = {
-	    {60, 60, "dyJYO-fSGE_kq9HqmPiK:60:60:websocket,xhr-polling"},
-	    {15, 25, "dyJYO-fSGE_kq9HqmPiK:15:25:websocket,xhr-polling"},
-	    {0, -5, "dyJYO-fSGE_kq9HqmPiK:1:1:websocket,xhr-polling"},
-	    {2147484, 2147483647, "dyJYO-fSGE_kq9HqmPiK:2147483:2147483:websocket,xhr-polling"},
-	};
-	struct slice sid = SLICE("dyJYO-fSGE_kq9HqmPiK");
-	struct buf out;
-
-	(void)state;
-	buf_init(&out, 0);
-	for (size_t i = 0; i < COUNT(lines); i++) {
-		buf_clear(&out);
-		handshake_write(
-		    &out, sid, lines[i].heartbeat, lines[i].close, "websocket,xhr-polling");
-		assert_slice(buf_slice(&out), slice_of(lines[i].line), sid);
-	}
-	/* the line of all six transports fits the buffer of the Arduino client */
-	buf_clear(&out);
-	handshake_write(&out, sid, 60, 60,
-	    "websocket,flashsocket,htmlfile,xhr-polling,jsonp-polling,xhr-multipart");
-	assert_true(out.n <= 118);
-	buf_free(&out);
-}
-
-static void
-accepts_websocket_keys(void **state)
-{
-	struct slice key = SLICE("dGhlIHNhbXBsZSBub25jZQ=="); /* RFC 6455, section 1.3 */
-	char *copy = exact(key, key.n), accept[WEBSOCKET_ACCEPT_LENGTH + 1];
-	char large[129];
-
-	(void)state;
-	assert_int_equal(websocket_accept(accept, (struct slice){copy, key.n}), 0);
-	assert_string_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-	free(copy);
-
-	memset(large, 'x', sizeof(large));
-	assert_int_equal(websocket_accept(accept, (struct slice){large, 128}), 0);
-	assert_int_equal(strlen(accept), WEBSOCKET_ACCEPT_LENGTH);
-	assert_int_equal(websocket_accept(accept, (struct slice){large, 129}), -1);
-	assert_int_equal(websocket_accept(accept, (struct slice){NULL, 0}), -1);
-}
-
 int
 main(void)
 {
@@ -161,9 +111,7 @@ main(void)
 	    cmocka_unit_test(keys_are_the_front_of_sha256),
 	    cmocka_unit_test(public_ids_and_keys_belong_together),
 	    cmocka_unit_test(what_is_no_public_id_is_refused),
-	    cmocka_unit_test(writes_the_line_of_the_handshake),
-	    cmocka_unit_test(accepts_websocket_keys),
 	};
 
-	return cmocka_run_group_tests_name("handshake", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("sid", tests, NULL, NULL);
 }

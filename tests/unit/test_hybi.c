@@ -1,4 +1,5 @@
-#include "shared/wire/frame.h"
+#include "shared/wire/hybi_frame.h"
+#include "shared/wire/hybi_key.h"
 
 #include "tests/unit/exact.h"
 
@@ -137,6 +138,25 @@ a_long_text_is_judged_in_pieces(void **state)
 	assert_false(frame_text_valid((struct slice){frame, sizeof(frame)}, &seen));
 }
 
+static void
+accepts_websocket_keys(void **state)
+{
+	struct slice key = SLICE("dGhlIHNhbXBsZSBub25jZQ=="); /* RFC 6455, section 1.3 */
+	char *copy = exact(key, key.n), accept[WEBSOCKET_ACCEPT_LENGTH + 1];
+	char large[129];
+
+	(void)state;
+	assert_int_equal(websocket_accept(accept, (struct slice){copy, key.n}), 0);
+	assert_string_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+	free(copy);
+
+	memset(large, 'x', sizeof(large));
+	assert_int_equal(websocket_accept(accept, (struct slice){large, 128}), 0);
+	assert_int_equal(strlen(accept), WEBSOCKET_ACCEPT_LENGTH);
+	assert_int_equal(websocket_accept(accept, (struct slice){large, 129}), -1);
+	assert_int_equal(websocket_accept(accept, (struct slice){NULL, 0}), -1);
+}
+
 int
 main(void)
 {
@@ -145,7 +165,8 @@ main(void)
 	    cmocka_unit_test(malformed_text_is_noticed_before_its_frame_is_whole),
 	    cmocka_unit_test(what_is_no_first_text_frame_is_not_judged),
 	    cmocka_unit_test(a_long_text_is_judged_in_pieces),
+	    cmocka_unit_test(accepts_websocket_keys),
 	};
 
-	return cmocka_run_group_tests_name("frame", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("hybi", tests, NULL, NULL);
 }

@@ -1,12 +1,14 @@
-/* handshake: the session id and the one line that answers a handshake (PROTOCOL section 4).
- * Pure but for the random bytes of a new id. */
-#ifndef POLLUX_HANDSHAKE_H
-#define POLLUX_HANDSHAKE_H
+/* sid: the ids of a session (PROTOCOL 4.1).  Pure but for the random bytes of a new one.
+ *
+ *	dyJYO-fSGE_kq9HqmPiK    secret, known to its client only; whoever has it is the client
+ *	0x3a7816bf8f01cfea      key: 63 bits of the secret's SHA-256, the row in the store
+ *	PDp4Fr-PAc_q            public id: the key as text, for applications, logs and the CLI */
+#ifndef POLLUX_SID_H
+#define POLLUX_SID_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "shared/base/buf.h"
 #include "shared/base/slice.h"
 
 #define SID_LENGTH 20 /* characters: 15 random bytes in base64url */
@@ -28,15 +30,5 @@ void public_id_write(char text[PUBLIC_ID_LENGTH + 1], int64_t key);
 
 /* The key of a public id.  Return 0, or -1 when it is none. */
 int public_id_read(struct slice text, int64_t *key);
-
-/* Append "SID:60:60:websocket,xhr-polling" (PROTOCOL 4.1), no newline.  Timeouts in seconds,
- * kept within what clients survive, 1 to 2147483 (PROTOCOL 4.2). */
-void handshake_write(struct buf *out, struct slice sid, int heartbeat_timeout_s,
-    int close_timeout_s, const char *transports);
-
-/* Sec-WebSocket-Accept for a key (PROTOCOL 12.1): 28 characters and a NUL.
- * Return 0, or -1 when the key is empty or longer than 128 bytes, or libcrypto fails. */
-#define WEBSOCKET_ACCEPT_LENGTH 28
-int websocket_accept(char accept[WEBSOCKET_ACCEPT_LENGTH + 1], struct slice key);
 
 #endif

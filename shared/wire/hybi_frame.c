@@ -1,4 +1,4 @@
-#include "shared/wire/frame.h"
+#include "shared/wire/hybi_frame.h"
 
 #include "shared/wire/utf8.h"
 

@@ -1,17 +1,10 @@
-#include "shared/wire/handshake.h"
+#include "shared/wire/sid.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <string.h>
 
 #define SID_BYTES 15 /* 120 random bits; base64 of them needs no padding */
-
-/* Seconds that fit a client's timer of 2^31-1 ms; 0 would end its connection at once. */
-#define TIMEOUT_MAX 2147483
-
-/* A Sec-WebSocket-Key has 24 characters; old clients are allowed other ones. */
-#define WEBSOCKET_KEY_MAX 128
-#define WEBSOCKET_GUID    "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455, section 1.3 */
 
 _Static_assert(SID_BYTES % 3 == 0 && SID_BYTES / 3 * 4 == SID_LENGTH, "a sid fills its text");
 
@@ -98,38 +91,5 @@ public_id_read(struct slice text, int64_t *key)
 	if (value == 0)
 		return -1;
 	*key = (int64_t)value;
-	return 0;
-}
-
-static int
-timeout_field(int seconds)
-{
-	return seconds < 1 ? 1 : seconds > TIMEOUT_MAX ? TIMEOUT_MAX : seconds;
-}
-
-void
-handshake_write(struct buf *out, struct slice sid, int heartbeat_timeout_s, int close_timeout_s,
-    const char *transports)
-{
-	buf_add_slice(out, sid);
-	buf_printf(
-	    out, ":%d:%d:", timeout_field(heartbeat_timeout_s), timeout_field(close_timeout_s));
-	buf_puts(out, transports);
-}
-
-int
-websocket_accept(char accept[WEBSOCKET_ACCEPT_LENGTH + 1], struct slice key)
-{
-	char text[WEBSOCKET_KEY_MAX + sizeof(WEBSOCKET_GUID)];
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-
-	if (key.n == 0 || key.n > WEBSOCKET_KEY_MAX)
-		return -1;
-	memcpy(text, key.p, key.n);
-	memcpy(text + key.n, WEBSOCKET_GUID, sizeof(WEBSOCKET_GUID));
-	if (EVP_Digest(text, key.n + sizeof(WEBSOCKET_GUID) - 1, digest, &n, EVP_sha1(), NULL) != 1)
-		return -1;
-	EVP_EncodeBlock((unsigned char *)accept, digest, (int)n);
 	return 0;
 }

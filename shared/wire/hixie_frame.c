@@ -1,63 +1,12 @@
-#include "shared/wire/hixie.h"
+#include "shared/wire/hixie_frame.h"
 
-#include <openssl/evp.h>
+#include <stdint.h>
 #include <string.h>
 
 #define END_MARK 0xff
 
 /* Groups of a length; more of them are leading zeros, of which there could be any number. */
 #define GROUPS 10
-
-/* --- the handshake -------------------------------------------------------------------------- */
-
-int
-hixie_key_number(struct slice key, uint32_t *number)
-{
-	uint64_t value = 0, blanks = 0;
-	bool any = false;
-
-	for (size_t i = 0; i < key.n; i++) {
-		char c = key.p[i];
-
-		if (c == ' ')
-			blanks++;
-		if (c < '0' || c > '9')
-			continue;
-		any = true;
-		if (value > (UINT64_MAX - 9) / 10)
-			return -1;
-		value = value * 10 + (uint64_t)(c - '0');
-	}
-	if (!any || blanks == 0 || value % blanks != 0 || value / blanks > UINT32_MAX)
-		return -1;
-	*number = (uint32_t)(value / blanks);
-	return 0;
-}
-
-static void
-put_number(unsigned char *to, uint32_t number)
-{
-	for (int i = 0; i < 4; i++)
-		to[i] = (unsigned char)(number >> (24 - 8 * i));
-}
-
-int
-hixie_digest(
-    unsigned char digest[HIXIE_DIGEST_N], struct slice key1, struct slice key2, struct slice proof)
-{
-	unsigned char text[4 + 4 + HIXIE_PROOF_N];
-	uint32_t number1, number2;
-
-	if (proof.n != HIXIE_PROOF_N || hixie_key_number(key1, &number1) == -1 ||
-	    hixie_key_number(key2, &number2) == -1)
-		return -1;
-	put_number(text, number1);
-	put_number(text + 4, number2);
-	memcpy(text + 8, proof.p, HIXIE_PROOF_N);
-	return EVP_Digest(text, sizeof(text), digest, NULL, EVP_md5(), NULL) == 1 ? 0 : -1;
-}
-
-/* --- frames --------------------------------------------------------------------------------- */
 
 /* A frame that goes up to its end mark. */
 static enum hixie_answer

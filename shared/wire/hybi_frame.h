@@ -1,9 +1,9 @@
-/* frame: what of an RFC 6455 frame must be known before it is whole (PROTOCOL 12.1).  Pure; all
+/* hybi_frame: what of an RFC 6455 frame must be known before it is whole (PROTOCOL 12.1).  Pure; all
  * else about frames is wslay's.
  *
  *	fin rsv opcode | mask len7 | len16 or len64 if len7 is 126, 127 | mask key | payload */
-#ifndef POLLUX_FRAME_H
-#define POLLUX_FRAME_H
+#ifndef POLLUX_HYBI_FRAME_H
+#define POLLUX_HYBI_FRAME_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,29 +1,15 @@
-/* hixie: the websocket of the drafts hixie-75 and hixie-76 (PROTOCOL 12.2): the proof of the
- * handshake, and the frames.  Pure.
+/* hixie_frame: the frames of the websocket drafts hixie-75 and hixie-76 (PROTOCOL 12.2).  Pure.
  *
  *	00 text FF          a text; FF never occurs in UTF-8
  *	FF 00               the end
  *	01..7F bytes FF     of no meaning, skipped
  *	80..FF length data  the same; the length in groups of seven bits, all but the last | 80 */
-#ifndef POLLUX_HIXIE_H
-#define POLLUX_HIXIE_H
+#ifndef POLLUX_HIXIE_FRAME_H
+#define POLLUX_HIXIE_FRAME_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "shared/base/slice.h"
-
-#define HIXIE_PROOF_N  8 /* bytes that a client of hixie-76 sends behind its request */
-#define HIXIE_DIGEST_N 16
-
-/* The number in Sec-WebSocket-Key1 or -Key2: all its digits, divided by the count of its blanks.
- * Return 0, or -1 when it is no key. */
-int hixie_key_number(struct slice key, uint32_t *number);
-
-/* The 16 bytes that answer two keys and the HIXIE_PROOF_N bytes of `proof`.
- * Return 0, or -1 when one of them is not well formed, or libcrypto has no MD5. */
-int hixie_digest(
-    unsigned char digest[HIXIE_DIGEST_N], struct slice key1, struct slice key2, struct slice proof);
 
 enum hixie_kind {
 	HIXIE_TEXT,
