@@ -6,29 +6,20 @@
 #include <unistd.h>
 
 #include "shared/base/log.h"
-#include "wsd/reply.h"
 #include "wsd/deadline.h"
-#include "wsd/http.h"
 #include "wsd/outqueue.h"
-#include "wsd/policy.h"
-#include "wsd/ws.h"
 
-/* Of a websocket between frames: enough for what a client sends at once, little enough that one
- * that floods cannot fill the others' queues within a turn. */
-#define READ_FRAMES ((size_t)16 << 10)
-
-/* Messages to the hub in one turn; then the other connections are left unread until the next. */
+/* Messages that one turn gives to the hub.  After that a metered protocol is not read until the
+ * next turn: one client that floods must not fill the others' queues before they are written. */
 #define TEXTS_PER_TURN 1024
 
-/* Connections above the limit that are told so in order; beyond, they are told and cut off. */
-#define REFUSED_AT_ONCE 64
-
 static void
-on_io(struct ev_loop *loop, struct ev_io *io, int events)
+wsd_conn_on_io(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	struct wsd_conn *c = io->data;
 
 	(void)loop;
+	/* only note it: nothing is written before the turn is committed */
 	if (events & EV_WRITE) {
 		c->blocked = false;
 		wsd_conn_set_dirty(c);
@@ -37,8 +28,8 @@ on_io(struct ev_loop *loop, struct ev_io *io, int events)
 		wsd_conn_read(c);
 }
 
-static struct wsd_conn *
-wsd_conn_new(struct wsd *w, int fd)
+struct wsd_conn *
+wsd_conn_open(struct wsd *w, int fd, const struct protocol *first)
 {
 	struct wsd_conn *c = calloc(1, sizeof(*c));
 
@@ -47,38 +38,14 @@ wsd_conn_new(struct wsd *w, int fd)
 		return NULL;
 	}
 	c->wsd = w;
-	ev_io_init(&c->io, on_io, fd, EV_READ);
+	c->protocol = first;
+	ev_io_init(&c->io, wsd_conn_on_io, fd, EV_READ);
 	c->io.data = c;
 	ev_io_start(w->loop, &c->io);
 	LIST_INSERT_HEAD(&w->conns, c, all);
 	w->conns_n++;
+	deadline_set(c, DEADLINE_REQUEST);
 	return c;
-}
-
-void
-wsd_conn_open(struct wsd *w, int fd)
-{
-	struct wsd_conn *c = wsd_conn_new(w, fd);
-
-	w->counters.accepted++;
-	if (c != NULL)
-		deadline_set(c, DEADLINE_REQUEST);
-}
-
-void
-wsd_conn_refuse(struct wsd *w, int fd)
-{
-	struct message *m = wsd_reply_error(503, "Too many connections.", (struct slice){NULL, 0});
-	struct wsd_conn *c;
-
-	w->counters.refused++;
-	if (w->conns_n < w->conns_max + REFUSED_AT_ONCE && (c = wsd_conn_new(w, fd)) != NULL) {
-		wsd_conn_send(c, m);
-		wsd_conn_finish(c);
-		return;
-	}
-	outqueue_write_once(fd, m);
-	close(fd);
 }
 
 void
@@ -97,12 +64,17 @@ wsd_conn_close(struct wsd_conn *c, const char *reason)
 		return;
 	log_debug("fd %d closed: %s", c->io.fd, reason);
 	c->state = WSD_CONN_CLOSED;
+	/* a websocket that its peer has ended keeps the first reason: the application gets that */
 	if (c->reason == NULL)
 		c->reason = reason;
 	ev_io_stop(c->wsd->loop, &c->io);
 	deadline_clear(c);
+	/* not freed here: callers up the stack, wslay too, still hold `c`; and the hub, which may be
+	 * the caller, is told only between its turns */
 	wsd_conn_set_after(c);
 }
+
+/* --- the lists of the turn ------------------------------------------------------------------ */
 
 void
 wsd_conn_set_dirty(struct wsd_conn *c)
@@ -122,9 +94,96 @@ wsd_conn_set_after(struct wsd_conn *c)
 	SLIST_INSERT_HEAD(&c->wsd->after, c, after);
 }
 
+/* The hub is told, once, and everything but the struct is freed. */
+static void
+wsd_conn_finalize(struct wsd_conn *c)
+{
+	/* closing tells the hub, and what the hub does then may close it again */
+	if (c->is_finalized)
+		return;
+	c->is_finalized = true;
+	c->protocol->end(c);
+	partial_free(&c->partial);
+	outqueue_free(&c->out);
+	SLIST_INSERT_HEAD(&c->wsd->finalized, c, finalized);
+}
+
+/* --- reading -------------------------------------------------------------------------------- */
+
+void
+wsd_conn_input(struct wsd_conn *c, struct slice in)
+{
+	const struct protocol *p;
+
+	/* a request and what follows it often arrive together: an upgrade with its first frames */
+	do {
+		p = c->protocol;
+		p->input(c, &in);
+	} while (c->protocol != p && c->state == WSD_CONN_OPEN && in.n > 0);
+}
+
+static void
+wsd_conn_eof(struct wsd_conn *c)
+{
+	c->eof = true;
+	if (c->state == WSD_CONN_OPEN)
+		c->protocol->eof(c);
+	else if (c->state == WSD_CONN_DRAINING)
+		wsd_conn_close(c, "socket end");
+	/* else it may have shut down only its side, and still read what is queued */
+}
+
+/* Watch for what the state asks for. */
+static void
+wsd_conn_watch(struct wsd_conn *c)
+{
+	int events = c->blocked ? EV_WRITE : 0;
+
+	if (c->state == WSD_CONN_CLOSED)
+		return;
+	/* a socket at its end is readable for ever; past OPEN input is read to be dropped, so that
+	 * the peer's FIN is seen and close() sends no reset */
+	if (!c->eof && (c->state != WSD_CONN_OPEN || c->protocol->takes_input(c)))
+		events |= EV_READ;
+	if (events == c->io.events)
+		return;
+	ev_io_stop(c->wsd->loop, &c->io);
+	ev_io_modify(&c->io, events);
+	if (events != 0)
+		ev_io_start(c->wsd->loop, &c->io);
+}
+
+void
+wsd_conn_read(struct wsd_conn *c)
+{
+	struct wsd *w = c->wsd;
+	bool open = c->state == WSD_CONN_OPEN;
+	/* half a message is kept already: read the rest of it with as few calls as possible */
+	size_t room = open && c->partial == NULL ? c->protocol->read_bytes : READ_BUFFER;
+	ssize_t n;
+
+	if (open && c->protocol->metered && w->texts >= TEXTS_PER_TURN) {
+		if (!c->is_unread)
+			STAILQ_INSERT_TAIL(&w->unread, c, unread);
+		c->is_unread = true;
+		return;
+	}
+	n = recv(c->io.fd, w->in, room, 0);
+	if (n > 0 && open)
+		wsd_conn_input(c, (struct slice){w->in, (size_t)n});
+	else if (n == 0)
+		wsd_conn_eof(c);
+	else if (n == -1 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		wsd_conn_close(c, "socket error");
+	wsd_conn_watch(c);
+}
+
+/* --- writing -------------------------------------------------------------------------------- */
+
 void
 wsd_conn_send(struct wsd_conn *c, struct message *m)
 {
+	/* our FIN is out, nothing can follow it */
 	if (c->state == WSD_CONN_DRAINING || c->state == WSD_CONN_CLOSED) {
 		message_release(m);
 		return;
@@ -136,154 +195,38 @@ wsd_conn_send(struct wsd_conn *c, struct message *m)
 }
 
 void
+wsd_conn_send_limited(struct wsd_conn *c, struct message *m)
+{
+	const struct config *cfg = c->wsd->cfg;
+
+	wsd_conn_send(c, m);
+	/* a peer that does not read must not hold memory, even one that sends its heartbeats */
+	if (outqueue_count(c->out) > cfg->queue_packets ||
+	    outqueue_bytes(c->out) > cfg->queue_bytes)
+		wsd_conn_close(c, "queue overflow");
+}
+
+void
 wsd_conn_finish(struct wsd_conn *c)
 {
 	if (c->state == WSD_CONN_CLOSED)
 		return;
 	c->state = WSD_CONN_FLUSHING;
 	deadline_set(c, DEADLINE_SEND);
-	wsd_conn_set_dirty(c);
+	wsd_conn_set_dirty(c); /* even with nothing queued: flushing it sends the FIN */
 }
 
-void
-wsd_conn_mark(struct wsd_conn *c)
-{
-	c->turn = c->wsd->turn;
-	c->before = (uint32_t)outqueue_count(c->out);
-}
-
-bool
-wsd_conn_marked(const struct wsd_conn *c)
-{
-	return c->turn == c->wsd->turn;
-}
-
-/* The peer ends its side. */
+/* Everything that was queued is written. */
 static void
-wsd_conn_eof(struct wsd_conn *c)
-{
-	c->eof = true;
-	switch ((enum wsd_conn_state)c->state) {
-	case WSD_CONN_HTTP:
-		wsd_http_eof(c);
-		break;
-	case WSD_CONN_NEW:
-	case WSD_CONN_POLICY:
-	case WSD_CONN_OPEN:
-	case WSD_CONN_DRAINING:
-		wsd_conn_close(c, "socket end");
-		break;
-	case WSD_CONN_ENDING: /* it may still listen */
-	case WSD_CONN_FLUSHING:
-	case WSD_CONN_CLOSED:
-		break;
-	}
-}
-
-static void
-wsd_conn_input(struct wsd_conn *c, struct slice bytes)
+wsd_conn_flushed(struct wsd_conn *c)
 {
 	switch ((enum wsd_conn_state)c->state) {
-	case WSD_CONN_NEW:
-		/* the first byte tells what is spoken here */
-		if (bytes.p[0] == '<') {
-			policy_input(c, bytes);
-			break;
-		}
-		if (wsd_http_open(c) == -1) {
-			wsd_conn_close(c, "socket error");
-			break;
-		}
-		/* fall through */
-	case WSD_CONN_HTTP:
-		wsd_http_input(c, bytes);
-		break;
-	case WSD_CONN_OPEN:
-		ws_input(c, bytes);
-		break;
-	case WSD_CONN_POLICY:
-		policy_input(c, bytes);
-		break;
-	case WSD_CONN_ENDING: /* behind its own close_frame, or ours */
-	case WSD_CONN_FLUSHING:
-	case WSD_CONN_DRAINING:
-	case WSD_CONN_CLOSED:
-		break;
-	}
-}
-
-void
-wsd_conn_read(struct wsd_conn *c)
-{
-	struct wsd *w = c->wsd;
-	size_t room = c->state == WSD_CONN_OPEN && c->partial == NULL ? READ_FRAMES : READ_BUFFER;
-	ssize_t n;
-
-	if (w->texts >= TEXTS_PER_TURN && c->state == WSD_CONN_OPEN) {
-		if (!c->is_unread)
-			STAILQ_INSERT_TAIL(&w->unread, c, unread);
-		c->is_unread = true;
-		return;
-	}
-	n = recv(c->io.fd, w->in, room, 0);
-	if (n > 0)
-		wsd_conn_input(c, (struct slice){w->in, (size_t)n});
-	else if (n == 0)
-		wsd_conn_eof(c);
-	else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-		wsd_conn_close(c, "socket error");
-	wsd_conn_watch(c);
-}
-
-/* Does the connection take what its peer may send? */
-static bool
-takes_input(const struct wsd_conn *c)
-{
-	if (c->eof)
-		return false;
-	switch ((enum wsd_conn_state)c->state) {
-	case WSD_CONN_HTTP:
-		return wsd_http_takes_input(c);
-	case WSD_CONN_OPEN:
-		return ws_takes_input(c);
-	case WSD_CONN_NEW:
-	case WSD_CONN_POLICY:
-	case WSD_CONN_ENDING:
-	case WSD_CONN_FLUSHING:
-	case WSD_CONN_DRAINING:
-		return true;
-	case WSD_CONN_CLOSED:
-		break;
-	}
-	return false;
-}
-
-void
-wsd_conn_watch(struct wsd_conn *c)
-{
-	int events = (takes_input(c) ? EV_READ : 0) | (c->blocked ? EV_WRITE : 0);
-
-	if (c->state == WSD_CONN_CLOSED || events == c->io.events)
-		return;
-	ev_io_stop(c->wsd->loop, &c->io);
-	ev_io_modify(&c->io, events);
-	if (events != 0)
-		ev_io_start(c->wsd->loop, &c->io);
-}
-
-/* All that was queued is out. */
-static void
-flushed(struct wsd_conn *c)
-{
-	switch ((enum wsd_conn_state)c->state) {
-	case WSD_CONN_HTTP:
-		wsd_http_flushed(c);
-		break;
 	case WSD_CONN_OPEN:
 	case WSD_CONN_ENDING:
-		deadline_clear(c);
+		c->protocol->flushed(c);
 		break;
 	case WSD_CONN_FLUSHING:
+		/* the peer's FIN was seen first: all of its input is read, close() resets nothing */
 		if (c->eof || shutdown(c->io.fd, SHUT_WR) == -1) {
 			wsd_conn_close(c, "socket end");
 			break;
@@ -291,8 +234,6 @@ flushed(struct wsd_conn *c)
 		c->state = WSD_CONN_DRAINING;
 		deadline_set(c, DEADLINE_CLOSE);
 		break;
-	case WSD_CONN_NEW:
-	case WSD_CONN_POLICY:
 	case WSD_CONN_DRAINING:
 	case WSD_CONN_CLOSED:
 		break;
@@ -311,90 +252,48 @@ wsd_conn_flush(struct wsd_conn *c)
 			return;
 		case OUTQUEUE_FULL:
 			c->blocked = true;
+			/* send_timeout runs from the last byte that the peer took */
 			if (written > 0 || c->waits != DEADLINE_SEND)
 				deadline_set(c, DEADLINE_SEND);
 			break;
 		case OUTQUEUE_EMPTY:
-			flushed(c);
+			wsd_conn_flushed(c);
 			break;
 		}
 	}
+	/* back-pressure depends on the queue: it may have grown, or be empty again */
 	wsd_conn_watch(c);
 }
 
-void
-wsd_conn_rollback(struct wsd_conn *c)
-{
-	if (!wsd_conn_marked(c) || c->state == WSD_CONN_CLOSED)
-		return;
-	outqueue_cut(&c->out, c->before);
-	ws_rollback(c);
-}
-
-static void
-finalize(struct wsd_conn *c)
-{
-	if (c->is_dead)
-		return;
-	c->is_dead = true;
-	wsd_http_close(c);
-	ws_end(c);
-	outqueue_free(&c->out);
-	SLIST_INSERT_HEAD(&c->wsd->dead, c, dead);
-}
+/* --- what the turn calls -------------------------------------------------------------------- */
 
 void
 wsd_conn_after(struct wsd_conn *c)
 {
-	switch ((enum wsd_conn_state)c->state) {
-	case WSD_CONN_HTTP:
-		wsd_http_after(c);
+	if (c->state == WSD_CONN_CLOSED) {
+		wsd_conn_finalize(c);
+	} else if (c->state == WSD_CONN_OPEN || c->state == WSD_CONN_ENDING) {
+		c->protocol->after(c);
 		wsd_conn_watch(c);
-		break;
-	case WSD_CONN_ENDING:
-		ws_end(c);
-		break;
-	case WSD_CONN_CLOSED:
-		finalize(c);
-		break;
-	case WSD_CONN_NEW:
-	case WSD_CONN_POLICY:
-	case WSD_CONN_OPEN:
-	case WSD_CONN_FLUSHING:
-	case WSD_CONN_DRAINING:
-		break;
 	}
 }
 
 void
 wsd_conn_expire(struct wsd_conn *c)
 {
-	switch ((enum deadline)c->waits) {
-	case DEADLINE_REQUEST:
-		if (c->state == WSD_CONN_HTTP)
-			wsd_http_expire(c);
-		else
-			wsd_conn_close(c, "request timeout");
-		break;
-	case DEADLINE_POLICY:
-		wsd_conn_close(c, "request timeout");
-		break;
-	case DEADLINE_SEND:
-		wsd_conn_close(c, "send timeout");
-		break;
-	case DEADLINE_IDLE:
-	case DEADLINE_CLOSE:
-	case DEADLINE_NONE:
-	case DEADLINE_COUNT:
-		wsd_conn_close(c, "socket end");
-		break;
-	}
+	const char *reason = "socket end";
+
+	if (c->waits == DEADLINE_SEND)
+		reason = "send timeout";
+	else if (c->state == WSD_CONN_OPEN)
+		reason = c->protocol->expire(c);
+	if (reason != NULL)
+		wsd_conn_close(c, reason);
 }
 
 void
 wsd_conn_drain(struct wsd_conn *c)
 {
-	if (c->state == WSD_CONN_NEW || c->state == WSD_CONN_POLICY ||
-	    (c->state == WSD_CONN_HTTP && wsd_http_idle(c)))
+	if (c->state == WSD_CONN_OPEN && c->protocol->is_idle(c))
 		wsd_conn_close(c, "socket end");
 }

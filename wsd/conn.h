@@ -1,112 +1,108 @@
-/* conn: one TCP connection, from accept to close, whatever it speaks.
+/* conn: one TCP connection, from accept to close.  What it speaks is c->protocol's business.
  *
- *	 ,---> POLICY -------------------.
- *	 |      v                         v
- *	NEW -> HTTP -> OPEN -> ENDING -> FLUSHING -> DRAINING -> CLOSED
- *	         \________________________^
+ *	OPEN -> ENDING -> FLUSHING -> DRAINING -> CLOSED
  *
- * Every arrow to CLOSED may be taken early.  An idle websocket is this struct and nothing else:
- * what reading and writing need is borrowed, or allocated while something is under way. */
+ * ENDING is the websocket's only, and CLOSED can follow any state.  An idle websocket is this
+ * struct and nothing else: buffers are borrowed, or allocated while something is under way. */
 #ifndef POLLUX_WSD_CONN_H
 #define POLLUX_WSD_CONN_H
 
 #include "shared/transport/websocket.h"
 #include "wsd/partial.h"
+#include "wsd/protocol.h"
 #include "wsd/wsd.h"
 
 enum wsd_conn_state {
-	WSD_CONN_NEW,    /* nothing has arrived yet */
-	WSD_CONN_POLICY, /* a request for the Flash policy, or its beginning: in `partial` */
-	WSD_CONN_HTTP,   /* requests and answers: `http` is set */
-	WSD_CONN_OPEN,   /* a websocket: `dialect` and `ws` are set */
-	WSD_CONN_ENDING, /* a websocket that its peer has ended: first what the hub still has for it,
-	                * then the close_frame */
+	WSD_CONN_OPEN,     /* the protocol reads and writes */
+	WSD_CONN_ENDING,   /* the peer has ended the protocol: its input is ignored, after() sends
+	                    * what the hub still has for it and says goodbye */
 	WSD_CONN_FLUSHING, /* the last bytes are queued */
-	WSD_CONN_DRAINING, /* they are out, and so is our FIN: a plain close would reset, and the peer
-	                * lose what it has not read */
-	WSD_CONN_CLOSED,   /* to be told to the hub, then freed */
+	WSD_CONN_DRAINING, /* they are written, and so is our FIN.  Wait for the peer's: close() with
+	                    * unread input would send a reset, and the peer lose what it has not
+	                    * read */
+	WSD_CONN_CLOSED,   /* the hub is to be told, then the struct is freed */
 };
 
 struct wsd_conn {
 	struct ev_io io;
 	struct wsd *wsd;
-	struct wsd_http *http;         /* owned; WSD_CONN_HTTP, and WSD_CONN_CLOSED behind it */
-	const struct dialect *dialect; /* of a websocket, from its upgrade on */
+	const struct protocol *protocol;
+	struct partial *partial; /* owned; input that is not whole; NULL: none */
+	struct outqueue *out;    /* owned; NULL: nothing waits to be written */
+
+	/* HTTP's */
+	struct wsd_http *http; /* owned; NULL before and after */
+
+	/* The websocket's */
+	const struct dialect *dialect; /* from its upgrade on */
 	void *held;                    /* the dialect's, between the fragments of a message */
-	struct partial *partial;       /* owned; of a frame; NULL: none */
-	struct outqueue *out;          /* owned; NULL: nothing waits to be written */
-	const char *reason;            /* static; why it ended, for the application */
 	struct websocket ws;
+	const char *reason;  /* static; why it ended, for the application */
+	uint32_t begun_turn; /* w->turn in which it became a websocket ... */
+	uint32_t
+	    begun_message; /* ... and messages queued by then: a rollback drops the later ones */
+	uint16_t code;     /* WSD_CONN_ENDING: of the close frame */
 
 	LIST_ENTRY(wsd_conn) all;
 	SLIST_ENTRY(wsd_conn) dirty;
 	SLIST_ENTRY(wsd_conn) after;
-	SLIST_ENTRY(wsd_conn) dead;
+	SLIST_ENTRY(wsd_conn) finalized;
 	STAILQ_ENTRY(wsd_conn) unread;
 	TAILQ_ENTRY(wsd_conn) wait;
 	int64_t deadline_at;
 
-	uint32_t turn;   /* in which it became a websocket ... */
-	uint32_t before; /* ... behind so many messages: where a rollback cuts */
-	uint16_t code;   /* WSD_CONN_ENDING: of the close frame */
-	uint8_t state;   /* enum wsd_conn_state */
-	uint8_t waits;   /* enum deadline */
+	uint8_t state; /* enum wsd_conn_state */
+	uint8_t waits; /* enum deadline */
 	bool is_dirty : 1;
 	bool is_after : 1;
-	bool is_dead : 1;
+	bool is_finalized : 1;
 	bool is_unread : 1;
-	bool granted : 1;  /* the head of a 101 was sent ahead of the session */
-	bool attached : 1; /* the transport has `ws` */
+	bool granted : 1; /* websocket: the head of the 101 was sent before the session was found */
+	bool attached : 1; /* websocket: the transport has `ws` */
 	bool blocked : 1;  /* the kernel takes no more: EV_WRITE is watched */
 	bool eof : 1;      /* the peer has sent its FIN */
 };
 
-/* Watch a new connection.  Owns `fd`, on failure too. */
-void wsd_conn_open(struct wsd *w, int fd);
+/* Watch a new connection that speaks `first`.  Owns `fd`, on failure too.  NULL: out of memory. */
+struct wsd_conn *wsd_conn_open(struct wsd *w, int fd, const struct protocol *first);
 
-/* Let a connection that is one too many have a 503.  Owns `fd`. */
-void wsd_conn_refuse(struct wsd *w, int fd);
-
-/* End a connection; from any depth, even twice.  It is told to the hub and freed later.
- * `reason` is static. */
+/* Close a connection: no callback but after() and end() follows, both before the loop sleeps, where
+ * it is freed too.  Allowed at any depth, and twice.  `reason` is static. */
 void wsd_conn_close(struct wsd_conn *c, const char *reason);
 
-/* Queue a message as it stands; takes over the reference, and NULL for "out of memory". */
+/* Queue a framed message; takes over the reference.  NULL, for "out of memory", closes. */
 void wsd_conn_send(struct wsd_conn *c, struct message *m);
 
-/* Nothing more will be queued: write what is, then end in order. */
-void wsd_conn_finish(struct wsd_conn *c);
+/* The same within limits.queue_packets and queue_bytes; past them the connection is closed. */
+void wsd_conn_send_limited(struct wsd_conn *c, struct message *m);
 
-/* What is queued from here on is void if the turn is rolled back. */
-void wsd_conn_mark(struct wsd_conn *c);
-bool wsd_conn_marked(const struct wsd_conn *c);
+/* Nothing more will be queued: write what is, then close in order. */
+void wsd_conn_finish(struct wsd_conn *c);
 
 /* Read what has arrived. */
 void wsd_conn_read(struct wsd_conn *c);
 
+/* Give bytes to the protocol, and what it leaves to the one that it hands over to.  WSD_CONN_OPEN
+ * only. */
+void wsd_conn_input(struct wsd_conn *c, struct slice in);
+
 /* Write what is queued. */
 void wsd_conn_flush(struct wsd_conn *c);
 
-/* Watch what the state asks for. */
-void wsd_conn_watch(struct wsd_conn *c);
-
-/* Put it on the list of those that have to be written, or told about. */
+/* Put it on the list of connections to write, or of those whose after() is due. */
 void wsd_conn_set_dirty(struct wsd_conn *c);
 void wsd_conn_set_after(struct wsd_conn *c);
 
-/* Its turn on the second list has come. */
+/* It was on the second list. */
 void wsd_conn_after(struct wsd_conn *c);
-
-/* The commit has failed: it does not become a websocket in this turn. */
-void wsd_conn_rollback(struct wsd_conn *c);
 
 /* Its deadline has passed. */
 void wsd_conn_expire(struct wsd_conn *c);
 
-/* SIGTERM: end it if it is idle. */
+/* SIGTERM: close it if it is idle. */
 void wsd_conn_drain(struct wsd_conn *c);
 
-/* Free one that is WSD_CONN_CLOSED, on no list but that of all. */
+/* Free one that is finalized and on no list but w->conns. */
 void wsd_conn_free(struct wsd_conn *c);
 
 #endif

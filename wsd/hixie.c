@@ -11,25 +11,25 @@
 #include "wsd/partial.h"
 #include "wsd/ws.h"
 
-/* Close codes; these drafts have none, so they stay here. */
-#define NORMAL         1000
-#define PROTOCOL_ERROR 1002
+/* Close codes for the hub only: these drafts do not send any. */
+#define CLOSE_NORMAL         1000
+#define CLOSE_PROTOCOL_ERROR 1002
 
-/* A frame is longer than its content: by type and end mark, or type and length. */
+/* A frame is longer than its content by its type and end mark, or by type and length. */
 #define HEAD_MAX 16
 
 /* --- the handshake -------------------------------------------------------------------------- */
 
-/* hixie-75 has nothing that could be wrong. */
+/* hixie-75 has no key that could be wrong. */
 static const char *
-check75(const struct wsd_http *h)
+hixie75_check(const struct wsd_http *h)
 {
 	(void)h;
 	return NULL;
 }
 
 static const char *
-check76(const struct wsd_http *h)
+hixie76_check(const struct wsd_http *h)
 {
 	uint32_t unused;
 
@@ -40,7 +40,7 @@ check76(const struct wsd_http *h)
 }
 
 static bool
-is_secure(const struct wsd *w, const struct wsd_http *h)
+location_is_secure(const struct wsd *w, const struct wsd_http *h)
 {
 	struct slice origin = h->x.origin;
 
@@ -48,9 +48,9 @@ is_secure(const struct wsd *w, const struct wsd_http *h)
 				  strncasecmp(origin.p, "https:", 6) == 0);
 }
 
-/* The host that the client has asked, perhaps a proxy on this machine. */
+/* The host that the client asked for; a proxy on this machine may have replaced the header. */
 static struct slice
-host_of(const struct wsd_http *h)
+find_location_host(const struct wsd_http *h)
 {
 	struct slice list = wsd_request_header(h->request, "x-forwarded-host"), first;
 
@@ -60,7 +60,7 @@ host_of(const struct wsd_http *h)
 }
 
 static void
-add_header(struct buf *out, const char *prefix, const char *name, struct slice value)
+add_hixie_header(struct buf *out, const char *prefix, const char *name, struct slice value)
 {
 	if (value.n == 0)
 		return;
@@ -69,11 +69,11 @@ add_header(struct buf *out, const char *prefix, const char *name, struct slice v
 	buf_puts(out, "\r\n");
 }
 
-/* The browser compares Location with what it asked for, so it is told back as it came.  Flash wants
- * every line to be "Name: value", and no list in Connection. */
+/* The browser compares Location with the address it asked for, so it is sent back as it came.
+ * Flash wants every line to be "Name: value", and no list in Connection. */
 static struct message *
-write_head(const struct wsd *w, const struct wsd_http *h, const char *status, const char *prefix,
-    struct slice protocol)
+write_hixie_head(const struct wsd *w, const struct wsd_http *h, const char *status,
+    const char *prefix, struct slice protocol)
 {
 	struct message *m;
 	struct buf out;
@@ -84,12 +84,13 @@ write_head(const struct wsd *w, const struct wsd_http *h, const char *status, co
 	    "Upgrade: WebSocket\r\n"
 	    "Connection: Upgrade\r\n",
 	    status);
-	add_header(&out, prefix, "Origin", h->x.origin);
-	buf_printf(&out, "%sWebSocket-Location: %s://", prefix, is_secure(w, h) ? "wss" : "ws");
-	buf_add_slice(&out, host_of(h));
+	add_hixie_header(&out, prefix, "Origin", h->x.origin);
+	buf_printf(
+	    &out, "%sWebSocket-Location: %s://", prefix, location_is_secure(w, h) ? "wss" : "ws");
+	buf_add_slice(&out, find_location_host(h));
 	buf_add_slice(&out, route_origin_form(h->x.target));
 	buf_puts(&out, "\r\n");
-	add_header(&out, prefix, "Protocol", protocol);
+	add_hixie_header(&out, prefix, "Protocol", protocol);
 	buf_puts(&out, "\r\n");
 	m = out.failed ? NULL : outqueue_raw(buf_slice(&out));
 	buf_free(&out);
@@ -97,21 +98,21 @@ write_head(const struct wsd *w, const struct wsd_http *h, const char *status, co
 }
 
 static struct message *
-head75(const struct wsd *w, const struct wsd_http *h)
+hixie75_head(const struct wsd *w, const struct wsd_http *h)
 {
-	return write_head(w, h, "Web Socket Protocol Handshake", "",
+	return write_hixie_head(w, h, "Web Socket Protocol Handshake", "",
 	    wsd_request_header(h->request, "websocket-protocol"));
 }
 
 static struct message *
-head76(const struct wsd *w, const struct wsd_http *h)
+hixie76_head(const struct wsd *w, const struct wsd_http *h)
 {
-	return write_head(w, h, "WebSocket Protocol Handshake", "Sec-",
+	return write_hixie_head(w, h, "WebSocket Protocol Handshake", "Sec-",
 	    wsd_request_header(h->request, "sec-websocket-protocol"));
 }
 
 static struct message *
-prove76(const struct wsd_http *h, struct slice proof)
+hixie76_prove(const struct wsd_http *h, struct slice proof)
 {
 	unsigned char digest[HIXIE_DIGEST_N];
 
@@ -123,13 +124,14 @@ prove76(const struct wsd_http *h, struct slice proof)
 
 /* --- frames --------------------------------------------------------------------------------- */
 
-/* These clients do not check what they send: a lone surrogate of a page comes as it is. */
+/* These clients do not check what they send: a page's lone surrogate arrives as it is. */
 static bool
-take_text(struct wsd_conn *c, struct slice text)
+take_hixie_text(struct wsd_conn *c, struct slice text)
 {
 	struct buf clean;
 	bool open;
 
+	/* an empty frame carries no packet */
 	if (text.n == 0)
 		return true;
 	if (utf8_valid(text))
@@ -143,9 +145,9 @@ take_text(struct wsd_conn *c, struct slice text)
 	return open;
 }
 
-/* Read one frame off the front of `*in`.  Return false when there is nothing more to be read. */
+/* Read one frame off the front of `*in`.  Return false when there is nothing more to read. */
 static bool
-take_frame(struct wsd_conn *c, struct slice *in, size_t seen)
+take_hixie_frame(struct wsd_conn *c, struct slice *in, size_t seen)
 {
 	struct hixie_frame f;
 
@@ -153,17 +155,18 @@ take_frame(struct wsd_conn *c, struct slice *in, size_t seen)
 	case HIXIE_MORE:
 		return false;
 	case HIXIE_NEVER:
-		ws_peer_ended(c, PROTOCOL_ERROR, "socket error");
+		ws_peer_ended(c, CLOSE_PROTOCOL_ERROR, "socket error");
 		return false;
 	case HIXIE_WHOLE:
 		break;
 	}
+	/* before the text is handled: that may end the connection */
 	*in = slice_skip(*in, f.used);
 	switch (f.kind) {
 	case HIXIE_TEXT:
-		return take_text(c, f.text);
+		return take_hixie_text(c, f.text);
 	case HIXIE_CLOSE:
-		ws_peer_ended(c, NORMAL, "socket end");
+		ws_peer_ended(c, CLOSE_NORMAL, "socket end");
 		return false;
 	case HIXIE_OTHER:
 		break;
@@ -172,7 +175,7 @@ take_frame(struct wsd_conn *c, struct slice *in, size_t seen)
 }
 
 static void
-input(struct wsd_conn *c, struct slice in)
+hixie_input(struct wsd_conn *c, struct slice in)
 {
 	size_t seen = c->partial == NULL ? 0 : c->partial->seen;
 	size_t most = c->wsd->cfg->message_bytes + HEAD_MAX + READ_BUFFER;
@@ -183,25 +186,28 @@ input(struct wsd_conn *c, struct slice in)
 		return;
 	}
 	left = in;
-	while (take_frame(c, &left, seen))
+	/* `seen` counts for the frame that was kept only */
+	while (take_hixie_frame(c, &left, seen))
 		seen = 0;
+	/* nothing more is read: ws_end() frees what was kept */
 	if (c->state != WSD_CONN_OPEN)
 		return;
 	if (partial_keep(&c->partial, in, left.n, most) == -1)
 		wsd_conn_close(c, "socket error");
 	else if (c->partial != NULL)
-		c->partial->seen = left.n;
+		c->partial->seen = left.n; /* without an end mark: do not search it again */
 }
 
 static void
-release(struct wsd_conn *c)
+hixie_release(struct wsd_conn *c)
 {
 	(void)c;
 }
 
-/* A copy with the type before it; the end mark stands behind every message. */
+/* A copy, because a broadcast's message may have the head of an RFC 6455 frame; the end mark follows
+ * the text of every message. */
 static struct message *
-frame(struct wsd *w, struct message *m)
+hixie_frame_message(struct wsd *w, struct message *m)
 {
 	struct message *copy = message_new(message_text(m));
 
@@ -215,9 +221,9 @@ frame(struct wsd *w, struct message *m)
 	return copy;
 }
 
-/* There are no codes and no reasons. */
+/* These drafts have neither a code nor a reason. */
 static struct message *
-close_frame(struct wsd *w, int code, const char *reason)
+hixie_close_frame(struct wsd *w, int code, const char *reason)
 {
 	(void)w;
 	(void)code;
@@ -227,22 +233,22 @@ close_frame(struct wsd *w, int code, const char *reason)
 
 const struct dialect wsd_hixie_75 = {
     .name = "hixie-75",
-    .check = check75,
-    .head = head75,
-    .input = input,
-    .release = release,
-    .frame = frame,
-    .close_frame = close_frame,
+    .check = hixie75_check,
+    .head = hixie75_head,
+    .input = hixie_input,
+    .release = hixie_release,
+    .frame = hixie_frame_message,
+    .close_frame = hixie_close_frame,
 };
 
 const struct dialect wsd_hixie_76 = {
     .name = "hixie-76",
-    .check = check76,
-    .head = head76,
+    .check = hixie76_check,
+    .head = hixie76_head,
     .proof_n = HIXIE_PROOF_N,
-    .prove = prove76,
-    .input = input,
-    .release = release,
-    .frame = frame,
-    .close_frame = close_frame,
+    .prove = hixie76_prove,
+    .input = hixie_input,
+    .release = hixie_release,
+    .frame = hixie_frame_message,
+    .close_frame = hixie_close_frame,
 };

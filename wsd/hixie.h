@@ -1,6 +1,6 @@
 /* hixie: the drafts before RFC 6455 (PROTOCOL 12.2), which Flash and the browsers of 2010 speak.
- * Their frames are the same; -76 has keys, and eight bytes behind the request that are answered by
- * a digest; -75 has neither. */
+ * Both have the same frames; -76 also has keys, and eight bytes after the request that are answered
+ * by a digest. */
 #ifndef POLLUX_WSD_HIXIE_H
 #define POLLUX_WSD_HIXIE_H
 

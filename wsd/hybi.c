@@ -12,10 +12,11 @@
 #include "wsd/ws.h"
 
 #define SPARES     16  /* contexts kept for the next frames */
-#define REASON_MAX 123 /* bytes, by the RFC */
+#define REASON_MAX 123 /* bytes; a control frame holds 125, two of them the code */
 #define HEAD_MAX   14  /* bytes: a masked frame with a 64-bit length */
 
-/* A message has no more fragments than pieces of FRAGMENT bytes make, and FRAGMENTS besides. */
+/* A message may have FRAGMENTS, and one more for each FRAGMENT bytes of message_bytes: wslay allocates
+ * memory for each, however short it is. */
 #define FRAGMENT  64
 #define FRAGMENTS 1024
 
@@ -24,15 +25,15 @@ struct hybi_reader {
 	wslay_event_context_ptr ctx;
 	struct wsd_hybi *hybi;
 	SLIST_ENTRY(hybi_reader) spare;
-	struct wsd_conn *c;    /* for whom */
-	struct slice in;       /* not yet given to wslay; borrowed during input() */
+	struct wsd_conn *c;    /* which connection it reads for */
+	struct slice in;       /* not yet given to wslay; borrowed during hybi_input() */
 	size_t frame_left;     /* of the frame that is being given */
 	uint64_t message_n;    /* bytes of the message so far */
 	unsigned fragments;    /* of it */
 	bool in_message;       /* more of them are to come */
 	uint8_t reply_left;    /* of a control frame that wslay is writing */
-	bool reply_is_goodbye; /* its close frame: ours goes out later, behind the hub's packets */
-	int fail; /* the close code of a rule that we watch ourselves; 0: none broken */
+	bool reply_is_goodbye; /* its close frame: ours is sent later, after the hub's packets */
+	int fail;              /* the close code of a limit that is enforced here; 0: none broken */
 };
 
 struct wsd_hybi {
@@ -48,7 +49,7 @@ struct wsd_hybi {
 
 /* Sixteen random bytes in base64: 22 characters and "==". */
 static bool
-key_well_formed(struct slice key)
+is_websocket_key(struct slice key)
 {
 	if (key.n != 24 || key.p[22] != '=' || key.p[23] != '=')
 		return false;
@@ -63,16 +64,16 @@ key_well_formed(struct slice key)
 }
 
 static const char *
-check(const struct wsd_http *h)
+hybi_check(const struct wsd_http *h)
 {
-	if (key_well_formed(wsd_request_header(h->request, "sec-websocket-key")))
+	if (is_websocket_key(wsd_request_header(h->request, "sec-websocket-key")))
 		return NULL;
-	return "Sec-WebSocket-Key is missing or not a key.";
+	return "Sec-WebSocket-Key is missing or malformed.";
 }
 
-/* Neither an extension nor a protocol is granted, whatever the client offers. */
+/* Extensions and protocols that the client offers are not mentioned: that refuses them. */
 static struct message *
-head(const struct wsd *w, const struct wsd_http *h)
+hybi_head(const struct wsd *w, const struct wsd_http *h)
 {
 	char accept[WEBSOCKET_ACCEPT_LENGTH + 1];
 	struct message *m;
@@ -96,28 +97,29 @@ head(const struct wsd *w, const struct wsd_http *h)
 
 /* --- reading -------------------------------------------------------------------------------- */
 
-/* What a further frame may hold. */
+/* Bytes that the next frame may hold. */
 static uint64_t
-room(const struct hybi_reader *rd, const struct config *cfg)
+hybi_frame_room(const struct hybi_reader *rd, const struct config *cfg)
 {
 	return rd == NULL || rd->message_n > cfg->message_bytes
 	           ? cfg->message_bytes
 	           : cfg->message_bytes - rd->message_n;
 }
 
-/* wslay wants bytes: it gets one frame after the other, never a part of one, so that it waits for
- * nothing when the input ends. */
+/* wslay asks for bytes: it gets whole frames, so that its context can be given back when the input
+ * ends. */
 static ssize_t
-on_recv(wslay_event_context_ptr ctx, uint8_t *to, size_t n, int flags, void *arg)
+hybi_on_recv(wslay_event_context_ptr ctx, uint8_t *to, size_t n, int flags, void *arg)
 {
 	struct hybi_reader *rd = arg;
 
 	(void)flags;
 	if (rd->frame_left == 0) {
-		switch (frame_look(rd->in, room(rd, rd->hybi->cfg), &rd->frame_left)) {
+		switch (frame_look(rd->in, hybi_frame_room(rd, rd->hybi->cfg), &rd->frame_left)) {
 		case FRAME_WHOLE:
 			break;
 		case FRAME_LARGE:
+			/* before its payload is awaited: the peer may never send all of it */
 			rd->fail = WSLAY_CODE_MESSAGE_TOO_BIG;
 			/* fall through */
 		case FRAME_MORE:
@@ -134,11 +136,12 @@ on_recv(wslay_event_context_ptr ctx, uint8_t *to, size_t n, int flags, void *arg
 }
 
 static void
-on_frame(
+hybi_on_frame(
     wslay_event_context_ptr ctx, const struct wslay_event_on_frame_recv_start_arg *frame, void *arg)
 {
 	struct hybi_reader *rd = arg;
 
+	/* a control frame may come between two fragments, and is no part of the message */
 	if (wslay_is_ctrl_frame(frame->opcode))
 		return;
 	if (!rd->in_message) {
@@ -155,7 +158,7 @@ on_frame(
 
 /* Send the pongs that wslay has written. */
 static void
-send_replies(struct hybi_reader *rd)
+send_pongs(struct hybi_reader *rd)
 {
 	struct buf *replies = &rd->hybi->replies;
 
@@ -165,7 +168,7 @@ send_replies(struct hybi_reader *rd)
 }
 
 static void
-on_message(
+hybi_on_message(
     wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg *message, void *arg)
 {
 	struct hybi_reader *rd = arg;
@@ -177,26 +180,26 @@ on_message(
 		if (rd->fail == 0 && !ws_text(rd->c, text))
 			wslay_event_shutdown_read(ctx);
 		break;
-	case WSLAY_BINARY_FRAME: /* the protocol has none */
+	case WSLAY_BINARY_FRAME: /* Socket.IO 1 has no binary packets: ignore it */
 		rd->message_n = 0;
 		break;
 	case WSLAY_CONNECTION_CLOSE:
-		if (message->msg_length == 1) /* half a code, which wslay takes for none */
+		if (message->msg_length == 1) /* half a code; wslay takes it for none */
 			rd->fail = WSLAY_CODE_PROTOCOL_ERROR;
 		break;
-	case WSLAY_PING: /* wslay has queued the pong: a close frame would overtake it, or an echo
-	                  */
+	case WSLAY_PING:
+		/* wslay has queued the pong: send it now, before the echo of the next message */
 		(void)wslay_event_send(ctx);
-		send_replies(rd);
+		send_pongs(rd);
 		break;
-	default: /* pong: a sign of life, no more */
+	default: /* a pong; the heartbeats are Socket.IO's */
 		break;
 	}
 }
 
-/* wslay writes what it has queued: the head of a control frame, then its payload. */
+/* wslay writes a control frame: its head, then its payload. */
 static ssize_t
-on_reply(wslay_event_context_ptr ctx, const uint8_t *bytes, size_t n, int flags, void *arg)
+hybi_on_reply(wslay_event_context_ptr ctx, const uint8_t *bytes, size_t n, int flags, void *arg)
 {
 	struct hybi_reader *rd = arg;
 
@@ -214,16 +217,16 @@ on_reply(wslay_event_context_ptr ctx, const uint8_t *bytes, size_t n, int flags,
 }
 
 static const struct wslay_event_callbacks callbacks = {
-    .recv_callback = on_recv,
-    .send_callback = on_reply,
-    .on_frame_recv_start_callback = on_frame,
-    .on_msg_recv_callback = on_message,
+    .recv_callback = hybi_on_recv,
+    .send_callback = hybi_on_reply,
+    .on_frame_recv_start_callback = hybi_on_frame,
+    .on_msg_recv_callback = hybi_on_message,
 };
 
 /* --- the pool ------------------------------------------------------------------------------- */
 
 static struct hybi_reader *
-borrow(struct wsd_hybi *hybi)
+borrow_reader(struct wsd_hybi *hybi)
 {
 	struct hybi_reader *rd = SLIST_FIRST(&hybi->spares);
 
@@ -245,20 +248,20 @@ borrow(struct wsd_hybi *hybi)
 }
 
 static void
-discard(struct hybi_reader *rd)
+discard_reader(struct hybi_reader *rd)
 {
 	wslay_event_context_free(rd->ctx);
 	free(rd);
 }
 
-/* Give a context back that stands between two messages. */
+/* Give back a context that is between two messages. */
 static void
-give_back(struct hybi_reader *rd)
+give_back_reader(struct hybi_reader *rd)
 {
 	struct wsd_hybi *hybi = rd->hybi;
 
 	if (hybi->spares_n == SPARES) {
-		discard(rd);
+		discard_reader(rd);
 		return;
 	}
 	rd->c = NULL;
@@ -268,17 +271,20 @@ give_back(struct hybi_reader *rd)
 
 /* --- the dialect ---------------------------------------------------------------------------- */
 
-/* wslay has read what it could, with this result: send the pongs, see whether it is over.  wslay
- * knows the code of its close frame when it has "sent" that. */
+/* wslay has read all it could, with this result: send the pongs, and end the websocket if wslay says
+ * so. */
 static void
-conclude(struct hybi_reader *rd, int result)
+conclude_reading(struct hybi_reader *rd, int result)
 {
 	struct wsd_conn *c = rd->c;
 	int code = 0;
 
+	/* wslay knows the code of its close frame once that is "sent"; see hybi_on_reply() */
 	if (wslay_event_want_write(rd->ctx))
 		(void)wslay_event_send(rd->ctx);
-	send_replies(rd);
+	/* pongs before the close frame, in the order of the pings */
+	send_pongs(rd);
+	/* limits first: what they stopped looks like another error to wslay */
 	if (rd->fail != 0)
 		code = rd->fail;
 	else if (result != 0)
@@ -291,9 +297,10 @@ conclude(struct hybi_reader *rd, int result)
 		    wslay_event_get_close_received(rd->ctx) ? "socket end" : "socket error");
 }
 
-/* Keep what is left of `in`, unless it can be seen already that nothing will come of it. */
+/* Keep the last `left` bytes of `in`, unless they are wrong already: a text frame's UTF-8 is checked
+ * while it arrives. */
 static void
-keep(struct wsd_conn *c, struct slice in, size_t left)
+keep_partial_frame(struct wsd_conn *c, struct slice in, size_t left)
 {
 	const struct hybi_reader *rd = c->held;
 	size_t most = c->wsd->cfg->message_bytes + HEAD_MAX + READ_BUFFER;
@@ -306,17 +313,17 @@ keep(struct wsd_conn *c, struct slice in, size_t left)
 }
 
 static void
-release(struct wsd_conn *c)
+hybi_release(struct wsd_conn *c)
 {
 	struct hybi_reader *rd = c->held;
 
 	c->held = NULL;
 	if (rd != NULL)
-		discard(rd);
+		discard_reader(rd);
 }
 
 static void
-input(struct wsd_conn *c, struct slice in)
+hybi_input(struct wsd_conn *c, struct slice in)
 {
 	struct wsd_hybi *hybi = c->wsd->hybi;
 	struct hybi_reader *rd = c->held;
@@ -326,34 +333,38 @@ input(struct wsd_conn *c, struct slice in)
 		wsd_conn_close(c, "socket error");
 		return;
 	}
-	if (frame_look(in, room(rd, hybi->cfg), &n) == FRAME_MORE) {
-		keep(c, in, in.n);
+	/* most reads bring whole frames; a part of one needs no context yet */
+	if (frame_look(in, hybi_frame_room(rd, hybi->cfg), &n) == FRAME_MORE) {
+		keep_partial_frame(c, in, in.n);
 		return;
 	}
-	if (rd == NULL && (rd = borrow(hybi)) == NULL) {
+	if (rd == NULL && (rd = borrow_reader(hybi)) == NULL) {
 		wsd_conn_close(c, "socket error");
 		return;
 	}
+	/* held during the read, too: closing the connection in the middle must not lose it */
 	c->held = rd;
 	rd->c = c;
 	rd->in = in;
-	conclude(rd, wslay_event_recv(rd->ctx));
+	conclude_reading(rd, wslay_event_recv(rd->ctx));
 	if (c->state != WSD_CONN_OPEN) {
-		release(c);
+		/* stopped in the middle: this context cannot read anything else */
+		hybi_release(c);
 		return;
 	}
-	keep(c, in, rd->in.n);
+	keep_partial_frame(c, in, rd->in.n);
 	if (!rd->in_message) {
+		/* idle websockets must not hold 9 kB each */
 		c->held = NULL;
-		give_back(rd);
+		give_back_reader(rd);
 	}
 }
 
 /* --- writing -------------------------------------------------------------------------------- */
 
-/* wslay writes the head of a frame, then its payload, which stands where it belongs already. */
+/* wslay writes the head of a frame, then its payload, which is in its place already. */
 static ssize_t
-on_write(const uint8_t *bytes, size_t n, int flags, void *arg)
+hybi_on_write(const uint8_t *bytes, size_t n, int flags, void *arg)
 {
 	struct wsd_hybi *hybi = arg;
 	struct message *m = hybi->framing;
@@ -369,7 +380,7 @@ on_write(const uint8_t *bytes, size_t n, int flags, void *arg)
 }
 
 static int
-write_head(struct wsd_hybi *hybi, struct message *m, uint8_t opcode)
+write_frame_head(struct wsd_hybi *hybi, struct message *m, uint8_t opcode)
 {
 	struct wslay_frame_iocb frame = {
 	    .fin = 1,
@@ -384,22 +395,24 @@ write_head(struct wsd_hybi *hybi, struct message *m, uint8_t opcode)
 }
 
 static struct message *
-frame(struct wsd *w, struct message *m)
+hybi_frame_message(struct wsd *w, struct message *m)
 {
-	if (m->head_n == 0 && write_head(w->hybi, m, WSLAY_TEXT_FRAME) == -1)
+	/* a broadcast is framed once and sent many times */
+	if (m->head_n == 0 && write_frame_head(w->hybi, m, WSLAY_TEXT_FRAME) == -1)
 		return NULL;
 	return message_keep(m);
 }
 
 static struct message *
-close_frame(struct wsd *w, int code, const char *reason)
+hybi_close_frame(struct wsd *w, int code, const char *reason)
 {
 	struct slice why = slice_of(reason);
 	char text[2 + REASON_MAX] = {(char)(code >> 8), (char)code};
 	struct slice payload = {text, 0};
 	struct message *m;
 
-	if (code != WSLAY_CODE_NO_STATUS_RCVD) { /* answers a close frame without a code */
+	/* 1005 must not be sent (RFC 6455 7.4.1): it answers a close frame without a code */
+	if (code != WSLAY_CODE_NO_STATUS_RCVD) {
 		if (why.n > REASON_MAX)
 			why.n = 0;
 		if (why.n > 0)
@@ -407,7 +420,7 @@ close_frame(struct wsd *w, int code, const char *reason)
 		payload.n = 2 + why.n;
 	}
 	m = message_new(payload);
-	if (m != NULL && write_head(w->hybi, m, WSLAY_CONNECTION_CLOSE) == -1) {
+	if (m != NULL && write_frame_head(w->hybi, m, WSLAY_CONNECTION_CLOSE) == -1) {
 		message_release(m);
 		return NULL;
 	}
@@ -416,18 +429,18 @@ close_frame(struct wsd *w, int code, const char *reason)
 
 const struct dialect wsd_hybi_dialect = {
     .name = "hybi",
-    .check = check,
-    .head = head,
-    .input = input,
-    .release = release,
-    .frame = frame,
-    .close_frame = close_frame,
+    .check = hybi_check,
+    .head = hybi_head,
+    .input = hybi_input,
+    .release = hybi_release,
+    .frame = hybi_frame_message,
+    .close_frame = hybi_close_frame,
 };
 
 struct wsd_hybi *
 wsd_hybi_new(const struct config *cfg)
 {
-	static const struct wslay_frame_callbacks writing = {.send_callback = on_write};
+	static const struct wslay_frame_callbacks writing = {.send_callback = hybi_on_write};
 	struct wsd_hybi *hybi = calloc(1, sizeof(*hybi));
 
 	if (hybi == NULL)
@@ -449,7 +462,7 @@ wsd_hybi_free(struct wsd_hybi *hybi)
 		return;
 	while ((rd = SLIST_FIRST(&hybi->spares)) != NULL) {
 		SLIST_REMOVE_HEAD(&hybi->spares, spare);
-		discard(rd);
+		discard_reader(rd);
 	}
 	wslay_frame_context_free(hybi->writer);
 	buf_free(&hybi->replies);

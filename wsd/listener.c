@@ -17,18 +17,23 @@
 #define ACCEPTS_AT_ONCE 64
 #define PAUSE_S         1.
 
+/* Connections over the limit that get their 503 and are closed in order; beyond that, the 503 is
+ * written once and the descriptor closed. */
+#define REFUSED_AT_ONCE 64
+
 struct wsd_listener {
 	struct wsd *w;
+	const struct protocol *first; /* of every connection */
 	struct listen sockets;
 	struct ev_io io[LISTEN_MAX]; /* of each */
 	struct ev_timer pause;       /* no descriptors: accept nothing for a while */
-	int reserve;                 /* given up to tell one client that there are none; -1: none */
+	int reserve;                 /* a descriptor to refuse one client with; -1: none */
 };
 
 /* --- accepting ------------------------------------------------------------------------------ */
 
 static void
-watch(struct wsd_listener *l, bool on)
+wsd_listener_watch(struct wsd_listener *l, bool on)
 {
 	for (size_t i = 0; i < l->sockets.n; i++) {
 		if (on)
@@ -39,60 +44,90 @@ watch(struct wsd_listener *l, bool on)
 }
 
 static void
-on_pause_over(struct ev_loop *loop, struct ev_timer *timer, int events)
+wsd_listener_on_pause_over(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
 	struct wsd_listener *l = timer->data;
 
 	(void)loop;
 	(void)events;
+	/* before accepting, which would take the last descriptor again */
 	if (l->reserve == -1)
 		l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	watch(l, true);
+	wsd_listener_watch(l, true);
 }
 
-/* Out of descriptors: whoever waits next is told so, then there is a pause. */
+/* Write a 503 on a descriptor that gets no connection, as far as the kernel takes it, and close. */
 static void
-pause_accept(struct wsd_listener *l, int listening)
+refuse_and_close(int fd)
+{
+	outqueue_write_once(
+	    fd, wsd_reply_error(503, "Too many connections.", (struct slice){NULL, 0}));
+	close(fd);
+}
+
+static void
+wsd_listener_refuse(struct wsd_listener *l, int fd)
+{
+	struct wsd *w = l->w;
+	struct wsd_conn *c;
+
+	w->counters.refused++;
+	if (w->conns_n >= w->conns_max + REFUSED_AT_ONCE) {
+		refuse_and_close(fd);
+		return;
+	}
+	c = wsd_conn_open(w, fd, l->first);
+	if (c == NULL)
+		return;
+	wsd_conn_send(c, wsd_reply_error(503, "Too many connections.", (struct slice){NULL, 0}));
+	wsd_conn_finish(c);
+}
+
+/* Out of descriptors: refuse one client, then accept nothing for a while. */
+static void
+wsd_listener_pause_accept(struct wsd_listener *l, int listening)
 {
 	int fd;
 
 	l->w->counters.refused++;
-	log_warn("no descriptor for a new connection");
+	log_warn("accept: refusing new connections for a second");
 	if (l->reserve != -1) {
+		/* the client is in the backlog, and would hang there: give up the reserve to accept
+		 * it, and tell it */
 		close(l->reserve);
 		fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd != -1) {
-			outqueue_write_once(fd,
-			    wsd_reply_error(503, "Too many connections.", (struct slice){NULL, 0}));
-			close(fd);
-		}
+		if (fd != -1)
+			refuse_and_close(fd);
 		l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
-	watch(l, false);
+	/* the socket stays readable: watched, it would wake the loop all the time */
+	wsd_listener_watch(l, false);
 	ev_timer_set(&l->pause, PAUSE_S, 0.);
 	ev_timer_start(l->w->loop, &l->pause);
 }
 
 static void
-on_connection(struct ev_loop *loop, struct ev_io *io, int events)
+wsd_listener_on_readable(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	struct wsd_listener *l = io->data;
 	struct wsd *w = l->w;
 
 	(void)loop;
 	(void)events;
+	/* several at once spare turns, but those that are connected want their turn, too */
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
 		int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd != -1 && w->conns_n < w->conns_max) {
-			wsd_conn_open(w, fd);
+			w->counters.accepted++;
+			(void)wsd_conn_open(w, fd, l->first);
 		} else if (fd != -1) {
-			wsd_conn_refuse(w, fd);
+			wsd_listener_refuse(l, fd);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			return;
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			   errno == ENOMEM) {
-			pause_accept(l, io->fd);
+			wsd_listener_pause_accept(l, io->fd);
 			return;
 		} /* else that client has left already; the next may not have */
 	}
@@ -100,40 +135,42 @@ on_connection(struct ev_loop *loop, struct ev_io *io, int events)
 
 /* --- listening ------------------------------------------------------------------------------ */
 
-/* How many connections there can be. */
+/* The number of connections that there can be. */
 static size_t
-count_descriptors(const struct config *cfg)
+limit_connections(const struct config *cfg)
 {
 	size_t most = daemon_raise_descriptors();
 
 	if (cfg->connections > most)
-		log_warnx("limits.connections is %zu, but only %zu descriptors are to be had",
+		log_warnx("limits.connections is %zu, but there are descriptors for %zu only: "
+			  "raise the limit on open files",
 		    cfg->connections, most);
 	return cfg->connections == 0 ? most : cfg->connections;
 }
 
 int
-wsd_listener_open(struct wsd *w, const char *addresses)
+wsd_listener_open(struct wsd *w, const char *addresses, const struct protocol *first)
 {
 	struct wsd_listener *l = calloc(1, sizeof(*l));
 	int code;
 
 	if (l == NULL) {
-		log_err("listen");
+		log_err("listener");
 		return EX_OSERR;
 	}
 	l->w = w;
+	l->first = first;
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	ev_timer_init(&l->pause, on_pause_over, 0., 0.);
+	ev_timer_init(&l->pause, wsd_listener_on_pause_over, 0., 0.);
 	l->pause.data = l;
-	w->conns_max = count_descriptors(w->cfg);
+	w->conns_max = limit_connections(w->cfg);
 	code = listen_open(&l->sockets, "[wsd] listen", addresses);
 	if (code != 0) {
 		wsd_listener_close(l);
 		return code;
 	}
 	for (size_t i = 0; i < l->sockets.n; i++) {
-		ev_io_init(&l->io[i], on_connection, l->sockets.fd[i], EV_READ);
+		ev_io_init(&l->io[i], wsd_listener_on_readable, l->sockets.fd[i], EV_READ);
 		l->io[i].data = l;
 	}
 	w->listener = l;
@@ -143,7 +180,7 @@ wsd_listener_open(struct wsd *w, const char *addresses)
 void
 wsd_listener_start(struct wsd_listener *l)
 {
-	watch(l, true);
+	wsd_listener_watch(l, true);
 }
 
 void
@@ -151,7 +188,7 @@ wsd_listener_close(struct wsd_listener *l)
 {
 	if (l == NULL)
 		return;
-	watch(l, false);
+	wsd_listener_watch(l, false);
 	ev_timer_stop(l->w->loop, &l->pause);
 	listen_close(&l->sockets);
 	if (l->reserve != -1)

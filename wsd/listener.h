@@ -2,16 +2,17 @@
 #ifndef POLLUX_WSD_LISTENER_H
 #define POLLUX_WSD_LISTENER_H
 
+#include "wsd/protocol.h"
 #include "wsd/wsd.h"
 
 struct wsd_listener;
 
-/* Listen on `addresses`, or on the sockets that systemd hands over.  Raises the limit on
- * descriptors as far as it goes, and sets w->conns_max and w->listener.
+/* Listen on `addresses`, or on the sockets that systemd hands over; a connection speaks `first` at
+ * first.  Raises the limit on descriptors as far as it goes, and sets w->conns_max and w->listener.
  * Return 0, or an exit code after saying why. */
-int wsd_listener_open(struct wsd *w, const char *addresses);
+int wsd_listener_open(struct wsd *w, const char *addresses, const struct protocol *first);
 
-/* Accept from now on; until wsd_listener_close(), which also lets go of the addresses. */
+/* Accept from now on, until wsd_listener_close(), which also closes the sockets. */
 void wsd_listener_start(struct wsd_listener *l);
 
 /* NULL is allowed. */

@@ -21,6 +21,7 @@
 #include "wsd/listener.h"
 #include "wsd/policy.h"
 #include "wsd/turn.h"
+#include "wsd/ws.h"
 #include "wsd/wsd.h"
 
 /* From the first SIGTERM to the end; a peer that has not closed its side by then is cut off. */
@@ -86,7 +87,7 @@ on_report(struct ev_loop *loop, struct ev_signal *signal, int events)
 	(void)loop;
 	(void)events;
 	LIST_FOREACH (c, &w->conns, all)
-		websockets += c->state == WSD_CONN_OPEN;
+		websockets += c->protocol == &ws_protocol && c->state == WSD_CONN_OPEN;
 	log_info("connections=%zu websockets=%zu accepted=%" PRIu64 " refused=%" PRIu64
 		 " requests=%" PRIu64 " upgrades=%" PRIu64 " messages=%" PRIu64 " policies=%" PRIu64
 		 " rollbacks=%" PRIu64,
@@ -158,7 +159,7 @@ serve(struct daemon *d, const char *addresses)
 		goto end;
 	}
 	http_parser_set_max_header_size((uint32_t)d->cfg.header_bytes);
-	code = wsd_listener_open(w, addresses);
+	code = wsd_listener_open(w, addresses, &policy_protocol);
 	if (code != 0)
 		goto end;
 	code = EX_UNAVAILABLE;

@@ -1,15 +1,15 @@
 #include "wsd/turn.h"
 
 #include "shared/base/clock.h"
-#include "shared/base/log.h"
 #include "wsd/conn.h"
 #include "wsd/deadline.h"
+#include "wsd/ws.h"
 
-/* Commits in one turn.  Telling the hub that an answer was written can make work for it, which can
- * be written at once: the second is common, more are not.  What is left then has a new turn. */
+/* Commits in one turn.  Telling the hub that an answer was written can make work that can be
+ * written at once: a second commit is common, more are not.  What is left waits for a new turn. */
 #define ROUNDS 4
 
-/* The timer's longest sleep; only a hub that wants nothing at all lets it come to that. */
+/* The timer's longest sleep; only a hub that has nothing to wait for lets it come to that. */
 #define SLEEP_MS 60000
 
 void
@@ -21,13 +21,15 @@ wsd_turn_enter(struct wsd *w)
 	server_begin(w->sv, w->now);
 }
 
-/* Those that the last turn had no time for come first, else the busiest would starve them. */
+/* --- the first half ------------------------------------------------------------------------- */
+
 static void
-read_unread(struct wsd *w)
+wsd_turn_read_unread(struct wsd *w)
 {
 	struct wsd_conn_line line = STAILQ_HEAD_INITIALIZER(line);
 	struct wsd_conn *c;
 
+	/* a copy: a connection that is left unread once more must wait for the next turn */
 	STAILQ_CONCAT(&line, &w->unread);
 	while ((c = STAILQ_FIRST(&line)) != NULL) {
 		STAILQ_REMOVE_HEAD(&line, unread);
@@ -38,31 +40,34 @@ read_unread(struct wsd *w)
 }
 
 static void
-on_check(struct ev_loop *loop, struct ev_check *check, int events)
+wsd_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
 {
 	struct wsd *w = check->data;
 
 	(void)loop;
 	(void)events;
+	/* the loop has slept: everything of this turn has one time */
 	w->now = clock_ms();
 	w->counters.texts += w->texts;
 	w->texts = 0;
+	/* before any callback of what was polled: all of them may call the hub */
 	wsd_turn_enter(w);
-	read_unread(w);
+	/* and before them the connections of the last turn, or the busiest would starve them */
+	wsd_turn_read_unread(w);
 }
 
 static void
-on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
+wsd_turn_on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
 	struct wsd *w = timer->data;
 
 	(void)loop;
 	(void)events;
-	w->armed = 0; /* it has woken the loop, and that was all */
+	w->armed = 0; /* it only wakes the loop: the turn does the rest */
 }
 
 static void
-on_wake(struct ev_loop *loop, struct ev_io *io, int events)
+wsd_turn_on_wake(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	struct wsd *w = io->data;
 
@@ -72,15 +77,18 @@ on_wake(struct ev_loop *loop, struct ev_io *io, int events)
 }
 
 static void
-on_hook(struct ev_loop *loop, struct ev_io *io, int events)
+wsd_turn_on_hook(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	(void)loop;
 	(void)io;
-	(void)events; /* there is a turn now, which deals with it */
+	(void)events; /* it only wakes the loop: every turn reads the hook's answers */
 }
 
+/* --- the second half ------------------------------------------------------------------------ */
+
+/* Every connection past its deadline loses it here: it is closed, or gets another one. */
 static void
-expire(struct wsd *w)
+wsd_turn_expire(struct wsd *w)
 {
 	struct wsd_conn *c;
 
@@ -88,8 +96,9 @@ expire(struct wsd *w)
 		wsd_conn_expire(c);
 }
 
+/* Commit, and if that fails, undo the upgrades of this turn. */
 static void
-settle(struct wsd *w)
+wsd_turn_settle(struct wsd *w)
 {
 	struct wsd_conn *c;
 	int r = server_settle(w->sv, &w->next);
@@ -97,35 +106,37 @@ settle(struct wsd *w)
 	w->entered = false;
 	if (r == -1) {
 		w->counters.rollbacks++;
-		wsd_turn_enter(w);
-		/* whoever was upgraded is dirty, and rolling back makes no other so */
+		wsd_turn_enter(w); /* detaching a websocket calls the hub */
+		/* a new websocket has its 101 queued, so it is on this list; undoing it puts no
+		 * other connection there */
 		SLIST_FOREACH (c, &w->dirty, dirty)
-			wsd_conn_rollback(c);
+			ws_rollback(c);
 	}
+	/* after the rollback, which compares it */
 	w->turn++;
 }
 
 static void
-flush(struct wsd *w)
+wsd_turn_flush(struct wsd *w)
 {
 	struct wsd_conn *c;
 
 	while ((c = SLIST_FIRST(&w->dirty)) != NULL) {
 		SLIST_REMOVE_HEAD(&w->dirty, dirty);
+		/* first off the list: flushing may put it there again */
 		c->is_dirty = false;
 		if (c->state != WSD_CONN_CLOSED)
 			wsd_conn_flush(c);
 	}
 }
 
-/* Tell the hub what became of the connections.  Those that come onto the list meanwhile are the
- * next round's. */
 static void
-tell(struct wsd *w)
+wsd_turn_after(struct wsd *w)
 {
 	struct wsd_conn_stack list = w->after;
 	struct wsd_conn *c;
 
+	/* what comes onto the list meanwhile is the next round's, when it is written */
 	SLIST_INIT(&w->after);
 	while ((c = SLIST_FIRST(&list)) != NULL) {
 		SLIST_REMOVE_HEAD(&list, after);
@@ -134,29 +145,55 @@ tell(struct wsd *w)
 	}
 }
 
-/* Nobody refers to the dead any more but, perhaps, a list of ours: then they are the next turn's.
- */
+/* Free closed connections; one that is still on a list waits a turn. */
 static void
-reap(struct wsd *w)
+wsd_turn_reap(struct wsd *w)
 {
-	struct wsd_conn_stack list = w->dead;
+	struct wsd_conn_stack list = w->finalized;
 	struct wsd_conn *c;
 
-	SLIST_INIT(&w->dead);
+	SLIST_INIT(&w->finalized);
 	while ((c = SLIST_FIRST(&list)) != NULL) {
-		SLIST_REMOVE_HEAD(&list, dead);
+		SLIST_REMOVE_HEAD(&list, finalized);
+		/* the one list that is walked to take a connection out; it is short */
 		if (c->is_unread)
 			STAILQ_REMOVE(&w->unread, c, wsd_conn, unread);
 		c->is_unread = false;
 		if (c->is_dirty || c->is_after)
-			SLIST_INSERT_HEAD(&w->dead, c, dead);
+			SLIST_INSERT_HEAD(&w->finalized, c, finalized);
 		else
 			wsd_conn_free(c);
 	}
 }
 
+void
+wsd_turn_finish(struct wsd *w)
+{
+	/* the loop's first prepare has no check before it */
+	wsd_turn_enter(w);
+	/* deadlines first: what they queue and close takes part in this turn's commit */
+	wsd_turn_expire(w);
+	for (int round = 0; round < ROUNDS; round++) {
+		/* commit before the first byte is written: a client must not hear of what a crash
+		 * could undo */
+		wsd_turn_settle(w);
+		wsd_turn_flush(w);
+		if (SLIST_EMPTY(&w->after))
+			break;
+		/* now the fate of the answers is known; telling it opens another transaction, for
+		 * which the next round, or the next turn, commits */
+		wsd_turn_enter(w);
+		wsd_turn_after(w);
+	}
+	/* no callback runs any more, so nothing on the stack holds a connection */
+	wsd_turn_reap(w);
+}
+
+/* --- sleeping ------------------------------------------------------------------------------- */
+
+/* Set the timer to the next deadline of the connections or of the hub. */
 static void
-arm(struct wsd *w)
+wsd_turn_arm(struct wsd *w)
 {
 	int64_t next = deadline_next(w);
 
@@ -164,8 +201,10 @@ arm(struct wsd *w)
 		next = w->next;
 	if (next > w->now + SLEEP_MS)
 		next = w->now + SLEEP_MS;
+	/* the last round has left work for a commit: do not sleep on it */
 	if (next < w->now || w->entered)
 		next = w->now;
+	/* most turns change nothing: spare the heap of timers */
 	if (next == w->armed)
 		return;
 	ev_timer_stop(w->loop, &w->timer);
@@ -174,24 +213,8 @@ arm(struct wsd *w)
 	w->armed = next;
 }
 
-void
-wsd_turn_finish(struct wsd *w)
-{
-	wsd_turn_enter(w);
-	expire(w);
-	for (int round = 0; round < ROUNDS; round++) {
-		settle(w);
-		flush(w);
-		if (SLIST_EMPTY(&w->after))
-			break;
-		wsd_turn_enter(w);
-		tell(w);
-	}
-	reap(w);
-}
-
 static void
-on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int events)
+wsd_turn_on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int events)
 {
 	struct wsd *w = prepare->data;
 
@@ -199,7 +222,8 @@ on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int events)
 	wsd_turn_finish(w);
 	if (w->draining && LIST_EMPTY(&w->conns) && !server_is_busy(w->sv))
 		ev_break(loop, EVBREAK_ALL);
-	arm(w);
+	/* last, since all of the above can bring the next deadline nearer */
+	wsd_turn_arm(w);
 }
 
 void
@@ -207,24 +231,24 @@ wsd_turn_start(struct wsd *w)
 {
 	w->now = clock_ms();
 	w->next = w->now;
-	w->turn = 1;
+	w->turn = 1; /* not 0, which a connection has that was never a websocket */
 	STAILQ_INIT(&w->unread);
 	deadline_init(w);
 
-	ev_check_init(&w->check, on_check);
+	ev_check_init(&w->check, wsd_turn_on_check);
 	ev_set_priority(&w->check, EV_MAXPRI); /* before the callbacks of what was polled */
 	w->check.data = w;
 	ev_check_start(w->loop, &w->check);
-	ev_prepare_init(&w->prepare, on_prepare);
+	ev_prepare_init(&w->prepare, wsd_turn_on_prepare);
 	w->prepare.data = w;
 	ev_prepare_start(w->loop, &w->prepare);
-	ev_timer_init(&w->timer, on_timer, 0., 0.);
+	ev_timer_init(&w->timer, wsd_turn_on_timer, 0., 0.);
 	w->timer.data = w;
-	ev_io_init(&w->wake, on_wake, server_wake_fd(w->sv), EV_READ);
+	ev_io_init(&w->wake, wsd_turn_on_wake, server_wake_fd(w->sv), EV_READ);
 	w->wake.data = w;
 	ev_io_start(w->loop, &w->wake);
 	if (server_hook_fd(w->sv) != -1) {
-		ev_io_init(&w->hook, on_hook, server_hook_fd(w->sv), EV_READ);
+		ev_io_init(&w->hook, wsd_turn_on_hook, server_hook_fd(w->sv), EV_READ);
 		ev_io_start(w->loop, &w->hook);
 	}
 }

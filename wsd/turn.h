@@ -1,9 +1,12 @@
 /* turn: one turn of the loop.
  *
- *	check     the clock, server_begin(); what the last turn left unread
- *	...       the callbacks: read, hand to the hub, queue
- *	prepare   deadlines, server_settle(), write the queues, tell the hub what became of them,
- *	          settle again if that made work, free what is closed, set the timer
+ *	check     read the clock; server_begin(); read the connections that the last turn left unread
+ *	...       callbacks: read, hand to the hub, queue
+ *	prepare   deadlines; then up to four rounds of
+ *	            server_settle()   commit
+ *	            write the queues
+ *	            after()           tell the hub what became of them, which may make work
+ *	          then free closed connections and set the timer
  *
  * So nothing is written before its commit, and all connections of a turn share one. */
 #ifndef POLLUX_WSD_TURN_H
@@ -15,7 +18,7 @@
 void wsd_turn_start(struct wsd *w);
 void wsd_turn_stop(struct wsd *w);
 
-/* Before any call to the hub; a turn that is under way goes on. */
+/* Before any call to the hub; does nothing in a turn that has begun. */
 void wsd_turn_enter(struct wsd *w);
 
 /* The second half of a turn, as before the loop sleeps. */

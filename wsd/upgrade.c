@@ -8,6 +8,7 @@
 #include "wsd/ws.h"
 
 #define NO_HEADERS ((struct slice){NULL, 0})
+#define NO_PROOF   ((struct slice){NULL, 0})
 
 /* By version: 13 is RFC 6455; 8 and 7 are drafts with the same frames and the same answer; older
  * ones have no version, the oldest no keys. */
@@ -18,6 +19,8 @@ find_dialect(const struct wsd_request *r)
 
 	if (slice_is(version, "13") || slice_is(version, "8") || slice_is(version, "7"))
 		return &wsd_hybi_dialect;
+	/* the drafts between hixie-76 and version 7 have a key or a version, and frames that we do
+	 * not read */
 	if (version.p != NULL || wsd_request_header(r, "sec-websocket-key").p != NULL)
 		return NULL;
 	if (wsd_request_header(r, "sec-websocket-key1").p != NULL ||
@@ -34,7 +37,8 @@ choose_dialect(struct wsd_conn *c)
 	const char *why;
 
 	if (d == NULL) {
-		wsd_http_refuse(c, 426, "This version of websocket is not spoken here.",
+		/* RFC 6455 4.4: tell the versions, a client may try again with one of them */
+		wsd_http_refuse(c, 426, "This version of websocket is not supported.",
 		    SLICE("Upgrade: websocket\r\nSec-WebSocket-Version: 13, 8, 7\r\n"));
 		return NULL;
 	}
@@ -46,9 +50,9 @@ choose_dialect(struct wsd_conn *c)
 	return d;
 }
 
-/* The drafts name the origin differently. */
+/* Versions 7 and 8 send the origin in a header of their own. */
 static struct slice
-origin_of(const struct wsd_request *r)
+find_upgrade_origin(const struct wsd_request *r)
 {
 	struct slice draft = wsd_request_header(r, "sec-websocket-origin");
 
@@ -57,47 +61,50 @@ origin_of(const struct wsd_request *r)
 	return draft;
 }
 
-/* The first thing to be said: the 101, or what of it is still to come. */
+/* The first bytes of the answer: the 101, or after a proof the part of it that is still missing. */
 static struct message *
-opening(struct wsd_conn *c, struct slice proof)
+make_opening(struct wsd_conn *c, struct slice proof)
 {
 	const struct dialect *d = c->dialect;
 
 	return proof.n > 0 ? d->prove(c->http, proof) : d->head(c->wsd, c->http);
 }
 
-/* Send the head ahead: before they have seen it, proxies hold back what comes behind the request.
- */
 static void
 await_proof(struct wsd_conn *c)
 {
 	c->http->state = WSD_HTTP_PROVING;
 	c->granted = true;
+	/* the head goes first: until a proxy sees it, it holds back the proof, which follows the
+	 * request like a body without a length */
 	wsd_conn_send(c, c->dialect->head(c->wsd, c->http));
 	deadline_set(c, DEADLINE_REQUEST);
 }
 
-/* The request is a well-formed upgrade to a session: what does the transport say?  Asked once more
- * when the client has proved itself, since meanwhile the session may have ended. */
+/* The request is a well-formed upgrade: do what the transport says about its session. */
 static void
-judge(struct wsd_conn *c, const struct route *route, struct slice proof)
+take_over_connection(struct wsd_conn *c, const struct route *route, struct slice proof)
 {
-	struct wsd_http *h = c->http;
 	int status = 400;
 	const char *why = "";
-	enum websocket_verdict verdict = websocket_judge(c->wsd->sv, route, &h->x, &status, &why);
+	/* asked before the proof and after it: meanwhile the session may have ended */
+	enum websocket_verdict verdict =
+	    websocket_judge(c->wsd->sv, route, &c->http->x, &status, &why);
 
 	if (verdict == WEBSOCKET_REFUSED && c->granted) {
+		/* the 101 is sent, no other status can follow */
 		wsd_conn_close(c, "socket error");
 	} else if (verdict == WEBSOCKET_REFUSED) {
 		wsd_http_refuse(c, status, why, NO_HEADERS);
 	} else if (proof.n < c->dialect->proof_n) {
 		await_proof(c);
 	} else if (verdict == WEBSOCKET_GO) {
-		ws_begin(c, opening(c, proof), route);
+		/* from here on the connection is the websocket's; http_read.c frees c->http when it
+		 * sees that, for its request and the proof are read until then */
+		ws_begin(c, make_opening(c, proof), route);
 	} else {
-		ws_tell(
-		    c, opening(c, proof), verdict == WEBSOCKET_ENDED ? SLICE("0::") : WS_UNKNOWN);
+		ws_begin_refused(c, make_opening(c, proof),
+		    verdict == WEBSOCKET_ENDED ? SLICE("0::") : WS_UNKNOWN);
 	}
 }
 
@@ -108,6 +115,7 @@ upgrade_prove(struct wsd_conn *c, struct slice *in)
 	size_t n = c->dialect->proof_n - proof->n;
 	struct route route;
 
+	/* no more than the proof: the first frames may follow it */
 	if (n > in->n)
 		n = in->n;
 	buf_add(proof, in->p, n);
@@ -116,32 +124,49 @@ upgrade_prove(struct wsd_conn *c, struct slice *in)
 		wsd_conn_close(c, "socket error");
 	} else if (proof->n == c->dialect->proof_n) {
 		route_parse(&route, c->http->x.target, c->wsd->cfg->resource);
-		judge(c, &route, buf_slice(proof));
+		take_over_connection(c, &route, buf_slice(proof));
 	}
 }
 
+/* Return NULL when the request can be an upgrade of `route`, else why not and `*status`; static. */
+static const char *
+check_upgrade(const struct wsd_conn *c, const struct route *route, int *status)
+{
+	const struct wsd_request *r = c->http->request;
+
+	if (route->kind == ROUTE_NOT_FOUND) {
+		*status = 404;
+		return "There is nothing here.";
+	}
+	*status = 400;
+	if (route->kind != ROUTE_TRANSPORT ||
+	    (route->transport != TRANSPORT_WEBSOCKET && route->transport != TRANSPORT_FLASHSOCKET))
+		return "This address does not serve websockets.";
+	/* RFC 6455 4.1, and bytes after a body could not be told from frames */
+	if (r->parser.method != HTTP_GET || r->parser.http_minor == 0 || c->http->x.body.n > 0)
+		return "An upgrade must be a GET of HTTP/1.1 without a body.";
+	*status = 503;
+	return c->wsd->draining ? "The server is about to stop." : NULL;
+}
+
 bool
-upgrade(struct wsd_conn *c)
+upgrade_begin(struct wsd_conn *c)
 {
 	struct wsd_http *h = c->http;
-	const struct wsd_request *r = h->request;
 	struct route route;
+	const char *why;
+	int status;
 
 	route_parse(&route, h->x.target, c->wsd->cfg->resource);
-	if (route.disconnect) /* the end of a session, however it is asked for */
+	/* it ends a session, whatever headers it has */
+	if (route.disconnect)
 		return false;
-	if (route.kind == ROUTE_NOT_FOUND)
-		wsd_http_refuse(c, 404, "There is nothing here.", NO_HEADERS);
-	else if (route.kind != ROUTE_TRANSPORT || (route.transport != TRANSPORT_WEBSOCKET &&
-						      route.transport != TRANSPORT_FLASHSOCKET))
-		wsd_http_refuse(c, 400, "This address is no websocket.", NO_HEADERS);
-	else if (r->parser.method != HTTP_GET || r->parser.http_minor == 0 || h->x.body.n > 0)
-		wsd_http_refuse(c, 400, "An upgrade is a GET of HTTP/1.1.", NO_HEADERS);
-	else if (c->wsd->draining)
-		wsd_http_refuse(c, 503, "The server is about to stop.", NO_HEADERS);
-	else if ((c->dialect = choose_dialect(c)) != NULL) {
-		h->x.origin = origin_of(r);
-		judge(c, &route, (struct slice){NULL, 0});
+	why = check_upgrade(c, &route, &status);
+	if (why != NULL) {
+		wsd_http_refuse(c, status, why, NO_HEADERS);
+	} else if ((c->dialect = choose_dialect(c)) != NULL) {
+		h->x.origin = find_upgrade_origin(h->request);
+		take_over_connection(c, &route, NO_PROOF);
 	}
 	return true;
 }

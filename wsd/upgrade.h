@@ -1,14 +1,16 @@
-/* upgrade: an HTTP request that wants to become a websocket (PROTOCOL section 12). */
+/* upgrade: a request that wants to become a websocket (PROTOCOL section 12), until the connection
+ * is handed to ws.h. */
 #ifndef POLLUX_WSD_UPGRADE_H
 #define POLLUX_WSD_UPGRADE_H
 
 #include "wsd/conn.h"
 
-/* The request in c->http upgrades: grant it, or answer why not.  Return false when it is to be
- * served as any other request. */
-bool upgrade(struct wsd_conn *c);
+/* c->http has a request to upgrade, and its exchange is filled: grant it, or refuse it.  Return
+ * false, without doing anything, when the request is to be served like any other. */
+bool upgrade_begin(struct wsd_conn *c);
 
-/* It was granted, but its dialect wants more: take that off the front of `*in`. */
+/* WSD_HTTP_PROVING: take the bytes that the dialect wants off the front of `*in`, and go on when
+ * they are complete. */
 void upgrade_prove(struct wsd_conn *c, struct slice *in);
 
 #endif

@@ -1,112 +1,104 @@
 #include "wsd/ws.h"
 
 #include "shared/base/container.h"
-#include "wsd/reply.h"
 #include "wsd/deadline.h"
 #include "wsd/outqueue.h"
+#include "wsd/reply.h"
 
-#define NORMAL 1000 /* close code */
+#define CLOSE_NORMAL 1000 /* RFC 6455 7.4.1 */
+
+/* Read at once between frames: enough for what a client sends in one go, little enough that one
+ * that floods cannot fill the others' queues within a turn. */
+#define READ_FRAMES ((size_t)16 << 10)
+
+/* --- the transport's operations ------------------------------------------------------------- */
 
 static struct wsd_conn *
-of(struct websocket *ws)
+conn_of_websocket(struct websocket *ws)
 {
 	return container_of(ws, struct wsd_conn, ws);
 }
 
-/* Queue a message within the limits: past them the peer does not read, whatever its heartbeats
- * say.  Control frames count, too. */
-static void
-queue(struct wsd_conn *c, struct message *m)
+/* Packets can be sent: in WSD_CONN_ENDING too, since the peer may still read. */
+static bool
+ws_can_send(const struct wsd_conn *c)
 {
-	const struct config *cfg = c->wsd->cfg;
-
-	wsd_conn_send(c, m);
-	if (outqueue_count(c->out) > cfg->queue_packets ||
-	    outqueue_bytes(c->out) > cfg->queue_bytes)
-		wsd_conn_close(c, "queue overflow");
+	return c->state == WSD_CONN_OPEN || c->state == WSD_CONN_ENDING;
 }
 
 static void
-op_send(struct websocket *ws, struct message *m)
+ws_send_packet(struct websocket *ws, struct message *m)
 {
-	struct wsd_conn *c = of(ws);
+	struct wsd_conn *c = conn_of_websocket(ws);
 
-	if (c->state != WSD_CONN_OPEN && c->state != WSD_CONN_ENDING)
+	if (!ws_can_send(c))
 		return;
 	if (m->is_volatile && c->blocked)
 		return;
-	queue(c, c->dialect->frame(c->wsd, m));
+	wsd_conn_send_limited(c, c->dialect->frame(c->wsd, m));
 }
 
 static void
-op_close(struct websocket *ws, int code, const char *reason)
+ws_send_close(struct websocket *ws, int code, const char *reason)
 {
-	struct wsd_conn *c = of(ws);
+	struct wsd_conn *c = conn_of_websocket(ws);
 
-	c->attached = false; /* the transport has let go */
-	if (c->state != WSD_CONN_OPEN && c->state != WSD_CONN_ENDING)
+	/* the transport has let go of `ws`: it must not be told the end */
+	c->attached = false;
+	if (!ws_can_send(c))
 		return;
 	wsd_conn_send(c, c->dialect->close_frame(c->wsd, code, reason));
 	wsd_conn_finish(c);
 }
 
-static const struct websocket_ops ops = {op_send, op_close};
+static const struct websocket_ops ws_ops = {ws_send_packet, ws_send_close};
 
-/* Say one packet, and close_frame. */
+/* --- begin ---------------------------------------------------------------------------------- */
+
 static void
-say(struct wsd_conn *c, struct slice packet)
+ws_send_last_packet(struct wsd_conn *c, struct slice packet)
 {
 	struct message *m = message_new(packet);
 
 	wsd_conn_send(c, m == NULL ? NULL : c->dialect->frame(c->wsd, m));
 	message_release(m);
-	wsd_conn_send(c, c->dialect->close_frame(c->wsd, NORMAL, ""));
+	wsd_conn_send(c, c->dialect->close_frame(c->wsd, CLOSE_NORMAL, ""));
 	wsd_conn_finish(c);
 }
 
 void
 ws_begin(struct wsd_conn *c, struct message *head, const struct route *route)
 {
+	/* an idle websocket has no deadline: the transport's heartbeats find a peer that is gone */
 	deadline_clear(c);
 	c->wsd->counters.upgrades++;
-	c->state = WSD_CONN_OPEN;
-	wsd_conn_mark(c);
+	c->protocol = &ws_protocol;
+	/* all from the head on is taken back if this turn's commit fails */
+	c->begun_turn = c->wsd->turn;
+	c->begun_message = (uint32_t)outqueue_count(c->out);
+	/* the head before the session: attaching queues its first packets */
 	wsd_conn_send(c, head);
 	if (c->state != WSD_CONN_OPEN)
 		return;
-	c->ws = (struct websocket){.ops = &ops};
+	c->ws = (struct websocket){.ops = &ws_ops};
 	c->attached = true;
 	if (websocket_open(c->wsd->sv, &c->ws, route) == -1) {
 		c->attached = false;
-		c->turn--; /* no mark: there is no session that a rollback could end */
-		say(c, WS_UNKNOWN);
+		c->begun_turn--; /* no session was attached that a rollback could undo */
+		ws_send_last_packet(c, WS_UNKNOWN);
 	}
 }
 
 void
-ws_tell(struct wsd_conn *c, struct message *head, struct slice packet)
+ws_begin_refused(struct wsd_conn *c, struct message *head, struct slice packet)
 {
 	deadline_clear(c);
+	c->protocol = &ws_protocol;
 	wsd_conn_send(c, head);
-	say(c, packet);
+	ws_send_last_packet(c, packet);
 }
 
-void
-ws_input(struct wsd_conn *c, struct slice bytes)
-{
-	if (bytes.n > 0)
-		c->dialect->input(c, bytes);
-}
-
-bool
-ws_takes_input(const struct wsd_conn *c)
-{
-	const struct config *cfg = c->wsd->cfg;
-
-	/* who talks but does not listen is not listened to */
-	return !c->blocked || (outqueue_count(c->out) <= cfg->queue_packets / 2 &&
-				  outqueue_bytes(c->out) <= cfg->queue_bytes / 2);
-}
+/* --- for the dialect ------------------------------------------------------------------------ */
 
 bool
 ws_text(struct wsd_conn *c, struct slice text)
@@ -115,14 +107,14 @@ ws_text(struct wsd_conn *c, struct slice text)
 		return false;
 	c->wsd->texts++;
 	websocket_text(c->wsd->sv, &c->ws, text);
-	return c->state == WSD_CONN_OPEN;
+	return c->state == WSD_CONN_OPEN; /* the packet may have ended the session */
 }
 
 void
 ws_control(struct wsd_conn *c, struct message *m)
 {
 	if (c->state == WSD_CONN_OPEN)
-		queue(c, m);
+		wsd_conn_send_limited(c, m); /* a flood of pings must not fill memory with pongs */
 	else
 		message_release(m);
 }
@@ -132,31 +124,100 @@ ws_peer_ended(struct wsd_conn *c, int code, const char *reason)
 {
 	if (c->state != WSD_CONN_OPEN)
 		return;
+	/* no close frame yet: this turn may still have answers for the peer, which go first */
 	c->state = WSD_CONN_ENDING;
 	c->code = (uint16_t)code;
 	c->reason = reason;
 	wsd_conn_set_after(c);
 }
 
-void
+/* --- the protocol --------------------------------------------------------------------------- */
+
+static void
+ws_input(struct wsd_conn *c, struct slice *in)
+{
+	c->dialect->input(c, *in);
+}
+
+static void
+ws_eof(struct wsd_conn *c)
+{
+	wsd_conn_close(c, "socket end");
+}
+
+static bool
+ws_takes_input(const struct wsd_conn *c)
+{
+	const struct config *cfg = c->wsd->cfg;
+
+	/* back-pressure: stop reading from a peer that does not read, at half of the limit that
+	 * closes, because what is being handled may queue more */
+	return !c->blocked || (outqueue_count(c->out) <= cfg->queue_packets / 2 &&
+				  outqueue_bytes(c->out) <= cfg->queue_bytes / 2);
+}
+
+/* Detach from the hub, and give back what the dialect has borrowed. */
+static void
 ws_end(struct wsd_conn *c)
 {
 	if (c->attached) {
 		c->attached = false;
 		websocket_gone(c->wsd->sv, &c->ws, c->reason);
 	}
-	if (c->dialect != NULL)
-		c->dialect->release(c);
+	c->dialect->release(c);
 	partial_free(&c->partial);
-	if (c->state == WSD_CONN_ENDING) {
-		wsd_conn_send(c, c->dialect->close_frame(c->wsd, c->code, ""));
-		wsd_conn_finish(c);
-	}
 }
+
+static void
+ws_after(struct wsd_conn *c)
+{
+	if (c->state != WSD_CONN_ENDING)
+		return;
+	/* first the hub: what it has to say to this peer must not follow the close frame */
+	ws_end(c);
+	if (c->state != WSD_CONN_ENDING)
+		return; /* that was too much for the queue, or closed it in another way */
+	wsd_conn_send(c, c->dialect->close_frame(c->wsd, c->code, ""));
+	wsd_conn_finish(c);
+}
+
+static const char *
+ws_expire(struct wsd_conn *c)
+{
+	(void)c;
+	return "socket end"; /* only sending has a deadline here, and that is conn.c's */
+}
+
+/* SIGTERM: server_drain() closes websockets, with the code 1001. */
+static bool
+ws_is_idle(const struct wsd_conn *c)
+{
+	(void)c;
+	return false;
+}
+
+const struct protocol ws_protocol = {
+    .name = "websocket",
+    .read_bytes = READ_FRAMES,
+    .metered = true,
+    .input = ws_input,
+    .eof = ws_eof,
+    .takes_input = ws_takes_input,
+    .flushed = deadline_clear,
+    .after = ws_after,
+    .expire = ws_expire,
+    .is_idle = ws_is_idle,
+    .end = ws_end,
+};
 
 void
 ws_rollback(struct wsd_conn *c)
 {
+	if (c->begun_turn != c->wsd->turn || c->protocol != &ws_protocol ||
+	    c->state == WSD_CONN_CLOSED)
+		return;
+	/* the packets tell of a session that is not in the database, and the head of one at all */
+	outqueue_cut(&c->out, c->begun_message);
 	if (!c->granted)
 		wsd_conn_send(c, wsd_reply_error(503, "Try again.", (struct slice){NULL, 0}));
 	wsd_conn_finish(c);

@@ -1,4 +1,5 @@
-/* ws: a connection that is a websocket, between its dialect below and the transport above. */
+/* ws: the protocol of a connection that is a websocket, between its dialect below and the transport
+ * above (PROTOCOL section 12). */
 #ifndef POLLUX_WSD_WS_H
 #define POLLUX_WSD_WS_H
 
@@ -6,35 +7,33 @@
 #include "wsd/conn.h"
 #include "wsd/dialect.h"
 
-/* The upgrade is granted: queue its answer `head` (the rest of it, if some went ahead), whose
- * reference is taken over, and attach the session.  c->dialect is set. */
+extern const struct protocol ws_protocol;
+
+/* The upgrade is granted, and c->dialect set: queue its answer `head` (the rest of it, if some was
+ * sent before), whose reference is taken over, and attach the session. */
 void ws_begin(struct wsd_conn *c, struct message *head, const struct route *route);
 
-/* The upgrade is granted so that the client can be told one packet; then it ends. */
-void ws_tell(struct wsd_conn *c, struct message *head, struct slice packet);
+/* The upgrade is granted only because old clients understand no other refusal: queue `head`, one
+ * packet and the close frame, then end. */
+void ws_begin_refused(struct wsd_conn *c, struct message *head, struct slice packet);
 
-/* There is no such session any more: the client makes a new one. */
+/* The packet for a session that does not exist any more: the client makes a new one. */
 #define WS_UNKNOWN SLICE("7:::1+0")
 
-/* Bytes have arrived. */
-void ws_input(struct wsd_conn *c, struct slice bytes);
-bool ws_takes_input(const struct wsd_conn *c);
-
-/* For the dialect: a text message.  Return false when the connection is not open any more. */
+/* For the dialect: a text message.  Return false when the connection is not WSD_CONN_OPEN any more.
+ */
 bool ws_text(struct wsd_conn *c, struct slice text);
 
-/* For the dialect: bytes of its own (a pong), as a message whose reference is taken over. */
+/* For the dialect: a control frame of its own (a pong), as a message whose reference is taken over.
+ */
 void ws_control(struct wsd_conn *c, struct message *m);
 
-/* For the dialect: the peer has ended it, or broken a rule.  `code` is for the close frame, which
- * goes out behind what the hub still has; `reason` is static. */
+/* For the dialect: the peer has ended the websocket, or broken a rule.  `code` is for the close
+ * frame, which is sent after what the hub still has; `reason` is static. */
 void ws_peer_ended(struct wsd_conn *c, int code, const char *reason);
 
-/* Tell the hub that it has ended, and the peer if that was not done; give back what was borrowed.
- * Does nothing without a websocket. */
-void ws_end(struct wsd_conn *c);
-
-/* The queue was cut back to before the upgrade: say 503 instead, if nothing was said yet. */
+/* The turn was rolled back.  If the connection became a websocket in it, take back what is queued
+ * since, and answer 503 unless a part of the 101 is sent already. */
 void ws_rollback(struct wsd_conn *c);
 
 #endif

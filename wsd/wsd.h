@@ -1,8 +1,8 @@
-/* wsd: the one context of the websocket daemon, which every part of it is handed.
+/* wsd: the context of the websocket daemon, which every part of it is handed.
  *
- * One thread, one loop.  A turn of the loop (turn.h) is: callbacks read bytes and hand them to the
- * hub, which queues answers; then the hub commits; only then the queues are written.  Closing is
- * allowed anywhere, freeing happens in one place, before the loop sleeps. */
+ * One thread, one loop.  A turn of the loop (turn.h) reads bytes and hands them to the hub, which
+ * queues answers; then the hub commits, and only then the queues are written.  Any code may close a
+ * connection, but one place frees it, before the loop sleeps. */
 #ifndef POLLUX_WSD_H
 #define POLLUX_WSD_H
 
@@ -28,21 +28,21 @@ TAILQ_HEAD(wsd_conn_queue, wsd_conn);
 enum deadline {
 	DEADLINE_NONE,
 	DEADLINE_REQUEST, /* a request must be complete */
-	DEADLINE_POLICY,  /* the same, of one for the Flash policy */
+	DEADLINE_POLICY,  /* the same, for a request that begins like one for the Flash policy */
 	DEADLINE_IDLE,    /* the next request must begin */
 	DEADLINE_SEND,    /* the peer must read something */
-	DEADLINE_CLOSE,   /* the peer must end its side, too */
+	DEADLINE_CLOSE,   /* the peer must send its FIN */
 	DEADLINE_COUNT,
 };
 
-/* What has happened since the start, for SIGUSR1. */
+/* Totals since the start, logged at SIGUSR1. */
 struct wsd_counters {
 	uint64_t accepted;  /* connections */
-	uint64_t refused;   /* connections, one too many */
+	uint64_t refused;   /* connections over the limit, or without a descriptor */
 	uint64_t requests;  /* HTTP, upgrades too */
 	uint64_t upgrades;  /* granted */
 	uint64_t texts;     /* messages from websockets */
-	uint64_t policies;  /* Flash policy, answered */
+	uint64_t policies;  /* Flash policy requests answered */
 	uint64_t rollbacks; /* turns that could not be committed */
 };
 
@@ -50,15 +50,15 @@ struct wsd {
 	struct ev_loop *loop;
 	const struct config *cfg;
 	struct server *sv;
-	struct wsd_listener *listener;
+	struct wsd_listener *listener; /* NULL once SIGTERM came */
 	struct wsd_hybi *hybi;
-	struct message *policy; /* the Flash policy */
+	struct message *policy; /* the Flash policy, framed */
 
 	/* The turn. */
 	int64_t now;    /* CLOCK_MONOTONIC at its beginning, ms */
-	int64_t next;   /* when the hub wants its next turn */
-	int64_t armed;  /* what the timer is set to; 0: stopped */
-	uint32_t turn;  /* number of the commit that the work of now belongs to */
+	int64_t next;   /* when the hub wants its next turn, ms */
+	int64_t armed;  /* what the timer is set to, ms; 0: stopped */
+	uint32_t turn;  /* counts commits; the work of now belongs to this one */
 	bool entered;   /* server_begin() was called, server_settle() was not yet */
 	unsigned texts; /* messages handed to the hub in this turn */
 	struct ev_check check;
@@ -70,16 +70,16 @@ struct wsd {
 	struct wsd_conn_list conns;
 	size_t conns_n;
 	size_t conns_max;
-	struct wsd_conn_stack dirty; /* something is queued since the last write */
-	struct wsd_conn_stack after; /* something is to be told to the hub once that is written */
-	struct wsd_conn_stack dead;  /* to be freed */
-	struct wsd_conn_line unread; /* left unread, the turn had enough to do */
+	struct wsd_conn_stack dirty;     /* something was queued since the last write */
+	struct wsd_conn_stack after;     /* after() is due once the queues are written */
+	struct wsd_conn_stack finalized; /* to be freed */
+	struct wsd_conn_line unread;     /* readable, but this turn had enough to do */
 	struct wsd_conn_queue waiting[DEADLINE_COUNT];
-	int64_t timeout_ms[DEADLINE_COUNT]; /* ms */
+	int64_t timeout_ms[DEADLINE_COUNT];
 
 	struct wsd_counters counters;
-	bool draining; /* SIGTERM came: no new work, leave when all is closed */
-	char *in;      /* READ_BUFFER bytes */
+	bool draining; /* SIGTERM came: no new work, end when all connections are closed */
+	char *in;      /* READ_BUFFER bytes; their content is void after each read */
 };
 
 #endif

@@ -39,20 +39,29 @@ wsd_conn_send(struct wsd_conn *c, struct message *m)
 	note_message('S', m);
 }
 
+/* The protocol of a connection that was taken over; NULL stands for HTTP's. */
+static const struct protocol websocket;
+
 void
 ws_begin(struct wsd_conn *c, struct message *head, const struct route *route)
 {
 	note_message('S', head);
 	note('G', 0, route->sid);
-	c->state = WSD_CONN_OPEN;
+	c->protocol = &websocket;
 }
 
 void
-ws_tell(struct wsd_conn *c, struct message *head, struct slice packet)
+ws_begin_refused(struct wsd_conn *c, struct message *head, struct slice packet)
 {
 	note_message('S', head);
 	note('G', 1, packet);
 	c->state = WSD_CONN_FLUSHING;
+}
+
+static bool
+speaks_http(const struct wsd_conn *c)
+{
+	return c->state == WSD_CONN_OPEN && c->protocol == NULL;
 }
 
 void
@@ -125,7 +134,7 @@ try_upgrade(
     const struct wsd_request *request, struct slice behind, bool one_by_one, struct buf *out)
 {
 	struct wsd w = {.cfg = &cfg};
-	struct wsd_conn c = {.wsd = &w, .state = WSD_CONN_HTTP};
+	struct wsd_conn c = {.wsd = &w, .state = WSD_CONN_OPEN};
 	struct wsd_http h = {
 	    .c = &c, .peer.local = true, .request = (struct wsd_request *)(uintptr_t)request};
 	bool taken;
@@ -135,10 +144,10 @@ try_upgrade(
 	h.x.target = wsd_request_target(request);
 	h.x.body = buf_slice(&request->body);
 	h.x.origin = wsd_request_header(request, "origin");
-	taken = upgrade(&c);
+	taken = upgrade_begin(&c);
 	MUST(taken == (out->n > 0));
-	MUST((h.state == WSD_HTTP_PROVING) == (taken && c.state == WSD_CONN_HTTP));
-	while (behind.n > 0 && c.state == WSD_CONN_HTTP && h.state == WSD_HTTP_PROVING) {
+	MUST((h.state == WSD_HTTP_PROVING) == (taken && speaks_http(&c)));
+	while (behind.n > 0 && speaks_http(&c) && h.state == WSD_HTTP_PROVING) {
 		struct slice piece = {behind.p, one_by_one ? 1 : behind.n}, left = piece;
 
 		upgrade_prove(&c, &left);
@@ -283,7 +292,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	cutter_begin(&c, slice_of_input(data, size));
 	in = c.rest;
-	do { /* as http.c does: empty lines before a request are no part of it */
+	do { /* as http_read.c does: empty lines before a request are no part of it */
 		while (in.n > 0 && (in.p[0] == '\r' || in.p[0] == '\n'))
 			in = slice_skip(in, 1);
 	} while (in.n > 0 && try_request(&in, c.lengths));
