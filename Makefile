@@ -145,7 +145,7 @@ CLIENTS   = $(shell git ls-files -co --exclude-standard -- clients tests/clients
 SOURCES   = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
 OUTSIDE   = $(shell git ls-files -co --exclude-standard -- tests/lib tests/wire tests/interop \
             tests/browser tests/suite tools/run apache-conf apps package-lock.json)
-MANUALS   = $(shell git ls-files -co --exclude-standard -- '*.[1-9]' shared/base/config.c include/pollux/pollux.h tests/manual.sh)
+MANUALS   = $(shell git ls-files -co --exclude-standard -- '*.[1-9]' shared/base/config_table.c shared/base/daemon.c include/pollux/pollux.h tests/manual.sh)
 EXAMPLES  = $(shell git ls-files -co --exclude-standard -- '*.md' docs/pollux-app.3 apps/hello/hello.c include)
 CORPORA   = $(shell git ls-files -co --exclude-standard -- tests/fuzz)
 
