@@ -1,21 +1,21 @@
-# Pollux.  Everything is built into $(B); `make run` and `make check` are all a person needs.
+# Pollux.  Everything is built in $(B); most people only need `make run` and `make check`.
 #
 #   make            the programs and the bundled applications
 #   make run        start it and chat          (SERVER= APP= HOST= PORT= WSD_PORT= DATA= CONF=)
 #   make check      every test; the last line is 'N passed, N failed'
-#   make bench      speed beside its peers, as ratios
+#   make bench      speed compared with its peers, as ratios
 #   make install    into PREFIX=/usr/local (DESTDIR= for packages)
-#   make fuzz       every parser on random bytes     (FUZZ= FUZZ_SECONDS=)
-#   V=1             says each command in full
-#   SAN=1           with AddressSanitizer and UndefinedBehaviorSanitizer, in a folder of its own
+#   make fuzz       every parser on random input     (FUZZ= FUZZ_SECONDS=)
+#   V=1             print each command in full
+#   SAN=1           with AddressSanitizer and UndefinedBehaviorSanitizer, in build/san
 
-MAKEFLAGS += --no-builtin-rules # tests/fuzz/replay beside replay.c is a script
+MAKEFLAGS += --no-builtin-rules # tests/fuzz/replay is a script, not built from replay.c
 
-ifdef SAN # '=' and not '?=': a make inside `make check` has the outer one's B in its environment
+ifdef SAN # '=', not '?=': a make inside `make check` inherits the outer B
 B         = build/san
 SANFLAGS  = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
-ifdef FUZZING # libFuzzer's own main(), and its eyes in every object
+ifdef FUZZING # libFuzzer's main(), and its instrumentation in every object
 B         = build/fuzz
 CC        = clang
 SANFLAGS  = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -70,7 +70,7 @@ $(B)/pollux-policyd: $(POLICYD) $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lev -linih
 
-# A handler's parameters are the same whether it needs them or not.
+# -Wno-unused-parameter: a handler's parameters are fixed, whether it needs them or not.
 .SECONDEXPANSION:
 $(B)/apps/%.so: $$(wildcard apps/$$*/*.c) $(wildcard include/pollux/*.h)
 	@mkdir -p $(@D)
@@ -81,7 +81,7 @@ $(B)/tests/%: $(B)/tests/unit/%.o $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lcmocka -ljansson $(SHARED_LIBS)
 
-# modules that are right and wrong, for tests/unit/test_app.c
+# good and bad modules for tests/unit/test_app.c
 MODULES   = $(patsubst tests/modules/%.c,$(B)/tests/modules/%.so,$(wildcard tests/modules/*.c))
 $(B)/tests/test_app: | $(MODULES)
 $(B)/tests/modules/%.so: tests/modules/%.c $(wildcard include/pollux/*.h)
@@ -98,8 +98,8 @@ $(B)/bench/bare: $(B)/tests/bench/bare.o $(B)/libpollux.a
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lev -lcrypto
-# The fuzz targets with libFuzzer's main(), or with one that replays their corpora; and what they
-# take of the programs.
+# Fuzz targets have libFuzzer's main(), or one that replays their corpora.  Objects of the programs
+# that they test are named below.
 FUZZ_MAIN = $(if $(FUZZING),,$(B)/tests/fuzz/replay.o)
 $(B)/tests/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(B)/libpollux.a
 	$(say) LD $@
@@ -128,7 +128,7 @@ unit: $(UNIT:%=$(B)/tests/%)
 
 replay: $(FUZZ:%=$(B)/tests/fuzz_%)
 
-# --- make run: tools/run says what the variables mean
+# --- make run: tools/run explains the variables
 export SERVER APP HOST PORT WSD_PORT POLICY_PORT DATA CONF B
 
 run:
@@ -136,8 +136,8 @@ run:
 	@$(MAKE) -s --no-print-directory -j$(shell nproc) programs
 	@exec tools/run
 
-# --- make check: every suite leaves its count in $(B)/check; one whose inputs have not changed
-# --- since it passed is not run again
+# --- make check: every suite leaves its count in $(B)/check, and runs again only if it failed or
+# --- its inputs have changed
 SERVERS   = lighttpd nginx apache
 SUITES    = format layers manual install unit unit-san fuzz-replay clients $(SERVERS:%=outside-%)
 C         = $(B)/check
@@ -145,7 +145,7 @@ CLIENTS   = $(shell git ls-files -co --exclude-standard -- clients tests/clients
 SOURCES   = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
 OUTSIDE   = $(shell git ls-files -co --exclude-standard -- tests/lib tests/wire tests/interop \
             tests/browser tests/suite tools/run apache-conf apps package-lock.json)
-MANUALS   = $(shell git ls-files -co --exclude-standard -- '*.[1-9]' shared/base/config.c include/pollux/pollux.h tests/manual.sh)
+MANUALS   = $(shell git ls-files -co --exclude-standard -- '*.[1-9]' shared/base/config_table.c shared/base/daemon.c include/pollux/pollux.h tests/manual.sh)
 EXAMPLES  = $(shell git ls-files -co --exclude-standard -- '*.md' docs/pollux-app.3 apps/hello/hello.c include)
 CORPORA   = $(shell git ls-files -co --exclude-standard -- tests/fuzz)
 
@@ -184,8 +184,8 @@ bench:
 	@$(MAKE) -s programs $(B)/bench/load $(B)/bench/bare >&2
 	@node tests/bench/run.js
 
-# --- make fuzz: each target for a while, from its corpus and from what was learnt before, which
-# --- stays in build/fuzz/learnt; what it finds goes to build/fuzz/found
+# --- make fuzz: run each target for a while, from its corpus and build/fuzz/learnt, where it keeps
+# --- what it learns; failing inputs go to build/fuzz/found
 FUZZ_SECONDS = 20
 
 fuzz:

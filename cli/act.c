@@ -56,7 +56,7 @@ parse_target(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_EXCEPT:
 		if (a->except_n == EXCEPT_MAX)
-			argp_error(state, "more than %d --except", EXCEPT_MAX);
+			argp_error(state, "more than %d --except options", EXCEPT_MAX);
 		a->except[a->except_n++] = arg;
 		return 0;
 	default:
@@ -64,17 +64,17 @@ parse_target(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp_option whom_options[] = {
+static const struct argp_option target_options[] = {
     {"namespace", 'n', "NS", 0, "In this namespace (default: the one without a name)", 1},
-    {"room", 'r', "ROOM", 0, "Those in this room", 1},
-    {"session", 's', "ID", 0, "The session of this public id", 1},
+    {"room", 'r', "ROOM", 0, "The sessions in this room", 1},
+    {"session", 's', "ID", 0, "The session with this public id", 1},
     {"user", 'u', "USER", 0, "Every session of this user", 1},
-    {"all", 'a', NULL, 0, "Everyone in the namespace", 1},
+    {"all", 'a', NULL, 0, "All sessions in the namespace", 1},
     {"except", KEY_EXCEPT, "ID", 0, "Leave out this session; may be repeated", 1},
     {0},
 };
 
-static const struct argp whom_argp = {.options = whom_options, .parser = parse_target};
+static const struct argp target_argp = {.options = target_options, .parser = parse_target};
 
 /* An option of the commands that send. */
 static error_t
@@ -111,7 +111,7 @@ parse_action_words(int key, char *arg, struct argp_state *state)
 		if (a->sends)
 			state->child_inputs[2] = a;
 		return 0;
-	case ARGP_KEY_ARGS:
+	case ARGP_KEY_ARGS: /* all of them at once, after the options */
 		a->words = state->argv + state->next;
 		a->words_n = state->argc - state->next;
 		return 0;
@@ -128,19 +128,19 @@ read_act_line(struct act *a, int argc, char **argv, const char *args_doc, const 
 {
 	const struct argp_child children[] = {
 	    {&options_argp, 0, NULL, 0},
-	    {&whom_argp, 0, NULL, 0},
+	    {&target_argp, 0, NULL, 0},
 	    {sends ? &volatile_argp : NULL, 0, NULL, 0}, /* or the end of the list */
 	    {0},
 	};
 	const struct argp argp = {
 	    .parser = parse_action_words, .args_doc = args_doc, .doc = doc, .children = children};
-	int whom;
+	int targets;
 
 	a->sends = sends;
 	argp_parse(&argp, argc, argv, 0, NULL, a);
-	whom = (a->room != NULL) + (a->session != NULL) + (a->user != NULL) + a->all;
-	if (whom != 1)
-		cli_complain("%s: no target: give one of -r ROOM, -s ID, -u USER or -a", argv[0]);
+	targets = (a->room != NULL) + (a->session != NULL) + (a->user != NULL) + a->all;
+	if (targets != 1)
+		cli_complain("give exactly one target: -r ROOM, -s ID, -u USER or -a");
 	else if (a->words_n < least || (most >= 0 && a->words_n > most))
 		cli_complain("usage: %s [OPTION...] %s", argv[0], args_doc);
 	else
@@ -186,6 +186,7 @@ add_json_word(struct buf *out, const char *text)
 static void
 begin_action(struct buf *out, const struct act *a, const char *verb)
 {
+	/* A session that is gone is an error if it was named, but not if it was in a room. */
 	buf_printf(out, "{\"strict\":%s,\"actions\":[{\"do\":\"%s\",\"to\":{\"ns\":",
 	    a->session != NULL ? "true" : "false", verb);
 	add_string_member(out, a->ns == NULL ? "" : a->ns);
@@ -234,6 +235,7 @@ await_ends(struct cli *c)
 			return 0;
 		if (n == -1)
 			return EX_TEMPFAIL;
+		/* A turn of our own keeps our cursor moving: the log is not trimmed before it. */
 		cli_begin(c);
 		cli_settle(c);
 		cli_wait(-1, 20);
@@ -271,6 +273,7 @@ run_actions(struct cli *c, struct slice json)
 	struct action_error error;
 	int status = 0;
 
+	/* Parse before opening: a mistake in the arguments is reported without a database. */
 	if (action_parse(&list, json, &ctx, &error) == -1) {
 		status = print_refusal(c, &error);
 		goto end;
@@ -278,9 +281,11 @@ run_actions(struct cli *c, struct slice json)
 	status = cli_open(c);
 	if (status != 0)
 		goto end;
+	/* One turn is one transaction: all actions are done, or none. */
 	cli_begin(c);
 	if (action_run(c->application, &list, &result, &error) == -1)
 		status = print_refusal(c, &error);
+	/* The turn must end even if it failed, but the first error is the one to report. */
 	if (cli_settle(c) == -1 && status == 0) {
 		cli_complain("cannot write to the store");
 		status = EX_TEMPFAIL;
@@ -371,13 +376,13 @@ run_move(struct cli *c, int argc, char **argv, const char *verb, const char *doc
 int
 act_join(struct cli *c, int argc, char **argv)
 {
-	return run_move(c, argc, argv, "join", "Let sessions join ROOM.");
+	return run_move(c, argc, argv, "join", "Add sessions to ROOM.");
 }
 
 int
 act_leave(struct cli *c, int argc, char **argv)
 {
-	return run_move(c, argc, argv, "leave", "Let sessions leave ROOM.");
+	return run_move(c, argc, argv, "leave", "Remove sessions from ROOM.");
 }
 
 int
@@ -387,8 +392,8 @@ act_kick(struct cli *c, int argc, char **argv)
 	struct buf json = {.p = NULL};
 
 	read_act_line(&a, argc, argv, "[REASON]",
-	    "Disconnect sessions; with -n, from that namespace only.  REASON is what the "
-	    "application is told, \"booted\" by default.",
+	    "Disconnect sessions; with -n, from that namespace only.  The application gets REASON, "
+	    "\"booted\" by default.",
 	    0, 1, false);
 	begin_action(&json, &a, "disconnect");
 	add_action_member(&json, "reason", a.words_n > 0 ? a.words[0] : NULL);
@@ -398,13 +403,13 @@ act_kick(struct cli *c, int argc, char **argv)
 int
 act_action(struct cli *c, int argc, char **argv)
 {
-	struct buf json = {
-	    .ceiling = ACTION_BYTES_MAX + 1}; /* one byte more shows that it is too long */
+	/* One byte more than allowed tells "too long" from "just fits". */
+	struct buf json = {.ceiling = ACTION_BYTES_MAX + 1};
 	size_t n = 1;
 	int status;
 
 	options_read(c, argc, argv,
-	    "Run what standard input holds: an action, an array of actions, or "
+	    "Run the actions on standard input: an action, an array of actions, or "
 	    "{\"actions\":[..],\"strict\":true}.  All actions are done, or none.");
 	while (n > 0) {
 		char piece[4096];

@@ -7,7 +7,7 @@
 #include "shared/store/listing.h"
 #include "shared/wire/json.h"
 
-/* Take the word after the command, which is "check". */
+/* The word after the command, which must be "check". */
 struct check {
 	struct cli *cli;
 	const char *word;
@@ -24,7 +24,7 @@ parse_subcommand(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (check->word != NULL || strcmp(arg, "check") != 0)
-			argp_usage(state);
+			argp_error(state, "unexpected argument \"%s\"", arg);
 		check->word = arg;
 		return 0;
 	case ARGP_KEY_END:
@@ -54,6 +54,7 @@ check_config(struct cli *c, int argc, char **argv)
 	struct buf out = {.p = NULL};
 
 	parse_check_line(c, argc, argv, "Check the configuration.");
+	/* Not cli_configure(): with --json the error is part of the answer. */
 	if (config_load(&c->cfg, c->paths, error, sizeof(error)) == 0) {
 		puts(c->json ? "{\"ok\":true}" : "ok");
 		return 0;
@@ -69,6 +70,7 @@ check_config(struct cli *c, int argc, char **argv)
 	return EX_CONFIG;
 }
 
+/* Faults of the database; with --json they collect in `json`. */
 struct faults {
 	const struct cli *cli;
 	struct buf json;
@@ -80,7 +82,7 @@ on_integrity_line(void *arg, struct slice line)
 {
 	struct faults *f = arg;
 
-	if (slice_is(line, "ok"))
+	if (slice_is(line, "ok")) /* SQLite's answer when there is no fault */
 		return;
 	if (!f->cli->json) {
 		cli_print(stdout, line);

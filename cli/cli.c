@@ -28,13 +28,14 @@ cli_configure(struct cli *c)
 		cli_complain("%s", error);
 		return EX_CONFIG;
 	}
+	/* Last: --data overrides the configuration. */
 	if (c->data != NULL)
 		snprintf(c->cfg.data, sizeof(c->cfg.data), "%s", c->data);
 	c->configured = true;
 	return 0;
 }
 
-/* The command line makes nothing, so the database must exist and be writable. */
+/* This program never creates a database: it must exist and be writable. */
 static int
 check_data_folder(const char *folder)
 {
@@ -47,7 +48,8 @@ check_data_folder(const char *folder)
 		cli_complain("%s: %s", path, strerror(errno));
 		return EX_NOPERM;
 	}
-	cli_complain("%s: %s; has Pollux run with this data folder?", path, strerror(errno));
+	cli_complain(
+	    "%s: %s; is this the data folder of a Pollux that has run?", path, strerror(errno));
 	return EX_UNAVAILABLE;
 }
 
@@ -61,9 +63,11 @@ cli_open(struct cli *c)
 		status = check_data_folder(c->cfg.data);
 	if (status != 0)
 		return status;
+	/* Actions go through the application's table, which works without an application. */
 	c->application = application_open_none();
 	if (c->application == NULL)
 		return EX_OSERR;
+	/* The limits matter here too: they decide about sessions that we send to. */
 	options = (struct hub_options){
 	    .kind = SERVER_TOOL,
 	    .folder = c->cfg.data,
@@ -89,6 +93,7 @@ cli_open(struct cli *c)
 void
 cli_close(struct cli *c)
 {
+	/* The hub first: it calls the application. */
 	hub_close(c->hub);
 	application_close(c->application);
 	c->hub = NULL;
@@ -131,11 +136,12 @@ on_stop_signal(int number)
 void
 cli_catch_signals(void)
 {
-	struct sigaction action = {
-	    .sa_handler = on_stop_signal}; /* no SA_RESTART: poll() returns */
+	/* Without SA_RESTART poll() returns at the signal. */
+	struct sigaction action = {.sa_handler = on_stop_signal};
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	/* `pollux tail | head` ends like an interrupted one: the watch must be closed. */
 	sigaction(SIGPIPE, &action, NULL);
 }
 
@@ -144,6 +150,7 @@ cli_wait(int fd, int ms)
 {
 	struct pollfd readable = {.fd = fd, .events = POLLIN};
 
+	/* A signal between this test and poll() is noticed `ms` later. */
 	if (!stopped)
 		poll(&readable, 1, ms);
 	return !stopped;
@@ -168,10 +175,11 @@ cli_print(FILE *out, struct slice text)
 {
 	for (size_t i = 0; i < text.n; i++) {
 		unsigned char c = (unsigned char)text.p[i];
+		/* C1 controls, U+0080 to U+009F, are control sequences to some terminals. */
 		bool c1 = c == 0xc2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xa0;
 
 		fputc(c < 0x20 || c == 0x7f || c1 ? '?' : c, out);
-		i += c1; /* a C1 control character has two bytes */
+		i += c1; /* its second byte */
 	}
 }
 

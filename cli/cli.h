@@ -37,14 +37,14 @@ extern const struct argp options_argp;
  * when it is wrong. */
 void options_read(struct cli *c, int argc, char **argv, const char *doc);
 
-/* Read the configuration.  0, or EX_CONFIG after saying why. */
+/* Read the configuration, once.  Return 0, or EX_CONFIG after printing why. */
 int cli_configure(struct cli *c);
 
-/* Open the store.  0, or an exit status after saying why. */
+/* Read the configuration and open the store.  Return 0, or an exit status after printing why. */
 int cli_open(struct cli *c);
 void cli_close(struct cli *c);
 
-/* Begin a turn of the hub, and end it.  cli_settle(): 0 or -1. */
+/* Begin a turn of the hub, and end it.  cli_settle() returns 0, or -1: the turn was rolled back. */
 void cli_begin(struct cli *c);
 int cli_settle(struct cli *c);
 
@@ -56,16 +56,16 @@ bool cli_wait(int fd, int ms);
 /* Let those signals end cli_wait() instead of the program. */
 void cli_catch_signals(void);
 
-/* Print an error: "pollux: ...". */
+/* Print "pollux: ..." on standard error. */
 void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Print text that came from outside: control characters become '?', since they could control the
  * terminal. */
 void cli_print(FILE *out, struct slice text);
-/* Print what `out` holds, and empty it.  0, or EX_SOFTWARE: no memory. */
+/* Print what `out` holds, and empty it.  Return 0, or EX_SOFTWARE: no memory. */
 int cli_flush(struct buf *out);
 
-/* The public id of a session. */
+/* Write the public id of a session to `text`.  Return `text`. */
 const char *cli_id(char text[16], int64_t key);
 
 /* --- commands ------------------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 # bash completion for pollux(1)
 
-# The rooms, or the public ids of the sessions, of the data folder that the line names.
+# _pollux_ask session|room|namespace: those of the data folder that the command line names.
 _pollux_ask() {
-	local i options=()
+	local i options=() # -c and -d decide which Pollux answers
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		-d | --data | -c | --config) options+=("${COMP_WORDS[i]}" "${COMP_WORDS[i + 1]}") ;;
@@ -24,7 +24,7 @@ _pollux() {
 		-c | --config | -d | --data) ((i++)) ;;
 		-*) ;;
 		*)
-			command=${COMP_WORDS[i]}
+			command=${COMP_WORDS[i]} # the first word that is neither an option nor its value
 			break
 			;;
 		esac

@@ -9,15 +9,16 @@
 #include "shared/store/listing.h"
 #include "shared/wire/sid.h"
 
-#define LIMIT 1000 /* sessions listed, unless --limit says otherwise */
+#define LIMIT 1000 /* sessions listed without --limit */
 
+/* A listing in progress; with --json it collects in `out`. */
 struct list {
 	struct cli *cli;
 	const char *ns, *room, *user;
 	struct listing_filter filter;
 	int64_t now_ms; /* since 1970 */
 	struct buf out;
-	size_t n;
+	size_t n; /* lines so far */
 };
 
 /* --- options -------------------------------------------------------------------------------- */
@@ -67,7 +68,7 @@ parse_list(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--limit needs a number of 1 or more");
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_usage(state);
+		argp_error(state, "unexpected argument \"%s\"", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -78,6 +79,8 @@ static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {0}};
 
 /* --- sessions ------------------------------------------------------------------------------- */
 
+/* Print text padded to a column; "-" stands for an empty one.  printf() cannot pad here: it would
+ * not mask control characters. */
 static void
 print_column(struct slice text, int width)
 {
@@ -99,6 +102,7 @@ print_session(void *arg, const struct listing_session *s)
 		listing_write_session(&l->out, s, l->now_ms);
 		return;
 	}
+	/* The heading comes with the first line: an empty list prints nothing. */
 	if (l->n++ == 0)
 		printf("%-12s %-13s %-15s %8s %-12s %s\n", "ID", "TRANSPORT", "ADDRESS", "AGE",
 		    "USER", "NAMESPACES");
@@ -117,12 +121,12 @@ int
 list_sessions(struct cli *c, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-	    {"namespace", 'n', "NS", 0, "Only those in this namespace", 1},
-	    {"room", 'r', "ROOM", 0, "Only those in this room (of -n)", 1},
-	    {"user", 'u', "USER", 0, "Only those of this user", 1},
-	    {"session", 's', "ID", 0, "Only this one", 1},
-	    {"limit", KEY_LIMIT, "N", 0, "At most N (1000)", 1},
-	    {"after", KEY_AFTER, "ID", 0, "Those after this one, in the same order", 1},
+	    {"namespace", 'n', "NS", 0, "Only sessions in this namespace", 1},
+	    {"room", 'r', "ROOM", 0, "Only sessions in this room (of -n)", 1},
+	    {"user", 'u', "USER", 0, "Only sessions of this user", 1},
+	    {"session", 's', "ID", 0, "Only the session with this public id", 1},
+	    {"limit", KEY_LIMIT, "N", 0, "At most N sessions (default: 1000)", 1},
+	    {"after", KEY_AFTER, "ID", 0, "Continue after this session", 1},
 	    {0},
 	};
 	static const struct argp argp = {.options = options,
@@ -137,6 +141,7 @@ list_sessions(struct cli *c, int argc, char **argv)
 	if (status != 0)
 		return status;
 	l.filter.user = slice_of(l.user);
+	/* Without -n a room belongs to the default namespace, as in the commands that act. */
 	if (l.ns != NULL || l.room != NULL)
 		l.filter.chan =
 		    store_channel(l.ns == NULL ? SLICE("") : slice_of(l.ns), slice_of(l.room));
@@ -147,6 +152,7 @@ list_sessions(struct cli *c, int argc, char **argv)
 		status = EX_TEMPFAIL;
 	if (c->json)
 		buf_puts(&l.out, "]\n");
+	/* Half a list is not JSON: after an error print none of it. */
 	if (status == 0)
 		return cli_flush(&l.out);
 	buf_free(&l.out);
@@ -180,7 +186,7 @@ int
 list_rooms(struct cli *c, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-	    {"namespace", 'n', "NS", 0, "Only those of this namespace", 1},
+	    {"namespace", 'n', "NS", 0, "Only rooms of this namespace", 1},
 	    {0},
 	};
 	static const struct argp argp = {.options = options,

@@ -15,8 +15,8 @@ static const struct {
     {"send", act_send, "send a text message"},
     {"json", act_json, "send a JSON message"},
     {"kick", act_kick, "disconnect sessions"},
-    {"join", act_join, "let sessions join a room"},
-    {"leave", act_leave, "let sessions leave a room"},
+    {"join", act_join, "add sessions to a room"},
+    {"leave", act_leave, "remove sessions from a room"},
     {"action", act_action, "run the actions on standard input"},
     {"sessions", list_sessions, "list sessions"},
     {"rooms", list_rooms, "list rooms"},
@@ -68,7 +68,7 @@ add_command_list(int key, const char *text, void *input)
 	buf_puts(&out, "Commands:\n");
 	for (size_t i = 0; i < COMMANDS; i++)
 		buf_printf(&out, "  %-10s %s\n", commands[i].name, commands[i].what);
-	buf_puts(&out, "\n`pollux COMMAND --help` says more; so does pollux(1).");
+	buf_puts(&out, "\n`pollux COMMAND --help` says more, and so does pollux(1).");
 	buf_add_char(&out, '\0');
 	return out.failed ? NULL : out.p;
 }
@@ -78,6 +78,7 @@ main(int argc, char **argv)
 {
 	static struct cli cli;
 	static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {0}};
+	/* The \v begins the text after the options, which add_command_list() fills in. */
 	static const struct argp argp = {
 	    .parser = parse_main,
 	    .args_doc = "COMMAND [ARGUMENT...]",
@@ -90,7 +91,9 @@ main(int argc, char **argv)
 	int status = EX_USAGE;
 	size_t i = 0;
 
+	/* Only warnings and errors of the store and the hub reach the user. */
 	log_open("pollux", LOG_LEVEL_WARN, NULL);
+	/* In order: options after the command are the command's own, such as -n. */
 	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &call) != 0)
 		return EX_USAGE;
 	if (call.argv == NULL) {
@@ -107,6 +110,7 @@ main(int argc, char **argv)
 	call.argv[0] = name; /* --help and errors name the command */
 	status = commands[i].run(&cli, call.argc, call.argv);
 	cli_close(&cli);
+	/* Output is buffered: a full disk may show only now, after the command has succeeded. */
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		cli_complain("write error on standard output");
 		return EX_IOERR;

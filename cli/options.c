@@ -1,7 +1,7 @@
 /* The options that all commands share. */
 #include "cli/cli.h"
 
-/* libc looks it up by name */
+/* argp finds it by its name. */
 __attribute__((visibility("default"))) const char *argp_program_version = "pollux " POLLUX_VERSION;
 
 static error_t
@@ -27,22 +27,23 @@ parse_common(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option common_options[] = {
-    {"config", 'c', "FILE", 0, "Read FILE, later ones win (default: POLLUX_CONF)", 10},
-    {"data", 'd', "DIR", 0, "The data folder, instead of the configuration's", 10},
+    {"config", 'c', "FILE", 0, "Read FILE; may be repeated, later ones win (default: POLLUX_CONF)",
+	10},
+    {"data", 'd', "DIR", 0, "Use the data folder DIR instead of the configured one", 10},
     {"json", 'j', NULL, 0, "Print JSON", 10},
     {0},
 };
 
 const struct argp options_argp = {.options = common_options, .parser = parse_common};
 
+/* Reject arguments, and hand the input on to the child parser: argp does not. */
 static error_t
 parse_no_words(int key, char *arg, struct argp_state *state)
 {
-	(void)arg;
 	if (key == ARGP_KEY_INIT)
 		state->child_inputs[0] = state->input;
 	else if (key == ARGP_KEY_ARG)
-		argp_usage(state);
+		argp_error(state, "unexpected argument \"%s\"", arg);
 	else
 		return ARGP_ERR_UNKNOWN;
 	return 0;

@@ -12,11 +12,13 @@
 #define ROOMS_SHOWN     10
 #define PROCESSES_SHOWN 20
 
+/* A process of this Pollux: a slot in the table that all of them share. */
 struct process {
 	int slot;
 	struct slot_info info;
 };
 
+/* Everything counted at one time. */
 struct numbers {
 	struct listing_totals totals;
 	struct process processes[SLOTS_MAX];
@@ -28,6 +30,7 @@ collect_stats(struct cli *c, struct numbers *of)
 {
 	const struct slots *slots = store_slots(hub_store(c->hub));
 
+	/* Slots have gaps where processes have ended. */
 	of->n = 0;
 	for (int i = 0; i < slots_high(slots); i++)
 		if (slots_info(slots, i, &of->processes[of->n].info))
@@ -56,7 +59,7 @@ open_sessions(const struct listing_totals *t)
 }
 
 static void
-write_packets(const struct numbers *of, uint64_t *received, uint64_t *sent)
+sum_packets(const struct numbers *of, uint64_t *received, uint64_t *sent)
 {
 	*received = *sent = 0;
 	for (int i = 0; i < of->n; i++) {
@@ -73,7 +76,7 @@ write_stats_json(struct buf *out, const struct numbers *of)
 	const struct listing_totals *t = &of->totals;
 	uint64_t received, sent;
 
-	write_packets(of, &received, &sent);
+	sum_packets(of, &received, &sent);
 	buf_printf(out,
 	    "{\"processes\":{\"fcgi\":%d,\"wsd\":%d,\"tool\":%d},"
 	    "\"sessions\":{\"open\":%" PRId64 ",\"new\":%" PRId64 ",\"ended\":%" PRId64
@@ -103,7 +106,7 @@ write_stats_text(struct buf *out, const struct numbers *of)
 	const struct listing_totals *t = &of->totals;
 	uint64_t received, sent;
 
-	write_packets(of, &received, &sent);
+	sum_packets(of, &received, &sent);
 	buf_printf(out, "processes   %d fcgi, %d wsd, %d tool\n", count_processes(of, SERVER_FCGI),
 	    count_processes(of, SERVER_WSD), count_processes(of, SERVER_TOOL));
 	buf_printf(out, "sessions    %" PRId64 " open", open_sessions(t));
@@ -150,7 +153,7 @@ struct top {
 	int rounds; /* 0: until interrupted */
 };
 
-/* The process in an earlier collection, or NULL. */
+/* The same process in an earlier count, or NULL.  A slot is reused: its pid must match too. */
 static const struct process *
 earlier_count(const struct numbers *last, const struct process *p)
 {
@@ -170,6 +173,7 @@ write_processes(
 	buf_puts(out, "\n    PID KIND    HELD     IN/s    OUT/s\n");
 	for (int i = 0; i < shown; i++) {
 		const struct process *p = &of->processes[i], *was = earlier_count(last, p);
+		/* A new process has no rate yet. */
 		double in =
 		    was == NULL ? 0 : (double)(p->info.received - was->info.received) / seconds;
 		double sent = was == NULL ? 0 : (double)(p->info.sent - was->info.sent) / seconds;
@@ -181,6 +185,7 @@ write_processes(
 		buf_printf(out, "    ... and %d more\n", of->n - shown);
 }
 
+/* The rooms with the most sessions. */
 struct largest {
 	struct {
 		char name[64];
@@ -188,14 +193,14 @@ struct largest {
 	} rooms[ROOMS_SHOWN];
 };
 
-/* Keep the largest rooms, the largest first. */
+/* Insert a room where it belongs; the largest comes first, and the smallest drops out. */
 static void
 count_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
 {
 	struct largest *l = arg;
 	int at = ROOMS_SHOWN;
 
-	if (room.p == NULL)
+	if (room.p == NULL) /* the namespace itself */
 		return;
 	while (at > 0 && l->rooms[at - 1].sessions < sessions)
 		at--;
@@ -263,7 +268,7 @@ parse_top(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--rounds needs a number of 1 or more");
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_usage(state);
+		argp_error(state, "unexpected argument \"%s\"", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -274,8 +279,8 @@ int
 stats_top(struct cli *c, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-	    {"interval", 'i', "SECONDS", 0, "How often (1)", 1},
-	    {"rounds", 'N', "N", 0, "Stop after N times", 1},
+	    {"interval", 'i', "SECONDS", 0, "Seconds between counts (default: 1)", 1},
+	    {"rounds", 'N', "N", 0, "Stop after N counts", 1},
 	    {0},
 	};
 	static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {0}};
@@ -291,6 +296,7 @@ stats_top(struct cli *c, int argc, char **argv)
 	status = cli_open(c);
 	cli_catch_signals();
 	for (int round = 1; status == 0; round++) {
+		/* A turn per round moves our cursor, or the log would be kept for us. */
 		cli_begin(c);
 		cli_settle(c);
 		if (collect_stats(c, &now) == -1)

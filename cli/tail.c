@@ -14,7 +14,7 @@
 #include "shared/wire/sid.h"
 #include "shared/wire/utf8.h"
 
-#define TURN_MS 1000 /* a turn of the hub this often, also without packets */
+#define TURN_MS 1000 /* take a turn of the hub at least this often */
 
 struct tail {
 	struct cli *cli;
@@ -27,11 +27,11 @@ struct tail {
 	} processes[SLOTS_MAX];
 };
 
-/* A packet that was seen. */
+/* A packet to show. */
 struct sight {
 	const struct watch_head *head;
 	struct slice text;
-	bool cut; /* the text is not all of it */
+	bool cut; /* the packet was longer than a datagram */
 	char time[32];
 	char id[16];
 };
@@ -87,6 +87,7 @@ print_text(struct tail *t, const struct sight *s)
 {
 	struct packet pk;
 
+	/* The time of day: the date is in the JSON. */
 	printf("%s %s %s ", s->time + 11, s->id,
 	    s->head->kind == WATCH_IN    ? "in "
 	    : s->head->kind == WATCH_OUT ? "out"
@@ -120,8 +121,8 @@ add_shown_text(struct buf *out, const char *name, struct slice text)
 		json_write_string(out, text);
 		return;
 	}
-	utf8_sanitize(
-	    &clean, text); /* it may be cut inside a character, or invalid from the start */
+	/* A packet may be cut inside a character, or have been invalid from the start. */
+	utf8_sanitize(&clean, text);
 	json_write_string(out, buf_slice(&clean));
 	buf_free(&clean);
 }
@@ -163,6 +164,7 @@ print_json(struct tail *t, const struct sight *s)
 					 : "end");
 	if (s->head->kind == WATCH_END) {
 		add_shown_text(&out, "reason", s->text);
+		/* A packet that was cut may no longer be valid JSON inside. */
 	} else if (t->raw || s->cut || packet_parse(&pk, s->text) == -1) {
 		add_shown_text(&out, "packet", s->text);
 	} else {
@@ -182,7 +184,7 @@ print_json(struct tail *t, const struct sight *s)
 
 /* --- watching ------------------------------------------------------------------------------- */
 
-/* Numbers that are missing are datagrams that were dropped because we read too slowly. */
+/* A gap in the numbers of a process: datagrams were dropped because we read too slowly. */
 static void
 note_gap(struct tail *t, const struct watch_head *head)
 {
@@ -190,6 +192,7 @@ note_gap(struct tail *t, const struct watch_head *head)
 
 	if (head->slot < 0 || head->slot >= SLOTS_MAX)
 		return;
+	/* Numbers wrap; a huge gap is a process that has started anew in this slot. */
 	missed = head->number - t->processes[head->slot].next;
 	if (t->processes[head->slot].known && missed > 0 && missed < UINT32_MAX / 2)
 		cli_complain("%u packets were not shown: too many at once", missed);
@@ -225,11 +228,14 @@ watch_packets(struct tail *t, int fd)
 	do {
 		ssize_t n;
 
+		/* Empty the socket before the turn: while it is full, packets are dropped. */
 		while ((n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) >= 0)
 			show_packet(t, bytes, (size_t)n);
+		/* Show packets now; the reader of a pipe may be gone. */
 		if (fflush(stdout) != 0)
 			return EX_IOERR;
-		cli_begin(t->cli); /* moves our cursor, or the log would be kept for us */
+		/* Move our cursor, or the log would be kept for us. */
+		cli_begin(t->cli);
 		cli_settle(t->cli);
 	} while (cli_wait(fd, TURN_MS));
 	return 0;
@@ -252,7 +258,7 @@ parse_tail(int key, char *arg, struct argp_state *state)
 		t->raw = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_usage(state);
+		argp_error(state, "unexpected argument \"%s\"", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -263,8 +269,8 @@ int
 tail_packets(struct cli *c, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-	    {"session", 's', "ID", 0, "Only of the session of this public id", 1},
-	    {"raw", 'R', NULL, 0, "As they are on the wire", 1},
+	    {"session", 's', "ID", 0, "Only packets of the session with this public id", 1},
+	    {"raw", 'R', NULL, 0, "Show packets as they are on the wire", 1},
 	    {0},
 	};
 	static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {0}};
@@ -280,6 +286,7 @@ tail_packets(struct cli *c, int argc, char **argv)
 	status = cli_open(c);
 	if (status != 0)
 		return status;
+	/* Before watching: an interrupted tail must give its place among the watchers back. */
 	cli_catch_signals();
 	fd = watch_open(hub_store(c->hub), t.key);
 	if (fd == -1)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# format: every C file is as clang-format with the tree's .clang-format writes it.
+# format: every C file is formatted as .clang-format says; prints `N passed, N failed`.
 cd "$(dirname "$0")/.." || exit 1
 passed=0 failed=0
 for file in $(git ls-files '*.c' '*.h'); do

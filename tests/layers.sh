@@ -1,10 +1,10 @@
 #!/bin/bash
-# layers: who may include whom.  Folders are tiers, arrows go down only; what is special (a
-# database, an event loop, a socket) has one place.
+# layers: which files may include which.  Folders are tiers, and includes point only downwards; a
+# database, an event loop or a loader may be used in one place only.
 #
-#	tests/layers.sh             look at the tree and try ourselves out: a line for each violation,
+#	tests/layers.sh             check the tree, then the test itself: a line for each violation,
 #	                            then `N passed, N failed`
-#	tests/layers.sh self-test   only plant each kind of violation and see that it is found
+#	tests/layers.sh self-test   only plant each kind of violation and check that it is found
 #
 # The exit status is 0 if nothing failed.
 set -u
@@ -36,7 +36,7 @@ violations() {
 		tier["shared/hook"] = tier["shared/app"] # side by side
 		programs["fcgi"] = programs["wsd"] = programs["policyd"] = programs["cli"] = 1
 
-		# a header, and where alone it may be included: folders end with /
+		# a header, and the only places that may include it: folders end with /
 		only["sqlite3.h"] = "shared/store/"
 		only["ev.h"] = "fcgi/ wsd/ policyd/"
 		only["fcgiapp.h"] = "fcgi/"
@@ -49,7 +49,7 @@ violations() {
 		only["pollux/pollux.h"] = "shared/app/ apps/"
 		only["fcgi_stdio.h"] = "-" # it redefines FILE and printf
 
-		# a pure module asks neither the world nor the clock
+		# a pure module does no I/O and has no clock
 		n = split("unistd.h fcntl.h poll.h signal.h time.h pthread.h dirent.h netdb.h " \
 		    "dlfcn.h syslog.h sqlite3.h ev.h", impure)
 		for (i = 1; i <= n; i++) pure_not[impure[i]] = 1
@@ -106,7 +106,7 @@ violations() {
 		split($4, target, "/")
 		if (target[1] in programs && target[1] != top)
 			say("programs never include one another")
-		# the command line acts and looks where the others serve
+		# the command line acts and lists without a transport
 		if (top == "cli" && $4 ~ /^shared\/(action\/(application|action)|store\/(listing|slots|watch))\.h$/)
 			next
 		if (there ~ /^shared\/(store|action|app|hook)$/)
@@ -149,7 +149,7 @@ self_test() {
 	local planted
 	tree=$(mktemp -d) || return 1
 	trap 'rm -rf "$tree"' EXIT
-	# file | include | what must be found; nothing: it is allowed
+	# file | include | what must be found; empty: it is allowed
 	while IFS='|' read -r file include wanted; do
 		rm -rf "${tree:?}"/*
 		mkdir -p "$tree/$(dirname "$file")"

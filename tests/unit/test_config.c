@@ -1,4 +1,4 @@
-/* config: what every key takes, where a mistake is reported, and who wins over whom. */
+/* config: the values that each key takes, where mistakes are reported, which source wins. */
 #include "shared/base/config.h"
 
 #include <setjmp.h>
@@ -11,11 +11,13 @@
 
 #include <cmocka.h>
 
+#include "shared/base/config_table.h"
+
 static char folder[] = "/tmp/pollux-test-XXXXXX";
 static char path[64];
 static char error[256];
 
-/* Write the text into file number `i` and return its path, which the next call changes. */
+/* Write `text` to file number `i`.  Return its path, which the next call overwrites. */
 static const char *
 file(int i, const char *text)
 {
@@ -126,7 +128,7 @@ every_kind_of_value_is_read(void **state)
 }
 
 static void
-a_mistake_is_told_with_file_and_line(void **state)
+a_mistake_is_reported_with_file_and_line(void **state)
 {
 	static const struct {
 		const char *text;
@@ -152,12 +154,12 @@ a_mistake_is_told_with_file_and_line(void **state)
 	    {"[protocol]\nclose_timeout = 1s\n", 2, "not a number"},
 	    {"[protocol]\nclose_timeout = .5\n", 2, "not a number"},
 	    {"[protocol]\nclose_timeout = 0x10\n", 2, "not a number"},
-	    {"[protocol]\nclose_timeout = 20\n  30\n", 3, "has one line"},
-	    {"[protocol]\nclose_timeout = 20\n  close_timeout = 30\n", 3, "has one line"},
-	    {"[protocol]\nresource = /\n", 2, "not a path"},
-	    {"[protocol]\nresource = a?b\n", 2, "not a path"},
+	    {"[protocol]\nclose_timeout = 20\n  30\n", 3, "takes one line"},
+	    {"[protocol]\nclose_timeout = 20\n  close_timeout = 30\n", 3, "takes one line"},
+	    {"[protocol]\nresource = /\n", 2, "not a URL path"},
+	    {"[protocol]\nresource = a?b\n", 2, "not a URL path"},
 	    {"[protocol]\norigins = ,\n", 2, "may not be empty"},
-	    {"[limits]\nbody_bytes = 1.5M\n", 2, "not a number from 1 to 1073741824 (1k,"},
+	    {"[limits]\nbody_bytes = 1.5M\n", 2, "not a number from 1 to 1G (k,"},
 	    {"[limits]\nbody_bytes = 2G\n", 2, "not a number"},
 	    {"[limits]\nsessions = 9999999999G\n", 2, "not a number"},
 	    {"[limits]\nsessions = 10kk\n", 2, "not a number"},
@@ -217,7 +219,7 @@ an_overlong_line_is_refused_not_cut(void **state)
 }
 
 static void
-what_is_no_file_is_told(void **state)
+an_unreadable_file_is_an_error(void **state)
 {
 	struct config cfg;
 
@@ -250,6 +252,71 @@ the_environment_is_read_like_a_file(void **state)
 	assert_string_equal(error, "POLLUX_LIMITS_SESSION: unknown key in the environment");
 	assert_int_equal(config_environment(&cfg, worse_list, error, sizeof(error)), -1);
 	assert_non_null(strstr(error, "POLLUX_LIMITS_SESSIONS: sessions: \"many\" is not"));
+}
+
+/* config_read() of "[section]\nkey = value\n". */
+static int
+read_row(struct config *cfg, const struct config_row *row, const char *value)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "[%s]\n%s = %s\n", row->section, row->key, value);
+	return read_text(cfg, text);
+}
+
+static void
+every_number_takes_both_ends_of_its_range(void **state)
+{
+	struct config cfg;
+	size_t numbers = 0;
+
+	(void)state;
+	for (size_t i = 0; i < config_table_n; i++) {
+		const struct config_row *row = &config_table[i];
+		char beyond[64];
+
+		if (row->least == NULL)
+			continue;
+		numbers++;
+		assert_int_equal(read_row(&cfg, row, row->least), 0);
+		assert_int_equal(read_row(&cfg, row, row->most), 0);
+		snprintf(beyond, sizeof(beyond), "9%s", row->most);
+		assert_int_equal(read_row(&cfg, row, beyond), -1);
+		assert_non_null(strstr(error, row->most));
+	}
+	assert_true(numbers > 20);
+}
+
+static void
+only_required_texts_may_not_be_empty(void **state)
+{
+	struct config cfg;
+
+	(void)state;
+	for (size_t i = 0; i < config_table_n; i++) {
+		const struct config_row *row = &config_table[i];
+
+		if (row->kind != KIND_TEXT && row->kind != KIND_LIST && row->kind != KIND_PATH)
+			continue;
+		assert_int_equal(read_row(&cfg, row, ""), row->required ? -1 : 0);
+	}
+}
+
+static void
+every_setting_has_a_field_of_its_own(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < config_table_n; i++) {
+		const struct config_row *a = &config_table[i];
+
+		assert_ptr_equal(config_table_find(a->section, a->key), a);
+		for (size_t k = 0; k < i; k++) {
+			const struct config_row *b = &config_table[k];
+
+			assert_true(
+			    a->offset >= b->offset + b->room || b->offset >= a->offset + a->room);
+		}
+	}
 }
 
 static void
@@ -356,10 +423,13 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(defaults_are_those_of_0_9_and_pass_the_check),
 	    cmocka_unit_test(every_kind_of_value_is_read),
-	    cmocka_unit_test(a_mistake_is_told_with_file_and_line),
+	    cmocka_unit_test(a_mistake_is_reported_with_file_and_line),
+	    cmocka_unit_test(every_number_takes_both_ends_of_its_range),
+	    cmocka_unit_test(only_required_texts_may_not_be_empty),
+	    cmocka_unit_test(every_setting_has_a_field_of_its_own),
 	    cmocka_unit_test(a_value_fits_its_field_or_is_refused),
 	    cmocka_unit_test(an_overlong_line_is_refused_not_cut),
-	    cmocka_unit_test(what_is_no_file_is_told),
+	    cmocka_unit_test(an_unreadable_file_is_an_error),
 	    cmocka_unit_test(the_environment_is_read_like_a_file),
 	    cmocka_unit_test(a_hook_needs_a_url_a_secret_and_no_module),
 	    cmocka_unit_test(timeouts_that_end_live_sessions_are_refused),

@@ -1,0 +1,150 @@
+#include "shared/base/config_table.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shared/base/config.h"
+
+#define FIELD(name) offsetof(struct config, name), sizeof(((struct config *)NULL)->name)
+
+/* The last columns of a row. */
+#define RANGE(least, most) least, most, false
+#define ANY                NULL, NULL, false
+#define NOT_EMPTY          NULL, NULL, true
+
+/* Clients keep both timeouts in 32-bit milliseconds: one second more makes a negative number that
+ * ends their connections at once, and so does 0 (PROTOCOL 4.2). */
+#define SHORTEST "0.01"
+#define LONGEST  "2147483"
+
+/* The largest number where only memory sets a limit. */
+#if SIZE_MAX > UINT32_MAX
+#define MOST "1024G"
+#else
+#define MOST "1G"
+#endif
+
+/* tests/manual.sh reads these lines: one row a line, values in double quotes. */
+/* clang-format off */
+const struct config_row config_table[] = {
+	{"protocol", "heartbeat_interval", KIND_SECONDS, FIELD(heartbeat_interval_ms), "25", RANGE(SHORTEST, LONGEST)},
+	{"protocol", "heartbeat_timeout", KIND_SECONDS, FIELD(heartbeat_timeout_ms), "60", RANGE(SHORTEST, LONGEST)},
+	{"protocol", "close_timeout", KIND_SECONDS, FIELD(close_timeout_ms), "60", RANGE(SHORTEST, LONGEST)},
+	{"protocol", "polling_duration", KIND_SECONDS, FIELD(polling_duration_ms), "20", RANGE(SHORTEST, LONGEST)},
+	{"protocol", "htmlfile_duration", KIND_SECONDS, FIELD(htmlfile_duration_ms), "240", RANGE(SHORTEST, LONGEST)},
+	{"protocol", "handshake_timeout", KIND_SECONDS, FIELD(handshake_timeout_ms), "60", RANGE(SHORTEST, LONGEST)},
+	{"protocol", "transports", KIND_LIST, FIELD(transports), "websocket,flashsocket,htmlfile,xhr-polling,jsonp-polling", NOT_EMPTY},
+	{"protocol", "resource", KIND_PREFIX, FIELD(resource), "socket.io", NOT_EMPTY},
+	{"protocol", "origins", KIND_LIST, FIELD(origins), "*:*", NOT_EMPTY},
+	{"protocol", "match_origin_protocol", KIND_FLAG, FIELD(match_origin_protocol), "false", ANY},
+	{"limits", "body_bytes", KIND_SIZE, FIELD(body_bytes), "1M", RANGE("1", "1G")},
+	{"limits", "message_bytes", KIND_SIZE, FIELD(message_bytes), "1M", RANGE("1", "1G")},
+	{"limits", "header_bytes", KIND_SIZE, FIELD(header_bytes), "16k", RANGE("256", "1M")},
+	{"limits", "packets_per_payload", KIND_SIZE, FIELD(packets_per_payload), "1000", RANGE("1", MOST)},
+	{"limits", "bad_packets", KIND_SIZE, FIELD(bad_packets), "100", RANGE("1", MOST)},
+	{"limits", "queue_packets", KIND_SIZE, FIELD(queue_packets), "10000", RANGE("1", MOST)},
+	{"limits", "queue_bytes", KIND_SIZE, FIELD(queue_bytes), "16M", RANGE("1", MOST)},
+	{"limits", "sessions", KIND_SIZE, FIELD(sessions), "100000", RANGE("1", MOST)},
+	{"limits", "sessions_per_address", KIND_SIZE, FIELD(sessions_per_address), "0", RANGE("0", MOST)},
+	{"limits", "connections", KIND_SIZE, FIELD(connections), "0", RANGE("0", MOST)},
+	{"limits", "request_timeout", KIND_SECONDS, FIELD(request_timeout_ms), "10", RANGE(SHORTEST, "3600")},
+	{"limits", "send_timeout", KIND_SECONDS, FIELD(send_timeout_ms), "30", RANGE(SHORTEST, "3600")},
+	{"store", "data", KIND_PATH, FIELD(data), "/var/lib/pollux", NOT_EMPTY},
+	{"store", "log_bytes", KIND_SIZE, FIELD(log_bytes), "256M", RANGE("64k", MOST)},
+	{"app", "module", KIND_PATH, FIELD(module), "", ANY},
+	{"hook", "url", KIND_TEXT, FIELD(hook_url), "", ANY},
+	{"hook", "secret", KIND_LIST, FIELD(hook_secret), "", ANY},
+	{"hook", "namespaces", KIND_LIST, FIELD(hook_namespaces), "", ANY},
+	{"hook", "events", KIND_LIST, FIELD(hook_events), "", ANY},
+	{"hook", "headers", KIND_LIST, FIELD(hook_headers), "cookie,origin,user-agent,referer,x-forwarded-for", ANY},
+	{"hook", "authorize", KIND_FLAG, FIELD(hook_authorize), "false", ANY},
+	{"hook", "authorize_namespaces", KIND_FLAG, FIELD(hook_authorize_namespaces), "false", ANY},
+	{"hook", "authorize_on_error", KIND_ACCEPT, FIELD(hook_authorize_on_error), "refuse", ANY},
+	{"hook", "queue_events", KIND_SIZE, FIELD(hook_queue_events), "100000", RANGE("1", "10000000")},
+	{"hook", "queue_bytes", KIND_SIZE, FIELD(hook_queue_bytes), "64M", RANGE("64k", MOST)},
+	{"hook", "max_in_flight", KIND_SIZE, FIELD(hook_max_in_flight), "4", RANGE("1", "1000")},
+	{"hook", "connect_timeout", KIND_SECONDS, FIELD(hook_connect_timeout_ms), "1", RANGE(SHORTEST, "3600")},
+	{"hook", "timeout", KIND_SECONDS, FIELD(hook_timeout_ms), "5", RANGE(SHORTEST, "3600")},
+	{"hook", "authorize_timeout", KIND_SECONDS, FIELD(hook_authorize_timeout_ms), "3", RANGE(SHORTEST, "3600")},
+	{"hook", "retry_for", KIND_SECONDS, FIELD(hook_retry_for_ms), "3600", RANGE("0", "86400")},
+	{"client", "folder", KIND_PATH, FIELD(client_folder), "", ANY},
+	{"fcgi", "listen", KIND_TEXT, FIELD(fcgi_listen), "", ANY},
+	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), "auto", ANY},
+	{"wsd", "listen", KIND_TEXT, FIELD(wsd_listen), "127.0.0.1:8081", NOT_EMPTY},
+	{"wsd", "reachable", KIND_SWITCH, FIELD(wsd_reachable), "auto", ANY},
+	{"policyd", "listen", KIND_TEXT, FIELD(policyd_listen), "*:843 *:10843", NOT_EMPTY},
+	{"policyd", "user", KIND_TEXT, FIELD(policyd_user), "", ANY},
+	{"policyd", "chroot", KIND_PATH, FIELD(policyd_chroot), "", ANY},
+	{"policyd", "file", KIND_PATH, FIELD(policyd_file), "", ANY},
+	{"policyd", "connections", KIND_SIZE, FIELD(policyd_connections), "1000", RANGE("1", "64k")},
+	{"policyd", "connections_per_address", KIND_SIZE, FIELD(policyd_connections_per_address), "100", RANGE("0", MOST)},
+	{"publish", "enabled", KIND_FLAG, FIELD(publish_enabled), "false", ANY},
+	{"publish", "keys", KIND_TEXT, FIELD(publish_keys), "", ANY},
+	{"publish", "rate", KIND_SIZE, FIELD(publish_rate), "100", RANGE("1", "1M")},
+	{"log", "level", KIND_LEVEL, FIELD(log_level), "info", ANY},
+	{"log", "file", KIND_PATH, FIELD(log_file), "", ANY},
+};
+/* clang-format on */
+const size_t config_table_n = sizeof(config_table) / sizeof(config_table[0]);
+
+const struct config_row *
+config_table_find(const char *section, const char *key)
+{
+	for (size_t i = 0; i < config_table_n; i++) {
+		const struct config_row *row = &config_table[i];
+
+		if (strcmp(row->section, section) == 0 && strcmp(row->key, key) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+bool
+config_table_has_section(const char *section)
+{
+	for (size_t i = 0; i < config_table_n; i++)
+		if (strcmp(config_table[i].section, section) == 0)
+			return true;
+	return false;
+}
+
+/* --- variables of the environment ------------------------------------------------------------- */
+
+/* Does `name` begin with POLLUX_SECTION_KEY?  Return its length, or 0. */
+static size_t
+match_variable(struct slice name, const char *section, const char *key)
+{
+	char want[128];
+	int n = snprintf(want, sizeof(want), "pollux_%s_%s", section, key);
+
+	if (n < 0 || (size_t)n >= sizeof(want) || name.n < (size_t)n)
+		return 0;
+	/* By hand: toupper() is the locale's. */
+	for (size_t i = 0; i < (size_t)n; i++)
+		if (name.p[i] != (want[i] >= 'a' && want[i] <= 'z' ? want[i] - 'a' + 'A' : want[i]))
+			return 0;
+	return (size_t)n;
+}
+
+const struct config_row *
+config_table_find_variable(struct slice name)
+{
+	for (size_t i = 0; i < config_table_n; i++) {
+		const struct config_row *row = &config_table[i];
+
+		/* The whole name: POLLUX_HOOK_AUTHORIZE begins POLLUX_HOOK_AUTHORIZE_TIMEOUT. */
+		if (match_variable(name, row->section, row->key) == name.n)
+			return row;
+	}
+	return NULL;
+}
+
+bool
+config_table_has_section_of(struct slice name)
+{
+	for (size_t i = 0; i < config_table_n; i++)
+		if (match_variable(name, config_table[i].section, "") > 0)
+			return true;
+	return false;
+}

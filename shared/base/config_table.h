@@ -1,0 +1,50 @@
+/* config_table: one row per setting.  Its section, key, kind, field, default and range are written
+ * there and nowhere else; tests/manual.sh holds docs/pollux.conf.5 against the rows.
+ *
+ * For shared/base/config*.c; everybody else reads the fields of struct config. */
+#ifndef POLLUX_CONFIG_TABLE_H
+#define POLLUX_CONFIG_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "shared/base/slice.h"
+
+/* How a value is read, and the type of its field. */
+enum config_kind {
+	KIND_SECONDS, /* 25, 0.5: int64_t, in milliseconds */
+	KIND_SIZE,    /* 1000, 64k, 1M, 2G: size_t */
+	KIND_TEXT,    /* char[]: verbatim; continuation lines are joined with a blank */
+	KIND_LIST,    /* char[]: words separated by commas or blanks, kept with single commas */
+	KIND_PATH,    /* char[]: a relative path starts at the folder of the file that names it */
+	KIND_PREFIX,  /* char[]: a URL path, kept without the slashes around it */
+	KIND_LEVEL,   /* error, warn, info, debug or trace: enum log_level */
+	KIND_SWITCH,  /* auto, yes or no: enum config_switch */
+	KIND_FLAG,    /* true or false as in 0.9, or yes or no: bool */
+	KIND_ACCEPT,  /* accept or refuse: bool */
+};
+
+struct config_row {
+	const char *section, *key;
+	enum config_kind kind;
+	size_t offset, room;      /* of the field in struct config */
+	const char *value;        /* the default, as in a file */
+	const char *least, *most; /* numbers only, as in a file; NULL otherwise */
+	bool required;            /* texts only: may not be empty */
+};
+
+extern const struct config_row config_table[];
+extern const size_t config_table_n;
+
+/* The row of a key; NULL: unknown. */
+const struct config_row *config_table_find(const char *section, const char *key);
+
+/* The row of a variable POLLUX_SECTION_KEY; NULL: unknown. */
+const struct config_row *config_table_find_variable(struct slice name);
+
+bool config_table_has_section(const char *section);
+
+/* Is `name` POLLUX_SECTION_... for a section of ours? */
+bool config_table_has_section_of(struct slice name);
+
+#endif

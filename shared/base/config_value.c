@@ -1,0 +1,254 @@
+#include "shared/base/config_value.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shared/base/config.h"
+#include "shared/base/log.h"
+
+/* Return -1. */
+static int __attribute__((format(printf, 3, 4)))
+reject(const struct config_value *v, const struct config_row *row, const char *format, ...)
+{
+	va_list args;
+	int n = snprintf(v->error, v->error_size, "%s: ", row->key);
+
+	if (n < 0 || (size_t)n >= v->error_size)
+		return -1;
+	va_start(args, format);
+	vsnprintf(v->error + n, v->error_size - (size_t)n, format, args);
+	va_end(args);
+	return -1;
+}
+
+/* --- numbers ---------------------------------------------------------------------------------- */
+
+/* Read digits from the front of `text`.  Return how many there were; the number stops growing
+ * far above any range. */
+static size_t
+read_digits(const char *text, int64_t *number)
+{
+	size_t n = strspn(text, "0123456789");
+
+	*number = 0;
+	for (size_t i = 0; i < n; i++)
+		if (*number < INT64_MAX / 100)
+			*number = *number * 10 + (text[i] - '0');
+	return n;
+}
+
+/* "25", "0.5": milliseconds; further digits are dropped.  Return 0 or -1. */
+static int
+read_seconds(const char *text, int64_t *ms)
+{
+	size_t n = read_digits(text, ms);
+
+	if (n == 0)
+		return -1;
+	*ms = *ms > INT64_MAX / 1000 ? INT64_MAX : *ms * 1000;
+	text += n;
+	/* By hand: the point of strtod() is the locale's. */
+	if (*text == '.') {
+		n = strspn(++text, "0123456789");
+		if (n == 0)
+			return -1;
+		for (int unit = 100; n > 0 && unit > 0; n--, text++, unit /= 10)
+			if (*ms < INT64_MAX - 1000)
+				*ms += (*text - '0') * unit;
+		text += n;
+	}
+	return *text == '\0' ? 0 : -1;
+}
+
+/* "1000", "64k", "1M", "2G".  Return 0 or -1. */
+static int
+read_size(const char *text, int64_t *size)
+{
+	size_t n = read_digits(text, size);
+	int shift = 0;
+
+	if (n == 0)
+		return -1;
+	text += n;
+	if (*text == 'k' || *text == 'K')
+		shift = 10;
+	else if (*text == 'm' || *text == 'M')
+		shift = 20;
+	else if (*text == 'g' || *text == 'G')
+		shift = 30;
+	if (shift > 0)
+		text++;
+	*size = *size > INT64_MAX >> shift ? INT64_MAX : *size << shift;
+	return *text == '\0' ? 0 : -1;
+}
+
+static int
+set_number(const struct config_value *v, const struct config_row *row, char *field)
+{
+	bool seconds = row->kind == KIND_SECONDS;
+	int (*read_number)(const char *text, int64_t *number) = seconds ? read_seconds : read_size;
+	int64_t number, least, most;
+	size_t size;
+
+	if (read_number(row->least, &least) == -1 || read_number(row->most, &most) == -1 ||
+	    read_number(v->text, &number) == -1 || number < least || number > most)
+		return reject(v, row, "\"%s\" is not a number%s from %s to %s%s", v->text,
+		    seconds ? " of seconds" : "", row->least, row->most,
+		    seconds ? "" : " (k, M and G may follow)");
+	size = (size_t)number;
+	if (seconds)
+		memcpy(field, &number, sizeof(number));
+	else
+		memcpy(field, &size, sizeof(size));
+	return 0;
+}
+
+/* --- texts ------------------------------------------------------------------------------------ */
+
+/* Put head, separator and text together into the field; `head` may be the field's own content. */
+static int
+join_text(const struct config_value *v, const struct config_row *row, struct slice head,
+    const char *separator, struct slice text, char *field)
+{
+	size_t between = head.n > 0 && text.n > 0 ? strlen(separator) : 0;
+
+	if (head.n + between + text.n >= row->room)
+		return reject(v, row, "longer than %zu characters", row->room - 1);
+	if (row->required && head.n + text.n == 0)
+		return reject(v, row, "may not be empty");
+	if (head.n > 0)
+		memmove(field, head.p, head.n);
+	memcpy(field + head.n, separator, between);
+	if (text.n > 0)
+		memcpy(field + head.n + between, text.p, text.n);
+	field[head.n + between + text.n] = '\0';
+	return 0;
+}
+
+static int
+set_list(const struct config_value *v, const struct config_row *row, struct slice head, char *field)
+{
+	char list[CONFIG_TEXT_MAX + 1]; /* one too long for any field: join_text() refuses it */
+	size_t n = 0;
+
+	for (const char *p = v->text; *p != '\0' && n < sizeof(list); p++) {
+		if (strchr(", \t\r\n", *p) == NULL)
+			list[n++] = *p;
+		else if (n > 0 && list[n - 1] != ',')
+			list[n++] = ',';
+	}
+	if (n > 0 && list[n - 1] == ',')
+		n--;
+	return join_text(v, row, head, ",", (struct slice){list, n}, field);
+}
+
+static int
+set_path(const struct config_value *v, const struct config_row *row, char *field)
+{
+	bool relative = v->text[0] != '/' && v->text[0] != '\0';
+	struct slice head = relative ? v->base : (struct slice){NULL, 0};
+
+	return join_text(v, row, head, "", slice_of(v->text), field);
+}
+
+static int
+set_prefix(const struct config_value *v, const struct config_row *row, char *field)
+{
+	struct slice s = slice_of(v->text);
+
+	while (s.n > 0 && s.p[0] == '/')
+		s = slice_skip(s, 1);
+	while (s.n > 0 && s.p[s.n - 1] == '/')
+		s.n--;
+	if (s.n == 0 || strcspn(v->text, "?# \t%") != strlen(v->text))
+		return reject(v, row, "\"%s\" is not a URL path, such as socket.io", v->text);
+	return join_text(v, row, (struct slice){NULL, 0}, "", s, field);
+}
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+static int
+set_level(const struct config_value *v, const struct config_row *row, char *field)
+{
+	enum log_level level;
+
+	if (log_level_parse(v->text, &level) == -1)
+		return reject(v, row, "\"%s\" is not error, warn, info, debug or trace", v->text);
+	memcpy(field, &level, sizeof(level));
+	return 0;
+}
+
+static int
+set_switch(const struct config_value *v, const struct config_row *row, char *field)
+{
+	static const char *const names[] = {"auto", "yes", "no"}; /* as enum config_switch */
+
+	for (int i = 0; i < 3; i++) {
+		enum config_switch choice = (enum config_switch)i;
+
+		if (strcmp(v->text, names[i]) != 0)
+			continue;
+		memcpy(field, &choice, sizeof(choice));
+		return 0;
+	}
+	return reject(v, row, "\"%s\" is not auto, yes or no", v->text);
+}
+
+static int
+set_flag(const struct config_value *v, const struct config_row *row, char *field)
+{
+	bool flag = strcmp(v->text, "true") == 0 || strcmp(v->text, "yes") == 0;
+
+	if (!flag && strcmp(v->text, "false") != 0 && strcmp(v->text, "no") != 0)
+		return reject(v, row, "\"%s\" is neither true nor false", v->text);
+	memcpy(field, &flag, sizeof(flag));
+	return 0;
+}
+
+static int
+set_accept(const struct config_value *v, const struct config_row *row, char *field)
+{
+	bool accept_it = strcmp(v->text, "accept") == 0;
+
+	if (!accept_it && strcmp(v->text, "refuse") != 0)
+		return reject(v, row, "\"%s\" is neither accept nor refuse", v->text);
+	memcpy(field, &accept_it, sizeof(accept_it));
+	return 0;
+}
+
+int
+config_value_set(struct config *cfg, const struct config_row *row, const struct config_value *value)
+{
+	char *field = (char *)cfg + row->offset;
+	struct slice head = {NULL, 0};
+
+	/* A line that is indented by mistake must not silently replace the value above it. */
+	if (value->more && row->kind != KIND_TEXT && row->kind != KIND_LIST)
+		return reject(value, row, "takes one line, but an indented one follows");
+	if (value->more)
+		head = slice_of(field);
+	switch (row->kind) {
+	case KIND_SECONDS:
+	case KIND_SIZE:
+		return set_number(value, row, field);
+	case KIND_TEXT:
+		return join_text(value, row, head, " ", slice_of(value->text), field);
+	case KIND_LIST:
+		return set_list(value, row, head, field);
+	case KIND_PATH:
+		return set_path(value, row, field);
+	case KIND_PREFIX:
+		return set_prefix(value, row, field);
+	case KIND_LEVEL:
+		return set_level(value, row, field);
+	case KIND_SWITCH:
+		return set_switch(value, row, field);
+	case KIND_FLAG:
+		return set_flag(value, row, field);
+	case KIND_ACCEPT:
+		return set_accept(value, row, field);
+	}
+	return -1;
+}
