@@ -1,7 +1,7 @@
 /* deadline: one deadline per connection at a time, without a timer for each.
  *
- * All deadlines of a kind have the same duration, so a list in order of setting is in order of time:
- * setting, clearing and finding the next one take a few pointers each. */
+ * All deadlines of a kind have the same duration, so a list in order of setting is in order of
+ * time: setting, clearing and finding the next one take a few pointers each. */
 #ifndef POLLUX_WSD_DEADLINE_H
 #define POLLUX_WSD_DEADLINE_H
 

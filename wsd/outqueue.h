@@ -1,5 +1,5 @@
-/* outqueue: the messages that wait to be written to one connection, by reference.  Of each the bytes
- * from its head to the end of its text are written.
+/* outqueue: the messages that wait to be written to one connection, by reference.  Of each the
+ * bytes from its head to the end of its text are written.
  *
  * Exists only while something waits; a NULL pointer is an empty queue. */
 #ifndef POLLUX_WSD_OUTQUEUE_H
@@ -9,8 +9,8 @@
 
 struct outqueue;
 
-/* Bytes that are not a packet (an HTTP answer, control frames) as a message: their first byte becomes
- * its head, so that it is written like a framed one.  NULL: no bytes, or out of memory. */
+/* Bytes that are not a packet (an HTTP answer, control frames) as a message: their first byte
+ * becomes its head, so that it is written like a framed one.  NULL: no bytes, or out of memory. */
 struct message *outqueue_raw(struct slice bytes);
 
 /* Add a framed message; takes over the reference, on failure too.  Return 0, or -1 when out of

@@ -19,8 +19,8 @@ store_head_bytes(struct wsd_request *r, const char *p, size_t n)
 	return r->text.failed ? reject_request(r, 431, "The request's head is too long.") : 0;
 }
 
-/* Return whether there is a control character other than `allowed`.  What is stored goes into answers,
- * the log and the application: none of it may break out of its line. */
+/* Return whether there is a control character other than `allowed`.  What is stored goes into
+ * answers, the log and the application: none of it may break out of its line. */
 static bool
 has_control_character(const char *p, size_t n, char allowed)
 {

@@ -1,5 +1,5 @@
-/* request: one HTTP request as it arrives, read by http-parser.  Pure: no socket, no clock.  All that
- * a client can choose is bounded before it is stored. */
+/* request: one HTTP request as it arrives, read by http-parser.  Pure: no socket, no clock.  All
+ * that a client can choose is bounded before it is stored. */
 #ifndef POLLUX_WSD_REQUEST_H
 #define POLLUX_WSD_REQUEST_H
 
