@@ -1,13 +1,12 @@
 #include "wsd/deadline.h"
 
-/* The peer had its request_timeout when it began; between requests browsers and proxies keep a
- * connection about this long. */
+/* Browsers and proxies keep a connection about this long between two requests. */
 #define IDLE_MS 60000
 
-/* 23 bytes come in one segment or two. */
+/* A policy request is 23 bytes: one segment, or two. */
 #define POLICY_MS 3000
 
-/* A close frame is answered, or a FIN, within a round trip or never. */
+/* A FIN is answered within a round trip or never. */
 #define CLOSE_MS 5000
 
 void

@@ -204,8 +204,8 @@ hixie_release(struct wsd_conn *c)
 	(void)c;
 }
 
-/* A copy, because a broadcast's message may have the head of an RFC 6455 frame; the end mark follows
- * the text of every message. */
+/* A copy, because a broadcast's message may have the head of an RFC 6455 frame; the end mark
+ * follows the text of every message. */
 static struct message *
 hixie_frame_message(struct wsd *w, struct message *m)
 {

@@ -15,8 +15,8 @@
 #define REASON_MAX 123 /* bytes; a control frame holds 125, two of them the code */
 #define HEAD_MAX   14  /* bytes: a masked frame with a 64-bit length */
 
-/* A message may have FRAGMENTS, and one more for each FRAGMENT bytes of message_bytes: wslay allocates
- * memory for each, however short it is. */
+/* A message may have FRAGMENTS, and one more for each FRAGMENT bytes of message_bytes: wslay
+ * allocates memory for each, however short it is. */
 #define FRAGMENT  64
 #define FRAGMENTS 1024
 
@@ -271,8 +271,8 @@ give_back_reader(struct hybi_reader *rd)
 
 /* --- the dialect ---------------------------------------------------------------------------- */
 
-/* wslay has read all it could, with this result: send the pongs, and end the websocket if wslay says
- * so. */
+/* wslay has read all it could, with this result: send the pongs, and end the websocket if wslay
+ * says so. */
 static void
 conclude_reading(struct hybi_reader *rd, int result)
 {
@@ -297,8 +297,8 @@ conclude_reading(struct hybi_reader *rd, int result)
 		    wslay_event_get_close_received(rd->ctx) ? "socket end" : "socket error");
 }
 
-/* Keep the last `left` bytes of `in`, unless they are wrong already: a text frame's UTF-8 is checked
- * while it arrives. */
+/* Keep the last `left` bytes of `in`, unless they are wrong already: a text frame's UTF-8 is
+ * checked while it arrives. */
 static void
 keep_partial_frame(struct wsd_conn *c, struct slice in, size_t left)
 {

@@ -18,13 +18,13 @@ struct outqueue {
 };
 
 static struct message *
-at(const struct outqueue *q, size_t i)
+outqueue_at(const struct outqueue *q, size_t i)
 {
 	return q->ring[(q->head + i) & (q->cap - 1)];
 }
 
 static size_t
-length(const struct message *m)
+written_length(const struct message *m)
 {
 	return (size_t)m->head_n + m->n;
 }
@@ -44,9 +44,9 @@ outqueue_raw(struct slice bytes)
 	return m;
 }
 
-/* Twice the room, the messages moved to its front. */
+/* Double the capacity, and move the messages to its front. */
 static int
-grow(struct outqueue **qp)
+outqueue_grow(struct outqueue **qp)
 {
 	struct outqueue *q = *qp;
 	size_t cap = q == NULL ? SMALLEST : 2 * q->cap;
@@ -60,7 +60,7 @@ grow(struct outqueue **qp)
 		wide->sent = q->sent;
 		wide->n = q->n;
 		for (size_t i = 0; i < q->n; i++)
-			wide->ring[i] = at(q, i);
+			wide->ring[i] = outqueue_at(q, i);
 		free(q);
 	}
 	*qp = wide;
@@ -72,14 +72,14 @@ outqueue_add(struct outqueue **qp, struct message *m)
 {
 	struct outqueue *q = *qp;
 
-	if ((q == NULL || q->n == q->cap) && grow(qp) == -1) {
+	if ((q == NULL || q->n == q->cap) && outqueue_grow(qp) == -1) {
 		message_release(m);
 		return -1;
 	}
 	q = *qp;
 	q->ring[(q->head + q->n) & (q->cap - 1)] = m;
 	q->n++;
-	q->bytes += length(m);
+	q->bytes += written_length(m);
 	return 0;
 }
 
@@ -103,24 +103,24 @@ outqueue_cut(struct outqueue **qp, size_t n)
 	if (q == NULL)
 		return;
 	while (q->n > n) {
-		struct message *last = at(q, --q->n);
+		struct message *last = outqueue_at(q, --q->n);
 
-		q->bytes -= length(last);
+		q->bytes -= written_length(last);
 		message_release(last);
 	}
 	if (q->n == 0)
 		outqueue_free(qp);
 }
 
-/* `n` more bytes are written. */
+/* `n` more bytes are written: release the messages that are written whole. */
 static void
-consume(struct outqueue *q, size_t n)
+outqueue_consume(struct outqueue *q, size_t n)
 {
 	q->bytes -= n;
 	n += q->sent;
-	while (q->n > 0 && n >= length(at(q, 0))) {
-		n -= length(at(q, 0));
-		message_release(at(q, 0));
+	while (q->n > 0 && n >= written_length(outqueue_at(q, 0))) {
+		n -= written_length(outqueue_at(q, 0));
+		message_release(outqueue_at(q, 0));
 		q->head = (q->head + 1) & (q->cap - 1);
 		q->n--;
 	}
@@ -139,14 +139,15 @@ outqueue_write(struct outqueue **qp, int fd, size_t *written)
 		ssize_t n;
 
 		for (k = 0; k < FRAMES_PER_WRITE && (size_t)k < q->n; k++) {
-			struct message *m = at(q, (size_t)k);
+			struct message *m = outqueue_at(q, (size_t)k);
 			size_t skip = k == 0 ? q->sent : 0;
 
 			iov[k].iov_base = m->head + MESSAGE_HEADROOM - m->head_n + skip;
-			iov[k].iov_len = length(m) - skip;
+			iov[k].iov_len = written_length(m) - skip;
 			want += iov[k].iov_len;
 		}
-		if (k == 1) /* mostly; the way of writev() through the kernel is longer */
+		/* mostly one, and writev() takes longer through the kernel */
+		if (k == 1)
 			n = send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL);
 		else
 			n = writev(fd, iov, k);
@@ -156,7 +157,8 @@ outqueue_write(struct outqueue **qp, int fd, size_t *written)
 			return errno == EAGAIN || errno == EWOULDBLOCK ? OUTQUEUE_FULL
 			                                               : OUTQUEUE_FAILED;
 		*written += (size_t)n;
-		consume(q, (size_t)n);
+		outqueue_consume(q, (size_t)n);
+		/* the socket's buffer is full: another call would only say EAGAIN */
 		if ((size_t)n < want)
 			return OUTQUEUE_FULL;
 	}
@@ -185,6 +187,6 @@ outqueue_free(struct outqueue **qp)
 	if (q == NULL)
 		return;
 	for (size_t i = 0; i < q->n; i++)
-		message_release(at(q, i));
+		message_release(outqueue_at(q, i));
 	free(q);
 }

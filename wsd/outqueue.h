@@ -1,7 +1,7 @@
-/* outqueue: what waits to be written to one connection: references to messages, each written as
- * the bytes from its head to the end of its text.
+/* outqueue: the messages that wait to be written to one connection, by reference.  Of each the
+ * bytes from its head to the end of its text are written.
  *
- * Exists only while something waits, a NULL pointer is an empty queue. */
+ * Exists only while something waits; a NULL pointer is an empty queue. */
 #ifndef POLLUX_WSD_OUTQUEUE_H
 #define POLLUX_WSD_OUTQUEUE_H
 
@@ -9,8 +9,8 @@
 
 struct outqueue;
 
-/* Bytes that are no packet (an HTTP answer, control frames) as a message: the first byte stands
- * in its head, so that it is written like any framed one.  NULL: no bytes, or out of memory. */
+/* Bytes that are not a packet (an HTTP answer, control frames) as a message: their first byte
+ * becomes its head, so that it is written like a framed one.  NULL: no bytes, or out of memory. */
 struct message *outqueue_raw(struct slice bytes);
 
 /* Add a framed message; takes over the reference, on failure too.  Return 0, or -1 when out of
@@ -21,7 +21,7 @@ int outqueue_add(struct outqueue **q, struct message *m);
 size_t outqueue_count(const struct outqueue *q);
 size_t outqueue_bytes(const struct outqueue *q);
 
-/* Drop all but the first `n` messages, none of which is written in part. */
+/* Drop all but the first `n` messages.  No part of the others may be written yet. */
 void outqueue_cut(struct outqueue **q, size_t n);
 
 enum outqueue_state {
@@ -33,7 +33,7 @@ enum outqueue_state {
 /* Write as much as the kernel takes; add the number of bytes to `*written`. */
 enum outqueue_state outqueue_write(struct outqueue **q, int fd, size_t *written);
 
-/* Say one thing on a descriptor that gets no connection; if it cannot be said at once, then not.
+/* Write one message on a descriptor that gets no connection, as far as the kernel takes it at once.
  * Takes over the reference; NULL is allowed. */
 void outqueue_write_once(int fd, struct message *m);
 

@@ -1,4 +1,4 @@
-/* peer: who is at the other end of a connection, and for whom he asks if he is a proxy. */
+/* peer: the address at the other end of a connection, and the client's if that is a proxy. */
 #ifndef POLLUX_WSD_PEER_H
 #define POLLUX_WSD_PEER_H
 
@@ -8,16 +8,16 @@
 #include "shared/base/slice.h"
 
 struct peer {
-	bool local; /* on this machine: perhaps a proxy */
+	bool local; /* on this machine: its X-Forwarded headers are trusted */
 	int port;   /* 0: unknown */
 	char address[INET6_ADDRSTRLEN];
 };
 
-/* Ask the kernel.  `*peer` is zeroed. */
+/* Ask the kernel.  `*peer` must be zeroed; it stays so when the kernel does not know. */
 void peer_find(struct peer *peer, int fd);
 
-/* The last address of an X-Forwarded-For, which is the one that the proxy has seen itself; borrowed
- * from it.  Empty if that is no address. */
+/* The last address of an X-Forwarded-For, borrowed from it: the one that the proxy has seen itself,
+ * the others are the client's claim.  Empty if it is not an address. */
 struct slice peer_forwarded(struct slice list);
 
 #endif

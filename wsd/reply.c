@@ -8,7 +8,7 @@
 #include "wsd/outqueue.h"
 
 static struct message *
-take(struct buf *b)
+take_reply(struct buf *b)
 {
 	struct message *m = b->failed ? NULL : outqueue_raw(buf_slice(b));
 
@@ -17,7 +17,7 @@ take(struct buf *b)
 }
 
 static void
-add_date(struct buf *out)
+add_date_header(struct buf *out)
 {
 	time_t now = time(NULL);
 	struct tm utc;
@@ -34,22 +34,24 @@ wsd_reply_write(const struct response *r, const struct wsd_reply *how)
 	struct buf out;
 
 	buf_init(&out, 0);
-	/* HTTP/1.1 to 1.0, too: it names what we speak, not what we send */
+	/* to HTTP/1.0 clients, too: it is the version that the server supports (RFC 9110 6.2) */
 	buf_printf(
 	    &out, "HTTP/1.1 %d %s\r\n", r->status, http_status_str((enum http_status)r->status));
-	add_date(&out);
+	add_date_header(&out);
 	if (r->content_type != NULL)
 		buf_printf(&out, "Content-Type: %s\r\n", r->content_type);
 	buf_add_slice(&out, r->headers);
 	buf_puts(&out, how->keep ? "Connection: keep-alive\r\n" : "Connection: close\r\n");
 	switch (how->end) {
 	case WSD_REPLY_LENGTH:
-		if (r->status != 304) /* that would be the length of what it does not send */
+		/* with 304 it would be the length of the body that is not sent */
+		if (r->status != 304)
 			buf_printf(&out, "Content-Length: %zu\r\n", r->body.n);
 		buf_puts(&out, "\r\n");
 		break;
 	case WSD_REPLY_CHUNKED:
 		buf_puts(&out, "Transfer-Encoding: chunked\r\n\r\n");
+		/* an empty chunk would end the body */
 		if (r->body.n > 0 && !how->bare)
 			buf_printf(&out, "%zx\r\n", r->body.n);
 		break;
@@ -62,7 +64,7 @@ wsd_reply_write(const struct response *r, const struct wsd_reply *how)
 		if (how->end == WSD_REPLY_CHUNKED && r->body.n > 0)
 			buf_puts(&out, "\r\n");
 	}
-	return take(&out);
+	return take_reply(&out);
 }
 
 struct message *
@@ -76,7 +78,7 @@ wsd_reply_piece(struct slice bytes, enum wsd_reply_end end)
 	buf_add_slice(&out, bytes);
 	if (end == WSD_REPLY_CHUNKED)
 		buf_puts(&out, "\r\n");
-	return take(&out);
+	return take_reply(&out);
 }
 
 struct message *

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
-/* Return what makes the parser stop. */
+/* Return the value that makes the parser stop. */
 static int
-refuse(struct wsd_request *r, int status, const char *why)
+reject_request(struct wsd_request *r, int status, const char *why)
 {
 	r->status = status;
 	r->why = why;
@@ -13,15 +13,16 @@ refuse(struct wsd_request *r, int status, const char *why)
 }
 
 static int
-store(struct wsd_request *r, const char *p, size_t n)
+store_head_bytes(struct wsd_request *r, const char *p, size_t n)
 {
 	buf_add(&r->text, p, n);
-	return r->text.failed ? refuse(r, 431, "The request's head is too long.") : 0;
+	return r->text.failed ? reject_request(r, 431, "The request's head is too long.") : 0;
 }
 
-/* Is there a control character other than `allowed`? */
+/* Return whether there is a control character other than `allowed`.  What is stored goes into
+ * answers, the log and the application: none of it may break out of its line. */
 static bool
-has_control(const char *p, size_t n, char allowed)
+has_control_character(const char *p, size_t n, char allowed)
 {
 	for (size_t i = 0; i < n; i++)
 		if (((unsigned char)p[i] < ' ' || p[i] == 0x7f) && p[i] != allowed)
@@ -30,34 +31,37 @@ has_control(const char *p, size_t n, char allowed)
 }
 
 static int
-on_url(http_parser *parser, const char *p, size_t n)
+wsd_request_on_url(http_parser *parser, const char *p, size_t n)
 {
 	struct wsd_request *r = parser->data;
 
-	if (has_control(p, n, ' ')) /* the parser lets tabs and form feeds pass */
-		return refuse(r, 400, "The request's target has a control character.");
+	/* http-parser accepts tabs and form feeds */
+	if (has_control_character(p, n, ' '))
+		return reject_request(r, 400, "The request's target has a control character.");
 	r->target_n += n;
-	return store(r, p, n);
+	return store_head_bytes(r, p, n);
 }
 
 static int
-on_name(http_parser *parser, const char *p, size_t n)
+wsd_request_on_name(http_parser *parser, const char *p, size_t n)
 {
 	struct wsd_request *r = parser->data;
 	size_t at = r->text.n;
 
-	if (r->fields_n == 0 || r->in_value) { /* not a further piece of the same name */
+	/* the parser gives a name in pieces, as the input is cut */
+	if (r->fields_n == 0 || r->in_value) {
 		if (r->fields_n == WSD_REQUEST_FIELDS)
-			return refuse(r, 431, "The request has too many headers.");
+			return reject_request(r, 431, "The request has too many headers.");
 		r->fields[r->fields_n++] = (struct wsd_request_field){(uint32_t)at, 0, 0};
 		r->in_value = false;
 	}
 	r->fields[r->fields_n - 1].name_n += (uint32_t)n;
-	if (store(r, p, n) == -1)
+	if (store_head_bytes(r, p, n) == -1)
 		return -1;
 	for (char *c = r->text.p + at; c < r->text.p + r->text.n; c++) {
-		if (*c == ' ') /* the parser lets it pass; a proxy may read another name */
-			return refuse(r, 400, "A header's name has a blank.");
+		/* http-parser accepts it, but a proxy may read another name there */
+		if (*c == ' ')
+			return reject_request(r, 400, "A header's name contains a blank.");
 		if (*c >= 'A' && *c <= 'Z')
 			*c = (char)(*c - 'A' + 'a');
 	}
@@ -65,27 +69,29 @@ on_name(http_parser *parser, const char *p, size_t n)
 }
 
 static int
-on_value(http_parser *parser, const char *p, size_t n)
+wsd_request_on_value(http_parser *parser, const char *p, size_t n)
 {
 	struct wsd_request *r = parser->data;
 
-	if (has_control(p, n, '\t')) /* the parser lets the first byte pass, even a NUL */
-		return refuse(r, 400, "A header's value has a control character.");
+	/* http-parser does not check the first byte, which may be a NUL */
+	if (has_control_character(p, n, '\t'))
+		return reject_request(r, 400, "A header's value has a control character.");
 	r->in_value = true;
 	r->fields[r->fields_n - 1].value_n += (uint32_t)n;
-	return store(r, p, n);
+	return store_head_bytes(r, p, n);
 }
 
-/* 1 makes the parser skip the body. */
+/* Return 1 to make the parser skip the body. */
 static int
-on_head(http_parser *parser)
+wsd_request_on_head(http_parser *parser)
 {
 	struct wsd_request *r = parser->data;
 
 	r->head_done = true;
 	if (parser->http_major != 1)
-		return refuse(r, 505, "HTTP/1.1 is spoken here.");
+		return reject_request(r, 505, "Only HTTP/1.0 and HTTP/1.1 are supported.");
 	r->keep = http_should_keep_alive(parser) != 0;
+	/* refused by its length, before anything of it is stored */
 	if ((parser->flags & F_CONTENTLENGTH) != 0 && parser->content_length > r->body_max) {
 		r->body_too_large = true;
 		return 1;
@@ -94,10 +100,11 @@ on_head(http_parser *parser)
 }
 
 static int
-on_body(http_parser *parser, const char *p, size_t n)
+wsd_request_on_body(http_parser *parser, const char *p, size_t n)
 {
 	struct wsd_request *r = parser->data;
 
+	/* a chunked body has no length to refuse before */
 	if (n > r->body_max - r->body.n) {
 		r->body_too_large = true;
 		r->done = true;
@@ -105,11 +112,11 @@ on_body(http_parser *parser, const char *p, size_t n)
 		return -1;
 	}
 	buf_add(&r->body, p, n);
-	return r->body.failed ? refuse(r, 503, "Out of memory.") : 0;
+	return r->body.failed ? reject_request(r, 503, "Out of memory.") : 0;
 }
 
 static int
-on_end(http_parser *parser)
+wsd_request_on_end(http_parser *parser)
 {
 	struct wsd_request *r = parser->data;
 
@@ -118,13 +125,13 @@ on_end(http_parser *parser)
 	return 0;
 }
 
-static const http_parser_settings settings = {
-    .on_url = on_url,
-    .on_header_field = on_name,
-    .on_header_value = on_value,
-    .on_headers_complete = on_head,
-    .on_body = on_body,
-    .on_message_complete = on_end,
+static const http_parser_settings wsd_request_callbacks = {
+    .on_url = wsd_request_on_url,
+    .on_header_field = wsd_request_on_name,
+    .on_header_value = wsd_request_on_value,
+    .on_headers_complete = wsd_request_on_head,
+    .on_body = wsd_request_on_body,
+    .on_message_complete = wsd_request_on_end,
 };
 
 struct wsd_request *
@@ -152,9 +159,9 @@ wsd_request_free(struct wsd_request *r)
 	free(r);
 }
 
-/* How does the first line end?  The parser takes both ways and does not tell. */
+/* Note whether the first line ends by LF alone, which http-parser accepts without telling. */
 static void
-note_line_end(struct wsd_request *r, struct slice in)
+note_first_line_end(struct wsd_request *r, struct slice in)
 {
 	const char *end = r->line_seen || in.n == 0 ? NULL : memchr(in.p, '\n', in.n);
 
@@ -171,11 +178,13 @@ wsd_request_feed(struct wsd_request *r, struct slice in, size_t *used)
 {
 	enum http_errno e;
 
-	note_line_end(r, in);
-	*used = http_parser_execute(&r->parser, &settings, in.p, in.n);
+	note_first_line_end(r, in);
+	*used = http_parser_execute(&r->parser, &wsd_request_callbacks, in.p, in.n);
 	if (r->status != 0)
 		return WSD_REQUEST_BAD;
+	/* in this order: the parser is also stopped, with an error, when all is read */
 	if (r->done) {
+		/* where the rest of a dropped body ends is not known */
 		r->keep = r->keep && !r->body_too_large;
 		return WSD_REQUEST_WHOLE;
 	}
@@ -183,9 +192,9 @@ wsd_request_feed(struct wsd_request *r, struct slice in, size_t *used)
 	if (e == HPE_OK)
 		return WSD_REQUEST_MORE;
 	if (e == HPE_HEADER_OVERFLOW)
-		(void)refuse(r, 431, "The request's head is too long.");
+		(void)reject_request(r, 431, "The request's head is too long.");
 	else
-		(void)refuse(r, 400, "This is not an HTTP request.");
+		(void)reject_request(r, 400, "This is not an HTTP request.");
 	return WSD_REQUEST_BAD;
 }
 
@@ -225,7 +234,7 @@ wsd_request_header(const struct wsd_request *r, const char *name)
 }
 
 static struct slice
-trim(struct slice s)
+trim_blanks(struct slice s)
 {
 	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
 		s = slice_skip(s, 1);
@@ -241,7 +250,7 @@ wsd_request_list_has(struct slice list, const char *token)
 	size_t n = strlen(token);
 
 	while (slice_cut(&list, ',', &word)) {
-		word = trim(word);
+		word = trim_blanks(word);
 		if (word.n == n && strncasecmp(word.p, token, n) == 0)
 			return true;
 	}
@@ -251,7 +260,8 @@ wsd_request_list_has(struct slice list, const char *token)
 bool
 wsd_request_upgrades(const struct wsd_request *r)
 {
-	/* the parser looks for "upgrade" in Connection; other protocols are ignored (h2c) */
+	/* the parser has found "upgrade" in Connection; other protocols (h2c) are ignored, as RFC
+	 * 9110 7.8 allows */
 	return r->parser.upgrade != 0 &&
 	       wsd_request_list_has(wsd_request_header(r, "upgrade"), "websocket");
 }
