@@ -1,54 +1,52 @@
-/* What all answers have in common, and answers that wait for the commit. */
+#include "shared/transport/answer.h"
+
 #include <stdlib.h>
 
+#include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
 
-const struct reply reply_busy = {
-    .status = 503,
-    .content_type = "text/plain; charset=UTF-8",
-    .headers = "",
-    .body = {"server busy", 11},
-};
+#define PLAIN_TEXT "text/plain; charset=UTF-8"
 
-/* Echo the origin (PROTOCOL 3.1): clients send credentials with the handshake, so '*' would not do.
- * An origin that could break the header is not echoed. */
-static void
-add_cors(struct buf *headers, struct slice origin)
+struct answer
+answer_text(int status, struct slice origin, struct slice sentence)
 {
-	for (size_t i = 0; i < origin.n; i++)
-		if ((unsigned char)origin.p[i] < 0x20 || origin.p[i] == 0x7f)
-			return;
-	if (origin.n == 0)
-		return;
-	buf_puts(headers, "Access-Control-Allow-Origin: ");
-	buf_add_slice(headers, origin);
-	buf_puts(headers, "\r\nAccess-Control-Allow-Credentials: true\r\n");
+	return (struct answer){
+	    .status = status, .content_type = PLAIN_TEXT, .origin = origin, .body = sentence};
 }
 
-/* Make the response in sv->headers; false when out of memory. */
+struct answer
+answer_busy(struct slice origin)
+{
+	return answer_text(503, origin, SLICE("server busy"));
+}
+
+/* --- answers at once ------------------------------------------------------------------------ */
+
+/* Make the response, its headers in sv->headers.  Return false when out of memory. */
 static bool
-describe(struct server *sv, struct slice origin, const struct reply *reply, struct response *r)
+fill_response(struct server *sv, const struct answer *a, struct response *r)
 {
 	buf_clear(&sv->headers);
-	add_cors(&sv->headers, origin);
-	buf_puts(&sv->headers, reply->headers);
+	cors_allow(&sv->headers, a->origin);
+	if (a->headers != NULL)
+		buf_puts(&sv->headers, a->headers);
 	buf_puts(&sv->headers, "Cache-Control: no-cache, no-store\r\n"); /* iOS 6 caches POSTs */
 	*r = (struct response){
-	    .status = reply->status,
-	    .content_type = reply->content_type,
+	    .status = a->status,
+	    .content_type = a->content_type,
 	    .headers = buf_slice(&sv->headers),
-	    .body = reply->body,
-	    .in_chunks = reply->in_chunks,
+	    .body = a->body,
+	    .in_chunks = a->in_chunks,
 	};
 	return !sv->headers.failed;
 }
 
 void
-answer(struct server *sv, struct exchange *x, struct slice origin, const struct reply *reply)
+answer_send(struct server *sv, struct exchange *x, const struct answer *a)
 {
 	struct response r;
 
-	if (!describe(sv, origin, reply, &r))
+	if (!fill_response(sv, a, &r))
 		r = (struct response){.status = 503};
 	x->ops->respond(x, &r);
 }
@@ -56,94 +54,108 @@ answer(struct server *sv, struct exchange *x, struct slice origin, const struct 
 void
 answer_error(struct server *sv, struct exchange *x, int status, const char *sentence)
 {
-	answer(sv, x, x->origin,
-	    &(struct reply){status, "text/plain; charset=UTF-8", "", slice_of(sentence), false});
+	const struct answer a = answer_text(status, x->origin, slice_of(sentence));
+
+	answer_send(sv, x, &a);
 }
 
 void
 answer_wrapped(struct server *sv, struct exchange *x, struct slice origin,
     const struct transport *t, unsigned index, struct slice text)
 {
-	struct reply reply = {
-	    .status = 200, .content_type = t->content_type, .headers = t->headers};
+	struct answer a = {.status = 200,
+	    .content_type = t->content_type,
+	    .headers = t->headers,
+	    .origin = origin};
 
 	buf_clear(&sv->wrapped);
 	buf_add_slice(&sv->wrapped, t->head);
 	t->wrap(&sv->wrapped, text, index);
-	reply.body = buf_slice(&sv->wrapped);
-	answer(sv, x, origin, sv->wrapped.failed ? &reply_busy : &reply);
+	a.body = buf_slice(&sv->wrapped);
+	if (sv->wrapped.failed)
+		a = answer_busy(origin);
+	answer_send(sv, x, &a);
 }
 
 void
 answer_begin(struct server *sv, struct exchange *x, const struct transport *t)
 {
-	struct reply reply = {200, t->content_type, t->headers, t->head, false};
+	const struct answer a = {.status = 200,
+	    .content_type = t->content_type,
+	    .headers = t->headers,
+	    .origin = x->origin,
+	    .body = t->head};
 	struct response r;
 
-	if (!describe(sv, x->origin, &reply, &r))
+	if (!fill_response(sv, &a, &r))
 		r.headers = (struct slice){NULL, 0};
 	x->ops->begin(x, &r);
 }
 
-/* --- answers that wait for the commit ---------------------------------------------------------
- */
+/* --- answers that wait for the commit ------------------------------------------------------- */
 
-/* Its bytes are in sv->promised, in the order of the lengths. */
-struct promise {
+/* The origin and both bodies are in sv->pending_bytes from `at` on, one after the other: their
+ * lengths are right here, their pointers are not, since the buffer moves as it grows. */
+struct pending_answer {
 	struct exchange *x;
-	struct reply done, busy; /* but for p of the bodies */
-	size_t at, origin_n;
+	struct answer done, busy;
+	size_t at;
 };
 
-static struct promise *
-add_promise(struct server *sv)
+/* Room for one more, or NULL. */
+static struct pending_answer *
+reserve_pending_answer(struct server *sv)
 {
-	struct promise *grown;
+	struct pending_answer *grown;
 
-	if (sv->promises_n == sv->promises_cap) {
-		size_t cap = sv->promises_cap == 0 ? 16 : 2 * sv->promises_cap;
+	if (sv->pending_n == sv->pending_cap) {
+		size_t cap = sv->pending_cap == 0 ? 16 : 2 * sv->pending_cap;
 
-		grown = realloc(sv->promises, cap * sizeof(*grown));
+		grown = realloc(sv->pending, cap * sizeof(*grown));
 		if (grown == NULL)
 			return NULL;
-		sv->promises = grown;
-		sv->promises_cap = cap;
+		sv->pending = grown;
+		sv->pending_cap = cap;
 	}
-	return &sv->promises[sv->promises_n];
+	return &sv->pending[sv->pending_n];
 }
 
 void
-answer_later(struct server *sv, struct exchange *x, struct slice origin, const struct reply *done,
-    const struct reply *busy)
+answer_later(
+    struct server *sv, struct exchange *x, const struct answer *done, const struct answer *busy)
 {
-	struct promise *p = add_promise(sv);
-	size_t at = sv->promised.n;
+	struct pending_answer *p = reserve_pending_answer(sv);
+	size_t at = sv->pending_bytes.n;
 
-	buf_add_slice(&sv->promised, origin);
-	buf_add_slice(&sv->promised, done->body);
-	buf_add_slice(&sv->promised, busy->body);
-	if (p == NULL || sv->promised.failed) {
-		sv->promised.failed = false; /* the others' bytes are there */
-		sv->promised.n = at;
-		answer(sv, x, origin, busy);
+	buf_add_slice(&sv->pending_bytes, done->origin);
+	buf_add_slice(&sv->pending_bytes, done->body);
+	buf_add_slice(&sv->pending_bytes, busy->body);
+	if (p == NULL || sv->pending_bytes.failed) {
+		/* no memory to wait with: what the turn does is done, but the client is told that
+		 * it may not be.  Take back our bytes only; those of earlier answers are whole */
+		sv->pending_bytes.failed = false;
+		sv->pending_bytes.n = at;
+		answer_send(sv, x, busy);
 		return;
 	}
-	*p = (struct promise){x, *done, *busy, at, origin.n};
-	sv->promises_n++;
+	*p = (struct pending_answer){x, *done, *busy, at};
+	sv->pending_n++;
 }
 
 void
-answers_due(struct server *sv, bool committed)
+answer_settle(struct server *sv, bool committed)
 {
-	for (size_t i = 0; i < sv->promises_n; i++) {
-		struct promise *p = &sv->promises[i];
-		const char *bytes = sv->promised.p + p->at;
-		struct reply *reply = committed ? &p->done : &p->busy;
+	for (size_t i = 0; i < sv->pending_n; i++) {
+		struct pending_answer *p = &sv->pending[i];
+		struct answer *a = committed ? &p->done : &p->busy;
+		const char *bytes = sv->pending_bytes.p + p->at;
+		size_t origin_n = p->done.origin.n;
 
-		p->done.body.p = bytes + p->origin_n;
+		a->origin = (struct slice){bytes, origin_n};
+		p->done.body.p = bytes + origin_n;
 		p->busy.body.p = p->done.body.p + p->done.body.n;
-		answer(sv, p->x, (struct slice){bytes, p->origin_n}, reply);
+		answer_send(sv, p->x, a);
 	}
-	sv->promises_n = 0;
-	buf_clear(&sv->promised);
+	sv->pending_n = 0;
+	buf_clear(&sv->pending_bytes);
 }

@@ -125,27 +125,38 @@ struct guest {
 
 /* Make an answer: the plain form, or the call of a script tag, which is always a 200 (PROTOCOL 4.4,
  * 4.5).  Its body is `body` itself or in `script`. */
-static struct reply
+static struct answer
 compose(struct buf *script, const struct guest *g, int status, struct slice body)
 {
+	struct answer a = answer_text(status, g->origin, body);
+
+	a.content_type = "text/plain";
 	if (!g->has_jsonp)
-		return (struct reply){status, "text/plain", "", body, false};
+		return a;
 	buf_printf(script, status == 200 ? "io.j[%u](" : "io.j[%u](new Error(", g->jsonp);
 	json_write_string(script, body);
 	buf_puts(script, status == 200 ? ");" : "));");
 	if (script->failed)
-		return reply_busy;
-	return (struct reply){200, "application/javascript", "", buf_slice(script), false};
+		return answer_busy(g->origin);
+	a = answer_text(200, g->origin, buf_slice(script));
+	a.content_type = "application/javascript";
+	return a;
 }
 
 static void
 refuse(struct server *sv, const struct guest *g, int status, struct slice sentence)
 {
 	struct buf script = {.p = NULL};
-	struct reply reply = compose(&script, g, status, sentence);
+	const struct answer a = compose(&script, g, status, sentence);
 
-	answer(sv, g->x, g->origin, &reply);
+	answer_send(sv, g->x, &a);
 	buf_free(&script);
+}
+
+static void
+refuse_busy(struct server *sv, const struct guest *g)
+{
+	refuse(sv, g, 503, answer_busy(g->origin).body);
 }
 
 /* The session is there, if the turn is committed. */
@@ -153,11 +164,11 @@ static void
 welcome(struct server *sv, const struct guest *g, struct slice line)
 {
 	struct buf script = {.p = NULL}, sorry = {.p = NULL};
-	struct reply done = compose(&script, g, 200, line);
-	struct reply busy = compose(&sorry, g, 503, reply_busy.body);
+	struct answer done = compose(&script, g, 200, line);
+	const struct answer busy = compose(&sorry, g, 503, answer_busy(g->origin).body);
 
 	done.in_chunks = true; /* the Arduino client skips the line with the size (CLIENTS 3) */
-	answer_later(sv, g->x, g->origin, &done, &busy);
+	answer_later(sv, g->x, &done, &busy);
 	buf_free(&sorry);
 	buf_free(&script);
 }
@@ -226,7 +237,7 @@ conclude(struct server *sv, const struct guest *g, enum hub_create_result result
 		refuse(sv, g, 500, SLICE("handshake error"));
 		break;
 	case HUB_BUSY: /* clients back off and come again after a 503, never after a 403 */
-		refuse(sv, g, 503, reply_busy.body);
+		refuse_busy(sv, g);
 		break;
 	}
 }
@@ -335,10 +346,10 @@ create(struct server *sv, const struct guest *g, const struct route *route)
 	buf_clear(&sv->text);
 	write_handshake_data(&sv->text, g->x, route);
 	if (sv->text.failed) {
-		refuse(sv, g, 503, reply_busy.body);
+		refuse_busy(sv, g);
 	} else if (application_asks(sv->application)) {
 		if (ask(sv, g, sv->text.p) == -1)
-			refuse(sv, g, 503, reply_busy.body);
+			refuse_busy(sv, g);
 	} else {
 		result = hub_create(sv->hub, sv->text.p, g->address, sid);
 		conclude(sv, g, result, sid, (struct slice){NULL, 0});
@@ -356,13 +367,15 @@ handle_handshake(struct server *sv, struct exchange *x, const struct route *rout
 	    .jsonp = route->jsonp};
 
 	if (slice_is(x->method, "HEAD"))
-		answer(sv, x, x->origin, &(struct reply){200, "text/plain", "", {NULL, 0}, false});
+		answer_send(sv, x,
+		    &(struct answer){
+			.status = 200, .content_type = "text/plain", .origin = x->origin});
 	else if (!slice_is(x->method, "GET") && !slice_is(x->method, "POST"))
 		answer_error(sv, x, 405, "A handshake is a GET or a POST.");
 	else if (!origins_allow(slice_of(sv->cfg->origins), x->origin, x->referer))
 		refuse(sv, &g, 403, SLICE("handshake bad origin"));
 	else if (sv->draining)
-		refuse(sv, &g, 503, reply_busy.body);
+		refuse_busy(sv, &g);
 	else
 		create(sv, &g, route);
 }

@@ -7,6 +7,7 @@
 #include "shared/action/application.h"
 #include "shared/base/buf.h"
 #include "shared/hub/hub.h"
+#include "shared/transport/answer.h"
 #include "shared/transport/heartbeat.h"
 #include "shared/transport/server.h"
 #include "shared/transport/transport.h"
@@ -15,7 +16,7 @@
 
 struct poll;
 struct stream;
-struct promise;
+struct pending_answer;
 struct asking;
 struct publish_keys;
 
@@ -45,45 +46,12 @@ struct server {
 	struct stream_list streams;             /* by the time they end at the latest */
 	struct heartbeat_line beating, waiting; /* see heartbeat.h */
 	struct message *heartbeat, *goodbye, *stranger; /* 2:: 0:: 7:::1+0 */
-	struct promise *promises;                       /* to be kept when the turn ends ... */
-	size_t promises_n, promises_cap;
-	struct buf promised;               /* ... and their bytes */
+	/* answers that wait for the end of the turn, and their texts (answer.c) */
+	struct pending_answer *pending;
+	size_t pending_n, pending_cap;
+	struct buf pending_bytes;
 	struct buf text, wrapped, headers; /* scratch */
 };
-
-/* --- answers (answer.c) ---------------------------------------------------------------------- */
-
-struct reply {
-	int status;
-	const char *content_type; /* NULL: none */
-	const char *headers;      /* further lines, each ending in \r\n */
-	struct slice body;
-	bool in_chunks; /* as in struct response */
-};
-
-/* 503 "server busy": what could not be done now may be tried again. */
-extern const struct reply reply_busy;
-
-/* Answer now, with CORS headers for `origin` (PROTOCOL 3.1) and without caching. */
-void answer(struct server *sv, struct exchange *x, struct slice origin, const struct reply *reply);
-
-/* Answer with a status and one sentence. */
-void answer_error(struct server *sv, struct exchange *x, int status, const char *sentence);
-
-/* Answer a GET with one text, as its transport says it. */
-void answer_wrapped(struct server *sv, struct exchange *x, struct slice origin,
-    const struct transport *t, unsigned index, struct slice text);
-
-/* Begin the answer of a stream. */
-void answer_begin(struct server *sv, struct exchange *x, const struct transport *t);
-
-/* Answer `done` when the turn has been committed, since that is what it reports; `busy` when it
- * could not be.  The bodies are copied, all other texts are static. */
-void answer_later(struct server *sv, struct exchange *x, struct slice origin,
-    const struct reply *done, const struct reply *busy);
-
-/* The turn has ended. */
-void answers_due(struct server *sv, bool committed);
 
 /* --- handlers: each answers or holds the exchange ----------------------------------------------
  */
@@ -95,9 +63,6 @@ void handle_post(
 bool handle_disconnect(struct server *sv, struct exchange *x, const struct route *route);
 /* Returns false when it is no file that we hand out (static_files.c). */
 bool handle_client_file(struct server *sv, struct exchange *x, const struct route *route);
-
-/* Returns false when it is none of the publishing interface (publish.c). */
-bool handle_publish(struct server *sv, struct exchange *x);
 
 /* --- deadlines: what is due now; the time of the next, INT64_MAX for none ----------------------
  */

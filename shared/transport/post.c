@@ -42,25 +42,27 @@ void
 handle_post(
     struct server *sv, const struct transport *t, struct exchange *x, const struct route *route)
 {
-	const struct reply taken = {200, "text/plain; charset=UTF-8",
-	    x->origin.n > 0 ? "X-XSS-Protection: 0\r\n" : "", SLICE("1"), false};
+	struct answer taken = answer_text(200, x->origin, SLICE("1"));
+	const struct answer busy = answer_busy(x->origin);
 	struct session *s;
 
+	if (x->origin.n > 0)
+		taken.headers = "X-XSS-Protection: 0\r\n";
 	switch (hub_find(sv->hub, route->sid, &s)) {
 	case HUB_LIVE:
 		hub_heard(sv->hub, s);
 		if (hub_connect(sv->hub, s, route->transport) == 0 &&
 		    receive_body(sv, s, t, x->body) == 0)
-			answer_later(sv, x, x->origin, &taken, &reply_busy);
+			answer_later(sv, x, &taken, &busy);
 		else
-			answer(sv, x, x->origin, &reply_busy);
+			answer_send(sv, x, &busy);
 		break;
 	case HUB_FAILED:
-		answer(sv, x, x->origin, &reply_busy);
+		answer_send(sv, x, &busy);
 		break;
 	case HUB_ENDED:
 	case HUB_UNKNOWN: /* the client learns from its next poll */
-		answer(sv, x, x->origin, &taken);
+		answer_send(sv, x, &taken);
 		break;
 	}
 }
@@ -68,22 +70,23 @@ handle_post(
 bool
 handle_disconnect(struct server *sv, struct exchange *x, const struct route *route)
 {
-	const struct reply done = {200, NULL, "", {NULL, 0}, false};
+	const struct answer done = {.status = 200, .origin = x->origin};
+	const struct answer busy = answer_busy(x->origin);
 	struct session *s;
 
 	switch (hub_find(sv->hub, route->sid, &s)) {
 	case HUB_LIVE:
 		hub_end(sv->hub, s, "booted", true);
-		answer_later(sv, x, x->origin, &done, &reply_busy);
+		answer_later(sv, x, &done, &busy);
 		return true;
 	case HUB_FAILED:
-		answer(sv, x, x->origin, &reply_busy);
+		answer_send(sv, x, &busy);
 		return true;
 	case HUB_ENDED:
 	case HUB_UNKNOWN:
 		break;
 	}
 	if (route->disconnect)
-		answer(sv, x, x->origin, &done);
+		answer_send(sv, x, &done);
 	return route->disconnect;
 }

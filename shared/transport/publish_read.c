@@ -1,11 +1,11 @@
-/* What programs may look at: GET requests of the publishing interface. */
+/* What the publishing interface looks up: sessions, rooms, users, metrics. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "shared/store/listing.h"
 #include "shared/transport/internal.h"
-#include "shared/transport/publish.h"
+#include "shared/transport/publish_request.h"
 #include "shared/wire/form.h"
 #include "shared/wire/handshake.h"
 #include "shared/wire/json.h"
@@ -14,18 +14,18 @@
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX     1000
 
-/* A list in the making. */
+/* A list that is being written. */
 struct listing {
 	struct buf out;
 	struct listing_filter filter;
 	struct buf ns, room, user; /* decoded; p NULL: not asked for */
-	int64_t now_ms;            /* since 1970 */
-	int64_t last;              /* key of the last session */
+	int64_t now_ms;            /* since 1970, for ages */
+	int64_t last;              /* key of the last session written */
 	int n;
 };
 
 static int64_t
-wall_clock_ms(void)
+unix_time_ms(void)
 {
 	struct timespec now;
 
@@ -42,21 +42,22 @@ free_listing(struct listing *l)
 	buf_free(&l->user);
 }
 
-/* Answer with what was listed, or that it could not be. */
+/* Answer with the list, or with an error if it is not whole. */
 static void
-finish(const struct publish *p, struct listing *l, int listed)
+answer_listing(const struct publish_request *p, struct listing *l, int listed)
 {
 	if (listed == -1 || l->out.failed)
-		publish_error(p, 503, "busy", "the store has failed, or the list is too long");
+		publish_answer_error(
+		    p, 503, NULL, "busy", "the store failed, or the list is too long");
 	else
-		publish_answer(p, buf_slice(&l->out));
+		publish_answer_json(p, buf_slice(&l->out));
 	free_listing(l);
 }
 
-/* --- sessions --------------------------------------------------------------------------------- */
+/* --- sessions ------------------------------------------------------------------------------- */
 
 static int
-read_limit(struct slice value, int *limit)
+parse_listing_limit(struct slice value, int *limit)
 {
 	int n = 0;
 
@@ -72,28 +73,28 @@ read_limit(struct slice value, int *limit)
 }
 
 static void
-decode(struct buf *out, struct slice raw)
+decode_form(struct buf *out, struct slice raw)
 {
 	buf_clear(out);
-	if (buf_reserve(out, 1) != NULL) /* asked for, even if empty */
+	if (buf_reserve(out, 1) != NULL) /* not NULL, so asked for, even if empty */
 		form_decode(out, raw);
 }
 
-/* Return 0, or -1 when it is not understood. */
+/* Return 0, or -1 when a value is malformed. */
 static int
-read_query(const struct publish *p, struct listing *l)
+parse_listing_query(const struct publish_request *p, struct listing *l)
 {
 	struct slice rest = p->query, key, value;
 
 	while (query_next(&rest, &key, &value)) {
 		if (slice_is(key, "ns"))
-			decode(&l->ns, value);
+			decode_form(&l->ns, value);
 		else if (slice_is(key, "room"))
-			decode(&l->room, value);
+			decode_form(&l->room, value);
 		else if (slice_is(key, "user"))
-			decode(&l->user, value);
+			decode_form(&l->user, value);
 		else if (slice_is(key, "limit")) {
-			if (read_limit(value, &l->filter.limit) == -1)
+			if (parse_listing_limit(value, &l->filter.limit) == -1)
 				return -1;
 		} else if (slice_is(key, "after")) {
 			if (public_id_read(value, &l->filter.after) == -1)
@@ -107,7 +108,7 @@ read_query(const struct publish *p, struct listing *l)
 }
 
 static void
-add_session(void *arg, const struct listing_session *s)
+add_listed_session(void *arg, const struct listing_session *s)
 {
 	struct listing *l = arg;
 
@@ -118,15 +119,15 @@ add_session(void *arg, const struct listing_session *s)
 }
 
 static int
-add_sessions(const struct publish *p, struct listing *l)
+add_listed_sessions(const struct publish_request *p, struct listing *l)
 {
-	l->now_ms = wall_clock_ms();
-	return listing_sessions(hub_store(p->sv->hub), &l->filter, add_session, l);
+	l->now_ms = unix_time_ms();
+	return listing_sessions(hub_store(p->sv->hub), &l->filter, add_listed_session, l);
 }
 
-/* Where the next page begins, and the end of the object. */
+/* Close the array and say where the next page begins. */
 static void
-add_next(struct listing *l)
+end_session_list(struct listing *l)
 {
 	char id[PUBLIC_ID_LENGTH + 1];
 
@@ -139,42 +140,42 @@ add_next(struct listing *l)
 }
 
 void
-publish_sessions(const struct publish *p)
+publish_read_sessions(const struct publish_request *p)
 {
 	struct listing l = {.filter = {.limit = LIMIT_DEFAULT}};
 	int listed;
 
-	if (read_query(p, &l) == -1) {
-		publish_error(p, 400, "bad_request",
-		    "limit is a number from 1 to 1000, after is a public id");
+	if (parse_listing_query(p, &l) == -1) {
+		publish_answer_error(p, 400, NULL, "bad_request",
+		    "limit must be a number from 1 to 1000, after a public session id");
 		free_listing(&l);
 		return;
 	}
 	buf_puts(&l.out, "{\"sessions\":[");
-	listed = add_sessions(p, &l);
-	add_next(&l);
-	finish(p, &l, listed);
+	listed = add_listed_sessions(p, &l);
+	end_session_list(&l);
+	answer_listing(p, &l, listed);
 }
 
 void
-publish_session(const struct publish *p)
+publish_read_session(const struct publish_request *p)
 {
 	struct listing l = {.filter = {.limit = 1}};
 	int listed = 0;
 
 	if (public_id_read(p->rest, &l.filter.key) == 0)
-		listed = add_sessions(p, &l);
+		listed = add_listed_sessions(p, &l);
 	if (listed == 0 && l.n == 0) {
-		publish_error(p, 404, "unknown_session", "there is no such session");
+		publish_answer_error(p, 404, NULL, "unknown_session", "no such session");
 		free_listing(&l);
 		return;
 	}
-	finish(p, &l, listed);
+	answer_listing(p, &l, listed);
 }
 
-/* A part of a path, where '+' stands for itself. */
+/* Decode a segment of a path.  In a path, unlike in a query, '+' is a plus sign. */
 static void
-decode_path(struct buf *out, struct slice raw)
+decode_path_segment(struct buf *out, struct slice raw)
 {
 	struct buf form = {.p = NULL};
 
@@ -184,33 +185,33 @@ decode_path(struct buf *out, struct slice raw)
 		else
 			buf_add_char(&form, raw.p[i]);
 	}
-	decode(out, buf_slice(&form));
+	decode_form(out, buf_slice(&form));
 	buf_free(&form);
 }
 
 void
-publish_user(const struct publish *p)
+publish_read_user(const struct publish_request *p)
 {
 	struct listing l = {.filter = {.limit = LIMIT_MAX}};
 	struct buf name = {.p = NULL};
 	int listed;
 
-	decode_path(&l.user, p->rest);
+	decode_path_segment(&l.user, p->rest);
 	l.filter.user = buf_slice(&l.user);
 	utf8_sanitize(&name, l.filter.user);
 	buf_puts(&l.out, "{\"user\":");
 	json_write_string(&l.out, buf_slice(&name));
 	buf_puts(&l.out, ",\"sessions\":[");
 	buf_free(&name);
-	listed = add_sessions(p, &l);
-	add_next(&l);
-	finish(p, &l, listed);
+	listed = add_listed_sessions(p, &l);
+	end_session_list(&l);
+	answer_listing(p, &l, listed);
 }
 
-/* --- rooms ------------------------------------------------------------------------------------ */
+/* --- rooms ---------------------------------------------------------------------------------- */
 
 static void
-add_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
+add_listed_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
 {
 	struct listing *l = arg;
 
@@ -220,32 +221,32 @@ add_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
 }
 
 void
-publish_rooms(const struct publish *p)
+publish_read_rooms(const struct publish_request *p)
 {
 	struct listing l = {.n = 0};
 	int listed;
 
 	buf_puts(&l.out, "{\"rooms\":[");
-	listed = listing_rooms(hub_store(p->sv->hub), add_room, &l);
+	listed = listing_rooms(hub_store(p->sv->hub), add_listed_room, &l);
 	buf_puts(&l.out, "]}");
-	finish(p, &l, listed);
+	answer_listing(p, &l, listed);
 }
 
-/* --- for who watches over it ------------------------------------------------------------------ */
+/* --- monitoring ----------------------------------------------------------------------------- */
 
 void
-publish_health(const struct publish *p)
+publish_read_health(const struct publish_request *p)
 {
-	publish_answer(p, SLICE("{\"ok\":true}"));
+	publish_answer_json(p, SLICE("{\"ok\":true}"));
 }
 
 void
-publish_ready(const struct publish *p)
+publish_read_ready(const struct publish_request *p)
 {
 	if (p->sv->draining)
-		publish_error(p, 503, "draining", "this process is about to end");
+		publish_answer_error(p, 503, NULL, "draining", "this process is shutting down");
 	else
-		publish_answer(p, SLICE("{\"ready\":true}"));
+		publish_answer_json(p, SLICE("{\"ready\":true}"));
 }
 
 static void
@@ -274,7 +275,8 @@ add_totals(struct buf *out, const struct listing_totals *t)
 	    t->appended);
 }
 
-/* A sample of each process.  A slot that another process takes begins at 0, as a counter may. */
+/* One sample per process.  When a new process takes a slot its counters restart at 0, as Prometheus
+ * allows. */
 static void
 add_processes(struct buf *out, const struct slots *slots, const char *name, const char *help,
     uint64_t (*value)(const struct slot_info *info))
@@ -290,25 +292,25 @@ add_processes(struct buf *out, const struct slots *slots, const char *name, cons
 }
 
 static uint64_t
-held_of(const struct slot_info *info)
+slot_held(const struct slot_info *info)
 {
 	return info->held;
 }
 
 static uint64_t
-received_of(const struct slot_info *info)
+slot_received(const struct slot_info *info)
 {
 	return info->received;
 }
 
 static uint64_t
-sent_of(const struct slot_info *info)
+slot_sent(const struct slot_info *info)
 {
 	return info->sent;
 }
 
 void
-publish_metrics(const struct publish *p)
+publish_read_metrics(const struct publish_request *p)
 {
 	struct store *st = hub_store(p->sv->hub);
 	const struct slots *slots = store_slots(st);
@@ -316,20 +318,19 @@ publish_metrics(const struct publish *p)
 	struct buf out = {.p = NULL};
 
 	if (listing_totals(st, &totals) == -1) {
-		publish_error(p, 503, "busy", "the store has failed");
+		publish_answer_error(p, 503, NULL, "busy", "the store failed");
 		return;
 	}
 	add_totals(&out, &totals);
 	add_processes(&out, slots, "held",
-	    "# HELP pollux_held Sessions whose transport the process holds.\n", held_of);
+	    "# HELP pollux_held Sessions whose transport the process holds.\n", slot_held);
 	add_processes(&out, slots, "packets_received_total",
-	    "# HELP pollux_packets_received_total Packets of clients.\n", received_of);
+	    "# HELP pollux_packets_received_total Packets of clients.\n", slot_received);
 	add_processes(&out, slots, "packets_sent_total",
-	    "# HELP pollux_packets_sent_total Packets to clients.\n", sent_of);
+	    "# HELP pollux_packets_sent_total Packets to clients.\n", slot_sent);
 	if (out.failed)
-		publish_error(p, 503, "busy", "there is no memory");
+		publish_answer_error(p, 503, NULL, "busy", "out of memory");
 	else
-		answer(p->sv, p->x, (struct slice){NULL, 0},
-		    &(struct reply){200, "text/plain; version=0.0.4", "", buf_slice(&out), false});
+		publish_answer_metrics(p, buf_slice(&out));
 	buf_free(&out);
 }

@@ -5,8 +5,10 @@
 #include "shared/app/module.h"
 #include "shared/base/log.h"
 #include "shared/hook/hook.h"
+#include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/publish_keys.h"
+#include "shared/transport/publish_request.h"
 
 /* Read the list of transports.  0, or -1 after logging which name is wrong. */
 static int
@@ -96,8 +98,8 @@ server_close(struct server *sv)
 	message_release(sv->heartbeat);
 	message_release(sv->goodbye);
 	message_release(sv->stranger);
-	free(sv->promises);
-	buf_free(&sv->promised);
+	free(sv->pending);
+	buf_free(&sv->pending_bytes);
 	buf_free(&sv->text);
 	buf_free(&sv->wrapped);
 	buf_free(&sv->headers);
@@ -143,23 +145,27 @@ server_held(const struct server *sv)
 }
 
 static void
-preflight(struct server *sv, struct exchange *x)
+answer_preflight(struct server *sv, struct exchange *x)
 {
-	struct slice wanted = x->header(x, "access-control-request-headers");
-	struct buf extra = {.p = NULL};
+	struct buf headers = {.p = NULL};
+	struct answer a = {.status = 200, .origin = x->origin};
 
-	buf_puts(&extra, "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\n");
-	if (wanted.n > 0) {
-		buf_puts(&extra, "Access-Control-Allow-Headers: ");
-		for (size_t i = 0; i < wanted.n; i++)
-			buf_add_char(&extra, (unsigned char)wanted.p[i] < 0x20 ? ' ' : wanted.p[i]);
-		buf_puts(&extra, "\r\n");
-	}
-	buf_puts(&extra, "Access-Control-Max-Age: 3600\r\n");
-	buf_add_char(&extra, '\0');
-	answer(sv, x, x->origin,
-	    &(struct reply){200, NULL, extra.failed ? "" : extra.p, {NULL, 0}, false});
-	buf_free(&extra);
+	cors_allow_preflight(&headers, x->header(x, "access-control-request-headers"));
+	buf_add_char(&headers, '\0');
+	if (!headers.failed)
+		a.headers = headers.p;
+	answer_send(sv, x, &a);
+	buf_free(&headers);
+}
+
+/* Answer with the exact words of the reference. */
+static void
+answer_plain(struct server *sv, struct exchange *x, int status, const char *words)
+{
+	struct answer a = answer_text(status, x->origin, slice_of(words));
+
+	a.content_type = "text/plain";
+	answer_send(sv, x, &a);
 }
 
 static void
@@ -184,7 +190,7 @@ server_request(struct server *sv, struct exchange *x)
 {
 	struct route route;
 
-	if (handle_publish(sv, x))
+	if (publish_request_handle(sv, x))
 		return;
 	route_parse(&route, x->target, sv->cfg->resource);
 	if (route.kind == ROUTE_NOT_FOUND) {
@@ -192,7 +198,7 @@ server_request(struct server *sv, struct exchange *x)
 		return;
 	}
 	if (slice_is(x->method, "OPTIONS")) {
-		preflight(sv, x);
+		answer_preflight(sv, x);
 		return;
 	}
 	if (x->body_too_large) {
@@ -204,15 +210,12 @@ server_request(struct server *sv, struct exchange *x)
 	case ROUTE_NOT_FOUND:
 		break;
 	case ROUTE_WELCOME:
-		answer(sv, x, x->origin,
-		    &(struct reply){200, "text/plain", "", SLICE("Welcome to socket.io."), false});
+		answer_plain(sv, x, 200, "Welcome to socket.io.");
 		break;
 	case ROUTE_BAD_VERSION:
 		if (handle_client_file(sv, x, &route))
 			break;
-		answer(sv, x, x->origin,
-		    &(struct reply){
-			500, "text/plain", "", SLICE("Protocol version not supported."), false});
+		answer_plain(sv, x, 500, "Protocol version not supported.");
 		break;
 	case ROUTE_SESSION: /* clients 0.9.7 and 0.9.8 leave without saying ?disconnect */
 		if (!handle_disconnect(sv, x, &route))
@@ -253,7 +256,7 @@ server_settle(struct server *sv, int64_t *next_ms)
 	result = hub_settle(sv->hub, next_ms);
 	if (result == -1)
 		log_warnx("the turn could not be committed; its requests are told to try again");
-	answers_due(sv, result == 0);
+	answer_settle(sv, result == 0);
 	sooner(next_ms, polls);
 	sooner(next_ms, streams);
 	sooner(next_ms, beats);

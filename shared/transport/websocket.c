@@ -201,12 +201,13 @@ static void
 upgrade_required(
     struct server *sv, const struct transport *t, struct exchange *x, const struct route *route)
 {
+	struct answer a =
+	    answer_text(426, x->origin, SLICE("This transport needs an upgrade to websocket."));
+
 	(void)t;
 	(void)route;
-	answer(sv, x, x->origin,
-	    &(struct reply){426, "text/plain; charset=UTF-8",
-		"Upgrade: websocket\r\nSec-WebSocket-Version: 13, 8, 7\r\n",
-		SLICE("This transport needs an upgrade to websocket."), false});
+	a.headers = "Upgrade: websocket\r\nSec-WebSocket-Version: 13, 8, 7\r\n";
+	answer_send(sv, x, &a);
 }
 
 const struct transport transport_websocket = {

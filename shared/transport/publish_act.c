@@ -1,0 +1,120 @@
+/* What the publishing interface does: actions, each request once (Idempotency-Key). */
+#include <stdlib.h>
+
+#include "shared/transport/internal.h"
+#include "shared/transport/publish_request.h"
+#include "shared/wire/handshake.h"
+
+#define REMEMBER_MS     INT64_C(86400000) /* the answer to an Idempotency-Key */
+#define IDEMPOTENCY_MAX 255               /* characters of one */
+
+/* Under which key the answer is stored; empty: the client gave none. */
+static struct slice
+idempotency_key(const struct publish_request *p, struct buf *key)
+{
+	struct slice given = p->x->header(p->x, "idempotency-key");
+
+	if (given.n == 0)
+		return given;
+	/* two API keys may use the same one; the name of ours has no line break */
+	buf_printf(key, "%s\n", p->key->name);
+	buf_add_slice(key, given);
+	return buf_slice(key);
+}
+
+/* Repeat the answer of the first request with this key.  Return false when there was none. */
+static bool
+repeat_answer(const struct publish_request *p, struct slice key)
+{
+	char *before = store_published(hub_store(p->sv->hub), key, p->sv->now);
+
+	if (before == NULL)
+		return false;
+	/* the first request may be of this very turn, and rolled back with it */
+	publish_answer_later(p, slice_of(before));
+	free(before);
+	return true;
+}
+
+static void
+remember_answer(const struct publish_request *p, struct slice key, struct slice text)
+{
+	struct server *sv = p->sv;
+
+	if (store_set_published(hub_store(sv->hub), key, text, sv->now, sv->now + REMEMBER_MS) ==
+	    -1)
+		hub_fail(sv->hub);
+}
+
+/* Run the actions in the open transaction. */
+static void
+run_actions(const struct publish_request *p, const struct action_list *list, struct slice key)
+{
+	struct action_result result;
+	struct action_error error;
+	struct buf text = {.p = NULL};
+
+	if (key.n > 0 && repeat_answer(p, key))
+		return;
+	if (action_run(p->sv->application, list, &result, &error) == -1) {
+		publish_answer_action_error(p, &error);
+		return;
+	}
+	buf_printf(&text, "{\"ok\":true,\"actions\":%zu,\"queued\":%zu}", result.actions,
+	    result.receivers);
+	/* in the same transaction: the actions and the memory that they ran, or neither */
+	if (text.failed)
+		hub_fail(p->sv->hub);
+	else if (key.n > 0)
+		remember_answer(p, key, buf_slice(&text));
+	publish_answer_later(p, buf_slice(&text));
+	buf_free(&text);
+}
+
+static void
+publish_actions(const struct publish_request *p, struct slice json, struct slice key)
+{
+	static const struct action_context no_session = {.count = true};
+	struct action_list list;
+	struct action_error error;
+
+	/* parsed before the transaction, which keeps the other processes from writing */
+	if (action_parse(&list, json, &no_session, &error) == -1)
+		publish_answer_action_error(p, &error);
+	else if (hub_transaction(p->sv->hub) == -1)
+		publish_answer_busy(p);
+	else
+		run_actions(p, &list, key);
+	action_free(&list);
+}
+
+void
+publish_act_post(const struct publish_request *p)
+{
+	struct buf key = {.p = NULL};
+
+	if (p->x->header(p->x, "idempotency-key").n > IDEMPOTENCY_MAX)
+		publish_answer_error(p, 400, NULL, "bad_request",
+		    "the Idempotency-Key is longer than 255 characters");
+	else
+		publish_actions(p, p->x->body, idempotency_key(p, &key));
+	buf_free(&key);
+}
+
+void
+publish_act_disconnect(const struct publish_request *p)
+{
+	struct buf json = {.p = NULL};
+	int64_t key;
+
+	if (public_id_read(p->rest, &key) == -1) {
+		publish_answer_error(
+		    p, 404, NULL, "unknown_session", "not the public id of a session");
+		return;
+	}
+	/* read as a public id, so it needs no escaping */
+	buf_printf(&json, "{\"do\":\"disconnect\",\"session\":\"%.*s\",\"strict\":true}",
+	    (int)p->rest.n, p->rest.p);
+	publish_actions(p, buf_slice(&json), (struct slice){NULL, 0});
+	buf_free(&json);
+}

@@ -1,0 +1,122 @@
+#include "shared/transport/publish_request.h"
+
+#include "shared/transport/internal.h"
+
+#define BASE "/pollux/v1/"
+
+static const struct publish_call {
+	const char *method, *name;
+	bool has_rest;
+	enum publish_scope scope;
+	publish_handler *handle;
+} calls[] = {
+    {"POST", "actions", false, PUBLISH_WRITE, publish_act_post},
+    {"GET", "sessions", false, PUBLISH_READ, publish_read_sessions},
+    {"GET", "sessions", true, PUBLISH_READ, publish_read_session},
+    {"DELETE", "sessions", true, PUBLISH_ADMIN, publish_act_disconnect},
+    {"GET", "rooms", false, PUBLISH_READ, publish_read_rooms},
+    {"GET", "users", true, PUBLISH_READ, publish_read_user},
+    {"GET", "metrics", false, PUBLISH_READ, publish_read_metrics},
+    {"GET", "health", false, PUBLISH_ANYBODY, publish_read_health},
+    {"GET", "ready", false, PUBLISH_ANYBODY, publish_read_ready},
+};
+
+/* The call, or NULL after the answer. */
+static const struct publish_call *
+find_publish_call(const struct publish_request *p, struct slice name)
+{
+	bool known = false;
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		if (!slice_is(name, calls[i].name) || calls[i].has_rest != (p->rest.n > 0))
+			continue;
+		if (slice_is(p->x->method, calls[i].method))
+			return &calls[i];
+		known = true;
+	}
+	if (known)
+		publish_answer_error(
+		    p, 405, NULL, "bad_method", "this call does not take that method");
+	else
+		publish_answer_error(p, 404, NULL, "unknown_call", "no such call");
+	return NULL;
+}
+
+/* The API key as it was sent; empty: none. */
+static struct slice
+find_api_key(const struct exchange *x)
+{
+	struct slice secret = x->header(x, "x-api-key");
+
+	if (secret.n > 0)
+		return secret;
+	/* some web servers do not pass Authorization on */
+	secret = x->header(x, "authorization");
+	return slice_starts(secret, SLICE("Bearer ")) ? slice_skip(secret, 7)
+	                                              : (struct slice){NULL, 0};
+}
+
+/* May this key make the call?  False after the answer. */
+static bool
+check_publish_key(struct publish_request *p, const struct publish_call *call)
+{
+	if (call->scope == PUBLISH_ANYBODY)
+		return true;
+	p->key = publish_keys_find(p->sv->publish_keys, find_api_key(p->x));
+	if (p->key == NULL) {
+		publish_answer_error(p, 401, "WWW-Authenticate: Bearer\r\n", "bad_key",
+		    "send a valid key as X-API-Key or Authorization: Bearer");
+		return false;
+	}
+	/* before the scope: guessing what a key may do is limited, too */
+	if (!publish_keys_take(p->key, p->sv->cfg->publish_rate, p->sv->now)) {
+		publish_answer_error(p, 429, "Retry-After: 1\r\n", "too_often",
+		    "more requests per second than this key may make");
+		return false;
+	}
+	if ((p->key->scopes & call->scope) == 0) {
+		publish_answer_error(
+		    p, 403, NULL, "bad_scope", "this key lacks the scope for this call");
+		return false;
+	}
+	return true;
+}
+
+/* The path of a target, which may be a whole address. */
+static struct slice
+publish_path(struct slice target)
+{
+	struct slice rest = target, piece;
+
+	if (target.n > 0 && target.p[0] == '/')
+		return target;
+	for (int i = 0; i < 3; i++) /* "http:", "", "host:port" */
+		if (!slice_cut(&rest, '/', &piece) || rest.p == NULL)
+			return (struct slice){NULL, 0};
+	return (struct slice){rest.p - 1, rest.n + 1};
+}
+
+bool
+publish_request_handle(struct server *sv, struct exchange *x)
+{
+	struct publish_request p = {.sv = sv, .x = x};
+	struct slice path = publish_path(x->target), name;
+	const struct publish_call *call;
+
+	if (sv->publish_keys == NULL || !slice_starts(path, SLICE(BASE)))
+		return false;
+	p.query = slice_skip(path, sizeof(BASE) - 1);
+	slice_cut(&p.query, '?', &path);
+	p.rest = path;
+	slice_cut(&p.rest, '/', &name);
+	call = find_publish_call(&p, name);
+	if (call == NULL || !check_publish_key(&p, call))
+		return true;
+	/* after the key: only who has one learns the limit */
+	if (x->body_too_large)
+		publish_answer_error(
+		    &p, 413, NULL, "too_large", "the body is larger than this server accepts");
+	else
+		call->handle(&p);
+	return true;
+}
