@@ -2,39 +2,41 @@
 
 #include <strings.h>
 
+#include "shared/wire/digit.h"
+
 #define SCRIPT_TYPE "application/javascript"
 #define FLASH_TYPE  "application/x-shockwave-flash"
 
 static const char *const flash_files[] = {"WebSocketMain.swf", "WebSocketMainInsecure.swf"};
 
-/* Take `word` from the front. */
+/* --- names ---------------------------------------------------------------------------------- */
+
+/* Take `part` from the front. */
 static bool
-take(struct slice *rest, struct slice word)
+take_name_part(struct slice *rest, struct slice part)
 {
-	if (!slice_starts(*rest, word))
+	if (!slice_starts(*rest, part))
 		return false;
-	*rest = slice_skip(*rest, word.n);
+	*rest = slice_skip(*rest, part.n);
 	return true;
 }
 
 static bool
-take_digits(struct slice *rest)
+take_version_number(struct slice *rest)
 {
-	size_t n = 0;
+	size_t n = digit_run(*rest);
 
-	while (n < rest->n && rest->p[n] >= '0' && rest->p[n] <= '9')
-		n++;
 	*rest = slice_skip(*rest, n);
 	return n > 0;
 }
 
-/* "+websocket+xhr-polling" */
+/* "+websocket+xhr-polling": any names, since unknown transports are skipped (PROTOCOL 18). */
 static bool
 take_bundle(struct slice *rest)
 {
 	size_t n;
 
-	while (take(rest, SLICE("+"))) {
+	while (take_name_part(rest, SLICE("+"))) {
 		for (n = 0; n < rest->n; n++)
 			if (rest->p[n] != '-' && (rest->p[n] < 'a' || rest->p[n] > 'z'))
 				break;
@@ -45,27 +47,28 @@ take_bundle(struct slice *rest)
 	return true;
 }
 
-/* ".v0.9.17" */
+/* "0.9.17" */
 static bool
 take_version(struct slice *rest)
 {
-	return take_digits(rest) && take(rest, SLICE(".")) && take_digits(rest) &&
-	       take(rest, SLICE(".")) && take_digits(rest);
+	return take_version_number(rest) && take_name_part(rest, SLICE(".")) &&
+	       take_version_number(rest) && take_name_part(rest, SLICE(".")) &&
+	       take_version_number(rest);
 }
 
 static bool
-find_script(struct clientfile *file, struct slice path)
+find_script_file(struct clientfile *file, struct slice path)
 {
 	bool versioned = false, min;
 
-	if (!take(&path, SLICE("socket.io")) || !take_bundle(&path))
+	if (!take_name_part(&path, SLICE("socket.io")) || !take_bundle(&path))
 		return false;
-	if (take(&path, SLICE(".v"))) {
+	if (take_name_part(&path, SLICE(".v"))) {
 		versioned = true;
 		if (!take_version(&path))
 			return false;
 	}
-	min = take(&path, SLICE(".min"));
+	min = take_name_part(&path, SLICE(".min"));
 	if (!slice_is(path, ".js"))
 		return false;
 	*file = (struct clientfile){
@@ -80,8 +83,8 @@ find_script(struct clientfile *file, struct slice path)
 bool
 clientfile_find(struct clientfile *file, struct slice path)
 {
-	if (!take(&path, SLICE("static/flashsocket/")))
-		return find_script(file, path);
+	if (!take_name_part(&path, SLICE("static/flashsocket/")))
+		return find_script_file(file, path);
 	for (size_t i = 0; i < sizeof(flash_files) / sizeof(flash_files[0]); i++) {
 		if (!slice_is(path, flash_files[i]))
 			continue;
@@ -91,8 +94,10 @@ clientfile_find(struct clientfile *file, struct slice path)
 	return false;
 }
 
+/* --- request headers ------------------------------------------------------------------------ */
+
 static struct slice
-trim(struct slice s)
+trim_element(struct slice s)
 {
 	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
 		s = slice_skip(s, 1);
@@ -102,16 +107,16 @@ trim(struct slice s)
 }
 
 static bool
-is_word(struct slice s, const char *word)
+is_token(struct slice s, const char *token)
 {
-	return s.n == strlen(word) && strncasecmp(s.p, word, s.n) == 0;
+	return s.n == strlen(token) && strncasecmp(s.p, token, s.n) == 0;
 }
 
-/* "q=0", "q=0.000": this one rather not. */
+/* "q=0", "q=0.000": the client refuses this coding. */
 static bool
-is_refusal(struct slice parameter)
+is_zero_weight(struct slice parameter)
 {
-	parameter = trim(parameter);
+	parameter = trim_element(parameter);
 	if (parameter.n < 3 || strncasecmp(parameter.p, "q=0", 3) != 0)
 		return false;
 	for (size_t i = 3; i < parameter.n; i++)
@@ -128,11 +133,12 @@ clientfile_accepts_gzip(struct slice accept_encoding)
 
 	while (slice_cut(&accept_encoding, ',', &element)) {
 		slice_cut(&element, ';', &name);
-		name = trim(name);
-		refused = slice_cut(&element, ';', &parameter) && is_refusal(parameter);
-		if (is_word(name, "gzip") || is_word(name, "x-gzip"))
+		name = trim_element(name);
+		refused = slice_cut(&element, ';', &parameter) && is_zero_weight(parameter);
+		/* a coding named outright outranks "*", wherever each is in the list */
+		if (is_token(name, "gzip") || is_token(name, "x-gzip"))
 			return !refused;
-		if (is_word(name, "*"))
+		if (is_token(name, "*"))
 			any = !refused;
 	}
 	return any;
@@ -144,10 +150,10 @@ clientfile_has_tag(struct slice if_none_match, struct slice tag)
 	struct slice element;
 
 	while (slice_cut(&if_none_match, ',', &element)) {
-		element = trim(element);
-		if (is_word(element, "*"))
+		element = trim_element(element);
+		if (is_token(element, "*"))
 			return true;
-		take(&element, SLICE("W/"));
+		take_name_part(&element, SLICE("W/"));
 		if (slice_equal(element, tag))
 			return true;
 	}

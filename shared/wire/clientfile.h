@@ -1,11 +1,12 @@
-/* clientfile: the names under which a browser asks for its client (PROTOCOL section 18), and which
- * file each means.  Pure: opens nothing, and names no file but the four of the 0.9 release.
+/* clientfile: the names under which a browser asks for the client script and its Flash part
+ * (PROTOCOL section 18), and which file of the 0.9 release each one means.  Pure: opens nothing,
+ * and never names a file other than those four.
  *
  *	socket.io.js                            the client, with all its transports
- *	socket.io.min.js                        the same, smaller
- *	socket.io+websocket+xhr-polling.js      the same: the handshake says what is used
- *	socket.io.v0.9.17.js                    a name whose content never changes; any version
- *	static/flashsocket/WebSocketMain.swf    its Flash part, and WebSocketMainInsecure.swf */
+ *	socket.io.min.js                        the same, minified
+ *	socket.io+websocket+xhr-polling.js      the same: the handshake decides what is used
+ *	socket.io.v0.9.17.js                    the same, may be cached for ever; any version
+ *	static/flashsocket/WebSocketMain.swf    the Flash part, and WebSocketMainInsecure.swf */
 #ifndef POLLUX_CLIENTFILE_H
 #define POLLUX_CLIENTFILE_H
 
@@ -14,21 +15,21 @@
 #include "shared/base/slice.h"
 
 struct clientfile {
-	const char *name; /* in the folder; static */
+	const char *name; /* in the folder of client files; static */
 	const char *type; /* for Content-Type; static */
-	bool for_ever;    /* may be kept without asking again */
-	bool script;      /* gets smaller by gzip; a SWF is compressed already */
+	bool for_ever;    /* versioned: caches need not revalidate it */
+	bool script;      /* worth compressing; a SWF is compressed already */
 };
 
-/* Which file does `path` ask for, what stands behind the resource and its slash in a request
- * target? Return false when it is none of ours. */
+/* Find the file that `path` asks for: the part of a request target after the resource and its
+ * slash, without the query.  Return false when it is not a client file. */
 bool clientfile_find(struct clientfile *file, struct slice path);
 
 /* Does a client with this Accept-Encoding take gzip?  (RFC 9110, section 12.5.3) */
 bool clientfile_accepts_gzip(struct slice accept_encoding);
 
-/* Does this If-None-Match name the entity tag, given with its quotes?  Compared weakly: a cache on
- * the way may have marked it W/.  (RFC 9110, section 13.1.2) */
+/* Does this If-None-Match list the entity tag, given with its quotes?  Compared weakly, because a
+ * cache on the way may have prefixed it with W/.  (RFC 9110, section 13.1.2) */
 bool clientfile_has_tag(struct slice if_none_match, struct slice tag);
 
 #endif

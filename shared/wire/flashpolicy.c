@@ -2,15 +2,15 @@
 
 #include "shared/wire/origins.h"
 
-static const char head[] =
+static const char policy_head[] =
     "<?xml version=\"1.0\"?><!DOCTYPE cross-domain-policy SYSTEM "
     "\"http://www.macromedia.com/xml/dtds/cross-domain-policy.dtd\"><cross-domain-policy>";
-static const char tail[] = "</cross-domain-policy>";
+static const char policy_tail[] = "</cross-domain-policy>";
 
-/* --- the question --------------------------------------------------------------------------- */
+/* --- the request ---------------------------------------------------------------------------- */
 
 static enum flashpolicy_sniff
-compare(struct slice in, struct slice request)
+sniff_spelling(struct slice in, struct slice request)
 {
 	if (in.n >= request.n)
 		return slice_starts(in, request) ? FLASHPOLICY_YES : FLASHPOLICY_NO;
@@ -20,9 +20,11 @@ compare(struct slice in, struct slice request)
 enum flashpolicy_sniff
 flashpolicy_sniff(struct slice in)
 {
-	enum flashpolicy_sniff plain = compare(in, SLICE("<policy-file-request/>"));
+	enum flashpolicy_sniff plain = sniff_spelling(in, SLICE("<policy-file-request/>"));
 
-	return plain == FLASHPOLICY_NO ? compare(in, SLICE("<policy-file-request />")) : plain;
+	/* some senders put a blank before the slash; the first 20 bytes are the same */
+	return plain == FLASHPOLICY_NO ? sniff_spelling(in, SLICE("<policy-file-request />"))
+	                               : plain;
 }
 
 /* --- the answer ----------------------------------------------------------------------------- */
@@ -32,18 +34,19 @@ flashpolicy_write(struct buf *out, struct slice origins)
 {
 	struct slice host;
 
-	buf_puts(out, head);
+	buf_puts(out, policy_head);
 	while (origins_next_host(&origins, &host)) {
 		buf_puts(out, "<allow-access-from domain=\"");
 		for (size_t i = 0; i < host.n; i++) {
-			if (host.p[i] == '&') /* no host has one, nor any other sign of XML */
+			/* origins_check() allows '&' in a host, but neither quotes nor '<' */
+			if (host.p[i] == '&')
 				buf_puts(out, "&amp;");
 			else
 				buf_add_char(out, host.p[i]);
 		}
 		buf_puts(out, "\" to-ports=\"*\"/>");
 	}
-	buf_puts(out, tail);
+	buf_puts(out, policy_tail);
 }
 
 const char *
@@ -51,16 +54,17 @@ flashpolicy_check(struct slice file)
 {
 	static const char root[] = "<cross-domain-policy";
 
+	/* a NUL would end the policy early */
 	if (file.n > 0 && memchr(file.p, '\0', file.n) != NULL)
-		return "it has a NUL character";
+		return "it contains a NUL character";
 	if (!slice_starts(file, SLICE("<?xml")) && !slice_starts(file, slice_of(root)))
 		return "it does not begin with <?xml or <cross-domain-policy>";
 	if (memmem(file.p, file.n, root, sizeof(root) - 1) == NULL)
 		return "it has no <cross-domain-policy>";
 	while (file.n > 0 && strchr(" \t\r\n", file.p[file.n - 1]) != NULL)
 		file.n--;
-	if (file.n < sizeof(tail) - 1 ||
-	    !slice_is(slice_skip(file, file.n - (sizeof(tail) - 1)), tail))
+	if (file.n < sizeof(policy_tail) - 1 ||
+	    !slice_is(slice_skip(file, file.n - (sizeof(policy_tail) - 1)), policy_tail))
 		return "it does not end with </cross-domain-policy>";
 	return NULL;
 }

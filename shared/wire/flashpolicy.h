@@ -1,30 +1,31 @@
-/* flashpolicy: the question of Flash Player, which pages may open sockets here, and the answer
- * (PROTOCOL section 13).  Pure.
+/* flashpolicy: Flash Player's request for the socket policy (which pages may open sockets to this
+ * host) and the answer to it (PROTOCOL section 13).  Pure.
  *
- *	<policy-file-request/> NUL     on a fresh connection; then the answer, and the end */
+ *	<policy-file-request/> NUL     on a fresh connection; answered by the policy, then closed */
 #ifndef POLLUX_FLASHPOLICY_H
 #define POLLUX_FLASHPOLICY_H
 
 #include "shared/base/buf.h"
 #include "shared/base/slice.h"
 
-/* Bytes of the longest request, "<policy-file-request />", without the NUL: nobody waits for it. */
+/* Bytes of the longest request, "<policy-file-request />"; its NUL is not waited for. */
 #define FLASHPOLICY_REQUEST_MAX 23
 
 enum flashpolicy_sniff {
 	FLASHPOLICY_NO,   /* something else */
-	FLASHPOLICY_MORE, /* too few bytes to know */
+	FLASHPOLICY_MORE, /* too few bytes to tell */
 	FLASHPOLICY_YES,
 };
 
-/* Do these first bytes of a connection ask for the policy? */
+/* Are these first bytes of a connection a policy request?  It may arrive in any number of pieces;
+ * with or without NUL, and with " />" (PROTOCOL section 13). */
 enum flashpolicy_sniff flashpolicy_sniff(struct slice in);
 
-/* Append the policy for a list of origins (wire/origins.h): every port of ours for each host. */
+/* Append the policy for a list of origins (origins.h): each host may connect to every port. */
 void flashpolicy_write(struct buf *out, struct slice origins);
 
-/* Could `file`, which somebody has written, be a policy?  NULL, or what is wrong with it; static.
- * Flash Player takes it or leaves it without a word, so the plain mistakes are found here. */
+/* Check a policy file that an administrator wrote.  Return NULL, or what is wrong with it (static,
+ * "it ..."): Flash Player drops a bad policy silently, so obvious mistakes are reported here. */
 const char *flashpolicy_check(struct slice file);
 
 #endif

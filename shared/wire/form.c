@@ -1,11 +1,13 @@
 #include "shared/wire/form.h"
 
+#include "shared/wire/digit.h"
+
 bool
 query_next(struct slice *rest, struct slice *key, struct slice *value)
 {
 	struct slice pair;
 
-	do {
+	do { /* "a=1&&b=2": empty pairs are skipped */
 		if (!slice_cut(rest, '&', &pair))
 			return false;
 	} while (pair.n == 0);
@@ -25,39 +27,29 @@ form_field(struct slice form, const char *name, struct slice *value)
 	return false;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* The byte of the %XX at the front of `s`, or -1. */
 static int
-escaped_byte(struct slice s)
+percent_escaped_byte(struct slice s)
 {
 	int high, low;
 
 	if (s.n < 3 || s.p[0] != '%')
 		return -1;
-	high = hex_digit(s.p[1]);
-	low = hex_digit(s.p[2]);
+	high = digit_hex(s.p[1]);
+	low = digit_hex(s.p[2]);
 	return high == -1 || low == -1 ? -1 : high << 4 | low;
 }
 
 void
 form_decode(struct buf *out, struct slice raw)
 {
-	/* room for all of it at once: a body is mostly escapes, and they only shrink */
+	/* reserve once instead of per byte: most of a body is escapes, which only shrink */
 	char *to = buf_reserve(out, raw.n);
 
 	if (to == NULL)
 		return;
 	while (raw.n > 0) {
-		int byte = escaped_byte(raw);
+		int byte = percent_escaped_byte(raw);
 
 		*to++ = byte != -1 ? (char)byte : raw.p[0] == '+' ? ' ' : raw.p[0];
 		out->n++;

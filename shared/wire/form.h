@@ -1,8 +1,8 @@
-/* form: what a browser's <form> posts, application/x-www-form-urlencoded.  Pure.
+/* form: application/x-www-form-urlencoded, as a browser's <form> posts it.  Pure.
  *
  *	d=%223%3A%3A%3Ahello+world%22      PROTOCOL section 9: the body of a jsonp POST
  *
- * Queries are written the same way. */
+ * Queries have the same syntax. */
 #ifndef POLLUX_FORM_H
 #define POLLUX_FORM_H
 
@@ -11,16 +11,16 @@
 #include "shared/base/buf.h"
 #include "shared/base/slice.h"
 
-/* Walk the pairs of a form or a query: key and value are raw, value.p is NULL without '='.
- * Return false at the end. */
+/* Walk the pairs of a form or query: key and value are raw and borrowed; value.p is NULL without
+ * '='.  Return false at the end. */
 bool query_next(struct slice *rest, struct slice *key, struct slice *value);
 
-/* Find the first field of this name, which stands in the form as it is.  `*value` is raw, borrowed
- * from the form, and empty when there is no '='.  Return false when there is no such field. */
+/* Find the first field of this name, compared with the raw key.  `*value` is raw, borrowed from the
+ * form, and empty when there is no '='.  Return false when there is no such field. */
 bool form_field(struct slice form, const char *name, struct slice *value);
 
 /* Append a raw value decoded: '+' is a blank, %XX a byte; a '%' without two hexadecimal digits
- * stands for itself.  The result is bytes, not necessarily UTF-8. */
+ * stays as it is.  The result is bytes, not necessarily UTF-8. */
 void form_decode(struct buf *out, struct slice raw);
 
 #endif

@@ -1,10 +1,11 @@
 #include "shared/wire/handshake_text.h"
 
-/* Seconds that fit a client's timer of 2^31-1 ms; 0 would end its connection at once. */
+/* Clients keep both timeouts in a 32-bit timer of milliseconds: more would overflow to 1 ms, and 0
+ * fires at once, so either would end the connection before it opens (PROTOCOL 4.2). */
 #define TIMEOUT_MAX 2147483
 
 static int
-timeout_field(int seconds)
+clamp_timeout(int seconds)
 {
 	return seconds < 1 ? 1 : seconds > TIMEOUT_MAX ? TIMEOUT_MAX : seconds;
 }
@@ -15,6 +16,7 @@ handshake_write(struct buf *out, struct slice sid, int heartbeat_timeout_s, int 
 {
 	buf_add_slice(out, sid);
 	buf_printf(
-	    out, ":%d:%d:", timeout_field(heartbeat_timeout_s), timeout_field(close_timeout_s));
+	    out, ":%d:%d:", clamp_timeout(heartbeat_timeout_s), clamp_timeout(close_timeout_s));
+	/* no newline after it: clients would take it for part of the last transport's name */
 	buf_puts(out, transports);
 }

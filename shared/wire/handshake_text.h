@@ -7,8 +7,8 @@
 #include "shared/base/buf.h"
 #include "shared/base/slice.h"
 
-/* Append the line, without a newline.  Both timeouts are in seconds and are kept within what
- * clients survive, 1 to 2147483 (PROTOCOL 4.2).  `transports`: wire names, separated by commas. */
+/* Append the line, without a newline.  Timeouts are in seconds and clamped to what clients survive,
+ * 1 to 2147483 (PROTOCOL 4.2).  `transports`: names separated by commas, best first. */
 void handshake_write(struct buf *out, struct slice sid, int heartbeat_timeout_s,
     int close_timeout_s, const char *transports);
 

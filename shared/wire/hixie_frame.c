@@ -5,14 +5,15 @@
 
 #define END_MARK 0xff
 
-/* Groups of a length; more of them are leading zeros, of which there could be any number. */
-#define GROUPS 10
+/* Most groups in a length; a longer one has leading zeros, which could go on for ever. */
+#define GROUPS_MAX 10
 
-/* A frame that goes up to its end mark. */
+/* A frame that ends at its end mark. */
 static enum hixie_answer
-read_marked(struct hixie_frame *f, struct slice in, size_t seen, size_t most)
+read_marked_frame(struct hixie_frame *f, struct slice in, size_t seen, size_t most)
 {
-	size_t from = seen > 1 ? seen : 1; /* behind the type */
+	/* a text that arrives in pieces is searched once, not from its start for each piece */
+	size_t from = seen > 1 ? seen : 1; /* after the type byte */
 	size_t to = in.n - 1 > most ? most + 2 : in.n;
 	const char *end = from < to ? memchr(in.p + from, END_MARK, to - from) : NULL;
 
@@ -24,20 +25,20 @@ read_marked(struct hixie_frame *f, struct slice in, size_t seen, size_t most)
 	return HIXIE_WHOLE;
 }
 
-/* A frame that says its length. */
+/* A frame that announces its length. */
 static enum hixie_answer
-read_counted(struct hixie_frame *f, struct slice in, size_t most)
+read_counted_frame(struct hixie_frame *f, struct slice in, size_t most)
 {
 	size_t n = 0, at = 1;
 	unsigned char group;
 
 	do {
-		if (at > GROUPS)
+		if (at > GROUPS_MAX)
 			return HIXIE_NEVER;
 		if (at == in.n)
 			return HIXIE_MORE;
 		group = (unsigned char)in.p[at++];
-		if (n > SIZE_MAX >> 7)
+		if (n > SIZE_MAX >> 7) /* the shift would lose bits */
 			return HIXIE_NEVER;
 		n = n << 7 | (group & 0x7f);
 		if (n > most)
@@ -56,6 +57,6 @@ hixie_read(struct hixie_frame *f, struct slice in, size_t seen, size_t most)
 {
 	if (in.n == 0)
 		return HIXIE_MORE;
-	return (unsigned char)in.p[0] < 0x80 ? read_marked(f, in, seen, most)
-	                                     : read_counted(f, in, most);
+	return (unsigned char)in.p[0] < 0x80 ? read_marked_frame(f, in, seen, most)
+	                                     : read_counted_frame(f, in, most);
 }

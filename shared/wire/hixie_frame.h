@@ -1,8 +1,8 @@
 /* hixie_frame: the frames of the websocket drafts hixie-75 and hixie-76 (PROTOCOL 12.2).  Pure.
  *
  *	00 text FF          a text; FF never occurs in UTF-8
- *	FF 00               the end
- *	01..7F bytes FF     of no meaning, skipped
+ *	FF 00               close
+ *	01..7F bytes FF     no meaning, skipped
  *	80..FF length data  the same; the length in groups of seven bits, all but the last | 80 */
 #ifndef POLLUX_HIXIE_FRAME_H
 #define POLLUX_HIXIE_FRAME_H
@@ -19,18 +19,19 @@ enum hixie_kind {
 
 struct hixie_frame {
 	enum hixie_kind kind;
-	struct slice text; /* of HIXIE_TEXT: borrowed from the input, perhaps invalid UTF-8 */
+	struct slice text; /* of HIXIE_TEXT: borrowed from the input, possibly invalid UTF-8 */
 	size_t used;       /* bytes of the input */
 };
 
 enum hixie_answer {
 	HIXIE_WHOLE, /* `f` is the first frame */
-	HIXIE_MORE,  /* not whole yet */
-	HIXIE_NEVER, /* it is longer than `most`: there will be no frame */
+	HIXIE_MORE,  /* incomplete so far */
+	HIXIE_NEVER, /* larger than `most`: give up on the connection */
 };
 
-/* Read the frame at the front of `in`, whose content has at most `most` bytes.  The first `seen`
- * bytes of `in` are known from a call that answered HIXIE_MORE, and are not searched again. */
+/* Read the frame at the front of `in`, whose content may have at most `most` bytes.  The first
+ * `seen` bytes of `in` were in a call that answered HIXIE_MORE and are not searched again.
+ * `f` is set with HIXIE_WHOLE only. */
 enum hixie_answer hixie_read(struct hixie_frame *f, struct slice in, size_t seen, size_t most);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "shared/wire/digit.h"
+
 int
 hixie_key_number(struct slice key, uint32_t *number)
 {
@@ -15,9 +17,10 @@ hixie_key_number(struct slice key, uint32_t *number)
 
 		if (c == ' ')
 			blanks++;
-		if (c < '0' || c > '9')
+		if (!digit_is(c))
 			continue;
 		any = true;
+		/* a valid key is a 32-bit number times at most 12 blanks: 64 bits are plenty */
 		if (value > (UINT64_MAX - 9) / 10)
 			return -1;
 		value = value * 10 + (uint64_t)(c - '0');
@@ -29,7 +32,7 @@ hixie_key_number(struct slice key, uint32_t *number)
 }
 
 static void
-put_number(unsigned char *to, uint32_t number)
+put_big_endian(unsigned char *to, uint32_t number)
 {
 	for (int i = 0; i < 4; i++)
 		to[i] = (unsigned char)(number >> (24 - 8 * i));
@@ -45,8 +48,8 @@ hixie_digest(
 	if (proof.n != HIXIE_PROOF_N || hixie_key_number(key1, &number1) == -1 ||
 	    hixie_key_number(key2, &number2) == -1)
 		return -1;
-	put_number(text, number1);
-	put_number(text + 4, number2);
+	put_big_endian(text, number1);
+	put_big_endian(text + 4, number2);
 	memcpy(text + 8, proof.p, HIXIE_PROOF_N);
 	return EVP_Digest(text, sizeof(text), digest, NULL, EVP_md5(), NULL) == 1 ? 0 : -1;
 }

@@ -3,7 +3,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-/* A Sec-WebSocket-Key has 24 characters; old clients send other lengths. */
+/* The RFC's key has 24 characters; clients that send other lengths are served too. */
 #define WEBSOCKET_KEY_MAX 128
 #define WEBSOCKET_GUID    "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455, section 1.3 */
 

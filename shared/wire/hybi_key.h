@@ -1,6 +1,8 @@
-/* hybi_key: the key of an RFC 6455 handshake and the digest that answers it (PROTOCOL 12.1).  Pure.
+/* hybi_key: the key of an RFC 6455 handshake and its answer (PROTOCOL 12.1), which versions 7, 8 and
+ * 13 share.  Pure.
  *
- *	Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==  ->  Sec-WebSocket-Accept: s3pPLMBi... */
+ *	Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
+ *	Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo= */
 #ifndef POLLUX_HYBI_KEY_H
 #define POLLUX_HYBI_KEY_H
 
@@ -8,7 +10,7 @@
 
 #define WEBSOCKET_ACCEPT_LENGTH 28
 
-/* Write Sec-WebSocket-Accept for `key`: 28 characters and a NUL.
+/* Write the Sec-WebSocket-Accept of `key`: 28 characters and a NUL.
  * Return 0, or -1 when the key is empty or longer than 128 bytes, or libcrypto fails. */
 int websocket_accept(char accept[WEBSOCKET_ACCEPT_LENGTH + 1], struct slice key);
 

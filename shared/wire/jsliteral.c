@@ -2,13 +2,14 @@
 
 #include "shared/wire/json.h"
 
-/* Of the characters that only a page must not see: how this one is written, or NULL. */
+/* How the character at the front of `s` is written when it must be escaped inside a page but need
+ * not be in JSON; NULL for all others. */
 static const char *
-escape(struct slice s)
+page_escape(struct slice s)
 {
-	if (s.p[0] == '/')
+	if (s.p[0] == '/') /* </script> */
 		return "\\/";
-	if (s.p[0] == '<' && s.n > 1 && s.p[1] == '!')
+	if (s.p[0] == '<' && s.n > 1 && s.p[1] == '!') /* <!--, where </script> is plain text */
 		return "\\u003c";
 	return NULL;
 }
@@ -20,7 +21,7 @@ jsliteral_write(struct buf *out, struct slice text)
 
 	buf_add_char(out, '"');
 	for (size_t i = 0; i < text.n; i++) {
-		const char *escaped = escape(slice_skip(text, i));
+		const char *escaped = page_escape(slice_skip(text, i));
 
 		if (escaped == NULL)
 			continue;
@@ -39,6 +40,7 @@ jsliteral_guard_slashes(struct buf *out, struct slice json)
 	size_t start = 0, backslashes = 0;
 
 	for (size_t i = 0; i < json.n; i++) {
+		/* after an odd number the last backslash belongs to "\/", which may become "/" */
 		if (json.p[i] == '/' && backslashes > 0 && backslashes % 2 == 0) {
 			buf_add(out, json.p + start, i - start);
 			buf_puts(out, "\\u002f");

@@ -2,20 +2,20 @@
  *
  *	3:::a</script>"b"    becomes    "3:::a<\/script>\"b\""
  *
- * A script that is a file of its own needs no more than json_write_string(). */
+ * For a script in a file of its own json_write_string() is enough. */
 #ifndef POLLUX_JSLITERAL_H
 #define POLLUX_JSLITERAL_H
 
 #include "shared/base/buf.h"
 #include "shared/base/slice.h"
 
-/* Append valid UTF-8 `text` as a string literal: as json_write_string() does, and nothing in it
- * ends the <script> element around it, or begins a comment in which that would not end. */
+/* Append valid UTF-8 `text` as a string literal: what json_write_string() writes, in which nothing
+ * ends the surrounding <script> element or opens an HTML comment that would hide its end. */
 void jsliteral_write(struct buf *out, struct slice text);
 
-/* Append `json`, JSON text in a packet on its way to htmlfile, so that it means the same when the
- * client has replaced every backslash-slash by a slash, which clients from 0.9.15 on do after they
- * have evaluated the literal.  A slash behind an even number of backslashes becomes \u002f. */
+/* Append `json`, the JSON text of a packet for htmlfile, in a spelling that survives clients from
+ * 0.9.15 on: after evaluating the literal they replace every "\/" by "/", inside JSON strings too
+ * (PROTOCOL section 10).  A slash after an even number of backslashes becomes \u002f. */
 void jsliteral_guard_slashes(struct buf *out, struct slice json);
 
 #endif

@@ -3,72 +3,69 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "shared/wire/digit.h"
 #include "shared/wire/scan.h"
 #include "shared/wire/utf8.h"
 
-/* Where the scanner stands, and in what: bit d tells whether the value at depth d is an object. */
-struct scanner {
+/* A position in the text, and the containers around it: bit d of `objects` is set when the one at
+ * depth d is an object, not an array. */
+struct json_scanner {
 	const char *p, *end;
 	unsigned depth;
 	uint64_t objects[JSON_DEPTH_MAX / 64];
 };
 
 static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-at(const struct scanner *s, char c)
+next_is(const struct json_scanner *s, char c)
 {
 	return s->p < s->end && *s->p == c;
 }
 
 static bool
-take(struct scanner *s, char c)
+take_char(struct json_scanner *s, char c)
 {
-	if (!at(s, c))
+	if (!next_is(s, c))
 		return false;
 	s->p++;
 	return true;
 }
 
 static void
-skip_space(struct scanner *s)
+skip_json_space(struct json_scanner *s)
 {
 	while (s->p < s->end && (*s->p == ' ' || *s->p == '\t' || *s->p == '\n' || *s->p == '\r'))
 		s->p++;
 }
 
 static bool
-take_digits(struct scanner *s)
+take_number_digits(struct json_scanner *s)
 {
 	const char *start = s->p;
 
-	while (s->p < s->end && is_digit(*s->p))
+	while (s->p < s->end && digit_is(*s->p))
 		s->p++;
 	return s->p > start;
 }
 
 static bool
-take_number(struct scanner *s)
+take_json_number(struct json_scanner *s)
 {
-	take(s, '-');
-	if (!take(s, '0') && !take_digits(s)) /* 01 is two values, and refused as such */
+	take_char(s, '-');
+	/* of 01 only the 0 is taken: what follows a value must be a comma or a closing bracket */
+	if (!take_char(s, '0') && !take_number_digits(s))
 		return false;
-	if (take(s, '.') && !take_digits(s))
+	if (take_char(s, '.') && !take_number_digits(s))
 		return false;
-	if (take(s, 'e') || take(s, 'E')) {
-		if (!take(s, '+'))
-			take(s, '-');
-		return take_digits(s);
+	if (take_char(s, 'e') || take_char(s, 'E')) {
+		if (!take_char(s, '+'))
+			take_char(s, '-');
+		return take_number_digits(s);
 	}
 	return true;
 }
 
 static bool
-take_word(struct scanner *s, struct slice word)
+take_keyword(struct json_scanner *s, struct slice word)
 {
 	struct slice rest = {s->p, (size_t)(s->end - s->p)};
 
@@ -78,21 +75,9 @@ take_word(struct scanner *s, struct slice word)
 	return true;
 }
 
-static int
-hex_digit(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/* The part of an escape behind its backslash. */
+/* The rest of an escape, after its backslash. */
 static bool
-take_escape(struct scanner *s)
+take_string_escape(struct json_scanner *s)
 {
 	if (s->p == s->end)
 		return false;
@@ -100,14 +85,14 @@ take_escape(struct scanner *s)
 		return memchr("\"\\/bfnrt", *s->p++, 8) != NULL;
 	s->p++;
 	for (int i = 0; i < 4; i++, s->p++)
-		if (s->p == s->end || hex_digit(*s->p) == -1)
+		if (s->p == s->end || digit_hex(*s->p) == -1)
 			return false;
 	return true;
 }
 
-/* Most of what stands in a string: no quote, no backslash, no control character. */
+/* Skip whole words without a quote, backslash or control character: most of any string. */
 static void
-skip_plain(struct scanner *s)
+skip_plain_text(struct json_scanner *s)
 {
 	const char *p = s->p;
 
@@ -122,11 +107,11 @@ skip_plain(struct scanner *s)
 }
 
 static bool
-take_string(struct scanner *s)
+take_string_literal(struct json_scanner *s)
 {
-	if (!take(s, '"'))
+	if (!take_char(s, '"'))
 		return false;
-	skip_plain(s);
+	skip_plain_text(s);
 	while (s->p < s->end) {
 		unsigned char c = (unsigned char)*s->p++;
 
@@ -135,45 +120,45 @@ take_string(struct scanner *s)
 		if (c < 0x20)
 			return false;
 		if (c == '\\') {
-			if (!take_escape(s))
+			if (!take_string_escape(s))
 				return false;
-			skip_plain(s);
+			skip_plain_text(s);
 		}
 	}
 	return false;
 }
 
 static bool
-take_scalar(struct scanner *s)
+take_scalar_value(struct json_scanner *s)
 {
 	if (s->p == s->end)
 		return false;
 	switch (*s->p) {
 	case '"':
-		return take_string(s);
+		return take_string_literal(s);
 	case 'n':
-		return take_word(s, SLICE("null"));
+		return take_keyword(s, SLICE("null"));
 	case 't':
-		return take_word(s, SLICE("true"));
+		return take_keyword(s, SLICE("true"));
 	case 'f':
-		return take_word(s, SLICE("false"));
+		return take_keyword(s, SLICE("false"));
 	}
-	return take_number(s);
+	return take_json_number(s);
 }
 
 /* The key of a member and its colon. */
 static bool
-take_key(struct scanner *s)
+take_member_key(struct json_scanner *s)
 {
-	skip_space(s);
-	if (!take_string(s))
+	skip_json_space(s);
+	if (!take_string_literal(s))
 		return false;
-	skip_space(s);
-	return take(s, ':');
+	skip_json_space(s);
+	return take_char(s, ':');
 }
 
 static bool
-in_object(const struct scanner *s)
+in_object(const struct json_scanner *s)
 {
 	unsigned top = s->depth - 1;
 
@@ -181,7 +166,7 @@ in_object(const struct scanner *s)
 }
 
 static bool
-enter(struct scanner *s, bool object)
+enter_container(struct json_scanner *s, bool object)
 {
 	uint64_t bit = (uint64_t)1 << (s->depth % 64);
 
@@ -195,40 +180,41 @@ enter(struct scanner *s, bool object)
 	return true;
 }
 
-/* Behind a value: leave what ends here, up to the comma before the next value or the end of the
- * outermost one (depth 0). */
+/* After a value: leave the containers that end here, up to the comma before the next value or, at
+ * depth 0, the end of the outermost one. */
 static bool
-take_closings(struct scanner *s)
+take_closings(struct json_scanner *s)
 {
 	while (s->depth > 0) {
-		skip_space(s);
-		if (take(s, ','))
-			return !in_object(s) || take_key(s);
-		if (!take(s, in_object(s) ? '}' : ']'))
+		skip_json_space(s);
+		if (take_char(s, ','))
+			return !in_object(s) || take_member_key(s);
+		if (!take_char(s, in_object(s) ? '}' : ']'))
 			return false;
 		s->depth--;
 	}
 	return true;
 }
 
-/* One value, white space before it allowed. */
+/* One value, white space before it allowed.  A loop with a stack of bits instead of recursion: the
+ * nesting is the client's choice, our stack is not. */
 static bool
-take_value(struct scanner *s)
+take_json_value(struct json_scanner *s)
 {
 	do {
-		skip_space(s);
-		if (at(s, '{') || at(s, '[')) {
+		skip_json_space(s);
+		if (next_is(s, '{') || next_is(s, '[')) {
 			bool object = *s->p++ == '{';
 
-			if (!enter(s, object))
+			if (!enter_container(s, object))
 				return false;
-			skip_space(s);
-			if (!at(s, object ? '}' : ']')) {
-				if (object && !take_key(s))
+			skip_json_space(s);
+			if (!next_is(s, object ? '}' : ']')) {
+				if (object && !take_member_key(s))
 					return false;
-				continue;
+				continue; /* with the first element */
 			}
-		} else if (!take_scalar(s)) {
+		} else if (!take_scalar_value(s)) {
 			return false;
 		}
 		if (!take_closings(s))
@@ -238,7 +224,7 @@ take_value(struct scanner *s)
 }
 
 static enum json_kind
-kind_of(char first)
+kind_of_value(char first)
 {
 	switch (first) {
 	case '{':
@@ -257,23 +243,24 @@ kind_of(char first)
 	return JSON_KIND_NUMBER;
 }
 
-/* Cut one value from the front of `*rest`, white space on both sides too. */
+/* Cut one value from the front of `*rest`, with the white space on both sides of it. */
 static bool
-cut_value(struct slice *rest, struct json_value *value)
+cut_json_value(struct slice *rest, struct json_value *value)
 {
-	struct scanner s = {.depth = 0};
+	struct json_scanner s = {.depth = 0};
 
 	if (rest->n == 0)
 		return false;
 	s.p = rest->p;
 	s.end = rest->p + rest->n;
-	skip_space(&s);
+	skip_json_space(&s);
 	value->text.p = s.p;
-	if (!take_value(&s))
+	/* scanned to its end here, so what the caller gets is JSON throughout */
+	if (!take_json_value(&s))
 		return false;
 	value->text.n = (size_t)(s.p - value->text.p);
-	value->kind = kind_of(value->text.p[0]);
-	skip_space(&s);
+	value->kind = kind_of_value(value->text.p[0]);
+	skip_json_space(&s);
 	*rest = (struct slice){s.p, (size_t)(s.end - s.p)};
 	return true;
 }
@@ -281,56 +268,56 @@ cut_value(struct slice *rest, struct json_value *value)
 int
 json_parse(struct json_value *value, struct slice text)
 {
-	return utf8_valid(text) && cut_value(&text, value) && text.n == 0 ? 0 : -1;
+	return utf8_valid(text) && cut_json_value(&text, value) && text.n == 0 ? 0 : -1;
 }
 
-/* Begin behind the bracket that `text` begins with. */
+/* Begin after the bracket that `text` begins with. */
 static void
-walk_into(struct json_walk *w, struct slice text)
+begin_walk(struct json_walk *w, struct slice text)
 {
-	struct scanner s = {.p = text.p + 1, .end = text.p + text.n};
+	struct json_scanner s = {.p = text.p + 1, .end = text.p + text.n};
 
-	skip_space(&s);
+	skip_json_space(&s);
 	w->rest = (struct slice){s.p, (size_t)(s.end - s.p)};
-	w->more = !at(&s, text.p[0] == '{' ? '}' : ']');
+	w->more = !next_is(&s, text.p[0] == '{' ? '}' : ']');
 }
 
 void
 json_walk_begin(struct json_walk *w, const struct json_value *value)
 {
-	walk_into(w, value->text);
+	begin_walk(w, value->text);
 }
 
 int
 json_walk_object(struct json_walk *w, struct slice text)
 {
-	struct scanner s = {.depth = 0};
+	struct json_scanner s = {.depth = 0};
 
-	if (text.n == 0 || !utf8_valid(text)) /* no text may be NULL, to which nothing is added */
+	if (text.n == 0 || !utf8_valid(text)) /* n == 0: NULL + 0 would be undefined */
 		return -1;
 	s.p = text.p;
 	s.end = text.p + text.n;
-	skip_space(&s);
-	if (!at(&s, '{'))
+	skip_json_space(&s);
+	if (!next_is(&s, '{'))
 		return -1;
-	walk_into(w, (struct slice){s.p, (size_t)(s.end - s.p)});
+	begin_walk(w, (struct slice){s.p, (size_t)(s.end - s.p)});
 	return 0;
 }
 
 bool
 json_walk_whole(const struct json_walk *w)
 {
-	struct scanner s = {.p = w->rest.p, .end = w->rest.p + w->rest.n};
+	struct json_scanner s = {.p = w->rest.p, .end = w->rest.p + w->rest.n};
 
-	if (w->more || !take(&s, '}'))
+	if (w->more || !take_char(&s, '}'))
 		return false;
-	skip_space(&s);
+	skip_json_space(&s);
 	return s.p == s.end;
 }
 
-/* Step over this character, if it comes next. */
+/* Step over `c` if it comes next. */
 static bool
-walk_over(struct json_walk *w, char c)
+walk_past(struct json_walk *w, char c)
 {
 	if (w->rest.n == 0 || w->rest.p[0] != c)
 		return false;
@@ -338,9 +325,9 @@ walk_over(struct json_walk *w, char c)
 	return true;
 }
 
-/* It is no JSON: nothing follows, not even the bracket that json_walk_whole() wants. */
+/* Not JSON: end the walk, and without the bracket that json_walk_whole() expects. */
 static bool
-walk_fails(struct json_walk *w)
+fail_walk(struct json_walk *w)
 {
 	w->rest.n = 0;
 	w->more = false;
@@ -352,9 +339,9 @@ json_walk_element(struct json_walk *w, struct json_value *element)
 {
 	if (!w->more)
 		return false;
-	if (!cut_value(&w->rest, element))
-		return walk_fails(w);
-	w->more = walk_over(w, ',');
+	if (!cut_json_value(&w->rest, element))
+		return fail_walk(w);
+	w->more = walk_past(w, ',');
 	return true;
 }
 
@@ -365,8 +352,8 @@ json_walk_member(struct json_walk *w, struct slice *key, struct json_value *valu
 
 	if (!w->more)
 		return false;
-	if (!cut_value(&w->rest, &name) || name.kind != JSON_KIND_STRING || !walk_over(w, ':'))
-		return walk_fails(w);
+	if (!cut_json_value(&w->rest, &name) || name.kind != JSON_KIND_STRING || !walk_past(w, ':'))
+		return fail_walk(w);
 	*key = name.text;
 	return json_walk_element(w, value);
 }

@@ -5,13 +5,13 @@
 
 #define PORT_MAX 65535
 
-/* A host and a port; host "*" and port 0 stand for any. */
-struct place {
+/* Host "*" and port 0 mean any. */
+struct host_port {
 	struct slice host;
 	unsigned port;
 };
 
-/* RFC 3986, section 3.1; a "://" further back, in a query, ends no scheme. */
+/* RFC 3986, section 3.1.  Checked because a "://" may also occur later, in a query. */
 static bool
 is_scheme(struct slice text)
 {
@@ -25,7 +25,7 @@ is_scheme(struct slice text)
 	return text.n > 0;
 }
 
-/* Drop "scheme://" and give the scheme's port, or `otherwise` without a scheme. */
+/* Drop "scheme://" and return the scheme's default port, or `otherwise` when there is none. */
 static unsigned
 cut_scheme(struct slice *url, unsigned otherwise)
 {
@@ -41,7 +41,7 @@ cut_scheme(struct slice *url, unsigned otherwise)
 }
 
 static bool
-read_port(struct slice text, unsigned *port)
+read_origin_port(struct slice text, unsigned *port)
 {
 	unsigned value = 0;
 
@@ -56,12 +56,12 @@ read_port(struct slice text, unsigned *port)
 	return value > 0 && value <= PORT_MAX;
 }
 
-/* Split "host", "host:80", "[::1]:80".  `*port` has no p without a colon. */
+/* Split "host", "host:80", "[::1]:80".  `port->p` is NULL when there is no colon. */
 static void
-split(struct slice text, struct slice *host, struct slice *port)
+split_host_port(struct slice text, struct slice *host, struct slice *port)
 {
 	struct slice rest, tail = {NULL, 0};
-	size_t literal = 0; /* of an IPv6 address, which has colons of its own */
+	size_t literal = 0; /* bytes of "[::1", whose colons do not begin a port */
 
 	if (text.n > 0 && text.p[0] == '[')
 		while (literal < text.n && text.p[literal] != ']')
@@ -73,7 +73,7 @@ split(struct slice text, struct slice *host, struct slice *port)
 }
 
 static bool
-is_host(struct slice host)
+is_host_name(struct slice host)
 {
 	for (size_t i = 0; i < host.n; i++) {
 		unsigned char c = (unsigned char)host.p[i];
@@ -86,25 +86,25 @@ is_host(struct slice host)
 
 /* Read one pattern of the list. */
 static bool
-read_pattern(struct slice text, struct place *pattern)
+read_origin_pattern(struct slice text, struct host_port *pattern)
 {
 	struct slice port;
 	unsigned otherwise = cut_scheme(&text, 0);
 
-	split(text, &pattern->host, &port);
-	if (pattern->host.n == 0 || (!is_host(pattern->host) && !slice_is(pattern->host, "*")))
+	split_host_port(text, &pattern->host, &port);
+	if (pattern->host.n == 0 || (!is_host_name(pattern->host) && !slice_is(pattern->host, "*")))
 		return false;
 	pattern->port = otherwise;
 	if (slice_is(port, "*"))
 		pattern->port = 0;
 	else if (port.p != NULL)
-		return read_port(port, &pattern->port);
+		return read_origin_port(port, &pattern->port);
 	return true;
 }
 
-/* Read an Origin or Referer header. */
+/* Read an Origin or Referer header.  Node clients send an Origin without a scheme: port 80. */
 static bool
-read_origin(struct slice url, struct place *origin)
+read_page_origin(struct slice url, struct host_port *origin)
 {
 	struct slice port;
 	size_t n = 0;
@@ -112,18 +112,20 @@ read_origin(struct slice url, struct place *origin)
 
 	while (n < url.n && memchr("/?#", url.p[n], 3) == NULL)
 		n++;
-	split((struct slice){url.p, n}, &origin->host, &port);
+	split_host_port((struct slice){url.p, n}, &origin->host, &port);
+	/* "null" comes from local files and sandboxed frames; a literal "*" must not equal a pattern.
+	 * Without a host only patterns with host "*" match */
 	if (slice_is(origin->host, "null") || slice_is(origin->host, "*"))
-		origin->host = (struct slice){NULL, 0}; /* no host: only a "*" lets it pass */
+		origin->host = (struct slice){NULL, 0};
 	origin->port = otherwise;
-	if (port.n > 0 && !read_port(port, &origin->port))
+	if (port.n > 0 && !read_origin_port(port, &origin->port))
 		return false;
-	return is_host(origin->host);
+	return is_host_name(origin->host);
 }
 
 /* Take the next pattern's text from the list. */
 static bool
-next_pattern(struct slice *list, struct slice *text)
+next_origin_pattern(struct slice *list, struct slice *text)
 {
 	size_t n = 0;
 
@@ -139,10 +141,10 @@ next_pattern(struct slice *list, struct slice *text)
 int
 origins_check(struct slice list, struct slice *bad)
 {
-	struct place pattern;
+	struct host_port pattern;
 
-	while (next_pattern(&list, bad))
-		if (!read_pattern(*bad, &pattern))
+	while (next_origin_pattern(&list, bad))
+		if (!read_origin_pattern(*bad, &pattern))
 			return -1;
 	return 0;
 }
@@ -150,11 +152,11 @@ origins_check(struct slice list, struct slice *bad)
 bool
 origins_next_host(struct slice *list, struct slice *host)
 {
-	struct place pattern;
+	struct host_port pattern;
 	struct slice text;
 
-	while (next_pattern(list, &text)) {
-		if (!read_pattern(text, &pattern))
+	while (next_origin_pattern(list, &text)) {
+		if (!read_origin_pattern(text, &pattern))
 			continue;
 		*host = pattern.host;
 		return true;
@@ -171,18 +173,19 @@ same_host(struct slice a, struct slice b)
 bool
 origins_allow(struct slice list, struct slice origin, struct slice referer)
 {
-	struct place page = {.port = 0}, pattern;
+	struct host_port page = {.port = 0}, pattern;
 	struct slice url = origin.n > 0 ? origin : referer, text;
-	bool readable = url.n > 0 && read_origin(url, &page);
+	bool readable = url.n > 0 && read_page_origin(url, &page);
 
-	while (next_pattern(&list, &text)) {
+	while (next_origin_pattern(&list, &text)) {
 		bool any_host;
 
-		if (!read_pattern(text, &pattern))
+		if (!read_origin_pattern(text, &pattern))
 			continue;
 		any_host = slice_is(pattern.host, "*");
+		/* "*:*" lets pages without, or with an unreadable, Origin pass too */
 		if (any_host && pattern.port == 0)
-			return true; /* not even the header is asked for */
+			return true;
 		if (readable && (any_host || same_host(pattern.host, page.host)) &&
 		    (pattern.port == 0 || pattern.port == page.port))
 			return true;

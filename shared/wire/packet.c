@@ -2,21 +2,20 @@
 
 #include <string.h>
 
+#include "shared/wire/digit.h"
 #include "shared/wire/json.h"
 
 static struct slice
-cut_digits(struct slice *s)
+cut_packet_id(struct slice *s)
 {
-	struct slice digits = {s->p, 0};
+	struct slice id = {s->p, digit_run(*s)};
 
-	while (digits.n < s->n && s->p[digits.n] >= '0' && s->p[digits.n] <= '9')
-		digits.n++;
-	*s = slice_skip(*s, digits.n);
-	return digits;
+	*s = slice_skip(*s, id.n);
+	return id;
 }
 
 static bool
-take(struct slice *s, char c)
+take_separator(struct slice *s, char c)
 {
 	if (s->n == 0 || s->p[0] != c)
 		return false;
@@ -24,7 +23,7 @@ take(struct slice *s, char c)
 	return true;
 }
 
-/* The types that say all with one digit; "1" alone is no connect (PROTOCOL 5.5). */
+/* Types whose digit alone is a packet; "1" alone is not a connect (PROTOCOL 5.5). */
 static bool
 has_short_form(enum packet_type type)
 {
@@ -36,24 +35,25 @@ packet_parse(struct packet *pk, struct slice in)
 {
 	bool plus;
 
+	/* anchored: the reference's pattern skips garbage before a packet (PROTOCOL 5.3) */
 	if (in.n == 0 || in.p[0] < '0' || in.p[0] > '8')
 		return -1;
 	*pk = (struct packet){.type = (enum packet_type)(in.p[0] - '0')};
 	in = slice_skip(in, 1);
-	if (in.n > 0 && !take(&in, ':'))
+	if (in.n > 0 && !take_separator(&in, ':'))
 		return -1;
 	if (in.n == 0)
 		return has_short_form(pk->type) ? 0 : -1;
 
-	pk->id = cut_digits(&in);
-	plus = take(&in, '+');
-	if (pk->id.n > PACKET_ID_MAX || !take(&in, ':'))
+	pk->id = cut_packet_id(&in);
+	plus = take_separator(&in, '+');
+	if (pk->id.n > PACKET_ID_MAX || !take_separator(&in, ':'))
 		return -1;
-	pk->ack_data = plus && pk->id.n > 0; /* a '+' without an id asks for nothing */
+	pk->ack_data = plus && pk->id.n > 0; /* a '+' without an id requests nothing */
 
 	slice_cut(&in, ':', &pk->endpoint);
 	pk->data = in;
-	/* "3:1:+:x": the '+' of an ack behind the wrong colon, not a namespace */
+	/* "3:1:+:x" is a misplaced '+' of an id, not a namespace (PROTOCOL 5.5) */
 	if (pk->endpoint.n > PACKET_ENDPOINT_MAX || slice_is(pk->endpoint, "+"))
 		return -1;
 	return 0;
@@ -75,7 +75,7 @@ packet_write(struct buf *out, const struct packet *pk)
 	}
 }
 
-/* Does JavaScript take the value for false?  The reference then sees no arguments. */
+/* Is the value false to JavaScript?  The reference then sees no arguments (PROTOCOL 5.5). */
 static bool
 is_falsy(const struct json_value *value)
 {
@@ -83,7 +83,7 @@ is_falsy(const struct json_value *value)
 	case JSON_KIND_NULL:
 	case JSON_KIND_FALSE:
 		return true;
-	case JSON_KIND_NUMBER: /* a zero, written in any way: 0, -0, 0.00, 0e9 */
+	case JSON_KIND_NUMBER: /* any spelling of zero: 0, -0, 0.00, 0e9 */
 		for (size_t i = 0; i < value->text.n; i++) {
 			char c = value->text.p[i];
 
@@ -104,7 +104,7 @@ is_falsy(const struct json_value *value)
 }
 
 static bool
-holds_escape(struct slice literal)
+has_escape(struct slice literal)
 {
 	return memchr(literal.p, '\\', literal.n) != NULL;
 }
@@ -120,7 +120,7 @@ packet_event(struct event *ev, struct slice data, struct buf *scratch)
 	buf_clear(scratch);
 	if (json_walk_object(&walk, data) == -1)
 		return -1;
-	while (json_walk_member(&walk, &key, &value)) {
+	while (json_walk_member(&walk, &key, &value)) { /* the last duplicate wins */
 		if (json_string_is(key, "name"))
 			name = value;
 		else if (json_string_is(key, "args"))
@@ -129,26 +129,27 @@ packet_event(struct event *ev, struct slice data, struct buf *scratch)
 	if (!json_walk_whole(&walk) || name.kind != JSON_KIND_STRING)
 		return -1;
 
-	/* the slices are taken at the end only: the buffer may move while it grows */
-	if (holds_escape(name.text))
+	/* `scratch` may move while it grows: take slices of it only after the last append */
+	if (has_escape(name.text))
 		json_string_decode(scratch, name.text);
 	name_n = scratch->n;
 	if (is_falsy(&args)) {
 		ev->args = SLICE("[]");
 	} else if (args.kind == JSON_KIND_ARRAY) {
 		ev->args = args.text;
-	} else {
+	} else { /* "args":5 calls the handler with one argument */
 		buf_add_char(scratch, '[');
 		buf_add_slice(scratch, args.text);
 		buf_add_char(scratch, ']');
 		ev->args = slice_skip(buf_slice(scratch), scratch->failed ? 0 : name_n);
 	}
-	ev->name = holds_escape(name.text) ? (struct slice){scratch->p, name_n}
-	                                   : (struct slice){name.text.p + 1, name.text.n - 2};
+	ev->name = has_escape(name.text) ? (struct slice){scratch->p, name_n}
+	                                 : (struct slice){name.text.p + 1, name.text.n - 2};
 	return scratch->failed ? -1 : 0;
 }
 
-/* Nothing, or an array without elements. */
+/* Is this an array without elements, or empty text?  `args` is valid JSON: brackets and white space
+ * alone, and one "[", can be nothing else. */
 static bool
 is_empty_array(struct slice args)
 {
@@ -175,10 +176,11 @@ packet_ack(struct ack *ack, struct slice data)
 {
 	struct json_value args;
 
-	ack->id = cut_digits(&data);
+	ack->id = cut_packet_id(&data);
 	if (ack->id.n == 0 || ack->id.n > PACKET_ID_MAX)
 		return -1;
-	take(&data, '+'); /* some clients forget it */
+	take_separator(&data, '+'); /* "6:::1[..]": some clients forget it */
+	/* anything but an array counts as none; a string crashes the reference (PROTOCOL 5.5) */
 	ack->args = SLICE("[]");
 	if (json_parse(&args, data) == 0 && args.kind == JSON_KIND_ARRAY)
 		ack->args = args.text;

@@ -1,6 +1,7 @@
-/* packet: one Socket.IO 1 packet, e.g.  5:1+:/chat:{"name":"hi","args":[]}
- * (PROTOCOL section 5).  Pure: no I/O, no clock; only the writers allocate, in the caller's buf.
- * Framing of several packets: payload.h. */
+/* packet: one Socket.IO 1 packet (PROTOCOL section 5).  Pure; only the writers allocate, in the
+ * caller's buf.  Several packets in one body: payload.h.
+ *
+ *	5:1+:/chat:{"name":"hi","args":[]}      type, id, endpoint, data */
 #ifndef POLLUX_PACKET_H
 #define POLLUX_PACKET_H
 
@@ -27,13 +28,13 @@ enum packet_type {
 
 struct packet {
 	enum packet_type type;
-	struct slice id;       /* digits, echoed as they are; empty: no ack wanted */
-	bool ack_data;         /* '+' seen: the application answers */
+	struct slice id;       /* digits, echoed verbatim; empty: no ack requested */
+	bool ack_data;         /* '+' seen: the application acknowledges, not the server */
 	struct slice endpoint; /* empty: the default namespace */
-	struct slice data;     /* empty p == NULL: there was no third colon */
+	struct slice data;     /* p is NULL when there was no third colon */
 };
 
-/* Read one whole packet (PROTOCOL 5.3, the anchored grammar; short forms like "2" are taken).
+/* Read one whole packet by the anchored grammar of PROTOCOL 5.3; short forms like "2" are accepted.
  * On success the slices of `pk` point into `in`.
  * Return 0, or -1 when `in` is not a packet (then `pk` is undefined). */
 int packet_parse(struct packet *pk, struct slice in);
@@ -49,25 +50,26 @@ struct event {
 };
 
 /* Read {"name":...,"args":...} in any order, extra members ignored, the last duplicate wins; args
- * that are no array are wrapped into one argument, null, false and 0 mean none (PROTOCOL 5.5).
+ * that are not an array become one argument; null, false and 0 mean none (PROTOCOL 5.5).
  * `scratch` is the caller's, is cleared first, and must outlive the slices of `ev`.
- * Return 0, or -1 when the event is to be ignored: bad JSON, or a name that is no text. */
+ * Return 0, or -1 when the event must be ignored: bad JSON, or a name that is not a string. */
 int packet_event(struct event *ev, struct slice data, struct buf *scratch);
 
-/* Append the data of an event packet: {"name":"..","args":[..]}; an empty array is left out.
- * `name` is UTF-8 text, `args` a JSON array text that is passed through (see json_write_safe). */
+/* Append the data of an event packet: {"name":"..","args":[..]}, without args when the array is
+ * empty (PROTOCOL 5.2).  `name` is UTF-8 text, `args` the text of a JSON array, which is passed
+ * through json_write_safe(). */
 void packet_event_write(struct buf *out, struct slice name, struct slice args);
 
 /* The data of an ack packet: 12+["woot"]. */
 struct ack {
 	struct slice id;   /* digits */
-	struct slice args; /* a JSON array text; "[]" for none or for anything that is no array */
+	struct slice args; /* a JSON array text; "[]" for none and for anything else */
 };
 
-/* Return 0, or -1 when there is no id (PROTOCOL 5.5). */
+/* Read the data of an ack packet.  Return 0, or -1 when there is no id (PROTOCOL 5.5). */
 int packet_ack(struct ack *ack, struct slice data);
 
-/* Append the data of an ack packet; "[]" or an empty slice gives the id alone. */
+/* Append the data of an ack packet (PROTOCOL 5.2); for "[]" or an empty slice the id alone. */
 void packet_ack_write(struct buf *out, struct slice id, struct slice args);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/wire/digit.h"
 #include "shared/wire/utf8.h"
 
 static const struct slice mark = {UTF8_REPLACEMENT, sizeof(UTF8_REPLACEMENT) - 1};
@@ -16,17 +17,17 @@ payload_read(struct payload_reader *r, struct slice body)
 	r->broken = false;
 }
 
-/* Read the head of a frame, EF BF BD digits EF BF BD, and drop it from `*rest`.  A number too
- * large for any body stays at SIZE_MAX, which no packet can be as long as. */
+/* Take the head of a frame, EF BF BD digits EF BF BD, from `*rest`.  A length that overflows becomes
+ * SIZE_MAX, longer than any body. */
 static bool
-read_head(struct slice *rest, size_t *length)
+take_frame_head(struct slice *rest, size_t *length)
 {
 	struct slice s = *rest;
 	size_t digits = 0, value = 0;
 
 	if (!slice_starts(s, mark))
 		return false;
-	for (s = slice_skip(s, mark.n); s.n > 0 && s.p[0] >= '0' && s.p[0] <= '9'; digits++) {
+	for (s = slice_skip(s, mark.n); s.n > 0 && digit_is(s.p[0]); digits++) {
 		size_t digit = (size_t)(s.p[0] - '0');
 
 		value = value > (SIZE_MAX - digit) / 10 ? SIZE_MAX : value * 10 + digit;
@@ -39,10 +40,10 @@ read_head(struct slice *rest, size_t *length)
 	return true;
 }
 
-/* May a packet of `n` bytes end there?  `strictly`: what follows is the head of a frame, or as much
- * of one as there is; else a U+FFFD will do. */
+/* Can a packet end after `n` bytes?  `strictly`: only before the head of a frame, or as much of one
+ * as there is; otherwise any U+FFFD will do. */
 static bool
-ends_well(struct slice rest, size_t n, bool strictly)
+can_end_packet(struct slice rest, size_t n, bool strictly)
 {
 	struct slice s;
 
@@ -52,26 +53,26 @@ ends_well(struct slice rest, size_t n, bool strictly)
 	if (!slice_starts(s, mark) || !strictly)
 		return slice_starts(s, mark);
 	s = slice_skip(s, mark.n);
-	while (s.n > 0 && s.p[0] >= '0' && s.p[0] <= '9')
-		s = slice_skip(s, 1);
+	s = slice_skip(s, digit_run(s));
 	return s.n == 0 || slice_starts(s, mark);
 }
 
-/* How many bytes a packet of the announced `length` has.  (size_t)-1: it cannot be told. */
+/* How many bytes a packet of the announced `length` has; (size_t)-1 when no reading of it fits. */
 static size_t
 packet_bytes(struct slice rest, size_t length)
 {
 	const size_t readings[] = {
 	    utf8_utf16_prefix(rest, length),
-	    utf8_codepoint_prefix(rest, length), /* Python 3 counts so, */
-	    length,                              /* and PHP so */
+	    utf8_codepoint_prefix(rest, length), /* as Python 3 counts */
+	    length,                              /* as PHP counts */
 	};
 
+	/* strictly first: a U+FFFD inside a packet's text must not win over a frame's head */
 	for (int strictly = 1; strictly >= 0; strictly--)
 		for (size_t i = 0; i < sizeof(readings) / sizeof(readings[0]); i++)
-			if (ends_well(rest, readings[i], strictly))
+			if (can_end_packet(rest, readings[i], strictly))
 				return readings[i];
-	/* As the reference: a length past the end takes what is there. */
+	/* like the reference: a length past the end takes what is there (PROTOCOL 6.1) */
 	return length > utf8_utf16_length(rest) ? rest.n : (size_t)-1;
 }
 
@@ -81,11 +82,11 @@ payload_next(struct payload_reader *r, struct slice *packet)
 	while (r->rest.n > 0) {
 		size_t length = 0, n;
 
-		if (!r->framed) {
+		if (!r->framed) { /* one packet, whatever U+FFFD it contains */
 			n = r->rest.n;
 		} else {
-			n = read_head(&r->rest, &length) ? packet_bytes(r->rest, length)
-			                                 : (size_t)-1;
+			n = take_frame_head(&r->rest, &length) ? packet_bytes(r->rest, length)
+			                                       : (size_t)-1;
 			if (n == (size_t)-1) {
 				r->broken = true;
 				r->rest = slice_skip(r->rest, r->rest.n);
@@ -103,7 +104,7 @@ payload_next(struct payload_reader *r, struct slice *packet)
 void
 payload_add_framed(struct buf *out, struct slice packet)
 {
-	char length[24]; /* 20 digits are the most that 64 bits have */
+	char length[24]; /* a size_t has at most 20 digits */
 	int n = snprintf(length, sizeof(length), "%zu", utf8_utf16_length(packet));
 
 	buf_add_slice(out, mark);

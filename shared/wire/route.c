@@ -3,9 +3,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "shared/wire/digit.h"
 #include "shared/wire/form.h"
 
-static const char *const names[TRANSPORT_COUNT] = {
+static const char *const transport_names[TRANSPORT_COUNT] = {
     [TRANSPORT_WEBSOCKET] = "websocket",
     [TRANSPORT_FLASHSOCKET] = "flashsocket",
     [TRANSPORT_HTMLFILE] = "htmlfile",
@@ -17,31 +18,29 @@ static const char *const names[TRANSPORT_COUNT] = {
 const char *
 transport_name(enum transport_id id)
 {
-	return (unsigned)id < TRANSPORT_COUNT ? names[id] : NULL;
+	return (unsigned)id < TRANSPORT_COUNT ? transport_names[id] : NULL;
 }
 
 enum transport_id
 transport_by_name(struct slice name)
 {
 	for (int id = TRANSPORT_NONE + 1; id < TRANSPORT_COUNT; id++)
-		if (slice_is(name, names[id]))
+		if (slice_is(name, transport_names[id]))
 			return (enum transport_id)id;
 	return TRANSPORT_NONE;
 }
 
-/* The index of a script's callback.  Only digits: it is written into JavaScript (PROTOCOL 2.2). */
+/* Read the index of a script's callback.  Digits only: it is written into JavaScript, io.j[N]
+ * (PROTOCOL 2.2). */
 static bool
-read_index(struct slice text, unsigned *index)
+read_callback_index(struct slice text, unsigned *index)
 {
 	uint64_t value = 0;
 
-	if (text.n == 0 || text.n > 10)
+	if (text.n == 0 || text.n > 10 || digit_run(text) < text.n)
 		return false;
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return false;
+	for (size_t i = 0; i < text.n; i++)
 		value = value * 10 + (uint64_t)(text.p[i] - '0');
-	}
 	if (value > UINT32_MAX)
 		return false;
 	*index = (unsigned)value;
@@ -49,7 +48,7 @@ read_index(struct slice text, unsigned *index)
 }
 
 static void
-read_query(struct route *r)
+read_route_query(struct route *r)
 {
 	struct slice rest = r->query, key, value;
 
@@ -57,13 +56,14 @@ read_query(struct route *r)
 		if (slice_is(key, "disconnect"))
 			r->disconnect = true;
 		else if (slice_is(key, "jsonp"))
-			r->has_jsonp = read_index(value, &r->jsonp);
-		else if (slice_is(key, "i") && !read_index(value, &r->index))
+			r->has_jsonp = read_callback_index(value, &r->jsonp);
+		else if (slice_is(key, "i") && !read_callback_index(value, &r->index))
 			r->index = 0;
 	}
 }
 
-/* Drop "/" and the resource from the front of the path. */
+/* Drop "/" and the resource from the front of the path.  Return false when it begins otherwise, or
+ * with a longer name ("/socket.iox"). */
 static bool
 cut_resource(struct slice *path, const char *resource)
 {
@@ -75,13 +75,14 @@ cut_resource(struct slice *path, const char *resource)
 	return path->n == 0 || path->p[0] == '/';
 }
 
-/* Read what stands behind "/1/": up to two segments, the last with a slash behind it or without. */
+/* Read the path after "/1/": up to two segments, the last with or without a trailing slash. */
 static void
 read_segments(struct route *r, struct slice path)
 {
 	struct slice first = {NULL, 0}, second = {NULL, 0};
 
-	/* "/1//SID" has an empty transport, "/1//websocket/SID" a slash too many */
+	/* clients from 0.9.9 on disconnect at "/1//SID/", with an empty transport (PROTOCOL 2.1);
+	 * in "/1//websocket/SID" the slash is one too many */
 	if (path.n > 0 && path.p[0] == '/')
 		path = slice_skip(path, 1);
 	if (path.n == 0) {
@@ -109,14 +110,15 @@ read_segments(struct route *r, struct slice path)
 struct slice
 route_origin_form(struct slice target)
 {
-	const char *scheme; /* its end */
+	const char *colon;
 
 	if (target.n == 0 || target.p[0] == '/')
 		return target;
-	scheme = memmem(target.p, target.n, "://", 3);
-	if (scheme == NULL)
+	colon = memmem(target.p, target.n, "://", 3);
+	if (colon == NULL)
 		return (struct slice){NULL, 0};
-	target = slice_skip(target, (size_t)(scheme + 3 - target.p));
+	target = slice_skip(target, (size_t)(colon + 3 - target.p));
+	/* "http://host?to=/x" has no path: the slash belongs to the query */
 	for (size_t i = 0; i < target.n && target.p[i] != '?'; i++)
 		if (target.p[i] == '/')
 			return slice_skip(target, i);
@@ -132,7 +134,7 @@ route_parse(struct route *r, struct slice target, const char *resource)
 	if (!slice_cut(&rest, '?', &path))
 		return;
 	r->query = rest;
-	read_query(r);
+	read_route_query(r);
 	if (!cut_resource(&path, resource))
 		return;
 	if (path.n <= 1) {

@@ -1,6 +1,9 @@
-/* route: what a request target of the Socket.IO resource asks for (PROTOCOL section 2).
- * Pure.  Works on the raw target: no percent-decoding; an absolute-form target
- * (http://host/path) is read from its path on. */
+/* route: what a request target under the Socket.IO resource asks for (PROTOCOL section 2).  Pure.
+ * Works on the raw target, without percent-decoding.
+ *
+ *	/socket.io/1/?t=1                        handshake
+ *	/socket.io/1/xhr-polling/SID?t=1         transport
+ *	/socket.io/1//SID/?disconnect=1          session */
 #ifndef POLLUX_ROUTE_H
 #define POLLUX_ROUTE_H
 
@@ -24,27 +27,27 @@ enum route_kind {
 	ROUTE_WELCOME,     /* the bare resource */
 	ROUTE_BAD_VERSION, /* a first segment that is not "1" */
 	ROUTE_HANDSHAKE,   /* /1/, also /1/<transport>/ without a session id */
-	ROUTE_TRANSPORT,   /* /1/<transport>/<sid>; transport TRANSPORT_NONE: an unknown name */
-	ROUTE_SESSION,     /* /1/<sid> or /1//<sid>: only with ?disconnect, or by clients 0.9.7/8 */
+	ROUTE_TRANSPORT,   /* /1/<transport>/<sid>; TRANSPORT_NONE when its name is unknown */
+	ROUTE_SESSION,     /* /1/<sid> or /1//<sid>: with ?disconnect, or from clients 0.9.7/8 */
 };
 
 struct route {
 	enum route_kind kind;
 	enum transport_id transport;
-	struct slice
-	    path; /* what stands behind the resource and its slash, without query; borrowed */
-	struct slice sid;   /* borrowed from the target */
-	struct slice query; /* without '?'; borrowed from the target */
+	/* borrowed from the target, empty when absent */
+	struct slice path; /* after the resource and its slash, without the query */
+	struct slice sid;
+	struct slice query; /* without '?' */
 	bool disconnect;    /* the query has the key "disconnect" */
-	bool has_jsonp;     /* a usable jsonp=N */
+	bool has_jsonp;     /* it has a valid jsonp=N */
 	unsigned jsonp;
 	unsigned index; /* i=N; 0 when absent or not digits */
 };
 
-/* Read a raw request target.  `resource` is the prefix without slashes around it ("socket.io",
- * "app/socket.io").  Segments are separated by single slashes; behind "1" a second one is
- * tolerated ("/1//SID" has an empty transport, PROTOCOL 2.1).  A single segment behind /1/ that
- * names a transport is a handshake, any other one ROUTE_SESSION. */
+/* Read a raw request target, in origin or absolute form.  `resource` is the prefix without slashes
+ * around it ("socket.io", "app/socket.io").  Segments are separated by single slashes; after "1" a
+ * second one is tolerated ("/1//SID" has an empty transport, PROTOCOL 2.1).  A single segment after
+ * "/1/" that names a transport is a handshake, any other one ROUTE_SESSION. */
 void route_parse(struct route *r, struct slice target, const char *resource);
 
 /* The origin form of a request target, "/path?query" (RFC 9112, section 3.2.1).  The absolute form,
@@ -55,7 +58,7 @@ struct slice route_origin_form(struct slice target);
 /* The wire name of a transport: "xhr-polling"; NULL for TRANSPORT_NONE. */
 const char *transport_name(enum transport_id id);
 
-/* TRANSPORT_NONE for an unknown name. */
+/* The transport of a wire name; TRANSPORT_NONE when unknown. */
 enum transport_id transport_by_name(struct slice name);
 
 #endif

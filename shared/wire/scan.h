@@ -1,8 +1,8 @@
-/* scan: looks for bytes that matter, eight at a time.
+/* scan: search for special bytes, eight at a time.  Pure.
  *
- * Nearly all text that passes is plain: what stands in JSON strings needs neither an escape nor a
- * second look.  These read a word of it; the answer is not zero if one of its bytes is looked for.
- * Which one it is, a loop over the bytes tells. */
+ * Nearly all text that passes through is plain: no quotes, no escapes, no control characters.  These
+ * test a word of it; the result is not 0 when one of its bytes matches.  Which one it is takes a loop
+ * over the bytes, which is rarely needed. */
 #ifndef POLLUX_SCAN_H
 #define POLLUX_SCAN_H
 
@@ -13,7 +13,7 @@
 #define SCAN_ONES UINT64_C(0x0101010101010101)
 #define SCAN_TOPS UINT64_C(0x8080808080808080)
 
-/* The next word; at least SCAN_WORD bytes must be there. */
+/* The next word; at least SCAN_WORD bytes must follow `p`. */
 static inline uint64_t
 scan_word(const char *p)
 {
@@ -23,7 +23,7 @@ scan_word(const char *p)
 	return word;
 }
 
-/* Is one of the bytes below `limit`, which is at most 0x80? */
+/* Is one of the bytes below `limit`?  `limit` is at most 0x80. */
 static inline uint64_t
 scan_below(uint64_t word, unsigned char limit)
 {

@@ -4,19 +4,20 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-#define SID_BYTES 15 /* 120 random bits; base64 of them needs no padding */
+#define SID_BYTES 15 /* 120 random bits */
 
-_Static_assert(SID_BYTES % 3 == 0 && SID_BYTES / 3 * 4 == SID_LENGTH, "a sid fills its text");
+_Static_assert(
+    SID_BYTES % 3 == 0 && SID_BYTES / 3 * 4 == SID_LENGTH, "15 bytes are 20 characters of base64");
 
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /* The value of a base64url digit, or -1. */
 static int
-digit_value(char c)
+base64url_value(char c)
 {
-	const char *found = c == '\0' ? NULL : strchr(alphabet, c);
+	const char *found = c == '\0' ? NULL : strchr(base64url, c);
 
-	return found == NULL ? -1 : (int)(found - alphabet);
+	return found == NULL ? -1 : (int)(found - base64url);
 }
 
 int
@@ -26,6 +27,7 @@ sid_generate(char sid[SID_LENGTH + 1])
 
 	if (RAND_bytes(bytes, sizeof(bytes)) != 1)
 		return -1;
+	/* base64 of 15 bytes has no padding; '+' and '/' would need escaping in a URL */
 	EVP_EncodeBlock((unsigned char *)sid, bytes, sizeof(bytes));
 	for (size_t i = 0; i < SID_LENGTH; i++) {
 		if (sid[i] == '+')
@@ -42,7 +44,7 @@ sid_well_formed(struct slice text)
 	if (text.n != SID_LENGTH)
 		return false;
 	for (size_t i = 0; i < text.n; i++)
-		if (digit_value(text.p[i]) == -1)
+		if (base64url_value(text.p[i]) == -1)
 			return false;
 	return true;
 }
@@ -53,10 +55,12 @@ sid_key(struct slice sid)
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	uint64_t key = 0;
 
+	/* a slice of no bytes may have a NULL p */
 	if (EVP_Digest(sid.n == 0 ? "" : sid.p, sid.n, digest, NULL, EVP_sha256(), NULL) != 1)
 		return 0;
 	for (size_t i = 0; i < sizeof(key); i++)
 		key = key << 8 | digest[i];
+	/* SQLite's integers are signed, and 0 is no session */
 	key &= INT64_MAX;
 	return key == 0 ? 1 : (int64_t)key;
 }
@@ -68,7 +72,7 @@ public_id_write(char text[PUBLIC_ID_LENGTH + 1], int64_t key)
 
 	text[0] = 'P';
 	for (size_t i = PUBLIC_ID_LENGTH - 1; i > 0; i--) {
-		text[i] = alphabet[rest & 63];
+		text[i] = base64url[rest & 63];
 		rest >>= 6;
 	}
 	text[PUBLIC_ID_LENGTH] = '\0';
@@ -82,8 +86,9 @@ public_id_read(struct slice text, int64_t *key)
 	if (text.n != PUBLIC_ID_LENGTH || text.p[0] != 'P')
 		return -1;
 	for (size_t i = 1; i < text.n; i++) {
-		int digit = digit_value(text.p[i]);
+		int digit = base64url_value(text.p[i]);
 
+		/* eleven characters hold 66 bits, a key has 63 */
 		if (digit == -1 || value > (uint64_t)INT64_MAX >> 6)
 			return -1;
 		value = value << 6 | (uint64_t)digit;

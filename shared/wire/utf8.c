@@ -6,7 +6,7 @@
 #include "shared/wire/scan.h"
 
 static const uint8_t *
-bytes_of(struct slice s)
+utf8_bytes(struct slice s)
 {
 	return (const uint8_t *)(const void *)s.p;
 }
@@ -14,20 +14,21 @@ bytes_of(struct slice s)
 bool
 utf8_valid(struct slice text)
 {
+	/* most text is ASCII: u8_check() only sees what follows its ASCII front */
 	while (text.n >= SCAN_WORD && scan_high(scan_word(text.p)) == 0)
 		text = slice_skip(text, SCAN_WORD);
-	return text.n == 0 || u8_check(bytes_of(text), text.n) == NULL;
+	return text.n == 0 || u8_check(utf8_bytes(text), text.n) == NULL;
 }
 
-/* The length that a lead byte of valid UTF-8 announces. */
+/* The length of the sequence that a lead byte of valid UTF-8 begins. */
 static size_t
 sequence_length(unsigned char lead)
 {
 	return lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
-/* May `second` follow `lead`?  Here over-long forms, surrogates and what lies above U+10FFFF are
- * told from the rest (Unicode, table 3-7). */
+/* Can `second` follow `lead`?  Rules out overlong forms, surrogates and code points above U+10FFFF
+ * (Unicode, table 3-7). */
 static bool
 second_fits(unsigned char lead, unsigned char second)
 {
@@ -37,8 +38,8 @@ second_fits(unsigned char lead, unsigned char second)
 	return low <= second && second <= high;
 }
 
-/* The length of the maximal subpart: of a malformed sequence at the front of `s`, the bytes that
- * begin some valid one, and at least one. */
+/* The length of the maximal subpart at the front of `s`, a malformed sequence: its bytes that begin
+ * some valid sequence, and at least one. */
 static size_t
 subpart_length(const uint8_t *s, size_t n)
 {
@@ -56,8 +57,8 @@ subpart_length(const uint8_t *s, size_t n)
 size_t
 utf8_front(struct slice text, bool *cut)
 {
-	const uint8_t *bad = text.n == 0 ? NULL : u8_check(bytes_of(text), text.n);
-	size_t good = bad == NULL ? text.n : (size_t)(bad - bytes_of(text)), left = text.n - good;
+	const uint8_t *bad = text.n == 0 ? NULL : u8_check(utf8_bytes(text), text.n);
+	size_t good = bad == NULL ? text.n : (size_t)(bad - utf8_bytes(text)), left = text.n - good;
 
 	*cut = left == 0 || (bad[0] >= 0xc2 && bad[0] <= 0xf4 && left < sequence_length(bad[0]) &&
 				subpart_length(bad, left) == left);
@@ -68,8 +69,8 @@ void
 utf8_sanitize(struct buf *out, struct slice text)
 {
 	while (text.n > 0) {
-		const uint8_t *bad = u8_check(bytes_of(text), text.n);
-		size_t good = bad == NULL ? text.n : (size_t)(bad - bytes_of(text));
+		const uint8_t *bad = u8_check(utf8_bytes(text), text.n);
+		size_t good = bad == NULL ? text.n : (size_t)(bad - utf8_bytes(text));
 
 		buf_add(out, text.p, good);
 		text = slice_skip(text, good);
@@ -83,7 +84,7 @@ utf8_sanitize(struct buf *out, struct slice text)
 size_t
 utf8_utf16_length(struct slice text)
 {
-	const uint8_t *s = bytes_of(text);
+	const uint8_t *s = utf8_bytes(text);
 	size_t units = 0;
 
 	for (size_t i = 0; i < text.n; i++)
@@ -91,11 +92,12 @@ utf8_utf16_length(struct slice text)
 	return units;
 }
 
-/* Walk `count` characters, those outside the BMP weighing `astral`. */
+/* The bytes of the first characters that weigh `count` together: those outside the BMP weigh
+ * `astral`, all others 1.  (size_t)-1 when the text ends before, or one would have to be cut. */
 static size_t
-prefix(struct slice text, size_t count, size_t astral)
+weighed_prefix(struct slice text, size_t count, size_t astral)
 {
-	const uint8_t *s = bytes_of(text);
+	const uint8_t *s = utf8_bytes(text);
 	size_t i = 0;
 
 	while (count > 0) {
@@ -115,11 +117,11 @@ prefix(struct slice text, size_t count, size_t astral)
 size_t
 utf8_utf16_prefix(struct slice text, size_t units)
 {
-	return prefix(text, units, 2);
+	return weighed_prefix(text, units, 2);
 }
 
 size_t
 utf8_codepoint_prefix(struct slice text, size_t points)
 {
-	return prefix(text, points, 1);
+	return weighed_prefix(text, points, 1);
 }
