@@ -1,7 +1,6 @@
 #include "shared/base/config_table.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "shared/base/config.h"
@@ -111,20 +110,28 @@ config_table_has_section(const char *section)
 
 /* --- variables of the environment ------------------------------------------------------------- */
 
-/* Does `name` begin with POLLUX_SECTION_KEY?  Return its length, or 0. */
-static size_t
-match_variable(struct slice name, const char *section, const char *key)
+/* Cut `word` in capitals from the front of `*name`.  By hand: toupper() is the locale's. */
+static bool
+cut_capitals(struct slice *name, const char *word)
 {
-	char want[128];
-	int n = snprintf(want, sizeof(want), "pollux_%s_%s", section, key);
+	size_t n = strlen(word);
 
-	if (n < 0 || (size_t)n >= sizeof(want) || name.n < (size_t)n)
-		return 0;
-	/* By hand: toupper() is the locale's. */
-	for (size_t i = 0; i < (size_t)n; i++)
-		if (name.p[i] != (want[i] >= 'a' && want[i] <= 'z' ? want[i] - 'a' + 'A' : want[i]))
-			return 0;
-	return (size_t)n;
+	if (name->n < n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (name->p[i] !=
+		    (word[i] >= 'a' && word[i] <= 'z' ? word[i] - 'a' + 'A' : word[i]))
+			return false;
+	*name = slice_skip(*name, n);
+	return true;
+}
+
+/* Cut POLLUX_SECTION_ from the front of `*name`. */
+static bool
+cut_section(struct slice *name, const char *section)
+{
+	return cut_capitals(name, "pollux_") && cut_capitals(name, section) &&
+	       cut_capitals(name, "_");
 }
 
 const struct config_row *
@@ -132,9 +139,11 @@ config_table_find_variable(struct slice name)
 {
 	for (size_t i = 0; i < config_table_n; i++) {
 		const struct config_row *row = &config_table[i];
+		struct slice rest = name;
 
-		/* The whole name: POLLUX_HOOK_AUTHORIZE begins POLLUX_HOOK_AUTHORIZE_TIMEOUT. */
-		if (match_variable(name, row->section, row->key) == name.n)
+		/* To the end: POLLUX_HOOK_AUTHORIZE begins POLLUX_HOOK_AUTHORIZE_TIMEOUT. */
+		if (cut_section(&rest, row->section) && cut_capitals(&rest, row->key) &&
+		    rest.n == 0)
 			return row;
 	}
 	return NULL;
@@ -143,8 +152,11 @@ config_table_find_variable(struct slice name)
 bool
 config_table_has_section_of(struct slice name)
 {
-	for (size_t i = 0; i < config_table_n; i++)
-		if (match_variable(name, config_table[i].section, "") > 0)
+	for (size_t i = 0; i < config_table_n; i++) {
+		struct slice rest = name;
+
+		if (cut_section(&rest, config_table[i].section))
 			return true;
+	}
 	return false;
 }
