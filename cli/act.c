@@ -136,6 +136,7 @@ read_act_line(struct act *a, int argc, char **argv, const char *args_doc, const 
 	    .parser = parse_action_words, .args_doc = args_doc, .doc = doc, .children = children};
 	int targets;
 
+	/* argp checks options, and exits; how many targets and words there are is up to us. */
 	a->sends = sends;
 	argp_parse(&argp, argc, argv, 0, NULL, a);
 	targets = (a->room != NULL) + (a->session != NULL) + (a->user != NULL) + a->all;
@@ -153,6 +154,7 @@ read_act_line(struct act *a, int argc, char **argv, const char *args_doc, const 
 static void
 add_string_member(struct buf *out, const char *text)
 {
+	/* A shell passes any bytes on, and JSON is UTF-8. */
 	if (!utf8_valid(slice_of(text))) {
 		cli_complain("an argument is not UTF-8");
 		exit(EX_DATAERR);
@@ -175,6 +177,7 @@ add_json_word(struct buf *out, const char *text)
 {
 	struct json_value value;
 
+	/* Each word by itself: "1,2" would otherwise become two arguments. */
 	if (json_parse(&value, slice_of(text)) == -1) {
 		cli_complain("not JSON: %s (a text needs quotes of its own: '\"%s\"')", text, text);
 		exit(EX_DATAERR);
@@ -218,6 +221,7 @@ print_refusal(const struct cli *c, const struct action_error *error)
 	} else {
 		cli_complain("%s", error->message);
 	}
+	/* Scripts tell a client that has left from a mistake by the exit status. */
 	if (strcmp(error->code, "unknown_session") == 0)
 		return EX_NOUSER;
 	return strcmp(error->code, "failed") == 0 ? EX_TEMPFAIL : EX_DATAERR;
@@ -231,7 +235,7 @@ await_ends(struct cli *c)
 	for (int waited = 0; waited < CARRY_OUT_MS; waited += 20) {
 		int64_t n = listing_asked(hub_store(c->hub));
 
-		if (n == 0)
+		if (n == 0) /* also those of others: an end is not marked with who asked for it */
 			return 0;
 		if (n == -1)
 			return EX_TEMPFAIL;

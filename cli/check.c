@@ -104,6 +104,7 @@ check_db(struct cli *c, int argc, char **argv)
 	status = cli_open(c);
 	if (status != 0)
 		return status;
+	/* Faults are printed as they are found; JSON must wait for the last one. */
 	n = listing_check(hub_store(c->hub), on_integrity_line, &faults);
 	if (c->json) {
 		buf_printf(&out, "{\"ok\":%s,\"faults\":[", n == 0 ? "true" : "false");

@@ -236,6 +236,7 @@ show_stats(struct cli *c, const struct numbers *of, const struct numbers *last, 
 		write_stats_json(&out, of);
 		return cli_flush(&out);
 	}
+	/* Look up everything before printing: an error must not leave half a screen. */
 	memset(&largest, 0, sizeof(largest));
 	if (listing_rooms(hub_store(c->hub), count_room, &largest) == -1)
 		return EX_TEMPFAIL;
@@ -294,6 +295,7 @@ stats_top(struct cli *c, int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &top);
 	status = cli_open(c);
+	/* Ctrl-C ends the wait between two rounds, never a round half printed. */
 	cli_catch_signals();
 	for (int round = 1; status == 0; round++) {
 		/* A turn per round moves our cursor, or the log would be kept for us. */
@@ -302,6 +304,7 @@ stats_top(struct cli *c, int argc, char **argv)
 		if (collect_stats(c, &now) == -1)
 			return EX_TEMPFAIL;
 		status = show_stats(c, &now, &last, top.interval_s);
+		/* Each round at once, also into a pipe; its reader may be gone. */
 		if (fflush(stdout) != 0)
 			return EX_IOERR;
 		last = now;

@@ -92,6 +92,7 @@ print_text(struct tail *t, const struct sight *s)
 	    s->head->kind == WATCH_IN    ? "in "
 	    : s->head->kind == WATCH_OUT ? "out"
 					 : "end");
+	/* Show what does not parse as it is: finding such packets is what the command is for. */
 	if (t->raw || s->head->kind == WATCH_END || packet_parse(&pk, s->text) == -1) {
 		cli_print(stdout, s->text);
 	} else {
@@ -206,7 +207,7 @@ show_packet(struct tail *t, const char *bytes, size_t n)
 	struct watch_head head;
 	struct sight s = {.head = &head};
 
-	if (n < sizeof(head))
+	if (n < sizeof(head)) /* not from a process of ours */
 		return;
 	memcpy(&head, bytes, sizeof(head));
 	s.text = (struct slice){bytes + sizeof(head), n - sizeof(head)};

@@ -110,6 +110,7 @@ read_ini_line(char *line, int room, void *arg)
 	struct config_source *source = arg;
 	int n = 0, c = 0;
 
+	/* By character: fgets() does not tell a NUL in the line from its end. */
 	while (!source->failed && n < room - 1 && c != '\n' && (c = getc(source->file)) != EOF)
 		line[n++] = (char)c;
 	line[n] = '\0';
@@ -190,6 +191,7 @@ config_environment(struct config *cfg, char *const *environment, char *error, si
 		if (!slice_starts(rest, SLICE("POLLUX_")) || !slice_cut(&rest, '=', &key) ||
 		    rest.p == NULL)
 			continue;
+		/* Cut overlong names: the error is one sentence. */
 		snprintf(name, sizeof(name), "%.*s", (int)(key.n < 100 ? key.n : 100), key.p);
 		if (set_variable(&source, key, rest.p) == -1)
 			return -1;
@@ -238,6 +240,7 @@ config_check(const struct config *cfg, char *error, size_t error_size)
 {
 	if (check_hook(cfg, error, error_size) == -1)
 		return -1;
+	/* PROTOCOL 4.2: polls must be answered, and heartbeats sent, before the client gives up. */
 	if (check_shorter("polling_duration", cfg->polling_duration_ms, "close_timeout",
 		cfg->close_timeout_ms, error, error_size) == -1 ||
 	    check_shorter("heartbeat_interval", cfg->heartbeat_interval_ms, "heartbeat_timeout",
@@ -281,7 +284,7 @@ read_beside_binary(struct config *cfg, char *error, size_t error_size)
 	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX);
 	char *slash;
 
-	if (n <= 0)
+	if (n <= 0) /* no /proc: no file, as if there were none */
 		return 0;
 	path[n] = '\0';
 	slash = strrchr(path, '/');

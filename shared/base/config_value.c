@@ -92,6 +92,7 @@ set_number(const struct config_value *v, const struct config_row *row, char *fie
 	int64_t number, least, most;
 	size_t size;
 
+	/* The range is text, so that this error, the row and the man page show the same. */
 	if (read_number(row->least, &least) == -1 || read_number(row->most, &most) == -1 ||
 	    read_number(v->text, &number) == -1 || number < least || number > most)
 		return reject(v, row, "\"%s\" is not a number%s from %s to %s%s", v->text,
@@ -114,6 +115,7 @@ join_text(const struct config_value *v, const struct config_row *row, struct sli
 {
 	size_t between = head.n > 0 && text.n > 0 ? strlen(separator) : 0;
 
+	/* Check before writing: a field keeps its value when a new one is refused. */
 	if (head.n + between + text.n >= row->room)
 		return reject(v, row, "longer than %zu characters", row->room - 1);
 	if (row->required && head.n + text.n == 0)
@@ -133,6 +135,7 @@ set_list(const struct config_value *v, const struct config_row *row, struct slic
 	char list[CONFIG_TEXT_MAX + 1]; /* one too long for any field: join_text() refuses it */
 	size_t n = 0;
 
+	/* A run of separators becomes one comma: readers split at commas and find no empty words. */
 	for (const char *p = v->text; *p != '\0' && n < sizeof(list); p++) {
 		if (strchr(", \t\r\n", *p) == NULL)
 			list[n++] = *p;
@@ -162,6 +165,7 @@ set_prefix(const struct config_value *v, const struct config_row *row, char *fie
 		s = slice_skip(s, 1);
 	while (s.n > 0 && s.p[s.n - 1] == '/')
 		s.n--;
+	/* A web server decodes or cuts these: its rule would match another path than ours. */
 	if (s.n == 0 || strcspn(v->text, "?# \t%") != strlen(v->text))
 		return reject(v, row, "\"%s\" is not a URL path, such as socket.io", v->text);
 	return join_text(v, row, (struct slice){NULL, 0}, "", s, field);
