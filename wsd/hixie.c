@@ -231,7 +231,7 @@ hixie_close_frame(struct wsd *w, int code, const char *reason)
 	return outqueue_raw(SLICE("\xff\0"));
 }
 
-const struct dialect wsd_hixie_75 = {
+const struct dialect hixie_dialect_75 = {
     .name = "hixie-75",
     .check = hixie75_check,
     .head = hixie75_head,
@@ -241,7 +241,7 @@ const struct dialect wsd_hixie_75 = {
     .close_frame = hixie_close_frame,
 };
 
-const struct dialect wsd_hixie_76 = {
+const struct dialect hixie_dialect_76 = {
     .name = "hixie-76",
     .check = hixie76_check,
     .head = hixie76_head,

@@ -6,6 +6,6 @@
 
 #include "wsd/dialect.h"
 
-extern const struct dialect wsd_hixie_75, wsd_hixie_76;
+extern const struct dialect hixie_dialect_75, hixie_dialect_76;
 
 #endif

@@ -23,7 +23,7 @@
 /* A wslay context, and what it reads right now. */
 struct hybi_reader {
 	wslay_event_context_ptr ctx;
-	struct wsd_hybi *hybi;
+	struct hybi *hybi;
 	SLIST_ENTRY(hybi_reader) spare;
 	struct wsd_conn *c;    /* which connection it reads for */
 	struct slice in;       /* not yet given to wslay; borrowed during hybi_input() */
@@ -36,7 +36,7 @@ struct hybi_reader {
 	int fail;              /* the close code of a limit that is enforced here; 0: none broken */
 };
 
-struct wsd_hybi {
+struct hybi {
 	const struct config *cfg;
 	wslay_frame_context_ptr writer;
 	struct message *framing; /* what `writer` writes */
@@ -226,7 +226,7 @@ static const struct wslay_event_callbacks callbacks = {
 /* --- the pool ------------------------------------------------------------------------------- */
 
 static struct hybi_reader *
-borrow_reader(struct wsd_hybi *hybi)
+borrow_reader(struct hybi *hybi)
 {
 	struct hybi_reader *rd = SLIST_FIRST(&hybi->spares);
 
@@ -258,7 +258,7 @@ discard_reader(struct hybi_reader *rd)
 static void
 give_back_reader(struct hybi_reader *rd)
 {
-	struct wsd_hybi *hybi = rd->hybi;
+	struct hybi *hybi = rd->hybi;
 
 	if (hybi->spares_n == SPARES) {
 		discard_reader(rd);
@@ -325,7 +325,7 @@ hybi_release(struct wsd_conn *c)
 static void
 hybi_input(struct wsd_conn *c, struct slice in)
 {
-	struct wsd_hybi *hybi = c->wsd->hybi;
+	struct hybi *hybi = c->wsd->hybi;
 	struct hybi_reader *rd = c->held;
 	size_t n;
 
@@ -366,7 +366,7 @@ hybi_input(struct wsd_conn *c, struct slice in)
 static ssize_t
 hybi_on_write(const uint8_t *bytes, size_t n, int flags, void *arg)
 {
-	struct wsd_hybi *hybi = arg;
+	struct hybi *hybi = arg;
 	struct message *m = hybi->framing;
 
 	(void)flags;
@@ -380,7 +380,7 @@ hybi_on_write(const uint8_t *bytes, size_t n, int flags, void *arg)
 }
 
 static int
-write_frame_head(struct wsd_hybi *hybi, struct message *m, uint8_t opcode)
+write_frame_head(struct hybi *hybi, struct message *m, uint8_t opcode)
 {
 	struct wslay_frame_iocb frame = {
 	    .fin = 1,
@@ -427,7 +427,7 @@ hybi_close_frame(struct wsd *w, int code, const char *reason)
 	return m;
 }
 
-const struct dialect wsd_hybi_dialect = {
+const struct dialect hybi_dialect = {
     .name = "hybi",
     .check = hybi_check,
     .head = hybi_head,
@@ -437,11 +437,11 @@ const struct dialect wsd_hybi_dialect = {
     .close_frame = hybi_close_frame,
 };
 
-struct wsd_hybi *
-wsd_hybi_new(const struct config *cfg)
+struct hybi *
+hybi_new(const struct config *cfg)
 {
 	static const struct wslay_frame_callbacks writing = {.send_callback = hybi_on_write};
-	struct wsd_hybi *hybi = calloc(1, sizeof(*hybi));
+	struct hybi *hybi = calloc(1, sizeof(*hybi));
 
 	if (hybi == NULL)
 		return NULL;
@@ -454,7 +454,7 @@ wsd_hybi_new(const struct config *cfg)
 }
 
 void
-wsd_hybi_free(struct wsd_hybi *hybi)
+hybi_free(struct hybi *hybi)
 {
 	struct hybi_reader *rd;
 

@@ -10,12 +10,12 @@
 
 #include "wsd/dialect.h"
 
-struct wsd_hybi;
+struct hybi;
 
-extern const struct dialect wsd_hybi_dialect;
+extern const struct dialect hybi_dialect;
 
 /* The pool and the writer that all connections share.  `cfg` is borrowed.  NULL: out of memory. */
-struct wsd_hybi *wsd_hybi_new(const struct config *cfg);
-void wsd_hybi_free(struct wsd_hybi *hybi);
+struct hybi *hybi_new(const struct config *cfg);
+void hybi_free(struct hybi *hybi);
 
 #endif

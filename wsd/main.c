@@ -152,7 +152,7 @@ serve(struct daemon *d, const char *addresses)
 	w->cfg = &d->cfg;
 	w->loop = ev_default_loop(0);
 	w->in = malloc(READ_BUFFER);
-	w->hybi = wsd_hybi_new(w->cfg);
+	w->hybi = hybi_new(w->cfg);
 	w->policy = policy_new(w->cfg);
 	if (w->loop == NULL || w->in == NULL || w->hybi == NULL || w->policy == NULL) {
 		log_errx("out of memory");
@@ -177,7 +177,7 @@ end:
 	server_close(w->sv);
 	wsd_listener_close(w->listener);
 	message_release(w->policy);
-	wsd_hybi_free(w->hybi);
+	hybi_free(w->hybi);
 	free(w->in);
 	return code;
 }

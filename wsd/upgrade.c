@@ -18,15 +18,15 @@ find_dialect(const struct wsd_request *r)
 	struct slice version = wsd_request_header(r, "sec-websocket-version");
 
 	if (slice_is(version, "13") || slice_is(version, "8") || slice_is(version, "7"))
-		return &wsd_hybi_dialect;
+		return &hybi_dialect;
 	/* the drafts between hixie-76 and version 7 have a key or a version, and frames that we do
 	 * not read */
 	if (version.p != NULL || wsd_request_header(r, "sec-websocket-key").p != NULL)
 		return NULL;
 	if (wsd_request_header(r, "sec-websocket-key1").p != NULL ||
 	    wsd_request_header(r, "sec-websocket-key2").p != NULL)
-		return &wsd_hixie_76;
-	return &wsd_hixie_75;
+		return &hixie_dialect_76;
+	return &hixie_dialect_75;
 }
 
 /* The dialect of a request, or NULL after it was refused. */

@@ -51,7 +51,7 @@ struct wsd {
 	const struct config *cfg;
 	struct server *sv;
 	struct wsd_listener *listener; /* NULL once SIGTERM came */
-	struct wsd_hybi *hybi;
+	struct hybi *hybi;
 	struct message *policy; /* the Flash policy, framed */
 
 	/* The turn. */

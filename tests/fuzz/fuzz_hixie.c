@@ -93,7 +93,7 @@ read_all(struct slice in, const struct slice *lengths, struct buf *out)
 {
 	struct wsd w = {.cfg = &cfg};
 
-	sink_read(&w, &wsd_hixie_76, in, lengths, out);
+	sink_read(&w, &hixie_dialect_76, in, lengths, out);
 }
 
 /* A frame of no meaning, as long as `text`: one that says its length, or one with an end mark. */
@@ -153,7 +153,7 @@ try_writing(struct slice text)
 	struct slice frame;
 
 	MUST(m != NULL);
-	framed = wsd_hixie_75.frame(&w, m);
+	framed = hixie_dialect_75.frame(&w, m);
 	MUST(framed != NULL);
 	frame = message_frame(framed);
 	MUST(frame.n == text.n + 2 && frame.p[0] == 0 &&

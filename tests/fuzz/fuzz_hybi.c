@@ -1,4 +1,4 @@
-/* The frames of a websocket, through wsd_hybi_dialect and wslay.
+/* The frames of a websocket, through hybi_dialect and wslay.
  *
  * However the bytes are cut, it is the same messages, pongs and end.  A well-behaved client's
  * messages arrive as they were sent, fragmented and pinged between as they may be.  What we frame
@@ -12,11 +12,11 @@
 static void
 read_all(struct slice in, const struct slice *lengths, struct buf *out)
 {
-	struct wsd w = {.cfg = &cfg, .hybi = wsd_hybi_new(&cfg)};
+	struct wsd w = {.cfg = &cfg, .hybi = hybi_new(&cfg)};
 
 	MUST(w.hybi != NULL);
-	sink_read(&w, &wsd_hybi_dialect, in, lengths, out);
-	wsd_hybi_free(w.hybi);
+	sink_read(&w, &hybi_dialect, in, lengths, out);
+	hybi_free(w.hybi);
 }
 
 /* --- a client that does all right ----------------------------------------------------------- */
@@ -115,14 +115,14 @@ payload_of(const struct message *m, unsigned head)
 static void
 try_writing(struct slice text, int code)
 {
-	struct wsd w = {.cfg = &cfg, .hybi = wsd_hybi_new(&cfg)};
+	struct wsd w = {.cfg = &cfg, .hybi = hybi_new(&cfg)};
 	struct message *m = message_new(text), *framed, *last;
 	struct slice payload;
 
 	MUST(w.hybi != NULL && m != NULL);
-	framed = wsd_hybi_dialect.frame(&w, m);
+	framed = hybi_dialect.frame(&w, m);
 	MUST(framed != NULL && slice_equal(payload_of(framed, 0x81), text));
-	last = wsd_hybi_dialect.close_frame(&w, code, "so long");
+	last = hybi_dialect.close_frame(&w, code, "so long");
 	MUST(last != NULL);
 	payload = payload_of(last, 0x88);
 	MUST(payload.n <= 125);
@@ -131,7 +131,7 @@ try_writing(struct slice text, int code)
 	message_release(framed);
 	message_release(last);
 	message_release(m);
-	wsd_hybi_free(w.hybi);
+	hybi_free(w.hybi);
 }
 
 /* A text as long as the first two bytes say, around the places where the head grows. */
