@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "shared/transport/internal.h"
+#include "shared/store/idempotency.h"
 #include "shared/transport/publish_request.h"
 #include "shared/wire/sid.h"
 
