@@ -61,6 +61,7 @@ listing_sessions(struct store *st, const struct listing_filter *filter,
 
 	if (q == NULL)
 		return -1;
+	/* pages by key, not by OFFSET: sessions come and go between two requests */
 	sqlite3_bind_int64(q, 1, filter->after);
 	sqlite3_bind_int64(q, 2, filter->chan);
 	if (filter->user.p != NULL)
@@ -94,10 +95,12 @@ listing_age(const struct listing_session *s, int64_t now_ms)
 	struct slice key;
 	char digits[24];
 
+	/* not a column of its own: only listings ask for it */
 	if (json_parse(&all, s->handshake) == -1 || all.kind != JSON_KIND_OBJECT)
 		return -1;
 	json_walk_begin(&walk, &all);
 	while (json_walk_member(&walk, &key, &value)) {
+		/* a number, as we wrote it; strtoll() needs a NUL after it */
 		if (!json_string_is(key, "issued") || value.text.n >= sizeof(digits))
 			continue;
 		memcpy(digits, value.text.p, value.text.n);
@@ -175,6 +178,7 @@ listing_totals(struct store *st, struct listing_totals *t)
 	    st, "SELECT count(*) FROM subscription WHERE room IS NOT NULL AND until IS NULL");
 	t->values = listing_number(st, "SELECT count(*) FROM data");
 	t->answers_awaited = listing_number(st, "SELECT count(*) FROM ack");
+	/* without the row that the log was created with, or the newest, which is never trimmed */
 	t->messages = listing_number(st, "SELECT max(id) - min(id) FROM message");
 	t->appended = listing_number(st, "SELECT max(id) - 1 FROM message");
 	t->bytes =

@@ -48,11 +48,11 @@ int listing_rooms(struct store *st,
     void (*each)(void *arg, struct slice ns, struct slice room, int64_t sessions), void *arg);
 
 struct listing_totals {
-	int64_t fresh;                         /* sessions that no transport has used yet */
+	int64_t fresh;                         /* sessions without a transport so far */
 	int64_t by_transport[TRANSPORT_COUNT]; /* open ones; index is enum transport_id */
-	int64_t ended; /* that are remembered so that they do not come back */
+	int64_t ended;                         /* kept to answer late polls with 0:: */
 	int64_t rooms, memberships, values, answers_awaited;
-	int64_t messages; /* in the log */
+	int64_t messages; /* rows of the log */
 	int64_t appended; /* ever */
 	int64_t bytes;    /* of the database in use */
 };
@@ -61,8 +61,8 @@ int listing_totals(struct store *st, struct listing_totals *totals);
 /* How many requested ends (end_request.h) are not carried out yet; -1 after logging why. */
 int64_t listing_asked(struct store *st);
 
-/* SQLite's own check of the database.  `each` gets a line for each fault; "ok" is none.
- * Return how many there were, or -1. */
+/* Run SQLite's integrity check.  `each` gets a line for each fault, or the line "ok".  Return the
+ * number of faults, or -1 after logging. */
 int listing_check(struct store *st, void (*each)(void *arg, struct slice line), void *arg);
 
 #endif

@@ -57,6 +57,7 @@ wake_bind(const char *folder, const char *name, int slot)
 		close(fd);
 		return -1;
 	}
+	/* writing to a socket takes write permission: the group shares the folder */
 	chmod(address.sun_path, 0660);
 	chown_like_folder(address.sun_path, folder);
 	return fd;
@@ -67,6 +68,7 @@ wake_unbind(int fd, const char *folder, const char *name, int slot)
 {
 	struct sockaddr_un address;
 
+	/* a wake-up sent between the two is refused, and the sender ignores that */
 	close(fd);
 	if (wake_address(&address, folder, name, slot) == 0)
 		unlink(address.sun_path);
