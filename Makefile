@@ -117,7 +117,7 @@ $(B)/gen/schema.h: schema.sql
 	$(Q){ echo 'static const char schema_sql[] ='; \
 	  sed -e 's/ *--.*//' -e '/^$$/d' -e 's/"/\\"/g' -e 's/.*/    "&\\n"/' $<; echo '    ;'; } > $@
 
-$(B)/shared/store/store.o: $(B)/gen/schema.h
+$(B)/shared/store/database.o: $(B)/gen/schema.h
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "shared/store/listing.h"
+#include "shared/store/slots.h"
 #include "shared/transport/server.h"
 
 #define ROOMS_SHOWN     10

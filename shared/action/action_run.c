@@ -8,6 +8,7 @@
 #include "shared/action/namespace.h"
 #include "shared/action/target.h"
 #include "shared/base/log.h"
+#include "shared/store/session_data.h"
 #include "shared/wire/json.h"
 
 /* A run in progress. */

@@ -6,6 +6,7 @@
 
 #include "shared/action/application.h"
 #include "shared/action/name.h"
+#include "shared/store/session_data.h"
 #include "shared/wire/json.h"
 
 void

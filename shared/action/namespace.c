@@ -6,6 +6,7 @@
 
 #include "shared/action/application.h"
 #include "shared/action/name.h"
+#include "shared/store/message_log.h"
 
 static struct ns *
 look_up_ns(const struct application *app, struct slice name)

@@ -7,6 +7,8 @@
 
 #include "shared/action/application.h"
 #include "shared/base/log.h"
+#include "shared/store/message_log.h"
+#include "shared/store/subscription.h"
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 

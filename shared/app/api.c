@@ -5,6 +5,8 @@
 
 #include "shared/app/internal.h"
 #include "shared/base/log.h"
+#include "shared/store/session_data.h"
+#include "shared/store/subscription.h"
 #include "shared/wire/json.h"
 #include "shared/wire/sid.h"
 

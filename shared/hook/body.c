@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shared/hook/internal.h"
+#include "shared/store/session_data.h"
 #include "shared/wire/json.h"
 #include "shared/wire/sid.h"
 

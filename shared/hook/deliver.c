@@ -8,6 +8,7 @@
 
 #include "shared/base/log.h"
 #include "shared/hook/batch.h"
+#include "shared/store/slots.h"
 
 #define TICK_MS        1000 /* retry leadership and rescan this often */
 #define GATHER_MS      20   /* an event waits this long for others, unless nothing is in flight */

@@ -9,6 +9,7 @@
 #include "shared/base/log.h"
 #include "shared/hook/deliver.h"
 #include "shared/hook/internal.h"
+#include "shared/store/slots.h"
 #include "shared/wire/json.h"
 
 /* --- events into the queue ------------------------------------------------------------------ */

@@ -5,6 +5,8 @@
 
 #include "shared/base/log.h"
 #include "shared/hub/internal.h"
+#include "shared/store/action_queue.h"
+#include "shared/store/slots.h"
 
 #define LOOK_MS   100
 #define IDLE_MS   1000

@@ -5,6 +5,7 @@
 
 #include "shared/base/log.h"
 #include "shared/hub/internal.h"
+#include "shared/store/slots.h"
 
 struct channel *
 channel_find(const struct hub *h, int64_t chan)

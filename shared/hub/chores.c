@@ -10,6 +10,10 @@
 #include "shared/base/log.h"
 #include "shared/hub/channel.h"
 #include "shared/hub/internal.h"
+#include "shared/store/end_request.h"
+#include "shared/store/maintenance.h"
+#include "shared/store/message_log.h"
+#include "shared/store/slots.h"
 
 #define CHORES_MS        1000 /* wake-ups are datagrams and may get lost: this is the safety net */
 #define FILTER_PERIOD_MS 5000

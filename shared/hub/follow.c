@@ -7,6 +7,9 @@
 #include "shared/hub/channel.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/local.h"
+#include "shared/store/message_log.h"
+#include "shared/store/slots.h"
+#include "shared/store/subscription.h"
 
 /* --- control messages ----------------------------------------------------------------------- */
 

@@ -10,6 +10,8 @@
 #include <uthash.h>
 
 #include "shared/hub/hub.h"
+#include "shared/store/session_row.h"
+#include "shared/store/subscription.h"
 
 struct channel;
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "shared/hub/internal.h"
+#include "shared/store/message_log.h"
+#include "shared/store/slots.h"
 
 struct hub *
 hub_open(const struct hub_options *options)

@@ -22,6 +22,8 @@
 
 #include "shared/base/slice.h"
 #include "shared/hub/message.h"
+#include "shared/store/ack_row.h"
+#include "shared/store/session_row.h"
 #include "shared/store/store.h"
 #include "shared/wire/packet.h"
 #include "shared/wire/route.h"

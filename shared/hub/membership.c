@@ -3,6 +3,10 @@
 #include "shared/hub/channel.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/publish.h"
+#include "shared/store/end_request.h"
+#include "shared/store/message_log.h"
+#include "shared/store/slots.h"
+#include "shared/store/subscription.h"
 
 /* --- joining -------------------------------------------------------------------------------- */
 

@@ -5,6 +5,8 @@
 #include "shared/hub/follow.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/local.h"
+#include "shared/store/message_log.h"
+#include "shared/store/slots.h"
 
 /* --- to clients ----------------------------------------------------------------------------- */
 

@@ -8,6 +8,8 @@
 #include "shared/hub/follow.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/publish.h"
+#include "shared/store/slots.h"
+#include "shared/store/subscription.h"
 #include "shared/wire/sid.h"
 
 /* The process that holds a poll may be killed: the session then lives this much longer than its

@@ -3,6 +3,7 @@
  * Whatever fails on the way only sets h->failed; the turn then rolls back instead of committing. */
 #include "shared/hub/follow.h"
 #include "shared/hub/internal.h"
+#include "shared/store/slots.h"
 
 void
 transaction_set_mark(struct hub *h)

@@ -1,5 +1,6 @@
 /* turn: the beginning and the end of a turn of the program's loop. */
 #include "shared/hub/internal.h"
+#include "shared/store/slots.h"
 #include "shared/wire/payload.h"
 
 /* What fits into one response; the rest waits for the next poll. */

@@ -1,25 +1,25 @@
 #include "shared/store/hook_queue.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "shared/store/internal.h"
 #include "shared/store/lock.h"
 
-/* What is kept aside at most. */
-#define DEAD_EVENTS 1000
-#define DEAD_BYTES  (16 << 20)
+/* The oldest dead letters beyond either limit are dropped. */
+#define DEAD_LETTERS_MAX      1000
+#define DEAD_LETTER_BYTES_MAX (16 << 20)
 
 int
 hook_queue_add(struct store *st, struct hook_row *row)
 {
 	int leader = slots_hook_leader(st->slots);
 
-	if (store_run(st, store_bind(st, Q_HOOK_ADD, "lsslls", row->key, row->ns, row->ack,
-			      row->time, row->created, row->body)) == -1)
+	/* in the transaction of what it reports: neither is ever there without the other */
+	if (statement_exec(st, Q_HOOK_ADD, "lsslls", row->key, row->ns, row->ack, row->time,
+		row->created, row->body) == -1)
 		return -1;
 	row->id = sqlite3_last_insert_rowid(st->db);
+	/* a rollback does not undo this, but the leader sets the true count every turn */
 	slots_add_hook(st->slots, row->body.n);
+	/* without a leader there is none to wake; every process tries to lead by the clock */
 	if (leader >= 0 && leader != slots_own(st->slots))
 		store_wake_slot(st, leader);
 	return 0;
@@ -29,7 +29,7 @@ int
 hook_queue_list(struct store *st, int64_t after,
     void (*each)(void *arg, const struct hook_entry *entry), void *arg)
 {
-	sqlite3_stmt *q = store_bind(st, Q_HOOK_LIST, "l", after);
+	sqlite3_stmt *q = statement_bind(st, Q_HOOK_LIST, "l", after);
 	int step;
 
 	while ((step = sqlite3_step(q)) == SQLITE_ROW)
@@ -43,30 +43,27 @@ hook_queue_list(struct store *st, int64_t after,
 			      .due = sqlite3_column_int64(q, 6),
 			      .bytes = (size_t)sqlite3_column_int64(q, 7),
 			  });
-	if (step != SQLITE_DONE)
-		store_fail(st, "events for the hook");
-	sqlite3_reset(q);
-	return step == SQLITE_DONE ? 0 : -1;
+	return statement_finish(st, q, step);
 }
 
 enum store_result
 hook_queue_read(
     struct store *st, int64_t id, void (*each)(void *arg, const struct hook_row *row), void *arg)
 {
-	sqlite3_stmt *q = store_bind(st, Q_HOOK_READ, "l", id);
+	sqlite3_stmt *q = statement_bind(st, Q_HOOK_READ, "l", id);
 	int step = sqlite3_step(q);
 
 	if (step == SQLITE_ROW)
 		each(arg, &(struct hook_row){
 			      .id = id,
 			      .key = sqlite3_column_int64(q, 0),
-			      .ns = store_column(q, 1),
-			      .ack = store_column(q, 2),
+			      .ns = statement_column(q, 1),
+			      .ack = statement_column(q, 2),
 			      .time = sqlite3_column_int64(q, 3),
-			      .body = store_column(q, 4),
+			      .body = statement_column(q, 4),
 			  });
 	else if (step != SQLITE_DONE)
-		store_fail(st, "event for the hook");
+		statement_fail(st, "reading an event for the hook");
 	sqlite3_reset(q);
 	return step == SQLITE_ROW ? STORE_OK : step == SQLITE_DONE ? STORE_NOT_FOUND : STORE_FAILED;
 }
@@ -74,48 +71,51 @@ hook_queue_read(
 int
 hook_queue_done(struct store *st, int64_t id)
 {
-	return store_run(st, store_bind(st, Q_HOOK_DONE, "l", id));
+	return statement_exec(st, Q_HOOK_DONE, "l", id);
 }
 
 int
 hook_queue_retry(struct store *st, int64_t id, int64_t batch, int attempts, int64_t due)
 {
-	return store_run(st, store_bind(st, Q_HOOK_RETRY, "llil", id, batch, attempts, due));
+	return statement_exec(st, Q_HOOK_RETRY, "llil", id, batch, attempts, due);
 }
 
 int
 hook_queue_bury(struct store *st, int64_t id, struct slice body, const char *error)
 {
-	if (store_run(st, store_bind(st, Q_HOOK_BURY, "lsz", id, body, error)) == -1 ||
-	    store_run(st, store_bind(st, Q_HOOK_TRIM_DEAD, "ii", DEAD_EVENTS, DEAD_BYTES)) == -1)
+	if (statement_exec(st, Q_HOOK_DEAD_LETTER, "lsz", id, body, error) == -1 ||
+	    statement_exec(
+		st, Q_HOOK_TRIM_DEAD_LETTERS, "ii", DEAD_LETTERS_MAX, DEAD_LETTER_BYTES_MAX) == -1)
 		return -1;
+	/* after the copy, which reads the rest of the row */
 	return hook_queue_done(st, id);
 }
 
 char *
 hook_queue_user(struct store *st, int64_t key)
 {
-	return store_text(st, store_bind(st, Q_HOOK_USER, "l", key));
+	return statement_text(st, statement_bind(st, Q_HOOK_USER, "l", key));
 }
 
 int
 hook_queue_forget(struct store *st, int64_t key)
 {
-	if (store_run(st, store_bind(st, Q_HOOK_FORGET_DATA, "l", key)) == -1)
+	/* the data first: the row of hook_ended says that its session has ended */
+	if (statement_exec(st, Q_HOOK_FORGET_DATA, "l", key) == -1)
 		return -1;
-	return store_run(st, store_bind(st, Q_HOOK_FORGET, "l", key));
+	return statement_exec(st, Q_HOOK_FORGET_ENDED, "l", key);
 }
 
 int
 hook_queue_admit(struct store *st, int64_t key, struct slice actions)
 {
-	return store_run(st, store_bind(st, Q_HOOK_ADMIT, "ls", key, actions));
+	return statement_exec(st, Q_HOOK_DEFER, "ls", key, actions);
 }
 
 char *
 hook_queue_admitted(struct store *st, int64_t key)
 {
-	return store_text(st, store_bind(st, Q_HOOK_ADMITTED, "l", key));
+	return statement_text(st, statement_bind(st, Q_HOOK_TAKE_DEFERRED, "l", key));
 }
 
 bool
@@ -130,6 +130,7 @@ hook_queue_lead(struct store *st)
 void
 hook_queue_resign(struct store *st)
 {
+	/* before the lock: after it, another leader may have written its own slot there */
 	slots_set_hook_leader(st->slots, -1);
 	lock_give(st->lock_fd, LOCK_HOOK);
 }

@@ -1,40 +1,45 @@
-/* hook_queue: what the web hook is still to be told, durable, and who tells it.
+/* hook_queue: events that wait for delivery to the web hook, and which process delivers them.
  *
- * Rows are added in the transaction of the change that they report, by any process.  One process at
- * a time, the leader, delivers and deletes them.  While rows of a session wait, its values and the
- * name of its user outlive it.
+ * Any process adds rows, in the transaction of the change that they report.  One process at a time,
+ * the leader, delivers and deletes them.  While rows of a session wait, its data and the name of
+ * its user outlive it.
  *
  * Functions return 0, or -1 after logging why, unless they say otherwise.  Writers need an open
  * transaction; after one has failed the caller rolls back. */
 #ifndef POLLUX_HOOK_QUEUE_H
 #define POLLUX_HOOK_QUEUE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/base/slice.h"
 #include "shared/store/store.h"
 
 struct hook_row {
 	int64_t id;
 	int64_t key;       /* of the session */
 	struct slice ns;   /* all slices are borrowed during the call */
-	struct slice ack;  /* what the client waits for; p NULL: nothing */
+	struct slice ack;  /* id of the ack that the client expects; p NULL: none */
 	int64_t time;      /* ms since 1970 */
 	int64_t created;   /* ms of CLOCK_MONOTONIC */
 	struct slice body; /* members of a JSON object */
 };
 
-/* What the leader keeps in memory of a row. */
+/* What the leader keeps of a row in memory. */
 struct hook_entry {
 	int64_t id, key, created;
-	bool is_sync;  /* a client waits for the answer */
-	int64_t batch; /* the first id of the request that it was sent in; 0: not tried yet */
+	bool is_sync;  /* the client expects an ack */
+	int64_t batch; /* first id of the request that it was sent in; 0: not tried yet */
 	int attempts;
 	int64_t due;
 	size_t bytes; /* of the body */
 };
 
-/* Add one, its id is set; the leader is woken after the commit. */
+/* Add a row and set its id; the leader is woken after the commit. */
 int hook_queue_add(struct store *st, struct hook_row *row);
 
-/* Call `each` with all rows of an id above `after`, in order.  It must not use the store. */
+/* Call `each` with every row with id > after, in order.  It must not use the store. */
 int hook_queue_list(struct store *st, int64_t after,
     void (*each)(void *arg, const struct hook_entry *entry), void *arg);
 
@@ -42,24 +47,25 @@ int hook_queue_list(struct store *st, int64_t after,
 enum store_result hook_queue_read(
     struct store *st, int64_t id, void (*each)(void *arg, const struct hook_row *row), void *arg);
 
-/* It was told, or never will be. */
+/* Delete a row that was delivered, or never will be. */
 int hook_queue_done(struct store *st, int64_t id);
-/* It will be told later. */
+/* Note a failed attempt; the next one is `due`. */
 int hook_queue_retry(struct store *st, int64_t id, int64_t batch, int attempts, int64_t due);
-/* It could not be told: keep it aside, with the body as it would be sent.  The oldest are dropped
- * when there are many. */
+/* Move a row that could not be delivered to the dead letters, with the body as it would be sent and
+ * the last error.  The oldest dead letters are dropped when there are too many. */
 int hook_queue_bury(struct store *st, int64_t id, struct slice body, const char *error);
 
-/* The person behind a session, also of one that has ended: malloc'ed, or NULL. */
+/* The user of a session, also of one that has ended: malloc'ed, or NULL. */
 char *hook_queue_user(struct store *st, int64_t key);
-/* Forget what was kept of a session that has ended, unless rows of it still wait. */
+/* Delete what was kept of a session that has ended, unless rows of it still wait. */
 int hook_queue_forget(struct store *st, int64_t key);
 
-/* Actions to be done once the session is connected; taken: malloc'ed, or NULL. */
+/* Keep actions (JSON) that the hook wants run once the session is connected; and fetch and delete
+ * them: malloc'ed, or NULL. */
 int hook_queue_admit(struct store *st, int64_t key, struct slice actions);
 char *hook_queue_admitted(struct store *st, int64_t key);
 
-/* Try to be the leader until hook_queue_resign(), or be it already. */
+/* Try to become the leader until hook_queue_resign().  True also when this process is it. */
 bool hook_queue_lead(struct store *st);
 void hook_queue_resign(struct store *st);
 

@@ -1,19 +1,23 @@
-/* listing: who is there and in what rooms, for people and programs that look (pollux sessions,
- * rooms, stats).  Only reads; statements are prepared when they are needed.  `each` must not use
- * the store; slices are borrowed during the call.  Functions return 0, or -1 after logging why. */
+/* listing: sessions, rooms and totals, for pollux sessions, rooms and stats and for GET requests.
+ *
+ * Only reads.  These statements are rare and only prepared when needed, so that the other processes
+ * do not keep them.  `each` must not use the store; slices are borrowed during the call.  Functions
+ * return 0, or -1 after logging why, unless they say otherwise. */
 #ifndef POLLUX_LISTING_H
 #define POLLUX_LISTING_H
 
 #include "shared/base/buf.h"
+#include "shared/store/message_log.h"
+#include "shared/store/session_row.h"
 #include "shared/store/store.h"
 #include "shared/wire/route.h"
 
 /* Which sessions, in the order of their keys. */
 struct listing_filter {
 	int64_t chan;      /* not 0: in this room or namespace */
-	struct slice user; /* p not NULL: of this person */
+	struct slice user; /* p not NULL: of this user */
 	int64_t key;       /* not 0: this one */
-	int64_t after;     /* with greater keys */
+	int64_t after;     /* only greater keys */
 	int limit;
 };
 
@@ -26,38 +30,39 @@ struct listing_session {
 	struct slice namespaces;               /* JSON array of names */
 };
 
-/* How many seconds ago the handshake was, or -1; `now_ms` since 1970. */
+/* Seconds since the handshake, or -1 when it does not say; `now_ms` since 1970. */
 int64_t listing_age(const struct listing_session *s, int64_t now_ms);
-/* The name of its transport; "-" before the first. */
+/* The name of its transport; "-" before it has one. */
 struct slice listing_transport(const struct listing_session *s);
 
-/* Append it as a JSON object, by its public id. */
+/* Append it as a JSON object, with its public id. */
 void listing_write_session(struct buf *out, const struct listing_session *s, int64_t now_ms);
 void listing_write_room(struct buf *out, struct slice ns, struct slice room, int64_t sessions);
 
 int listing_sessions(struct store *st, const struct listing_filter *filter,
     void (*each)(void *arg, const struct listing_session *s), void *arg);
 
-/* Rooms by namespace and name, with how many are in them; room.p NULL: the namespace itself. */
+/* Rooms by namespace and name, with the number of sessions in each; room.p NULL: the namespace
+ * itself. */
 int listing_rooms(struct store *st,
     void (*each)(void *arg, struct slice ns, struct slice room, int64_t sessions), void *arg);
 
 struct listing_totals {
-	int64_t fresh;                         /* sessions that no transport has used yet */
+	int64_t fresh;                         /* sessions without a transport so far */
 	int64_t by_transport[TRANSPORT_COUNT]; /* open ones; index is enum transport_id */
-	int64_t ended; /* that are remembered so that they do not come back */
+	int64_t ended;                         /* kept to answer late polls with 0:: */
 	int64_t rooms, memberships, values, answers_awaited;
-	int64_t messages; /* in the log */
+	int64_t messages; /* rows of the log */
 	int64_t appended; /* ever */
 	int64_t bytes;    /* of the database in use */
 };
 int listing_totals(struct store *st, struct listing_totals *totals);
 
-/* How many ends are asked for and not carried out; -1 after logging why. */
+/* How many requested ends (end_request.h) are not carried out yet; -1 after logging why. */
 int64_t listing_asked(struct store *st);
 
-/* SQLite's own check of the database.  `each` gets a line for each fault; "ok" is none.
- * Return how many there were, or -1. */
+/* Run SQLite's integrity check.  `each` gets a line for each fault, or the line "ok".  Return the
+ * number of faults, or -1 after logging. */
 int listing_check(struct store *st, void (*each)(void *arg, struct slice line), void *arg);
 
 #endif

@@ -1,40 +1,10 @@
-/* What is listed, as JSON. */
-#include <inttypes.h>
-#include <stdlib.h>
-
+/* Sessions and rooms of listing.h as JSON. */
 #include "shared/store/listing.h"
+
+#include <inttypes.h>
+
 #include "shared/wire/json.h"
 #include "shared/wire/sid.h"
-
-int64_t
-listing_age(const struct listing_session *s, int64_t now_ms)
-{
-	struct json_value all, value;
-	struct json_walk walk;
-	struct slice key;
-	char digits[24];
-
-	if (json_parse(&all, s->handshake) == -1 || all.kind != JSON_KIND_OBJECT)
-		return -1;
-	json_walk_begin(&walk, &all);
-	while (json_walk_member(&walk, &key, &value)) {
-		if (!json_string_is(key, "issued") || value.text.n >= sizeof(digits))
-			continue;
-		memcpy(digits, value.text.p, value.text.n);
-		digits[value.text.n] = '\0';
-		return (now_ms - strtoll(digits, NULL, 10)) / 1000;
-	}
-	return -1;
-}
-
-struct slice
-listing_transport(const struct listing_session *s)
-{
-	const char *name =
-	    s->state == STORE_NEW ? NULL : transport_name((enum transport_id)s->transport);
-
-	return name == NULL ? SLICE("-") : slice_of(name);
-}
 
 void
 listing_write_session(struct buf *out, const struct listing_session *s, int64_t now_ms)

@@ -18,7 +18,7 @@ lock_open(const char *path)
 }
 
 static int
-set(int fd, int command, short type, int byte)
+lock_fcntl(int fd, int command, short type, int byte)
 {
 	struct flock l = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
 
@@ -28,22 +28,24 @@ set(int fd, int command, short type, int byte)
 static void
 on_alarm(int signal_number)
 {
-	(void)signal_number; /* its only work is to interrupt fcntl() */
+	(void)signal_number; /* it only has to interrupt fcntl() */
 }
 
-/* Wait in the kernel, which hands the lock over in order.  The timer repeats, so a signal that
- * comes right before fcntl() sleeps costs one more period and not for ever. */
+/* Wait in the kernel, which serves waiters in order; a loop that tries and sleeps would starve some.
+ * fcntl() has no timeout, so SIGALRM interrupts it. */
 static int
-take_waiting(int fd, int byte, int timeout_ms)
+wait_for_lock(int fd, int byte, int timeout_ms)
 {
 	struct sigaction act = {.sa_handler = on_alarm}, old;
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+	/* repeats: a signal that arrives just before fcntl() sleeps costs one period, not a hang */
 	struct itimerspec period = {
 	    .it_interval = {.tv_nsec = 50000000}, .it_value = {.tv_nsec = 50000000}};
 	int64_t end = clock_ms() + timeout_ms;
 	timer_t timer;
 	int result = -1;
 
+	/* without SA_RESTART, or fcntl() would go on waiting */
 	sigemptyset(&act.sa_mask);
 	if (sigaction(SIGALRM, &act, &old) == -1)
 		return -1;
@@ -51,10 +53,11 @@ take_waiting(int fd, int byte, int timeout_ms)
 		goto restore;
 	timer_settime(timer, 0, &period, NULL);
 	do {
-		result = set(fd, F_OFD_SETLKW, F_WRLCK, byte);
+		result = lock_fcntl(fd, F_OFD_SETLKW, F_WRLCK, byte);
 	} while (result == -1 && errno == EINTR && clock_ms() < end);
 	if (result == -1 && errno == EINTR)
 		errno = EAGAIN;
+	/* the timer before the handler: SIGALRM kills by default */
 	timer_delete(timer);
 restore:
 	sigaction(SIGALRM, &old, NULL);
@@ -64,17 +67,18 @@ restore:
 int
 lock_take(int fd, int byte, int timeout_ms)
 {
-	if (set(fd, F_OFD_SETLK, F_WRLCK, byte) == 0)
+	/* nearly always free: no timer, no signal handler then */
+	if (lock_fcntl(fd, F_OFD_SETLK, F_WRLCK, byte) == 0)
 		return 0;
 	if ((errno != EAGAIN && errno != EACCES) || timeout_ms == 0)
 		return -1;
-	return take_waiting(fd, byte, timeout_ms);
+	return wait_for_lock(fd, byte, timeout_ms);
 }
 
 void
 lock_give(int fd, int byte)
 {
-	set(fd, F_OFD_SETLK, F_UNLCK, byte);
+	lock_fcntl(fd, F_OFD_SETLK, F_UNLCK, byte);
 }
 
 bool

@@ -18,14 +18,16 @@ struct slot {
 	struct filter filter;
 };
 
-struct table {
+/* Laid out in shared memory and zeroed when it is made: 0 must be the right start for every
+ * field. */
+struct slot_table {
 	_Atomic int high; /* one more than the highest slot ever taken */
 	_Atomic uint32_t epoch;
 	_Atomic int64_t sessions;
 	_Atomic int64_t hook_events, hook_bytes;
 	_Atomic int hook_leader; /* slot + 1; 0: none */
-	_Atomic bool asked;
-	_Atomic int watching; /* how many watchers there are */
+	_Atomic bool asked;      /* ends were requested */
+	_Atomic int watching;    /* number of watchers */
 	struct {
 		_Atomic int slot; /* + 1; 0: free */
 		_Atomic int64_t key;
@@ -35,8 +37,8 @@ struct table {
 };
 
 struct slots {
-	struct table *table; /* shared memory */
-	int lock_fd;         /* borrowed from the store */
+	struct slot_table *table; /* shared memory */
+	int lock_fd;              /* borrowed from the store */
 	int own;
 };
 
@@ -46,7 +48,7 @@ take_free_slot(const struct slots *sl)
 	for (int i = 0; i < SLOTS_MAX; i++)
 		if (lock_take(sl->lock_fd, LOCK_SLOT + i, 0) == 0)
 			return i;
-	errno = ENOSPC;
+	errno = EUSERS;
 	return -1;
 }
 
@@ -66,14 +68,16 @@ slots_open(const char *path, int lock_fd, int kind)
 	sl->own = take_free_slot(sl);
 	if (sl->own == -1)
 		goto fail;
+	/* the slot may have been another process's, which died and cleaned up nothing */
 	slot = &sl->table->slots[sl->own];
 	filter_replace(&slot->filter, &none);
 	slot->kind = kind;
 	slot->pid = getpid();
 	slot->held = 0;
 	slot->received = slot->sent = 0;
-	slot->head = INT64_MAX;            /* it has nothing to read yet */
-	slots_forget_watcher(sl, sl->own); /* who had our slot before */
+	slot->head = INT64_MAX; /* needs no row of the log yet */
+	slots_forget_watcher(sl, sl->own);
+	/* last: from now on others look at this slot */
 	if (sl->table->high <= sl->own)
 		sl->table->high = sl->own + 1;
 	return sl;
@@ -91,6 +95,7 @@ slots_close(struct slots *sl)
 		return;
 	slots_forget_watcher(sl, sl->own);
 	sl->table->slots[sl->own].kind = 0;
+	/* after the clean-up: whoever takes the slot next must not have it undone */
 	lock_give(sl->lock_fd, LOCK_SLOT + sl->own);
 	munmap(sl->table, sizeof(*sl->table));
 	free(sl);
@@ -105,7 +110,7 @@ slots_own(const struct slots *sl)
 bool
 slots_alive(const struct slots *sl, int slot)
 {
-	/* a lock of our own is no conflict, so the kernel does not tell us about ourselves */
+	/* the kernel reports only conflicts, and our own lock is not one */
 	return slot == sl->own ||
 	       (slot >= 0 && slot < SLOTS_MAX && lock_is_held(sl->lock_fd, LOCK_SLOT + slot));
 }
@@ -148,6 +153,7 @@ slots_others_listen(const struct slots *sl, int64_t chan)
 {
 	int high = slots_high(sl);
 
+	/* the dead are not told apart here: a lock query per slot would cost more than it saves */
 	if (filter_has(&sl->table->waiting, chan))
 		return true;
 	for (int i = 0; i < high; i++)
@@ -200,6 +206,7 @@ slots_info(const struct slots *sl, int slot, struct slot_info *info)
 {
 	const struct slot *of = &sl->table->slots[slot];
 
+	/* 0: released; a process that was killed leaves its kind there, so ask the kernel too */
 	if (of->kind == 0 || !slots_alive(sl, slot))
 		return false;
 	*info = (struct slot_info){
@@ -212,7 +219,7 @@ slots_info(const struct slots *sl, int slot, struct slot_info *info)
 	return true;
 }
 
-/* --- watchers -------------------------------------------------------------------------------- */
+/* --- watchers ------------------------------------------------------------------------------- */
 
 const _Atomic int *
 slots_watching(const struct slots *sl)
@@ -235,10 +242,12 @@ slots_watch(struct slots *sl, int64_t key)
 	for (int i = 0; i < WATCHERS_MAX; i++) {
 		int free = 0;
 
+		/* two may start at once, and no lock is held */
 		if (!atomic_compare_exchange_strong(
 			&sl->table->watchers[i].slot, &free, sl->own + 1))
 			continue;
 		sl->table->watchers[i].key = key;
+		/* last: from now on every process looks at the watchers for each packet */
 		sl->table->watching++;
 		return 0;
 	}
@@ -251,12 +260,13 @@ slots_forget_watcher(struct slots *sl, int slot)
 	for (int i = 0; i < WATCHERS_MAX; i++) {
 		int taken = slot + 1;
 
+		/* several senders may find it dead at once; one of them may count down */
 		if (atomic_compare_exchange_strong(&sl->table->watchers[i].slot, &taken, 0))
 			sl->table->watching--;
 	}
 }
 
-/* --- counters of the whole ------------------------------------------------------------------- */
+/* --- counters of all processes -------------------------------------------------------------- */
 
 uint32_t
 slots_epoch(const struct slots *sl)
@@ -324,40 +334,4 @@ void
 slots_set_hook_leader(struct slots *sl, int slot)
 {
 	sl->table->hook_leader = slot + 1;
-}
-
-/* Channels are hashes or random keys already, so their own bits will do. */
-static void
-probes(int64_t chan, unsigned *first, unsigned *second)
-{
-	uint64_t bits = (uint64_t)chan;
-
-	*first = (unsigned)(bits % FILTER_BITS);
-	*second = (unsigned)((bits >> 32) % FILTER_BITS);
-}
-
-void
-filter_add(struct filter *f, int64_t chan)
-{
-	unsigned a, b;
-
-	probes(chan, &a, &b);
-	f->words[a / 64] |= UINT64_C(1) << (a % 64);
-	f->words[b / 64] |= UINT64_C(1) << (b % 64);
-}
-
-bool
-filter_has(const struct filter *f, int64_t chan)
-{
-	unsigned a, b;
-
-	probes(chan, &a, &b);
-	return (f->words[a / 64] >> (a % 64) & 1) != 0 && (f->words[b / 64] >> (b % 64) & 1) != 0;
-}
-
-void
-filter_replace(struct filter *f, const struct filter *fresh)
-{
-	for (unsigned i = 0; i < FILTER_BITS / 64; i++)
-		f->words[i] = fresh->words[i];
 }

@@ -13,10 +13,10 @@
 
 #include "shared/base/log.h"
 
-#define WAKE "wake"
+#define WAKE_NAME "wake" /* of the sockets: wake.SLOT */
 
 static int
-address_of(struct sockaddr_un *address, const char *folder, const char *name, int slot)
+wake_address(struct sockaddr_un *address, const char *folder, const char *name, int slot)
 {
 	int n;
 
@@ -29,14 +29,15 @@ address_of(struct sockaddr_un *address, const char *folder, const char *name, in
 	return 0;
 }
 
-/* Root may look in at the Pollux of somebody else, whose processes must be able to write to us. */
+/* When root runs pollux(1) on another user's data folder, that user's processes must be able to
+ * write to the socket. */
 static void
-give_to_owner(const char *path, const char *folder)
+chown_like_folder(const char *path, const char *folder)
 {
 	struct stat sb;
 
 	if (geteuid() == 0 && stat(folder, &sb) == 0 && lchown(path, sb.st_uid, sb.st_gid) == -1)
-		log_warn("%s", path);
+		log_warn("cannot give %s to the owner of its folder", path);
 }
 
 int
@@ -45,18 +46,20 @@ wake_bind(const char *folder, const char *name, int slot)
 	struct sockaddr_un address;
 	int fd;
 
-	if (address_of(&address, folder, name, slot) == -1)
+	if (wake_address(&address, folder, name, slot) == -1)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -1;
+	/* stale socket of a dead process that had this slot: the slot is ours, so it has no reader */
 	unlink(address.sun_path);
 	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) == -1) {
 		close(fd);
 		return -1;
 	}
+	/* writing to a socket takes write permission: the group shares the folder */
 	chmod(address.sun_path, 0660);
-	give_to_owner(address.sun_path, folder);
+	chown_like_folder(address.sun_path, folder);
 	return fd;
 }
 
@@ -65,21 +68,22 @@ wake_unbind(int fd, const char *folder, const char *name, int slot)
 {
 	struct sockaddr_un address;
 
+	/* a wake-up sent between the two is refused, and the sender ignores that */
 	close(fd);
-	if (address_of(&address, folder, name, slot) == 0)
+	if (wake_address(&address, folder, name, slot) == 0)
 		unlink(address.sun_path);
 }
 
 int
 wake_open(const char *folder, int slot)
 {
-	return wake_bind(folder, WAKE, slot);
+	return wake_bind(folder, WAKE_NAME, slot);
 }
 
 void
 wake_close(int fd, const char *folder, int slot)
 {
-	wake_unbind(fd, folder, WAKE, slot);
+	wake_unbind(fd, folder, WAKE_NAME, slot);
 }
 
 void
@@ -101,7 +105,7 @@ wake_post(
 	    .msg_iov = (struct iovec *)(uintptr_t)pieces,
 	    .msg_iovlen = n};
 
-	if (address_of(&address, folder, name, slot) == -1)
+	if (wake_address(&address, folder, name, slot) == -1)
 		return -1;
 	return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == -1 ? -1 : 0;
 }
@@ -111,7 +115,8 @@ wake_send(int fd, const char *folder, int slot)
 {
 	struct iovec piece = {(void *)(uintptr_t) "w", 1};
 
-	if (wake_post(fd, folder, WAKE, slot, &piece, 1) == -1 && errno != EAGAIN &&
+	/* full: it has a wake-up pending; refused or missing: it died */
+	if (wake_post(fd, folder, WAKE_NAME, slot, &piece, 1) == -1 && errno != EAGAIN &&
 	    errno != ENOBUFS && errno != ECONNREFUSED && errno != ENOENT)
-		log_warn("wake-up of process %d", slot);
+		log_warn("cannot wake the process in slot %d", slot);
 }

@@ -1,33 +1,33 @@
-/* wake: one datagram socket per process in the data folder; a byte to it means "look at the log".
+/* wake: one datagram socket per process in the data folder; a byte to it means "read the log".
  *
- * Sent after the commit; the listener empties its socket and then reads, so nothing is missed.  A
- * full socket means that the process is awake already. */
+ * It is sent after the commit.  The receiver empties its socket before it reads the log, so no row
+ * is missed.  A full socket means that the process has a wake-up pending already. */
 #ifndef POLLUX_WAKE_H
 #define POLLUX_WAKE_H
 
 #include <stddef.h>
 
-/* Bind the socket `name`.`slot` in `folder`, replacing what a dead process left there; it belongs
- * to the owner of the folder.  Return a non-blocking descriptor, or -1 with errno. */
+/* Bind the socket `name`.`slot` in `folder`, replacing the stale socket of a dead process; it gets
+ * the owner of the folder.  Return a non-blocking descriptor, or -1 with errno. */
 int wake_bind(const char *folder, const char *name, int slot);
 
-/* Close it and remove its name. */
+/* Close it and remove its file. */
 void wake_unbind(int fd, const char *folder, const char *name, int slot);
 
 /* The socket that wakes this process. */
 int wake_open(const char *folder, int slot);
 void wake_close(int fd, const char *folder, int slot);
 
-/* Send a datagram in pieces to socket `name`.`slot`, from any of ours.  Return 0, or -1 with errno:
- * EAGAIN, its reader is slow; ECONNREFUSED or ENOENT, there is none. */
+/* Send a datagram of `n` pieces to socket `name`.`slot`, from any datagram socket.  Return 0, or -1
+ * with errno: EAGAIN, its reader is slow; ECONNREFUSED or ENOENT, it has no reader. */
 struct iovec;
 int wake_post(
     int fd, const char *folder, const char *name, int slot, const struct iovec *pieces, size_t n);
 
-/* Read all that waits. */
+/* Read and drop all pending wake-ups. */
 void wake_empty(int fd);
 
-/* Wake the process of another slot, from our socket.  One that is dead is not missed. */
+/* Wake the process of another slot, sending from our socket `fd`.  A dead one is ignored. */
 void wake_send(int fd, const char *folder, int slot);
 
 #endif

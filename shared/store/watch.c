@@ -8,20 +8,21 @@
 #include "shared/store/internal.h"
 #include "shared/store/wake.h"
 
-#define NAME         "tail"
-#define BUFFER_BYTES (1 << 20) /* what may wait for a watcher */
+#define WATCH_NAME         "tail"    /* of the sockets: tail.SLOT */
+#define WATCH_BUFFER_BYTES (1 << 20) /* unread copies beyond it are lost */
 
 static void
-post(struct store *st, int slot, const struct watch_head *head, struct slice text)
+post_copy(struct store *st, int slot, const struct watch_head *head, struct slice text)
 {
 	struct iovec pieces[] = {
 	    {(void *)(uintptr_t)head, sizeof(*head)},
 	    {(void *)(uintptr_t)text.p, text.n},
 	};
 
-	if (wake_post(st->wake_fd, st->folder, NAME, slot, pieces, text.n == 0 ? 1 : 2) == 0)
+	if (wake_post(st->wake_fd, st->folder, WATCH_NAME, slot, pieces, text.n == 0 ? 1 : 2) == 0)
 		return;
-	if (errno == ECONNREFUSED || errno == ENOENT) /* it died */
+	/* it died; of any other failure it learns by the missing number */
+	if (errno == ECONNREFUSED || errno == ENOENT)
 		slots_forget_watcher(st->slots, slot);
 }
 
@@ -42,25 +43,28 @@ watch_packet(struct store *st, enum watch_kind kind, int64_t key, struct slice t
 
 		if (slot < 0)
 			continue;
+		/* counted even if the copy is lost: the gap tells the watcher */
 		head.number = st->watch_numbers[i]++;
-		post(st, slot, &head, text);
+		post_copy(st, slot, &head, text);
 	}
 }
 
 int
 watch_open(struct store *st, int64_t key)
 {
-	int bytes = BUFFER_BYTES;
-	int fd = wake_bind(st->folder, NAME, slots_own(st->slots));
+	int bytes = WATCH_BUFFER_BYTES;
+	int fd = wake_bind(st->folder, WATCH_NAME, slots_own(st->slots));
 
 	if (fd == -1) {
-		log_err("socket in %s", st->folder);
+		log_err("watch: cannot bind a socket in %s", st->folder);
 		return -1;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	/* the socket first: once in the table, copies are sent to it */
 	if (slots_watch(st->slots, key) == -1) {
-		log_errx("%d others are watching already", WATCHERS_MAX);
-		wake_unbind(fd, st->folder, NAME, slots_own(st->slots));
+		log_errx(
+		    "watch: %d watchers are running already, which is the limit", WATCHERS_MAX);
+		wake_unbind(fd, st->folder, WATCH_NAME, slots_own(st->slots));
 		return -1;
 	}
 	return fd;
@@ -70,5 +74,5 @@ void
 watch_close(struct store *st, int fd)
 {
 	slots_forget_watcher(st->slots, slots_own(st->slots));
-	wake_unbind(fd, st->folder, NAME, slots_own(st->slots));
+	wake_unbind(fd, st->folder, WATCH_NAME, slots_own(st->slots));
 }

@@ -1,8 +1,9 @@
-/* watch: copies of packets for somebody who looks on (pollux tail), by datagram.
+/* watch: copies of packets for pollux tail, by datagram.
  *
- * A watcher binds a socket in the data folder and says so in the slot table; every process looks
- * there once per packet, which is one load, and sends a copy of what is wanted.  Nobody waits for a
- * watcher: what it cannot take is lost, and it sees so by the numbers. */
+ * A watcher binds a socket in the data folder and enters itself in the slot table; every process
+ * looks there once per packet, which is one load, and sends copies to the watchers that want them.
+ * No process waits for a watcher: copies that do not fit its socket are lost, and it notices by the
+ * gap in their numbers. */
 #ifndef POLLUX_WATCH_H
 #define POLLUX_WATCH_H
 
@@ -14,7 +15,7 @@
 
 struct store;
 
-#define WATCH_TEXT_MAX 16384 /* bytes of a packet; the rest is cut off */
+#define WATCH_TEXT_MAX 16384 /* bytes of a packet; longer ones are cut off */
 
 enum watch_kind {
 	WATCH_IN = 'i',  /* a packet of the client */
@@ -32,10 +33,10 @@ struct watch_head {
 	char unused[3];  /* 0 */
 };
 
-/* Send copies to those who want them.  For callers that have seen slots_watching(). */
+/* Send copies to the watchers that want them.  Call it only if *slots_watching() is not 0. */
 void watch_packet(struct store *st, enum watch_kind kind, int64_t key, struct slice text);
 
-/* Watch one session, or all with key 0.  Return a non-blocking descriptor that datagrams arrive at,
+/* Watch one session, or all with key 0.  Return a non-blocking descriptor to receive datagrams on,
  * or -1 after logging why. */
 int watch_open(struct store *st, int64_t key);
 void watch_close(struct store *st, int fd);

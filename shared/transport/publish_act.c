@@ -1,6 +1,7 @@
 /* What the publishing interface does: actions, each request once (Idempotency-Key). */
 #include <stdlib.h>
 
+#include "shared/store/idempotency.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/publish_request.h"
 #include "shared/wire/sid.h"

@@ -4,6 +4,8 @@
 
 #include "shared/base/clock.h"
 #include "shared/store/listing.h"
+#include "shared/store/message_log.h"
+#include "shared/store/slots.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/publish_request.h"
 #include "shared/wire/form.h"

@@ -1,6 +1,7 @@
 #include "shared/transport/websocket.h"
 
 #include "shared/base/container.h"
+#include "shared/store/slots.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/origins.h"
 

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <time.h>
 
+#include "shared/store/message_log.h"
+
 /* --- loading --------------------------------------------------------------------------------- */
 
 /* Modules are built beside this program. */

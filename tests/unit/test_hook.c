@@ -6,6 +6,8 @@
 
 #include "shared/hook/deliver.h"
 #include "shared/hook/internal.h"
+#include "shared/store/hook_queue.h"
+#include "shared/store/session_data.h"
 
 #define SECRET "whsec_cG9sbHV4LXRlc3QtdmVjdG9yLXNlY3JldC0wMDAx"
 #define BODY   "{\"v\":1,\"hook\":\"events\",\"events\":[]}"

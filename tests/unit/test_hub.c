@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "shared/hub/hub.h"
+#include "shared/store/message_log.h"
 
 /* --- an application that notes what it is told ---------------------------------------------------
  */

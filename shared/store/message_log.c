@@ -1,37 +1,38 @@
-/* The log of messages. */
-#include "shared/store/store.h"
+#include "shared/store/message_log.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-#include "shared/base/log.h"
 #include "shared/store/internal.h"
 
 int64_t
 store_channel(struct slice ns, struct slice room)
 {
-	/* A cryptographic hash: clients may choose room names, and must not be able to make one
-	 * that shares the messages of another. */
-	unsigned char digest[EVP_MAX_MD_SIZE], kind = room.p == NULL ? 0xfe : 0xff;
+	/* a cryptographic hash: clients may choose room names, and must not be able to make one
+	 * that shares the messages of another */
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	/* between ns and room, a byte that UTF-8 never has: "a" + "bc" must not equal "ab" + "c" */
+	unsigned char separator = room.p == NULL ? 0xfe : 0xff;
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	uint64_t chan = 0;
 
 	if (ctx == NULL || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1 ||
-	    EVP_DigestUpdate(ctx, ns.p, ns.n) != 1 || EVP_DigestUpdate(ctx, &kind, 1) != 1 ||
+	    EVP_DigestUpdate(ctx, ns.p, ns.n) != 1 || EVP_DigestUpdate(ctx, &separator, 1) != 1 ||
 	    EVP_DigestUpdate(ctx, room.p, room.n) != 1 ||
 	    EVP_DigestFinal_ex(ctx, digest, NULL) != 1)
 		abort(); /* out of memory, or a libcrypto without SHA-256 */
 	EVP_MD_CTX_free(ctx);
 	for (int i = 0; i < 8; i++)
 		chan = chan << 8 | digest[i];
+	/* the sign bit tells it from a session's key, which is its own channel */
 	return (int64_t)(chan | UINT64_C(1) << 63);
 }
 
 int
 store_append(struct store *st, struct store_message *m, int64_t now_ms)
 {
-	if (store_run(st, store_bind(st, Q_APPEND, "lilnlb", m->chan, (int)m->flags, m->except_key,
-			      m->except_more, now_ms, m->payload)) == -1)
+	if (statement_exec(st, Q_MESSAGE_APPEND, "lilnlb", m->chan, (int)m->flags, m->except_key,
+		m->except_more, now_ms, m->payload) == -1)
 		return -1;
 	m->id = sqlite3_last_insert_rowid(st->db);
 	return 0;
@@ -40,49 +41,47 @@ store_append(struct store *st, struct store_message *m, int64_t now_ms)
 int
 store_head(struct store *st, int64_t *head)
 {
-	sqlite3_stmt *q = st->q[Q_HEAD];
+	sqlite3_stmt *q = st->q[Q_MESSAGE_HEAD];
 	int result = 0;
 
 	if (sqlite3_step(q) == SQLITE_ROW)
 		*head = sqlite3_column_int64(q, 0);
 	else
-		result = store_fail(st, "head");
+		result = statement_fail(st, "reading the newest id of the log");
 	sqlite3_reset(q);
 	return result;
 }
 
 static int
-read_rows(struct store *st, sqlite3_stmt *q, store_each_message *each, void *arg)
+read_messages(struct store *st, sqlite3_stmt *q, store_each_message *each, void *arg)
 {
-	int result;
+	int step;
 
-	while ((result = sqlite3_step(q)) == SQLITE_ROW) {
+	while ((step = sqlite3_step(q)) == SQLITE_ROW) {
 		struct store_message m = {
 		    .id = sqlite3_column_int64(q, 0),
 		    .chan = sqlite3_column_int64(q, 1),
 		    .flags = (unsigned)sqlite3_column_int(q, 2),
 		    .except_key = sqlite3_column_int64(q, 3),
-		    .except_more = store_column(q, 4),
-		    .payload = store_column(q, 5),
+		    .except_more = statement_column(q, 4),
+		    .payload = statement_column(q, 5),
 		};
 
 		each(arg, &m);
 	}
-	if (result != SQLITE_DONE)
-		store_fail(st, "reading the log");
-	sqlite3_reset(q); /* at once: an open reader keeps the WAL from shrinking */
-	return result == SQLITE_DONE ? 0 : -1;
+	return statement_finish(st, q, step);
 }
 
 int
 store_read(struct store *st, int64_t after, store_each_message *each, void *arg)
 {
-	return read_rows(st, store_bind(st, Q_READ, "l", after), each, arg);
+	return read_messages(st, statement_bind(st, Q_MESSAGE_READ, "l", after), each, arg);
 }
 
 int
 store_read_for(struct store *st, int64_t key, int64_t after, int64_t until,
     store_each_message *each, void *arg)
 {
-	return read_rows(st, store_bind(st, Q_READ_FOR, "lll", key, after, until), each, arg);
+	return read_messages(
+	    st, statement_bind(st, Q_MESSAGE_READ_FOR, "lll", key, after, until), each, arg);
 }

@@ -1,0 +1,75 @@
+#include "shared/store/ack_row.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/store/internal.h"
+
+int
+store_ack_expect(struct store *st, int64_t key, struct slice ns, struct slice handler,
+    struct slice context, int64_t deadline, int64_t *id)
+{
+	/* ids count up per session, so that an id alone finds its row: some clients omit the endpoint
+	 * in the ack (CLIENTS 10) */
+	sqlite3_stmt *q = statement_bind(st, Q_ACK_NEXT_ID, "l", key);
+
+	if (sqlite3_step(q) != SQLITE_ROW) {
+		statement_fail(st, "counting up the ack id of a session");
+		sqlite3_reset(q);
+		return -1;
+	}
+	*id = sqlite3_column_int64(q, 0);
+	if (statement_run(st, q) == -1)
+		return -1;
+	return statement_exec(st, Q_ACK_ADD, "llsssl", key, *id, ns, handler, context, deadline);
+}
+
+enum store_result
+store_ack_take(struct store *st, int64_t key, int64_t id, struct store_ack *ack)
+{
+	sqlite3_stmt *q = statement_bind(st, Q_ACK_TAKE, "ll", key, id);
+	int step = sqlite3_step(q);
+	struct slice context;
+
+	if (step != SQLITE_ROW) {
+		if (step != SQLITE_DONE)
+			statement_fail(st, "taking an ack");
+		sqlite3_reset(q);
+		return step == SQLITE_DONE ? STORE_NOT_FOUND : STORE_FAILED;
+	}
+	/* copy before the statement goes on: columns are borrowed */
+	context = statement_column(q, 2);
+	*ack = (struct store_ack){
+	    .ns = strndup(statement_column(q, 0).p, statement_column(q, 0).n),
+	    .handler = strndup(statement_column(q, 1).p, statement_column(q, 1).n),
+	    .context = context.p == NULL ? NULL : strndup(context.p, context.n),
+	};
+	if (statement_run(st, q) == -1 || ack->ns == NULL || ack->handler == NULL) {
+		store_ack_free(ack);
+		return STORE_FAILED;
+	}
+	return STORE_OK;
+}
+
+void
+store_ack_free(struct store_ack *ack)
+{
+	free(ack->ns);
+	free(ack->handler);
+	free(ack->context);
+	*ack = (struct store_ack){NULL, NULL, NULL};
+}
+
+int
+store_acks_due(struct store *st, int64_t now_ms, int max,
+    void (*each)(void *arg, int64_t key, int64_t id), void *arg)
+{
+	sqlite3_stmt *q = statement_bind(st, Q_ACK_LIST_DUE, "li", now_ms, max);
+	int n = 0, step;
+
+	while ((step = sqlite3_step(q)) == SQLITE_ROW) {
+		each(arg, sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1));
+		n++;
+	}
+	return statement_finish(st, q, step) == -1 ? -1 : n;
+}

@@ -1,0 +1,141 @@
+#include "shared/store/maintenance.h"
+
+#include <string.h>
+
+#include "shared/store/internal.h"
+#include "shared/store/lock.h"
+
+#define WAITING_PERIOD_MS 5000 /* how often the `waiting` filter drops channels no longer used */
+#define TRIM_FULL         900  /* this near to the 1,000 rows of Q_TRIM_POINT, expect more */
+
+bool
+store_housekeeper(struct store *st)
+{
+	return lock_take(st->lock_fd, LOCK_MAINTENANCE, 0) == 0;
+}
+
+void
+store_housekeeper_done(struct store *st)
+{
+	lock_give(st->lock_fd, LOCK_MAINTENANCE);
+}
+
+/* --- sessions that are over ----------------------------------------------------------------- */
+
+int
+store_expired(struct store *st, int64_t now_ms, void (*each)(void *arg, int64_t key), void *arg)
+{
+	int owners[SLOTS_MAX], n = 0;
+	sqlite3_stmt *q = st->q[Q_OWNERS];
+
+	/* read to the end first: the loop below updates the rows that this statement reads */
+	while (sqlite3_step(q) == SQLITE_ROW && n < SLOTS_MAX)
+		owners[n++] = sqlite3_column_int(q, 0);
+	sqlite3_reset(q);
+	for (int i = 0; i < n; i++) {
+		if (slots_alive(st->slots, owners[i]))
+			continue;
+		/* a stream died with its process, while a polling client will ask another one */
+		if (statement_each_key(st, statement_bind(st, Q_ORPHANED_STREAMS, "i", owners[i]),
+			each, arg) == -1 ||
+		    statement_exec(st, Q_RELEASE_POLLS, "i", owners[i]) == -1)
+			return -1;
+	}
+	return statement_each_key(st, statement_bind(st, Q_EXPIRED, "l", now_ms), each, arg) == -1
+	           ? -1
+	           : 0;
+}
+
+int
+store_behind(struct store *st, int64_t floor, void (*each)(void *arg, int64_t key), void *arg)
+{
+	return statement_each_key(st, statement_bind(st, Q_LAGGING, "l", floor), each, arg) == -1
+	           ? -1
+	           : 0;
+}
+
+/* --- trimming the log ----------------------------------------------------------------------- */
+
+static int64_t
+read_number_or(struct store *st, enum query query, int64_t if_null)
+{
+	sqlite3_stmt *q = st->q[query];
+	int64_t n = if_null;
+
+	if (sqlite3_step(q) != SQLITE_ROW)
+		statement_fail(st, sqlite3_sql(q));
+	else if (sqlite3_column_type(q, 0) != SQLITE_NULL)
+		n = sqlite3_column_int64(q, 0);
+	sqlite3_reset(q);
+	return n;
+}
+
+/* Rebuild the filter of polling sessions' channels without those no longer used.  Only in a
+ * transaction: a session that joins sets its bit in one too, so none is lost. */
+static void
+refresh_waiting(struct store *st, int64_t now_ms)
+{
+	struct filter fresh;
+	sqlite3_stmt *q = st->q[Q_WAITING];
+
+	if (now_ms - st->last_waiting_ms < WAITING_PERIOD_MS)
+		return;
+	st->last_waiting_ms = now_ms;
+	memset(&fresh, 0, sizeof(fresh));
+	while (sqlite3_step(q) == SQLITE_ROW)
+		filter_add(&fresh, sqlite3_column_int64(q, 0));
+	sqlite3_reset(q);
+	filter_replace(slots_waiting(st->slots), &fresh);
+}
+
+/* The newest row to delete, 0: none.  `*floor` as store_tidy() says. */
+static int64_t
+trim_up_to(struct store *st, int64_t max_bytes, int64_t *floor)
+{
+	/* rows are needed by polling sessions from their cursors on ... */
+	int64_t needed = read_number_or(st, Q_LOWEST_CURSOR, INT64_MAX);
+	/* ... and by processes from where they have read to */
+	int64_t lowest = slots_lowest_head(st->slots);
+	/* events that wait for the hook have a limit of their own */
+	int64_t bytes = read_number_or(st, Q_USED_BYTES, 0) - slots_hook_bytes(st->slots);
+	/* at most 1,000 rows a round, and never the newest: ids continue from it */
+	int64_t point = read_number_or(st, Q_TRIM_POINT, 0);
+
+	if (lowest < needed)
+		needed = lowest;
+	if (point <= needed)
+		return point;
+	if (bytes <= max_bytes)
+		return needed;
+	*floor = point;
+	return point;
+}
+
+enum store_result
+store_tidy(struct store *st, int64_t now_ms, int64_t max_bytes, int64_t *floor)
+{
+	int64_t last;
+	bool more = false;
+
+	*floor = 0;
+	if (store_begin(st) == -1)
+		return STORE_FAILED;
+	refresh_waiting(st, now_ms);
+	/* the counter only grows between two rounds: sessions that end are not subtracted */
+	slots_set_sessions(st->slots, read_number_or(st, Q_SESSION_TOTAL, 0));
+	last = trim_up_to(st, max_bytes, floor);
+	if (last > 0) {
+		if (statement_exec(st, Q_TRIM_MESSAGES, "l", last) == -1)
+			goto fail;
+		more = sqlite3_changes(st->db) >= TRIM_FULL;
+		/* a subscription that was left is read until its last row is gone */
+		if (statement_exec(st, Q_TRIM_SUBSCRIPTIONS, "l", last) == -1)
+			goto fail;
+	}
+	if (store_commit(st) == -1)
+		return STORE_FAILED;
+	return more ? STORE_MORE : STORE_OK;
+fail:
+	store_rollback(st);
+	return STORE_FAILED;
+}

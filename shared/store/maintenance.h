@@ -1,0 +1,33 @@
+/* maintenance: what one process does for all about once a second: find the sessions that are over,
+ * trim the log, refresh what the slot table counts (DESIGN section 3). */
+#ifndef POLLUX_MAINTENANCE_H
+#define POLLUX_MAINTENANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shared/store/store.h"
+
+/* Try to become the process that does it, until store_housekeeper_done().  False: another one is
+ * doing it. */
+bool store_housekeeper(struct store *st);
+void store_housekeeper_done(struct store *st);
+
+/* Call `each` with every session that is over: past its deadline, or a stream of a process that
+ * died.  Polling sessions of dead processes are released to any process.  Needs an open
+ * transaction.  `each` must not use the store: collect the keys.  Return 0, or -1 after logging. */
+int store_expired(
+    struct store *st, int64_t now_ms, void (*each)(void *arg, int64_t key), void *arg);
+
+/* Delete at most 1,000 rows of the log that every reader has passed.  While the database is larger
+ * than `max_bytes`, delete rows still needed too; `*floor` is then the newest id deleted (sessions
+ * with an older cursor lost messages), else 0.  Also refreshes the `waiting` filter and the count
+ * of sessions.  Opens and commits a transaction of its own, so none may be open.  STORE_OK,
+ * STORE_MORE when there is more to trim, or STORE_FAILED. */
+enum store_result store_tidy(struct store *st, int64_t now_ms, int64_t max_bytes, int64_t *floor);
+
+/* Call `each` with every polling session whose cursor is below `floor`; it must not use the store.
+ * Return 0, or -1 after logging. */
+int store_behind(struct store *st, int64_t floor, void (*each)(void *arg, int64_t key), void *arg);
+
+#endif

@@ -1,0 +1,47 @@
+/* message_log: every message is one row, however many sessions read it; row ids are commit order.
+ *
+ * Functions return 0, or -1 after logging why, unless they say otherwise.  `each` must not use the
+ * store. */
+#ifndef POLLUX_MESSAGE_LOG_H
+#define POLLUX_MESSAGE_LOG_H
+
+#include <stdint.h>
+
+#include "shared/base/slice.h"
+
+struct store;
+
+enum store_flags {
+	STORE_VOLATILE = 1, /* only for transports that are open when it is sent */
+	STORE_CONTROL = 2,  /* between processes, never for a client */
+};
+
+struct store_message {
+	int64_t id;
+	int64_t chan;
+	int64_t except_key; /* 0: none */
+	unsigned flags;
+	struct slice except_more; /* further keys, as the bytes of an int64_t array; p NULL: none */
+	struct slice payload;     /* both slices are borrowed during the call */
+};
+
+/* The channel of a room of a namespace; room p NULL: of the namespace itself.  Always negative, as
+ * a positive channel is a session's key. */
+int64_t store_channel(struct slice ns, struct slice room);
+
+/* Append a message; `m->id` is set.  Needs an open transaction. */
+int store_append(struct store *st, struct store_message *m, int64_t now_ms);
+
+/* The id of the newest row. */
+int store_head(struct store *st, int64_t *head);
+
+/* Call `each` for every row with id > after, in order. */
+typedef void store_each_message(void *arg, const struct store_message *m);
+int store_read(struct store *st, int64_t after, store_each_message *each, void *arg);
+
+/* The same up to and including `until`, and only rows of the session's own channel and of channels
+ * in its subscriptions; the caller checks their since and until. */
+int store_read_for(struct store *st, int64_t key, int64_t after, int64_t until,
+    store_each_message *each, void *arg);
+
+#endif

@@ -1,0 +1,24 @@
+/* session_data: the values that socket.set() and socket.get() keep with a session.
+ *
+ * Functions return 0, or -1 after logging why, unless they say otherwise.  Writers need an open
+ * transaction; after one has failed the caller rolls back. */
+#ifndef POLLUX_SESSION_DATA_H
+#define POLLUX_SESSION_DATA_H
+
+#include <stdint.h>
+
+#include "shared/base/slice.h"
+
+struct store;
+
+int store_set(struct store *st, int64_t key, struct slice name, struct slice value);
+int store_del(struct store *st, int64_t key, struct slice name);
+
+/* The value, malloc'ed, or NULL when it is not set, or after an error. */
+char *store_get(struct store *st, int64_t key, struct slice name);
+
+/* Call `each` with every value of a session; it must not use the store. */
+int store_data(struct store *st, int64_t key,
+    void (*each)(void *arg, struct slice name, struct slice value), void *arg);
+
+#endif

@@ -1,0 +1,155 @@
+#include "shared/store/session_row.h"
+
+#include <string.h>
+
+#include "shared/store/internal.h"
+
+enum store_result
+store_session_create(struct store *st, int64_t key, struct slice sid, int64_t deadline,
+    struct slice address, struct slice handshake)
+{
+	sqlite3_stmt *q =
+	    statement_bind(st, Q_SESSION_CREATE, "lslss", key, sid, deadline, address, handshake);
+	int step = sqlite3_step(q);
+
+	if (step == SQLITE_CONSTRAINT) {
+		sqlite3_reset(q);
+		return STORE_TAKEN;
+	}
+	if (statement_finish(st, q, step) == -1)
+		return STORE_FAILED;
+	/* the first session: the leader of the action queue must look at it often from now on */
+	if (slots_sessions(st->slots) == 0)
+		store_wake_all(st);
+	slots_add_session(st->slots);
+	return STORE_OK;
+}
+
+enum store_result
+store_session_load(struct store *st, int64_t key, struct store_session *out)
+{
+	sqlite3_stmt *q = statement_bind(st, Q_SESSION_LOAD, "l", key);
+	int step = sqlite3_step(q);
+	struct slice sid;
+	enum store_result result = STORE_NOT_FOUND;
+
+	if (step == SQLITE_ROW) {
+		sid = statement_column(q, 0);
+		/* *out is zeroed below, so a NUL follows */
+		if (sid.n >= sizeof(out->sid))
+			sid.n = sizeof(out->sid) - 1;
+		*out = (struct store_session){
+		    .key = key,
+		    .state = (enum store_state)sqlite3_column_int(q, 1),
+		    .owner = sqlite3_column_int(q, 2),
+		    .gen = sqlite3_column_int64(q, 3),
+		    .cursor = sqlite3_column_int64(q, 4),
+		    .inflight = sqlite3_column_int64(q, 5),
+		    .deadline = sqlite3_column_int64(q, 6),
+		    .transport = sqlite3_column_int(q, 7),
+		    .streaming = sqlite3_column_int(q, 8) != 0,
+		    .spoke = sqlite3_column_int(q, 9) != 0,
+		};
+		memcpy(out->sid, sid.p, sid.n);
+		result = STORE_OK;
+	} else if (step != SQLITE_DONE) {
+		statement_fail(st, "loading a session");
+		result = STORE_FAILED;
+	}
+	sqlite3_reset(q);
+	return result;
+}
+
+int
+store_session_save(struct store *st, const struct store_session *s)
+{
+	return statement_exec(st, Q_SESSION_SAVE, "liilllliii", s->key, (int)s->state, s->owner,
+	    s->gen, s->cursor, s->inflight, s->deadline, s->transport, (int)s->streaming,
+	    (int)s->spoke);
+}
+
+enum store_result
+store_session_reserve(
+    struct store *st, int64_t key, int64_t gen, int64_t inflight, int64_t deadline)
+{
+	if (statement_exec(st, Q_SESSION_RESERVE, "llll", key, gen, inflight, deadline) == -1)
+		return STORE_FAILED;
+	return sqlite3_changes(st->db) == 1 ? STORE_OK : STORE_NOT_FOUND;
+}
+
+int
+store_session_unreserve(struct store *st, int64_t key, int64_t gen)
+{
+	return statement_exec(st, Q_SESSION_UNRESERVE, "ll", key, gen);
+}
+
+int
+store_session_set_spoke(struct store *st, int64_t key)
+{
+	return statement_exec(st, Q_SESSION_SPOKE, "l", key);
+}
+
+int64_t
+store_session_count_bad(struct store *st, int64_t key)
+{
+	sqlite3_stmt *q = statement_bind(st, Q_SESSION_BAD, "l", key);
+	int64_t n;
+
+	if (sqlite3_step(q) != SQLITE_ROW) {
+		statement_fail(st, "counting bad packets");
+		sqlite3_reset(q);
+		return -1;
+	}
+	n = sqlite3_column_int64(q, 0);
+	return statement_run(st, q) == -1 ? -1 : n;
+}
+
+int
+store_session_end(struct store *st, int64_t key, int64_t deadline)
+{
+	/* Q_HOOK_KEEP_ENDED first: it copies the user from the session's row */
+	static const enum query parts[] = {
+	    Q_HOOK_KEEP_ENDED,
+	    Q_SUBSCRIPTION_DELETE_ALL,
+	    Q_DATA_DELETE_ALL,
+	    Q_ACK_DELETE_ALL,
+	    Q_HOOK_DELETE_DEFERRED,
+	};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (statement_exec(st, parts[i], "l", key) == -1)
+			return -1;
+	/* either way a response on its way finds no row of its generation to reserve */
+	if (deadline == 0)
+		return statement_exec(st, Q_SESSION_DELETE, "l", key);
+	return statement_exec(st, Q_SESSION_TOMBSTONE, "ll", key, deadline);
+}
+
+char *
+store_session_handshake(struct store *st, int64_t key)
+{
+	return statement_text(st, statement_bind(st, Q_SESSION_HANDSHAKE, "l", key));
+}
+
+int64_t
+store_session_count(struct store *st, struct slice address)
+{
+	sqlite3_stmt *q = statement_bind(st, Q_SESSION_COUNT, "s", address);
+	int64_t n = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0)
+	                                          : statement_fail(st, "counting sessions");
+
+	sqlite3_reset(q);
+	return n;
+}
+
+int
+store_session_set_user(struct store *st, int64_t key, struct slice user)
+{
+	return statement_exec(st, Q_SESSION_SET_USER, "ls", key, user);
+}
+
+char *
+store_session_user(struct store *st, int64_t key)
+{
+	return statement_text(st, statement_bind(st, Q_SESSION_USER, "l", key));
+}

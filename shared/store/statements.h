@@ -1,0 +1,160 @@
+/* statements: the SQL of every prepared statement, once, beside its name; grouped by the file that
+ * runs them, in the order of their use there.  Included by statement.h for the names and by
+ * statement.c for the texts, so it has no guard; the includer defines X(name, sql).
+ *
+ * The binding letters of a statement (statement_bind) are at its caller. */
+/* clang-format off */
+
+/* --- store.c --- */
+X(Q_DISOWN,
+    "UPDATE session SET owner = -1, deadline = iif(streaming, 0, deadline) WHERE owner = ?1")
+X(Q_DATA_VERSION, "PRAGMA data_version")
+X(Q_BEGIN, "BEGIN IMMEDIATE")
+X(Q_ROLLBACK, "ROLLBACK")
+X(Q_COMMIT, "COMMIT")
+
+/* --- message_log.c --- */
+X(Q_MESSAGE_APPEND,
+    "INSERT INTO message(chan, flags, except_key, except_more, ts, payload)"
+    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
+X(Q_MESSAGE_HEAD, "SELECT max(id) FROM message")
+X(Q_MESSAGE_READ,
+    "SELECT id, chan, flags, except_key, except_more, payload FROM message"
+    " WHERE id > ?1 ORDER BY id")
+X(Q_MESSAGE_READ_FOR,
+    "SELECT id, chan, flags, except_key, except_more, payload FROM message"
+    " WHERE id > ?2 AND id <= ?3 AND (chan = ?1 OR chan IN"
+    " (SELECT chan FROM subscription WHERE key = ?1)) ORDER BY id")
+
+/* --- session_row.c --- */
+X(Q_SESSION_CREATE,
+    "INSERT INTO session(key, sid, state, owner, gen, cursor, inflight, deadline, transport,"
+    " streaming, spoke, bad, ack_seq, address, handshake)"
+    " VALUES(?1, ?2, 0, -1, 0, 0, NULL, ?3, 0, 0, 0, 0, 0, ?4, ?5)")
+X(Q_SESSION_LOAD,
+    "SELECT sid, state, owner, gen, cursor, ifnull(inflight, -1), deadline, transport, streaming,"
+    " spoke FROM session WHERE key = ?1")
+X(Q_SESSION_SAVE,
+    "UPDATE session SET state = ?2, owner = ?3, gen = ?4, cursor = ?5, inflight = nullif(?6, -1),"
+    " deadline = ?7, transport = ?8, streaming = ?9, spoke = ?10 WHERE key = ?1")
+X(Q_SESSION_RESERVE,
+    "UPDATE session SET inflight = ?3, owner = -1, deadline = ?4 WHERE key = ?1 AND gen = ?2")
+X(Q_SESSION_UNRESERVE, "UPDATE session SET inflight = NULL WHERE key = ?1 AND gen = ?2")
+X(Q_SESSION_SPOKE, "UPDATE session SET spoke = 1 WHERE key = ?1")
+X(Q_SESSION_BAD, "UPDATE session SET bad = bad + 1 WHERE key = ?1 RETURNING bad")
+X(Q_SESSION_HANDSHAKE, "SELECT handshake FROM session WHERE key = ?1")
+X(Q_SESSION_COUNT, "SELECT count(*) FROM session WHERE address = ?1 AND state < 2")
+X(Q_SESSION_SET_USER, "UPDATE session SET user = ?2 WHERE key = ?1")
+X(Q_SESSION_USER, "SELECT user FROM session WHERE key = ?1")
+/* session_row_end() runs the next five, all bound to the key alone, then one of the last two. */
+X(Q_HOOK_KEEP_ENDED,
+    "INSERT OR IGNORE INTO hook_ended(key, user) SELECT key, user FROM session"
+    " WHERE key = ?1 AND EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)")
+X(Q_SUBSCRIPTION_DELETE_ALL, "DELETE FROM subscription WHERE key = ?1")
+X(Q_DATA_DELETE_ALL,
+    "DELETE FROM data WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)")
+X(Q_ACK_DELETE_ALL, "DELETE FROM ack WHERE key = ?1")
+X(Q_HOOK_DELETE_DEFERRED, "DELETE FROM hook_deferred WHERE key = ?1")
+X(Q_SESSION_DELETE, "DELETE FROM session WHERE key = ?1")
+X(Q_SESSION_TOMBSTONE,
+    "UPDATE session SET state = 2, owner = -1, gen = gen + 1, streaming = 0, deadline = ?2"
+    " WHERE key = ?1")
+
+/* --- subscription.c --- */
+X(Q_SUBSCRIPTION_ADD,
+    "INSERT OR REPLACE INTO subscription(key, chan, since, until, ns, room, endpoint)"
+    " VALUES(?1, ?2, ?3, NULL, ?4, ?5, ?6)")
+X(Q_SUBSCRIPTION_DELETE, "DELETE FROM subscription WHERE key = ?1 AND chan = ?2")
+X(Q_SUBSCRIPTION_END,
+    "UPDATE subscription SET until = ?3 WHERE key = ?1 AND chan = ?2 AND until IS NULL")
+X(Q_SUBSCRIPTION_DELETE_NS, "DELETE FROM subscription WHERE key = ?1 AND ns = ?2")
+X(Q_SUBSCRIPTION_END_NS,
+    "UPDATE subscription SET until = ?3 WHERE key = ?1 AND ns = ?2 AND until IS NULL")
+X(Q_SUBSCRIPTION_LIST,
+    "SELECT chan, since, until, ns, room, endpoint FROM subscription WHERE key = ?1")
+X(Q_SUBSCRIPTION_MEMBERS, "SELECT key FROM subscription WHERE chan = ?1 AND until IS NULL")
+X(Q_SUBSCRIPTION_USER_SESSIONS,
+    "SELECT session.key FROM session JOIN subscription AS s ON s.key = session.key"
+    " WHERE session.user = ?1 AND s.chan = ?2 AND s.until IS NULL")
+
+/* --- session_data.c --- */
+X(Q_DATA_SET, "INSERT OR REPLACE INTO data(key, name, value) VALUES(?1, ?2, ?3)")
+X(Q_DATA_DELETE, "DELETE FROM data WHERE key = ?1 AND name = ?2")
+X(Q_DATA_GET, "SELECT value FROM data WHERE key = ?1 AND name = ?2")
+X(Q_DATA_LIST, "SELECT name, value FROM data WHERE key = ?1")
+
+/* --- ack_row.c --- */
+X(Q_ACK_NEXT_ID, "UPDATE session SET ack_seq = ack_seq + 1 WHERE key = ?1 RETURNING ack_seq")
+X(Q_ACK_ADD,
+    "INSERT INTO ack(key, id, ns, handler, context, deadline)"
+    " VALUES(?1, ?2, ?3, ?4, ?5, nullif(?6, 0))")
+X(Q_ACK_TAKE, "DELETE FROM ack WHERE key = ?1 AND id = ?2 RETURNING ns, handler, context")
+X(Q_ACK_LIST_DUE, "SELECT key, id FROM ack WHERE deadline <= ?1 LIMIT ?2")
+
+/* --- end_request.c --- */
+X(Q_END_REQUEST_ADD, "INSERT OR IGNORE INTO end_request(key, ns, reason) VALUES(?1, ?2, ?3)")
+X(Q_END_REQUEST_LIST, "SELECT key, ns, reason FROM end_request LIMIT ?1")
+X(Q_END_REQUEST_DELETE, "DELETE FROM end_request WHERE key = ?1 AND ns = ?2")
+
+/* --- action_queue.c --- */
+X(Q_ACTION_LIST, "SELECT id, json FROM action_in ORDER BY id LIMIT ?1")
+X(Q_ACTION_DELETE, "DELETE FROM action_in WHERE id = ?1")
+
+/* --- idempotency.c --- */
+X(Q_IDEMPOTENCY_FIND, "SELECT answer FROM idempotency WHERE key = ?1 AND until > ?2")
+X(Q_IDEMPOTENCY_ADD, "INSERT OR REPLACE INTO idempotency(key, answer, until) VALUES(?1, ?2, ?3)")
+X(Q_IDEMPOTENCY_TRIM,
+    "DELETE FROM idempotency WHERE id <= max("
+    " (SELECT max(id) FROM idempotency) - ?1, ifnull("
+    " (SELECT id FROM idempotency WHERE until > ?2 ORDER BY id LIMIT 1), 0) - 1)")
+
+/* --- hook_queue.c --- */
+X(Q_HOOK_ADD,
+    "INSERT INTO hook_event(key, ns, ack, time, created, batch, attempts, due, body)"
+    " VALUES(?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6)")
+X(Q_HOOK_LIST,
+    "SELECT id, key, ack IS NOT NULL, created, batch, attempts, due, length(body)"
+    " FROM hook_event WHERE id > ?1 ORDER BY id")
+X(Q_HOOK_READ, "SELECT key, ns, ack, time, body FROM hook_event WHERE id = ?1")
+X(Q_HOOK_DONE, "DELETE FROM hook_event WHERE id = ?1")
+X(Q_HOOK_RETRY, "UPDATE hook_event SET batch = ?2, attempts = ?3, due = ?4 WHERE id = ?1")
+X(Q_HOOK_DEAD_LETTER,
+    "INSERT OR REPLACE INTO hook_dead_letter(id, key, ns, ack, time, body, error)"
+    " SELECT id, key, ns, ack, time, ?2, ?3 FROM hook_event WHERE id = ?1")
+X(Q_HOOK_TRIM_DEAD_LETTERS,
+    "DELETE FROM hook_dead_letter WHERE id IN (SELECT id FROM (SELECT id,"
+    " count(*) OVER newer AS n, sum(length(body)) OVER newer AS bytes FROM hook_dead_letter"
+    " WINDOW newer AS (ORDER BY id DESC)) WHERE n > ?1 OR bytes > ?2)")
+X(Q_HOOK_USER,
+    "SELECT user FROM session WHERE key = ?1 AND user IS NOT NULL"
+    " UNION ALL SELECT user FROM hook_ended WHERE key = ?1")
+X(Q_HOOK_FORGET_DATA,
+    "DELETE FROM data WHERE key = ?1 AND EXISTS (SELECT 1 FROM hook_ended WHERE key = ?1)"
+    " AND NOT EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)")
+X(Q_HOOK_FORGET_ENDED,
+    "DELETE FROM hook_ended WHERE key = ?1"
+    " AND NOT EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)")
+X(Q_HOOK_DEFER, "INSERT OR REPLACE INTO hook_deferred(key, actions) VALUES(?1, ?2)")
+X(Q_HOOK_TAKE_DEFERRED, "DELETE FROM hook_deferred WHERE key = ?1 RETURNING actions")
+
+/* --- maintenance.c --- */
+X(Q_OWNERS, "SELECT DISTINCT owner FROM session WHERE owner >= 0")
+X(Q_ORPHANED_STREAMS, "SELECT key FROM session WHERE owner = ?1 AND streaming")
+X(Q_RELEASE_POLLS, "UPDATE session SET owner = -1 WHERE owner = ?1 AND NOT streaming")
+X(Q_EXPIRED, "SELECT key FROM session WHERE deadline <= ?1 AND NOT (streaming AND owner >= 0)")
+X(Q_LAGGING, "SELECT key FROM session WHERE state = 1 AND NOT streaming AND cursor < ?1")
+X(Q_WAITING,
+    "SELECT DISTINCT s.chan FROM session JOIN subscription AS s ON s.key = session.key"
+    " WHERE session.state = 1 AND NOT session.streaming")
+X(Q_SESSION_TOTAL, "SELECT count(*) FROM session WHERE state < 2")
+X(Q_LOWEST_CURSOR, "SELECT min(cursor) FROM session WHERE state = 1 AND NOT streaming")
+X(Q_USED_BYTES,
+    "SELECT (page_count - freelist_count) * page_size"
+    " - (SELECT ifnull(sum(length(body)), 0) FROM hook_dead_letter)"
+    " FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()")
+X(Q_TRIM_POINT,
+    "SELECT max(id) FROM (SELECT id FROM message ORDER BY id LIMIT 1000)"
+    " WHERE id < (SELECT max(id) FROM message)")
+X(Q_TRIM_MESSAGES, "DELETE FROM message WHERE id <= ?1")
+X(Q_TRIM_SUBSCRIPTIONS, "DELETE FROM subscription WHERE until <= ?1")
+/* clang-format on */

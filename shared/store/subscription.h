@@ -1,0 +1,43 @@
+/* subscription: which rooms and namespaces a session is in, and from which row of the log on.
+ *
+ * Functions return 0, or -1 after logging why, unless they say otherwise.  Writers need an open
+ * transaction; after one has failed the caller rolls back.  `each` must not use the store. */
+#ifndef POLLUX_SUBSCRIPTION_H
+#define POLLUX_SUBSCRIPTION_H
+
+#include <stdint.h>
+
+#include "shared/base/slice.h"
+
+struct store;
+
+/* It covers the rows of the log with since < id <= until. */
+struct store_sub {
+	int64_t chan;
+	int64_t since;
+	int64_t until;         /* INT64_MAX: not left */
+	struct slice ns;       /* borrowed during the call */
+	struct slice room;     /* p NULL: the namespace itself */
+	struct slice endpoint; /* p NULL: as ns */
+};
+
+int store_sub_add(struct store *st, int64_t key, const struct store_sub *sub);
+
+/* Leave: `until` is the last row that it still gets; < 0: delete the subscription at once. */
+int store_sub_end(struct store *st, int64_t key, int64_t chan, int64_t until);
+
+/* Leave a namespace with all its rooms. */
+int store_sub_end_namespace(struct store *st, int64_t key, struct slice ns, int64_t until);
+
+/* Call `each` with every subscription of a session, those that were left too. */
+typedef void store_each_sub(void *arg, const struct store_sub *sub);
+int store_subs(struct store *st, int64_t key, store_each_sub *each, void *arg);
+
+/* Call `each` with the key of every session in the channel; return their number, or -1. */
+int store_members(struct store *st, int64_t chan, void (*each)(void *arg, int64_t key), void *arg);
+
+/* The same, only the sessions of one user. */
+int store_user_sessions(struct store *st, struct slice user, int64_t chan,
+    void (*each)(void *arg, int64_t key), void *arg);
+
+#endif

@@ -1,0 +1,292 @@
+/* The store by itself: two processes' handles on one folder, and the answers of functions that have
+ * more than success and failure.  What the hub makes of them is in test_hub.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/store/ack_row.h"
+#include "shared/store/action_queue.h"
+#include "shared/store/hook_queue.h"
+#include "shared/store/idempotency.h"
+#include "shared/store/maintenance.h"
+#include "shared/store/message_log.h"
+#include "shared/store/session_data.h"
+#include "shared/store/session_row.h"
+#include "shared/store/slots.h"
+#include "shared/store/store.h"
+
+#define KEY 7
+
+struct stores {
+	char folder[64];
+	struct store *st, *other; /* of two processes */
+};
+
+static int
+open_stores(void **state)
+{
+	struct stores *s = calloc(1, sizeof(*s));
+
+	snprintf(s->folder, sizeof(s->folder), "/tmp/pollux-test-XXXXXX");
+	assert_non_null(mkdtemp(s->folder));
+	s->st = store_open(s->folder, 1, false);
+	s->other = store_open(s->folder, 1, false);
+	assert_non_null(s->st);
+	assert_non_null(s->other);
+	assert_int_equal(store_begin(s->st), 0);
+	*state = s;
+	return 0;
+}
+
+static int
+close_stores(void **state)
+{
+	struct stores *s = *state;
+	char command[96];
+
+	store_close(s->st);
+	store_close(s->other);
+	snprintf(command, sizeof(command), "rm -rf %s", s->folder);
+	assert_int_equal(system(command), 0);
+	free(s);
+	return 0;
+}
+
+static enum store_result
+add_unused_session(struct store *st)
+{
+	return store_session_create(st, KEY, SLICE("sid"), 1000, SLICE("::1"), SLICE("{}"));
+}
+
+static void
+a_session_is_found_once_created_and_its_key_is_taken(void **state)
+{
+	struct store *st = ((struct stores *)*state)->st;
+	struct store_session row;
+
+	assert_int_equal(store_session_load(st, KEY, &row), STORE_NOT_FOUND);
+	assert_int_equal(add_unused_session(st), STORE_OK);
+	assert_int_equal(add_unused_session(st), STORE_TAKEN);
+	assert_int_equal(store_session_load(st, KEY, &row), STORE_OK);
+	assert_string_equal(row.sid, "sid");
+	assert_int_equal(row.state, STORE_NEW);
+	assert_int_equal(row.owner, -1);
+	assert_int_equal(row.inflight, -1);
+	assert_int_equal(store_session_count(st, SLICE("::1")), 1);
+	assert_int_equal(store_session_count(st, SLICE("::2")), 0);
+}
+
+static void
+only_the_newest_generation_reserves_a_response(void **state)
+{
+	struct store *st = ((struct stores *)*state)->st;
+	struct store_session row;
+
+	add_unused_session(st);
+	store_session_load(st, KEY, &row);
+	row.gen++; /* a newer poll */
+	assert_int_equal(store_session_save(st, &row), 0);
+	assert_int_equal(store_session_reserve(st, KEY, row.gen - 1, 5, 2000), STORE_NOT_FOUND);
+	assert_int_equal(store_session_reserve(st, KEY, row.gen, 5, 2000), STORE_OK);
+	store_session_load(st, KEY, &row);
+	assert_int_equal(row.inflight, 5);
+	/* a session that has ended keeps its row until the deadline, but no poll of it is served */
+	assert_int_equal(store_session_end(st, KEY, 3000), 0);
+	assert_int_equal(store_session_reserve(st, KEY, row.gen, 6, 2000), STORE_NOT_FOUND);
+	assert_int_equal(store_session_load(st, KEY, &row), STORE_OK);
+	assert_int_equal(row.state, STORE_ENDED);
+	assert_int_equal(store_session_end(st, KEY, 0), 0);
+	assert_int_equal(store_session_load(st, KEY, &row), STORE_NOT_FOUND);
+}
+
+static void
+an_ack_is_taken_once(void **state)
+{
+	struct store *st = ((struct stores *)*state)->st;
+	struct store_ack ack;
+	int64_t first, second;
+
+	add_unused_session(st);
+	assert_int_equal(store_ack_expect(st, KEY, SLICE("/chat"), SLICE("h"),
+			     (struct slice){NULL, 0}, 0, &first),
+	    0);
+	assert_int_equal(
+	    store_ack_expect(st, KEY, SLICE(""), SLICE("h"), SLICE(""), 0, &second), 0);
+	assert_int_equal(second, first + 1);
+	assert_int_equal(store_ack_take(st, KEY, first, &ack), STORE_OK);
+	assert_string_equal(ack.ns, "/chat");
+	assert_null(ack.context); /* none is not the same as an empty one */
+	store_ack_free(&ack);
+	assert_int_equal(store_ack_take(st, KEY, first, &ack), STORE_NOT_FOUND);
+	assert_int_equal(store_ack_take(st, KEY, second, &ack), STORE_OK);
+	assert_string_equal(ack.context, "");
+	store_ack_free(&ack);
+}
+
+static void
+note_row(void *arg, const struct hook_row *row)
+{
+	int64_t *key = arg;
+
+	*key = row->key;
+}
+
+static void
+data_outlives_a_session_while_events_of_it_wait(void **state)
+{
+	struct store *st = ((struct stores *)*state)->st;
+	struct hook_row row = {.key = KEY, .ns = SLICE(""), .body = SLICE("\"type\":\"x\"")};
+	int64_t key = 0;
+	char *text;
+
+	add_unused_session(st);
+	store_session_set_user(st, KEY, SLICE("ann"));
+	store_set(st, KEY, SLICE("name"), SLICE("\"value\""));
+	assert_int_equal(hook_queue_add(st, &row), 0);
+	assert_int_equal(store_session_end(st, KEY, 0), 0);
+	text = hook_queue_user(st, KEY);
+	assert_string_equal(text, "ann");
+	free(text);
+	text = store_get(st, KEY, SLICE("name"));
+	assert_string_equal(text, "\"value\"");
+	free(text);
+	assert_int_equal(hook_queue_read(st, row.id, note_row, &key), STORE_OK);
+	assert_int_equal(key, KEY);
+	/* an event that cannot be delivered leaves the queue, and what it needed goes too */
+	assert_int_equal(hook_queue_bury(st, row.id, SLICE("{}"), "no answer"), 0);
+	assert_int_equal(hook_queue_read(st, row.id, note_row, &key), STORE_NOT_FOUND);
+	assert_int_equal(hook_queue_forget(st, KEY), 0);
+	assert_null(hook_queue_user(st, KEY));
+	assert_null(store_get(st, KEY, SLICE("name")));
+}
+
+static void
+deferred_actions_are_taken_once(void **state)
+{
+	struct store *st = ((struct stores *)*state)->st;
+	char *text;
+
+	assert_int_equal(hook_queue_admit(st, KEY, SLICE("[1]")), 0);
+	text = hook_queue_admitted(st, KEY);
+	assert_string_equal(text, "[1]");
+	free(text);
+	assert_null(hook_queue_admitted(st, KEY));
+}
+
+static void
+an_answer_is_remembered_until_it_expires(void **state)
+{
+	struct store *st = ((struct stores *)*state)->st;
+	char *text;
+
+	assert_int_equal(store_set_published(st, SLICE("k"), SLICE("ok"), 0, 100), 0);
+	text = store_published(st, SLICE("k"), 99);
+	assert_string_equal(text, "ok");
+	free(text);
+	assert_null(store_published(st, SLICE("k"), 100));
+	assert_null(store_published(st, SLICE("other"), 0));
+}
+
+static void
+count_message(void *arg, const struct store_message *m)
+{
+	(void)m;
+	++*(int *)arg;
+}
+
+static void
+the_log_is_trimmed_in_parts_but_for_its_newest_row(void **state)
+{
+	struct store *st = ((struct stores *)*state)->st;
+	struct store_message m = {.chan = -1, .payload = SLICE("3:::x")};
+	int64_t floor, head;
+	int rows = 0;
+
+	for (int i = 0; i < 1500; i++)
+		assert_int_equal(store_append(st, &m, 0), 0);
+	assert_int_equal(store_commit(st), 0);
+	assert_int_equal(store_tidy(st, 10000, INT64_C(1) << 30, &floor), STORE_MORE);
+	assert_int_equal(store_tidy(st, 10000, INT64_C(1) << 30, &floor), STORE_OK);
+	assert_int_equal(floor, 0); /* nobody missed anything */
+	assert_int_equal(store_read(st, 0, count_message, &rows), 0);
+	assert_int_equal(rows, 1);
+	assert_int_equal(store_head(st, &head), 0);
+	assert_int_equal(head, m.id);
+}
+
+static void
+one_process_leads_at_a_time(void **state)
+{
+	struct stores *s = *state;
+
+	assert_int_not_equal(slots_own(store_slots(s->st)), slots_own(store_slots(s->other)));
+	assert_true(store_housekeeper(s->st));
+	assert_false(store_housekeeper(s->other));
+	store_housekeeper_done(s->st);
+	assert_true(store_housekeeper(s->other));
+	assert_true(store_doorkeeper(s->st));
+	assert_false(store_doorkeeper(s->other));
+	assert_true(hook_queue_lead(s->st));
+	assert_true(hook_queue_lead(s->st));
+	assert_false(hook_queue_lead(s->other));
+	assert_int_equal(slots_hook_leader(store_slots(s->other)), slots_own(store_slots(s->st)));
+	hook_queue_resign(s->st);
+	assert_int_equal(slots_hook_leader(store_slots(s->other)), -1);
+	assert_true(hook_queue_lead(s->other));
+}
+
+static void
+a_database_of_another_schema_is_replaced_under_running_processes(void **state)
+{
+	struct stores *s = *state;
+	struct store *late;
+	char path[128], epoch[32];
+	sqlite3 *db;
+
+	assert_int_equal(store_commit(s->st), 0);
+	snprintf(epoch, sizeof(epoch), "%s", store_epoch(s->st));
+	snprintf(path, sizeof(path), "%s/pollux.db", s->folder);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db, "UPDATE meta SET v = '0' WHERE k = 'schema'", NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(db);
+	assert_null(store_open(s->folder, 1, true)); /* replaces nothing */
+	assert_false(store_was_replaced(s->st));
+	late = store_open(s->folder, 1, false);
+	assert_non_null(late);
+	assert_true(store_was_replaced(s->st));
+	assert_int_equal(store_reopen(s->st), 0);
+	assert_false(store_was_replaced(s->st));
+	assert_string_not_equal(store_epoch(s->st), epoch);
+	assert_string_equal(store_epoch(s->st), store_epoch(late));
+	store_close(late);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_stores, close_stores)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(a_session_is_found_once_created_and_its_key_is_taken),
+	    TEST(only_the_newest_generation_reserves_a_response),
+	    TEST(an_ack_is_taken_once),
+	    TEST(data_outlives_a_session_while_events_of_it_wait),
+	    TEST(deferred_actions_are_taken_once),
+	    TEST(an_answer_is_remembered_until_it_expires),
+	    TEST(the_log_is_trimmed_in_parts_but_for_its_newest_row),
+	    TEST(one_process_leads_at_a_time),
+	    TEST(a_database_of_another_schema_is_replaced_under_running_processes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
