@@ -1,6 +1,6 @@
 /* conn: one connection of the web server, and the request on it.
  *
- *	IDLE -> READING -> ASKED -> (HELD) -> WRITING -> IDLE again, or CLOSED
+ *	IDLE -> (READING) -> HELD -> (OPEN) -> WRITING -> IDLE again, or CLOSED
  *
  * While a poll is held nothing is left of the request but this struct. */
 #ifndef POLLUX_FCGI_CONN_H
@@ -11,47 +11,50 @@
 #include "shared/base/buf.h"
 #include "shared/transport/exchange.h"
 
-enum conn_state {
-	CONN_IDLE,    /* no request yet */
-	CONN_READING, /* a reader thread has it */
-	CONN_HELD,    /* asked, not answered */
-	CONN_OPEN,    /* a streaming answer is under way */
-	CONN_WRITING, /* the answer is queued, whole */
-	CONN_CLOSED,  /* to be freed by the end of the turn */
+enum fcgi_conn_state {
+	FCGI_CONN_IDLE,    /* no request yet */
+	FCGI_CONN_READING, /* a reader thread uses the descriptor, the loop does not watch it */
+	FCGI_CONN_HELD,    /* the server has the request, there is no answer yet */
+	FCGI_CONN_OPEN,    /* a streaming answer is under way */
+	FCGI_CONN_WRITING, /* the answer is queued, whole */
+	FCGI_CONN_CLOSED,  /* to be freed by the end of the turn */
 };
 
-struct conn {
+struct fcgi_conn {
 	struct ev_io io;
 	struct fcgi *fcgi;
 	struct exchange x;
-	const struct request *request; /* during server_request() only */
-	struct buf out;                /* queued records */
-	size_t written;                /* of them */
-	int64_t deadline;              /* ms; while `timed` */
+	const struct fcgi_request *request; /* during server_request() only */
+	struct buf out;                     /* queued records */
+	size_t written;                     /* of them, bytes */
+	int64_t deadline;                   /* ms; valid while `timed` */
 	uint16_t request_id;
-	uint8_t state; /* enum conn_state */
+	uint8_t state; /* enum fcgi_conn_state */
 	bool keep : 1; /* the web server wants to use the connection again */
 	bool dirty : 1;
 	bool timed : 1;
-	LIST_ENTRY(conn) all;
-	TAILQ_ENTRY(conn) by_deadline;
-	SLIST_ENTRY(conn) next_dirty;
+	LIST_ENTRY(fcgi_conn) all;
+	TAILQ_ENTRY(fcgi_conn) by_deadline; /* while `timed` */
+	SLIST_ENTRY(fcgi_conn) next_dirty;  /* while `dirty` */
 };
 
 /* Watch a new connection.  Owns `fd`, on failure too. */
-void conn_open(struct fcgi *f, int fd);
+void fcgi_conn_open(struct fcgi *f, int fd);
 
-/* A reader has finished with a connection: `rq` is what it read, or NULL (the connection is to be
- * closed).  Owns `rq`. */
-void conn_was_read(struct conn *c, struct request *rq);
+/* The callback for readers_open(); `conn` is the connection, `rq` what was read from it. */
+void fcgi_conn_was_read(void *conn, struct fcgi_request *rq);
 
-/* End it; from any depth, even twice. */
-void conn_close(struct conn *c);
+/* End it; from any depth, even twice.  Not while it is READING: a thread uses the descriptor. */
+void fcgi_conn_close(struct fcgi_conn *c);
+
+/* The program ends: tell the server that there will be no answer, and end it.  If it is READING the
+ * threads must be joined before the end of the turn, which frees it. */
+void fcgi_conn_abandon(struct fcgi_conn *c);
 
 /* Write what is queued, and free it if it is closed.  After the commit. */
-void conn_flush(struct conn *c);
+void fcgi_conn_flush(struct fcgi_conn *c);
 
 /* Its deadline has passed. */
-void conn_expire(struct conn *c);
+void fcgi_conn_expire(struct fcgi_conn *c);
 
 #endif

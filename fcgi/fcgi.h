@@ -1,54 +1,55 @@
 /* fcgi: the one context of pollux.fcgi: the loop, what it listens on, its connections.
  *
- * One thread does everything but read requests that arrive in pieces (readers.h).  A turn of the
- * loop ends in on_prepare(): commit, then write. */
+ * One thread does everything but read requests that arrive in pieces (readers.h).  Each pass of the
+ * loop is a turn (turn.h): answers are written after their commit, and all requests of a turn share
+ * one. */
 #ifndef POLLUX_FCGI_H
 #define POLLUX_FCGI_H
 
-#include <ev.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+
+#include <ev.h>
 
 #include "shared/base/config.h"
 #include "shared/transport/server.h"
 
-struct conn;
+struct fcgi_conn;
+struct fcgi_listener;
+struct reachable;
 struct readers;
-struct upgrades;
 
-LIST_HEAD(conn_list, conn);
-TAILQ_HEAD(conn_queue, conn);
-SLIST_HEAD(conn_stack, conn);
+LIST_HEAD(fcgi_conn_list, fcgi_conn);
+TAILQ_HEAD(fcgi_conn_queue, fcgi_conn);
+SLIST_HEAD(fcgi_conn_stack, fcgi_conn);
 
 struct fcgi {
 	struct ev_loop *loop;
 	const struct config *cfg;
 	struct server *sv;
+	struct fcgi_listener *listener;
 	struct readers *readers;
-	struct upgrades *upgrades;
+	struct reachable *reachable;
 
-	struct ev_io accept;
-	struct ev_timer accept_again; /* after the descriptors had run out */
-	int reserve_fd;               /* to be given up then, so that a connection can be refused */
-
+	/* The turn. */
+	int64_t now;  /* CLOCK_MONOTONIC at its beginning, ms */
+	int64_t next; /* when the server wants its next turn */
+	bool entered; /* server_begin() was called, server_settle() was not yet */
 	struct ev_check check;
 	struct ev_prepare prepare;
-	struct ev_timer timer; /* the server's next deadline, and ours */
+	struct ev_timer timer; /* the next deadline: the server's, or of `timed` */
 	struct ev_io wake, hook;
-	struct ev_signal term, intr, usr1;
-	struct ev_timer give_up; /* draining has taken too long */
 
-	struct conn_list conns;
-	struct conn_queue
-	    timed; /* with a deadline: reading, or writing to a peer that does not read */
-	struct conn_stack dirty; /* with something to write, or closed */
-	int64_t now, next;       /* ms */
-	bool begun;              /* server_begin() was called in this turn */
-	bool draining;
+	/* The connections. */
+	struct fcgi_conn_list conns;
+	size_t conns_n;
+	size_t conns_max;
+	struct fcgi_conn_stack dirty; /* to be written to, or freed, at the end of the turn */
+	struct fcgi_conn_queue timed; /* with a deadline; in no order */
+
+	bool draining; /* SIGTERM came: no new requests, leave when all are answered */
 };
-
-/* Top of a turn, from any callback. */
-void fcgi_begin(struct fcgi *f);
 
 #endif

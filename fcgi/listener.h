@@ -1,15 +1,20 @@
-/* listener: the socket that requests come from. */
+/* listener: the sockets that the web server connects to, and the limit on its connections. */
 #ifndef POLLUX_FCGI_LISTENER_H
 #define POLLUX_FCGI_LISTENER_H
 
 #include "fcgi/fcgi.h"
 
-/* The socket to listen on: `address` ("unix:/path" or "host:port") if not empty, else the one that
- * systemd or the web server has passed.  -1 after logging what is wrong. */
-int listener_socket(const char *address);
+struct fcgi_listener;
 
-/* Accept connections on `fd`, which stays open until listener_stop(). */
-void listener_start(struct fcgi *f, int fd);
-void listener_stop(struct fcgi *f);
+/* Listen on the sockets of systemd, else on `addresses`, else (empty) on the socket that the web
+ * server passed.  Raises the limit on descriptors, and sets f->conns_max and f->listener.
+ * Return 0, or an exit code after logging why. */
+int fcgi_listener_open(struct fcgi *f, const char *addresses);
+
+/* Accept from now on, until fcgi_listener_close(), which also closes the sockets. */
+void fcgi_listener_start(struct fcgi_listener *l);
+
+/* NULL is allowed. */
+void fcgi_listener_close(struct fcgi_listener *l);
 
 #endif

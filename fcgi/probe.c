@@ -13,15 +13,15 @@
 
 #include "shared/base/buf.h"
 
-#define PATIENCE_S  5.
+#define TIMEOUT_S   5.
 #define HOST_MAX    256
 #define STATUS_LINE 12 /* "HTTP/1.1 101" */
 
 struct probe {
 	struct ev_loop *loop;
 	struct ev_io io;
-	struct ev_timer patience;
-	BIO *bio; /* owned; the socket, perhaps below TLS */
+	struct ev_timer timeout;
+	BIO *bio; /* owned; the socket, or TLS on top of it */
 	struct buf request;
 	size_t written;
 	char answer[STATUS_LINE + 1];
@@ -36,14 +36,14 @@ probe_cancel(struct probe *p)
 	if (p == NULL)
 		return;
 	ev_io_stop(p->loop, &p->io);
-	ev_timer_stop(p->loop, &p->patience);
+	ev_timer_stop(p->loop, &p->timeout);
 	BIO_free_all(p->bio); /* closes the socket */
 	buf_free(&p->request);
 	free(p);
 }
 
 static void
-end(struct probe *p, int status)
+probe_end(struct probe *p, int status)
 {
 	probe_done *done = p->done;
 	void *arg = p->arg;
@@ -52,12 +52,12 @@ end(struct probe *p, int status)
 	done(arg, status);
 }
 
-/* Wait for what the last read or write, which has failed, waits for. */
+/* After a read or write that failed: wait for what it needs, or give up. */
 static void
-wait_or_end(struct probe *p)
+probe_wait_or_end(struct probe *p)
 {
 	if (!BIO_should_retry(p->bio)) {
-		end(p, 0);
+		probe_end(p, 0);
 		return;
 	}
 	ev_io_stop(p->loop, &p->io);
@@ -66,24 +66,25 @@ wait_or_end(struct probe *p)
 }
 
 static int
-status_of(const char *line)
+parse_status(const char *line)
 {
 	return strncmp(line, "HTTP/1.", 7) == 0 && line[8] == ' ' ? atoi(line + 9) : 0;
 }
 
 static void
-on_io(struct ev_loop *loop, struct ev_io *io, int events)
+probe_on_io(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	struct probe *p = io->data;
 	int n;
 
 	(void)loop;
 	(void)events;
-	ERR_clear_error(); /* or the reads below take an error of before for theirs */
+	/* OpenSSL would report an older error as one of the reads below */
+	ERR_clear_error();
 	while (p->written < p->request.n) {
 		n = BIO_write(p->bio, p->request.p + p->written, (int)(p->request.n - p->written));
 		if (n <= 0) {
-			wait_or_end(p);
+			probe_wait_or_end(p);
 			return;
 		}
 		p->written += (size_t)n;
@@ -91,24 +92,24 @@ on_io(struct ev_loop *loop, struct ev_io *io, int events)
 	while (p->answer_n < STATUS_LINE) {
 		n = BIO_read(p->bio, p->answer + p->answer_n, (int)(STATUS_LINE - p->answer_n));
 		if (n <= 0) {
-			wait_or_end(p);
+			probe_wait_or_end(p);
 			return;
 		}
 		p->answer_n += (size_t)n;
 	}
-	end(p, status_of(p->answer));
+	probe_end(p, parse_status(p->answer));
 }
 
 static void
-on_patience(struct ev_loop *loop, struct ev_timer *timer, int events)
+probe_on_timeout(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
 	(void)loop;
 	(void)events;
-	end(timer->data, 0);
+	probe_end(timer->data, 0);
 }
 
 static int
-read_address(struct sockaddr_storage *any, socklen_t *n, const char *text, int port)
+parse_address(struct sockaddr_storage *any, socklen_t *n, const char *text, int port)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
@@ -126,7 +127,7 @@ read_address(struct sockaddr_storage *any, socklen_t *n, const char *text, int p
 	return -1;
 }
 
-/* A socket that is about to be connected, or -1. */
+/* A socket that is connecting, or -1. */
 static int
 start_connecting(const struct probe_target *t)
 {
@@ -134,7 +135,7 @@ start_connecting(const struct probe_target *t)
 	socklen_t n;
 	int fd;
 
-	if (read_address(&any, &n, t->address, t->port) == -1)
+	if (parse_address(&any, &n, t->address, t->port) == -1)
 		return -1;
 	fd = socket(any.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
@@ -146,8 +147,8 @@ start_connecting(const struct probe_target *t)
 	return fd;
 }
 
-/* TLS over `socket`, which it owns, on failure too; for a site that shares its address with others.
- */
+/* TLS over `socket`, which it owns, on failure too.  With the name of the host (SNI): several sites
+ * may share the address. */
 static BIO *
 add_tls(BIO *socket, struct slice host)
 {
@@ -156,12 +157,13 @@ add_tls(BIO *socket, struct slice host)
 	char name[HOST_MAX];
 	SSL *ssl = NULL;
 
-	SSL_CTX_free(context); /* what was made of it keeps it */
+	SSL_CTX_free(context); /* the SSL object holds a reference */
 	if (tls == NULL || BIO_get_ssl(tls, &ssl) != 1 || host.n >= sizeof(name))
 		goto fail;
 	memcpy(name, host.p, host.n);
 	name[host.n] = '\0';
-	name[strcspn(name, ":")] = '\0'; /* the port; the digits of an address are no name anyway */
+	name[strcspn(name, ":")] =
+	    '\0'; /* without the port; an IPv6 address is not a name for SNI */
 	if (name[0] != '\0' && name[0] != '[' && SSL_set_tlsext_host_name(ssl, name) != 1)
 		goto fail;
 	return BIO_push(tls, socket);
@@ -185,7 +187,7 @@ write_request(struct buf *out, const struct probe_target *t)
 	    "Connection: Upgrade\r\n"
 	    "Upgrade: websocket\r\n"
 	    "Sec-WebSocket-Version: 13\r\n"
-	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" /* of RFC 6455: any will do */
+	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" /* the example of RFC 6455 */
 	    "\r\n");
 }
 
@@ -204,18 +206,18 @@ probe_start(struct ev_loop *loop, const struct probe_target *target, probe_done 
 		p->bio = add_tls(p->bio, target->host);
 	write_request(&p->request, target);
 	if (p->bio == NULL || p->request.failed) {
-		fd = -1; /* the BIO has closed it, or does */
+		fd = -1; /* the BIO owned it */
 		goto fail;
 	}
 	p->loop = loop;
 	p->done = done;
 	p->arg = arg;
-	ev_io_init(&p->io, on_io, fd, EV_WRITE);
+	ev_io_init(&p->io, probe_on_io, fd, EV_WRITE);
 	p->io.data = p;
 	ev_io_start(loop, &p->io);
-	ev_timer_init(&p->patience, on_patience, PATIENCE_S, 0.);
-	p->patience.data = p;
-	ev_timer_start(loop, &p->patience);
+	ev_timer_init(&p->timeout, probe_on_timeout, TIMEOUT_S, 0.);
+	p->timeout.data = p;
+	ev_timer_start(loop, &p->timeout);
 	return p;
 fail:
 	if (p != NULL) {

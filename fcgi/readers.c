@@ -1,36 +1,38 @@
 #include "fcgi/readers.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/queue.h>
 
 #include "shared/base/log.h"
 
 #define THREADS   4
 #define QUEUE_MAX 256
 
-struct job {
-	struct conn *conn;
-	int fd;
-	struct request *request; /* the result */
-	STAILQ_ENTRY(job) next;
+struct reader_job {
+	int fd; /* borrowed */
+	void *arg;
+	struct fcgi_request *request; /* the result; NULL: none */
+	STAILQ_ENTRY(reader_job) next;
 };
 
-STAILQ_HEAD(job_queue, job);
+STAILQ_HEAD(reader_queue, reader_job);
 
 struct readers {
-	struct fcgi *fcgi;
+	struct ev_loop *loop;
+	size_t body_max;
+	readers_on_read *on_read;
 	pthread_t threads[THREADS];
 	unsigned running;
 	pthread_mutex_t lock;
 	pthread_cond_t work;
-	struct job_queue todo, done; /* under the lock */
-	unsigned waiting;            /* in todo, under the lock */
-	bool stop;                   /* under the lock */
-	struct ev_async finished;
+	struct reader_queue todo, done; /* under the lock */
+	unsigned waiting;               /* in todo, under the lock */
+	bool stop;                      /* under the lock */
+	struct ev_async finished;       /* wakes the loop: `done` is not empty */
 };
 
 static void
@@ -42,10 +44,10 @@ set_blocking(int fd, bool blocking)
 }
 
 static void *
-run(void *arg)
+reader_main(void *arg)
 {
 	struct readers *r = arg;
-	struct job *job;
+	struct reader_job *job;
 
 	pthread_mutex_lock(&r->lock);
 	for (;;) {
@@ -55,62 +57,68 @@ run(void *arg)
 			break;
 		STAILQ_REMOVE_HEAD(&r->todo, next);
 		r->waiting--;
+		/* without the lock: this takes as long as the peer does.  The flag belongs to the
+		 * socket, which the loop does not watch meanwhile */
 		pthread_mutex_unlock(&r->lock);
 		set_blocking(job->fd, true);
-		job->request = request_read(job->fd, r->fcgi->cfg->body_bytes);
+		job->request = fcgi_request_read(job->fd, r->body_max);
 		set_blocking(job->fd, false);
 		pthread_mutex_lock(&r->lock);
 		STAILQ_INSERT_TAIL(&r->done, job, next);
-		ev_async_send(r->fcgi->loop, &r->finished);
+		ev_async_send(
+		    r->loop, &r->finished); /* the only call of libev that threads may make */
 	}
 	pthread_mutex_unlock(&r->lock);
 	return NULL;
 }
 
 static void
-on_finished(struct ev_loop *loop, struct ev_async *async, int events)
+readers_on_finished(struct ev_loop *loop, struct ev_async *async, int events)
 {
 	struct readers *r = async->data;
-	struct job_queue done = STAILQ_HEAD_INITIALIZER(done);
-	struct job *job;
+	struct reader_queue done = STAILQ_HEAD_INITIALIZER(done);
+	struct reader_job *job;
 
 	(void)loop;
 	(void)events;
+	/* take all of them: the callbacks below must not hold up the threads */
 	pthread_mutex_lock(&r->lock);
 	STAILQ_CONCAT(&done, &r->done);
 	pthread_mutex_unlock(&r->lock);
 	while ((job = STAILQ_FIRST(&done)) != NULL) {
 		STAILQ_REMOVE_HEAD(&done, next);
-		conn_was_read(job->conn, job->request);
+		r->on_read(job->arg, job->request);
 		free(job);
 	}
 }
 
 struct readers *
-readers_open(struct fcgi *f)
+readers_open(struct ev_loop *loop, size_t body_max, readers_on_read *on_read)
 {
 	struct readers *r = calloc(1, sizeof(*r));
 	sigset_t all, before;
 
 	if (r == NULL)
 		return NULL;
-	r->fcgi = f;
+	r->loop = loop;
+	r->body_max = body_max;
+	r->on_read = on_read;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->work, NULL);
 	STAILQ_INIT(&r->todo);
 	STAILQ_INIT(&r->done);
-	ev_async_init(&r->finished, on_finished);
+	ev_async_init(&r->finished, readers_on_finished);
 	r->finished.data = r;
-	ev_async_start(f->loop, &r->finished);
-	/* signals are the loop's: one that interrupts a lock must interrupt the loop's thread */
+	ev_async_start(loop, &r->finished);
+	/* threads inherit the mask: all signals go to the loop's thread, none interrupts a read */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (; r->running < THREADS; r->running++)
-		if (pthread_create(&r->threads[r->running], NULL, run, r) != 0)
+		if (pthread_create(&r->threads[r->running], NULL, reader_main, r) != 0)
 			break;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r->running == 0) {
-		log_errx("no thread could be started");
+		log_errx("cannot start a thread to read requests");
 		readers_close(r);
 		return NULL;
 	}
@@ -120,7 +128,7 @@ readers_open(struct fcgi *f)
 void
 readers_close(struct readers *r)
 {
-	struct job *job;
+	struct reader_job *job;
 
 	if (r == NULL)
 		return;
@@ -128,30 +136,31 @@ readers_close(struct readers *r)
 	r->stop = true;
 	pthread_cond_broadcast(&r->work);
 	pthread_mutex_unlock(&r->lock);
+	/* each finishes the request it has, then takes the rest of the queue, which fails at once */
 	while (r->running > 0)
 		pthread_join(r->threads[--r->running], NULL);
 	STAILQ_CONCAT(&r->done, &r->todo);
 	while ((job = STAILQ_FIRST(&r->done)) != NULL) {
 		STAILQ_REMOVE_HEAD(&r->done, next);
-		request_free(job->request);
+		fcgi_request_free(job->request);
 		free(job);
 	}
-	ev_async_stop(r->fcgi->loop, &r->finished);
+	ev_async_stop(r->loop, &r->finished);
 	pthread_cond_destroy(&r->work);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
 
 int
-readers_add(struct readers *r, struct conn *c)
+readers_add(struct readers *r, int fd, void *arg)
 {
-	struct job *job = calloc(1, sizeof(*job));
+	struct reader_job *job = calloc(1, sizeof(*job));
 	bool full;
 
 	if (job == NULL)
 		return -1;
-	job->conn = c;
-	job->fd = c->io.fd;
+	job->fd = fd;
+	job->arg = arg;
 	pthread_mutex_lock(&r->lock);
 	full = r->waiting >= QUEUE_MAX;
 	if (!full) {

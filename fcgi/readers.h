@@ -1,17 +1,30 @@
-/* readers: a few threads that read the requests which arrive in pieces, so that a slow body does
- * not hold up the loop.  Whoever is slow for too long is cut off by the loop (shutdown(2) of the
- * connection ends the read). */
+/* readers: a few threads that read requests which arrive in pieces, so that a slow body does not
+ * hold up the loop.  They enforce no deadline: the loop shuts down a connection that is too slow
+ * (shutdown(2)), which ends the read. */
 #ifndef POLLUX_FCGI_READERS_H
 #define POLLUX_FCGI_READERS_H
 
-#include "fcgi/conn.h"
+#include <stddef.h>
 
-/* Start the threads.  NULL after logging why. */
-struct readers *readers_open(struct fcgi *f);
-/* Stop them; connections being read must have been shut down. */
+#include <ev.h>
+
+#include "fcgi/request.h"
+
+struct readers;
+
+/* Called from the loop: `rq`, owned by the callee, is what was read for readers_add(`arg`), or NULL
+ * if there was no whole request. */
+typedef void readers_on_read(void *arg, struct fcgi_request *rq);
+
+/* Start the threads, which read at most `body_max` bytes of a body.  NULL after logging why. */
+struct readers *readers_open(struct ev_loop *loop, size_t body_max, readers_on_read *on_read);
+
+/* Stop them.  Descriptors being read must have been shut down; they stay open, and their callbacks
+ * are not called.  NULL is allowed. */
 void readers_close(struct readers *r);
 
-/* Hand a connection over; conn_was_read() comes from the loop.  -1: the queue is full. */
-int readers_add(struct readers *r, struct conn *c);
+/* Read a request from `fd`, which is the threads' until the callback.  Return -1 if the queue is
+ * full. */
+int readers_add(struct readers *r, int fd, void *arg);
 
 #endif

@@ -1,5 +1,5 @@
-/* records: FastCGI records, as far as libfcgi does not do them for us: seeing whether a request has
- * arrived whole, and writing the answer to one whose FCGX_Request is long gone.  Pure.
+/* records: the FastCGI records that libfcgi does not handle for us: to see whether a request has
+ * arrived whole, and to answer a request whose FCGX_Request is freed long ago.  Pure.
  *
  *	version 1 | type | request id (2) | content length (2) | padding length | 0 |
  *	content | padding */
@@ -14,11 +14,11 @@
 enum records {
 	RECORDS_MORE,    /* the request goes on */
 	RECORDS_WHOLE,   /* it ends in these bytes */
-	RECORDS_GARBAGE, /* this is not FastCGI */
-	RECORDS_ABORT,   /* the web server takes its request back */
+	RECORDS_GARBAGE, /* not FastCGI */
+	RECORDS_ABORT,   /* the web server aborts its request */
 };
 
-/* Look at what waits on a connection. */
+/* Look at the bytes that wait on a connection, from the first record of a request on. */
 enum records records_scan(struct slice bytes);
 
 /* Append `content` as STDOUT records. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fastcgi.h>
 #include <fcgiapp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,23 +16,27 @@
 #define DISCARD_MAX     ((size_t)64 << 20)
 
 int
-request_init(void)
+fcgi_request_init(void)
 {
-	return FCGX_Init() == 0 ? 0 : -1;
+	if (FCGX_Init() != 0)
+		return -1;
+	/* libfcgi installs a handler, and each write to a closed connection would run it */
+	signal(SIGPIPE, SIG_IGN);
+	return 0;
 }
 
 const char *
-request_param(const struct request *rq, const char *name)
+fcgi_request_param(const struct fcgi_request *rq, const char *name)
 {
 	const char *value = FCGX_GetParam(name, rq->params);
 
 	return value == NULL ? "" : value;
 }
 
-/* Take the rest of a body that is too large, or else mod_fcgid, which is still writing it, does not
- * read our answer. */
+/* Read the rest of a body that is too large: mod_fcgid reads the answer only after it has written
+ * the whole body. */
 static void
-discard_body(struct request *rq, FCGX_Stream *in)
+discard_body(struct fcgi_request *rq, FCGX_Stream *in)
 {
 	char bytes[READ_BYTES];
 	size_t taken = 0;
@@ -43,9 +48,9 @@ discard_body(struct request *rq, FCGX_Stream *in)
 }
 
 static void
-read_body(struct request *rq, FCGX_Stream *in, size_t body_max)
+read_request_body(struct fcgi_request *rq, FCGX_Stream *in, size_t body_max)
 {
-	const char *announced = request_param(rq, "CONTENT_LENGTH");
+	const char *announced = fcgi_request_param(rq, "CONTENT_LENGTH");
 	size_t expected = (size_t)strtoull(announced, NULL, 10);
 	int n = 1;
 
@@ -55,7 +60,7 @@ read_body(struct request *rq, FCGX_Stream *in, size_t body_max)
 	}
 	rq->body.ceiling = body_max + 1;
 	while (n > 0) {
-		/* one byte more than may be: no length was announced, or a wrong one */
+		/* up to one byte too many: that shows when the announced length was too small */
 		size_t left = body_max + 1 - rq->body.n;
 		size_t want = left < READ_BYTES ? left : READ_BYTES;
 		char *room = want == 0 ? NULL : buf_reserve(&rq->body, want);
@@ -70,12 +75,12 @@ read_body(struct request *rq, FCGX_Stream *in, size_t body_max)
 	rq->broken = FCGX_GetError(in) != 0 || (announced[0] != '\0' && rq->body.n != expected);
 }
 
-struct request *
-request_read(int fd, size_t body_max)
+struct fcgi_request *
+fcgi_request_read(int fd, size_t body_max)
 {
-	struct request *rq = calloc(1, sizeof(*rq));
+	struct fcgi_request *rq = calloc(1, sizeof(*rq));
 	FCGX_Request *fcgx = calloc(1, sizeof(*fcgx));
-	/* libfcgi closes the connection that it could not read a request from, so it gets a copy */
+	/* libfcgi closes its descriptor when it cannot read a request: give it a copy */
 	int copy = dup(fd);
 
 	if (rq == NULL || fcgx == NULL || copy == -1)
@@ -83,8 +88,8 @@ request_read(int fd, size_t body_max)
 	if (FCGX_InitRequest(fcgx, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
 		goto fail;
 	fcgx->ipcFd = copy;
-	fcgx->keepConnection = 1; /* else FCGX_Accept_r() closes it before it reads */
-	FCGX_Detach(fcgx);        /* no lingering when it is closed */
+	fcgx->keepConnection = 1; /* else FCGX_Accept_r() closes it before reading */
+	FCGX_Detach(fcgx);        /* or closing it would linger, and block */
 	if (FCGX_Accept_r(fcgx) < 0) {
 		free(fcgx);
 		free(rq);
@@ -94,14 +99,14 @@ request_read(int fd, size_t body_max)
 	rq->params = fcgx->envp;
 	rq->id = (uint16_t)fcgx->requestId;
 	rq->keep = fcgx->keepConnection != 0;
-	if (fcgx->role != FCGI_RESPONDER) {
-		request_free(rq);
+	if (fcgx->role != FCGI_RESPONDER) { /* an authorizer or filter: not what we serve */
+		fcgi_request_free(rq);
 		return NULL;
 	}
-	read_body(rq, fcgx->in, body_max);
+	read_request_body(rq, fcgx->in, body_max);
 	return rq;
 fail:
-	log_warn("a request could not be read");
+	log_warn("cannot read a request");
 	if (copy != -1)
 		close(copy);
 	free(fcgx);
@@ -110,7 +115,7 @@ fail:
 }
 
 void
-request_free(struct request *rq)
+fcgi_request_free(struct fcgi_request *rq)
 {
 	FCGX_Request *fcgx;
 
@@ -127,19 +132,19 @@ request_free(struct request *rq)
 	free(rq);
 }
 
-/* The target as the client sent it, where the web server tells. */
+/* The target as the client sent it if the web server passes that on, else put together. */
 static void
-find_target(struct request *rq)
+find_request_target(struct fcgi_request *rq)
 {
-	const char *uri = request_param(rq, "REQUEST_URI");
-	const char *query = request_param(rq, "QUERY_STRING");
+	const char *uri = fcgi_request_param(rq, "REQUEST_URI");
+	const char *query = fcgi_request_param(rq, "QUERY_STRING");
 
 	if (uri[0] != '\0') {
 		buf_puts(&rq->target, uri);
 		return;
 	}
-	buf_puts(&rq->target, request_param(rq, "SCRIPT_NAME"));
-	buf_puts(&rq->target, request_param(rq, "PATH_INFO"));
+	buf_puts(&rq->target, fcgi_request_param(rq, "SCRIPT_NAME"));
+	buf_puts(&rq->target, fcgi_request_param(rq, "PATH_INFO"));
 	if (query[0] != '\0') {
 		buf_add_char(&rq->target, '?');
 		buf_puts(&rq->target, query);
@@ -147,22 +152,22 @@ find_target(struct request *rq)
 }
 
 struct slice
-request_header(const struct request *rq, const char *name)
+fcgi_request_header(const struct fcgi_request *rq, const char *name)
 {
 	char param[HEADER_NAME_MAX + 6] = "HTTP_";
 	size_t n = strlen(name);
 
 	if (strcmp(name, "content-type") == 0)
-		return slice_of(request_param(rq, "CONTENT_TYPE"));
+		return slice_of(fcgi_request_param(rq, "CONTENT_TYPE"));
 	if (n > HEADER_NAME_MAX)
 		return (struct slice){NULL, 0};
 	for (size_t i = 0; i <= n; i++)
 		param[5 + i] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);
-	return slice_of(request_param(rq, param));
+	return slice_of(fcgi_request_param(rq, param));
 }
 
 void
-request_each_header(const struct request *rq,
+fcgi_request_each_header(const struct fcgi_request *rq,
     void (*each)(void *arg, struct slice name, struct slice value), void *arg)
 {
 	char name[HEADER_NAME_MAX];
@@ -181,25 +186,25 @@ request_each_header(const struct request *rq,
 }
 
 void
-request_describe(struct request *rq, struct exchange *x)
+fcgi_request_describe(struct fcgi_request *rq, struct exchange *x)
 {
-	const char *method = request_param(rq, "REQUEST_METHOD");
-	const char *before = request_param(rq, "REDIRECT_REQUEST_METHOD");
+	const char *method = fcgi_request_param(rq, "REQUEST_METHOD");
+	const char *original = fcgi_request_param(rq, "REDIRECT_REQUEST_METHOD");
 
-	/* When a process dies, the web server's error document brings its request here (see
-	 * apache-conf/); Apache makes a GET of whatever it was. */
-	x->again = atoi(request_param(rq, "REDIRECT_STATUS")) >= 500;
-	if (x->again && before[0] != '\0')
-		method = before;
-	find_target(rq);
+	/* when a process dies, an ErrorDocument sends its request here (see apache-conf/); Apache
+	 * turns every method into GET */
+	x->again = atoi(fcgi_request_param(rq, "REDIRECT_STATUS")) >= 500;
+	if (x->again && original[0] != '\0')
+		method = original;
+	find_request_target(rq);
 	x->method = slice_of(method);
 	x->target = buf_slice(&rq->target);
-	x->origin = request_header(rq, "origin");
-	x->referer = request_header(rq, "referer");
+	x->origin = fcgi_request_header(rq, "origin");
+	x->referer = fcgi_request_header(rq, "referer");
 	x->body = buf_slice(&rq->body);
 	x->body_too_large = rq->too_large;
-	x->address = slice_of(request_param(rq, "REMOTE_ADDR"));
-	x->port = atoi(request_param(rq, "REMOTE_PORT"));
-	x->secure = strcmp(request_param(rq, "HTTPS"), "on") == 0 ||
-	            strcmp(request_param(rq, "REQUEST_SCHEME"), "https") == 0;
+	x->address = slice_of(fcgi_request_param(rq, "REMOTE_ADDR"));
+	x->port = atoi(fcgi_request_param(rq, "REMOTE_PORT"));
+	x->secure = strcmp(fcgi_request_param(rq, "HTTPS"), "on") == 0 ||
+	            strcmp(fcgi_request_param(rq, "REQUEST_SCHEME"), "https") == 0;
 }

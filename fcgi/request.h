@@ -1,5 +1,5 @@
-/* request: one FastCGI request, read by libfcgi into memory of its own, so that the connection does
- * not depend on libfcgi any more. */
+/* request: one FastCGI request, read by libfcgi into memory of its own: the connection does not need
+ * libfcgi after that. */
 #ifndef POLLUX_FCGI_REQUEST_H
 #define POLLUX_FCGI_REQUEST_H
 
@@ -9,36 +9,36 @@
 #include "shared/base/buf.h"
 #include "shared/transport/exchange.h"
 
-struct request {
-	char **params; /* owned by libfcgi until request_free() */
+struct fcgi_request {
+	char **params; /* owned by libfcgi until fcgi_request_free() */
 	void *fcgx;    /* owned FCGX_Request */
 	struct buf target;
 	struct buf body;
 	uint16_t id;
-	bool keep;
-	bool too_large; /* the body was thrown away */
-	bool broken;    /* less of a body came than was announced */
+	bool keep;      /* the web server wants to use the connection again */
+	bool too_large; /* the body was read and dropped */
+	bool broken;    /* the body is not as long as was announced */
 };
 
-/* Once, before any thread.  0 or -1. */
-int request_init(void);
+/* Start libfcgi, once, before any thread.  SIGPIPE is ignored afterwards.  Return 0 or -1. */
+int fcgi_request_init(void);
 
 /* Read one request from `fd`, at most `body_max` bytes of body.  Blocks if the request has not
- * arrived whole and `fd` blocks.  `fd` stays open in any case.  NULL when there is none to be had.
- */
-struct request *request_read(int fd, size_t body_max);
-void request_free(struct request *rq);
+ * arrived whole and `fd` blocks.  `fd` stays open in any case.  NULL: there was none, or an
+ * error, which is logged. */
+struct fcgi_request *fcgi_request_read(int fd, size_t body_max);
+void fcgi_request_free(struct fcgi_request *rq);
 
-/* A parameter, "" if absent. */
-const char *request_param(const struct request *rq, const char *name);
+/* A CGI parameter, "" if absent. */
+const char *fcgi_request_param(const struct fcgi_request *rq, const char *name);
 
-/* Fill the request part of an exchange; it borrows from `rq`.  The lookup functions of the exchange
- * are the caller's. */
-void request_describe(struct request *rq, struct exchange *x);
+/* Fill the request part of an exchange, which borrows from `rq`.  The caller sets the lookup
+ * functions. */
+void fcgi_request_describe(struct fcgi_request *rq, struct exchange *x);
 
 /* Look a header up, name in lower case. */
-struct slice request_header(const struct request *rq, const char *name);
-void request_each_header(const struct request *rq,
+struct slice fcgi_request_header(const struct fcgi_request *rq, const char *name);
+void fcgi_request_each_header(const struct fcgi_request *rq,
     void (*each)(void *arg, struct slice name, struct slice value), void *arg);
 
 #endif

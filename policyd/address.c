@@ -9,13 +9,13 @@
 #define KEY_N 9
 
 struct address {
-	unsigned char key[KEY_N]; /* family, and what counts of the address */
+	unsigned char key[KEY_N]; /* family, and the bytes of the address that are compared */
 	size_t n;
 	UT_hash_handle hh;
 };
 
 static void
-make_key(unsigned char key[KEY_N], const struct sockaddr_storage *from)
+make_address_key(unsigned char key[KEY_N], const struct sockaddr_storage *from)
 {
 	union {
 		struct sockaddr_storage any;
@@ -43,7 +43,7 @@ address_take(struct addresses *all, const struct sockaddr_storage *from, size_t 
 	unsigned char key[KEY_N];
 	struct address *a;
 
-	make_key(key, from);
+	make_address_key(key, from);
 	HASH_FIND(hh, all->table, key, KEY_N, a);
 	if (a == NULL) {
 		a = calloc(1, sizeof(*a));

@@ -1,5 +1,5 @@
-/* address: how many connections each address has.  An IPv6 client has a whole /64 to choose from,
- * so that is what counts. */
+/* address: how many connections each address has.  An IPv6 client can take any address of its /64,
+ * so the /64 is what is counted. */
 #ifndef POLLUX_POLICYD_ADDRESS_H
 #define POLLUX_POLICYD_ADDRESS_H
 
@@ -8,16 +8,17 @@
 
 struct address;
 
-/* Those that have a connection; starts as NULL. */
+/* The addresses that have a connection.  Starts zeroed. */
 struct addresses {
 	struct address *table;
 };
 
-/* Count a connection from here.  NULL: out of memory, or `most` are there (0: no limit). */
+/* Count a connection of this address.  NULL: out of memory, or it has `most` already (0: no
+ * limit). */
 struct address *address_take(
     struct addresses *all, const struct sockaddr_storage *from, size_t most);
 
-/* It has ended. */
+/* A connection has ended.  Frees `a` with its last. */
 void address_give(struct addresses *all, struct address *a);
 
 #endif

@@ -15,21 +15,21 @@
 #define ACCEPTS_AT_ONCE 64
 #define PAUSE_S         1.
 
-/* A request has 23 bytes; who says more than this is not listened to. */
-#define HEARD_MAX 1024
+/* A request has 23 bytes; a client that sends more than this is dropped. */
+#define RECEIVED_MAX 1024
 
 /* One connection. */
 struct client {
 	struct ev_io io;
 	struct clients *all;
 	struct address *from;
-	size_t sent, heard;    /* bytes */
-	bool left;             /* it says no more, but may still listen */
+	size_t sent, received; /* bytes */
+	bool half_closed;      /* it sends no more, but may still read */
 	ev_tstamp deadline_at; /* of the whole connection */
 	TAILQ_ENTRY(client) next;
 };
 
-/* The others are in the order of their deadlines, since each has the same time. */
+/* In the order of their deadlines, since each gets the same time. */
 TAILQ_HEAD(client_list, client);
 
 struct clients {
@@ -39,15 +39,15 @@ struct clients {
 	struct addresses addresses;
 	struct ev_io listening[LISTEN_MAX];
 	struct ev_timer deadline; /* of the first of the list */
-	struct ev_timer pause;    /* no descriptors: take in nobody for a while */
-	int reserve;              /* given up to turn one client away; -1: none */
+	struct ev_timer pause;    /* no descriptors: accept nothing for a while */
+	int reserve; /* closed to have a descriptor for refusing one client; -1: none */
 	bool draining;
 };
 
 /* --- one connection ------------------------------------------------------------------------- */
 
 static void
-end(struct client *c)
+client_end(struct client *c)
 {
 	struct clients *all = c->all;
 
@@ -62,7 +62,7 @@ end(struct client *c)
 }
 
 static void
-watch(struct client *c, int events)
+client_watch(struct client *c, int events)
 {
 	if (c->io.events == events && ev_is_active(&c->io))
 		return;
@@ -71,9 +71,9 @@ watch(struct client *c, int events)
 	ev_io_start(c->all->p->loop, &c->io);
 }
 
-/* Say what is not said yet.  Return -1 when the connection is over, or broken. */
+/* Send the rest of the policy.  Return -1 when the connection is finished, or broken. */
 static int
-answer(struct client *c)
+send_policy(struct client *c)
 {
 	struct policyd *p = c->all->p;
 	struct slice todo = slice_skip(buf_slice(&p->policy), c->sent);
@@ -84,48 +84,50 @@ answer(struct client *c)
 	if (n > 0)
 		c->sent += (size_t)n;
 	if (c->sent < p->policy.n) {
-		watch(c, c->left ? EV_WRITE : EV_READ | EV_WRITE);
+		client_watch(c, c->half_closed ? EV_WRITE : EV_READ | EV_WRITE);
 		return 0;
 	}
+	/* all is sent: end our side, and wait for the client to end its own, so that the answer
+	 * is not reset */
 	p->counters.answered++;
-	watch(c, EV_READ);
-	return c->left ? -1 : shutdown(c->io.fd, SHUT_WR);
+	client_watch(c, EV_READ);
+	return c->half_closed ? -1 : shutdown(c->io.fd, SHUT_WR);
 }
 
-/* Read what the client says.  Return -1 when it has left, or says too much. */
+/* Read the request and drop it.  Return -1 when the client has left, or sends too much. */
 static int
-hear(struct client *c)
+receive_request(struct client *c)
 {
-	char request[HEARD_MAX];
+	char request[RECEIVED_MAX];
 	ssize_t n = recv(c->io.fd, request, sizeof(request), 0);
 
 	if (n == -1)
 		return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
-	c->heard += (size_t)n;
-	if (c->heard > HEARD_MAX || (n == 0 && c->sent == c->all->p->policy.n))
+	c->received += (size_t)n;
+	if (c->received > RECEIVED_MAX || (n == 0 && c->sent == c->all->p->policy.n))
 		return -1;
 	if (n == 0) {
-		c->left = true;
-		watch(c, EV_WRITE);
+		c->half_closed = true;
+		client_watch(c, EV_WRITE);
 	}
 	return 0;
 }
 
 static void
-on_io(struct ev_loop *loop, struct ev_io *io, int events)
+client_on_io(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	struct client *c = io->data;
 
 	(void)loop;
-	if (((events & EV_WRITE) != 0 && answer(c) == -1) ||
-	    ((events & EV_READ) != 0 && hear(c) == -1))
-		end(c);
+	if (((events & EV_WRITE) != 0 && send_policy(c) == -1) ||
+	    ((events & EV_READ) != 0 && receive_request(c) == -1))
+		client_end(c);
 }
 
 /* --- deadlines ------------------------------------------------------------------------------ */
 
 static void
-arm(struct clients *all)
+arm_deadline(struct clients *all)
 {
 	const struct client *first = TAILQ_FIRST(&all->list);
 	ev_tstamp left;
@@ -138,7 +140,7 @@ arm(struct clients *all)
 }
 
 static void
-on_deadline(struct ev_loop *loop, struct ev_timer *timer, int events)
+clients_on_deadline(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
 	struct clients *all = timer->data;
 	struct client *c;
@@ -146,16 +148,16 @@ on_deadline(struct ev_loop *loop, struct ev_timer *timer, int events)
 	(void)events;
 	while ((c = TAILQ_FIRST(&all->list)) != NULL && c->deadline_at <= ev_now(loop)) {
 		all->p->counters.late++;
-		end(c);
+		client_end(c);
 	}
-	arm(all);
+	arm_deadline(all);
 }
 
 /* --- accepting ------------------------------------------------------------------------------ */
 
 /* Owns `fd`. */
 static void
-take_in(struct clients *all, int fd, const struct sockaddr_storage *from)
+accept_client(struct clients *all, int fd, const struct sockaddr_storage *from)
 {
 	struct policyd *p = all->p;
 	struct address *a = NULL;
@@ -175,17 +177,17 @@ take_in(struct clients *all, int fd, const struct sockaddr_storage *from)
 	c->all = all;
 	c->from = a;
 	c->deadline_at = ev_now(p->loop) + (double)p->cfg->request_timeout_ms / 1000;
-	ev_io_init(&c->io, on_io, fd, EV_READ);
+	ev_io_init(&c->io, client_on_io, fd, EV_READ);
 	c->io.data = c;
 	TAILQ_INSERT_TAIL(&all->list, c, next);
 	all->n++;
-	arm(all);
-	if (answer(c) == -1)
-		end(c);
+	arm_deadline(all);
+	if (send_policy(c) == -1)
+		client_end(c);
 }
 
 static void
-listen_on(struct clients *all, bool on)
+clients_watch(struct clients *all, bool on)
 {
 	for (size_t i = 0; i < all->p->listen.n; i++) {
 		if (on)
@@ -195,47 +197,49 @@ listen_on(struct clients *all, bool on)
 	}
 }
 
-/* Not one of /dev/null, which our root directory may not have. */
+/* A copy of standard input: the root directory may have no /dev/null to open. */
 static int
-spare_descriptor(void)
+clients_reserve(void)
 {
 	return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }
 
 static void
-on_pause_over(struct ev_loop *loop, struct ev_timer *timer, int events)
+clients_on_pause_over(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
 	struct clients *all = timer->data;
 
 	(void)loop;
 	(void)events;
 	if (all->reserve == -1)
-		all->reserve = spare_descriptor();
-	listen_on(all, true);
+		all->reserve = clients_reserve();
+	clients_watch(all, true);
 }
 
-/* Out of descriptors: whoever waits next is turned away, then there is a pause. */
+/* Out of descriptors: refuse one client, so that it does not wait in vain, then accept none for a
+ * while.  Else the loop would spin on the readable socket. */
 static void
-shed(struct clients *all, int listening)
+clients_pause_accept(struct clients *all, int listening)
 {
 	int fd;
 
-	log_warn("no descriptor for a new connection");
+	log_warnx(
+	    "no descriptor for a new connection: not accepting for %d ms", (int)(PAUSE_S * 1000));
 	all->p->counters.refused++;
 	if (all->reserve != -1) {
 		close(all->reserve);
 		fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd != -1)
 			close(fd);
-		all->reserve = spare_descriptor();
+		all->reserve = clients_reserve();
 	}
-	listen_on(all, false);
+	clients_watch(all, false);
 	ev_timer_set(&all->pause, PAUSE_S, 0.);
 	ev_timer_start(all->p->loop, &all->pause);
 }
 
 static void
-on_connection(struct ev_loop *loop, struct ev_io *io, int events)
+clients_on_connection(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	struct clients *all = io->data;
 
@@ -248,14 +252,14 @@ on_connection(struct ev_loop *loop, struct ev_io *io, int events)
 		    accept4(io->fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd != -1) {
-			take_in(all, fd, &from);
+			accept_client(all, fd, &from);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			return;
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			   errno == ENOMEM) {
-			shed(all, io->fd);
+			clients_pause_accept(all, io->fd);
 			return;
-		} /* else that client has left already; the next may not have */
+		} /* else this client has left already, perhaps not the next */
 	}
 }
 
@@ -272,18 +276,18 @@ clients_open(struct policyd *p)
 	all->p = p;
 	all->most =
 	    p->cfg->policyd_connections < descriptors ? p->cfg->policyd_connections : descriptors;
-	all->reserve = spare_descriptor();
+	all->reserve = clients_reserve();
 	TAILQ_INIT(&all->list);
-	ev_timer_init(&all->deadline, on_deadline, 0., 0.);
-	ev_timer_init(&all->pause, on_pause_over, 0., 0.);
+	ev_timer_init(&all->deadline, clients_on_deadline, 0., 0.);
+	ev_timer_init(&all->pause, clients_on_pause_over, 0., 0.);
 	all->deadline.data = all->pause.data = all;
 	for (size_t i = 0; i < p->listen.n; i++) {
-		ev_io_init(&all->listening[i], on_connection, p->listen.fd[i], EV_READ);
-		/* behind those that leave: they make room */
+		ev_io_init(&all->listening[i], clients_on_connection, p->listen.fd[i], EV_READ);
+		/* after the callbacks of clients that leave, which make room */
 		ev_set_priority(&all->listening[i], EV_MINPRI);
 		all->listening[i].data = all;
 	}
-	listen_on(all, true);
+	clients_watch(all, true);
 	p->clients = all;
 	return 0;
 }
@@ -294,7 +298,7 @@ clients_drain(struct policyd *p)
 	struct clients *all = p->clients;
 
 	ev_timer_stop(p->loop, &all->pause);
-	listen_on(all, false);
+	clients_watch(all, false);
 	listen_close(&p->listen);
 	all->draining = true;
 	if (all->n == 0)
@@ -316,10 +320,10 @@ clients_close(struct policyd *p)
 	if (all == NULL)
 		return;
 	while ((c = TAILQ_FIRST(&all->list)) != NULL)
-		end(c);
+		client_end(c);
 	ev_timer_stop(p->loop, &all->deadline);
 	ev_timer_stop(p->loop, &all->pause);
-	listen_on(all, false);
+	clients_watch(all, false);
 	if (all->reserve != -1)
 		close(all->reserve);
 	free(all);

@@ -1,29 +1,25 @@
 /* pollux-policyd: the Flash policy, on the ports where Flash Player asks for it.  In the
  * foreground.
  *
- * Start: standard descriptors, options, configuration, policy, log, sockets; then it lets go of
- * root, of files, and of whatever else it could do, and loops.  The first SIGTERM or SIGINT ends
- * what is open in order, the second at once; SIGHUP begins the log's file anew, SIGUSR1 writes
- * counters into it. */
-#include <errno.h>
+ * Start: descriptors, options, configuration, policy, log, sockets; then it gives up root, the
+ * file system and all capabilities, and loops.  The first SIGTERM or SIGINT ends what is open in
+ * order, the second at once; SIGHUP opens the log again, SIGUSR1 writes counters into it. */
 #include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
 
-#include "policyd/answer.h"
+#include "policyd/policytext.h"
 #include "policyd/clients.h"
 #include "policyd/policyd.h"
 #include "shared/base/daemon.h"
 #include "shared/base/log.h"
 #include "shared/base/privs.h"
 
-/* From the first SIGTERM to the end: a client that is there has its answer already. */
+/* From the first SIGTERM to the end: clients that are connected have their answer already. */
 #define DRAIN_S 1.
 
 /* The whole daemon. */
-struct daemon {
+struct policyd_daemon {
 	struct policyd p;
 	struct config cfg;
 	struct ev_signal term, intr, hup, usr1;
@@ -32,7 +28,7 @@ struct daemon {
 };
 
 static void
-on_drained(struct ev_loop *loop, struct ev_timer *timer, int events)
+policyd_on_drained(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
 	(void)timer;
 	(void)events;
@@ -40,24 +36,23 @@ on_drained(struct ev_loop *loop, struct ev_timer *timer, int events)
 }
 
 static void
-on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
+policyd_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
-	struct daemon *d = signal->data;
+	struct policyd_daemon *d = signal->data;
 
 	(void)events;
 	if (d->draining) {
 		ev_break(loop, EVBREAK_ALL);
 		return;
 	}
-	log_info("stopping, %zu connections are open", clients_count(&d->p));
-	daemon_notify("STOPPING=1");
+	daemon_stopping(clients_count(&d->p));
 	d->draining = true;
 	ev_timer_start(loop, &d->drained);
 	clients_drain(&d->p);
 }
 
 static void
-on_hangup(struct ev_loop *loop, struct ev_signal *signal, int events)
+policyd_on_hangup(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
 	(void)loop;
 	(void)signal;
@@ -66,9 +61,9 @@ on_hangup(struct ev_loop *loop, struct ev_signal *signal, int events)
 }
 
 static void
-on_report(struct ev_loop *loop, struct ev_signal *signal, int events)
+policyd_on_report(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
-	const struct daemon *d = signal->data;
+	const struct policyd_daemon *d = signal->data;
 	const struct policyd *p = &d->p;
 
 	(void)loop;
@@ -78,7 +73,7 @@ on_report(struct ev_loop *loop, struct ev_signal *signal, int events)
 }
 
 static void
-watch_signal(struct daemon *d, struct ev_signal *signal, int number,
+policyd_watch_signal(struct policyd_daemon *d, struct ev_signal *signal, int number,
     void (*on)(struct ev_loop *, struct ev_signal *, int))
 {
 	ev_signal_init(signal, on, number);
@@ -87,24 +82,25 @@ watch_signal(struct daemon *d, struct ev_signal *signal, int number,
 }
 
 static void
-watch_signals(struct daemon *d)
+policyd_watch_signals(struct policyd_daemon *d)
 {
-	watch_signal(d, &d->term, SIGTERM, on_stop);
-	watch_signal(d, &d->intr, SIGINT, on_stop);
-	watch_signal(d, &d->hup, SIGHUP, on_hangup);
-	watch_signal(d, &d->usr1, SIGUSR1, on_report);
-	ev_timer_init(&d->drained, on_drained, DRAIN_S, 0.);
+	policyd_watch_signal(d, &d->term, SIGTERM, policyd_on_stop);
+	policyd_watch_signal(d, &d->intr, SIGINT, policyd_on_stop);
+	policyd_watch_signal(d, &d->hup, SIGHUP, policyd_on_hangup);
+	policyd_watch_signal(d, &d->usr1, SIGUSR1, policyd_on_report);
+	ev_timer_init(&d->drained, policyd_on_drained, DRAIN_S, 0.);
 }
 
-/* Everything behind the policy.  Return the exit code. */
+/* Everything after the policy.  Return the exit code. */
 static int
-serve(struct daemon *d, const char *addresses)
+policyd_serve(struct policyd_daemon *d, const char *addresses)
 {
 	struct policyd *p = &d->p;
 	int code = listen_open(&p->listen, "[policyd] listen", addresses);
 
 	if (code != 0)
 		return code;
+	/* the chroot hides the socket of the service manager: connect to it before */
 	daemon_find_manager();
 	code = privs_drop(d->cfg.policyd_user, d->cfg.policyd_chroot);
 	if (code != 0)
@@ -115,11 +111,10 @@ serve(struct daemon *d, const char *addresses)
 		log_errx("out of memory");
 		goto end;
 	}
-	watch_signals(d);
-	log_info("listening on %s", addresses);
-	daemon_notify("READY=1");
+	policyd_watch_signals(d);
+	daemon_started(addresses);
 	ev_run(p->loop, 0);
-	log_info("stopped");
+	daemon_stopped();
 	code = EX_OK;
 end:
 	clients_close(p);
@@ -130,32 +125,24 @@ end:
 int
 main(int argc, char **argv)
 {
-	static struct daemon d;
+	static struct policyd_daemon d;
 	struct daemon_options o;
 	char error[1024];
 	int code;
 
-	daemon_standard_descriptors();
-	daemon_options(&o, "pollux-policyd " POLLUX_VERSION,
+	code = daemon_configure(&o, &d.cfg, "pollux-policyd",
 	    "Tell Flash Player which pages may open sockets to this machine.", argc, argv);
-	if (config_load(&d.cfg, o.paths, error, sizeof(error)) == -1) {
-		fprintf(stderr, "pollux-policyd: %s\n", error);
-		return EX_CONFIG;
-	}
-	d.p.cfg = &d.cfg;
-	code = answer_read(&d.p.policy, &d.cfg, error, sizeof(error));
 	if (code != 0)
-		fprintf(stderr, "pollux-policyd: %s\n", error);
-	if (code == 0 && !o.test &&
-	    log_open("pollux-policyd", d.cfg.log_level, d.cfg.log_file) == -1) {
-		fprintf(stderr, "pollux-policyd: %s: %s\n", d.cfg.log_file, strerror(errno));
-		code = EX_CANTCREAT;
-	}
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN); /* until the loop minds them */
-	signal(SIGUSR1, SIG_IGN);
+		return code;
+	d.p.cfg = &d.cfg;
+	/* before -t ends the program: a wrong policy is a mistake in the configuration */
+	code = policytext_read(&d.p.policy, &d.cfg, error, sizeof(error));
+	if (code != 0)
+		daemon_complain("%s", error);
 	if (code == 0 && !o.test)
-		code = serve(&d, o.listen == NULL ? d.cfg.policyd_listen : o.listen);
+		code = daemon_open_log(&d.cfg);
+	if (code == 0 && !o.test)
+		code = policyd_serve(&d, o.listen == NULL ? d.cfg.policyd_listen : o.listen);
 	buf_free(&d.p.policy);
 	return code;
 }

@@ -1,5 +1,5 @@
 /* policyd: the Flash policy on a port of its own (PROTOCOL section 13).  One process, one loop, no
- * store, no application: it says one thing to everybody. */
+ * store, no application: every client gets the same answer. */
 #ifndef POLLUX_POLICYD_H
 #define POLLUX_POLICYD_H
 
@@ -16,13 +16,13 @@ struct policyd {
 	struct ev_loop *loop;
 	const struct config *cfg;
 	struct listen listen;
-	struct buf policy; /* what it says; owned */
+	struct buf policy; /* the answer; owned */
 	struct clients *clients;
 
 	struct {
 		uint64_t answered;
 		uint64_t refused; /* one connection too many */
-		uint64_t late;    /* did not read, or did not leave */
+		uint64_t late;    /* neither read the answer nor left in time */
 	} counters;               /* since the start, for SIGUSR1 */
 };
 

@@ -3,12 +3,9 @@
  * Start: standard descriptors, options, configuration, sockets, store and application, loop.
  * The first SIGTERM or SIGINT ends what is open in order, the second at once; SIGHUP begins the
  * log's file anew, SIGUSR1 writes counters into it. */
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
 #include <http_parser.h>
@@ -55,8 +52,7 @@ on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 		ev_break(loop, EVBREAK_ALL);
 		return;
 	}
-	log_info("stopping, %zu connections are open", w->conns_n);
-	daemon_notify("STOPPING=1");
+	daemon_stopping(w->conns_n);
 	w->draining = true;
 	wsd_listener_close(w->listener);
 	w->listener = NULL;
@@ -167,11 +163,10 @@ serve(struct daemon *d, const char *addresses)
 	if (w->sv == NULL)
 		goto end;
 	start_watching(d);
-	log_info("listening on %s", addresses);
-	daemon_notify("READY=1");
+	daemon_started(addresses);
 	ev_run(w->loop, 0);
 	stop_watching(d);
-	log_info("stopped");
+	daemon_stopped();
 	code = EX_OK;
 end:
 	server_close(w->sv);
@@ -187,23 +182,14 @@ main(int argc, char **argv)
 {
 	static struct daemon d;
 	struct daemon_options o;
-	char error[512];
+	int code;
 
-	daemon_standard_descriptors();
-	daemon_options(&o, "pollux-wsd " POLLUX_VERSION,
+	code = daemon_configure(&o, &d.cfg, "pollux-wsd",
 	    "Serve Socket.IO sessions over websocket, and their handshakes and polls.", argc, argv);
-	if (config_load(&d.cfg, o.paths, error, sizeof(error)) == -1) {
-		fprintf(stderr, "pollux-wsd: %s\n", error);
-		return EX_CONFIG;
-	}
-	if (o.test)
-		return EX_OK;
-	if (log_open("pollux-wsd", d.cfg.log_level, d.cfg.log_file) == -1) {
-		fprintf(stderr, "pollux-wsd: %s: %s\n", d.cfg.log_file, strerror(errno));
-		return EX_CANTCREAT;
-	}
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN); /* until the loop minds them */
-	signal(SIGUSR1, SIG_IGN);
+	if (code != 0 || o.test)
+		return code;
+	code = daemon_open_log(&d.cfg);
+	if (code != 0)
+		return code;
 	return serve(&d, o.listen == NULL ? d.cfg.wsd_listen : o.listen);
 }

@@ -25,10 +25,10 @@ buf_clear(struct buf *b)
 	b->failed = false;
 }
 
-/* More room than there is.  Apart, so that nearly all calls of buf_reserve() are a few
+/* Allocate more room.  Not inlined, so that the usual call of buf_reserve() stays a few
  * instructions. */
 __attribute__((noinline)) static char *
-grow(struct buf *b, size_t n)
+buf_grow(struct buf *b, size_t n)
 {
 	size_t ceiling = b->ceiling == 0 ? BUF_CEILING : b->ceiling;
 	size_t want = b->cap < 64 ? 64 : b->cap;
@@ -58,7 +58,7 @@ buf_reserve(struct buf *b, size_t n)
 	if (b->failed)
 		return NULL;
 	if (b->p == NULL || n > b->cap - b->n) /* `cap` never exceeds the ceiling */
-		return grow(b, n);
+		return buf_grow(b, n);
 	return b->p + b->n;
 }
 

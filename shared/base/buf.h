@@ -1,8 +1,8 @@
 /* buf: an owned, growing run of bytes with a ceiling.
  *
- * Appending never fails at once: the first failure (out of memory, or past the ceiling) is
- * remembered in `failed` and later appends do nothing, so a text is built without a check per
- * line and asked for once at its end. */
+ * Appending returns nothing: the first failure (out of memory, or past the ceiling) sets `failed`,
+ * and later appends do nothing.  So a text is built without a check per line; check `failed` at
+ * its end. */
 #ifndef POLLUX_BUF_H
 #define POLLUX_BUF_H
 
@@ -19,7 +19,7 @@ struct buf {
 	bool failed;
 };
 
-/* What a buffer without a ceiling of its own may hold. */
+/* The ceiling of buffers that set none. */
 #define BUF_CEILING ((size_t)64 << 20)
 
 /* Start empty; `ceiling` in bytes, 0 for BUF_CEILING.  A zeroed struct is also a valid start. */
@@ -38,7 +38,7 @@ void buf_puts(struct buf *b, const char *text);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Make room for `n` more bytes and return where they go, or NULL (then `failed` is set).
- * The caller writes at most `n` bytes there and adds what it wrote to `b->n`. */
+ * The caller writes at most `n` bytes there and adds their number to `b->n`. */
 char *buf_reserve(struct buf *b, size_t n);
 
 /* Drop the first `n` bytes, n <= b->n. */

@@ -3,22 +3,38 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sysexits.h>
 #include <unistd.h>
 
-/* Some containers allow a billion; a table of so many is not what anyone wants. */
+#include "shared/base/listen.h"
+#include "shared/base/log.h"
+
+/* Some containers allow a billion; tables that grow with the number would eat all memory. */
 #define DESCRIPTORS_MAX ((rlim_t)1 << 20)
 
-/* Descriptors that are no connections: store, wake-ups, log, listeners, the module's. */
+/* Descriptors that are not connections: store, wake-ups, log, listeners, the module's. */
 #define DESCRIPTORS_OWN 64
 
+/* What the calls of daemon.h share, from daemon_configure() on. */
+static struct {
+	const char *name;
+	int manager;        /* socket connected to the service manager; -1: none, or not yet */
+	bool by_web_server; /* the web server started us and passed the socket */
+} ctx = {.name = "pollux", .manager = -1};
+
+/* --- options -------------------------------------------------------------------------------- */
+
 static error_t
-parse_option(int key, char *arg, struct argp_state *state)
+daemon_parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct daemon_options *o = state->input;
 	size_t n = 0;
@@ -38,7 +54,7 @@ parse_option(int key, char *arg, struct argp_state *state)
 		o->test = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "what is %s?", arg);
+		argp_error(state, "unexpected argument \"%s\"", arg);
 		return EINVAL;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -47,32 +63,77 @@ parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option option_table[] = {
     {"config", 'c', "FILE", 0, "Read FILE, later ones win (default: POLLUX_CONF)", 0},
-    {"listen", 'l', "ADDRESS", 0, "Listen on ADDRESS, and not where the configuration says", 0},
+    {"listen", 'l', "ADDRESS", 0, "Listen on ADDRESS instead of where the configuration says", 0},
     {"test", 't', NULL, 0, "Check the configuration and exit", 0},
     {0},
 };
 
-void
-daemon_options(
-    struct daemon_options *o, const char *program, const char *doc, int argc, char **argv)
+static void
+daemon_read_options(struct daemon_options *o, const char *doc, int argc, char **argv)
 {
-	struct argp argp = {.options = option_table, .parser = parse_option, .doc = doc};
+	static char version[64];
+	struct argp argp = {.options = option_table, .parser = daemon_parse_option, .doc = doc};
 
-	argp_program_version = program;
+	snprintf(version, sizeof(version), "%s %s", ctx.name, POLLUX_VERSION);
+	argp_program_version = version;
 	*o = (struct daemon_options){.test = false};
 	argp_parse(&argp, argc, argv, 0, NULL, o);
 }
 
-void
-daemon_standard_descriptors(void)
+/* --- before the start ----------------------------------------------------------------------- */
+
+static void
+settle_descriptors(void)
 {
 	int fd;
 
+	/* 0 to 2 must be open: a socket with one of these numbers would receive what is printed */
 	do
 		fd = open("/dev/null", O_RDWR);
 	while (fd != -1 && fd <= STDERR_FILENO);
-	if (fd != -1)
-		close(fd);
+	/* web servers leak sockets and logs, which would stay open as long as we live */
+	closefrom(STDERR_FILENO + 1 + listen_inherited());
+}
+
+int
+daemon_configure(struct daemon_options *o, struct config *cfg, const char *name, const char *doc,
+    int argc, char **argv)
+{
+	char error[512];
+
+	ctx.name = name;
+	settle_descriptors(); /* before anything opens a descriptor */
+	daemon_read_options(o, doc, argc, argv);
+	if (config_load(cfg, o->paths, error, sizeof(error)) == -1) {
+		daemon_complain("%s", error);
+		return EX_CONFIG;
+	}
+	return 0;
+}
+
+void
+daemon_complain(const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "%s: ", ctx.name);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+int
+daemon_open_log(const struct config *cfg)
+{
+	if (log_open(ctx.name, cfg->log_level, cfg->log_file) == -1) {
+		daemon_complain("log file %s: %s", cfg->log_file, strerror(errno));
+		return EX_CANTCREAT;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
+	return 0;
 }
 
 size_t
@@ -93,8 +154,7 @@ daemon_raise_descriptors(void)
 	                                            : DESCRIPTORS_OWN;
 }
 
-/* A socket that is connected to the service manager; -1: not yet, or there is none. */
-static int manager = -1;
+/* --- start and end -------------------------------------------------------------------------- */
 
 void
 daemon_find_manager(void)
@@ -104,22 +164,61 @@ daemon_find_manager(void)
 	size_t n = path == NULL ? 0 : strlen(path);
 	socklen_t to_n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
 
-	if (manager != -1 || n == 0 || n >= sizeof(to.sun_path))
+	if (ctx.manager != -1 || n == 0 || n >= sizeof(to.sun_path))
 		return;
 	memcpy(to.sun_path, path, n);
 	if (path[0] == '@') /* an abstract name */
 		to.sun_path[0] = '\0';
-	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (manager != -1 && connect(manager, (const struct sockaddr *)&to, to_n) == -1) {
-		close(manager);
-		manager = -1;
+	ctx.manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (ctx.manager != -1 && connect(ctx.manager, (const struct sockaddr *)&to, to_n) == -1) {
+		close(ctx.manager);
+		ctx.manager = -1;
 	}
 }
 
-void
-daemon_notify(const char *state)
+/* `state` is "READY=1" and the like, see sd_notify(3). */
+static void
+notify_manager(const char *state)
 {
 	daemon_find_manager();
-	if (manager != -1)
-		(void)send(manager, state, strlen(state), MSG_NOSIGNAL);
+	if (ctx.manager != -1)
+		(void)send(ctx.manager, state, strlen(state), MSG_NOSIGNAL);
+}
+
+void
+daemon_started(const char *addresses)
+{
+	int inherited = listen_inherited();
+
+	ctx.by_web_server = inherited == 0 && addresses[0] == '\0';
+	if (ctx.by_web_server) {
+		log_debug("%s %s started, by the web server", ctx.name, POLLUX_VERSION);
+		return;
+	}
+	log_info("%s %s started", ctx.name, POLLUX_VERSION);
+	if (inherited > 0)
+		log_info("listening on %d sockets of systemd", inherited);
+	else
+		log_info("listening on %s", addresses);
+	notify_manager("READY=1");
+}
+
+void
+daemon_stopping(size_t connections)
+{
+	if (ctx.by_web_server) {
+		log_debug("stopping, %zu connections are open", connections);
+		return;
+	}
+	log_info("stopping, %zu connections are open", connections);
+	notify_manager("STOPPING=1");
+}
+
+void
+daemon_stopped(void)
+{
+	if (ctx.by_web_server)
+		log_debug("stopped");
+	else
+		log_info("stopped");
 }

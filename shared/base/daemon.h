@@ -1,35 +1,60 @@
-/* daemon: what programs that run by themselves have in common: options, descriptors, and what they
- * tell the service manager. */
+/* daemon: the life that all programs which serve share: descriptors, options, configuration, log,
+ * and what the log and the service manager are told at the start and at the end.
+ *
+ *	daemon_configure()   descriptors 0 to 2, the command line, the configuration
+ *	daemon_open_log()    the log, and no signal that kills before the loop handles it
+ *	                     ... the program opens its sockets and what it serves ...
+ *	daemon_started()     from here on it accepts
+ *	daemon_stopping()    the first SIGTERM: it no longer accepts
+ *	daemon_stopped()     everything is closed
+ *
+ * The event loop, and thereby the signals, are the program's own. */
 #ifndef POLLUX_DAEMON_H
 #define POLLUX_DAEMON_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "shared/base/config.h"
+
 #define DAEMON_FILES 16
 
 struct daemon_options {
-	const char *paths[DAEMON_FILES + 1]; /* -c, for config_load(); NULL behind the last */
-	const char *listen;                  /* -l: over the configuration; NULL: not given */
+	const char *paths[DAEMON_FILES + 1]; /* -c, for config_load(); ends with NULL */
+	const char *listen;                  /* -l: instead of the configuration; NULL: not given */
 	bool test;                           /* -t: only check the configuration */
 };
 
-/* Read the command line, and answer --help and --version.  A mistake ends the program with 64.
- * `program` is the name with its version ("pollux-wsd 0.1"), `doc` one sentence; both static. */
-void daemon_options(
-    struct daemon_options *o, const char *program, const char *doc, int argc, char **argv);
+/* Open the standard descriptors that are closed, close inherited ones, read the command line
+ * (answering --help and --version) and the configuration.  `name` ("pollux-wsd") and `doc`, one
+ * sentence for --help, are static.  A wrong command line ends the program with 64.
+ * Return 0, or EX_CONFIG after daemon_complain(). */
+int daemon_configure(struct daemon_options *o, struct config *cfg, const char *name,
+    const char *doc, int argc, char **argv);
 
-/* See that the descriptors 0 to 2 are open: what is opened later must not be taken for them. */
-void daemon_standard_descriptors(void);
+/* Say on standard error why the program does not start: for errors before daemon_open_log(). */
+void daemon_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Open the log that `cfg` names, which must outlive it, and ignore SIGPIPE, SIGHUP and SIGUSR1: the
+ * latter two would kill a program that has not started its loop.
+ * Return 0, or EX_CANTCREAT after daemon_complain(). */
+int daemon_open_log(const struct config *cfg);
 
 /* Allow as many descriptors as the system does, within reason.  Return how many of them are left
- * when the program has taken its own. */
+ * for connections. */
 size_t daemon_raise_descriptors(void);
 
-/* Before a chroot: go to the service manager, whom daemon_notify() would not find any more. */
+/* Connect to the service manager.  Before a chroot, which hides its socket; else not needed. */
 void daemon_find_manager(void);
 
-/* Tell the service manager, if there is one: "READY=1" and the like, see sd_notify(3). */
-void daemon_notify(const char *state);
+/* Tell the log and the service manager that the program serves, at `addresses` or at the sockets
+ * of systemd.  Empty: at a socket that the web server passed, which starts and ends such processes
+ * as it needs them: then the service manager is told nothing, here and below, and the log only if
+ * its level is debug. */
+void daemon_started(const char *addresses);
+
+/* The same for the end: that it began, with so many connections open, and that it is complete. */
+void daemon_stopping(size_t connections);
+void daemon_stopped(void);
 
 #endif

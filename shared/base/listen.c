@@ -5,19 +5,28 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "shared/base/log.h"
 #include "shared/base/slice.h"
 
-#define FIRST_HANDED_OVER 3 /* SD_LISTEN_FDS_START */
+#define FIRST_INHERITED 3 /* SD_LISTEN_FDS_START */
+#define INHERITED_MAX   1024
+#define ADDRESS_MAX     299 /* bytes of one address */
+
+#define UNIX_PREFIX SLICE("unix:")
 
 /* Owns `fd`, on failure too. */
 static int
-add(struct listen *l, int fd)
+own_socket(struct listen *l, int fd)
 {
 	int on = 1, flags = fcntl(fd, F_GETFL);
 
@@ -34,13 +43,14 @@ add(struct listen *l, int fd)
 
 /* Listen on one resolved address.  Return -1 with errno. */
 static int
-listen_on(struct listen *l, const struct addrinfo *ai)
+listen_on_address(struct listen *l, const struct addrinfo *ai)
 {
 	int on = 1, saved;
 	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd == -1)
 		return -1;
+	/* connections of a previous process may still be in TIME_WAIT */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
 		goto fail;
 	/* "*" asks for both families, one socket each */
@@ -49,7 +59,7 @@ listen_on(struct listen *l, const struct addrinfo *ai)
 		goto fail;
 	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == -1 || listen(fd, SOMAXCONN) == -1)
 		goto fail;
-	return add(l, fd);
+	return own_socket(l, fd);
 fail:
 	saved = errno;
 	close(fd);
@@ -57,9 +67,55 @@ fail:
 	return -1;
 }
 
+/* Whether a process accepts connections at this path. */
+static bool
+is_served(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool served;
+
+	if (fd == -1)
+		return false;
+	served = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+	         errno == EAGAIN; /* its backlog is full */
+	close(fd);
+	return served;
+}
+
+/* Listen on a path.  Return -1 with errno. */
+static int
+listen_on_path(struct listen *l, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd, saved;
+
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(address.sun_path, path, strlen(path));
+	if (is_served(&address)) {
+		errno = EADDRINUSE;
+		return -1;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	unlink(path); /* stale socket of a previous process: bind() would fail */
+	/* 0660, whatever the umask: the web server gets in by its group */
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) == -1 ||
+	    chmod(path, 0660) == -1 || listen(fd, SOMAXCONN) == -1) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return own_socket(l, fd);
+}
+
 /* Cut "host:port" in two; "[::1]:8081" has brackets, "*" and no host mean every address. */
 static int
-split(char *text, const char **host, const char **port)
+cut_host_and_port(char *text, const char **host, const char **port)
 {
 	char *colon = strrchr(text, ':');
 	char *end;
@@ -81,49 +137,43 @@ split(char *text, const char **host, const char **port)
 	return 0;
 }
 
-/* Why there is no socket for an address: as a sentence and as an exit code. */
+/* Log why there is no socket for an address.  Return the exit code. */
 static int
-explain(struct slice word, int reason)
+explain_failure(const char *address, int reason)
 {
 	if (reason == EADDRINUSE) {
-		log_errx(
-		    "cannot listen on %.*s: another program has taken it", (int)word.n, word.p);
+		log_errx("cannot listen on %s: another program has taken it", address);
 		return EX_UNAVAILABLE;
 	}
 	errno = reason;
-	log_err("cannot listen on %.*s", (int)word.n, word.p);
+	log_err("cannot listen on %s", address);
 	return reason == EACCES || reason == EPERM ? EX_NOPERM : EX_UNAVAILABLE;
 }
 
-/* Listen on one word of the configuration.  As listen_open(). */
+/* Listen on what a host and port resolve to.  As listen_open(). */
 static int
-listen_at(struct listen *l, const char *setting, struct slice word)
+listen_on_name(struct listen *l, const char *setting, const char *address)
 {
 	struct addrinfo hints = {
 	    .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
 	struct addrinfo *all, *ai;
 	const char *host, *port;
-	char text[300];
+	char text[ADDRESS_MAX + 1];
 	size_t before = l->n;
 	int r, reason = 0;
 
-	if (word.n >= sizeof(text)) {
-		log_errx("%s: an address is too long", setting);
-		return EX_CONFIG;
-	}
-	memcpy(text, word.p, word.n);
-	text[word.n] = '\0';
-	if (split(text, &host, &port) == -1) {
-		log_errx("%s: %.*s is not host:port", setting, (int)word.n, word.p);
+	snprintf(text, sizeof(text), "%s", address);
+	if (cut_host_and_port(text, &host, &port) == -1) {
+		log_errx("%s: %s is not host:port", setting, address);
 		return EX_CONFIG;
 	}
 	r = getaddrinfo(host, port, &hints, &all);
 	if (r != 0) {
-		log_errx("%s: %.*s: %s", setting, (int)word.n, word.p, gai_strerror(r));
+		log_errx("%s: %s: %s", setting, address, gai_strerror(r));
 		return EX_UNAVAILABLE;
 	}
 	for (ai = all; ai != NULL; ai = ai->ai_next) {
-		if (listen_on(l, ai) == 0)
+		if (listen_on_address(l, ai) == 0)
 			continue;
 		reason = errno;
 		if (reason == EADDRINUSE || reason == EACCES)
@@ -133,51 +183,120 @@ listen_at(struct listen *l, const char *setting, struct slice word)
 	/* a machine without IPv6 still has the other half of "*" and "localhost" */
 	if (l->n > before && reason != EADDRINUSE && reason != EACCES)
 		return 0;
-	return explain(word, reason);
+	return explain_failure(address, reason);
 }
 
-/* Sockets that systemd opened for us.  Return how many, or -1. */
+/* Listen on one word of the configuration.  As listen_open(). */
 static int
-take_handed_over(struct listen *l)
+listen_on_word(struct listen *l, const char *setting, struct slice word)
 {
+	char address[ADDRESS_MAX + 1];
+
+	if (word.n > ADDRESS_MAX) {
+		log_errx("%s: an address is longer than %d bytes", setting, ADDRESS_MAX);
+		return EX_CONFIG;
+	}
+	memcpy(address, word.p, word.n);
+	address[word.n] = '\0';
+	if (!slice_starts(word, UNIX_PREFIX))
+		return listen_on_name(l, setting, address);
+	return listen_on_path(l, address + UNIX_PREFIX.n) == 0 ? 0
+	                                                       : explain_failure(address, errno);
+}
+
+/* Listen on every address of the configuration.  As listen_open(). */
+static int
+listen_on_words(struct listen *l, const char *setting, struct slice rest)
+{
+	struct slice word;
+	int code = 0;
+
+	while (code == 0) {
+		while (rest.n > 0 && rest.p[0] == ' ')
+			rest = slice_skip(rest, 1);
+		if (slice_starts(
+			rest, UNIX_PREFIX)) { /* a path may contain blanks: take all of it */
+			word = rest;
+			rest = (struct slice){NULL, 0};
+		} else if (!slice_cut(&rest, ' ', &word)) {
+			break;
+		}
+		if (word.n > 0)
+			code = listen_on_word(l, setting, word);
+	}
+	if (code == 0 && l->n == 0) {
+		log_errx("%s names no address", setting);
+		code = EX_CONFIG;
+	}
+	return code;
+}
+
+int
+listen_inherited(void)
+{
+	static int inherited = -1;
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
 	long n;
 
+	if (inherited != -1)
+		return inherited;
+	inherited = 0;
+	/* the variables may be those of a parent, whose sockets we do not have */
 	if (pid == NULL || count == NULL || strtol(pid, NULL, 10) != (long)getpid())
 		return 0;
 	n = strtol(count, NULL, 10);
+	inherited = n < 0 ? 0 : n > INHERITED_MAX ? INHERITED_MAX : (int)n;
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	for (int i = 0; i < n; i++) {
-		if (i == LISTEN_MAX || add(l, FIRST_HANDED_OVER + i) == -1) {
+	return inherited;
+}
+
+static int
+take_inherited(struct listen *l)
+{
+	for (int i = 0; i < listen_inherited(); i++) {
+		if (own_socket(l, FIRST_INHERITED + i) == -1) {
 			log_errx("socket %d of LISTEN_FDS cannot be used", i);
-			return -1;
+			return EX_UNAVAILABLE;
 		}
 	}
-	return n > 0 ? (int)n : 0;
+	return 0;
 }
 
 int
 listen_open(struct listen *l, const char *setting, const char *addresses)
 {
-	struct slice rest = slice_of(addresses), word;
-	int handed_over, code = 0;
+	int code;
 
 	l->n = 0;
-	handed_over = take_handed_over(l);
-	if (handed_over < 0)
-		code = EX_UNAVAILABLE;
-	while (handed_over == 0 && code == 0 && slice_cut(&rest, ' ', &word))
-		if (word.n > 0)
-			code = listen_at(l, setting, word);
-	if (code == 0 && l->n == 0) {
-		log_errx("%s names no address", setting);
-		code = EX_CONFIG;
-	}
+	if (listen_inherited() > 0)
+		code = take_inherited(l);
+	else
+		code = listen_on_words(l, setting, slice_of(addresses));
 	if (code != 0)
 		listen_close(l);
 	return code;
+}
+
+int
+listen_open_stdin(struct listen *l)
+{
+	int listening = 0;
+	socklen_t n = sizeof(listening);
+
+	l->n = 0;
+	if (getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) == -1 ||
+	    !listening) {
+		log_errx("no address to listen on, and standard input is not the socket of a web "
+			 "server: give an address, as in -l unix:/path");
+		return EX_USAGE;
+	}
+	if (own_socket(l, STDIN_FILENO) == -1) {
+		log_errx("the socket on standard input cannot be used");
+		return EX_OSERR;
+	}
+	return 0;
 }
 
 void

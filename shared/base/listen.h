@@ -1,5 +1,5 @@
-/* listen: the listening sockets of a daemon: those that systemd hands over (LISTEN_FDS), else one
- * for each address of its configuration. */
+/* listen: the listening sockets of a program: those that systemd passes (LISTEN_FDS), else one for
+ * each address of its configuration, else the one that a web server passes as standard input. */
 #ifndef POLLUX_LISTEN_H
 #define POLLUX_LISTEN_H
 
@@ -9,13 +9,21 @@
 
 struct listen {
 	size_t n;
-	int fd[LISTEN_MAX]; /* owned; none blocks, and what is accepted has TCP_NODELAY */
+	int fd[LISTEN_MAX]; /* owned; non-blocking, and what they accept has TCP_NODELAY */
 };
 
-/* Open them.  `addresses` are words like "127.0.0.1:8081", "[::1]:8081", "*:843"; `setting` names
- * their place for what is said ("[wsd] listen").  Return 0, or an exit code of sysexits.h after
- * saying why; none is open then. */
+/* How many sockets systemd passes to this process, from descriptor 3 on.  The first call takes
+ * LISTEN_PID and LISTEN_FDS out of the environment; later ones say the same. */
+int listen_inherited(void);
+
+/* Listen on the sockets of systemd or, without any, on `addresses`, separated by blanks:
+ * "127.0.0.1:8081", "[::1]:8081", "*:843", or last "unix:/path", which may contain blanks.
+ * `setting` names their place in error messages ("[wsd] listen").
+ * Return 0, or an exit code of sysexits.h after logging why; none is open then. */
 int listen_open(struct listen *l, const char *setting, const char *addresses);
+
+/* Listen on the socket that the web server passed as descriptor 0.  As listen_open(). */
+int listen_open_stdin(struct listen *l);
 
 void listen_close(struct listen *l);
 

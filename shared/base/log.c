@@ -10,14 +10,14 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The log is the one context a process has before main() has read its configuration. */
+/* Global, so that every module can log, also before the configuration is read. */
 static struct {
 	const char *program;
 	const char *path; /* NULL: standard error */
 	enum log_level level;
 	int fd;
 	bool journal; /* systemd reads <N> priorities and stamps the time itself */
-} ctx = {"pollux", NULL, LOG_LEVEL_INFO, STDERR_FILENO, false};
+} log_ctx = {"pollux", NULL, LOG_LEVEL_INFO, STDERR_FILENO, false};
 
 static const struct {
 	const char *name;
@@ -30,32 +30,32 @@ static const struct {
     [LOG_LEVEL_TRACE] = {"trace", 7},
 };
 
-/* Go on in this file.  Return -1 with errno. */
+/* Write to this file from now on.  Return -1 with errno; the old target stays. */
 static int
-use_file(const char *path)
+log_use_file(const char *path)
 {
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 
 	if (fd == -1)
 		return -1;
-	if (ctx.fd != STDERR_FILENO)
-		close(ctx.fd);
-	ctx.fd = fd;
-	ctx.path = path;
+	if (log_ctx.fd != STDERR_FILENO)
+		close(log_ctx.fd);
+	log_ctx.fd = fd;
+	log_ctx.path = path;
 	return 0;
 }
 
 int
 log_open(const char *program, enum log_level level, const char *path)
 {
-	ctx.program = program;
-	ctx.level = level;
-	ctx.journal = getenv("JOURNAL_STREAM") != NULL;
+	log_ctx.program = program;
+	log_ctx.level = level;
+	log_ctx.journal = getenv("JOURNAL_STREAM") != NULL;
 	if (path == NULL || path[0] == '\0')
 		return 0;
-	if (use_file(path) == -1)
+	if (log_use_file(path) == -1)
 		return -1;
-	ctx.journal = false;
+	log_ctx.journal = false;
 	return 0;
 }
 
@@ -74,18 +74,18 @@ log_level_parse(const char *name, enum log_level *level)
 int
 log_enabled(enum log_level level)
 {
-	return level <= ctx.level;
+	return level <= log_ctx.level;
 }
 
 static void __attribute__((format(printf, 3, 0)))
-write_line(enum log_level level, int error, const char *format, va_list args)
+log_write_line(enum log_level level, int error, const char *format, va_list args)
 {
 	char line[1024];
 	size_t n = 0, room = sizeof(line) - 1; /* the last byte is for '\n' */
 	int k;
 
-	if (ctx.journal) {
-		k = snprintf(line, room, "<%d>%s: ", levels[level].priority, ctx.program);
+	if (log_ctx.journal) {
+		k = snprintf(line, room, "<%d>%s: ", levels[level].priority, log_ctx.program);
 	} else {
 		struct timespec now;
 		struct tm utc;
@@ -95,7 +95,7 @@ write_line(enum log_level level, int error, const char *format, va_list args)
 		gmtime_r(&now.tv_sec, &utc);
 		strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
 		k = snprintf(line, room, "%s.%03ldZ %s[%d] %s: ", stamp, now.tv_nsec / 1000000,
-		    ctx.program, (int)getpid(), levels[level].name);
+		    log_ctx.program, (int)getpid(), levels[level].name);
 	}
 	n = k < 0 ? 0 : (size_t)k;
 	k = vsnprintf(line + n, room - n, format, args);
@@ -108,12 +108,13 @@ write_line(enum log_level level, int error, const char *format, va_list args)
 		if (n >= room)
 			n = room - 1;
 	}
-	for (size_t i = 0; i < n; i++) /* one event is one line, whatever a client sent */
+	/* one event is one line: a client must not be able to forge another */
+	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = ' ';
 	line[n++] = '\n';
-	if (write(ctx.fd, line, n) == -1)
-		return; /* nowhere left to say it */
+	if (write(log_ctx.fd, line, n) == -1)
+		return; /* and there is nowhere to report that */
 }
 
 #define LOG_FUNCTION(name, level, error)                                                           \
@@ -124,7 +125,7 @@ write_line(enum log_level level, int error, const char *format, va_list args)
                                                                                                    \
 		if (log_enabled(level)) {                                                          \
 			va_start(args, format);                                                    \
-			write_line(level, error, format, args);                                    \
+			log_write_line(level, error, format, args);                                \
 			va_end(args);                                                              \
 		}                                                                                  \
 		errno = saved;                                                                     \
@@ -141,6 +142,7 @@ LOG_FUNCTION(log_trace, LOG_LEVEL_TRACE, 0)
 void
 log_reopen(void)
 {
-	if (ctx.path != NULL && use_file(ctx.path) == -1)
-		log_err("%s cannot be opened again", ctx.path);
+	if (log_ctx.path != NULL && log_use_file(log_ctx.path) == -1)
+		log_err(
+		    "log file %s cannot be opened again, the old one stays in use", log_ctx.path);
 }

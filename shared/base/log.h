@@ -15,20 +15,20 @@ enum log_level {
 	LOG_LEVEL_TRACE, /* every packet */
 };
 
-/* Before the first call the level is info and the target standard error.
+/* Before the first call the level is info and the target is standard error.
  * `program` and `path` are borrowed for the life of the process.  `path` NULL or empty keeps
  * standard error.
  * Return 0, or -1 with errno when the file cannot be opened (standard error stays). */
 int log_open(const char *program, enum log_level level, const char *path);
 
-/* SIGHUP: the file may have been moved away; go on in one of its name.  If there cannot be one, the
- * old one stays, and that is logged. */
+/* Open the file again, after it was renamed (SIGHUP).  If that fails the old one stays in use, and
+ * the failure is logged to it. */
 void log_reopen(void);
 
 /* Read a level's name: error, warn, info, debug, trace.  Return 0 or -1. */
 int log_level_parse(const char *name, enum log_level *level);
 
-/* Does a line of this level come out?  For what costs something to say. */
+/* Whether lines of this level are written: ask before composing an expensive one. */
 int log_enabled(enum log_level level);
 
 void log_err(const char *format, ...) __attribute__((format(printf, 1, 2)));

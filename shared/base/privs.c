@@ -20,9 +20,9 @@
 
 /* --- the folder ----------------------------------------------------------------------------- */
 
-/* An empty folder without a name: nothing is in it, and nothing can be made in it. */
+/* Make a deleted folder the root directory: it is empty, and Linux creates nothing in it. */
 static int
-enter_nowhere(void)
+chroot_to_deleted(void)
 {
 	char path[] = TEMPORARY "/pollux-empty.XXXXXX";
 	int above = open(TEMPORARY, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -43,9 +43,10 @@ end:
 	return r == -1 ? EX_OSERR : 0;
 }
 
-/* Who can write to his root directory can make it look as he likes to the next program. */
+/* Make `folder` the root directory.  It must belong to root alone: whoever could write to it could
+ * plant the files that the next program reads there. */
 static int
-enter(const char *folder)
+chroot_to(const char *folder)
 {
 	struct stat st;
 
@@ -54,7 +55,7 @@ enter(const char *folder)
 		return EX_CONFIG;
 	}
 	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-		log_errx("chroot to %s: it must be root's, and writable for nobody else", folder);
+		log_errx("chroot to %s: it must be root's, and writable by root alone", folder);
 		return EX_CONFIG;
 	}
 	if (chroot(".") == -1) {
@@ -67,7 +68,7 @@ enter(const char *folder)
 /* --- the user ------------------------------------------------------------------------------- */
 
 static const struct passwd *
-find_user(const char *user)
+find_account(const char *user)
 {
 	const struct passwd *pw;
 
@@ -77,16 +78,19 @@ find_user(const char *user)
 	return pw == NULL ? getpwnam("nobody") : pw;
 }
 
-/* Return -1 with errno, or with 0 when we are told that it worked, but it did not. */
+/* Change to this user for good.  Return -1 with errno, which is 0 if the calls succeeded but had no
+ * effect. */
 static int
-become(uid_t uid, gid_t gid)
+change_user(uid_t uid, gid_t gid)
 {
 	uid_t ruid, euid, suid;
 	gid_t rgid, egid, sgid;
 
+	/* groups first: without root they could no longer be changed */
 	if (setgroups(1, &gid) == -1 || setresgid(gid, gid, gid) == -1 ||
 	    setresuid(uid, uid, uid) == -1)
 		return -1;
+	/* then verify: carrying on as root would be worse than not starting */
 	if (getresuid(&ruid, &euid, &suid) == -1 || getresgid(&rgid, &egid, &sgid) == -1)
 		return -1;
 	errno = 0;
@@ -111,13 +115,14 @@ have_capabilities(void)
 	return false;
 }
 
-/* Linux drops them with root, but not those that were given to a user. */
+/* Give up those that an ordinary user was granted, too; root's went with the change of user. */
 static int
 drop_capabilities(void)
 {
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3];
 
-	if (!have_capabilities()) /* then a service may be forbidden to ask for it */
+	/* nothing to do, and the sandbox of a service may forbid the calls below */
+	if (!have_capabilities())
 		return 0;
 	memset(none, 0, sizeof(none));
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 && errno != EINVAL)
@@ -130,22 +135,22 @@ drop_capabilities(void)
 /* --- both ----------------------------------------------------------------------------------- */
 
 static int
-leave_root(const char *user, const char *folder)
+drop_root(const char *user, const char *folder)
 {
-	const struct passwd *pw = find_user(user); /* while its file can be read */
+	const struct passwd *pw = find_account(user); /* before the chroot hides /etc/passwd */
 	int code = 0;
 
 	if (pw == NULL || pw->pw_uid == 0) {
 		log_errx("user %s: %s", user[0] == '\0' ? "nobody" : user,
-		    pw == NULL ? "there is no such account" : "that is root still");
+		    pw == NULL ? "there is no such account" : "it must not be root");
 		return EX_CONFIG;
 	}
 	if (folder[0] == '\0')
-		code = enter_nowhere();
+		code = chroot_to_deleted();
 	else if (strcmp(folder, "/") != 0)
-		code = enter(folder);
-	if (code == 0 && become(pw->pw_uid, pw->pw_gid) == -1) {
-		log_err("user %s", pw->pw_name);
+		code = chroot_to(folder);
+	if (code == 0 && change_user(pw->pw_uid, pw->pw_gid) == -1) {
+		log_err("cannot become user %s", pw->pw_name);
 		code = EX_OSERR;
 	}
 	return code;
@@ -155,13 +160,13 @@ int
 privs_drop(const char *user, const char *folder)
 {
 	if (geteuid() == 0) {
-		int code = leave_root(user, folder);
+		int code = drop_root(user, folder);
 
 		if (code != 0)
 			return code;
 	}
 	if (drop_capabilities() == -1 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) {
-		log_err("capabilities");
+		log_err("cannot drop capabilities");
 		return EX_OSERR;
 	}
 	return 0;

@@ -1,14 +1,14 @@
-/* privs: once the sockets are open, become somebody who may do little. */
+/* privs: give up privileges once the sockets are open. */
 #ifndef POLLUX_PRIVS_H
 #define POLLUX_PRIVS_H
 
-/* As root: make `folder` the root directory, become `user`, and see that there is no way back.
- * As anybody else, who keeps his name: give up the capability that opened the sockets.
+/* As root: make `folder` the root directory, become `user`, and verify that there is no way back.
+ * As another user: give up all capabilities, such as the one that opened a low port.
  *
- * `user` may be empty: pollux if there is such an account, else nobody.  `folder` is root's and
- * nobody else can write to it; empty: one that has neither content nor name; "/": as it is.
- * Files are out of reach afterwards, unless they are open.
- * Return 0, or an exit code of sysexits.h after saying why; then the program must end. */
+ * `user` empty: pollux if there is such an account, else nobody.  `folder` must be writable by root
+ * alone; empty: a folder that is empty and deleted; "/": the root directory stays.
+ * Afterwards only files that are open already can be used.
+ * Return 0, or an exit code of sysexits.h after logging why; then the program must end. */
 int privs_drop(const char *user, const char *folder);
 
 #endif

@@ -1,5 +1,5 @@
 /* slice: a borrowed run of bytes: pointer and length, NOT NUL-terminated.
- * Whoever hands one out says how long the bytes live. */
+ * Each function that returns one says how long the bytes live. */
 #ifndef POLLUX_SLICE_H
 #define POLLUX_SLICE_H
 
@@ -41,7 +41,7 @@ slice_starts(struct slice s, struct slice prefix)
 	return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
 
-/* What is left of `s` behind its first `n` bytes; `n` may not exceed `s.n`. */
+/* `s` without its first `n` bytes; `n` may not exceed `s.n`. */
 static inline struct slice
 slice_skip(struct slice s, size_t n)
 {

@@ -1,17 +1,19 @@
-/* pollux-wsd and pollux-policyd as daemons: options, exit codes, signals, what the service manager
- * and the log are told, and what is left of root. */
+/* pollux.fcgi, pollux-wsd and pollux-policyd as daemons: options, exit codes, signals, what the
+ * service manager and the log are told, and what is left of root. */
 'use strict';
 
 const assert = require('node:assert');
 const { execFileSync, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const net = require('node:net');
+const os = require('node:os');
 const path = require('node:path');
 const { after } = require('node:test');
 const { pollux } = require('../lib/suite');
 const { ROOT: REPOSITORY } = require('../lib/server');
 const { Daemon, startDaemon, makeFolder, killAll, program } = require('../lib/daemon');
 const { Connection, closeAll } = require('../lib/http');
+const { getRequest } = require('../lib/fastcgi');
 const { Websocket } = require('../lib/websocket');
 const { freePorts } = require('../lib/ports');
 const { until, within } = require('../lib/wait');
@@ -36,8 +38,27 @@ function confFor(name, address, settings = {}) {
   }
   const data = path.join(folder, `data${++folders}`);
   fs.mkdirSync(data);
-  return { ...settings, store: { data }, wsd: { listen: address } };
+  return { ...settings, store: { data }, [name === 'pollux.fcgi' ? 'fcgi' : 'wsd']: { listen: address } };
 }
+
+/* It serves: what it answers to a first request here, a port or the path of a socket. */
+async function assertServes(name, where, host) {
+  const connection = new Connection(where, host);
+  connection.send(name === 'pollux.fcgi' ? getRequest('/socket.io/') : '<policy-file-request/>\0');
+  const answer = (await connection.closed()).toString();
+  assert.match(answer, name === 'pollux.fcgi' ? /Status: 200 OK/ : /<\/cross-domain-policy>$/);
+  connection.destroy();
+}
+
+/* A folder that all programs can write to, also without root. */
+function openFolder(name) {
+  const made = path.join(folder, name);
+  fs.mkdirSync(made);
+  fs.chmodSync(made, 0o777);
+  return made;
+}
+
+const noIPv6 = Object.values(os.networkInterfaces()).flat().some(({ address }) => address === '::1') ? false : 'no IPv6 on the loopback';
 
 /* It has opened its log after its sockets: now it minds signals, too. */
 async function started(name, { settings, ...options } = {}) {
@@ -61,7 +82,7 @@ function onPath(name) {
   return (process.env.PATH || '').split(':').some((where) => fs.existsSync(path.join(where, name)));
 }
 
-for (const name of ['pollux-wsd', 'pollux-policyd']) {
+for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
   /* --- options and exit codes --------------------------------------------------------------- */
 
   pollux(`${name}: --version and --help`, async () => {
@@ -99,9 +120,39 @@ for (const name of ['pollux-wsd', 'pollux-policyd']) {
     assert.strictEqual(await daemon.stop(), 0);
   });
 
+  pollux(`${name}: -l '[::1]:PORT' listens on IPv6`, { skip: noIPv6 }, async () => {
+    const [port] = await freePorts(1);
+    const daemon = startDaemon(name, confFor(name, '127.0.0.1:1'), folder, { args: ['-l', `[::1]:${port}`] });
+    await daemon.listens(port, '::1');
+    await assertServes(name, port, '::1');
+    assert.strictEqual(await daemon.stop(), 0);
+  });
+
+  pollux(`${name}: -l with several addresses, the last one a path with a blank in it`, async () => {
+    const [port] = await freePorts(1);
+    const socket = path.join(openFolder(`${name} sockets`), 'a socket');
+    const start = () => startDaemon(name, confFor(name, '127.0.0.1:1'), folder, { args: ['-l', `127.0.0.1:${port} unix:${socket}`] });
+    const killed = start();
+    await killed.says(new RegExp(`listening on 127\\.0\\.0\\.1:${port} unix:${socket}\n`));
+    await assertServes(name, port);
+    await assertServes(name, socket);
+    assert.strictEqual(fs.statSync(socket).mode & 0o777, 0o660);
+    const second = startDaemon(name, confFor(name, '127.0.0.1:1'), folder, { args: ['-l', `unix:${socket}`] });
+    assert.strictEqual(await second.end(), 69);
+    assertOneSentence(second.stderr, new RegExp(`cannot listen on unix:${socket}: another program has taken it`));
+    killed.kill('SIGKILL');
+    await assert.rejects(killed.end(), /SIGKILL/);
+    const daemon = start(); /* in place of the stale socket */
+    await daemon.says(/listening on/);
+    await assertServes(name, socket);
+    assert.strictEqual(await daemon.stop(), 0);
+  });
+
   for (const [what, address, code, says] of [
     ['an address without a port', '127.0.0.1', 78, /127\.0\.0\.1 is not host:port/],
     ['no address', ' ', 78, /names no address/],
+    ['a path in no folder', 'unix:/nonexistent/socket', 69, /cannot listen on unix:\/nonexistent\/socket: No such file/],
+    ['a path that is too long', `unix:/${'x'.repeat(110)}`, 69, /cannot listen on unix:\/x+: File name too long/],
     ['an address of another machine', '192.0.2.1:8081', 69, /cannot listen on 192\.0\.2\.1:8081/]
   ]) {
     pollux(`${name}: ${what} is ${code}`, async () => {
@@ -133,30 +184,33 @@ for (const name of ['pollux-wsd', 'pollux-policyd']) {
     pollux(`${name}: ${signal} ends it with 0`, async () => {
       const { daemon } = await started(name);
       assert.strictEqual(await daemon.stop(signal), 0);
+      assert.match(daemon.stderr, new RegExp(`^.* info: ${name} \\d+\\.\\d+ started\n.* info: listening on 127\\.0\\.0\\.1:\\d+\n`));
       assert.match(daemon.stderr, /info: stopping, 0 connections are open\n.* info: stopped\n$/);
     });
   }
 
-  pollux(`${name}: SIGUSR1 writes counters, SIGHUP begins the log's file anew`, async () => {
-    const logs = path.join(folder, `${name}-logs`);
-    const file = path.join(logs, 'log');
-    fs.mkdirSync(logs);
-    fs.chmodSync(logs, 0o777); /* pollux-policyd is not root any more */
+  pollux(`${name}: SIGHUP opens the log again, and keeps the old one if there cannot be a new one`, async () => {
+    const file = path.join(openFolder(`${name}-logs`), 'log'); /* pollux-policyd is not root any more */
     const { daemon } = await started(name, { settings: { log: { file } } });
-    const lines = (where) => read(where).match(/ info: connections=\d+ .*=\d+$/gm) || [];
-    daemon.kill('SIGUSR1');
-    await until(() => lines(file).length === 1, 'a line of counters');
     fs.renameSync(file, `${file}.1`);
     daemon.kill('SIGHUP');
     await until(() => fs.existsSync(file), 'a new file');
-    daemon.kill('SIGUSR1');
-    await until(() => lines(file).length === 1, 'a line in the new file');
-    assert.strictEqual(lines(`${file}.1`).length, 1, 'none in the old one');
-    /* where there can be no new file, the old one goes on */
     fs.renameSync(file, `${file}.2`);
     fs.mkdirSync(file);
     daemon.kill('SIGHUP');
     await until(() => /cannot be opened again/.test(read(`${file}.2`)), 'that it cannot');
+    fs.rmdirSync(file);
+    daemon.kill('SIGHUP');
+    await until(() => fs.existsSync(file), 'a new file after that');
+    assert.strictEqual(await daemon.stop(), 0);
+    assert.match(read(`${file}.1`), /^.* started\n.* listening on .*\n$/);
+    assert.match(read(file), /^.* stopping, .*\n.* stopped\n$/);
+  });
+
+  pollux(`${name}: SIGUSR1 writes counters`, { skip: name === 'pollux.fcgi' && 'it ends the program' }, async () => {
+    const { daemon } = await started(name);
+    daemon.kill('SIGUSR1');
+    await daemon.says(/ info: connections=\d+ .*=\d+$/m);
     assert.strictEqual(await daemon.stop(), 0);
   });
 
@@ -190,14 +244,33 @@ for (const name of ['pollux-wsd', 'pollux-policyd']) {
       { before: ['systemd-socket-activate', '-l', `127.0.0.1:${port}`] });
     await daemon.listens(port); /* a connection starts it */
     await daemon.says(/info: listening/);
-    const connection = new Connection(port);
-    connection.send('<policy-file-request/>\0');
-    assert.match((await connection.closed()).toString(), /<\/cross-domain-policy>$/);
-    connection.destroy();
+    await daemon.says(/listening on 1 sockets of systemd/);
+    await assertServes(name, port);
     await assert.rejects(new Connection(other).opened, 'the configuration does not count');
     assert.strictEqual(await daemon.stop(), 0);
   });
 }
+
+pollux('pollux.fcgi: without an address or a socket of the web server it is 64', async () => {
+  const daemon = startDaemon('pollux.fcgi', confFor('pollux.fcgi', ''), folder);
+  assert.strictEqual(await daemon.end(), 64);
+  assertOneSentence(daemon.stderr, /standard input is not the socket of a web server/);
+});
+
+pollux('pollux.fcgi: started by a web server it logs its start and end at debug level only', { skip: onPath('perl') ? false : 'no perl' }, async () => {
+  for (const level of ['info', 'debug']) {
+    const [port] = await freePorts(1);
+    const before = ['perl', '-MSocket', '-e',
+      'socket(S, AF_INET, SOCK_STREAM, 0); bind(S, pack_sockaddr_in(shift, INADDR_LOOPBACK)) or die; ' +
+      'listen(S, 9); open(STDIN, "<&", S) or die; exec @ARGV', port];
+    const daemon = startDaemon('pollux.fcgi', confFor('pollux.fcgi', '', { log: { level } }), folder, { before });
+    await daemon.listens(port);
+    await assertServes('pollux.fcgi', port);
+    assert.strictEqual(await daemon.stop(), 0);
+    if (level === 'info') assert.strictEqual(daemon.stderr, '');
+    else assert.match(daemon.stderr, /debug: pollux\.fcgi \d+\.\d+ started, by the web server\n[^]* debug: stopped\n$/);
+  }
+});
 
 pollux('pollux-wsd: the second SIGTERM ends it at once', async () => {
   const { daemon, port } = await started('pollux-wsd');
@@ -312,7 +385,7 @@ pollux('pollux-policyd: the user and the folder can be chosen', { skip: notRoot 
 
 for (const [what, policyd, says] of [
   ['an unknown user', { user: 'nosuchuser' }, /user nosuchuser: there is no such account/],
-  ['root as the user', { user: 'root' }, /user root: that is root still/],
+  ['root as the user', { user: 'root' }, /user root: it must not be root/],
   ['a folder that is not there', { chroot: '/nonexistent' }, /chroot to \/nonexistent: No such file/],
   ['a folder that others can write to', { chroot: '/tmp' }, /chroot to \/tmp: it must be root's/]
 ]) {

@@ -221,7 +221,7 @@ for (const [what, text, code, says] of [
 pollux('policyd: origins that are none are said', async () => {
   const daemon = startDaemon('pollux-policyd', { protocol: { origins: 'a.example:80, what:ever' } }, folder, { args: ['-t'] });
   assert.strictEqual(await daemon.end(), 78);
-  assert.match(daemon.stderr, /origins: "what:ever" is no host:port/);
+  assert.match(daemon.stderr, /origins: "what:ever" is not host:port/);
 });
 
 pollux('policyd: an address has no more connections than it may, others have', async () => {

@@ -1,4 +1,4 @@
-#include "policyd/answer.h"
+#include "policyd/policytext.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,11 +8,11 @@
 #include "shared/wire/flashpolicy.h"
 #include "shared/wire/origins.h"
 
-/* Flash Player reads no more than some 20 kB. */
+/* Flash Player reads about 20 kB, and no more. */
 #define FILE_BYTES ((size_t)64 << 10)
 
 static int
-read_file(struct buf *policy, const char *path, char *error, size_t error_size)
+read_policy_file(struct buf *policy, const char *path, char *error, size_t error_size)
 {
 	FILE *file = fopen(path, "re");
 	char *to = buf_reserve(policy, FILE_BYTES + 1);
@@ -24,6 +24,7 @@ read_file(struct buf *policy, const char *path, char *error, size_t error_size)
 		code = EX_NOINPUT;
 		goto end;
 	}
+	/* one byte too many shows that the file is too large */
 	policy->n += fread(to, 1, FILE_BYTES + 1, file);
 	if (ferror(file)) {
 		snprintf(error, error_size, "%s: %s", path, strerror(errno));
@@ -32,7 +33,7 @@ read_file(struct buf *policy, const char *path, char *error, size_t error_size)
 		snprintf(error, error_size, "%s: larger than %zu bytes", path, FILE_BYTES);
 		code = EX_DATAERR;
 	} else if ((wrong = flashpolicy_check(buf_slice(policy))) != NULL) {
-		snprintf(error, error_size, "%s is no policy: %s", path, wrong);
+		snprintf(error, error_size, "%s is not a policy: %s", path, wrong);
 		code = EX_DATAERR;
 	}
 end:
@@ -42,14 +43,15 @@ end:
 }
 
 int
-answer_read(struct buf *policy, const struct config *cfg, char *error, size_t error_size)
+policytext_read(struct buf *policy, const struct config *cfg, char *error, size_t error_size)
 {
 	struct slice origins = slice_of(cfg->origins), bad;
 
 	if (cfg->policyd_file[0] != '\0')
-		return read_file(policy, cfg->policyd_file, error, error_size);
+		return read_policy_file(policy, cfg->policyd_file, error, error_size);
 	if (origins_check(origins, &bad) == -1) {
-		snprintf(error, error_size, "origins: \"%.*s\" is no host:port", (int)bad.n, bad.p);
+		snprintf(
+		    error, error_size, "origins: \"%.*s\" is not host:port", (int)bad.n, bad.p);
 		return EX_CONFIG;
 	}
 	flashpolicy_write(policy, origins);

@@ -1,0 +1,146 @@
+#include "fcgi/turn.h"
+
+#include "fcgi/conn.h"
+#include "shared/base/clock.h"
+
+/* Writing answers tells the server their fate, which may be work that it can do at once.  The rest
+ * waits for the next turn, so that new requests get their share. */
+#define FINISH_ROUNDS 4
+
+static void
+fcgi_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
+{
+	struct fcgi *f = check->data;
+
+	(void)loop;
+	(void)events;
+	f->now = clock_ms();
+	fcgi_turn_enter(f);
+}
+
+static void
+fcgi_turn_on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)timer;
+	(void)events; /* it only wakes the loop: the end of the turn handles what is due */
+}
+
+static void
+fcgi_turn_on_wake(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	struct fcgi *f = io->data;
+
+	(void)loop;
+	(void)events;
+	server_wake(f->sv);
+}
+
+static void
+fcgi_turn_on_hook(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	(void)loop;
+	(void)io;
+	(void)events; /* it only wakes the loop: server_settle() reads the answers */
+}
+
+/* Drop peers past their deadline; return when the next one is due, ms. */
+static int64_t
+drop_late_peers(struct fcgi *f)
+{
+	struct fcgi_conn *c, *next;
+	int64_t soonest = INT64_MAX;
+
+	for (c = TAILQ_FIRST(&f->timed); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, by_deadline);
+		if (c->deadline <= f->now)
+			fcgi_conn_expire(c);
+		else if (c->deadline < soonest)
+			soonest = c->deadline;
+	}
+	return soonest;
+}
+
+void
+fcgi_turn_finish(struct fcgi *f)
+{
+	struct fcgi_conn_stack dirty;
+	struct fcgi_conn *c;
+
+	f->entered = false;
+	server_settle(f->sv, &f->next);
+	/* only now that it is committed may an answer leave; what is queued meanwhile belongs to the
+	 * next commit and is put on a new stack */
+	dirty = f->dirty;
+	SLIST_INIT(&f->dirty);
+	while ((c = SLIST_FIRST(&dirty)) != NULL) {
+		SLIST_REMOVE_HEAD(&dirty, next_dirty);
+		c->dirty = false;
+		fcgi_conn_flush(c); /* frees it if it is closed */
+	}
+}
+
+static void
+arm_timer(struct fcgi *f, int64_t due)
+{
+	int64_t next = f->next < due ? f->next : due;
+
+	/* work is left over: do not sleep */
+	if (next < f->now || f->entered || !SLIST_EMPTY(&f->dirty))
+		next = f->now;
+	ev_timer_stop(f->loop, &f->timer);
+	ev_timer_set(&f->timer, (double)(next - f->now) / 1000, 0.);
+	ev_timer_start(f->loop, &f->timer);
+}
+
+/* The end of every turn, before the loop sleeps. */
+static void
+fcgi_turn_on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int events)
+{
+	struct fcgi *f = prepare->data;
+	int64_t due;
+
+	(void)events;
+	fcgi_turn_enter(f); /* the first time, no check came before */
+	/* before the commit, which takes in what becomes of the answers dropped here */
+	due = drop_late_peers(f);
+	for (int i = 0; i < FINISH_ROUNDS && (f->entered || !SLIST_EMPTY(&f->dirty)); i++) {
+		fcgi_turn_enter(f);
+		fcgi_turn_finish(f);
+	}
+	/* a request to the web hook may still be under way for connections that are gone */
+	if (f->draining && LIST_EMPTY(&f->conns) && !server_is_busy(f->sv))
+		ev_break(loop, EVBREAK_ALL);
+	arm_timer(f, due);
+}
+
+void
+fcgi_turn_start(struct fcgi *f)
+{
+	f->now = clock_ms();
+	f->next = f->now;
+	ev_check_init(&f->check, fcgi_turn_on_check);
+	ev_set_priority(&f->check, EV_MAXPRI); /* before the callbacks, which use `now` */
+	f->check.data = f;
+	ev_check_start(f->loop, &f->check);
+	ev_prepare_init(&f->prepare, fcgi_turn_on_prepare);
+	f->prepare.data = f;
+	ev_prepare_start(f->loop, &f->prepare);
+	ev_timer_init(&f->timer, fcgi_turn_on_timer, 0., 0.);
+	ev_io_init(&f->wake, fcgi_turn_on_wake, server_wake_fd(f->sv), EV_READ);
+	f->wake.data = f;
+	ev_io_start(f->loop, &f->wake);
+	ev_io_init(&f->hook, fcgi_turn_on_hook, server_hook_fd(f->sv), EV_READ);
+	if (f->hook.fd != -1)
+		ev_io_start(f->loop, &f->hook);
+}
+
+void
+fcgi_turn_stop(struct fcgi *f)
+{
+	ev_check_stop(f->loop, &f->check);
+	ev_prepare_stop(f->loop, &f->prepare);
+	ev_timer_stop(f->loop, &f->timer);
+	ev_io_stop(f->loop, &f->wake);
+	ev_io_stop(f->loop, &f->hook);
+}

@@ -1,0 +1,24 @@
+/* fastcgi: one request as a web server writes it, for pollux.fcgi without one. */
+'use strict';
+
+function record(type, content) {
+  const head = Buffer.from([1, type, 0, 1, content.length >> 8, content.length & 0xff, 0, 0]);
+  return Buffer.concat([head, content]);
+}
+
+function parameter([name, value]) {
+  return Buffer.concat([Buffer.from([name.length, value.length]), Buffer.from(name + value)]);
+}
+
+/* The records of a GET; the connection is not kept after the answer. */
+function getRequest(target) {
+  const parameters = Object.entries({ REQUEST_METHOD: 'GET', REQUEST_URI: target, REMOTE_ADDR: '127.0.0.1' });
+  return Buffer.concat([
+    record(1, Buffer.from([0, 1, 0, 0, 0, 0, 0, 0])), /* a responder */
+    record(4, Buffer.concat(parameters.map(parameter))),
+    record(4, Buffer.alloc(0)),
+    record(5, Buffer.alloc(0))
+  ]);
+}
+
+module.exports = { getRequest };
