@@ -1,9 +1,9 @@
-/* exchange: one HTTP request and its answer, whoever reads the bytes: FastCGI or wsd's own port.
+/* exchange: one HTTP request and its answer, whether it came by FastCGI or to wsd's own port.
  *
  * A program fills the request part, calls server_request() once the request is complete, and
- * implements the ops.  The answer may come during that call, or when the turn has been committed if
- * that is what it reports, or much later (a held poll); until then the program keeps the exchange,
- * until the end of the turn even if its connection is gone.  Ops only queue: nothing leaves before
+ * implements the ops.  The answer comes during that call, at the end of the turn if it reports what
+ * the turn did, or much later (a held poll); until then the program keeps the exchange, and until
+ * the end of the turn even if its connection is gone.  Ops only queue: nothing is written before
  * server_settle() has returned. */
 #ifndef POLLUX_EXCHANGE_H
 #define POLLUX_EXCHANGE_H
@@ -19,17 +19,17 @@ struct response {
 	const char *content_type; /* NULL: none */
 	struct slice headers;     /* further header lines, each ending in \r\n; borrowed */
 	struct slice body;        /* borrowed: the op copies what it cannot write at once */
-	bool in_chunks; /* rather so than with a length, where the program has the choice */
+	bool in_chunks;           /* instead of with a length, if the program can */
 };
 
 struct exchange_ops {
-	/* Answer at once and whole: status, headers, Content-Length, body.  Ends the exchange: the
-	 * program frees it some time after, when the bytes are out; the caller lets go of it. */
+	/* Answer in one piece: status, headers, Content-Length, body.  Ends the exchange: the caller
+	 * does not touch it again, the program frees it when the bytes are out. */
 	void (*respond)(struct exchange *x, const struct response *r);
 
-	/* Begin an answer that stays open; `r->body` is its first piece. */
+	/* Begin an answer of many pieces; `r->body` is the first. */
 	void (*begin)(struct exchange *x, const struct response *r);
-	/* Add a piece to it and send it on at once. */
+	/* Add a piece, which is not buffered for more. */
 	void (*piece)(struct exchange *x, struct slice bytes);
 	/* End it.  Ends the exchange, as respond does. */
 	void (*finish)(struct exchange *x);
@@ -38,8 +38,8 @@ struct exchange_ops {
 /* What became of an exchange, told to the transport that held it. */
 enum exchange_fate {
 	EXCHANGE_SENT,   /* the answer was handed to the kernel, whole */
-	EXCHANGE_FAILED, /* the answer could not be written, the peer has not got it */
-	EXCHANGE_GONE,   /* the peer left while its request was held, nothing was answered yet */
+	EXCHANGE_FAILED, /* the answer could not be written: the peer does not have all of it */
+	EXCHANGE_GONE,   /* the peer left before it was answered */
 };
 
 struct exchange {
@@ -51,24 +51,24 @@ struct exchange {
 	struct slice origin;  /* Origin header; empty if none */
 	struct slice referer; /* Referer header; empty if none */
 	struct slice body;    /* as received; its length is within the configured limit */
-	struct slice address; /* of the client, text */
+	struct slice address; /* of the client, as text */
 	int port;             /* of the client; 0 unknown */
 	bool secure;          /* came over TLS, as far as the web server says */
 	bool body_too_large;  /* the body was left unread: the answer is 413 */
-	bool again;           /* the web server repeats it, since the process that had it has died;
-	                       * its client may have left long ago, so nothing is held for it */
+	bool again;           /* the web server repeats it, as the process that had it died.  Its
+	                       * client may have left long ago, so it is not held */
 	/* Look a request header up, name in lower case ("user-agent").  Empty if absent. */
 	struct slice (*header)(const struct exchange *x, const char *name);
 	/* Call `each` for every request header, name in lower case. */
 	void (*each_header)(const struct exchange *x,
 	    void (*each)(void *arg, struct slice name, struct slice value), void *arg);
-	/* Does an upgrade to websocket get through to pollux-wsd where this request has come in?  A
-	 * web server must pass it on. */
+	/* Would an upgrade to websocket reach pollux-wsd the way that this request came?  A web
+	 * server in between must pass it on. */
 	bool (*upgrades)(const struct exchange *x);
 
-	/* Set by the transport that holds the exchange or wants to know its fate, else NULL.
+	/* Set by the transport that holds the exchange or needs to know its fate, else NULL.
 	 * The program calls it once: after the answer was written or could not be, or when the peer
-	 * left.  After the call neither side touches the other. */
+	 * left.  After that neither side touches the other. */
 	void (*on_fate)(struct exchange *x, enum exchange_fate fate, void *holder);
 	void *holder;
 };

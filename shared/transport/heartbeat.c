@@ -2,95 +2,77 @@
 
 #include "shared/transport/internal.h"
 
-enum {
-	DUE_NOTHING,
-	DUE_BEAT,
-	DUE_ANSWER
-};
-
-static struct heartbeat_line *
-line_of(struct server *sv, const struct heartbeat *hb)
-{
-	return hb->due == DUE_BEAT ? &sv->beating : &sv->waiting;
-}
-
 static void
-wait_for(struct server *sv, struct heartbeat *hb, uint8_t due)
+restart_heartbeat(struct server *sv, struct heartbeat *hb, enum heartbeat_state state)
 {
-	struct heartbeat_line *line;
+	bool beat = state == HEARTBEAT_BEAT;
 
 	heartbeat_stop(sv, hb);
-	hb->due = due;
-	hb->deadline = sv->now + (due == DUE_BEAT ? sv->cfg->heartbeat_interval_ms
-						  : sv->cfg->heartbeat_timeout_ms);
-	line = line_of(sv, hb);
-	hb->prev = line->last;
-	hb->next = NULL;
-	if (hb->prev != NULL)
-		hb->prev->next = hb;
-	else
-		line->first = hb;
-	line->last = hb;
+	hb->state = state;
+	hb->deadline =
+	    sv->now + (beat ? sv->cfg->heartbeat_interval_ms : sv->cfg->heartbeat_timeout_ms);
+	TAILQ_INSERT_TAIL(beat ? &sv->beating : &sv->waiting, hb, link);
 }
 
 void
 heartbeat_start(struct server *sv, struct heartbeat *hb, const struct heartbeat_ops *ops)
 {
 	hb->ops = ops;
-	wait_for(sv, hb, DUE_BEAT);
+	restart_heartbeat(sv, hb, HEARTBEAT_BEAT);
 }
 
 void
 heartbeat_stop(struct server *sv, struct heartbeat *hb)
 {
-	struct heartbeat_line *line = line_of(sv, hb);
-
-	if (hb->due == DUE_NOTHING)
+	if (hb->state == HEARTBEAT_STOPPED)
 		return;
-	if (hb->prev != NULL)
-		hb->prev->next = hb->next;
-	else
-		line->first = hb->next;
-	if (hb->next != NULL)
-		hb->next->prev = hb->prev;
-	else
-		line->last = hb->prev;
-	hb->due = DUE_NOTHING;
+	TAILQ_REMOVE(hb->state == HEARTBEAT_BEAT ? &sv->beating : &sv->waiting, hb, link);
+	hb->state = HEARTBEAT_STOPPED;
 }
 
 void
 heartbeat_heard(struct server *sv, struct heartbeat *hb)
 {
-	if (hb->due == DUE_ANSWER)
-		wait_for(sv, hb, DUE_BEAT);
+	/* while the next 2:: is not due, nothing changes: a busy client costs no re-queueing */
+	if (hb->state == HEARTBEAT_ANSWER)
+		restart_heartbeat(sv, hb, HEARTBEAT_BEAT);
 }
 
 int64_t
-heartbeats_due(struct server *sv)
+heartbeat_expire(struct server *sv)
 {
 	struct heartbeat *hb;
 	int64_t next = INT64_MAX;
 
-	while ((hb = sv->beating.first) != NULL && hb->deadline <= sv->now) {
-		wait_for(sv, hb, DUE_ANSWER);
+	while ((hb = TAILQ_FIRST(&sv->beating)) != NULL && hb->deadline <= sv->now) {
+		/* before the beat, in which its owner may end it */
+		restart_heartbeat(sv, hb, HEARTBEAT_ANSWER);
 		hb->ops->beat(sv, hb);
 	}
 	if (hb != NULL)
 		next = hb->deadline;
-	while ((hb = sv->waiting.first) != NULL && hb->deadline <= sv->now) {
+	/* after the beats: what was sent just now has its timeout ahead */
+	while ((hb = TAILQ_FIRST(&sv->waiting)) != NULL && hb->deadline <= sv->now) {
 		heartbeat_stop(sv, hb);
 		hb->ops->expired(sv, hb);
 	}
 	return hb != NULL && hb->deadline < next ? hb->deadline : next;
 }
 
-void
-heartbeats_drain(struct server *sv)
+static void
+drain_heartbeats(struct server *sv, struct heartbeat_queue *queue)
 {
 	struct heartbeat *hb;
 
-	while ((hb = sv->beating.first != NULL ? sv->beating.first : sv->waiting.first) != NULL) {
+	while ((hb = TAILQ_FIRST(queue)) != NULL) {
 		heartbeat_stop(sv, hb);
 		hb->ops->drained(sv, hb);
 	}
+}
+
+void
+heartbeat_drain(struct server *sv)
+{
+	drain_heartbeats(sv, &sv->beating);
+	drain_heartbeats(sv, &sv->waiting);
 }

@@ -1,37 +1,43 @@
-/* heartbeat: 2:: to every open stream and websocket, and what must be heard in answer
- * (PROTOCOL 14.4).
+/* heartbeat: sends 2:: on every open stream and websocket, and ends those whose client does not
+ * answer (PROTOCOL 14.4).
  *
  *	BEAT --interval--> 2:: is sent, ANSWER --heard--> BEAT again
  *	                                       --timeout--> the session ends
  *
- * Those that wait for the same thing wait equally long, so they stand in one line, the first due
- * first: nothing is searched or sorted. */
+ * All that wait for the same thing wait equally long, so they are in one queue, the first due first:
+ * nothing is searched or sorted. */
 #ifndef POLLUX_HEARTBEAT_H
 #define POLLUX_HEARTBEAT_H
+
+#include <sys/queue.h>
 
 #include <stdint.h>
 
 struct server;
 struct heartbeat;
 
-/* What is done to the one that the heartbeat belongs to.  Before the last two it was stopped. */
+/* What the owner of a heartbeat does.  Before the last two it was stopped. */
 struct heartbeat_ops {
 	void (*beat)(struct server *sv, struct heartbeat *hb);    /* send 2:: */
 	void (*expired)(struct server *sv, struct heartbeat *hb); /* nothing was heard: end it */
 	void (*drained)(struct server *sv, struct heartbeat *hb); /* the server stops: end it */
 };
 
-/* Embedded in whoever has one; zeroed before heartbeat_start(). */
-struct heartbeat {
-	const struct heartbeat_ops *ops;
-	struct heartbeat *prev, *next;
-	int64_t deadline; /* when what is waited for happens, ms */
-	uint8_t due;      /* what that is; 0: stopped */
+enum heartbeat_state {
+	HEARTBEAT_STOPPED,
+	HEARTBEAT_BEAT,  /* until 2:: is due */
+	HEARTBEAT_ANSWER /* until the client must have answered it */
 };
 
-struct heartbeat_line {
-	struct heartbeat *first, *last;
+/* Embedded in its owner; zeroed before heartbeat_start(). */
+struct heartbeat {
+	const struct heartbeat_ops *ops;
+	TAILQ_ENTRY(heartbeat) link; /* in one of the server's queues, unless stopped */
+	int64_t deadline;            /* of this state, ms */
+	enum heartbeat_state state;
 };
+
+TAILQ_HEAD(heartbeat_queue, heartbeat);
 
 /* Begin: the first beat is due an interval from now. */
 void heartbeat_start(struct server *sv, struct heartbeat *hb, const struct heartbeat_ops *ops);
@@ -39,14 +45,14 @@ void heartbeat_start(struct server *sv, struct heartbeat *hb, const struct heart
 /* End; does nothing if it was stopped. */
 void heartbeat_stop(struct server *sv, struct heartbeat *hb);
 
-/* Something came from the client.  The reference waits for 2:: and nothing else; we take any packet
- * as a sign of life. */
+/* The client sent something.  The reference waits for 2:: and nothing else; here any packet is a
+ * sign of life. */
 void heartbeat_heard(struct server *sv, struct heartbeat *hb);
 
-/* Do what is due now; the time of the next, INT64_MAX for none. */
-int64_t heartbeats_due(struct server *sv);
+/* Act on all deadlines that have passed.  Return the next one, INT64_MAX for none. */
+int64_t heartbeat_expire(struct server *sv);
 
-/* End all that have one. */
-void heartbeats_drain(struct server *sv);
+/* End all. */
+void heartbeat_drain(struct server *sv);
 
 #endif

@@ -14,63 +14,45 @@
 #include "shared/transport/websocket.h"
 #include "shared/wire/route.h"
 
-struct poll;
-struct stream;
 struct pending_answer;
-struct asking;
 struct publish_keys;
 
-/* Those who wait for the same length of time, so that the first is always due first. */
-struct poll_list {
-	struct poll *first, *last;
-};
+/* Packets that say how a session goes on (PROTOCOL 8, 14). */
+#define PACKET_HEARTBEAT       SLICE("2::")
+#define PACKET_NOOP            SLICE("8::")     /* of a poll: come back at once */
+#define PACKET_DISCONNECT      SLICE("0::")     /* the session has ended, do not come back */
+#define PACKET_UNKNOWN_SESSION SLICE("7:::1+0") /* come back with a new handshake */
+#define PACKET_RECONNECT       SLICE("7:::+0")  /* the same, where a stream ends */
 
-struct stream_list {
-	struct stream *first, *last;
-};
+/* In all queues with a deadline the wait is equally long, so the first is always due first. */
+TAILQ_HEAD(poll_queue, poll);
+TAILQ_HEAD(stream_queue, stream);
+LIST_HEAD(handshake_list, pending_handshake);
 
 struct server {
 	const struct config *cfg;
 	enum server_kind kind;
 	struct application *application;
 	struct hub *hub;
-	struct publish_keys *publish_keys; /* NULL: nothing is published by HTTP */
+	struct publish_keys *publish_keys; /* NULL: the publishing interface is off */
 	unsigned enabled;                  /* bit set of 1 << enum transport_id */
-	int64_t now;
+	int64_t now;                       /* of this turn, ms */
 	bool draining;
-	int64_t wsd_checked_at; /* when wsd_alive was found out */
 	bool wsd_alive;
-	struct poll_list polls;                 /* held for their session */
-	struct poll_list delayed;               /* held because we are busy */
-	LIST_HEAD(, asking) asking;             /* handshakes that the hook is asked about */
-	struct stream_list streams;             /* by the time they end at the latest */
-	struct heartbeat_line beating, waiting; /* see heartbeat.h */
-	struct message *heartbeat, *goodbye, *stranger; /* 2:: 0:: 7:::1+0 */
-	/* answers that wait for the end of the turn, and their texts (answer.c) */
+	int64_t wsd_checked_at;                  /* when wsd_alive was found out; 0: never */
+	struct poll_queue polls;                 /* held for their session */
+	struct poll_queue delayed;               /* not served now: answered 8:: in a while */
+	struct stream_queue streams;             /* by the time they end at the latest */
+	struct handshake_list handshakes;        /* the application has been asked about them */
+	struct heartbeat_queue beating, waiting; /* see heartbeat.h */
+	/* shared by all websockets that they are sent to */
+	struct message *heartbeat_packet, *disconnect_packet, *unknown_session_packet;
+	/* answers that wait for the end of the turn, and their texts: answer.c */
 	struct pending_answer *pending;
 	size_t pending_n, pending_cap;
 	struct buf pending_bytes;
 	struct buf text, wrapped, headers; /* scratch */
 };
-
-/* --- handlers: each answers or holds the exchange ----------------------------------------------
- */
-
-void handle_handshake(struct server *sv, struct exchange *x, const struct route *route);
-void handle_post(
-    struct server *sv, const struct transport *t, struct exchange *x, const struct route *route);
-/* Returns false when there is no such session. */
-bool handle_disconnect(struct server *sv, struct exchange *x, const struct route *route);
-/* Returns false when it is no file that we hand out (static_files.c). */
-bool handle_client_file(struct server *sv, struct exchange *x, const struct route *route);
-
-/* --- deadlines: what is due now; the time of the next, INT64_MAX for none ----------------------
- */
-
-int64_t polls_due(struct server *sv);
-int64_t streams_due(struct server *sv);
-void polls_drain(struct server *sv);
-void handshakes_drain(struct server *sv);
 
 /* Does the setting `transports` name it? */
 static inline bool
@@ -78,5 +60,28 @@ server_enables(const struct server *sv, enum transport_id id)
 {
 	return (sv->enabled & 1u << id) != 0;
 }
+
+/* --- requests: each is answered or held ----------------------------------------------------- */
+
+void handshake_request_handle(struct server *sv, struct exchange *x, const struct route *route);
+void post_handle(
+    struct server *sv, const struct transport *t, struct exchange *x, const struct route *route);
+/* Return false when the session is unknown or has ended, and the client did not say ?disconnect. */
+bool post_disconnect(struct server *sv, struct exchange *x, const struct route *route);
+/* Return false when the path is not that of a file of the browser's client. */
+bool static_files_serve(struct server *sv, struct exchange *x, const struct route *route);
+
+/* Append the JSON object that the application sees of a handshake (PROTOCOL 4.6) and a NUL. */
+void handshake_data_write(struct buf *out, const struct exchange *x, const struct route *route);
+
+/* --- deadlines: act on those that have passed; the next one, INT64_MAX for none ------------- */
+
+int64_t polling_expire(struct server *sv);
+int64_t streaming_expire(struct server *sv);
+
+/* --- shutdown: answer what is held ---------------------------------------------------------- */
+
+void polling_drain(struct server *sv);
+void handshake_request_drain(struct server *sv);
 
 #endif

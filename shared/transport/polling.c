@@ -1,169 +1,180 @@
-/* Polling: PROTOCOL section 8.  A GET is held until there is something to say, which ends it; the
- * client's next one acknowledges that.  xhr-polling and jsonp-polling differ in how it is said. */
+/* Polling (PROTOCOL section 8): a GET is held until there is something to say, which ends it; the
+ * client's next GET acknowledges that.  xhr-polling and jsonp-polling differ in how it is wrapped.
+ *
+ *	GET -> held in sv->polls -- messages -------> answered with them --> fate: sent, freed
+ *	                         -- a newer GET ----> answered 8::               | lost: the messages
+ *	                         -- time is up -----> answered 8::               | wait for the next
+ *	                         -- the turn fails -> sv->delayed: 8:: later     | GET, freed
+ *	                         -- the peer left --> freed
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "shared/transport/internal.h"
 #include "shared/wire/payload.h"
 
-/* When we cannot serve a poll, the client is told to come again, but not at once: an error would
- * end its session, and so would a script's silence. */
-#define BUSY_MS 1000
+/* A poll that cannot be served is answered 8:: after this time: an error would end the session, and
+ * an answer at once would bring the client back at once. */
+#define DELAY_MS 1000
 
-/* One GET that waits for its answer.  It lives until the exchange's fate is known. */
+/* A GET from its arrival until its fate is known. */
 struct poll {
 	struct server *sv;
 	struct exchange *x;
 	const struct transport *transport;
-	struct session *session; /* NULL once it has let go of it */
-	struct poll_list *list;  /* that it is in; NULL once it is answered */
-	struct poll *prev, *next;
+	struct session *session;  /* whose sink it is; NULL: of none, or not any more */
+	struct poll_queue *queue; /* that holds it; NULL once it is answered */
+	TAILQ_ENTRY(poll) link;
 	int64_t deadline;
-	int64_t key, gen; /* of the session, to take a lost response back */
+	int64_t key, gen; /* of the session, to take messages back that were not delivered */
 	unsigned index;   /* of the script's callback */
-	bool delivered;   /* the response holds messages */
-	bool garbled;     /* or should: there was no memory for it */
+	bool delivered;   /* the answer holds messages, or is `incomplete` */
+	bool incomplete;  /* it should have held them, but there was no memory */
 	char origin[];    /* of the request, NUL-terminated */
 };
 
 static void
-list_add(struct poll *p, struct poll_list *list, int64_t after_ms)
+enqueue_poll(struct poll *p, struct poll_queue *queue, int64_t after_ms)
 {
-	p->list = list;
+	p->queue = queue;
 	p->deadline = p->sv->now + after_ms;
-	p->prev = list->last;
-	p->next = NULL;
-	if (p->prev != NULL)
-		p->prev->next = p;
-	else
-		list->first = p;
-	list->last = p;
+	TAILQ_INSERT_TAIL(queue, p, link);
 }
 
 static void
-list_remove(struct poll *p)
+dequeue_poll(struct poll *p)
 {
-	if (p->prev != NULL)
-		p->prev->next = p->next;
-	else
-		p->list->first = p->next;
-	if (p->next != NULL)
-		p->next->prev = p->prev;
-	else
-		p->list->last = p->prev;
-	p->list = NULL;
+	TAILQ_REMOVE(p->queue, p, link);
+	p->queue = NULL;
 }
 
-/* The poll is over: answer it.  It is freed when its fate is known. */
+/* Answer the poll.  It is freed when its fate is known. */
 static void
-finish(struct poll *p, struct slice text)
+answer_poll(struct poll *p, struct slice text)
 {
-	if (p->list == NULL)
-		return; /* its peer has left */
-	list_remove(p);
+	if (p->queue == NULL)
+		return; /* answered, or its peer has left */
+	/* out of the queue, every later call for it does nothing: it is answered once */
+	dequeue_poll(p);
 	p->session = NULL;
 	answer_wrapped(p->sv, p->x, slice_of(p->origin), p->transport, p->index, text);
 }
 
-/* There is no serving it: answer it in a while. */
+/* It cannot be served now: answer it in a while. */
 static void
-delay(struct poll *p)
+delay_poll(struct poll *p)
 {
-	if (p->list == NULL)
+	if (p->queue == NULL)
 		return;
-	list_remove(p);
+	dequeue_poll(p);
 	p->session = NULL;
-	list_add(p, &p->sv->delayed, BUSY_MS);
+	enqueue_poll(p, &p->sv->delayed, DELAY_MS);
 }
 
+/* --- what the hub says ---------------------------------------------------------------------- */
+
+/* The turn is committed, and the session has let go of the poll. */
 static void
-on_deliver(void *sink, struct message *const *messages, size_t n, int64_t key, int64_t gen)
+on_poll_deliver(void *sink, struct message *const *messages, size_t n, int64_t key, int64_t gen)
 {
 	struct poll *p = sink;
 	struct buf *payload = &p->sv->text;
 
+	/* for on_poll_fate() */
 	p->key = key;
 	p->gen = gen;
 	p->delivered = true;
 	if (n == 1) {
-		finish(p, message_text(messages[0]));
+		answer_poll(p, message_text(messages[0]));
 		return;
 	}
 	buf_clear(payload);
 	for (size_t i = 0; i < n; i++)
 		payload_add_framed(payload, message_text(messages[i]));
-	p->garbled = payload->failed;
-	finish(p, p->garbled ? SLICE("8::") : buf_slice(payload));
+	/* half a payload would lose messages: send none, and take them back with the fate */
+	p->incomplete = payload->failed;
+	answer_poll(p, p->incomplete ? PACKET_NOOP : buf_slice(payload));
 }
 
 static void
-on_end(void *sink, enum sink_end why)
+on_poll_end(void *sink, enum sink_end why)
 {
 	switch (why) {
 	case SINK_SUPERSEDED:
-		finish(sink, SLICE("8::"));
+		/* its client does not listen any more, but the web server's slot gets free (8.4) */
+		answer_poll(sink, PACKET_NOOP);
 		break;
 	case SINK_DISCONNECTED:
-		finish(sink, SLICE("0::"));
+		answer_poll(sink, PACKET_DISCONNECT);
 		break;
 	case SINK_LOST:
-		finish(sink, SLICE("7:::1+0"));
+		answer_poll(sink, PACKET_UNKNOWN_SESSION);
 		break;
 	case SINK_FAILED:
-		delay(sink);
+		delay_poll(sink);
 		break;
 	}
 }
 
-static const struct sink_ops poll_ops = {.deliver = on_deliver, .end = on_end};
+static const struct sink_ops poll_sink = {.deliver = on_poll_deliver, .end = on_poll_end};
+
+/* --- the exchange --------------------------------------------------------------------------- */
 
 static void
-on_fate(struct exchange *x, enum exchange_fate fate, void *holder)
+on_poll_fate(struct exchange *x, enum exchange_fate fate, void *holder)
 {
 	struct poll *p = holder;
 	struct session *s = p->session;
 
 	(void)x;
-	if (p->list != NULL)
-		list_remove(p);
+	/* no answer from here on: what the hub says while it detaches must not reach the exchange */
+	if (p->queue != NULL)
+		dequeue_poll(p);
 	p->session = NULL;
-	if (s != NULL) { /* the client left; what comes now waits for its next poll */
+	if (s != NULL) {
+		/* the client left its poll; its session waits for the next one.  A newer poll may
+		 * hold it already, and must keep it */
 		if (session_has_sink(s, p))
 			hub_detach(p->sv->hub, s);
-	} else if (p->delivered && (fate != EXCHANGE_SENT || p->garbled)) {
+	} else if (p->delivered && (fate != EXCHANGE_SENT || p->incomplete)) {
+		/* the next poll gets the messages again.  If that came already it took them as
+		 * delivered, and a new generation: then this does nothing */
 		hub_undelivered(p->sv->hub, p->key, p->gen);
 	}
 	free(p);
 }
 
-/* Take hold of an exchange: for its session, or with `s` NULL to answer it in a while. */
+/* Hold the exchange: for its session, or if `s` is NULL to answer it in a while. */
 static void
-hold(struct server *sv, const struct transport *t, struct exchange *x, const struct route *route,
-    struct session *s)
+hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
+    const struct route *route, struct session *s)
 {
 	struct poll *p = malloc(sizeof(*p) + x->origin.n + 1);
 
 	if (p == NULL) {
-		answer_wrapped(sv, x, x->origin, t, route->index, SLICE("8::"));
+		answer_wrapped(sv, x, x->origin, t, route->index, PACKET_NOOP);
 		return;
 	}
 	*p = (struct poll){.sv = sv, .x = x, .transport = t, .session = s, .index = route->index};
 	if (x->origin.n > 0)
 		memcpy(p->origin, x->origin.p, x->origin.n);
 	p->origin[x->origin.n] = '\0';
-	x->on_fate = on_fate;
+	x->on_fate = on_poll_fate;
 	x->holder = p;
 	if (s == NULL) {
-		list_add(p, &sv->delayed, BUSY_MS);
+		enqueue_poll(p, &sv->delayed, DELAY_MS);
 		return;
 	}
-	list_add(p, &sv->polls, sv->cfg->polling_duration_ms);
-	if (hub_attach(sv->hub, s, route->transport, false, &poll_ops, p) == -1 &&
+	/* queued before it is attached: the hub may answer it in that very call */
+	enqueue_poll(p, &sv->polls, sv->cfg->polling_duration_ms);
+	if (hub_attach(sv->hub, s, route->transport, false, &poll_sink, p) == -1 &&
 	    p->session != NULL) {
+		/* it failed before or after the session took the poll: take it back */
 		if (session_has_sink(s, p))
 			hub_detach(sv->hub, s);
+		/* detaching may have ended it */
 		if (p->session != NULL)
-			delay(p);
+			delay_poll(p);
 	}
 }
 
@@ -180,58 +191,66 @@ polling_open(
 {
 	struct session *s = NULL;
 
-	if (sv->draining || x->again) { /* the client polls again, and finds another process */
-		answer_wrapped(sv, x, x->origin, t, route->index, SLICE("8::"));
+	/* the client polls again and reaches another process.  One that is repeated may be a poll
+	 * that its client left: it must not supersede the client's next */
+	if (sv->draining || x->again) {
+		answer_wrapped(sv, x, x->origin, t, route->index, PACKET_NOOP);
 		return;
 	}
 	switch (hub_find(sv->hub, route->sid, &s)) {
 	case HUB_LIVE:
-		hold(sv, t, x, route, s);
+		hold_poll(sv, t, x, route, s);
 		break;
-	case HUB_ENDED: /* 0:: and not 7:::1+0, which would bring a kicked client back */
-		answer_wrapped(sv, x, x->origin, t, route->index, SLICE("0::"));
+	case HUB_ENDED:
+		/* and not 7:::1+0, which would bring a kicked client back (14.6) */
+		answer_wrapped(sv, x, x->origin, t, route->index, PACKET_DISCONNECT);
 		break;
 	case HUB_UNKNOWN:
-		answer_wrapped(sv, x, x->origin, t, route->index, SLICE("7:::1+0"));
+		answer_wrapped(sv, x, x->origin, t, route->index, PACKET_UNKNOWN_SESSION);
 		break;
 	case HUB_FAILED:
-		hold(sv, t, x, route, NULL);
+		hold_poll(sv, t, x, route, NULL);
 		break;
 	}
 }
 
-/* Its time is up. */
+/* --- deadlines ------------------------------------------------------------------------------ */
+
 static void
-expire(struct poll *p)
+time_out_poll(struct poll *p)
 {
+	/* first let go of the session, or a message could still be given to this poll */
 	if (p->session != NULL)
 		hub_detach(p->sv->hub, p->session);
-	if (p->list != NULL) /* else the hub had something to say after all */
-		finish(p, SLICE("8::"));
+	/* detaching catches up with the other processes: that may have answered it */
+	if (p->queue != NULL)
+		answer_poll(p, PACKET_NOOP);
 }
 
-/* End those of a list that are due at `now`; return when the next one is. */
+/* End those of a queue that are due at `now`; return when the next one is. */
 static int64_t
-list_due(struct poll_list *list, int64_t now)
+time_out_polls(struct poll_queue *queue, int64_t now)
 {
 	struct poll *p;
 
-	while ((p = list->first) != NULL && p->deadline <= now)
-		expire(p);
+	while ((p = TAILQ_FIRST(queue)) != NULL && p->deadline <= now)
+		time_out_poll(p);
 	return p == NULL ? INT64_MAX : p->deadline;
 }
 
 int64_t
-polls_due(struct server *sv)
+polling_expire(struct server *sv)
 {
-	int64_t held = list_due(&sv->polls, sv->now), delayed = list_due(&sv->delayed, sv->now);
+	/* in this order: a poll may move from the first queue to the second */
+	int64_t held = time_out_polls(&sv->polls, sv->now);
+	int64_t delayed = time_out_polls(&sv->delayed, sv->now);
 
 	return held < delayed ? held : delayed;
 }
 
 void
-polls_drain(struct server *sv)
+polling_drain(struct server *sv)
 {
-	list_due(&sv->polls, INT64_MAX);
-	list_due(&sv->delayed, INT64_MAX);
+	time_out_polls(&sv->polls, INT64_MAX);
+	time_out_polls(&sv->delayed, INT64_MAX);
 }

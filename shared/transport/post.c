@@ -1,12 +1,12 @@
-/* What a client says to any transport by a request of its own: its packets (PROTOCOL 8.2), and that
- * it leaves (14.6). */
+/* What a client says by a request of its own, whatever transport holds its session: its packets
+ * (PROTOCOL 8.2), and that it leaves (14.6). */
 #include "shared/base/log.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/payload.h"
 #include "shared/wire/utf8.h"
 
 static void
-receive(struct server *sv, struct session *s, struct slice payload)
+receive_packets(struct server *sv, struct session *s, struct slice payload)
 {
 	struct payload_reader reader;
 	struct slice packet;
@@ -14,11 +14,12 @@ receive(struct server *sv, struct session *s, struct slice payload)
 	payload_read(&reader, payload);
 	for (size_t n = 0; n < sv->cfg->packets_per_payload && payload_next(&reader, &packet); n++)
 		hub_receive(sv->hub, s, packet);
+	/* the client's mistake: the packets before it count, as in the reference */
 	if (reader.broken)
-		log_debug("a payload could not be read to its end");
+		log_debug("a payload is malformed; its packets up to there were taken");
 }
 
-/* Read the body as the transport has it.  Return 0, or -1 when out of memory. */
+/* Read the body as its transport wraps it.  Return 0, or -1 when out of memory. */
 static int
 receive_body(struct server *sv, struct session *s, const struct transport *t, struct slice body)
 {
@@ -26,20 +27,21 @@ receive_body(struct server *sv, struct session *s, const struct transport *t, st
 	struct slice payload = t->unwrap(body, &scratch);
 	bool failed = scratch.failed;
 
+	/* before the frames are read: their lengths count characters */
 	if (!failed && !utf8_valid(payload)) {
 		utf8_sanitize(&clean, payload);
 		payload = buf_slice(&clean);
 		failed = clean.failed;
 	}
 	if (!failed)
-		receive(sv, s, payload);
+		receive_packets(sv, s, payload);
 	buf_free(&clean);
 	buf_free(&scratch);
 	return failed ? -1 : 0;
 }
 
 void
-handle_post(
+post_handle(
     struct server *sv, const struct transport *t, struct exchange *x, const struct route *route)
 {
 	struct answer taken = answer_text(200, x->origin, SLICE("1"));
@@ -50,9 +52,12 @@ handle_post(
 		taken.headers = "X-XSS-Protection: 0\r\n";
 	switch (hub_find(sv->hub, route->sid, &s)) {
 	case HUB_LIVE:
+		/* first, since the packets may end the session */
 		hub_heard(sv->hub, s);
+		/* a POST may come before the first GET: 1:: must be sent before any reply to it */
 		if (hub_connect(sv->hub, s, route->transport) == 0 &&
 		    receive_body(sv, s, t, x->body) == 0)
+			/* "1" promises that the packets are not lost: only the commit makes it so */
 			answer_later(sv, x, &taken, &busy);
 		else
 			answer_send(sv, x, &busy);
@@ -61,14 +66,15 @@ handle_post(
 		answer_send(sv, x, &busy);
 		break;
 	case HUB_ENDED:
-	case HUB_UNKNOWN: /* the client learns from its next poll */
+	case HUB_UNKNOWN:
+		/* the client's next poll tells it */
 		answer_send(sv, x, &taken);
 		break;
 	}
 }
 
 bool
-handle_disconnect(struct server *sv, struct exchange *x, const struct route *route)
+post_disconnect(struct server *sv, struct exchange *x, const struct route *route)
 {
 	const struct answer done = {.status = 200, .origin = x->origin};
 	const struct answer busy = answer_busy(x->origin);
@@ -76,6 +82,7 @@ handle_disconnect(struct server *sv, struct exchange *x, const struct route *rou
 
 	switch (hub_find(sv->hub, route->sid, &s)) {
 	case HUB_LIVE:
+		/* remembered, so that a poll that is under way does not bring the client back */
 		hub_end(sv->hub, s, "booted", true);
 		answer_later(sv, x, &done, &busy);
 		return true;
@@ -86,6 +93,7 @@ handle_disconnect(struct server *sv, struct exchange *x, const struct route *rou
 	case HUB_UNKNOWN:
 		break;
 	}
+	/* without ?disconnect and without a session, /1/X is a handshake for the caller */
 	if (route->disconnect)
 		answer_send(sv, x, &done);
 	return route->disconnect;

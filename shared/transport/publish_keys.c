@@ -17,7 +17,7 @@ struct publish_keys {
 };
 
 static int
-read_name(struct publish_key *key, struct slice name)
+parse_key_name(struct publish_key *key, struct slice name)
 {
 	if (name.n == 0 || name.n > PUBLISH_KEY_NAME_MAX)
 		return -1;
@@ -26,7 +26,7 @@ read_name(struct publish_key *key, struct slice name)
 }
 
 static int
-read_scopes(struct publish_key *key, struct slice scopes)
+parse_key_scopes(struct publish_key *key, struct slice scopes)
 {
 	struct slice scope;
 
@@ -45,7 +45,7 @@ read_scopes(struct publish_key *key, struct slice scopes)
 
 /* The value of a hexadecimal digit, or -1. */
 static int
-digit(char c)
+hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -55,12 +55,12 @@ digit(char c)
 }
 
 static int
-read_hash(struct publish_key *key, struct slice hex)
+parse_key_hash(struct publish_key *key, struct slice hex)
 {
 	if (hex.p == NULL || hex.n != 2 * sizeof(key->hash))
 		return -1;
 	for (size_t i = 0; i < sizeof(key->hash); i++) {
-		int high = digit(hex.p[2 * i]), low = digit(hex.p[2 * i + 1]);
+		int high = hex_digit(hex.p[2 * i]), low = hex_digit(hex.p[2 * i + 1]);
 
 		if (high == -1 || low == -1)
 			return -1;
@@ -70,20 +70,21 @@ read_hash(struct publish_key *key, struct slice hex)
 }
 
 static int
-read_key(struct publish_keys *keys, struct slice word)
+parse_publish_key(struct publish_keys *keys, struct slice word)
 {
 	struct publish_key *key = &keys->at[keys->n];
 	struct slice name, scopes;
 
 	if (keys->n == KEYS_MAX) {
-		log_errx("[publish] keys: more than %d", KEYS_MAX);
+		log_errx("[publish] keys: more than the %d that are allowed", KEYS_MAX);
 		return -1;
 	}
-	if (!slice_cut(&word, ':', &name) || read_name(key, name) == -1 ||
-	    !slice_cut(&word, ':', &scopes) || read_scopes(key, scopes) == -1 ||
-	    read_hash(key, word) == -1) {
-		log_errx("[publish] keys: number %u is not NAME:SCOPES:HEX, with scopes out of "
-			 "publish, read, admin and the 64 digits of a SHA-256",
+	if (!slice_cut(&word, ':', &name) || parse_key_name(key, name) == -1 ||
+	    !slice_cut(&word, ':', &scopes) || parse_key_scopes(key, scopes) == -1 ||
+	    parse_key_hash(key, word) == -1) {
+		/* its number, not its text: it may be a secret that was not hashed */
+		log_errx("[publish] keys: key %u is not NAME:SCOPES:HEX (scopes: publish, read, "
+			 "admin; HEX: the 64 digits of a SHA-256)",
 		    keys->n + 1);
 		return -1;
 	}
@@ -100,7 +101,7 @@ publish_keys_open(const char *setting)
 	if (keys == NULL)
 		return NULL;
 	while (slice_cut(&rest, ' ', &word))
-		if (word.n > 0 && read_key(keys, word) == -1) {
+		if (word.n > 0 && parse_publish_key(keys, word) == -1) {
 			publish_keys_close(keys);
 			return NULL;
 		}
@@ -121,6 +122,7 @@ publish_keys_find(struct publish_keys *keys, struct slice secret)
 
 	if (secret.n == 0 || EVP_Digest(secret.p, secret.n, hash, NULL, EVP_sha256(), NULL) != 1)
 		return NULL;
+	/* never stop early: the time must not tell which key matched */
 	for (unsigned i = 0; i < keys->n; i++)
 		if (CRYPTO_memcmp(hash, keys->at[i].hash, sizeof(keys->at[i].hash)) == 0)
 			found = &keys->at[i];
@@ -132,10 +134,11 @@ publish_keys_take(struct publish_key *key, size_t rate, int64_t now_ms)
 {
 	int64_t most = (int64_t)rate * TOKEN, passed = now_ms - key->seen_at;
 
-	if (key->seen_at == 0 || passed > TOKEN) /* a second fills it */
+	/* a second fills the bucket: a longer time is not multiplied, which could overflow */
+	if (key->seen_at == 0 || passed > 1000)
 		key->tokens = most;
 	else if (passed > 0)
-		key->tokens += passed * (int64_t)rate; /* per millisecond a thousandth of it */
+		key->tokens += passed * (int64_t)rate; /* a thousandth of `rate` per millisecond */
 	if (key->tokens > most)
 		key->tokens = most;
 	key->seen_at = now_ms;

@@ -2,8 +2,8 @@
  *
  *	[publish] keys = NAME:SCOPES:HEX ...      shop:publish,read:9f86d081...
  *
- * HEX is the SHA-256 of the key, so that the configuration gives no key away.  Scopes: publish,
- * read, admin (which is all). */
+ * HEX is the SHA-256 of the key: reading the configuration does not give the key away.  Scopes:
+ * publish, read, admin (which includes both). */
 #ifndef POLLUX_PUBLISH_KEYS_H
 #define POLLUX_PUBLISH_KEYS_H
 
@@ -13,7 +13,7 @@
 #include "shared/base/slice.h"
 
 enum publish_scope {
-	PUBLISH_ANYBODY = 0, /* no key is asked for */
+	PUBLISH_ANYBODY = 0, /* needs no key */
 	PUBLISH_WRITE = 1,
 	PUBLISH_READ = 2,
 	PUBLISH_ADMIN = 4,
@@ -25,9 +25,8 @@ struct publish_key {
 	char name[PUBLISH_KEY_NAME_MAX + 1];
 	unsigned scopes; /* bit set of enum publish_scope */
 	unsigned char hash[32];
-	int64_t
-	    tokens; /* thousandths of a request that may come at once; see publish_keys_take() */
-	int64_t seen_at; /* when they were counted; 0: never */
+	int64_t tokens;  /* requests that it may make at once, in thousandths */
+	int64_t seen_at; /* when tokens were counted last; 0: never */
 };
 
 struct publish_keys;
@@ -37,11 +36,11 @@ struct publish_keys *publish_keys_open(const char *setting);
 /* NULL is allowed. */
 void publish_keys_close(struct publish_keys *keys);
 
-/* The key that was sent, or NULL.  Takes the same time whichever it is. */
+/* The key whose secret was sent, or NULL.  Takes the same time for each. */
 struct publish_key *publish_keys_find(struct publish_keys *keys, struct slice secret);
 
-/* One more request: true, or false when there were more than `rate` per second.  A bucket of
- * `rate` tokens, filled at that rate. */
+/* Count one request.  Return false when there are more than `rate` per second: a bucket of `rate`
+ * tokens, filled at that rate. */
 bool publish_keys_take(struct publish_key *key, size_t rate, int64_t now_ms);
 
 #endif

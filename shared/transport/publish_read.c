@@ -1,8 +1,8 @@
 /* What the publishing interface looks up: sessions, rooms, users, metrics. */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "shared/base/clock.h"
 #include "shared/store/listing.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/publish_request.h"
@@ -23,15 +23,6 @@ struct listing {
 	int64_t last;              /* key of the last session written */
 	int n;
 };
-
-static int64_t
-unix_time_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void
 free_listing(struct listing *l)
@@ -121,7 +112,7 @@ add_listed_session(void *arg, const struct listing_session *s)
 static int
 add_listed_sessions(const struct publish_request *p, struct listing *l)
 {
-	l->now_ms = unix_time_ms();
+	l->now_ms = clock_wall_ms();
 	return listing_sessions(hub_store(p->sv->hub), &l->filter, add_listed_session, l);
 }
 

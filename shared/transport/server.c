@@ -10,9 +10,11 @@
 #include "shared/transport/publish_keys.h"
 #include "shared/transport/publish_request.h"
 
-/* Read the list of transports.  0, or -1 after logging which name is wrong. */
+/* --- opening and closing -------------------------------------------------------------------- */
+
+/* Read the setting `transports`.  0, or -1 after logging which name is wrong. */
 static int
-read_transports(struct server *sv)
+enable_transports(struct server *sv)
 {
 	struct slice rest = slice_of(sv->cfg->transports), name;
 
@@ -20,7 +22,7 @@ read_transports(struct server *sv)
 		enum transport_id id = transport_by_name(name);
 
 		if (id == TRANSPORT_NONE) {
-			log_errx("transports: \"%.*s\" is not a transport", (int)name.n, name.p);
+			log_errx("transports: unknown transport \"%.*s\"", (int)name.n, name.p);
 			return -1;
 		}
 		sv->enabled |= 1u << id;
@@ -29,7 +31,7 @@ read_transports(struct server *sv)
 }
 
 static struct hub_options
-hub_options(const struct server *sv)
+make_hub_options(const struct server *sv)
 {
 	const struct config *cfg = sv->cfg;
 
@@ -49,32 +51,56 @@ hub_options(const struct server *sv)
 	};
 }
 
-struct server *
-server_open(const struct config *cfg, enum server_kind kind)
+static int
+make_packets(struct server *sv)
+{
+	sv->heartbeat_packet = message_new(PACKET_HEARTBEAT);
+	sv->disconnect_packet = message_new(PACKET_DISCONNECT);
+	sv->unknown_session_packet = message_new(PACKET_UNKNOWN_SESSION);
+	return sv->heartbeat_packet == NULL || sv->disconnect_packet == NULL ||
+	               sv->unknown_session_packet == NULL
+	           ? -1
+	           : 0;
+}
+
+static struct server *
+make_server(const struct config *cfg, enum server_kind kind)
 {
 	struct server *sv = calloc(1, sizeof(*sv));
-	struct hub_options options;
 
 	if (sv == NULL)
 		return NULL;
 	sv->cfg = cfg;
 	sv->kind = kind;
-	LIST_INIT(&sv->asking);
-	sv->heartbeat = message_new(SLICE("2::"));
-	sv->goodbye = message_new(SLICE("0::"));
-	sv->stranger = message_new(SLICE("7:::1+0"));
-	if (sv->heartbeat == NULL || sv->goodbye == NULL || sv->stranger == NULL ||
-	    read_transports(sv) == -1)
+	TAILQ_INIT(&sv->polls);
+	TAILQ_INIT(&sv->delayed);
+	TAILQ_INIT(&sv->streams);
+	LIST_INIT(&sv->handshakes);
+	TAILQ_INIT(&sv->beating);
+	TAILQ_INIT(&sv->waiting);
+	return sv;
+}
+
+struct server *
+server_open(const struct config *cfg, enum server_kind kind)
+{
+	struct server *sv = make_server(cfg, kind);
+	struct hub_options options;
+
+	if (sv == NULL)
+		return NULL;
+	if (make_packets(sv) == -1 || enable_transports(sv) == -1)
 		goto fail;
 	if (cfg->publish_enabled) {
 		sv->publish_keys = publish_keys_open(cfg->publish_keys);
 		if (sv->publish_keys == NULL)
 			goto fail;
 	}
+	/* the application before the hub, whose options hold its functions */
 	sv->application = cfg->hook_url[0] != '\0' ? hook_open(cfg) : module_open(cfg->module);
 	if (sv->application == NULL)
 		goto fail;
-	options = hub_options(sv);
+	options = make_hub_options(sv);
 	sv->hub = hub_open(&options);
 	if (sv->hub == NULL)
 		goto fail;
@@ -90,14 +116,16 @@ server_close(struct server *sv)
 {
 	if (sv == NULL)
 		return;
+	/* what the application has under way may still call the hub, and the hub the application:
+	 * stop, then close in this order */
 	if (sv->hub != NULL)
 		application_stop(sv->application);
 	hub_close(sv->hub);
 	application_close(sv->application);
 	publish_keys_close(sv->publish_keys);
-	message_release(sv->heartbeat);
-	message_release(sv->goodbye);
-	message_release(sv->stranger);
+	message_release(sv->heartbeat_packet);
+	message_release(sv->disconnect_packet);
+	message_release(sv->unknown_session_packet);
 	free(sv->pending);
 	buf_free(&sv->pending_bytes);
 	buf_free(&sv->text);
@@ -105,6 +133,8 @@ server_close(struct server *sv)
 	buf_free(&sv->headers);
 	free(sv);
 }
+
+/* --- what the program asks ------------------------------------------------------------------ */
 
 int
 server_wake_fd(const struct server *sv)
@@ -144,6 +174,8 @@ server_held(const struct server *sv)
 	return hub_held(sv->hub);
 }
 
+/* --- requests ------------------------------------------------------------------------------- */
+
 static void
 answer_preflight(struct server *sv, struct exchange *x)
 {
@@ -173,16 +205,45 @@ handle_transport(struct server *sv, struct exchange *x, const struct route *rout
 {
 	const struct transport *t = transport_row(route->transport);
 
+	/* before anything else: it has to work under every name, since what counts is the session */
 	if (route->disconnect)
-		handle_disconnect(sv, x, route);
+		post_disconnect(sv, x, route);
 	else if (!server_enables(sv, route->transport))
 		answer_error(sv, x, 404, "This transport is not enabled.");
 	else if (slice_is(x->method, "POST"))
-		handle_post(sv, t, x, route);
+		post_handle(sv, t, x, route);
 	else if (slice_is(x->method, "GET"))
 		t->open(sv, t, x, route);
 	else
-		answer_error(sv, x, 405, "A transport is used with GET and POST.");
+		answer_error(sv, x, 405, "A transport takes GET and POST only.");
+}
+
+static void
+handle_route(struct server *sv, struct exchange *x, const struct route *route)
+{
+	switch (route->kind) {
+	case ROUTE_NOT_FOUND:
+		answer_error(sv, x, 404, "Nothing is served under this address.");
+		break;
+	case ROUTE_WELCOME:
+		answer_plain(sv, x, 200, "Welcome to socket.io.");
+		break;
+	case ROUTE_BAD_VERSION:
+		if (!static_files_serve(sv, x, route))
+			answer_plain(sv, x, 500, "Protocol version not supported.");
+		break;
+	case ROUTE_SESSION:
+		/* clients 0.9.7 and 0.9.8 leave without saying ?disconnect */
+		if (!post_disconnect(sv, x, route))
+			handshake_request_handle(sv, x, route);
+		break;
+	case ROUTE_HANDSHAKE:
+		handshake_request_handle(sv, x, route);
+		break;
+	case ROUTE_TRANSPORT:
+		handle_transport(sv, x, route);
+		break;
+	}
 }
 
 void
@@ -190,44 +251,17 @@ server_request(struct server *sv, struct exchange *x)
 {
 	struct route route;
 
+	/* a path of its own, whatever the resource is called */
 	if (publish_request_handle(sv, x))
 		return;
 	route_parse(&route, x->target, sv->cfg->resource);
-	if (route.kind == ROUTE_NOT_FOUND) {
-		answer_error(sv, x, 404, "Nothing is served under this address.");
-		return;
-	}
-	if (slice_is(x->method, "OPTIONS")) {
+	/* preflights and bodies that were not read are answered alike for all that we serve */
+	if (route.kind != ROUTE_NOT_FOUND && slice_is(x->method, "OPTIONS"))
 		answer_preflight(sv, x);
-		return;
-	}
-	if (x->body_too_large) {
-		answer_error(
-		    sv, x, 413, "The body of this request is larger than the server takes.");
-		return;
-	}
-	switch (route.kind) {
-	case ROUTE_NOT_FOUND:
-		break;
-	case ROUTE_WELCOME:
-		answer_plain(sv, x, 200, "Welcome to socket.io.");
-		break;
-	case ROUTE_BAD_VERSION:
-		if (handle_client_file(sv, x, &route))
-			break;
-		answer_plain(sv, x, 500, "Protocol version not supported.");
-		break;
-	case ROUTE_SESSION: /* clients 0.9.7 and 0.9.8 leave without saying ?disconnect */
-		if (!handle_disconnect(sv, x, &route))
-			handle_handshake(sv, x, &route);
-		break;
-	case ROUTE_HANDSHAKE:
-		handle_handshake(sv, x, &route);
-		break;
-	case ROUTE_TRANSPORT:
-		handle_transport(sv, x, &route);
-		break;
-	}
+	else if (route.kind != ROUTE_NOT_FOUND && x->body_too_large)
+		answer_error(sv, x, 413, "The body is larger than this server accepts.");
+	else
+		handle_route(sv, x, &route);
 }
 
 void
@@ -236,8 +270,10 @@ server_refuse(struct server *sv, struct exchange *x, int status, const char *sen
 	answer_error(sv, x, status, sentence);
 }
 
+/* --- the turn ------------------------------------------------------------------------------- */
+
 static void
-sooner(int64_t *next_ms, int64_t due)
+keep_earlier(int64_t *next_ms, int64_t due)
 {
 	if (due < *next_ms)
 		*next_ms = due;
@@ -249,27 +285,34 @@ server_settle(struct server *sv, int64_t *next_ms)
 	int64_t polls, streams, beats;
 	int result;
 
+	/* first what adds work to this turn: verdicts and actions of the application, ... */
 	application_run(sv->application);
-	polls = polls_due(sv);
-	streams = streams_due(sv);
-	beats = heartbeats_due(sv);
+	/* ... and deadlines.  The streams before the heartbeats, which need not beat for those */
+	polls = polling_expire(sv);
+	streams = streaming_expire(sv);
+	beats = heartbeat_expire(sv);
+	/* commit, and only then answer what reports it */
 	result = hub_settle(sv->hub, next_ms);
 	if (result == -1)
-		log_warnx("the turn could not be committed; its requests are told to try again");
+		log_warnx("a turn was rolled back: its requests are answered 503");
 	answer_settle(sv, result == 0);
-	sooner(next_ms, polls);
-	sooner(next_ms, streams);
-	sooner(next_ms, beats);
-	sooner(next_ms, application_settled(sv->application, result == 0));
+	keep_earlier(next_ms, polls);
+	keep_earlier(next_ms, streams);
+	keep_earlier(next_ms, beats);
+	/* last: requests to a hook leave only with events that are committed */
+	keep_earlier(next_ms, application_settled(sv->application, result == 0));
 	return result;
 }
 
 void
 server_drain(struct server *sv)
 {
+	/* first: a client that comes back at once must not be held again */
 	sv->draining = true;
-	polls_drain(sv);
-	heartbeats_drain(sv);
-	handshakes_drain(sv);
+	polling_drain(sv);
+	/* ends all streams and websockets, which have one each */
+	heartbeat_drain(sv);
+	handshake_request_drain(sv);
+	/* last: the ends of the sessions are events for the application */
 	application_drain(sv->application);
 }

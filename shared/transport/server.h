@@ -1,5 +1,4 @@
-/* server: what a program's event loop drives: the hub, the application and the transports of one
- * process.  One per process.
+/* server: the hub, the application and the transports of one process, driven by its event loop.
  *
  *	loop wakes:    server_begin(now)
  *	               server_request(), websocket_*(), server_wake(), server_tick()   any number
@@ -22,17 +21,17 @@ struct server;
  * of the server.  Must be called after any fork (kernel locks).  Return NULL after logging why. */
 struct server *server_open(const struct config *cfg, enum server_kind kind);
 
-/* Let go of every session held here (polling sessions live on, websocket sessions end) and close.
- * All exchanges and websockets must be gone.  NULL is allowed. */
+/* Give up the sessions held here (those of polls live on, those of streams and websockets end) and
+ * close.  All exchanges and websockets must be gone.  NULL is allowed. */
 void server_close(struct server *sv);
 
-/* The descriptor that becomes readable when another process has something for this one. */
+/* The descriptor that becomes readable when another process has something for this one: then call
+ * server_wake(). */
 int server_wake_fd(const struct server *sv);
 
-/* The descriptor whose becoming readable is a reason for a turn: the web hook has said something.
- * -1: there is none. */
+/* The descriptor that becomes readable when the application needs a turn; -1: it has none. */
 int server_hook_fd(const struct server *sv);
-/* Is a request to the web hook under way, that a program which ends should wait for? */
+/* Is a request to a web hook under way?  A program that ends waits for its reply. */
 bool server_is_busy(const struct server *sv);
 
 /* At the top of every turn of the loop: milliseconds of CLOCK_MONOTONIC, which all processes of a
@@ -42,23 +41,24 @@ void server_begin(struct server *sv, int64_t now_ms);
 /* The wake descriptor was readable. */
 void server_wake(struct server *sv);
 
-/* A complete request.  It is answered now, or held; see exchange.h. */
+/* A complete request: it is answered now or held, see exchange.h. */
 void server_request(struct server *sv, struct exchange *x);
 
-/* Answer a request that cannot be put to server_request(), so that a page can read the answer. */
+/* Answer a request that is too broken for server_request(), with the headers that let a page read the
+ * answer. */
 void server_refuse(struct server *sv, struct exchange *x, int status, const char *sentence);
 
 /* End of the turn: deadlines that are due, the commit, deliveries, wake-ups to other processes.
- * `*next_ms` is when the server wants its next turn at the latest (absolute).
- * Return 0, or -1 when the turn was rolled back: whoever asked in it is told to try again; the
- * program closes the websockets opened in it. */
+ * `*next_ms` is when the server wants its next turn at the latest (CLOCK_MONOTONIC).
+ * Return 0, or -1 when the turn was rolled back: its requests are answered 503; the program closes
+ * the websockets opened in it. */
 int server_settle(struct server *sv, int64_t *next_ms);
 
-/* SIGTERM: end all held polls (8::) and streams (7:::+0) so that the web server's requests finish,
- * take no new ones (polls are answered at once from now on).  Websockets get a close with 1001. */
+/* SIGTERM: end all held polls (8::) and streams (7:::+0), so that the web server's requests finish,
+ * and hold no new ones.  Websockets are closed with 1001. */
 void server_drain(struct server *sv);
 
-/* Exchanges and websockets that this process still holds. */
+/* Polls, streams and websockets that this process holds. */
 unsigned server_held(const struct server *sv);
 
 #endif

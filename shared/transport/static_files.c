@@ -1,5 +1,5 @@
-/* The browser's client: PROTOCOL section 18.  Web servers hand these files out better than we do;
- * this is for those that cannot be told to, and for pollux-wsd's own port.
+/* Serves the files of the browser's client (PROTOCOL section 18) where the web server does not: below
+ * a resource that it passes to us whole, and on pollux-wsd's own port.
  *
  * A script may have a compressed copy beside it, socket.io.js.gz. */
 #include <errno.h>
@@ -15,14 +15,14 @@
 #include "shared/transport/internal.h"
 #include "shared/wire/clientfile.h"
 
-#define FILE_BYTES_MAX ((off_t)4 << 20) /* the largest of them has 176 kB */
+#define FILE_BYTES_MAX ((off_t)4 << 20) /* the largest of 0.9 has 176 kB */
 #define HOUR_S         3600
-#define FOR_EVER_S     315360000 /* ten years, as 0.9 says it */
+#define FOR_EVER_S     315360000 /* ten years, as in 0.9 */
 
 #define TAG_SIZE 64
 
-/* A file that is open, and what identifies its content. */
-struct opened {
+/* An open file, and what identifies its content. */
+struct static_file {
 	int fd;
 	size_t size;
 	bool gzip;
@@ -30,7 +30,7 @@ struct opened {
 };
 
 static int
-open_file(struct opened *o, const char *folder, const char *name, bool gzip)
+open_static_file(struct static_file *o, const char *folder, const char *name, bool gzip)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -42,7 +42,7 @@ open_file(struct opened *o, const char *folder, const char *name, bool gzip)
 	if (o->fd == -1)
 		return -1;
 	if (fstat(o->fd, &st) == -1 || !S_ISREG(st.st_mode) || st.st_size > FILE_BYTES_MAX) {
-		log_warnx("client: %s is not a file to be handed out", path);
+		log_warnx("client: %s is not served: not a regular file of at most 4 MiB", path);
 		close(o->fd);
 		return -1;
 	}
@@ -54,7 +54,7 @@ open_file(struct opened *o, const char *folder, const char *name, bool gzip)
 }
 
 static int
-read_file(const struct opened *o, struct buf *content)
+read_static_file(const struct static_file *o, struct buf *content)
 {
 	while (content->n < o->size) {
 		char *room = buf_reserve(content, o->size - content->n);
@@ -62,16 +62,16 @@ read_file(const struct opened *o, struct buf *content)
 
 		if (n == -1 && room != NULL && errno == EINTR)
 			continue;
-		if (n <= 0) /* it has become shorter meanwhile */
+		if (n <= 0) /* an error, or it was truncated meanwhile */
 			return -1;
 		content->n += (size_t)n;
 	}
 	return 0;
 }
 
-/* Old caches go by Expires. */
+/* Expires is for caches of HTTP/1.0. */
 static void
-add_headers(struct buf *headers, const struct clientfile *file, const struct opened *o)
+add_static_headers(struct buf *headers, const struct clientfile *file, const struct static_file *o)
 {
 	int age = file->for_ever ? FOR_EVER_S : HOUR_S;
 	time_t expires = time(NULL) + age;
@@ -87,20 +87,20 @@ add_headers(struct buf *headers, const struct clientfile *file, const struct ope
 }
 
 static void
-hand_out(
-    struct server *sv, struct exchange *x, const struct clientfile *file, const struct opened *o)
+send_static_file(struct server *sv, struct exchange *x, const struct clientfile *file,
+    const struct static_file *o)
 {
 	struct response r = {.status = 200, .content_type = file->type};
 	struct buf headers = {.p = NULL}, content = {.p = NULL};
 
-	add_headers(&headers, file, o);
+	add_static_headers(&headers, file, o);
 	if (clientfile_has_tag(x->header(x, "if-none-match"), slice_of(o->tag))) {
 		r.status = 304;
 		r.content_type = NULL;
 	} else {
 		if (o->gzip)
 			buf_puts(&headers, "Content-Encoding: gzip\r\n");
-		if (read_file(o, &content) == -1)
+		if (read_static_file(o, &content) == -1)
 			headers.failed = true;
 	}
 	r.headers = buf_slice(&headers);
@@ -114,23 +114,23 @@ hand_out(
 }
 
 bool
-handle_client_file(struct server *sv, struct exchange *x, const struct route *route)
+static_files_serve(struct server *sv, struct exchange *x, const struct route *route)
 {
 	const char *folder = sv->cfg->client_folder;
 	struct clientfile file;
-	struct opened o;
+	struct static_file o;
 
 	if (folder[0] == '\0' || !clientfile_find(&file, route->path))
 		return false;
 	if (!slice_is(x->method, "GET") && !slice_is(x->method, "HEAD")) {
-		answer_error(sv, x, 405, "A file is read with GET and HEAD.");
+		answer_error(sv, x, 405, "A file takes GET and HEAD only.");
 	} else if ((file.script && clientfile_accepts_gzip(x->header(x, "accept-encoding")) &&
-		       open_file(&o, folder, file.name, true) == 0) ||
-		   open_file(&o, folder, file.name, false) == 0) {
-		hand_out(sv, x, &file, &o);
+		       open_static_file(&o, folder, file.name, true) == 0) ||
+		   open_static_file(&o, folder, file.name, false) == 0) {
+		send_static_file(sv, x, &file, &o);
 		close(o.fd);
 	} else {
-		answer_error(sv, x, 404, "The folder of the client has no such file.");
+		answer_error(sv, x, 404, "The client's folder has no such file.");
 	}
 	return true;
 }

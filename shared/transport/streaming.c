@@ -1,54 +1,24 @@
-/* Streaming: PROTOCOL sections 10 and 11.  A GET is answered without end, a piece for each packet;
- * when it ends, the session does.  htmlfile and xhr-multipart differ in how a packet is wrapped. */
+/* Streaming (PROTOCOL sections 10 and 11): a GET is answered without end, one piece per packet.  The
+ * session ends with it.  htmlfile and xhr-multipart differ in how a packet is wrapped. */
 #include <stdlib.h>
 
+#include "shared/base/container.h"
 #include "shared/transport/internal.h"
 
-#include "shared/base/container.h"
-
-/* The client makes a new session, by itself and soon.  htmlfile does not notice the end of its
- * stream otherwise. */
-#define COME_AGAIN SLICE("7:::+0")
-
-/* One GET that is being answered.  It lives until the exchange's fate is known. */
+/* A GET from its arrival until its fate is known. */
 struct stream {
 	struct server *sv;
 	struct exchange *x;
 	const struct transport *transport;
-	struct session *session;    /* NULL once it has let go of it */
-	struct heartbeat heartbeat; /* while it has a session */
-	struct stream *prev, *next; /* in sv->streams, while it has a session */
+	struct session *session;    /* NULL once it is detached */
+	struct heartbeat heartbeat; /* runs while it has a session */
+	TAILQ_ENTRY(stream) link;   /* in sv->streams while it has a session */
 	int64_t ends_at;
-	bool finished; /* nothing can be said any more */
+	bool finished; /* the answer has ended */
 };
 
 static void
-list_add(struct server *sv, struct stream *st)
-{
-	st->ends_at = sv->now + sv->cfg->htmlfile_duration_ms;
-	st->prev = sv->streams.last;
-	if (st->prev != NULL)
-		st->prev->next = st;
-	else
-		sv->streams.first = st;
-	sv->streams.last = st;
-}
-
-static void
-list_remove(struct server *sv, struct stream *st)
-{
-	if (st->prev != NULL)
-		st->prev->next = st->next;
-	else
-		sv->streams.first = st->next;
-	if (st->next != NULL)
-		st->next->prev = st->prev;
-	else
-		sv->streams.last = st->prev;
-}
-
-static void
-finish(struct stream *st)
+finish_stream(struct stream *st)
 {
 	if (st->finished)
 		return;
@@ -57,7 +27,7 @@ finish(struct stream *st)
 }
 
 static void
-say(struct stream *st, struct slice packet)
+send_piece(struct stream *st, struct slice packet)
 {
 	struct buf *piece = &st->sv->wrapped;
 
@@ -65,150 +35,166 @@ say(struct stream *st, struct slice packet)
 		return;
 	buf_clear(piece);
 	st->transport->wrap(piece, packet, 0);
+	/* never skip a packet: end instead, and on_stream_fate() ends the session */
 	if (piece->failed)
-		finish(st); /* it would miss something: its fate ends the session */
+		finish_stream(st);
 	else
 		st->x->ops->piece(st->x, buf_slice(piece));
 }
 
+/* The session is not ours any more: nothing is due for it.  Return it. */
 static struct session *
-let_go(struct stream *st)
+drop_stream_session(struct stream *st)
 {
 	struct session *s = st->session;
 
 	heartbeat_stop(st->sv, &st->heartbeat);
-	list_remove(st->sv, st);
+	TAILQ_REMOVE(&st->sv->streams, st, link);
 	st->session = NULL;
 	return s;
 }
 
-/* Let go of the session and end it. */
 static void
-end(struct stream *st, const char *reason)
+end_stream_session(struct stream *st, const char *reason)
 {
-	struct session *s = let_go(st);
+	/* detached first: what the end would say to the stream, the caller has said already */
+	struct session *s = drop_stream_session(st);
 
 	hub_detach(st->sv->hub, s);
 	hub_end(st->sv->hub, s, reason, false);
 }
 
-/* --- what the hub says ------------------------------------------------------------------------ */
+/* --- what the hub says ---------------------------------------------------------------------- */
 
 static void
-on_send(void *sink, struct message *m)
+on_stream_send(void *sink, struct message *m)
 {
-	say(sink, message_text(m));
+	send_piece(sink, message_text(m));
 }
 
 static void
-on_end(void *sink, enum sink_end why)
+on_stream_end(void *sink, enum sink_end why)
 {
 	struct stream *st = sink;
 
-	let_go(st);
+	/* the hub has detached it */
+	drop_stream_session(st);
 	switch (why) {
 	case SINK_SUPERSEDED:
 		break;
 	case SINK_DISCONNECTED:
-		say(st, SLICE("0::"));
+		send_piece(st, PACKET_DISCONNECT);
 		break;
 	case SINK_LOST:
-		say(st, SLICE("7:::1+0"));
+		send_piece(st, PACKET_UNKNOWN_SESSION);
 		break;
 	case SINK_FAILED:
-		say(st, COME_AGAIN);
+		send_piece(st, PACKET_RECONNECT);
 		break;
 	}
-	finish(st);
+	finish_stream(st);
 }
 
 static void
-on_heard(void *sink)
+on_stream_heard(void *sink)
 {
 	struct stream *st = sink;
 
 	heartbeat_heard(st->sv, &st->heartbeat);
 }
 
-static const struct sink_ops stream_ops = {.send = on_send, .end = on_end, .heard = on_heard};
+static const struct sink_ops stream_sink = {
+    .send = on_stream_send, .end = on_stream_end, .heard = on_stream_heard};
 
-/* --- heartbeats ------------------------------------------------------------------------------- */
+/* --- heartbeats ----------------------------------------------------------------------------- */
 
 static struct stream *
-of(struct heartbeat *hb)
+stream_of(struct heartbeat *hb)
 {
 	return container_of(hb, struct stream, heartbeat);
 }
 
 static void
-on_beat(struct server *sv, struct heartbeat *hb)
-{
-	say(of(hb), message_text(sv->heartbeat));
-}
-
-static void
-on_expired(struct server *sv, struct heartbeat *hb)
+on_stream_beat(struct server *sv, struct heartbeat *hb)
 {
 	(void)sv;
-	end(of(hb), "heartbeat timeout");
-	finish(of(hb));
+	send_piece(stream_of(hb), PACKET_HEARTBEAT);
 }
 
 static void
-on_drained(struct server *sv, struct heartbeat *hb)
+on_stream_expired(struct server *sv, struct heartbeat *hb)
 {
+	struct stream *st = stream_of(hb);
+
 	(void)sv;
-	say(of(hb), COME_AGAIN);
-	end(of(hb), "server shutdown");
-	finish(of(hb));
+	/* no packet: a client that is there would have answered */
+	end_stream_session(st, "heartbeat timeout");
+	finish_stream(st);
 }
 
-static const struct heartbeat_ops heartbeat_ops = {on_beat, on_expired, on_drained};
+static void
+on_stream_drained(struct server *sv, struct heartbeat *hb)
+{
+	struct stream *st = stream_of(hb);
 
-/* --- the exchange ----------------------------------------------------------------------------- */
+	(void)sv;
+	/* htmlfile does not notice that its stream ends: a packet must say so, before the end */
+	send_piece(st, PACKET_RECONNECT);
+	end_stream_session(st, "server shutdown");
+	finish_stream(st);
+}
+
+static const struct heartbeat_ops stream_heartbeat = {
+    on_stream_beat, on_stream_expired, on_stream_drained};
+
+/* --- the exchange --------------------------------------------------------------------------- */
 
 static void
-on_fate(struct exchange *x, enum exchange_fate fate, void *holder)
+on_stream_fate(struct exchange *x, enum exchange_fate fate, void *holder)
 {
 	struct stream *st = holder;
 
 	(void)x;
 	(void)fate;
-	if (st->session != NULL) /* the client has left */
-		end(st, "socket end");
+	/* nothing here ended the session: the client left, or a packet could not be sent to it */
+	if (st->session != NULL)
+		end_stream_session(st, "socket end");
 	free(st);
 }
 
 static void
-start(struct server *sv, const struct transport *t, struct exchange *x, const struct route *route,
-    struct session *s)
+start_stream(struct server *sv, const struct transport *t, struct exchange *x,
+    const struct route *route, struct session *s)
 {
 	struct stream *st = calloc(1, sizeof(*st));
 
 	if (st == NULL) {
-		answer_wrapped(sv, x, x->origin, t, 0, COME_AGAIN);
+		answer_wrapped(sv, x, x->origin, t, 0, PACKET_RECONNECT);
 		return;
 	}
 	st->sv = sv;
 	st->x = x;
 	st->transport = t;
 	st->session = s;
+	/* the head first: attaching sends 1:: and whatever waits */
 	answer_begin(sv, x, t);
-	x->on_fate = on_fate;
+	x->on_fate = on_stream_fate;
 	x->holder = st;
-	list_add(sv, st);
-	heartbeat_start(sv, &st->heartbeat, &heartbeat_ops);
-	if (hub_attach(sv->hub, s, route->transport, true, &stream_ops, st) == -1 &&
+	st->ends_at = sv->now + sv->cfg->htmlfile_duration_ms;
+	TAILQ_INSERT_TAIL(&sv->streams, st, link);
+	heartbeat_start(sv, &st->heartbeat, &stream_heartbeat);
+	if (hub_attach(sv->hub, s, route->transport, true, &stream_sink, st) == -1 &&
 	    st->session != NULL) {
-		let_go(st);
+		/* it failed before or after the session took the stream: take it back */
+		drop_stream_session(st);
 		if (session_has_sink(s, st))
 			hub_detach(sv->hub, s);
-		say(st, COME_AGAIN);
-		finish(st);
+		send_piece(st, PACKET_RECONNECT);
+		finish_stream(st);
 	}
 }
 
-/* A web server between us and the client may keep a stream back, and we cannot see it. */
+/* A web server in front of us may hold a stream back, and we cannot see it. */
 bool
 streaming_works(struct server *sv)
 {
@@ -222,38 +208,42 @@ streaming_open(
 	struct session *s = NULL;
 
 	if (!streaming_works(sv)) {
-		answer_error(sv, x, 404, "Streams are not served here.");
+		answer_error(sv, x, 404, "Streaming is not available here.");
 		return;
 	}
+	/* one that is repeated may be a stream that its client left: it must not supersede another
+	 * transport of the session */
 	if (sv->draining || x->again) {
-		answer_wrapped(sv, x, x->origin, t, 0, COME_AGAIN);
+		answer_wrapped(sv, x, x->origin, t, 0, PACKET_RECONNECT);
 		return;
 	}
 	switch (hub_find(sv->hub, route->sid, &s)) {
 	case HUB_LIVE:
-		start(sv, t, x, route, s);
+		start_stream(sv, t, x, route, s);
 		break;
 	case HUB_ENDED:
-		answer_wrapped(sv, x, x->origin, t, 0, SLICE("0::"));
+		answer_wrapped(sv, x, x->origin, t, 0, PACKET_DISCONNECT);
 		break;
 	case HUB_UNKNOWN:
-		answer_wrapped(sv, x, x->origin, t, 0, SLICE("7:::1+0"));
+		answer_wrapped(sv, x, x->origin, t, 0, PACKET_UNKNOWN_SESSION);
 		break;
 	case HUB_FAILED:
-		answer_wrapped(sv, x, x->origin, t, 0, COME_AGAIN);
+		answer_wrapped(sv, x, x->origin, t, 0, PACKET_RECONNECT);
 		break;
 	}
 }
 
 int64_t
-streams_due(struct server *sv)
+streaming_expire(struct server *sv)
 {
 	struct stream *st;
 
-	while ((st = sv->streams.first) != NULL && st->ends_at <= sv->now) {
-		say(st, COME_AGAIN);
-		end(st, "socket end");
-		finish(st);
+	while ((st = TAILQ_FIRST(&sv->streams)) != NULL && st->ends_at <= sv->now) {
+		/* before the web server's limit on a request cuts it off: its client would not
+		 * notice, and would wait for its heartbeat timeout */
+		send_piece(st, PACKET_RECONNECT);
+		end_stream_session(st, "socket end");
+		finish_stream(st);
 	}
 	return st == NULL ? INT64_MAX : st->ends_at;
 }

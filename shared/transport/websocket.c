@@ -4,10 +4,12 @@
 #include "shared/transport/internal.h"
 #include "shared/wire/origins.h"
 
-#define WSD_CHECK_MS 1000 /* how long it is believed that wsd lives (or does not) */
+#define WSD_CHECK_MS 1000 /* how long a look at the table of processes is good for */
+
+/* --- what the hub says ---------------------------------------------------------------------- */
 
 static void
-on_send(void *sink, struct message *m)
+on_websocket_send(void *sink, struct message *m)
 {
 	struct websocket *ws = sink;
 
@@ -15,23 +17,25 @@ on_send(void *sink, struct message *m)
 }
 
 static void
-on_end(void *sink, enum sink_end why)
+on_websocket_end(void *sink, enum sink_end why)
 {
 	struct websocket *ws = sink;
 	struct server *sv = ws->server;
 
+	/* the hub has detached it.  From here on websocket_text() takes no packets */
 	heartbeat_stop(sv, &ws->heartbeat);
 	ws->session = NULL;
 	switch (why) {
 	case SINK_SUPERSEDED:
 		break;
 	case SINK_DISCONNECTED:
-		ws->ops->send(ws, sv->goodbye);
+		ws->ops->send(ws, sv->disconnect_packet);
 		break;
 	case SINK_LOST:
-		ws->ops->send(ws, sv->stranger);
+		ws->ops->send(ws, sv->unknown_session_packet);
 		break;
-	case SINK_FAILED: /* the client comes again by itself */
+	case SINK_FAILED:
+		/* not a packet: to the client it is a lost connection, and it reconnects */
 		ws->ops->close(ws, 1011, "server busy");
 		return;
 	}
@@ -39,14 +43,17 @@ on_end(void *sink, enum sink_end why)
 }
 
 static void
-on_heard(void *sink)
+on_websocket_heard(void *sink)
 {
 	struct websocket *ws = sink;
 
 	heartbeat_heard(ws->server, &ws->heartbeat);
 }
 
-static const struct sink_ops websocket_sink = {.send = on_send, .end = on_end, .heard = on_heard};
+static const struct sink_ops websocket_sink = {
+    .send = on_websocket_send, .end = on_websocket_end, .heard = on_websocket_heard};
+
+/* --- the upgrade ---------------------------------------------------------------------------- */
 
 enum websocket_verdict
 websocket_judge(struct server *sv, const struct route *route, const struct exchange *x, int *status,
@@ -57,12 +64,12 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 	*status = 400;
 	if (route->kind == ROUTE_NOT_FOUND || route->kind == ROUTE_WELCOME) {
 		*status = 404;
-		*why = "There is no websocket here.";
+		*why = "No websocket is served under this path.";
 		return WEBSOCKET_REFUSED;
 	}
 	if (route->kind != ROUTE_TRANSPORT || (route->transport != TRANSPORT_WEBSOCKET &&
 						  route->transport != TRANSPORT_FLASHSOCKET)) {
-		*why = "An upgrade is for /1/websocket/SESSION only.";
+		*why = "Only /1/websocket/SESSION can be upgraded.";
 		return WEBSOCKET_REFUSED;
 	}
 	if (!server_enables(sv, route->transport)) {
@@ -75,6 +82,7 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 		*why = "handshake bad origin";
 		return WEBSOCKET_REFUSED;
 	}
+	/* a client that is refused tries the next transport with the same session */
 	*status = 503;
 	*why = "server busy";
 	if (sv->draining)
@@ -92,56 +100,57 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 	return WEBSOCKET_REFUSED;
 }
 
-/* Let go of the session and end it. */
 static void
-end(struct server *sv, struct websocket *ws, const char *reason)
+end_websocket_session(struct server *sv, struct websocket *ws, const char *reason)
 {
 	struct session *s = ws->session;
 
 	heartbeat_stop(sv, &ws->heartbeat);
 	ws->session = NULL;
+	/* detached first, so that the end is not sent to a connection that closes */
 	hub_detach(sv->hub, s);
 	hub_end(sv->hub, s, reason, false);
 }
 
-/* --- heartbeats ------------------------------------------------------------------------------- */
+/* --- heartbeats ----------------------------------------------------------------------------- */
 
 static struct websocket *
-of(struct heartbeat *hb)
+websocket_of(struct heartbeat *hb)
 {
 	return container_of(hb, struct websocket, heartbeat);
 }
 
 static void
-on_beat(struct server *sv, struct heartbeat *hb)
+on_websocket_beat(struct server *sv, struct heartbeat *hb)
 {
-	struct websocket *ws = of(hb);
+	struct websocket *ws = websocket_of(hb);
 
-	ws->ops->send(ws, sv->heartbeat);
+	ws->ops->send(ws, sv->heartbeat_packet);
 }
 
 static void
-on_expired(struct server *sv, struct heartbeat *hb)
+on_websocket_expired(struct server *sv, struct heartbeat *hb)
 {
-	struct websocket *ws = of(hb);
+	struct websocket *ws = websocket_of(hb);
 
-	end(sv, ws, "heartbeat timeout");
+	end_websocket_session(sv, ws, "heartbeat timeout");
 	ws->ops->close(ws, 1000, "heartbeat timeout");
 }
 
 static void
-on_drained(struct server *sv, struct heartbeat *hb)
+on_websocket_drained(struct server *sv, struct heartbeat *hb)
 {
-	struct websocket *ws = of(hb);
+	struct websocket *ws = websocket_of(hb);
 
 	/* not 0::, which would keep clients away: they find their next server by themselves */
-	end(sv, ws, "server shutdown");
+	end_websocket_session(sv, ws, "server shutdown");
 	ws->ops->close(ws, 1001, "server shutdown");
 }
 
-static const struct heartbeat_ops heartbeat_ops = {on_beat, on_expired, on_drained};
+static const struct heartbeat_ops websocket_heartbeat = {
+    on_websocket_beat, on_websocket_expired, on_websocket_drained};
 
-/* --- the connection --------------------------------------------------------------------------- */
+/* --- the connection ------------------------------------------------------------------------- */
 
 int
 websocket_open(struct server *sv, struct websocket *ws, const struct route *route)
@@ -152,8 +161,10 @@ websocket_open(struct server *sv, struct websocket *ws, const struct route *rout
 		return -1;
 	ws->server = sv;
 	ws->session = s;
-	heartbeat_start(sv, &ws->heartbeat, &heartbeat_ops);
+	/* all is ready before it is attached: that sends 1:: and whatever waits, and may end it */
+	heartbeat_start(sv, &ws->heartbeat, &websocket_heartbeat);
 	if (hub_attach(sv->hub, s, route->transport, true, &websocket_sink, ws) == -1) {
+		/* it failed before or after the session took the websocket: take it back */
 		if (ws->session != NULL) {
 			heartbeat_stop(sv, &ws->heartbeat);
 			ws->session = NULL;
@@ -169,7 +180,8 @@ void
 websocket_text(struct server *sv, struct websocket *ws, struct slice text)
 {
 	if (ws->session == NULL)
-		return; /* superseded or ended: no packets are taken any more */
+		return; /* superseded or ended (PROTOCOL 14.3): ignore what the client still sends */
+	/* first, since the packet may end the session */
 	heartbeat_heard(sv, &ws->heartbeat);
 	hub_receive(sv->hub, ws->session, text);
 }
@@ -178,15 +190,15 @@ void
 websocket_gone(struct server *sv, struct websocket *ws, const char *reason)
 {
 	if (ws->session != NULL)
-		end(sv, ws, reason);
+		end_websocket_session(sv, ws, reason);
 }
 
-/* --- plain requests ----------------------------------------------------------------------------
- */
+/* --- its row in the table of transports ----------------------------------------------------- */
 
-/* Handshakes say whether there is a process that upgrades. */
+/* Only wsd can upgrade: other processes look whether one runs, at most once per WSD_CHECK_MS, since
+ * each handshake asks. */
 static bool
-works(struct server *sv)
+websocket_works(struct server *sv)
 {
 	if (sv->kind == SERVER_WSD)
 		return true;
@@ -198,7 +210,7 @@ works(struct server *sv)
 }
 
 static void
-upgrade_required(
+answer_upgrade_required(
     struct server *sv, const struct transport *t, struct exchange *x, const struct route *route)
 {
 	struct answer a =
@@ -211,9 +223,9 @@ upgrade_required(
 }
 
 const struct transport transport_websocket = {
-    .works = works,
-    .open = upgrade_required,
+    .works = websocket_works,
+    .open = answer_upgrade_required,
     .headers = "",
     .wrap = bare_wrap,
-    .unwrap = bare_unwrap, /* a POST may speak for a websocket */
+    .unwrap = bare_unwrap, /* packets may come by POST, too */
 };

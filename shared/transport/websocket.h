@@ -1,5 +1,5 @@
-/* websocket: the Socket.IO side of an open websocket or flashsocket (PROTOCOL section 12): session,
- * heartbeats, packets in and out.  Frames and sockets are the program's. */
+/* websocket: the Socket.IO side of a websocket or flashsocket (PROTOCOL section 12): session,
+ * heartbeats, packets in and out.  Frames and sockets are up to the program. */
 #ifndef POLLUX_WEBSOCKET_H
 #define POLLUX_WEBSOCKET_H
 
@@ -22,7 +22,7 @@ struct websocket_ops {
 	 * the connection's limits the program closes it (from its loop, by websocket_gone()). */
 	void (*send)(struct websocket *ws, struct message *m);
 	/* Send what is queued, then a close frame with this code, then end the connection.  The
-	 * transport has let go of `ws`: no callback follows. */
+	 * session is detached: the transport makes no further call. */
 	void (*close)(struct websocket *ws, int code, const char *reason);
 };
 
@@ -31,7 +31,7 @@ struct websocket {
 	const struct websocket_ops *ops; /* set by the program */
 	struct session *session;         /* the transport's; NULL when not open */
 	struct server *server;           /* the transport's */
-	struct heartbeat heartbeat;      /* the transport's; while it has a session */
+	struct heartbeat heartbeat;      /* the transport's; runs while it has a session */
 };
 
 /* What to answer to an upgrade request. */
@@ -42,20 +42,20 @@ enum websocket_verdict {
 	WEBSOCKET_REFUSED, /* answer `*status` with the sentence `*why` instead of 101 */
 };
 
-/* Judge an upgrade to `route` (already parsed from x->target).  Does not change the session. */
+/* Judge an upgrade to `route`, which was parsed from x->target.  Does not change the session. */
 enum websocket_verdict websocket_judge(struct server *sv, const struct route *route,
     const struct exchange *x, int *status, const char **why);
 
 /* The 101 is queued: attach the session.  Sends 1:: and whatever waits.
- * Return 0, or -1 when the session vanished meanwhile (the program closes as for UNKNOWN). */
+ * Return 0, or -1 when the session is not live any more (the program closes as for UNKNOWN). */
 int websocket_open(struct server *sv, struct websocket *ws, const struct route *route);
 
 /* One text message arrived: one packet.  May call ops->close.  `text` is valid UTF-8 (RFC 6455) or
  * is cleaned by the program (hixie). */
 void websocket_text(struct server *sv, struct websocket *ws, struct slice text);
 
-/* The connection has ended or is being closed by the program.  The session ends with this reason
- * for the application ("socket end", "socket error", ...).  No-op when the transport had let go. */
+/* The connection has ended, or the program closes it.  The session ends, with this reason for the
+ * application ("socket end", "socket error", ...), unless it was detached before. */
 void websocket_gone(struct server *sv, struct websocket *ws, const char *reason);
 
 #endif

@@ -1,0 +1,301 @@
+/* Handshake requests (PROTOCOL section 4): whether the client gets a session, and the answer.
+ *
+ *	request -- refused, or the server is busy ----------------------------> answer at once
+ *	        -- a C module decides: make the session ----------------------> answer after the commit
+ *	        -- a web hook decides: hold the request, ask -- verdict ------> the same
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/transport/internal.h"
+#include "shared/wire/handshake_text.h"
+#include "shared/wire/json.h"
+#include "shared/wire/origins.h"
+#include "shared/wire/sid.h"
+
+/* --- answers -------------------------------------------------------------------------------- */
+
+/* Whom to answer, and in which form. */
+struct asker {
+	struct exchange *x;
+	struct slice origin, address; /* borrowed */
+	bool has_jsonp, upgrades;
+	unsigned jsonp;
+};
+
+/* Make an answer: plain text, or for a script tag a call with status 200 always (PROTOCOL 4.4, 4.5).
+ * Its body is `body` itself, or in `script`. */
+static struct answer
+compose_handshake(struct buf *script, const struct asker *asker, int status, struct slice body)
+{
+	struct answer a = {
+	    .status = status, .content_type = "text/plain", .origin = asker->origin, .body = body};
+
+	if (!asker->has_jsonp)
+		return a;
+	buf_printf(script, status == 200 ? "io.j[%u](" : "io.j[%u](new Error(", asker->jsonp);
+	json_write_string(script, body);
+	buf_puts(script, status == 200 ? ");" : "));");
+	if (script->failed)
+		return answer_busy(asker->origin);
+	a.status = 200;
+	a.content_type = "application/javascript";
+	a.body = buf_slice(script);
+	return a;
+}
+
+static void
+refuse_handshake(struct server *sv, const struct asker *asker, int status, struct slice sentence)
+{
+	struct buf script = {.p = NULL};
+	const struct answer a = compose_handshake(&script, asker, status, sentence);
+
+	answer_send(sv, asker->x, &a);
+	buf_free(&script);
+}
+
+/* Clients that reconnect back off and retry after a 503; a 403 would end them (PROTOCOL 4.5). */
+static void
+refuse_busy_handshake(struct server *sv, const struct asker *asker)
+{
+	refuse_handshake(sv, asker, 503, answer_busy(asker->origin).body);
+}
+
+/* Tell the client its session, which exists once the turn is committed. */
+static void
+accept_handshake(struct server *sv, const struct asker *asker, struct slice line)
+{
+	struct buf script = {.p = NULL}, error = {.p = NULL};
+	struct answer done = compose_handshake(&script, asker, 200, line);
+	const struct answer busy =
+	    compose_handshake(&error, asker, 503, answer_busy(asker->origin).body);
+
+	done.in_chunks = true; /* the Arduino client skips the line with the size (CLIENTS 3) */
+	answer_later(sv, asker->x, &done, &busy);
+	buf_free(&error);
+	buf_free(&script);
+}
+
+static int
+whole_seconds(int64_t ms)
+{
+	return (int)((ms + 999) / 1000); /* never 0, which clients cannot bear (PROTOCOL 4.2) */
+}
+
+static bool
+list_names(struct slice list, struct slice name)
+{
+	struct slice item;
+
+	while (slice_cut(&list, ',', &item))
+		if (slice_equal(item, name))
+			return true;
+	return false;
+}
+
+/* List the transports that work for this client (PROTOCOL 4.3): each other one would cost it ten
+ * seconds.  `allowed`: those that the application grants it; p NULL: all. */
+static void
+offer_transports(
+    struct server *sv, const struct asker *asker, struct slice allowed, char *list, size_t size)
+{
+	struct slice rest = slice_of(sv->cfg->transports), name;
+	size_t n = 0;
+
+	list[0] = '\0';
+	while (slice_cut(&rest, ',', &name)) {
+		enum transport_id id = transport_by_name(name);
+		int written;
+
+		if (!transport_works(sv, id) || (allowed.p != NULL && !list_names(allowed, name)))
+			continue;
+		/* the web server in front of us may not pass upgrades on */
+		if ((id == TRANSPORT_WEBSOCKET || id == TRANSPORT_FLASHSOCKET) && !asker->upgrades)
+			continue;
+		written =
+		    snprintf(list + n, size - n, "%s%.*s", n == 0 ? "" : ",", (int)name.n, name.p);
+		if (written > 0 && (size_t)written < size - n)
+			n += (size_t)written;
+	}
+}
+
+static void
+answer_handshake(struct server *sv, const struct asker *asker, enum hub_create_result result,
+    const char *sid, struct slice allowed)
+{
+	char transports[CONFIG_TEXT_MAX];
+
+	switch (result) {
+	case HUB_CREATED:
+		offer_transports(sv, asker, allowed, transports, sizeof(transports));
+		buf_clear(&sv->text);
+		handshake_write(&sv->text, slice_of(sid),
+		    whole_seconds(sv->cfg->heartbeat_timeout_ms),
+		    whole_seconds(sv->cfg->close_timeout_ms), transports);
+		accept_handshake(sv, asker, buf_slice(&sv->text));
+		break;
+	case HUB_UNAUTHORIZED:
+		refuse_handshake(sv, asker, 403, SLICE("handshake unauthorized"));
+		break;
+	case HUB_APP_ERROR:
+		refuse_handshake(sv, asker, 500, SLICE("handshake error"));
+		break;
+	case HUB_BUSY:
+		refuse_busy_handshake(sv, asker);
+		break;
+	}
+}
+
+/* --- while a web hook is asked -------------------------------------------------------------- */
+
+/* A handshake that is held until the verdict comes. */
+struct pending_handshake {
+	LIST_ENTRY(pending_handshake) link;
+	struct server *sv;
+	struct asker asker;
+	struct application_question *question;
+	char *handshake; /* owned, JSON */
+	char sid[STORE_SID_SIZE];
+	char texts[]; /* origin and address of the asker */
+};
+
+static void
+free_pending_handshake(struct pending_handshake *p)
+{
+	LIST_REMOVE(p, link);
+	free(p->handshake);
+	free(p);
+}
+
+static void
+on_handshake_fate(struct exchange *x, enum exchange_fate fate, void *holder)
+{
+	struct pending_handshake *p = holder;
+
+	/* without an answer there is one fate only: the client left */
+	(void)x;
+	(void)fate;
+	application_cancel(p->question);
+	free_pending_handshake(p);
+}
+
+static void
+on_verdict(void *arg, int verdict, struct slice transports)
+{
+	struct pending_handshake *p = arg;
+	enum hub_create_result result = HUB_APP_ERROR;
+
+	/* what becomes of the answer is of no interest */
+	p->asker.x->on_fate = NULL;
+	p->asker.x->holder = NULL;
+	if (p->sv->draining)
+		result = HUB_BUSY; /* a session made now would be lost with the process */
+	else if (verdict == 0)
+		result = hub_create_as(p->sv->hub, p->handshake, p->asker.address, p->sid);
+	else if (verdict == -EACCES)
+		result = HUB_UNAUTHORIZED;
+	answer_handshake(p->sv, &p->asker, result, p->sid, transports);
+	free_pending_handshake(p);
+}
+
+/* A copy of everything that must outlive the request; NULL: no memory. */
+static struct pending_handshake *
+make_pending_handshake(struct server *sv, const struct asker *asker, const char *handshake)
+{
+	struct pending_handshake *p = calloc(1, sizeof(*p) + asker->origin.n + asker->address.n);
+
+	if (p == NULL)
+		return NULL;
+	p->sv = sv;
+	p->asker = *asker;
+	p->asker.origin.p = p->texts;
+	p->asker.address.p = p->texts + asker->origin.n;
+	/* memcpy may not be given NULL, even for no bytes */
+	if (asker->origin.n > 0)
+		memcpy(p->texts, asker->origin.p, asker->origin.n);
+	if (asker->address.n > 0)
+		memcpy(p->texts + asker->origin.n, asker->address.p, asker->address.n);
+	LIST_INSERT_HEAD(&sv->handshakes, p, link);
+	p->handshake = strdup(handshake);
+	return p;
+}
+
+/* Hold the exchange and ask.  Return 0, or -1 when it cannot be asked now. */
+static int
+ask_application(struct server *sv, const struct asker *asker, const char *handshake)
+{
+	struct pending_handshake *p = make_pending_handshake(sv, asker, handshake);
+
+	if (p == NULL)
+		return -1;
+	/* the id first: the hook is asked about a session that has a name */
+	if (p->handshake != NULL && sid_generate(p->sid) == 0)
+		p->question = application_ask(sv->application, handshake,
+		    sid_key((struct slice){p->sid, SID_LENGTH}), on_verdict, p);
+	if (p->question == NULL) {
+		free_pending_handshake(p);
+		return -1;
+	}
+	asker->x->on_fate = on_handshake_fate;
+	asker->x->holder = p;
+	return 0;
+}
+
+void
+handshake_request_drain(struct server *sv)
+{
+	struct pending_handshake *p;
+
+	while ((p = LIST_FIRST(&sv->handshakes)) != NULL) {
+		application_cancel(p->question);
+		/* the server is draining: that is answered 503, whatever the verdict */
+		on_verdict(p, 0, (struct slice){NULL, 0});
+	}
+}
+
+/* --- the request ---------------------------------------------------------------------------- */
+
+static void
+decide_handshake(struct server *sv, const struct asker *asker, const struct route *route)
+{
+	char sid[STORE_SID_SIZE];
+	enum hub_create_result result;
+
+	buf_clear(&sv->text);
+	handshake_data_write(&sv->text, asker->x, route);
+	if (sv->text.failed) {
+		refuse_busy_handshake(sv, asker);
+	} else if (application_asks(sv->application)) {
+		if (ask_application(sv, asker, sv->text.p) == -1)
+			refuse_busy_handshake(sv, asker);
+	} else {
+		result = hub_create(sv->hub, sv->text.p, asker->address, sid);
+		answer_handshake(sv, asker, result, sid, (struct slice){NULL, 0});
+	}
+}
+
+void
+handshake_request_handle(struct server *sv, struct exchange *x, const struct route *route)
+{
+	const struct asker asker = {.x = x,
+	    .origin = x->origin,
+	    .address = x->address,
+	    .has_jsonp = route->has_jsonp,
+	    .upgrades = x->upgrades(x),
+	    .jsonp = route->jsonp};
+	const struct answer head = {
+	    .status = 200, .content_type = "text/plain", .origin = x->origin};
+
+	if (slice_is(x->method, "HEAD"))
+		answer_send(sv, x, &head);
+	else if (!slice_is(x->method, "GET") && !slice_is(x->method, "POST"))
+		answer_error(sv, x, 405, "A handshake is a GET or a POST.");
+	else if (!origins_allow(slice_of(sv->cfg->origins), x->origin, x->referer))
+		refuse_handshake(sv, &asker, 403, SLICE("handshake bad origin"));
+	else if (sv->draining)
+		refuse_busy_handshake(sv, &asker);
+	else
+		decide_handshake(sv, &asker, route);
+}
