@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "shared/base/container.h"
+#include "shared/transport/cors.h"
 #include "wsd/deadline.h"
 #include "wsd/outqueue.h"
 
@@ -244,11 +245,7 @@ wsd_http_refuse(struct wsd_conn *c, int status, const char *why, struct slice he
 	if (origin.n == 0 && h->request != NULL)
 		origin = wsd_request_header(h->request, "origin");
 	buf_init(&all, 0);
-	if (origin.n > 0) {
-		buf_puts(&all, "Access-Control-Allow-Origin: ");
-		buf_add_slice(&all, origin);
-		buf_puts(&all, "\r\nAccess-Control-Allow-Credentials: true\r\n");
-	}
+	cors_allow(&all, origin);
 	buf_add_slice(&all, headers);
 	deadline_clear(c);
 	h->x.on_fate = NULL;

@@ -12,17 +12,17 @@
 #define BLANKS_32 "                                "
 #define BLANKS_13 "             "
 
-/* With the blanks it has the 256 bytes that Internet Explorer waits for before it renders. */
-static const char head[] =
+/* The blanks make it 256 bytes, for which Internet Explorer waits before it renders. */
+static const char htmlfile_head[] =
     "<html><body><script>var _ = function (msg) { parent.s._(msg, document); };</script>" BLANKS_32
 	BLANKS_32 BLANKS_32 BLANKS_32 BLANKS_32 BLANKS_13;
 
-_Static_assert(sizeof(head) - 1 == 256, "PROTOCOL 10");
+_Static_assert(sizeof(htmlfile_head) - 1 == 256, "PROTOCOL 10");
 
-/* Clients from 0.9.15 on replace \/ by / in what they get.  The JSON in a packet can be written so
- * that this changes nothing; plain text cannot.  True if `guarded` is to be sent instead. */
+/* Clients from 0.9.15 on replace \/ by / in what they receive.  JSON in a packet can be written so
+ * that this changes nothing, plain text cannot.  Return true when `guarded` is what to send. */
 static bool
-guard(struct buf *guarded, struct slice text)
+guard_htmlfile(struct buf *guarded, struct slice text)
 {
 	struct packet pk;
 
@@ -35,12 +35,12 @@ guard(struct buf *guarded, struct slice text)
 }
 
 static void
-wrap(struct buf *out, struct slice text, unsigned index)
+htmlfile_wrap(struct buf *out, struct slice text, unsigned index)
 {
 	struct buf guarded = {.p = NULL};
 
 	(void)index;
-	if (guard(&guarded, text))
+	if (guard_htmlfile(&guarded, text))
 		text = buf_slice(&guarded);
 	buf_puts(out, "<script>_(");
 	jsliteral_write(out, text);
@@ -54,8 +54,8 @@ const struct transport transport_htmlfile = {
     .works = streaming_works,
     .open = streaming_open,
     .content_type = "text/html; charset=UTF-8",
-    .headers = "X-Accel-Buffering: no\r\n", /* to nginx */
-    .head = {head, sizeof(head) - 1},
-    .wrap = wrap,
+    .headers = "X-Accel-Buffering: no\r\n", /* nginx: pass it on at once */
+    .head = {htmlfile_head, sizeof(htmlfile_head) - 1},
+    .wrap = htmlfile_wrap,
     .unwrap = bare_unwrap,
 };

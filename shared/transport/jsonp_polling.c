@@ -1,23 +1,24 @@
 /* jsonp-polling: PROTOCOL section 9.
  *
- *	io.j[1]("3:::hello");       a response: a script that calls what the page has laid out
- *	d=%223%3A%3A%3Ahello%22     the body of a POST: a form that was sent from a hidden frame
+ *	io.j[1]("3:::hello");       a response: a script that calls a function of the page
+ *	d=%223%3A%3A%3Ahello%22     the body of a POST: a form, sent from a hidden frame
  *
- * A page cannot see the status of a script: an answer is 200 and JavaScript, always. */
+ * A page cannot see the status of a script: every answer is 200 and JavaScript. */
 #include "shared/transport/transport.h"
 #include "shared/wire/form.h"
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
 static void
-wrap(struct buf *out, struct slice text, unsigned index)
+jsonp_wrap(struct buf *out, struct slice text, unsigned index)
 {
 	buf_printf(out, "io.j[%u](", index);
 	json_write_string(out, text);
 	buf_puts(out, ");");
 }
 
-/* Browsers turn every line break of a form into CRLF, after the lengths were counted. */
+/* Browsers turn every line break of a form into CRLF, but the lengths in the payload were counted
+ * before. */
 static void
 undo_crlf(struct buf *text)
 {
@@ -29,11 +30,10 @@ undo_crlf(struct buf *text)
 	text->n = kept;
 }
 
-/* Clients up to 0.8.5 send the payload as it is, later ones as a JSON string: one begins with a
- * digit or U+FFFD, the other with a quote.  What is neither is nothing; the reference ends the
- * session over it. */
+/* Clients up to 0.8.5 send the bare payload, later ones a JSON string: one begins with a digit or
+ * U+FFFD, the other with a quote.  Anything else is ignored; the reference ends the session. */
 static void
-read_value(struct buf *payload, struct slice value)
+read_jsonp_value(struct buf *payload, struct slice value)
 {
 	struct json_value json;
 
@@ -50,7 +50,7 @@ read_value(struct buf *payload, struct slice value)
 }
 
 static struct slice
-unwrap(struct slice body, struct buf *scratch)
+jsonp_unwrap(struct slice body, struct buf *scratch)
 {
 	struct buf bytes = {.p = NULL}, text = {.p = NULL};
 	struct slice raw;
@@ -62,7 +62,7 @@ unwrap(struct slice body, struct buf *scratch)
 	if (bytes.failed || text.failed)
 		scratch->failed = true;
 	else
-		read_value(scratch, buf_slice(&text));
+		read_jsonp_value(scratch, buf_slice(&text));
 	buf_free(&text);
 	buf_free(&bytes);
 	return buf_slice(scratch);
@@ -71,9 +71,9 @@ unwrap(struct slice body, struct buf *scratch)
 const struct transport transport_jsonp_polling = {
     .works = polling_works,
     .open = polling_open,
-    .content_type = "text/javascript; charset=UTF-8", /* else the page's charset would count */
-    .headers = "X-XSS-Protection: 0\r\n",             /* of IE8, which takes it for an attack */
+    .content_type = "text/javascript; charset=UTF-8", /* or the page's charset applies */
+    .headers = "X-XSS-Protection: 0\r\n",             /* IE8 takes it for an attack */
     .head = {"", 0},
-    .wrap = wrap,
-    .unwrap = unwrap,
+    .wrap = jsonp_wrap,
+    .unwrap = jsonp_unwrap,
 };

@@ -49,7 +49,8 @@ remember_answer(const struct publish_request *p, struct slice key, struct slice 
 
 /* Run the actions in the open transaction. */
 static void
-run_actions(const struct publish_request *p, const struct action_list *list, struct slice key)
+run_publish_actions(
+    const struct publish_request *p, const struct action_list *list, struct slice key)
 {
 	struct action_result result;
 	struct action_error error;
@@ -85,7 +86,7 @@ publish_actions(const struct publish_request *p, struct slice json, struct slice
 	else if (hub_transaction(p->sv->hub) == -1)
 		publish_answer_busy(p);
 	else
-		run_actions(p, &list, key);
+		run_publish_actions(p, &list, key);
 	action_free(&list);
 }
 

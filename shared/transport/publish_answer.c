@@ -22,7 +22,8 @@ json_busy(void)
 
 /* Answer with `text`, or 503 when it is incomplete for want of memory. */
 static void
-send_json(const struct publish_request *p, int status, const char *headers, const struct buf *text)
+send_publish_json(
+    const struct publish_request *p, int status, const char *headers, const struct buf *text)
 {
 	const struct answer a =
 	    text->failed ? json_busy() : json_answer(status, headers, buf_slice(text));
@@ -64,7 +65,7 @@ publish_answer_error(const struct publish_request *p, int status, const char *he
 	if (headers == NULL && status == 503)
 		headers = RETRY_AFTER;
 	buf_printf(&text, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\"}}", code, message);
-	send_json(p, status, headers, &text);
+	send_publish_json(p, status, headers, &text);
 	buf_free(&text);
 }
 
@@ -101,6 +102,6 @@ publish_answer_action_error(const struct publish_request *p, const struct action
 	struct buf text = {.p = NULL};
 
 	action_error_write(&text, error);
-	send_json(p, action_error_status(error), NULL, &text);
+	send_publish_json(p, action_error_status(error), NULL, &text);
 	buf_free(&text);
 }

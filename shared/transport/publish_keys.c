@@ -45,7 +45,7 @@ parse_key_scopes(struct publish_key *key, struct slice scopes)
 
 /* The value of a hexadecimal digit, or -1. */
 static int
-hex_digit(char c)
+key_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -60,7 +60,7 @@ parse_key_hash(struct publish_key *key, struct slice hex)
 	if (hex.p == NULL || hex.n != 2 * sizeof(key->hash))
 		return -1;
 	for (size_t i = 0; i < sizeof(key->hash); i++) {
-		int high = hex_digit(hex.p[2 * i]), low = hex_digit(hex.p[2 * i + 1]);
+		int high = key_digit(hex.p[2 * i]), low = key_digit(hex.p[2 * i + 1]);
 
 		if (high == -1 || low == -1)
 			return -1;

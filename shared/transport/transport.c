@@ -2,7 +2,7 @@
 
 #include "shared/transport/internal.h"
 
-static const struct transport *const rows[TRANSPORT_COUNT] = {
+static const struct transport *const transport_rows[TRANSPORT_COUNT] = {
     [TRANSPORT_WEBSOCKET] = &transport_websocket,
     [TRANSPORT_FLASHSOCKET] = &transport_websocket, /* the name only tells the application */
     [TRANSPORT_HTMLFILE] = &transport_htmlfile,
@@ -14,11 +14,11 @@ static const struct transport *const rows[TRANSPORT_COUNT] = {
 const struct transport *
 transport_row(enum transport_id id)
 {
-	return rows[id];
+	return transport_rows[id];
 }
 
 bool
 transport_works(struct server *sv, enum transport_id id)
 {
-	return server_enables(sv, id) && rows[id]->works(sv);
+	return server_enables(sv, id) && transport_rows[id]->works(sv);
 }

@@ -6,14 +6,14 @@
  *	1::
  *	--socketio
  *
- * as it arrived, with line feeds alone.  The boundary behind a part makes it whole.  No released
- * client of protocol 1 speaks it: it is served and advertised only if `transports` names it. */
+ * as it arrived, with bare line feeds; the boundary after a part completes it.  No released client
+ * of protocol 1 speaks it: it is served and advertised only if `transports` names it. */
 #include "shared/transport/transport.h"
 
 #define BOUNDARY "--socketio\n"
 
 static void
-wrap(struct buf *out, struct slice text, unsigned index)
+multipart_wrap(struct buf *out, struct slice text, unsigned index)
 {
 	(void)index;
 	buf_puts(out, "Content-Type: text/plain; charset=UTF-8\n\n");
@@ -25,8 +25,8 @@ const struct transport transport_xhr_multipart = {
     .works = streaming_works,
     .open = streaming_open,
     .content_type = "multipart/x-mixed-replace;boundary=\"socketio\"",
-    .headers = "X-Accel-Buffering: no\r\n", /* to nginx */
+    .headers = "X-Accel-Buffering: no\r\n", /* nginx: pass it on at once */
     .head = {BOUNDARY, sizeof(BOUNDARY) - 1},
-    .wrap = wrap,
+    .wrap = multipart_wrap,
     .unwrap = bare_unwrap,
 };
