@@ -233,7 +233,7 @@ static int
 await_ends(struct cli *c)
 {
 	for (int waited = 0; waited < CARRY_OUT_MS; waited += 20) {
-		int64_t n = listing_asked(hub_store(c->hub));
+		int64_t n = listing_end_requests(hub_store(c->hub));
 
 		if (n == 0) /* also those of others: an end is not marked with who asked for it */
 			return 0;

@@ -103,7 +103,7 @@ cli_close(struct cli *c)
 void
 cli_begin(struct cli *c)
 {
-	hub_begin(c->hub, clock_ms());
+	hub_turn_begin(c->hub, clock_ms());
 }
 
 int
@@ -111,7 +111,7 @@ cli_settle(struct cli *c)
 {
 	int64_t next;
 
-	return hub_settle(c->hub, &next);
+	return hub_turn_end(c->hub, &next);
 }
 
 bool
@@ -199,6 +199,6 @@ cli_flush(struct buf *out)
 const char *
 cli_id(char text[16], int64_t key)
 {
-	public_id_write(text, key);
+	sid_public_write(text, key);
 	return text;
 }

@@ -33,7 +33,7 @@ key_of_session(struct argp_state *state, const char *id)
 {
 	int64_t key;
 
-	if (public_id_read(slice_of(id), &key) == -1)
+	if (sid_public_read(slice_of(id), &key) == -1)
 		argp_error(state, "%s is not a public id (P and 11 characters)", id);
 	return key;
 }
@@ -99,7 +99,7 @@ print_session(void *arg, const struct listing_session *s)
 	if (l->cli->json) {
 		if (l->n++ > 0)
 			buf_add_char(&l->out, ',');
-		listing_write_session(&l->out, s, l->now_ms);
+		listing_json_session(&l->out, s, l->now_ms);
 		return;
 	}
 	/* The heading comes with the first line: an empty list prints nothing. */
@@ -143,8 +143,8 @@ list_sessions(struct cli *c, int argc, char **argv)
 	l.filter.user = slice_of(l.user);
 	/* Without -n a room belongs to the default namespace, as in the commands that act. */
 	if (l.ns != NULL || l.room != NULL)
-		l.filter.chan =
-		    store_channel(l.ns == NULL ? SLICE("") : slice_of(l.ns), slice_of(l.room));
+		l.filter.chan = message_log_channel(
+		    l.ns == NULL ? SLICE("") : slice_of(l.ns), slice_of(l.room));
 	l.now_ms = clock_wall_ms();
 	if (c->json)
 		buf_add_char(&l.out, '[');
@@ -180,7 +180,7 @@ print_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
 	}
 	if (l->n++ > 0)
 		buf_add_char(&l->out, ',');
-	listing_write_room(&l->out, ns, room, sessions);
+	listing_json_room(&l->out, ns, room, sessions);
 }
 
 int

@@ -88,7 +88,7 @@ write_stats_json(struct buf *out, const struct numbers *of)
 		if (t->by_transport[i] == 0)
 			continue;
 		buf_printf(out, "%s\"%s\":%" PRId64, any++ > 0 ? "," : "",
-		    transport_name((enum transport_id)i), t->by_transport[i]);
+		    route_transport_name((enum transport_id)i), t->by_transport[i]);
 	}
 	buf_printf(out,
 	    "}},\"rooms\":%" PRId64 ",\"memberships\":%" PRId64 ",\"values\":%" PRId64
@@ -114,7 +114,7 @@ write_stats_text(struct buf *out, const struct numbers *of)
 	for (int i = TRANSPORT_NONE + 1; i < TRANSPORT_COUNT; i++)
 		if (t->by_transport[i] > 0)
 			buf_printf(out, ", %" PRId64 " %s", t->by_transport[i],
-			    transport_name((enum transport_id)i));
+			    route_transport_name((enum transport_id)i));
 	buf_printf(out, "; %" PRId64 " new, %" PRId64 " ended\n", t->fresh, t->ended);
 	buf_printf(out, "rooms       %" PRId64 ", with %" PRId64 " memberships\n", t->rooms,
 	    t->memberships);

@@ -252,7 +252,7 @@ parse_tail(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = t->cli;
 		return 0;
 	case 's':
-		if (public_id_read(slice_of(arg), &t->key) == -1)
+		if (sid_public_read(slice_of(arg), &t->key) == -1)
 			argp_error(state, "%s is not a public id (P and 11 characters)", arg);
 		return 0;
 	case 'R':

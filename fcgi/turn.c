@@ -130,7 +130,7 @@ fcgi_turn_start(struct fcgi *f)
 	ev_io_init(&f->wake, fcgi_turn_on_wake, server_wake_fd(f->sv), EV_READ);
 	f->wake.data = f;
 	ev_io_start(f->loop, &f->wake);
-	ev_io_init(&f->hook, fcgi_turn_on_hook, server_hook_fd(f->sv), EV_READ);
+	ev_io_init(&f->hook, fcgi_turn_on_hook, server_application_fd(f->sv), EV_READ);
 	if (f->hook.fd != -1)
 		ev_io_start(f->loop, &f->hook);
 }

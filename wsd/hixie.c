@@ -114,9 +114,9 @@ hixie76_head(const struct wsd *w, const struct wsd_http *h)
 static struct message *
 hixie76_prove(const struct wsd_http *h, struct slice proof)
 {
-	unsigned char digest[HIXIE_DIGEST_N];
+	unsigned char digest[HIXIE_KEY_DIGEST_N];
 
-	if (hixie_digest(digest, wsd_request_header(h->request, "sec-websocket-key1"),
+	if (hixie_key_digest(digest, wsd_request_header(h->request, "sec-websocket-key1"),
 		wsd_request_header(h->request, "sec-websocket-key2"), proof) == -1)
 		return NULL;
 	return outqueue_raw((struct slice){(const char *)digest, sizeof(digest)});
@@ -151,24 +151,24 @@ take_hixie_frame(struct wsd_conn *c, struct slice *in, size_t seen)
 {
 	struct hixie_frame f;
 
-	switch (hixie_read(&f, *in, seen, c->wsd->cfg->message_bytes)) {
-	case HIXIE_MORE:
+	switch (hixie_frame_read(&f, *in, seen, c->wsd->cfg->message_bytes)) {
+	case HIXIE_FRAME_MORE:
 		return false;
-	case HIXIE_NEVER:
+	case HIXIE_FRAME_NEVER:
 		ws_peer_ended(c, CLOSE_PROTOCOL_ERROR, "socket error");
 		return false;
-	case HIXIE_WHOLE:
+	case HIXIE_FRAME_WHOLE:
 		break;
 	}
 	/* before the text is handled: that may end the connection */
 	*in = slice_skip(*in, f.used);
 	switch (f.kind) {
-	case HIXIE_TEXT:
+	case HIXIE_FRAME_TEXT:
 		return take_hixie_text(c, f.text);
-	case HIXIE_CLOSE:
+	case HIXIE_FRAME_CLOSE:
 		ws_peer_ended(c, CLOSE_NORMAL, "socket end");
 		return false;
-	case HIXIE_OTHER:
+	case HIXIE_FRAME_OTHER:
 		break;
 	}
 	return true;
@@ -245,7 +245,7 @@ const struct dialect hixie_dialect_76 = {
     .name = "hixie-76",
     .check = hixie76_check,
     .head = hixie76_head,
-    .proof_n = HIXIE_PROOF_N,
+    .proof_n = HIXIE_KEY_PROOF_N,
     .prove = hixie76_prove,
     .input = hixie_input,
     .release = hixie_release,

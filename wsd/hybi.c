@@ -75,12 +75,12 @@ hybi_check(const struct wsd_http *h)
 static struct message *
 hybi_head(const struct wsd *w, const struct wsd_http *h)
 {
-	char accept[WEBSOCKET_ACCEPT_LENGTH + 1];
+	char accept[HYBI_KEY_ACCEPT_LENGTH + 1];
 	struct message *m;
 	struct buf out;
 
 	(void)w;
-	if (websocket_accept(accept, wsd_request_header(h->request, "sec-websocket-key")) == -1)
+	if (hybi_key_accept(accept, wsd_request_header(h->request, "sec-websocket-key")) == -1)
 		return NULL;
 	buf_init(&out, 0);
 	buf_printf(&out,
@@ -115,14 +115,15 @@ hybi_on_recv(wslay_event_context_ptr ctx, uint8_t *to, size_t n, int flags, void
 
 	(void)flags;
 	if (rd->frame_left == 0) {
-		switch (frame_look(rd->in, hybi_frame_room(rd, rd->hybi->cfg), &rd->frame_left)) {
-		case FRAME_WHOLE:
+		switch (
+		    hybi_frame_look(rd->in, hybi_frame_room(rd, rd->hybi->cfg), &rd->frame_left)) {
+		case HYBI_FRAME_WHOLE:
 			break;
-		case FRAME_LARGE:
+		case HYBI_FRAME_LARGE:
 			/* before its payload is awaited: the peer may never send all of it */
 			rd->fail = WSLAY_CODE_MESSAGE_TOO_BIG;
 			/* fall through */
-		case FRAME_MORE:
+		case HYBI_FRAME_MORE:
 			wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
 			return -1;
 		}
@@ -308,7 +309,7 @@ keep_partial_frame(struct wsd_conn *c, struct slice in, size_t left)
 	if (partial_keep(&c->partial, in, left, most) == -1)
 		wsd_conn_close(c, "socket error");
 	else if (c->partial != NULL && (rd == NULL || !rd->in_message) &&
-		 !frame_text_valid(buf_slice(&c->partial->bytes), &c->partial->seen))
+		 !hybi_frame_text_valid(buf_slice(&c->partial->bytes), &c->partial->seen))
 		ws_peer_ended(c, WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA, "socket error");
 }
 
@@ -334,7 +335,7 @@ hybi_input(struct wsd_conn *c, struct slice in)
 		return;
 	}
 	/* most reads bring whole frames; a part of one needs no context yet */
-	if (frame_look(in, hybi_frame_room(rd, hybi->cfg), &n) == FRAME_MORE) {
+	if (hybi_frame_look(in, hybi_frame_room(rd, hybi->cfg), &n) == HYBI_FRAME_MORE) {
 		keep_partial_frame(c, in, in.n);
 		return;
 	}

@@ -247,8 +247,8 @@ wsd_turn_start(struct wsd *w)
 	ev_io_init(&w->wake, wsd_turn_on_wake, server_wake_fd(w->sv), EV_READ);
 	w->wake.data = w;
 	ev_io_start(w->loop, &w->wake);
-	if (server_hook_fd(w->sv) != -1) {
-		ev_io_init(&w->hook, wsd_turn_on_hook, server_hook_fd(w->sv), EV_READ);
+	if (server_application_fd(w->sv) != -1) {
+		ev_io_init(&w->hook, wsd_turn_on_hook, server_application_fd(w->sv), EV_READ);
 		ev_io_start(w->loop, &w->hook);
 	}
 }
@@ -260,6 +260,6 @@ wsd_turn_stop(struct wsd *w)
 	ev_prepare_stop(w->loop, &w->prepare);
 	ev_timer_stop(w->loop, &w->timer);
 	ev_io_stop(w->loop, &w->wake);
-	if (server_hook_fd(w->sv) != -1)
+	if (server_application_fd(w->sv) != -1)
 		ev_io_stop(w->loop, &w->hook);
 }

@@ -75,7 +75,7 @@ action_read_public_id(
 
 	if (action_read_text(r, field, value, &id) == -1)
 		return -1;
-	if (public_id_read(id, key) == -1)
+	if (sid_public_read(id, key) == -1)
 		return BAD(r, field,
 		    "\"%s\" must be the public id of a session: P and 11 "
 		    "characters",

@@ -31,7 +31,7 @@ fail_action(const struct run *r, const struct action *a, const char *code, const
 static int
 fail_action_turn(const struct run *r, const struct action *a)
 {
-	hub_fail(r->app->hub);
+	transaction_fail(r->app->hub);
 	return fail_action(r, a, "failed", "the store failed, or there is no memory");
 }
 
@@ -195,20 +195,20 @@ change_session(const struct run *r, const struct action *a, struct hub_ns *ns, s
 
 	switch (a->kind) {
 	case ACTION_JOIN:
-		return hub_join(h, s, ns, a->name);
+		return membership_join(h, s, ns, a->name);
 	case ACTION_LEAVE:
-		return hub_leave(h, s, ns, a->name);
+		return membership_leave(h, s, ns, a->name);
 	case ACTION_SET:
-		return store_set(st, key, a->name, a->json);
+		return session_data_set(st, key, a->name, a->json);
 	case ACTION_DEL:
-		return store_del(st, key, a->name);
+		return session_data_delete(st, key, a->name);
 	case ACTION_USER:
-		return store_session_set_user(st, key, a->name);
+		return session_row_set_user(st, key, a->name);
 	case ACTION_DISCONNECT:
 		if (ns->name.n == 0)
-			hub_end(h, s, a->text.p, true);
+			session_end(h, s, a->text.p, true);
 		else
-			hub_kick(h, s, ns, a->text.p);
+			membership_kick(h, s, ns, a->text.p);
 		return 0;
 	case ACTION_EMIT:
 	case ACTION_SEND:
@@ -234,7 +234,7 @@ change_sessions(const struct run *r, const struct action *a)
 	for (size_t i = 0; result == 0 && i < keys.n; i += sizeof(key)) {
 		memcpy(&key, keys.p + i, sizeof(key));
 		result = target_reach(r->app, ns, key, &s);
-		if (result == 0 && hub_transaction(r->app->hub) == 0 && !session_is_over(s)) {
+		if (result == 0 && transaction_open(r->app->hub) == 0 && !session_is_over(s)) {
 			result = change_session(r, a, ns, s);
 			r->result->receivers++;
 		}

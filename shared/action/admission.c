@@ -62,7 +62,7 @@ set_admitted_value(struct application *app, int64_t session, struct slice key, s
 
 	json_string_decode(&name, key);
 	if (!name.failed)
-		result = store_set(hub_store(app->hub), session,
+		result = session_data_set(hub_store(app->hub), session,
 		    name.p == NULL ? SLICE("") : buf_slice(&name), value);
 	buf_free(&name);
 	return result;
@@ -77,10 +77,10 @@ admission_apply(struct application *app, int64_t session, const struct admission
 
 	if (a->user == NULL && a->data == NULL)
 		return 0;
-	if (hub_transaction(app->hub) == -1)
+	if (transaction_open(app->hub) == -1)
 		return -1;
 	if (a->user != NULL &&
-	    store_session_set_user(hub_store(app->hub), session, slice_of(a->user)) == -1)
+	    session_row_set_user(hub_store(app->hub), session, slice_of(a->user)) == -1)
 		return -1;
 	if (a->data == NULL || json_parse(&object, slice_of(a->data)) == -1)
 		return 0;

@@ -82,7 +82,7 @@ application_set_hub(struct application *app, struct hub *hub)
 int
 application_fail(struct application *app)
 {
-	hub_fail(app->hub);
+	transaction_fail(app->hub);
 	return -EIO;
 }
 

@@ -21,7 +21,7 @@ struct application_question {
 };
 
 /* The verdict on a handshake: 0, -EACCES, or another negative errno.  With 0 the callback may call
- * hub_create(), which gives the session what the application granted.  `transports`: names with
+ * session_create(), which gives the session what the application granted.  `transports`: names with
  * commas between them, borrowed during the call; p NULL: all. */
 typedef void application_verdict(void *arg, int verdict, struct slice transports);
 
@@ -94,7 +94,7 @@ void application_stop(struct application *app);
 
 /* --- handshakes ----------------------------------------------------------------------------- */
 
-/* Must application_ask() come before hub_create()? */
+/* Must application_ask() come before session_create()? */
 bool application_asks(const struct application *app);
 
 /* Ask whether a session with this handshake (JSON, NUL-terminated, copied) and key may be made.

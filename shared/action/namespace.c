@@ -51,7 +51,7 @@ namespace_add(struct application *app, struct ns *ns, struct slice name)
 	if (copy == NULL)
 		return -ENOMEM;
 	ns->hub.name = (struct slice){copy, name.n};
-	ns->hub.chan = store_channel(ns->hub.name, (struct slice){NULL, 0});
+	ns->hub.chan = message_log_channel(ns->hub.name, (struct slice){NULL, 0});
 	HASH_ADD_KEYPTR(hh, app->namespaces, ns->hub.name.p, name.n, ns);
 	return 0;
 }

@@ -21,20 +21,20 @@ target_reach(struct application *app, const struct hub_ns *ns, int64_t key, stru
 
 	/* cheapest first: the handler's own session, a stream of this process, the store */
 	if (s == NULL || session_key(s) != key)
-		s = hub_stream_here(app->hub, key);
+		s = session_stream_here(app->hub, key);
 	if (s == NULL) {
-		switch (hub_find_key(app->hub, key, &s)) {
-		case HUB_LIVE:
+		switch (session_find_key(app->hub, key, &s)) {
+		case SESSION_LIVE:
 			break;
-		case HUB_UNKNOWN:
-		case HUB_ENDED:
+		case SESSION_UNKNOWN:
+		case SESSION_ENDED:
 			return -EPIPE;
-		case HUB_FAILED:
+		case SESSION_FAILED:
 			return -EIO;
 		}
 	}
 	*out = s;
-	return session_is_over(s) || !session_hears(s, ns) ? -EPIPE : 0;
+	return session_is_over(s) || !membership_hears(s, ns) ? -EPIPE : 0;
 }
 
 static int
@@ -45,7 +45,7 @@ send_to_session(struct application *app, const struct target *t, int64_t key, st
 
 	if (result != 0)
 		return result;
-	return hub_send(app->hub, s, packet, t->is_volatile) == -1 ? -EIO : 0;
+	return hub_publish_session(app->hub, s, packet, t->is_volatile) == -1 ? -EIO : 0;
 }
 
 static bool
@@ -78,7 +78,7 @@ send_to_user(struct application *app, const struct target *t, struct slice packe
 static int64_t
 target_channel(const struct target *t)
 {
-	return t->room.p == NULL ? t->ns->chan : store_channel(t->ns->name, t->room);
+	return t->room.p == NULL ? t->ns->chan : message_log_channel(t->ns->name, t->room);
 }
 
 int
@@ -130,9 +130,9 @@ target_keys(struct application *app, const struct target *t, struct buf *keys)
 			add_target_key(&list, t->session);
 		n = n == -EPIPE ? 0 : n;
 	} else if (t->user.p != NULL) {
-		n = store_user_sessions(st, t->user, t->ns->chan, add_target_key, &list);
+		n = subscription_user_sessions(st, t->user, t->ns->chan, add_target_key, &list);
 	} else {
-		n = store_members(st, target_channel(t), add_target_key, &list);
+		n = subscription_members(st, target_channel(t), add_target_key, &list);
 	}
 	if (n < 0)
 		return -EIO;
@@ -187,11 +187,11 @@ target_ask(struct application *app, const struct target_question *q)
 		result = target_reach(app, q->ns, q->session, &s);
 	if (result != 0)
 		return result;
-	if (hub_transaction(app->hub) == -1)
+	if (transaction_open(app->hub) == -1)
 		return -EIO;
 	if (session_is_over(s)) /* the transaction has read that another process ended it */
 		return -EPIPE;
-	if (store_ack_expect(hub_store(app->hub), q->session, q->ns->name, q->handler, q->context,
+	if (ack_row_add(hub_store(app->hub), q->session, q->ns->name, q->handler, q->context,
 		deadline, &id) == -1)
 		return application_fail(app);
 	snprintf(digits, sizeof(digits), "%" PRId64, id);

@@ -92,7 +92,7 @@ check_change(const sio_socket *s, const char *name)
 static struct store *
 writable_store(const sio_socket *s)
 {
-	return hub_transaction(s->h.app->base.hub) == -1 ? NULL : hub_store(s->h.app->base.hub);
+	return transaction_open(s->h.app->base.hub) == -1 ? NULL : hub_store(s->h.app->base.hub);
 }
 
 static int
@@ -102,9 +102,10 @@ api_join(sio_socket *s, const char *room)
 
 	if (result != 0)
 		return result;
-	if (!session_hears(s->session, &s->ns->base.hub))
+	if (!membership_hears(s->session, &s->ns->base.hub))
 		return -EPIPE;
-	return hub_join(s->h.app->base.hub, s->session, &s->ns->base.hub, slice_of(room)) == -1
+	return membership_join(s->h.app->base.hub, s->session, &s->ns->base.hub, slice_of(room)) ==
+	               -1
 	           ? -EIO
 	           : 0;
 }
@@ -116,7 +117,8 @@ api_leave(sio_socket *s, const char *room)
 
 	if (result != 0)
 		return result;
-	return hub_leave(s->h.app->base.hub, s->session, &s->ns->base.hub, slice_of(room)) == -1
+	return membership_leave(s->h.app->base.hub, s->session, &s->ns->base.hub, slice_of(room)) ==
+	               -1
 	           ? -EIO
 	           : 0;
 }
@@ -137,7 +139,7 @@ api_set(sio_socket *s, const char *key, const char *json)
 		return result;
 	st = writable_store(s);
 	if (st == NULL ||
-	    store_set(st, session_key(s->session), slice_of(key), slice_of(json)) == -1)
+	    session_data_set(st, session_key(s->session), slice_of(key), slice_of(json)) == -1)
 		return application_fail(&s->h.app->base);
 	return 0;
 }
@@ -145,8 +147,8 @@ api_set(sio_socket *s, const char *key, const char *json)
 static const char *
 api_get(sio_socket *s, const char *key)
 {
-	return arena_keep(s->h.app,
-	    store_get(hub_store(s->h.app->base.hub), session_key(s->session), slice_of(key)));
+	return arena_keep(s->h.app, session_data_get(hub_store(s->h.app->base.hub),
+					session_key(s->session), slice_of(key)));
 }
 
 static int
@@ -158,7 +160,7 @@ api_del(sio_socket *s, const char *key)
 	if (result != 0)
 		return result;
 	st = writable_store(s);
-	if (st == NULL || store_del(st, session_key(s->session), slice_of(key)) == -1)
+	if (st == NULL || session_data_delete(st, session_key(s->session), slice_of(key)) == -1)
 		return application_fail(&s->h.app->base);
 	return 0;
 }
@@ -172,7 +174,7 @@ api_set_user(sio_socket *s, const char *user)
 	if (result != 0)
 		return result;
 	st = writable_store(s);
-	if (st == NULL || store_session_set_user(st, session_key(s->session), slice_of(user)) == -1)
+	if (st == NULL || session_row_set_user(st, session_key(s->session), slice_of(user)) == -1)
 		return application_fail(&s->h.app->base);
 	return 0;
 }
@@ -181,7 +183,7 @@ static const char *
 api_user(sio_socket *s)
 {
 	return arena_keep(
-	    s->h.app, store_session_user(hub_store(s->h.app->base.hub), session_key(s->session)));
+	    s->h.app, session_row_user(hub_store(s->h.app->base.hub), session_key(s->session)));
 }
 
 struct room_list {
@@ -190,7 +192,7 @@ struct room_list {
 };
 
 static void
-add_room_name(void *arg, const struct store_sub *sub)
+add_room_name(void *arg, const struct subscription *sub)
 {
 	struct room_list *list = arg;
 
@@ -206,7 +208,7 @@ api_rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg)
 	struct room_list list = {.ns = s->ns->base.hub.name};
 	int result = 0;
 
-	if (store_subs(
+	if (subscription_list(
 		hub_store(s->h.app->base.hub), session_key(s->session), add_room_name, &list) == -1)
 		result = -EIO;
 	else if (list.names.failed)
@@ -227,25 +229,25 @@ static int
 api_disconnect(sio_socket *s, bool whole_session)
 {
 	if (whole_session || s->ns->base.hub.name.n == 0)
-		hub_end(s->h.app->base.hub, s->session, "booted", true);
+		session_end(s->h.app->base.hub, s->session, "booted", true);
 	else
-		hub_kick(s->h.app->base.hub, s->session, &s->ns->base.hub, "booted");
+		membership_kick(s->h.app->base.hub, s->session, &s->ns->base.hub, "booted");
 	return 0;
 }
 
 static bool
 api_disconnected(sio_socket *s)
 {
-	return session_is_over(s->session) || !session_hears(s->session, &s->ns->base.hub);
+	return session_is_over(s->session) || !membership_hears(s->session, &s->ns->base.hub);
 }
 
 static const char *
 api_id(sio_socket *s)
 {
-	char *text = arena_alloc(s->h.app, PUBLIC_ID_LENGTH + 1);
+	char *text = arena_alloc(s->h.app, SID_PUBLIC_LENGTH + 1);
 
 	if (text != NULL)
-		public_id_write(text, session_key(s->session));
+		sid_public_write(text, session_key(s->session));
 	return text == NULL ? "" : text;
 }
 
@@ -258,7 +260,7 @@ api_sid(sio_socket *s)
 static const char *
 api_transport(sio_socket *s)
 {
-	const char *name = transport_name(session_transport(s->session));
+	const char *name = route_transport_name(session_transport(s->session));
 
 	return name == NULL ? "" : name;
 }
@@ -279,9 +281,8 @@ static const sio_handshake *
 api_handshake(sio_socket *s)
 {
 	if (s->handshake.json == NULL)
-		s->handshake.json =
-		    arena_keep(s->h.app, store_session_handshake(hub_store(s->h.app->base.hub),
-					     session_key(s->session)));
+		s->handshake.json = arena_keep(s->h.app,
+		    session_row_handshake(hub_store(s->h.app->base.hub), session_key(s->session)));
 	if (s->handshake.json == NULL)
 		s->handshake.json = "{}";
 	return &s->handshake;
@@ -306,7 +307,7 @@ api_key(const char *public_id)
 {
 	int64_t key;
 
-	return public_id == NULL || public_id_read(slice_of(public_id), &key) == -1 ? 0 : key;
+	return public_id == NULL || sid_public_read(slice_of(public_id), &key) == -1 ? 0 : key;
 }
 
 static sio_socket *
@@ -319,10 +320,10 @@ api_find(sio_ns *ns, const char *public_id)
 
 	if (key == 0 || app->base.hub == NULL)
 		return NULL;
-	s = hub_stream_here(app->base.hub, key);
-	if (s == NULL && hub_find_key(app->base.hub, key, &s) != HUB_LIVE)
+	s = session_stream_here(app->base.hub, key);
+	if (s == NULL && session_find_key(app->base.hub, key, &s) != SESSION_LIVE)
 		return NULL;
-	if (session_is_over(s) || !session_hears(s, &ns->base.hub))
+	if (session_is_over(s) || !membership_hears(s, &ns->base.hub))
 		return NULL;
 	found = arena_alloc(app, sizeof(*found));
 	if (found != NULL)

@@ -131,7 +131,7 @@ dispatch_authorize_ns(
 	(void)endpoint;
 	if (ns->authorize == NULL)
 		return 0;
-	json = store_session_handshake(hub_store(app->base.hub), session_key(s));
+	json = session_row_handshake(hub_store(app->base.hub), session_key(s));
 	if (json == NULL)
 		return -EIO;
 	handshake.json = json;
@@ -296,8 +296,8 @@ dispatch_received(void *arg, struct hub_ns *base, struct session *s, const struc
 }
 
 void
-dispatch_answered(void *arg, struct hub_ns *base, struct session *s, const struct store_ack *ack,
-    struct slice args)
+dispatch_answered(
+    void *arg, struct hub_ns *base, struct session *s, const struct ack_row *ack, struct slice args)
 {
 	struct sio_app *app = module_of(arg);
 	struct sio_ns *ns = handlers_ns_of(base);

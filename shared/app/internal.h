@@ -119,8 +119,8 @@ int dispatch_created(void *arg, int64_t key);
 void dispatch_connected(void *arg, struct hub_ns *base, struct session *s, struct slice query);
 void dispatch_disconnected(void *arg, struct hub_ns *base, struct session *s, const char *reason);
 void dispatch_received(void *arg, struct hub_ns *base, struct session *s, const struct packet *pk);
-void dispatch_answered(void *arg, struct hub_ns *base, struct session *s,
-    const struct store_ack *ack, struct slice args);
+void dispatch_answered(void *arg, struct hub_ns *base, struct session *s, const struct ack_row *ack,
+    struct slice args);
 
 /* --- api.c ---------------------------------------------------------------------------------- */
 

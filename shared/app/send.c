@@ -42,7 +42,7 @@ send_clients(const sio_target *t, void (*each)(void *arg, const char *id), void 
 {
 	struct target target;
 	struct buf keys = {.p = NULL};
-	char id[PUBLIC_ID_LENGTH + 1];
+	char id[SID_PUBLIC_LENGTH + 1];
 	int64_t key;
 	int result = convert_target(t, &target);
 
@@ -53,7 +53,7 @@ send_clients(const sio_target *t, void (*each)(void *arg, const char *id), void 
 		if (each == NULL)
 			continue;
 		memcpy(&key, keys.p + i, sizeof(key));
-		public_id_write(id, key);
+		sid_public_write(id, key);
 		each(arg, id); /* may call anything: no query is open */
 	}
 	buf_free(&keys);

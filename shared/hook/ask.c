@@ -62,7 +62,7 @@ conclude_question(struct hook_question *q, int verdict, struct hook_admission *a
 
 	if (a != NULL && a->transports != NULL)
 		transports = slice_of(a->transports);
-	/* hub_create() and hub_admit() call back for it (hook_on_created, hook_on_connected) */
+	/* session_create() and membership_accept() call back for it (hook_on_created, hook_on_connected) */
 	hook->admission = verdict == 0 ? a : NULL;
 	done(q->arg, verdict, transports);
 	hook->admission = NULL;
@@ -204,7 +204,7 @@ name_question(struct hook_question *q)
 	unsigned char bytes[8] = {0};
 
 	RAND_bytes(bytes, sizeof(bytes));
-	public_id_write(q->id + snprintf(q->id, sizeof(q->id), "ask_"), q->key);
+	sid_public_write(q->id + snprintf(q->id, sizeof(q->id), "ask_"), q->key);
 	for (size_t i = 0; i < sizeof(bytes); i++) {
 		size_t n = strlen(q->id);
 
@@ -215,9 +215,9 @@ name_question(struct hook_question *q)
 static void
 begin_question_body(struct hook_question *q, struct slice ns)
 {
-	char session[PUBLIC_ID_LENGTH + 1];
+	char session[SID_PUBLIC_LENGTH + 1];
 
-	public_id_write(session, q->key);
+	sid_public_write(session, q->key);
 	buf_printf(&q->body, "{\"v\":1,\"hook\":\"authorize\",\"session\":\"%s\",\"ns\":", session);
 	json_write_string(&q->body, ns);
 }
@@ -280,16 +280,16 @@ on_join_verdict(void *arg, int verdict, struct slice transports)
 	struct session *s;
 
 	(void)transports;
-	if (hub_find_key(hook->base.hub, j->key, &s) != HUB_LIVE)
+	if (session_find_key(hook->base.hub, j->key, &s) != SESSION_LIVE)
 		return;
 	if (verdict != 0) {
-		hub_refuse(hook->base.hub, s, j->endpoint);
+		membership_refuse(hook->base.hub, s, j->endpoint);
 		return;
 	}
 	if (hook->admission != NULL &&
 	    admission_apply(&hook->base, j->key, &hook->admission->words) == -1)
-		hub_fail(hook->base.hub);
-	hub_admit(hook->base.hub, s, j->ns, j->endpoint, j->query);
+		transaction_fail(hook->base.hub);
+	membership_accept(hook->base.hub, s, j->ns, j->endpoint, j->query);
 }
 
 static bool
@@ -309,7 +309,7 @@ write_question_session(struct hook_question *q)
 {
 	struct store *st = hub_store(q->hook->base.hub);
 	struct buf data = {.p = NULL};
-	char *user = hook_queue_user(st, q->key), *handshake = store_session_handshake(st, q->key);
+	char *user = hook_queue_user(st, q->key), *handshake = session_row_handshake(st, q->key);
 	int result = hook_body_write_values(&data, q->hook, q->key);
 
 	if (user != NULL) {
@@ -340,7 +340,7 @@ hook_ask_namespace(struct hook *hook, struct hub_ns *ns, struct session *s, stru
 
 	if (is_join_asked(hook, key, ns))
 		return -EINPROGRESS;
-	if (hub_transaction(hook->base.hub) == -1)
+	if (transaction_open(hook->base.hub) == -1)
 		return -EIO;
 	q = new_question(hook, key, endpoint.n + query.n);
 	if (q == NULL)

@@ -161,7 +161,7 @@ batch_drop_dead(struct hook *hook, struct hook_sent *sent, const char *error)
 	bool failed = written == STORE_FAILED;
 
 	if (written == STORE_OK)
-		failed = hook_queue_bury(st, sent->id, buf_slice(&body), error) == -1;
+		failed = hook_queue_dead_letter(st, sent->id, buf_slice(&body), error) == -1;
 	end_event_writer(&w);
 	buf_free(&body);
 	return failed ? -1 : hook_queue_forget(st, sent->key);

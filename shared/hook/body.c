@@ -24,10 +24,10 @@ void
 hook_body_write_event(struct buf *out, const char *epoch, const struct hook_row *row,
     const char *user, struct slice data)
 {
-	char id[HOOK_ID_MAX], session[PUBLIC_ID_LENGTH + 1];
+	char id[HOOK_ID_MAX], session[SID_PUBLIC_LENGTH + 1];
 
 	hook_event_id(id, epoch, row->id);
-	public_id_write(session, row->key);
+	sid_public_write(session, row->key);
 	buf_printf(out, "{\"id\":\"%s\",\"time\":%" PRId64 ",\"session\":\"%s\",\"ns\":", id,
 	    row->time, session);
 	json_write_string(out, row->ns);
@@ -66,7 +66,7 @@ add_body_value(void *arg, struct slice name, struct slice value)
 int
 hook_body_write_values(struct buf *out, struct hook *hook, int64_t key)
 {
-	return store_data(hub_store(hook->base.hub), key, add_body_value, out);
+	return session_data_list(hub_store(hook->base.hub), key, add_body_value, out);
 }
 
 /* --- handshakes ----------------------------------------------------------------------------- */

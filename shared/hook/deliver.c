@@ -124,7 +124,7 @@ finish_rows(struct batch *b)
 	for (size_t i = 0; i < b->n; i++)
 		if (hook_queue_done(st, b->sent[i].id) == -1 ||
 		    hook_queue_forget(st, b->sent[i].key) == -1)
-			hub_fail(b->lanes->hook->base.hub);
+			transaction_fail(b->lanes->hook->base.hub);
 }
 
 /* Send them again later, but for those that are older than [hook] retry_for. */
@@ -153,7 +153,7 @@ postpone_rows(struct batch *b, const struct hook_result *result, const char *err
 		    "hook %s: %u events could not be delivered (%s) and are kept in hook_dead",
 		    hook_http_name(hook->http), dead, error);
 	if (failed != 0)
-		hub_fail(hook->base.hub);
+		transaction_fail(hook->base.hub);
 }
 
 static bool
@@ -206,7 +206,7 @@ on_events_result(void *arg, const struct hook_result *result)
 		snprintf(error, sizeof(error), "the reply is not a JSON object");
 	else
 		snprintf(error, sizeof(error), "answered %d", result->status);
-	if (hub_transaction(d->hook->base.hub) == -1)
+	if (transaction_open(d->hook->base.hub) == -1)
 		return; /* settle_batch() sends it again */
 	if (good) {
 		note_success(d);
@@ -397,7 +397,7 @@ discard_events(struct delivery *d)
 	struct queued_event *e;
 	int n = 0;
 
-	if (d->lanes.by_key == NULL || d->inflight > 0 || hub_transaction(d->hook->base.hub) == -1)
+	if (d->lanes.by_key == NULL || d->inflight > 0 || transaction_open(d->hook->base.hub) == -1)
 		return;
 	HASH_ITER (hh, d->lanes.by_key, lane, next) {
 		STAILQ_FOREACH (e, &lane->events, next)

@@ -45,7 +45,7 @@ queue_hook_event(struct hook *hook, const struct hub_ns *ns, struct session *s, 
 	};
 
 	if (hook->body.failed || hook_queue_add(hub_store(hook->base.hub), &row) == -1)
-		hub_fail(hook->base.hub);
+		transaction_fail(hook->base.hub);
 	deliver_rescan(hook->delivery, true);
 }
 
@@ -54,7 +54,7 @@ queue_hook_event(struct hook *hook, const struct hub_ns *ns, struct session *s, 
 static bool
 can_report(struct hook *hook, struct session *s)
 {
-	return hub_transaction(hook->base.hub) == 0 && !session_is_over(s);
+	return transaction_open(hook->base.hub) == 0 && !session_is_over(s);
 }
 
 /* Queue what the client has done, which takes room. */
@@ -64,7 +64,7 @@ report_event(struct hook *hook, const struct hub_ns *ns, struct session *s, stru
 	if (!can_report(hook, s))
 		return;
 	if (queue_is_full(hook))
-		hub_end(hook->base.hub, s, "queue overflow", false);
+		session_end(hook->base.hub, s, "queue overflow", false);
 	else
 		queue_hook_event(hook, ns, s, ack);
 }
@@ -82,10 +82,10 @@ run_admission(struct hook *hook, const struct hub_ns *ns, struct session *s)
 			    hook, session_key(s), ns->name, hook->admission->actions);
 		return;
 	}
-	if (!hook->cfg->hook_authorize || hub_transaction(hook->base.hub) == -1)
+	if (!hook->cfg->hook_authorize || transaction_open(hook->base.hub) == -1)
 		return;
 	/* another process may have made the session: the handshake's actions are in the store */
-	kept = hook_queue_admitted(hub_store(hook->base.hub), session_key(s));
+	kept = hook_queue_take_deferred(hub_store(hook->base.hub), session_key(s));
 	if (kept != NULL)
 		hook_reply_run_actions(hook, session_key(s), ns->name, kept);
 	free(kept);
@@ -95,7 +95,7 @@ static void
 hook_on_connected(void *arg, struct hub_ns *ns, struct session *s, struct slice query)
 {
 	struct hook *hook = hook_of(arg);
-	const char *transport = transport_name(session_transport(s));
+	const char *transport = route_transport_name(session_transport(s));
 	struct slice none = {NULL, 0};
 
 	run_admission(hook, ns, s);
@@ -160,7 +160,7 @@ hook_on_received(void *arg, struct hub_ns *ns, struct session *s, const struct p
 
 static void
 hook_on_answered(
-    void *arg, struct hub_ns *ns, struct session *s, const struct store_ack *ack, struct slice args)
+    void *arg, struct hub_ns *ns, struct session *s, const struct ack_row *ack, struct slice args)
 {
 	struct hook *hook = hook_of(arg);
 	struct slice none = {NULL, 0};
@@ -198,7 +198,7 @@ hook_on_created(void *arg, int64_t key)
 		return -1;
 	return a->actions == NULL
 	           ? 0
-	           : hook_queue_admit(hub_store(hook->base.hub), key, slice_of(a->actions));
+	           : hook_queue_defer(hub_store(hook->base.hub), key, slice_of(a->actions));
 }
 
 static int

@@ -242,7 +242,7 @@ run_reply_list(struct hook *hook, struct action_list *list)
 	if (action_run(&hook->base, list, &result, &why) == 0)
 		return 0;
 	log_warnx("hook: action %d: %s", why.index, why.message);
-	hub_fail(hook->base.hub); /* every action was checked, so the store failed */
+	transaction_fail(hook->base.hub); /* every action was checked, so the store failed */
 	return -1;
 }
 
@@ -279,7 +279,7 @@ run_reply_parts(struct reply_reader *r)
 		} else if (part->sent->ack[0] != '\0' && part->sent->ns != NULL && !*flag) {
 			*flag = true;
 			if (send_reply_ack(r->hook, part->sent, part->ack) == -1)
-				hub_fail(r->hook->base.hub);
+				transaction_fail(r->hook->base.hub);
 		}
 	}
 	return 0;
@@ -387,13 +387,13 @@ read_grant(struct hook_admission *a, const struct json_value *user, const struct
 static void
 log_hook_refusal(int64_t key, struct slice ns, const struct json_value *reason)
 {
-	char id[PUBLIC_ID_LENGTH + 1], text[HOOK_ERROR_MAX] = "no reason given";
+	char id[SID_PUBLIC_LENGTH + 1], text[HOOK_ERROR_MAX] = "no reason given";
 	char *copy = copy_string(reason);
 
 	if (copy != NULL)
 		set_reply_error(text, "%s", copy);
 	free(copy);
-	public_id_write(id, key);
+	sid_public_write(id, key);
 	log_info("hook: refused %s%s%.*s: %s", id, ns.n == 0 ? "" : " for ", (int)ns.n,
 	    ns.p == NULL ? "" : ns.p, text);
 }

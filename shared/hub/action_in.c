@@ -49,7 +49,7 @@ do_action_row(struct hub *h, int64_t id, struct slice json)
 	struct action_in *a = &h->action_in;
 
 	/* deleted in the transaction of its effects: it is done once, or not at all */
-	if (store_action_done(h->store, id) == -1) {
+	if (action_queue_done(h->store, id) == -1) {
 		h->failed = true;
 		return;
 	}
@@ -75,8 +75,8 @@ do_action_rows(struct hub *h)
 	rows.n = 0;
 	/* read before the transaction: an empty table must not cost the writer's lock; only the
 	 * leader deletes rows */
-	n = store_actions(h->store, ROWS_MAX, BYTES_MAX, add_action_row, &rows);
-	if (n > 0 && hub_transaction(h) == 0)
+	n = action_queue_list(h->store, ROWS_MAX, BYTES_MAX, add_action_row, &rows);
+	if (n > 0 && transaction_open(h) == 0)
 		for (int i = 0; i < rows.n && !h->failed; i++)
 			if (rows.at[i].json != NULL)
 				do_action_row(h, rows.at[i].id,
@@ -98,7 +98,7 @@ action_in_is_due(struct hub *h)
 		return false;
 	a->woken = a->failed = false;
 	if (!a->leader) {
-		a->leader = store_doorkeeper(h->store);
+		a->leader = action_queue_lead(h->store);
 		a->version = -1;
 	}
 	a->next_look = h->now + (a->leader && sessions ? LOOK_MS : IDLE_MS);
@@ -114,7 +114,7 @@ action_in_run(struct hub *h)
 	if (h->o.no_app || h->o.app.act == NULL || !action_in_is_due(h))
 		return 0;
 	/* taken before the look: what is committed meanwhile changes it again */
-	version = store_version(h->store);
+	version = store_data_version(h->store);
 	if (version == a->version && version != -1)
 		return 0;
 	a->version = version;

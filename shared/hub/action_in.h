@@ -18,7 +18,7 @@ struct action_in {
 	bool woken;        /* look now */
 	bool failed;       /* the last look did: wait IDLE_MS */
 	int64_t next_look; /* ms */
-	int64_t version;   /* store_version() when the table was empty; -1: look in any case */
+	int64_t version;   /* store_data_version() when the table was empty; -1: look in any case */
 	int64_t stuck_row; /* the row that made the last turn fail; 0: none */
 	int tries;         /* with stuck_row */
 };

@@ -49,11 +49,11 @@ end_overdue_answers(struct hub *h)
 	struct overdue_list list = {.n = 0};
 	struct session *s;
 
-	if (store_acks_due(h->store, h->now, OVERDUE_MAX, add_overdue, &list) < 1 ||
-	    hub_transaction(h) == -1)
+	if (ack_row_list_due(h->store, h->now, OVERDUE_MAX, add_overdue, &list) < 1 ||
+	    transaction_open(h) == -1)
 		return;
 	for (int i = 0; i < list.n; i++)
-		if (hub_find_key(h, list.at[i].key, &s) == HUB_LIVE)
+		if (session_find_key(h, list.at[i].key, &s) == SESSION_LIVE)
 			receive_answer(h, s, list.at[i].id, (struct slice){NULL, 0});
 }
 
@@ -85,16 +85,16 @@ end_one_asked(struct hub *h, int64_t key, const char *ns_name, const char *reaso
 	struct hub_ns *ns = h->o.app.find(h->o.app.arg, slice_of(ns_name));
 
 	/* in the transaction of the end: it is done once, or not at all */
-	if (store_asked_done(h->store, key, slice_of(ns_name)) == -1) {
+	if (end_request_delete(h->store, key, slice_of(ns_name)) == -1) {
 		h->failed = true;
 		return;
 	}
-	if (hub_find_key(h, key, &s) != HUB_LIVE)
+	if (session_find_key(h, key, &s) != SESSION_LIVE)
 		return;
 	if (ns_name[0] == '\0')
-		hub_end(h, s, reason, true);
+		session_end(h, s, reason, true);
 	else if (ns != NULL)
-		hub_kick(h, s, ns, reason);
+		membership_kick(h, s, ns, reason);
 }
 
 static void
@@ -103,13 +103,13 @@ end_as_asked(struct hub *h)
 	struct asked_list list = {.n = 0};
 
 	/* before the list is read: what is asked for meanwhile sets it again */
-	slots_set_asked(store_slots(h->store), false);
-	if (store_asked(h->store, ASKED_MAX, add_asked, &list) > 0 && hub_transaction(h) == 0)
+	slots_set_end_requested(store_slots(h->store), false);
+	if (end_request_list(h->store, ASKED_MAX, add_asked, &list) > 0 && transaction_open(h) == 0)
 		for (int i = 0; i < list.n; i++)
 			if (list.at[i].ns != NULL && list.at[i].reason != NULL)
 				end_one_asked(h, list.at[i].key, list.at[i].ns, list.at[i].reason);
 	if (list.n == ASKED_MAX)
-		slots_set_asked(store_slots(h->store), true);
+		slots_set_end_requested(store_slots(h->store), true);
 	for (int i = 0; i < list.n; i++) {
 		free(list.at[i].ns);
 		free(list.at[i].reason);
@@ -137,18 +137,18 @@ end_expired(struct hub *h, int64_t key)
 {
 	struct session *s;
 
-	switch (hub_find_key(h, key, &s)) {
-	case HUB_LIVE:
+	switch (session_find_key(h, key, &s)) {
+	case SESSION_LIVE:
 		/* it may have lived on since the list was made */
 		if (s->row.streaming && s->row.owner >= 0
 			? slots_alive(store_slots(h->store), s->row.owner)
 			: s->row.deadline > h->now)
 			break;
-		hub_end(h, s, s->row.streaming ? "socket end" : "close timeout", false);
+		session_end(h, s, s->row.streaming ? "socket end" : "close timeout", false);
 		break;
-	case HUB_ENDED:
-	case HUB_UNKNOWN: /* finding it ended it */
-	case HUB_FAILED:
+	case SESSION_ENDED:
+	case SESSION_UNKNOWN: /* finding it ended it */
+	case SESSION_FAILED:
 		break;
 	}
 }
@@ -159,8 +159,9 @@ end_with_gap(struct hub *h, int64_t key, int64_t floor)
 {
 	struct session *s;
 
-	if (hub_find_key(h, key, &s) == HUB_LIVE && !s->row.streaming && s->row.cursor < floor)
-		hub_end(h, s, "queue overflow", false);
+	if (session_find_key(h, key, &s) == SESSION_LIVE && !s->row.streaming &&
+	    s->row.cursor < floor)
+		session_end(h, s, "queue overflow", false);
 }
 
 static void
@@ -170,16 +171,17 @@ trim_log(struct hub *h, struct reaped_keys *keys)
 	enum store_result trimmed = STORE_MORE;
 
 	for (int i = 0; i < TRIM_ROUNDS && trimmed == STORE_MORE; i++) {
-		trimmed = store_tidy(h->store, h->now, (int64_t)h->o.log_bytes, &floor);
+		trimmed = maintenance_trim(h->store, h->now, (int64_t)h->o.log_bytes, &floor);
 		keys->n = 0;
-		if (floor > 0 && store_behind(h->store, floor, add_reaped_key, keys) == 0)
+		if (floor > 0 &&
+		    maintenance_list_lagging(h->store, floor, add_reaped_key, keys) == 0)
 			for (int k = 0; k < keys->n; k++)
 				end_with_gap(h, keys->key[k], floor);
 		if (floor > 0)
 			log_warnx("store: the log outgrew log_bytes; %d sessions that had not read "
 				  "the rows trimmed were ended",
 			    keys->n);
-		/* store_tidy() wants a transaction of its own: commit the ends first */
+		/* maintenance_trim() wants a transaction of its own: commit the ends first */
 		if (store_in_transaction(h->store))
 			break;
 	}
@@ -191,16 +193,17 @@ keep_house(struct hub *h)
 	static struct reaped_keys keys; /* one per process is enough; too big for the stack */
 
 	/* one process at a time; the others find the work done */
-	if (h->o.no_app || !store_housekeeper(h->store))
+	if (h->o.no_app || !maintenance_lead(h->store))
 		return;
 	trim_log(h, &keys);
 	keys.n = 0;
-	if (hub_transaction(h) == 0 && store_expired(h->store, h->now, add_reaped_key, &keys) == 0)
+	if (transaction_open(h) == 0 &&
+	    maintenance_list_expired(h->store, h->now, add_reaped_key, &keys) == 0)
 		for (int k = 0; k < keys.n; k++)
 			end_expired(h, keys.key[k]);
 	end_overdue_answers(h);
 	end_as_asked(h);
-	store_housekeeper_done(h->store);
+	maintenance_resign(h->store);
 }
 
 /* --- once a second -------------------------------------------------------------------------- */
@@ -219,7 +222,7 @@ start_over(struct hub *h)
 	held_free_all(h);
 	ring_free(&h->ring);
 	h->action_in.version = -1;
-	if (store_reopen(h->store) == -1 || store_head(h->store, &h->head) == -1)
+	if (store_reopen(h->store) == -1 || message_log_head(h->store, &h->head) == -1)
 		h->failed = true;
 	transaction_set_mark(h); /* ids of the new database have nothing to do with the old ones */
 }
@@ -229,7 +232,7 @@ static void
 skip_ahead(struct hub *h)
 {
 	ring_free(&h->ring);
-	if (store_head(h->store, &h->head) == -1)
+	if (message_log_head(h->store, &h->head) == -1)
 		return;
 	slots_set_head(store_slots(h->store), h->head);
 	transaction_set_mark(h);
@@ -238,7 +241,8 @@ skip_ahead(struct hub *h)
 bool
 chores_are_due(const struct hub *h)
 {
-	return h->now >= h->next_chores || (!h->o.no_app && slots_asked(store_slots(h->store)));
+	return h->now >= h->next_chores ||
+	       (!h->o.no_app && slots_end_requested(store_slots(h->store)));
 }
 
 void
@@ -254,7 +258,7 @@ chores_run(struct hub *h)
 	keep_house(h);
 	/* under the writer's lock and after a catch-up: another process that has a session of ours
 	 * join a room adds the bit, and we know of the room only from the log */
-	if (!h->o.no_app && h->now >= h->next_filter && hub_transaction(h) == 0) {
+	if (!h->o.no_app && h->now >= h->next_filter && transaction_open(h) == 0) {
 		channel_refresh_filter(h);
 		h->next_filter = h->now + FILTER_PERIOD_MS;
 	}

@@ -16,7 +16,7 @@
 /* Read what follows J or L: the namespace ends at the byte that says what the rest is.  `sub`
  * borrows from `text`.  False: malformed. */
 static bool
-read_control_room(struct slice text, struct store_sub *sub)
+read_control_room(struct slice text, struct subscription *sub)
 {
 	struct slice ns = text;
 
@@ -24,19 +24,19 @@ read_control_room(struct slice text, struct store_sub *sub)
 		ns.n--;
 	if (ns.n == 0)
 		return false;
-	*sub = (struct store_sub){.until = INT64_MAX};
+	*sub = (struct subscription){.until = INT64_MAX};
 	if ((unsigned char)ns.p[ns.n - 1] == CONTROL_ROOM)
 		sub->room = slice_skip(text, ns.n);
 	else if (text.n > ns.n)
 		sub->endpoint = slice_skip(text, ns.n);
 	ns.n--;
 	sub->ns = ns;
-	sub->chan = store_channel(ns, sub->room);
+	sub->chan = message_log_channel(ns, sub->room);
 	return true;
 }
 
 static void
-control_join(struct hub *h, struct session *s, struct store_sub *sub)
+control_join(struct hub *h, struct session *s, struct subscription *sub)
 {
 	if (held_sub(s, sub->chan) != NULL)
 		return;
@@ -48,7 +48,7 @@ control_join(struct hub *h, struct session *s, struct store_sub *sub)
 }
 
 static void
-control_leave(struct hub *h, struct session *s, const struct store_sub *sub)
+control_leave(struct hub *h, struct session *s, const struct subscription *sub)
 {
 	struct sub *known = held_sub(s, sub->chan);
 	struct hub_ns *left;
@@ -80,7 +80,7 @@ control_take_over(struct hub *h, struct session *s, struct slice gen)
 static void
 obey_control(struct hub *h, struct session *s, struct slice text)
 {
-	struct store_sub sub;
+	struct subscription sub;
 
 	/* the session may have left its sink since the row was written */
 	if (text.n == 0 || s->ops == NULL)
@@ -114,7 +114,7 @@ obey_control(struct hub *h, struct session *s, struct slice text)
 
 /* A row of the log as a message, or NULL: out of memory. */
 static struct message *
-message_from_row(const struct store_message *row)
+message_from_row(const struct message_row *row)
 {
 	struct message *m = message_new(row->payload);
 
@@ -130,7 +130,7 @@ message_from_row(const struct store_message *row)
 }
 
 static void
-on_log_row(void *arg, const struct store_message *row)
+on_log_row(void *arg, const struct message_row *row)
 {
 	struct hub *h = arg;
 	struct ring_entry entry = {row->id, row->chan, row->except_key, NULL};
@@ -168,7 +168,7 @@ on_log_row(void *arg, const struct store_message *row)
 int
 follow_catch_up(struct hub *h)
 {
-	int result = store_read(h->store, h->head, on_log_row, h);
+	int result = message_log_read(h->store, h->head, on_log_row, h);
 
 	slots_set_head(store_slots(h->store), h->head);
 	return result;
@@ -207,7 +207,7 @@ add_missed(struct missed *c, struct message *m)
 }
 
 static void
-on_missed_row(void *arg, const struct store_message *row)
+on_missed_row(void *arg, const struct message_row *row)
 {
 	struct missed *c = arg;
 	struct message *m;
@@ -248,8 +248,8 @@ follow_missed(struct hub *h, struct session *s, int64_t after)
 	/* the older rows from the store, up to where the ring begins; its rows are newer, so the
 	 * messages come in log order */
 	if ((!has_ring || after < r->complete_after) &&
-	    store_read_for(h->store, s->row.key, after, has_ring ? r->complete_after : h->head,
-		on_missed_row, &c) == -1)
+	    message_log_read_for(h->store, s->row.key, after,
+		has_ring ? r->complete_after : h->head, on_missed_row, &c) == -1)
 		return FOLLOW_FAILED;
 	if (has_ring)
 		add_missed_of_ring(&c, r, after);

@@ -128,7 +128,7 @@ held_sub(const struct session *s, int64_t chan)
 }
 
 struct sub *
-held_add_sub(struct hub *h, struct session *s, const struct store_sub *sub)
+held_add_sub(struct hub *h, struct session *s, const struct subscription *sub)
 {
 	struct sub *added;
 

@@ -28,7 +28,7 @@ struct sub {
 };
 
 struct session {
-	struct store_session row;   /* as last read or written */
+	struct session_row row;     /* as last read or written */
 	const struct sink_ops *ops; /* NULL: the transport is not held here */
 	void *sink;
 	struct sub *subs;
@@ -77,7 +77,7 @@ void held_free_all(struct hub *h);
 struct sub *held_sub(const struct session *s, int64_t chan);
 
 /* Add a membership in memory, not yet linked to its channel.  NULL: out of memory. */
-struct sub *held_add_sub(struct hub *h, struct session *s, const struct store_sub *sub);
+struct sub *held_add_sub(struct hub *h, struct session *s, const struct subscription *sub);
 
 /* Remove one; the last of `subs` takes its place. */
 void held_remove_sub(struct hub *h, struct session *s, struct sub *sub);

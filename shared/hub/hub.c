@@ -18,11 +18,11 @@ hub_open(const struct hub_options *options)
 	SLIST_INIT(&h->visits);
 	h->store = store_open(options->folder, options->kind, options->no_app);
 	/* what was sent before us concerns no session held here */
-	if (h->store == NULL || store_head(h->store, &h->head) == -1) {
+	if (h->store == NULL || message_log_head(h->store, &h->head) == -1) {
 		hub_close(h);
 		return NULL;
 	}
-	h->watching = slots_watching(store_slots(h->store));
+	h->watching = slots_watcher_count(store_slots(h->store));
 	slots_set_head(store_slots(h->store), h->head);
 	transaction_set_mark(h);
 	return h;
@@ -36,7 +36,7 @@ hub_close(struct hub *h)
 	if (h == NULL)
 		return;
 	if (h->store != NULL) {
-		hub_settle(h, &next); /* commit what the program did while it ended */
+		hub_turn_end(h, &next); /* commit what the program did while it ended */
 		held_free_all(h);
 		ring_free(&h->ring);
 	}

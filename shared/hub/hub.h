@@ -5,12 +5,12 @@
  * at a time holds its transport (the *sink*): a poll that waits, or an open stream.
  *
  * All work of one turn of the program's loop is one transaction, opened by the first call that
- * needs it and committed by hub_settle().  A session found in a turn is valid until its end.
+ * needs it and committed by hub_turn_end().  A session found in a turn is valid until its end.
  *
  * A message goes through the log (DESIGN section 3) unless all sessions that get it have a stream
  * in this very process; so a daemon that holds all members of a room touches no database for it.
  *
- * Functions that return int return 0, or -1: the turn is lost, as if by hub_fail().  Nothing of it
+ * Functions that return int return 0, or -1: the turn is lost, as if by transaction_fail().  Nothing of it
  * will be committed, the clients try again, and the caller need not report it.  Where -1 can mean
  * something else too, the function says so. */
 #ifndef POLLUX_HUB_H
@@ -34,7 +34,7 @@ struct session;
 /* A namespace, as far as the hub knows it; the application's own struct begins with it. */
 struct hub_ns {
 	struct slice name; /* "" or "/chat" */
-	int64_t chan;      /* store_channel(name, none) */
+	int64_t chan;      /* message_log_channel(name, none) */
 };
 
 /* What the hub asks of the application, and tells it.  `arg` is passed through. */
@@ -46,7 +46,7 @@ struct hub_app {
 	 * another negative errno. */
 	int (*authorize)(void *arg, const char *handshake);
 	/* May the session join the namespace, which it calls by `endpoint`?  The same; or
-	 * -EINPROGRESS: hub_admit() or hub_refuse() follows. */
+	 * -EINPROGRESS: membership_accept() or membership_refuse() follows. */
 	int (*authorize_ns)(void *arg, struct hub_ns *ns, struct session *s, struct slice endpoint,
 	    struct slice query);
 	void (*connected)(void *arg, struct hub_ns *ns, struct session *s, struct slice query);
@@ -54,8 +54,8 @@ struct hub_app {
 	/* A message, json or event packet. */
 	void (*received)(void *arg, struct hub_ns *ns, struct session *s, const struct packet *pk);
 	/* The answer to a packet that was sent with an ack; args.p NULL: none came in time. */
-	void (*answered)(void *arg, struct hub_ns *ns, struct session *s,
-	    const struct store_ack *ack, struct slice args);
+	void (*answered)(void *arg, struct hub_ns *ns, struct session *s, const struct ack_row *ack,
+	    struct slice args);
 	/* The session of the handshake that was authorized last exists now, in the open
 	 * transaction.  0, or -1: the turn fails.  May be NULL. */
 	int (*created)(void *arg, int64_t key);
@@ -88,60 +88,60 @@ struct store *hub_store(struct hub *h);
 int64_t hub_now(const struct hub *h);
 /* How many sessions have their transport in this process. */
 unsigned hub_held(const struct hub *h);
-/* Readable: call hub_wake(). */
+/* Readable: call hub_turn_wake(). */
 int hub_wake_fd(const struct hub *h);
 
 /* --- the turn ------------------------------------------------------------------------------- */
 
 /* Top of a turn; `now_ms` of CLOCK_MONOTONIC. */
-void hub_begin(struct hub *h, int64_t now_ms);
+void hub_turn_begin(struct hub *h, int64_t now_ms);
 
 /* Another process has something for us: read the log before this turn ends. */
-void hub_wake(struct hub *h);
+void hub_turn_wake(struct hub *h);
 
 /* End of a turn: read the log if woken, commit, answer polls, wake other processes, do what is due
  * from time to time.  `*next_ms`: when the hub wants its next turn at the latest.  -1: the turn was
  * rolled back, and the transports that opened in it were told so (SINK_FAILED). */
-int hub_settle(struct hub *h, int64_t *next_ms);
+int hub_turn_end(struct hub *h, int64_t *next_ms);
 
 /* Open the turn's transaction if it is not open yet, for direct use of hub_store().  Opening it
  * catches up with the log: memberships may change by it, and sessions may be over. */
-int hub_transaction(struct hub *h);
+int transaction_open(struct hub *h);
 /* Such a use has failed: roll the turn back when it ends. */
-void hub_fail(struct hub *h);
+void transaction_fail(struct hub *h);
 
 /* --- making and finding sessions ------------------------------------------------------------ */
 
-enum hub_create_result {
-	HUB_CREATED,
-	HUB_UNAUTHORIZED, /* 403 */
-	HUB_APP_ERROR,    /* 500 */
-	HUB_BUSY,         /* 503: a limit is reached, or the store is unavailable */
+enum session_create_result {
+	SESSION_CREATED,
+	SESSION_UNAUTHORIZED, /* 403 */
+	SESSION_APP_ERROR,    /* 500 */
+	SESSION_BUSY,         /* 503: a limit is reached, or the store is unavailable */
 };
 
 /* Ask the application and make a session.  `handshake` is JSON text, NUL-terminated; `sid` gets the
  * secret session id. */
-enum hub_create_result hub_create(
+enum session_create_result session_create(
     struct hub *h, const char *handshake, struct slice address, char sid[STORE_SID_SIZE]);
 /* The same with an id that sid_generate() gave. */
-enum hub_create_result hub_create_as(
+enum session_create_result session_create_as(
     struct hub *h, const char *handshake, struct slice address, const char sid[STORE_SID_SIZE]);
 
 enum session_find_result {
-	HUB_UNKNOWN,
-	HUB_LIVE,
-	HUB_ENDED,  /* it was disconnected, and its client must not come back */
-	HUB_FAILED, /* 503: the store failed */
+	SESSION_UNKNOWN,
+	SESSION_LIVE,
+	SESSION_ENDED,  /* it was disconnected, and its client must not come back */
+	SESSION_FAILED, /* 503: the store failed */
 };
 
-/* Look a secret session id up.  `*s` is set on HUB_LIVE and HUB_ENDED. */
-enum session_find_result hub_find(struct hub *h, struct slice sid, struct session **s);
+/* Look a secret session id up.  `*s` is set on SESSION_LIVE and SESSION_ENDED. */
+enum session_find_result session_find(struct hub *h, struct slice sid, struct session **s);
 
 /* The same by key. */
-enum session_find_result hub_find_key(struct hub *h, int64_t key, struct session **s);
+enum session_find_result session_find_key(struct hub *h, int64_t key, struct session **s);
 
 /* The session of this key if its stream is held here, else NULL.  Needs no transaction. */
-struct session *hub_stream_here(struct hub *h, int64_t key);
+struct session *session_stream_here(struct hub *h, int64_t key);
 
 bool session_is_over(const struct session *s);
 int64_t session_key(const struct session *s);
@@ -165,7 +165,7 @@ struct sink_ops {
 	/* Of a stream: one message. */
 	void (*send)(void *sink, struct message *m);
 	/* Of a poll: all that goes into its response; the session has left the sink.  When the
-	 * response cannot be written, call hub_undelivered() with `key` and `gen`. */
+	 * response cannot be written, call session_undelivered() with `key` and `gen`. */
 	void (*deliver)(
 	    void *sink, struct message *const *messages, size_t n, int64_t key, int64_t gen);
 	/* The session has left the sink; nothing follows. */
@@ -177,55 +177,55 @@ struct sink_ops {
 /* A transport opens: it becomes the session's sink, an older one ends.  The first one connects the
  * session (1::, connection event).  What waits is delivered: to a stream at once, to a poll by the
  * end of the turn.  -1: answer 503; the session is over, its messages could not be read, or the
- * turn is lost.  The sink may hold the session even so (session_has_sink()): hub_detach() it. */
-int hub_attach(struct hub *h, struct session *s, enum transport_id transport, bool streaming,
+ * turn is lost.  The sink may hold the session even so (session_has_sink()): session_detach() it. */
+int session_attach(struct hub *h, struct session *s, enum transport_id transport, bool streaming,
     const struct sink_ops *ops, void *sink);
 
 /* Connect a session that has no transport yet: a POST came before the first GET. */
-int hub_connect(struct hub *h, struct session *s, enum transport_id transport);
+int session_connect(struct hub *h, struct session *s, enum transport_id transport);
 
 /* The sink is about to go: a held poll is over without a message (the transport answers 8::), or
  * the peer has left. */
-void hub_detach(struct hub *h, struct session *s);
+void session_detach(struct hub *h, struct session *s);
 
 /* A response with messages did not reach the peer: keep them for the next poll. */
-void hub_undelivered(struct hub *h, int64_t key, int64_t gen);
+void session_undelivered(struct hub *h, int64_t key, int64_t gen);
 
 /* One packet of the client.  Malformed ones are ignored and counted. */
-void hub_receive(struct hub *h, struct session *s, struct slice packet);
+void receive_packet(struct hub *h, struct session *s, struct slice packet);
 
 /* The client sent something by a request of its own: tell the stream that waits for a sign of
  * life, in whatever process. */
-void hub_heard(struct hub *h, struct session *s);
+void session_heard(struct hub *h, struct session *s);
 
 /* End the session: each joined namespace gets its disconnect once, the sink its end.  `remember`:
  * the client's next poll is told 0:: and does not reconnect.  With no_app: later, and
  * remembered. */
-void hub_end(struct hub *h, struct session *s, const char *reason, bool remember);
+void session_end(struct hub *h, struct session *s, const char *reason, bool remember);
 
 /* --- namespaces and rooms ------------------------------------------------------------------- */
 
 /* -1: the session is over, or the turn is lost. */
-int hub_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room);
-int hub_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room);
+int membership_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room);
+int membership_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room);
 
 /* The application's answer to a client that asked to join a namespace by `endpoint`. */
-void hub_admit(
+void membership_accept(
     struct hub *h, struct session *s, struct hub_ns *ns, struct slice endpoint, struct slice query);
-void hub_refuse(struct hub *h, struct session *s, struct slice endpoint);
+void membership_refuse(struct hub *h, struct session *s, struct slice endpoint);
 
 /* Take the session out of a namespace and its rooms: disconnect event, and 0::/chat to the client.
  */
-void hub_kick(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason);
+void membership_kick(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason);
 
 /* May packets of the namespace be sent to the client?  Not any more while the application is told
  * of its disconnect: a packet for a namespace that it has left would make it join again. */
-bool session_hears(const struct session *s, const struct hub_ns *ns);
+bool membership_hears(const struct session *s, const struct hub_ns *ns);
 
 /* --- sending -------------------------------------------------------------------------------- */
 
 /* Send an encoded packet to one session.  0 for a session that is over, too. */
-int hub_send(struct hub *h, struct session *s, struct slice packet, bool is_volatile);
+int hub_publish_session(struct hub *h, struct session *s, struct slice packet, bool is_volatile);
 /* To all members of a channel but the session `except_key` (0: to all). */
 int hub_publish_channel(
     struct hub *h, int64_t chan, int64_t except_key, struct slice packet, bool is_volatile);

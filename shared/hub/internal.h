@@ -30,7 +30,7 @@ struct hub {
 	bool failed;     /* this turn cannot be committed */
 	struct action_in action_in;
 	uint64_t received, sent;     /* packets, for pollux top */
-	const _Atomic int *watching; /* slots_watching() */
+	const _Atomic int *watching; /* slots_watcher_count() */
 	struct {                     /* where a roll back returns to */
 		int64_t head;
 		uint64_t ring_end;

@@ -22,7 +22,7 @@ membership_mark_waiting(struct hub *h, const struct session *s)
 /* The membership `chan`, just added, must be known to the process that holds the transport. */
 static int
 announce_membership(
-    struct hub *h, struct session *s, int64_t chan, struct slice ns, const struct store_sub *sub)
+    struct hub *h, struct session *s, int64_t chan, struct slice ns, const struct subscription *sub)
 {
 	if (!s->row.streaming)
 		membership_mark_waiting(h, s);
@@ -40,8 +40,8 @@ int
 membership_add(
     struct hub *h, struct session *s, struct hub_ns *ns, struct slice room, struct slice endpoint)
 {
-	struct store_sub sub = {
-	    .chan = room.p == NULL ? ns->chan : store_channel(ns->name, room),
+	struct subscription sub = {
+	    .chan = room.p == NULL ? ns->chan : message_log_channel(ns->name, room),
 	    .until = INT64_MAX,
 	    .ns = ns->name,
 	    .room = room,
@@ -51,12 +51,13 @@ membership_add(
 	if (held_sub(s, sub.chan) != NULL)
 		return 0;
 	/* opening it catches up, and another process may have ended the session, or made it join */
-	if (hub_transaction(h) == -1 || s->over)
+	if (transaction_open(h) == -1 || s->over)
 		return -1;
 	if (held_sub(s, sub.chan) != NULL)
 		return 0;
 	sub.since = h->head;
-	if (store_sub_add(h->store, s->row.key, &sub) == -1 || held_add_sub(h, s, &sub) == NULL ||
+	if (subscription_add(h->store, s->row.key, &sub) == -1 ||
+	    held_add_sub(h, s, &sub) == NULL ||
 	    announce_membership(h, s, sub.chan, ns->name, &sub) == -1) {
 		h->failed = true;
 		return -1;
@@ -65,7 +66,7 @@ membership_add(
 }
 
 int
-hub_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room)
+membership_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room)
 {
 	if (s->over)
 		return -1;
@@ -73,21 +74,21 @@ hub_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room)
 }
 
 void
-hub_refuse(struct hub *h, struct session *s, struct slice endpoint)
+membership_refuse(struct hub *h, struct session *s, struct slice endpoint)
 {
 	hub_publish_packet(
 	    h, s, &(struct packet){.type = PACKET_ERROR, .endpoint = endpoint, .data = SLICE("2")});
 }
 
 void
-hub_admit(
+membership_accept(
     struct hub *h, struct session *s, struct hub_ns *ns, struct slice endpoint, struct slice query)
 {
 	struct slice alias = slice_equal(endpoint, ns->name) ? (struct slice){NULL, 0} : endpoint;
 	bool again;
 
 	/* catch up: another process may have made it join meanwhile */
-	if (held_sub(s, ns->chan) == NULL && hub_transaction(h) == -1)
+	if (held_sub(s, ns->chan) == NULL && transaction_open(h) == -1)
 		return;
 	again = held_sub(s, ns->chan) != NULL;
 	if (!again && membership_add(h, s, ns, (struct slice){NULL, 0}, alias) == -1)
@@ -109,21 +110,21 @@ leave_until(const struct hub *h, const struct session *s)
 }
 
 int
-hub_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room)
+membership_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room)
 {
 	struct slice none = {NULL, 0};
-	int64_t chan = store_channel(ns->name, room);
+	int64_t chan = message_log_channel(ns->name, room);
 	struct sub *sub;
 
 	if (s->over || held_sub(s, chan) == NULL)
 		return 0;
-	if (hub_transaction(h) == -1)
+	if (transaction_open(h) == -1)
 		return -1;
 	/* opening it catches up, and control messages change `subs` */
 	sub = held_sub(s, chan);
 	if (sub == NULL || s->over)
 		return 0;
-	if (store_sub_end(h->store, s->row.key, chan, leave_until(h, s)) == -1 ||
+	if (subscription_end(h->store, s->row.key, chan, leave_until(h, s)) == -1 ||
 	    (s->ops == NULL && hub_publish_control_room(h, s, false, ns->name, room, none) == -1)) {
 		h->failed = true;
 		return -1;
@@ -144,11 +145,11 @@ membership_leave_namespace(struct hub *h, struct session *s, struct hub_ns *ns, 
 	 * the others in them; `leaving` keeps it from being told twice */
 	sub->leaving = true;
 	h->o.app.disconnected(h->o.app.arg, ns, s, reason);
-	if (hub_transaction(h) == -1)
+	if (transaction_open(h) == -1)
 		return -1;
 	if (s->over) /* ended by the handler, or by another process before we caught up */
 		return 0;
-	if (store_sub_end_namespace(h->store, s->row.key, ns->name, leave_until(h, s)) == -1) {
+	if (subscription_end_namespace(h->store, s->row.key, ns->name, leave_until(h, s)) == -1) {
 		h->failed = true;
 		return -1;
 	}
@@ -179,7 +180,7 @@ membership_tell_all(struct hub *h, struct session *s, const char *reason)
 void
 membership_ask_end(struct hub *h, struct session *s, struct slice ns, const char *reason)
 {
-	if (hub_transaction(h) == -1 || store_ask(h->store, s->row.key, ns, reason) == -1)
+	if (transaction_open(h) == -1 || end_request_add(h->store, s->row.key, ns, reason) == -1)
 		h->failed = true;
 }
 
@@ -193,12 +194,12 @@ endpoint_of_client(const struct session *s, const struct hub_ns *ns)
 }
 
 void
-hub_kick(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason)
+membership_kick(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason)
 {
 	struct packet pk = {.type = PACKET_DISCONNECT, .endpoint = endpoint_of_client(s, ns)};
 	struct buf text = {.p = NULL};
 
-	if (s->over || !session_hears(s, ns))
+	if (s->over || !membership_hears(s, ns))
 		return;
 	if (h->o.no_app) {
 		membership_ask_end(h, s, ns->name, reason);
@@ -210,14 +211,14 @@ hub_kick(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason
 	if (text.failed)
 		h->failed = true;
 	else if (membership_leave_namespace(h, s, ns, reason) == 0)
-		hub_send(h, s, buf_slice(&text), false);
+		hub_publish_session(h, s, buf_slice(&text), false);
 	buf_free(&text);
 }
 
 /* --- looking -------------------------------------------------------------------------------- */
 
 bool
-session_hears(const struct session *s, const struct hub_ns *ns)
+membership_hears(const struct session *s, const struct hub_ns *ns)
 {
 	const struct sub *sub = held_sub(s, ns->chan);
 

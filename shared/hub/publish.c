@@ -14,7 +14,7 @@
 static int
 append_message(struct hub *h, int64_t chan, int64_t except_key, struct message *m)
 {
-	struct store_message row = {
+	struct message_row row = {
 	    .chan = chan,
 	    .except_key = except_key,
 	    .flags = m->is_volatile ? STORE_VOLATILE : 0,
@@ -22,7 +22,7 @@ append_message(struct hub *h, int64_t chan, int64_t except_key, struct message *
 	    .payload = message_text(m),
 	};
 
-	if (hub_transaction(h) == -1 || store_append(h->store, &row, h->now) == -1) {
+	if (transaction_open(h) == -1 || message_log_append(h->store, &row, h->now) == -1) {
 		h->failed = true;
 		return -1;
 	}
@@ -70,7 +70,7 @@ hub_publish_except(struct hub *h, int64_t chan, const int64_t *except, size_t ex
 }
 
 int
-hub_send(struct hub *h, struct session *s, struct slice packet, bool is_volatile)
+hub_publish_session(struct hub *h, struct session *s, struct slice packet, bool is_volatile)
 {
 	struct message *m;
 	int result = 0;
@@ -106,7 +106,7 @@ hub_publish_packet(struct hub *h, struct session *s, const struct packet *pk)
 	if (text.failed)
 		h->failed = true;
 	else
-		result = hub_send(h, s, buf_slice(&text), false);
+		result = hub_publish_session(h, s, buf_slice(&text), false);
 	buf_free(&text);
 	return result;
 }
@@ -116,11 +116,11 @@ hub_publish_packet(struct hub *h, struct session *s, const struct packet *pk)
 int
 hub_publish_control(struct hub *h, int64_t key, int owner, struct slice text)
 {
-	struct store_message m = {.chan = key, .flags = STORE_CONTROL, .payload = text};
+	struct message_row m = {.chan = key, .flags = STORE_CONTROL, .payload = text};
 
 	if (owner < 0 || owner == slots_own(store_slots(h->store)))
 		return 0;
-	if (hub_transaction(h) == -1 || store_append(h->store, &m, h->now) == -1) {
+	if (transaction_open(h) == -1 || message_log_append(h->store, &m, h->now) == -1) {
 		h->failed = true;
 		return -1;
 	}

@@ -50,7 +50,7 @@ join_namespace(struct hub *h, struct session *s, const struct packet *pk)
 	}
 	ns = namespace_of_endpoint(h, pk->endpoint, &query);
 	if (ns == NULL || ns->name.n == 0) {
-		hub_refuse(h, s, pk->endpoint);
+		membership_refuse(h, s, pk->endpoint);
 		return;
 	}
 	if (held_sub(s, ns->chan) == NULL) {
@@ -62,11 +62,11 @@ join_namespace(struct hub *h, struct session *s, const struct packet *pk)
 		if (verdict == -EINPROGRESS || s->over)
 			return;
 		if (verdict != 0) {
-			hub_refuse(h, s, pk->endpoint);
+			membership_refuse(h, s, pk->endpoint);
 			return;
 		}
 	}
-	hub_admit(h, s, ns, pk->endpoint, query);
+	membership_accept(h, s, ns, pk->endpoint, query);
 }
 
 static void
@@ -76,7 +76,7 @@ leave_namespace(struct hub *h, struct session *s, const struct packet *pk)
 	struct hub_ns *ns;
 
 	if (pk->endpoint.n == 0) {
-		hub_end(h, s, "booted", true);
+		session_end(h, s, "booted", true);
 		return;
 	}
 	ns = namespace_of_endpoint(h, pk->endpoint, &query);
@@ -90,24 +90,24 @@ hand_to_application(struct hub *h, struct session *s, const struct packet *pk)
 	struct slice query;
 	struct hub_ns *ns = namespace_of_endpoint(h, pk->endpoint, &query);
 
-	if (ns != NULL && session_hears(s, ns))
+	if (ns != NULL && membership_hears(s, ns))
 		h->o.app.received(h->o.app.arg, ns, s, pk);
 }
 
 void
 receive_answer(struct hub *h, struct session *s, int64_t id, struct slice args)
 {
-	struct store_ack expected;
+	struct ack_row expected;
 	struct hub_ns *ns;
 
 	/* by the id alone: ids are counted per session, as some clients omit the endpoint
 	 * (CLIENTS 10) */
-	switch (store_ack_take(h->store, s->row.key, id, &expected)) {
+	switch (ack_row_take(h->store, s->row.key, id, &expected)) {
 	case STORE_OK:
 		ns = h->o.app.find(h->o.app.arg, slice_of(expected.ns));
-		if (ns != NULL && session_hears(s, ns))
+		if (ns != NULL && membership_hears(s, ns))
 			h->o.app.answered(h->o.app.arg, ns, s, &expected, args);
-		store_ack_free(&expected);
+		ack_row_free(&expected);
 		break;
 	case STORE_FAILED:
 		h->failed = true;
@@ -127,7 +127,7 @@ receive_ack(struct hub *h, struct session *s, const struct packet *pk)
 		return;
 	memcpy(digits, ack.id.p, ack.id.n);
 	digits[ack.id.n] = '\0';
-	if (hub_transaction(h) == 0 && !s->over)
+	if (transaction_open(h) == 0 && !s->over)
 		receive_answer(h, s, strtoll(digits, NULL, 10), ack.args);
 }
 
@@ -137,12 +137,12 @@ count_bad_packet(struct hub *h, struct session *s)
 	int64_t n = -1;
 
 	/* counted in the store: the next one may arrive in another process */
-	if (hub_transaction(h) == 0)
-		n = store_session_count_bad(h->store, s->row.key);
+	if (transaction_open(h) == 0)
+		n = session_row_count_bad(h->store, s->row.key);
 	if (n == -1)
 		h->failed = true;
 	else if (n > (int64_t)h->o.bad_packets)
-		hub_end(h, s, "bad packets", false);
+		session_end(h, s, "bad packets", false);
 }
 
 static void
@@ -151,12 +151,12 @@ note_spoke(struct hub *h, struct session *s)
 	if (s->row.spoke)
 		return;
 	s->row.spoke = true;
-	if (hub_transaction(h) == -1 || store_session_set_spoke(h->store, s->row.key) == -1)
+	if (transaction_open(h) == -1 || session_row_set_spoke(h->store, s->row.key) == -1)
 		h->failed = true;
 }
 
 void
-hub_receive(struct hub *h, struct session *s, struct slice packet)
+receive_packet(struct hub *h, struct session *s, struct slice packet)
 {
 	struct packet pk;
 

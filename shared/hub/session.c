@@ -28,7 +28,7 @@ struct sub_loader {
 };
 
 static void
-add_loaded_sub(void *arg, const struct store_sub *sub)
+add_loaded_sub(void *arg, const struct subscription *sub)
 {
 	struct sub_loader *loader = arg;
 
@@ -41,7 +41,7 @@ load_subs(struct hub *h, struct session *s)
 {
 	struct sub_loader loader = {.h = h, .s = s};
 
-	if (store_subs(h->store, s->row.key, add_loaded_sub, &loader) == -1 || loader.failed)
+	if (subscription_list(h->store, s->row.key, add_loaded_sub, &loader) == -1 || loader.failed)
 		return -1;
 	return 0;
 }
@@ -49,7 +49,7 @@ load_subs(struct hub *h, struct session *s)
 static enum session_find_result
 find_result_of(const struct session *s)
 {
-	return !s->over ? HUB_LIVE : s->remembered ? HUB_ENDED : HUB_UNKNOWN;
+	return !s->over ? SESSION_LIVE : s->remembered ? SESSION_ENDED : SESSION_UNKNOWN;
 }
 
 /* Past its deadline, but not yet reaped by the housekeeper. */
@@ -57,8 +57,8 @@ static void
 expire_session(struct hub *h, struct session *s)
 {
 	if (!s->over)
-		hub_end(h, s, s->row.streaming ? "socket end" : "close timeout", false);
-	else if (store_session_end(h->store, s->row.key, 0) == -1)
+		session_end(h, s, s->row.streaming ? "socket end" : "close timeout", false);
+	else if (session_row_end(h->store, s->row.key, 0) == -1)
 		h->failed = true;
 	s->remembered = false;
 }
@@ -71,17 +71,17 @@ load_session(struct hub *h, int64_t key, struct session **out)
 	enum store_result loaded;
 
 	if (s == NULL)
-		return HUB_FAILED;
-	loaded = store_session_load(h->store, key, &s->row);
+		return SESSION_FAILED;
+	loaded = session_row_load(h->store, key, &s->row);
 	if (loaded != STORE_OK) {
 		free(s);
-		return loaded == STORE_NOT_FOUND ? HUB_UNKNOWN : HUB_FAILED;
+		return loaded == STORE_NOT_FOUND ? SESSION_UNKNOWN : SESSION_FAILED;
 	}
 	held_add(h, s); /* the end of the turn frees it, on failure too */
 	if (s->row.state == STORE_ENDED)
 		s->over = s->remembered = true;
 	else if (s->row.state == STORE_OPEN && load_subs(h, s) == -1)
-		return HUB_FAILED;
+		return SESSION_FAILED;
 	/* a stream lives as long as its process, whatever its deadline says */
 	if (s->row.deadline <= h->now && !(s->row.streaming && s->row.owner >= 0))
 		expire_session(h, s);
@@ -90,13 +90,13 @@ load_session(struct hub *h, int64_t key, struct session **out)
 }
 
 enum session_find_result
-hub_find_key(struct hub *h, int64_t key, struct session **out)
+session_find_key(struct hub *h, int64_t key, struct session **out)
 {
 	struct session *s;
 
 	/* in the transaction, and so after every control message: what is in memory is true */
-	if (hub_transaction(h) == -1)
-		return HUB_FAILED;
+	if (transaction_open(h) == -1)
+		return SESSION_FAILED;
 	s = held_find(h, key);
 	if (s == NULL)
 		return load_session(h, key, out);
@@ -105,22 +105,22 @@ hub_find_key(struct hub *h, int64_t key, struct session **out)
 }
 
 enum session_find_result
-hub_find(struct hub *h, struct slice sid, struct session **out)
+session_find(struct hub *h, struct slice sid, struct session **out)
 {
 	enum session_find_result result;
 
 	if (!sid_well_formed(sid))
-		return HUB_UNKNOWN;
-	result = hub_find_key(h, sid_key(sid), out);
+		return SESSION_UNKNOWN;
+	result = session_find_key(h, sid_key(sid), out);
 	/* the key is no secret; the id is, and is compared in constant time */
-	if ((result == HUB_LIVE || result == HUB_ENDED) &&
+	if ((result == SESSION_LIVE || result == SESSION_ENDED) &&
 	    CRYPTO_memcmp((*out)->row.sid, sid.p, SID_LENGTH) != 0)
-		return HUB_UNKNOWN;
+		return SESSION_UNKNOWN;
 	return result;
 }
 
 struct session *
-hub_stream_here(struct hub *h, int64_t key)
+session_stream_here(struct hub *h, int64_t key)
 {
 	struct session *s = held_find(h, key);
 
@@ -138,7 +138,7 @@ too_many_sessions(struct hub *h, struct slice address)
 		return true;
 	if (h->o.sessions_per_address == 0)
 		return false;
-	n = store_session_count(h->store, address);
+	n = session_row_count(h->store, address);
 	return n < 0 || n >= (int64_t)h->o.sessions_per_address;
 }
 
@@ -147,7 +147,7 @@ static enum store_result
 add_session_row(struct hub *h, const char *handshake, struct slice address, const char *sid)
 {
 	struct slice text = {sid, SID_LENGTH};
-	enum store_result result = store_session_create(h->store, sid_key(text), text,
+	enum store_result result = session_row_create(h->store, sid_key(text), text,
 	    h->now + h->o.handshake_timeout_ms, address, slice_of(handshake));
 
 	if (result == STORE_OK && h->o.app.created != NULL &&
@@ -157,7 +157,7 @@ add_session_row(struct hub *h, const char *handshake, struct slice address, cons
 }
 
 /* With the id `given`, or one that is made here and written to `sid`. */
-static enum hub_create_result
+static enum session_create_result
 create_session(
     struct hub *h, const char *handshake, struct slice address, char *sid, const char *given)
 {
@@ -167,30 +167,30 @@ create_session(
 	int tries = 0;
 
 	if (verdict != 0)
-		return verdict == -EACCES   ? HUB_UNAUTHORIZED
-		       : verdict == -EAGAIN ? HUB_BUSY
-		                            : HUB_APP_ERROR;
-	if (hub_transaction(h) == -1 || too_many_sessions(h, address))
-		return HUB_BUSY;
+		return verdict == -EACCES   ? SESSION_UNAUTHORIZED
+		       : verdict == -EAGAIN ? SESSION_BUSY
+		                            : SESSION_APP_ERROR;
+	if (transaction_open(h) == -1 || too_many_sessions(h, address))
+		return SESSION_BUSY;
 	do {
 		if (given == NULL && sid_generate(sid) == -1)
-			return HUB_BUSY;
+			return SESSION_BUSY;
 		result = add_session_row(h, handshake, address, given == NULL ? sid : given);
 	} while (result == STORE_TAKEN && given == NULL && ++tries < SID_TRIES);
 	if (result == STORE_OK)
-		return HUB_CREATED;
+		return SESSION_CREATED;
 	h->failed = true;
-	return HUB_BUSY;
+	return SESSION_BUSY;
 }
 
-enum hub_create_result
-hub_create(struct hub *h, const char *handshake, struct slice address, char sid[STORE_SID_SIZE])
+enum session_create_result
+session_create(struct hub *h, const char *handshake, struct slice address, char sid[STORE_SID_SIZE])
 {
 	return create_session(h, handshake, address, sid, NULL);
 }
 
-enum hub_create_result
-hub_create_as(
+enum session_create_result
+session_create_as(
     struct hub *h, const char *handshake, struct slice address, const char sid[STORE_SID_SIZE])
 {
 	return create_session(h, handshake, address, NULL, sid);
@@ -207,7 +207,7 @@ connect_session(struct hub *h, struct session *s)
 
 	s->row.state = STORE_OPEN;
 	/* 1:: before anything that the application sends */
-	if (hub_send(h, s, SLICE("1::"), false) == -1 ||
+	if (hub_publish_session(h, s, SLICE("1::"), false) == -1 ||
 	    membership_add(h, s, root, none, none) == -1)
 		return -1;
 	h->o.app.connected(h->o.app.arg, root, s, SLICE(""));
@@ -215,11 +215,11 @@ connect_session(struct hub *h, struct session *s)
 }
 
 int
-hub_connect(struct hub *h, struct session *s, enum transport_id transport)
+session_connect(struct hub *h, struct session *s, enum transport_id transport)
 {
 	if (s->row.state != STORE_NEW)
 		return 0;
-	if (hub_transaction(h) == -1)
+	if (transaction_open(h) == -1)
 		return -1;
 	s->row.transport = (int)transport;
 	s->row.streaming = false;
@@ -248,7 +248,7 @@ supersede(struct hub *h, struct session *s)
 static int64_t
 last_seen_row(const struct hub *h, const struct session *s)
 {
-	const struct store_session *row = &s->row;
+	const struct session_row *row = &s->row;
 
 	/* a stream got everything as it was sent */
 	if (row->state == STORE_NEW || row->streaming)
@@ -261,7 +261,7 @@ last_seen_row(const struct hub *h, const struct session *s)
 static void
 take_over(struct hub *h, struct session *s, enum transport_id transport, bool streaming)
 {
-	struct store_session *row = &s->row;
+	struct session_row *row = &s->row;
 
 	row->cursor = last_seen_row(h, s);
 	row->inflight = -1;
@@ -285,7 +285,7 @@ deliver_missed(struct hub *h, struct session *s)
 	case FOLLOW_OK:
 		break;
 	case FOLLOW_OVERFLOW:
-		hub_end(h, s, "queue overflow", false);
+		session_end(h, s, "queue overflow", false);
 		return 0;
 	case FOLLOW_FAILED:
 		return -1;
@@ -297,14 +297,14 @@ deliver_missed(struct hub *h, struct session *s)
 }
 
 int
-hub_attach(struct hub *h, struct session *s, enum transport_id transport, bool streaming,
+session_attach(struct hub *h, struct session *s, enum transport_id transport, bool streaming,
     const struct sink_ops *ops, void *sink)
 {
 	bool first = s->row.state == STORE_NEW, repeat;
 
 	/* catch up first: another process may have ended the session.  Then the old transport goes,
 	 * before the row forgets who holds it */
-	if (hub_transaction(h) == -1 || s->over || supersede(h, s) == -1)
+	if (transaction_open(h) == -1 || s->over || supersede(h, s) == -1)
 		return -1;
 	/* PROTOCOL 14.2: a client that fell back to another transport before it sent anything may
 	 * have missed 1:: on the old one */
@@ -319,23 +319,23 @@ hub_attach(struct hub *h, struct session *s, enum transport_id transport, bool s
 	held_attach(h, s, ops, sink);
 	if (first)
 		return connect_session(h, s);
-	if (repeat && hub_send(h, s, SLICE("1::"), false) == -1)
+	if (repeat && hub_publish_session(h, s, SLICE("1::"), false) == -1)
 		return -1;
 	return deliver_missed(h, s);
 }
 
 void
-hub_detach(struct hub *h, struct session *s)
+session_detach(struct hub *h, struct session *s)
 {
 	if (s->ops == NULL)
 		return;
 	/* without a transaction let go of the sink all the same: the caller is about to free it.
 	 * Opening one may have ended or superseded it, so look at `ops` again */
-	if (!s->row.streaming && !s->over && hub_transaction(h) == 0 && s->ops != NULL) {
+	if (!s->row.streaming && !s->over && transaction_open(h) == 0 && s->ops != NULL) {
 		s->row.owner = -1;
 		s->row.deadline = h->now + h->o.close_timeout_ms;
 		/* one that opened in this turn is written when the turn ends */
-		if (!s->unsaved && store_session_reserve(h->store, s->row.key, s->row.gen,
+		if (!s->unsaved && session_row_reserve(h->store, s->row.key, s->row.gen,
 				       s->row.cursor, s->row.deadline) == STORE_FAILED)
 			h->failed = true;
 	}
@@ -343,14 +343,14 @@ hub_detach(struct hub *h, struct session *s)
 }
 
 void
-hub_undelivered(struct hub *h, int64_t key, int64_t gen)
+session_undelivered(struct hub *h, int64_t key, int64_t gen)
 {
-	if (hub_transaction(h) == -1 || store_session_unreserve(h->store, key, gen) == -1)
+	if (transaction_open(h) == -1 || session_row_unreserve(h->store, key, gen) == -1)
 		h->failed = true;
 }
 
 void
-hub_heard(struct hub *h, struct session *s)
+session_heard(struct hub *h, struct session *s)
 {
 	if (s->over || !s->row.streaming)
 		return;
@@ -367,9 +367,9 @@ hub_heard(struct hub *h, struct session *s)
 static int
 end_row(struct hub *h, struct session *s, const char *reason, bool remember)
 {
-	struct store_session row;
+	struct session_row row;
 	/* the store's row: ours may be unsaved, and the application must hear of an end only once */
-	enum store_result loaded = store_session_load(h->store, s->row.key, &row);
+	enum store_result loaded = session_row_load(h->store, s->row.key, &row);
 
 	if (loaded == STORE_FAILED) {
 		h->failed = true;
@@ -387,15 +387,14 @@ end_row(struct hub *h, struct session *s, const char *reason, bool remember)
 	if (s->ops == NULL &&
 	    hub_publish_control(h, row.key, row.owner, remember ? SLICE("E") : SLICE("X")) == -1)
 		return -1;
-	if (store_session_end(h->store, row.key, remember ? h->now + h->o.close_timeout_ms : 0) ==
-	    -1)
+	if (session_row_end(h->store, row.key, remember ? h->now + h->o.close_timeout_ms : 0) == -1)
 		h->failed = true;
 	s->ending = false;
 	return 0;
 }
 
 void
-hub_end(struct hub *h, struct session *s, const char *reason, bool remember)
+session_end(struct hub *h, struct session *s, const char *reason, bool remember)
 {
 	if (s->over || s->ending)
 		return;
@@ -404,7 +403,7 @@ hub_end(struct hub *h, struct session *s, const char *reason, bool remember)
 		return;
 	}
 	/* catching up may bring the news that another process ended it */
-	if (hub_transaction(h) == -1 || s->over || end_row(h, s, reason, remember) == -1)
+	if (transaction_open(h) == -1 || s->over || end_row(h, s, reason, remember) == -1)
 		return;
 	s->over = true;
 	s->remembered = remember;

@@ -25,7 +25,7 @@ transaction_read(struct hub *h)
 }
 
 int
-hub_transaction(struct hub *h)
+transaction_open(struct hub *h)
 {
 	if (h->failed)
 		return -1;
@@ -42,7 +42,7 @@ hub_transaction(struct hub *h)
 }
 
 void
-hub_fail(struct hub *h)
+transaction_fail(struct hub *h)
 {
 	h->failed = true;
 }

@@ -8,13 +8,13 @@
 #define POLL_BYTES_MAX   ((size_t)1 << 20)
 
 void
-hub_begin(struct hub *h, int64_t now_ms)
+hub_turn_begin(struct hub *h, int64_t now_ms)
 {
 	h->now = now_ms;
 }
 
 void
-hub_wake(struct hub *h)
+hub_turn_wake(struct hub *h)
 {
 	/* emptied before the log is read: a wake-up that comes after the read is kept */
 	store_empty_wake_fd(h->store);
@@ -61,10 +61,10 @@ reserve_response(struct hub *h, struct session *s)
 		s->row.owner = -1;
 		s->row.deadline = deadline;
 		s->unsaved = false;
-		if (store_session_save(h->store, &s->row) == -1)
+		if (session_row_save(h->store, &s->row) == -1)
 			reserved = STORE_FAILED;
 	} else {
-		reserved = store_session_reserve(h->store, s->row.key, s->row.gen, last, deadline);
+		reserved = session_row_reserve(h->store, s->row.key, s->row.gen, last, deadline);
 	}
 	if (reserved == STORE_FAILED)
 		h->failed = true;
@@ -79,7 +79,7 @@ reserve_responses(struct hub *h, struct ready_list *answering)
 	struct session *s;
 
 	/* opening it catches up with the log, so more polls may become ready, or be superseded */
-	if (LIST_EMPTY(&h->ready) || hub_transaction(h) == -1)
+	if (LIST_EMPTY(&h->ready) || transaction_open(h) == -1)
 		return;
 	while ((s = LIST_FIRST(&h->ready)) != NULL) {
 		held_not_ready(s);
@@ -129,7 +129,7 @@ save_visits(struct hub *h)
 		if (!s->unsaved || s->over) /* session_end() wrote the latter */
 			continue;
 		s->unsaved = false;
-		if (store_session_save(h->store, &s->row) == -1)
+		if (session_row_save(h->store, &s->row) == -1)
 			h->failed = true;
 	}
 }
@@ -197,7 +197,7 @@ end_transaction(struct hub *h)
 }
 
 int
-hub_settle(struct hub *h, int64_t *next_ms)
+hub_turn_end(struct hub *h, int64_t *next_ms)
 {
 	int result = end_transaction(h);
 	int64_t look;
@@ -211,7 +211,7 @@ hub_settle(struct hub *h, int64_t *next_ms)
 	rows = action_in_run(h);
 	if (rows > 0)
 		action_in_settled(h, rows, end_transaction(h) == 0);
-	slots_tell(store_slots(h->store),
+	slots_set_info(store_slots(h->store),
 	    &(struct slot_info){.held = h->held, .received = h->received, .sent = h->sent});
 	look = action_in_next(h);
 	*next_ms = look < h->next_chores ? look : h->next_chores;

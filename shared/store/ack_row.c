@@ -6,7 +6,7 @@
 #include "shared/store/internal.h"
 
 int
-store_ack_expect(struct store *st, int64_t key, struct slice ns, struct slice handler,
+ack_row_add(struct store *st, int64_t key, struct slice ns, struct slice handler,
     struct slice context, int64_t deadline, int64_t *id)
 {
 	/* ids count up per session, so that an id alone finds its row: some clients omit the endpoint
@@ -25,7 +25,7 @@ store_ack_expect(struct store *st, int64_t key, struct slice ns, struct slice ha
 }
 
 enum store_result
-store_ack_take(struct store *st, int64_t key, int64_t id, struct store_ack *ack)
+ack_row_take(struct store *st, int64_t key, int64_t id, struct ack_row *ack)
 {
 	sqlite3_stmt *q = statement_bind(st, Q_ACK_TAKE, "ll", key, id);
 	int step = sqlite3_step(q);
@@ -39,29 +39,29 @@ store_ack_take(struct store *st, int64_t key, int64_t id, struct store_ack *ack)
 	}
 	/* copy before the statement goes on: columns are borrowed */
 	context = statement_column(q, 2);
-	*ack = (struct store_ack){
+	*ack = (struct ack_row){
 	    .ns = strndup(statement_column(q, 0).p, statement_column(q, 0).n),
 	    .handler = strndup(statement_column(q, 1).p, statement_column(q, 1).n),
 	    .context = context.p == NULL ? NULL : strndup(context.p, context.n),
 	};
 	if (statement_run(st, q) == -1 || ack->ns == NULL || ack->handler == NULL) {
-		store_ack_free(ack);
+		ack_row_free(ack);
 		return STORE_FAILED;
 	}
 	return STORE_OK;
 }
 
 void
-store_ack_free(struct store_ack *ack)
+ack_row_free(struct ack_row *ack)
 {
 	free(ack->ns);
 	free(ack->handler);
 	free(ack->context);
-	*ack = (struct store_ack){NULL, NULL, NULL};
+	*ack = (struct ack_row){NULL, NULL, NULL};
 }
 
 int
-store_acks_due(struct store *st, int64_t now_ms, int max,
+ack_row_list_due(struct store *st, int64_t now_ms, int max,
     void (*each)(void *arg, int64_t key, int64_t id), void *arg)
 {
 	sqlite3_stmt *q = statement_bind(st, Q_ACK_LIST_DUE, "li", now_ms, max);

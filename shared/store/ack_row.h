@@ -10,23 +10,23 @@
 #include "shared/base/slice.h"
 #include "shared/store/store.h"
 
-struct store_ack {
+struct ack_row {
 	char *ns, *handler, *context; /* malloc'ed; context may be NULL */
 };
 
 /* Expect an ack; `*id` is the id to send with the packet.  `context` p NULL: none.  `deadline` 0:
  * as long as the session lives. */
-int store_ack_expect(struct store *st, int64_t key, struct slice ns, struct slice handler,
+int ack_row_add(struct store *st, int64_t key, struct slice ns, struct slice handler,
     struct slice context, int64_t deadline, int64_t *id);
 
-/* Fetch and delete one: STORE_OK (free `ack` with store_ack_free), STORE_NOT_FOUND or
+/* Fetch and delete one: STORE_OK (free `ack` with ack_row_free), STORE_NOT_FOUND or
  * STORE_FAILED. */
-enum store_result store_ack_take(struct store *st, int64_t key, int64_t id, struct store_ack *ack);
-void store_ack_free(struct store_ack *ack);
+enum store_result ack_row_take(struct store *st, int64_t key, int64_t id, struct ack_row *ack);
+void ack_row_free(struct ack_row *ack);
 
 /* Call `each` with those past their deadline, at most `max`; return their number, or -1.  `each`
  * must not use the store. */
-int store_acks_due(struct store *st, int64_t now_ms, int max,
+int ack_row_list_due(struct store *st, int64_t now_ms, int max,
     void (*each)(void *arg, int64_t key, int64_t id), void *arg);
 
 #endif

@@ -4,13 +4,13 @@
 #include "shared/store/lock.h"
 
 bool
-store_doorkeeper(struct store *st)
+action_queue_lead(struct store *st)
 {
 	return lock_take(st->lock_fd, LOCK_ACTIONS, 0) == 0;
 }
 
 int
-store_actions(struct store *st, int max, size_t max_bytes,
+action_queue_list(struct store *st, int max, size_t max_bytes,
     void (*each)(void *arg, int64_t id, struct slice json), void *arg)
 {
 	sqlite3_stmt *q = statement_bind(st, Q_ACTION_LIST, "i", max);
@@ -31,7 +31,7 @@ store_actions(struct store *st, int max, size_t max_bytes,
 }
 
 int
-store_action_done(struct store *st, int64_t id)
+action_queue_done(struct store *st, int64_t id)
 {
 	return statement_exec(st, Q_ACTION_DELETE, "l", id);
 }

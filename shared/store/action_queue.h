@@ -14,15 +14,15 @@
 struct store;
 
 /* Try to become the leader; it stays so until it closes the store. */
-bool store_doorkeeper(struct store *st);
+bool action_queue_lead(struct store *st);
 
 /* Call `each` with actions in the order of their ids: at most `max`, and none after their sizes
  * have reached `max_bytes`.  Return their number, or -1.  `json` is borrowed during the call;
  * `each` must not use the store. */
-int store_actions(struct store *st, int max, size_t max_bytes,
+int action_queue_list(struct store *st, int max, size_t max_bytes,
     void (*each)(void *arg, int64_t id, struct slice json), void *arg);
 
 /* Delete one that was run or refused.  Needs an open transaction. */
-int store_action_done(struct store *st, int64_t id);
+int action_queue_done(struct store *st, int64_t id);
 
 #endif

@@ -3,7 +3,7 @@
 #include "shared/store/internal.h"
 
 int
-store_ask(struct store *st, int64_t key, struct slice ns, const char *reason)
+end_request_add(struct store *st, int64_t key, struct slice ns, const char *reason)
 {
 	st->ends_requested = true;
 	store_wake_all(st); /* any of them may be the next to do maintenance */
@@ -11,7 +11,7 @@ store_ask(struct store *st, int64_t key, struct slice ns, const char *reason)
 }
 
 int
-store_asked(struct store *st, int max,
+end_request_list(struct store *st, int max,
     void (*each)(void *arg, int64_t key, struct slice ns, struct slice reason), void *arg)
 {
 	sqlite3_stmt *q = statement_bind(st, Q_END_REQUEST_LIST, "i", max);
@@ -26,7 +26,7 @@ store_asked(struct store *st, int max,
 }
 
 int
-store_asked_done(struct store *st, int64_t key, struct slice ns)
+end_request_delete(struct store *st, int64_t key, struct slice ns)
 {
 	return statement_exec(st, Q_END_REQUEST_DELETE, "ls", key, ns);
 }

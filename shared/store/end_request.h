@@ -13,14 +13,14 @@
 struct store;
 
 /* Request an end; `ns` "": of the whole session.  All processes are woken after the commit. */
-int store_ask(struct store *st, int64_t key, struct slice ns, const char *reason);
+int end_request_add(struct store *st, int64_t key, struct slice ns, const char *reason);
 
 /* Call `each` with at most `max` requests; return their number, or -1.  Slices are borrowed during
  * the call; `each` must not use the store. */
-int store_asked(struct store *st, int max,
+int end_request_list(struct store *st, int max,
     void (*each)(void *arg, int64_t key, struct slice ns, struct slice reason), void *arg);
 
 /* Delete a request that was carried out. */
-int store_asked_done(struct store *st, int64_t key, struct slice ns);
+int end_request_delete(struct store *st, int64_t key, struct slice ns);
 
 #endif

@@ -81,7 +81,7 @@ hook_queue_retry(struct store *st, int64_t id, int64_t batch, int attempts, int6
 }
 
 int
-hook_queue_bury(struct store *st, int64_t id, struct slice body, const char *error)
+hook_queue_dead_letter(struct store *st, int64_t id, struct slice body, const char *error)
 {
 	if (statement_exec(st, Q_HOOK_DEAD_LETTER, "lsz", id, body, error) == -1 ||
 	    statement_exec(
@@ -107,13 +107,13 @@ hook_queue_forget(struct store *st, int64_t key)
 }
 
 int
-hook_queue_admit(struct store *st, int64_t key, struct slice actions)
+hook_queue_defer(struct store *st, int64_t key, struct slice actions)
 {
 	return statement_exec(st, Q_HOOK_DEFER, "ls", key, actions);
 }
 
 char *
-hook_queue_admitted(struct store *st, int64_t key)
+hook_queue_take_deferred(struct store *st, int64_t key)
 {
 	return statement_text(st, statement_bind(st, Q_HOOK_TAKE_DEFERRED, "l", key));
 }

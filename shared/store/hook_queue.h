@@ -53,7 +53,7 @@ int hook_queue_done(struct store *st, int64_t id);
 int hook_queue_retry(struct store *st, int64_t id, int64_t batch, int attempts, int64_t due);
 /* Move a row that could not be delivered to the dead letters, with the body as it would be sent and
  * the last error.  The oldest dead letters are dropped when there are too many. */
-int hook_queue_bury(struct store *st, int64_t id, struct slice body, const char *error);
+int hook_queue_dead_letter(struct store *st, int64_t id, struct slice body, const char *error);
 
 /* The user of a session, also of one that has ended: malloc'ed, or NULL. */
 char *hook_queue_user(struct store *st, int64_t key);
@@ -62,8 +62,8 @@ int hook_queue_forget(struct store *st, int64_t key);
 
 /* Keep actions (JSON) that the hook wants run once the session is connected; and fetch and delete
  * them: malloc'ed, or NULL. */
-int hook_queue_admit(struct store *st, int64_t key, struct slice actions);
-char *hook_queue_admitted(struct store *st, int64_t key);
+int hook_queue_defer(struct store *st, int64_t key, struct slice actions);
+char *hook_queue_take_deferred(struct store *st, int64_t key);
 
 /* Try to become the leader until hook_queue_resign().  True also when this process is it. */
 bool hook_queue_lead(struct store *st);

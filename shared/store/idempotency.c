@@ -5,13 +5,13 @@
 #define ANSWERS_MAX INT64_C(10000)
 
 char *
-store_published(struct store *st, struct slice key, int64_t now_ms)
+idempotency_find(struct store *st, struct slice key, int64_t now_ms)
 {
 	return statement_text(st, statement_bind(st, Q_IDEMPOTENCY_FIND, "sl", key, now_ms));
 }
 
 int
-store_set_published(
+idempotency_remember(
     struct store *st, struct slice key, struct slice answer, int64_t now_ms, int64_t until_ms)
 {
 	if (statement_exec(st, Q_IDEMPOTENCY_ADD, "ssl", key, answer, until_ms) == -1)

@@ -72,7 +72,7 @@ listing_sessions(struct store *st, const struct listing_filter *filter,
 	while ((step = sqlite3_step(q)) == SQLITE_ROW) {
 		struct listing_session s = {
 		    .key = sqlite3_column_int64(q, 0),
-		    .state = (enum store_state)sqlite3_column_int(q, 1),
+		    .state = (enum session_row_state)sqlite3_column_int(q, 1),
 		    .owner = sqlite3_column_int(q, 2),
 		    .transport = sqlite3_column_int(q, 3),
 		    .streaming = sqlite3_column_int(q, 4) != 0,
@@ -114,7 +114,7 @@ struct slice
 listing_transport(const struct listing_session *s)
 {
 	const char *name =
-	    s->state == STORE_NEW ? NULL : transport_name((enum transport_id)s->transport);
+	    s->state == STORE_NEW ? NULL : route_transport_name((enum transport_id)s->transport);
 
 	return name == NULL ? SLICE("-") : slice_of(name);
 }
@@ -149,7 +149,7 @@ count_by_transport(struct store *st, struct listing_totals *t)
 		int transport = sqlite3_column_int(q, 1);
 		int64_t n = sqlite3_column_int64(q, 2);
 
-		switch ((enum store_state)sqlite3_column_int(q, 0)) {
+		switch ((enum session_row_state)sqlite3_column_int(q, 0)) {
 		case STORE_NEW:
 			t->fresh += n;
 			break;
@@ -191,7 +191,7 @@ listing_totals(struct store *st, struct listing_totals *t)
 }
 
 int64_t
-listing_asked(struct store *st)
+listing_end_requests(struct store *st)
 {
 	return listing_number(st, "SELECT count(*) FROM end_request");
 }

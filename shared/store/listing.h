@@ -23,7 +23,7 @@ struct listing_filter {
 
 struct listing_session {
 	int64_t key;
-	enum store_state state; /* STORE_NEW or STORE_OPEN */
+	enum session_row_state state; /* STORE_NEW or STORE_OPEN */
 	int owner, transport;
 	bool streaming;
 	struct slice address, user, handshake; /* user.p may be NULL */
@@ -36,8 +36,8 @@ int64_t listing_age(const struct listing_session *s, int64_t now_ms);
 struct slice listing_transport(const struct listing_session *s);
 
 /* Append it as a JSON object, with its public id. */
-void listing_write_session(struct buf *out, const struct listing_session *s, int64_t now_ms);
-void listing_write_room(struct buf *out, struct slice ns, struct slice room, int64_t sessions);
+void listing_json_session(struct buf *out, const struct listing_session *s, int64_t now_ms);
+void listing_json_room(struct buf *out, struct slice ns, struct slice room, int64_t sessions);
 
 int listing_sessions(struct store *st, const struct listing_filter *filter,
     void (*each)(void *arg, const struct listing_session *s), void *arg);
@@ -59,7 +59,7 @@ struct listing_totals {
 int listing_totals(struct store *st, struct listing_totals *totals);
 
 /* How many requested ends (end_request.h) are not carried out yet; -1 after logging why. */
-int64_t listing_asked(struct store *st);
+int64_t listing_end_requests(struct store *st);
 
 /* Run SQLite's integrity check.  `each` gets a line for each fault, or the line "ok".  Return the
  * number of faults, or -1 after logging. */

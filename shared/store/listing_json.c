@@ -7,11 +7,11 @@
 #include "shared/wire/sid.h"
 
 void
-listing_write_session(struct buf *out, const struct listing_session *s, int64_t now_ms)
+listing_json_session(struct buf *out, const struct listing_session *s, int64_t now_ms)
 {
-	char id[PUBLIC_ID_LENGTH + 1];
+	char id[SID_PUBLIC_LENGTH + 1];
 
-	public_id_write(id, s->key);
+	sid_public_write(id, s->key);
 	buf_printf(out, "{\"id\":\"%s\",\"state\":\"%s\",\"transport\":", id,
 	    s->state == STORE_NEW ? "new" : "open");
 	if (s->state == STORE_NEW)
@@ -36,7 +36,7 @@ listing_write_session(struct buf *out, const struct listing_session *s, int64_t 
 }
 
 void
-listing_write_room(struct buf *out, struct slice ns, struct slice room, int64_t sessions)
+listing_json_room(struct buf *out, struct slice ns, struct slice room, int64_t sessions)
 {
 	buf_puts(out, "{\"ns\":");
 	json_write_string(out, ns);

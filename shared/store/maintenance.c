@@ -9,13 +9,13 @@
 #define TRIM_FULL         900  /* this near to the 1,000 rows of Q_TRIM_POINT, expect more */
 
 bool
-store_housekeeper(struct store *st)
+maintenance_lead(struct store *st)
 {
 	return lock_take(st->lock_fd, LOCK_MAINTENANCE, 0) == 0;
 }
 
 void
-store_housekeeper_done(struct store *st)
+maintenance_resign(struct store *st)
 {
 	lock_give(st->lock_fd, LOCK_MAINTENANCE);
 }
@@ -23,7 +23,8 @@ store_housekeeper_done(struct store *st)
 /* --- sessions that are over ----------------------------------------------------------------- */
 
 int
-store_expired(struct store *st, int64_t now_ms, void (*each)(void *arg, int64_t key), void *arg)
+maintenance_list_expired(
+    struct store *st, int64_t now_ms, void (*each)(void *arg, int64_t key), void *arg)
 {
 	int owners[SLOTS_MAX], n = 0;
 	sqlite3_stmt *q = st->q[Q_OWNERS];
@@ -47,7 +48,8 @@ store_expired(struct store *st, int64_t now_ms, void (*each)(void *arg, int64_t 
 }
 
 int
-store_behind(struct store *st, int64_t floor, void (*each)(void *arg, int64_t key), void *arg)
+maintenance_list_lagging(
+    struct store *st, int64_t floor, void (*each)(void *arg, int64_t key), void *arg)
 {
 	return statement_each_key(st, statement_bind(st, Q_LAGGING, "l", floor), each, arg) == -1
 	           ? -1
@@ -88,7 +90,7 @@ refresh_waiting(struct store *st, int64_t now_ms)
 	filter_replace(slots_waiting(st->slots), &fresh);
 }
 
-/* The newest row to delete, 0: none.  `*floor` as store_tidy() says. */
+/* The newest row to delete, 0: none.  `*floor` as maintenance_trim() says. */
 static int64_t
 trim_up_to(struct store *st, int64_t max_bytes, int64_t *floor)
 {
@@ -112,7 +114,7 @@ trim_up_to(struct store *st, int64_t max_bytes, int64_t *floor)
 }
 
 enum store_result
-store_tidy(struct store *st, int64_t now_ms, int64_t max_bytes, int64_t *floor)
+maintenance_trim(struct store *st, int64_t now_ms, int64_t max_bytes, int64_t *floor)
 {
 	int64_t last;
 	bool more = false;

@@ -6,7 +6,7 @@
 #include "shared/store/internal.h"
 
 int64_t
-store_channel(struct slice ns, struct slice room)
+message_log_channel(struct slice ns, struct slice room)
 {
 	/* a cryptographic hash: clients may choose room names, and must not be able to make one
 	 * that shares the messages of another */
@@ -29,7 +29,7 @@ store_channel(struct slice ns, struct slice room)
 }
 
 int
-store_append(struct store *st, struct store_message *m, int64_t now_ms)
+message_log_append(struct store *st, struct message_row *m, int64_t now_ms)
 {
 	if (statement_exec(st, Q_MESSAGE_APPEND, "lilnlb", m->chan, (int)m->flags, m->except_key,
 		m->except_more, now_ms, m->payload) == -1)
@@ -39,7 +39,7 @@ store_append(struct store *st, struct store_message *m, int64_t now_ms)
 }
 
 int
-store_head(struct store *st, int64_t *head)
+message_log_head(struct store *st, int64_t *head)
 {
 	sqlite3_stmt *q = st->q[Q_MESSAGE_HEAD];
 	int result = 0;
@@ -53,12 +53,12 @@ store_head(struct store *st, int64_t *head)
 }
 
 static int
-read_messages(struct store *st, sqlite3_stmt *q, store_each_message *each, void *arg)
+read_messages(struct store *st, sqlite3_stmt *q, message_log_each *each, void *arg)
 {
 	int step;
 
 	while ((step = sqlite3_step(q)) == SQLITE_ROW) {
-		struct store_message m = {
+		struct message_row m = {
 		    .id = sqlite3_column_int64(q, 0),
 		    .chan = sqlite3_column_int64(q, 1),
 		    .flags = (unsigned)sqlite3_column_int(q, 2),
@@ -73,14 +73,14 @@ read_messages(struct store *st, sqlite3_stmt *q, store_each_message *each, void 
 }
 
 int
-store_read(struct store *st, int64_t after, store_each_message *each, void *arg)
+message_log_read(struct store *st, int64_t after, message_log_each *each, void *arg)
 {
 	return read_messages(st, statement_bind(st, Q_MESSAGE_READ, "l", after), each, arg);
 }
 
 int
-store_read_for(struct store *st, int64_t key, int64_t after, int64_t until,
-    store_each_message *each, void *arg)
+message_log_read_for(
+    struct store *st, int64_t key, int64_t after, int64_t until, message_log_each *each, void *arg)
 {
 	return read_messages(
 	    st, statement_bind(st, Q_MESSAGE_READ_FOR, "lll", key, after, until), each, arg);

@@ -11,12 +11,12 @@
 
 struct store;
 
-enum store_flags {
+enum message_flags {
 	STORE_VOLATILE = 1, /* only for transports that are open when it is sent */
 	STORE_CONTROL = 2,  /* between processes, never for a client */
 };
 
-struct store_message {
+struct message_row {
 	int64_t id;
 	int64_t chan;
 	int64_t except_key; /* 0: none */
@@ -27,21 +27,21 @@ struct store_message {
 
 /* The channel of a room of a namespace; room p NULL: of the namespace itself.  Always negative, as
  * a positive channel is a session's key. */
-int64_t store_channel(struct slice ns, struct slice room);
+int64_t message_log_channel(struct slice ns, struct slice room);
 
 /* Append a message; `m->id` is set.  Needs an open transaction. */
-int store_append(struct store *st, struct store_message *m, int64_t now_ms);
+int message_log_append(struct store *st, struct message_row *m, int64_t now_ms);
 
 /* The id of the newest row. */
-int store_head(struct store *st, int64_t *head);
+int message_log_head(struct store *st, int64_t *head);
 
 /* Call `each` for every row with id > after, in order. */
-typedef void store_each_message(void *arg, const struct store_message *m);
-int store_read(struct store *st, int64_t after, store_each_message *each, void *arg);
+typedef void message_log_each(void *arg, const struct message_row *m);
+int message_log_read(struct store *st, int64_t after, message_log_each *each, void *arg);
 
 /* The same up to and including `until`, and only rows of the session's own channel and of channels
  * in its subscriptions; the caller checks their since and until. */
-int store_read_for(struct store *st, int64_t key, int64_t after, int64_t until,
-    store_each_message *each, void *arg);
+int message_log_read_for(
+    struct store *st, int64_t key, int64_t after, int64_t until, message_log_each *each, void *arg);
 
 #endif

@@ -3,25 +3,25 @@
 #include "shared/store/internal.h"
 
 int
-store_set(struct store *st, int64_t key, struct slice name, struct slice value)
+session_data_set(struct store *st, int64_t key, struct slice name, struct slice value)
 {
 	return statement_exec(st, Q_DATA_SET, "lss", key, name, value);
 }
 
 int
-store_del(struct store *st, int64_t key, struct slice name)
+session_data_delete(struct store *st, int64_t key, struct slice name)
 {
 	return statement_exec(st, Q_DATA_DELETE, "ls", key, name);
 }
 
 char *
-store_get(struct store *st, int64_t key, struct slice name)
+session_data_get(struct store *st, int64_t key, struct slice name)
 {
 	return statement_text(st, statement_bind(st, Q_DATA_GET, "ls", key, name));
 }
 
 int
-store_data(struct store *st, int64_t key,
+session_data_list(struct store *st, int64_t key,
     void (*each)(void *arg, struct slice name, struct slice value), void *arg)
 {
 	sqlite3_stmt *q = statement_bind(st, Q_DATA_LIST, "l", key);

@@ -11,14 +11,14 @@
 
 struct store;
 
-int store_set(struct store *st, int64_t key, struct slice name, struct slice value);
-int store_del(struct store *st, int64_t key, struct slice name);
+int session_data_set(struct store *st, int64_t key, struct slice name, struct slice value);
+int session_data_delete(struct store *st, int64_t key, struct slice name);
 
 /* The value, malloc'ed, or NULL when it is not set, or after an error. */
-char *store_get(struct store *st, int64_t key, struct slice name);
+char *session_data_get(struct store *st, int64_t key, struct slice name);
 
 /* Call `each` with every value of a session; it must not use the store. */
-int store_data(struct store *st, int64_t key,
+int session_data_list(struct store *st, int64_t key,
     void (*each)(void *arg, struct slice name, struct slice value), void *arg);
 
 #endif

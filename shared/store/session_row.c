@@ -5,7 +5,7 @@
 #include "shared/store/internal.h"
 
 enum store_result
-store_session_create(struct store *st, int64_t key, struct slice sid, int64_t deadline,
+session_row_create(struct store *st, int64_t key, struct slice sid, int64_t deadline,
     struct slice address, struct slice handshake)
 {
 	sqlite3_stmt *q =
@@ -26,7 +26,7 @@ store_session_create(struct store *st, int64_t key, struct slice sid, int64_t de
 }
 
 enum store_result
-store_session_load(struct store *st, int64_t key, struct store_session *out)
+session_row_load(struct store *st, int64_t key, struct session_row *out)
 {
 	sqlite3_stmt *q = statement_bind(st, Q_SESSION_LOAD, "l", key);
 	int step = sqlite3_step(q);
@@ -38,9 +38,9 @@ store_session_load(struct store *st, int64_t key, struct store_session *out)
 		/* *out is zeroed below, so a NUL follows */
 		if (sid.n >= sizeof(out->sid))
 			sid.n = sizeof(out->sid) - 1;
-		*out = (struct store_session){
+		*out = (struct session_row){
 		    .key = key,
-		    .state = (enum store_state)sqlite3_column_int(q, 1),
+		    .state = (enum session_row_state)sqlite3_column_int(q, 1),
 		    .owner = sqlite3_column_int(q, 2),
 		    .gen = sqlite3_column_int64(q, 3),
 		    .cursor = sqlite3_column_int64(q, 4),
@@ -61,7 +61,7 @@ store_session_load(struct store *st, int64_t key, struct store_session *out)
 }
 
 int
-store_session_save(struct store *st, const struct store_session *s)
+session_row_save(struct store *st, const struct session_row *s)
 {
 	return statement_exec(st, Q_SESSION_SAVE, "liilllliii", s->key, (int)s->state, s->owner,
 	    s->gen, s->cursor, s->inflight, s->deadline, s->transport, (int)s->streaming,
@@ -69,8 +69,7 @@ store_session_save(struct store *st, const struct store_session *s)
 }
 
 enum store_result
-store_session_reserve(
-    struct store *st, int64_t key, int64_t gen, int64_t inflight, int64_t deadline)
+session_row_reserve(struct store *st, int64_t key, int64_t gen, int64_t inflight, int64_t deadline)
 {
 	if (statement_exec(st, Q_SESSION_RESERVE, "llll", key, gen, inflight, deadline) == -1)
 		return STORE_FAILED;
@@ -78,19 +77,19 @@ store_session_reserve(
 }
 
 int
-store_session_unreserve(struct store *st, int64_t key, int64_t gen)
+session_row_unreserve(struct store *st, int64_t key, int64_t gen)
 {
 	return statement_exec(st, Q_SESSION_UNRESERVE, "ll", key, gen);
 }
 
 int
-store_session_set_spoke(struct store *st, int64_t key)
+session_row_set_spoke(struct store *st, int64_t key)
 {
 	return statement_exec(st, Q_SESSION_SPOKE, "l", key);
 }
 
 int64_t
-store_session_count_bad(struct store *st, int64_t key)
+session_row_count_bad(struct store *st, int64_t key)
 {
 	sqlite3_stmt *q = statement_bind(st, Q_SESSION_BAD, "l", key);
 	int64_t n;
@@ -105,7 +104,7 @@ store_session_count_bad(struct store *st, int64_t key)
 }
 
 int
-store_session_end(struct store *st, int64_t key, int64_t deadline)
+session_row_end(struct store *st, int64_t key, int64_t deadline)
 {
 	/* Q_HOOK_KEEP_ENDED first: it copies the user from the session's row */
 	static const enum query parts[] = {
@@ -126,13 +125,13 @@ store_session_end(struct store *st, int64_t key, int64_t deadline)
 }
 
 char *
-store_session_handshake(struct store *st, int64_t key)
+session_row_handshake(struct store *st, int64_t key)
 {
 	return statement_text(st, statement_bind(st, Q_SESSION_HANDSHAKE, "l", key));
 }
 
 int64_t
-store_session_count(struct store *st, struct slice address)
+session_row_count(struct store *st, struct slice address)
 {
 	sqlite3_stmt *q = statement_bind(st, Q_SESSION_COUNT, "s", address);
 	int64_t n = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0)
@@ -143,13 +142,13 @@ store_session_count(struct store *st, struct slice address)
 }
 
 int
-store_session_set_user(struct store *st, int64_t key, struct slice user)
+session_row_set_user(struct store *st, int64_t key, struct slice user)
 {
 	return statement_exec(st, Q_SESSION_SET_USER, "ls", key, user);
 }
 
 char *
-store_session_user(struct store *st, int64_t key)
+session_row_user(struct store *st, int64_t key)
 {
 	return statement_text(st, statement_bind(st, Q_SESSION_USER, "l", key));
 }

@@ -13,16 +13,16 @@
 
 #define STORE_SID_SIZE 24 /* room for a secret session id and its NUL */
 
-enum store_state {
+enum session_row_state {
 	STORE_NEW = 0,   /* handshaken, no transport yet */
 	STORE_OPEN = 1,  /* connected */
 	STORE_ENDED = 2, /* ended by either side; kept so that its next poll is answered 0:: */
 };
 
-struct store_session {
+struct session_row {
 	int64_t key;
 	char sid[STORE_SID_SIZE];
-	enum store_state state;
+	enum session_row_state state;
 	int owner; /* slot; -1: none */
 	int64_t gen, cursor;
 	int64_t inflight; /* -1: none */
@@ -33,45 +33,45 @@ struct store_session {
 };
 
 /* Add a session in STORE_NEW: STORE_OK, STORE_TAKEN or STORE_FAILED. */
-enum store_result store_session_create(struct store *st, int64_t key, struct slice sid,
+enum store_result session_row_create(struct store *st, int64_t key, struct slice sid,
     int64_t deadline, struct slice address, struct slice handshake);
 
 /* Fill `out`: STORE_OK, STORE_NOT_FOUND or STORE_FAILED. */
-enum store_result store_session_load(struct store *st, int64_t key, struct store_session *out);
+enum store_result session_row_load(struct store *st, int64_t key, struct session_row *out);
 
 /* Write owner, gen, cursor, inflight, deadline, transport, streaming, spoke, state of `s`. */
-int store_session_save(struct store *st, const struct store_session *s);
+int session_row_save(struct store *st, const struct session_row *s);
 
 /* A response with everything up to `inflight` is about to be written to the poll of generation
  * `gen`; the session is free for its next poll until `deadline`.  STORE_OK; STORE_NOT_FOUND when
  * it ended or a newer poll superseded this one (write nothing); STORE_FAILED. */
-enum store_result store_session_reserve(
+enum store_result session_row_reserve(
     struct store *st, int64_t key, int64_t gen, int64_t inflight, int64_t deadline);
 
 /* That response was not received: the next poll gets its messages again, unless a newer poll has
  * taken them already. */
-int store_session_unreserve(struct store *st, int64_t key, int64_t gen);
+int session_row_unreserve(struct store *st, int64_t key, int64_t gen);
 
 /* Note that the client has sent a packet. */
-int store_session_set_spoke(struct store *st, int64_t key);
+int session_row_set_spoke(struct store *st, int64_t key);
 
 /* Count one more malformed packet.  Return how many there were so far, or -1. */
-int64_t store_session_count_bad(struct store *st, int64_t key);
+int64_t session_row_count_bad(struct store *st, int64_t key);
 
 /* End it: its subscriptions, acks and data are deleted (data stays while events of the session wait
  * for the web hook: hook_queue.h).  The row stays as STORE_ENDED until `deadline`; with `deadline`
  * 0 it is deleted too. */
-int store_session_end(struct store *st, int64_t key, int64_t deadline);
+int session_row_end(struct store *st, int64_t key, int64_t deadline);
 
 /* The handshake's JSON, malloc'ed; NULL when there is no such session, or after an error. */
-char *store_session_handshake(struct store *st, int64_t key);
+char *session_row_handshake(struct store *st, int64_t key);
 
 /* How many sessions this address has, or -1. */
-int64_t store_session_count(struct store *st, struct slice address);
+int64_t session_row_count(struct store *st, struct slice address);
 
 /* Name the user of a session; p NULL: none. */
-int store_session_set_user(struct store *st, int64_t key, struct slice user);
+int session_row_set_user(struct store *st, int64_t key, struct slice user);
 /* Its name, malloc'ed, or NULL when it has none. */
-char *store_session_user(struct store *st, int64_t key);
+char *session_row_user(struct store *st, int64_t key);
 
 #endif

@@ -180,19 +180,19 @@ slots_lowest_head(const struct slots *sl)
 }
 
 void
-slots_set_asked(struct slots *sl, bool asked)
+slots_set_end_requested(struct slots *sl, bool asked)
 {
 	sl->table->asked = asked;
 }
 
 bool
-slots_asked(const struct slots *sl)
+slots_end_requested(const struct slots *sl)
 {
 	return atomic_load_explicit(&sl->table->asked, memory_order_relaxed);
 }
 
 void
-slots_tell(struct slots *sl, const struct slot_info *info)
+slots_set_info(struct slots *sl, const struct slot_info *info)
 {
 	struct slot *slot = &sl->table->slots[sl->own];
 
@@ -222,7 +222,7 @@ slots_info(const struct slots *sl, int slot, struct slot_info *info)
 /* --- watchers ------------------------------------------------------------------------------- */
 
 const _Atomic int *
-slots_watching(const struct slots *sl)
+slots_watcher_count(const struct slots *sl)
 {
 	return &sl->table->watching;
 }

@@ -58,8 +58,8 @@ uint32_t slots_epoch(const struct slots *sl);
 void slots_bump_epoch(struct slots *sl);
 
 /* Whether ends were requested (end_request.h) that must not wait for the next round. */
-void slots_set_asked(struct slots *sl, bool asked);
-bool slots_asked(const struct slots *sl);
+void slots_set_end_requested(struct slots *sl, bool asked);
+bool slots_end_requested(const struct slots *sl);
 
 /* What a process reports of itself, for pollux top. */
 struct slot_info {
@@ -69,14 +69,14 @@ struct slot_info {
 };
 
 /* Report the counters of this process; kind and pid are in the table already. */
-void slots_tell(struct slots *sl, const struct slot_info *info);
+void slots_set_info(struct slots *sl, const struct slot_info *info);
 /* Return false when no process has the slot. */
 bool slots_info(const struct slots *sl, int slot, struct slot_info *info);
 
 /* Watchers: processes that want a copy of each packet of one session, or of all (key 0).  Their
  * number is looked at for every packet, so callers get its address, which does not change. */
 #define WATCHERS_MAX 4
-const _Atomic int *slots_watching(const struct slots *sl);
+const _Atomic int *slots_watcher_count(const struct slots *sl);
 /* The slot of watcher `i` if it wants packets of this session, else -1. */
 int slots_watcher(const struct slots *sl, int i, int64_t key);
 /* Become a watcher.  Return 0, or -1 when there are WATCHERS_MAX already. */

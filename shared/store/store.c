@@ -192,7 +192,7 @@ store_empty_wake_fd(struct store *st)
 }
 
 int64_t
-store_version(struct store *st)
+store_data_version(struct store *st)
 {
 	sqlite3_stmt *q = st->q[Q_DATA_VERSION];
 	int64_t version = -1;
@@ -287,7 +287,7 @@ store_commit(struct store *st)
 	lock_give(st->lock_fd, LOCK_WRITER);
 	/* the flag before the wake-ups too: it is what the process woken looks at */
 	if (st->ends_requested)
-		slots_set_asked(st->slots, true);
+		slots_set_end_requested(st->slots, true);
 	/* not before the commit: whoever is woken reads the log at once, and only once */
 	send_wake_ups(st);
 	return 0;

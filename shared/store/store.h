@@ -58,7 +58,7 @@ const char *store_epoch(const struct store *st);
 
 /* A number that changes when anybody else, also a program that is not ours, has committed; -1 after
  * logging why. */
-int64_t store_version(struct store *st);
+int64_t store_data_version(struct store *st);
 
 /* --- transactions -------------------------------------------------------------------------- */
 

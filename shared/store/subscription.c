@@ -3,14 +3,14 @@
 #include "shared/store/internal.h"
 
 int
-store_sub_add(struct store *st, int64_t key, const struct store_sub *sub)
+subscription_add(struct store *st, int64_t key, const struct subscription *sub)
 {
 	return statement_exec(st, Q_SUBSCRIPTION_ADD, "lllsss", key, sub->chan, sub->since, sub->ns,
 	    sub->room, sub->endpoint);
 }
 
 int
-store_sub_end(struct store *st, int64_t key, int64_t chan, int64_t until)
+subscription_end(struct store *st, int64_t key, int64_t chan, int64_t until)
 {
 	if (until < 0)
 		return statement_exec(st, Q_SUBSCRIPTION_DELETE, "ll", key, chan);
@@ -18,7 +18,7 @@ store_sub_end(struct store *st, int64_t key, int64_t chan, int64_t until)
 }
 
 int
-store_sub_end_namespace(struct store *st, int64_t key, struct slice ns, int64_t until)
+subscription_end_namespace(struct store *st, int64_t key, struct slice ns, int64_t until)
 {
 	if (until < 0)
 		return statement_exec(st, Q_SUBSCRIPTION_DELETE_NS, "ls", key, ns);
@@ -26,13 +26,13 @@ store_sub_end_namespace(struct store *st, int64_t key, struct slice ns, int64_t 
 }
 
 int
-store_subs(struct store *st, int64_t key, store_each_sub *each, void *arg)
+subscription_list(struct store *st, int64_t key, subscription_each *each, void *arg)
 {
 	sqlite3_stmt *q = statement_bind(st, Q_SUBSCRIPTION_LIST, "l", key);
 	int step;
 
 	while ((step = sqlite3_step(q)) == SQLITE_ROW) {
-		struct store_sub sub = {
+		struct subscription sub = {
 		    .chan = sqlite3_column_int64(q, 0),
 		    .since = sqlite3_column_int64(q, 1),
 		    .until = sqlite3_column_type(q, 2) == SQLITE_NULL ? INT64_MAX
@@ -48,14 +48,15 @@ store_subs(struct store *st, int64_t key, store_each_sub *each, void *arg)
 }
 
 int
-store_members(struct store *st, int64_t chan, void (*each)(void *arg, int64_t key), void *arg)
+subscription_members(
+    struct store *st, int64_t chan, void (*each)(void *arg, int64_t key), void *arg)
 {
 	return statement_each_key(
 	    st, statement_bind(st, Q_SUBSCRIPTION_MEMBERS, "l", chan), each, arg);
 }
 
 int
-store_user_sessions(struct store *st, struct slice user, int64_t chan,
+subscription_user_sessions(struct store *st, struct slice user, int64_t chan,
     void (*each)(void *arg, int64_t key), void *arg)
 {
 	return statement_each_key(

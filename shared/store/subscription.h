@@ -12,7 +12,7 @@
 struct store;
 
 /* It covers the rows of the log with since < id <= until. */
-struct store_sub {
+struct subscription {
 	int64_t chan;
 	int64_t since;
 	int64_t until;         /* INT64_MAX: not left */
@@ -21,23 +21,24 @@ struct store_sub {
 	struct slice endpoint; /* p NULL: as ns */
 };
 
-int store_sub_add(struct store *st, int64_t key, const struct store_sub *sub);
+int subscription_add(struct store *st, int64_t key, const struct subscription *sub);
 
 /* Leave: `until` is the last row that it still gets; < 0: delete the subscription at once. */
-int store_sub_end(struct store *st, int64_t key, int64_t chan, int64_t until);
+int subscription_end(struct store *st, int64_t key, int64_t chan, int64_t until);
 
 /* Leave a namespace with all its rooms. */
-int store_sub_end_namespace(struct store *st, int64_t key, struct slice ns, int64_t until);
+int subscription_end_namespace(struct store *st, int64_t key, struct slice ns, int64_t until);
 
 /* Call `each` with every subscription of a session, those that were left too. */
-typedef void store_each_sub(void *arg, const struct store_sub *sub);
-int store_subs(struct store *st, int64_t key, store_each_sub *each, void *arg);
+typedef void subscription_each(void *arg, const struct subscription *sub);
+int subscription_list(struct store *st, int64_t key, subscription_each *each, void *arg);
 
 /* Call `each` with the key of every session in the channel; return their number, or -1. */
-int store_members(struct store *st, int64_t chan, void (*each)(void *arg, int64_t key), void *arg);
+int subscription_members(
+    struct store *st, int64_t chan, void (*each)(void *arg, int64_t key), void *arg);
 
 /* The same, only the sessions of one user. */
-int store_user_sessions(struct store *st, struct slice user, int64_t chan,
+int subscription_user_sessions(struct store *st, struct slice user, int64_t chan,
     void (*each)(void *arg, int64_t key), void *arg);
 
 #endif

@@ -33,7 +33,7 @@ struct watch_head {
 	char unused[3];  /* 0 */
 };
 
-/* Send copies to the watchers that want them.  Call it only if *slots_watching() is not 0. */
+/* Send copies to the watchers that want them.  Call it only if *slots_watcher_count() is not 0. */
 void watch_packet(struct store *st, enum watch_kind kind, int64_t key, struct slice text);
 
 /* Watch one session, or all with key 0.  Return a non-blocking descriptor to receive datagrams on,

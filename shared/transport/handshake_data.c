@@ -65,7 +65,7 @@ add_handshake_query(struct buf *out, struct slice query)
 	struct slice key, value;
 	bool any = false;
 
-	while (query_next(&query, &key, &value)) {
+	while (form_next(&query, &key, &value)) {
 		/* `out` holds the headers already */
 		if (key.n + value.n + out->n > 2 * KEPT_BYTES)
 			continue;

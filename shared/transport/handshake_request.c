@@ -106,7 +106,7 @@ offer_transports(
 
 	list[0] = '\0';
 	while (slice_cut(&rest, ',', &name)) {
-		enum transport_id id = transport_by_name(name);
+		enum transport_id id = route_transport_by_name(name);
 		int written;
 
 		if (!transport_works(sv, id) || (allowed.p != NULL && !list_names(allowed, name)))
@@ -122,27 +122,27 @@ offer_transports(
 }
 
 static void
-answer_handshake(struct server *sv, const struct asker *asker, enum hub_create_result result,
+answer_handshake(struct server *sv, const struct asker *asker, enum session_create_result result,
     const char *sid, struct slice allowed)
 {
 	char transports[CONFIG_TEXT_MAX];
 
 	switch (result) {
-	case HUB_CREATED:
+	case SESSION_CREATED:
 		offer_transports(sv, asker, allowed, transports, sizeof(transports));
 		buf_clear(&sv->text);
-		handshake_write(&sv->text, slice_of(sid),
+		handshake_text_write(&sv->text, slice_of(sid),
 		    whole_seconds(sv->cfg->heartbeat_timeout_ms),
 		    whole_seconds(sv->cfg->close_timeout_ms), transports);
 		accept_handshake(sv, asker, buf_slice(&sv->text));
 		break;
-	case HUB_UNAUTHORIZED:
+	case SESSION_UNAUTHORIZED:
 		refuse_handshake(sv, asker, 403, SLICE("handshake unauthorized"));
 		break;
-	case HUB_APP_ERROR:
+	case SESSION_APP_ERROR:
 		refuse_handshake(sv, asker, 500, SLICE("handshake error"));
 		break;
-	case HUB_BUSY:
+	case SESSION_BUSY:
 		refuse_busy_handshake(sv, asker);
 		break;
 	}
@@ -185,17 +185,17 @@ static void
 on_verdict(void *arg, int verdict, struct slice transports)
 {
 	struct pending_handshake *p = arg;
-	enum hub_create_result result = HUB_APP_ERROR;
+	enum session_create_result result = SESSION_APP_ERROR;
 
 	/* what becomes of the answer is of no interest */
 	p->asker.x->on_fate = NULL;
 	p->asker.x->holder = NULL;
 	if (p->sv->draining)
-		result = HUB_BUSY; /* a session made now would be lost with the process */
+		result = SESSION_BUSY; /* a session made now would be lost with the process */
 	else if (verdict == 0)
-		result = hub_create_as(p->sv->hub, p->handshake, p->asker.address, p->sid);
+		result = session_create_as(p->sv->hub, p->handshake, p->asker.address, p->sid);
 	else if (verdict == -EACCES)
-		result = HUB_UNAUTHORIZED;
+		result = SESSION_UNAUTHORIZED;
 	answer_handshake(p->sv, &p->asker, result, p->sid, transports);
 	free_pending_handshake(p);
 }
@@ -261,7 +261,7 @@ static void
 decide_handshake(struct server *sv, const struct asker *asker, const struct route *route)
 {
 	char sid[STORE_SID_SIZE];
-	enum hub_create_result result;
+	enum session_create_result result;
 
 	buf_clear(&sv->text);
 	handshake_data_write(&sv->text, asker->x, route);
@@ -271,7 +271,7 @@ decide_handshake(struct server *sv, const struct asker *asker, const struct rout
 		if (ask_application(sv, asker, sv->text.p) == -1)
 			refuse_busy_handshake(sv, asker);
 	} else {
-		result = hub_create(sv->hub, sv->text.p, asker->address, sid);
+		result = session_create(sv->hub, sv->text.p, asker->address, sid);
 		answer_handshake(sv, asker, result, sid, (struct slice){NULL, 0});
 	}
 }

@@ -135,11 +135,11 @@ on_poll_fate(struct exchange *x, enum exchange_fate fate, void *holder)
 		/* the client left its poll; its session waits for the next one.  A newer poll may
 		 * hold it already, and must keep it */
 		if (session_has_sink(s, p))
-			hub_detach(p->sv->hub, s);
+			session_detach(p->sv->hub, s);
 	} else if (p->delivered && (fate != EXCHANGE_SENT || p->incomplete)) {
 		/* the next poll gets the messages again.  If that came already it took them as
 		 * delivered, and a new generation: then this does nothing */
-		hub_undelivered(p->sv->hub, p->key, p->gen);
+		session_undelivered(p->sv->hub, p->key, p->gen);
 	}
 	free(p);
 }
@@ -167,11 +167,11 @@ hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
 	}
 	/* queued before it is attached: the hub may answer it in that very call */
 	enqueue_poll(p, &sv->polls, sv->cfg->polling_duration_ms);
-	if (hub_attach(sv->hub, s, route->transport, false, &poll_sink, p) == -1 &&
+	if (session_attach(sv->hub, s, route->transport, false, &poll_sink, p) == -1 &&
 	    p->session != NULL) {
 		/* it failed before or after the session took the poll: take it back */
 		if (session_has_sink(s, p))
-			hub_detach(sv->hub, s);
+			session_detach(sv->hub, s);
 		/* detaching may have ended it */
 		if (p->session != NULL)
 			delay_poll(p);
@@ -197,18 +197,18 @@ polling_open(
 		answer_wrapped(sv, x, x->origin, t, route->index, PACKET_NOOP);
 		return;
 	}
-	switch (hub_find(sv->hub, route->sid, &s)) {
-	case HUB_LIVE:
+	switch (session_find(sv->hub, route->sid, &s)) {
+	case SESSION_LIVE:
 		hold_poll(sv, t, x, route, s);
 		break;
-	case HUB_ENDED:
+	case SESSION_ENDED:
 		/* and not 7:::1+0, which would bring a kicked client back (14.6) */
 		answer_wrapped(sv, x, x->origin, t, route->index, PACKET_DISCONNECT);
 		break;
-	case HUB_UNKNOWN:
+	case SESSION_UNKNOWN:
 		answer_wrapped(sv, x, x->origin, t, route->index, PACKET_UNKNOWN_SESSION);
 		break;
-	case HUB_FAILED:
+	case SESSION_FAILED:
 		hold_poll(sv, t, x, route, NULL);
 		break;
 	}
@@ -221,7 +221,7 @@ time_out_poll(struct poll *p)
 {
 	/* first let go of the session, or a message could still be given to this poll */
 	if (p->session != NULL)
-		hub_detach(p->sv->hub, p->session);
+		session_detach(p->sv->hub, p->session);
 	/* detaching catches up with the other processes: that may have answered it */
 	if (p->queue != NULL)
 		answer_poll(p, PACKET_NOOP);

@@ -13,7 +13,7 @@ receive_packets(struct server *sv, struct session *s, struct slice payload)
 
 	payload_read(&reader, payload);
 	for (size_t n = 0; n < sv->cfg->packets_per_payload && payload_next(&reader, &packet); n++)
-		hub_receive(sv->hub, s, packet);
+		receive_packet(sv->hub, s, packet);
 	/* the client's mistake: the packets before it count, as in the reference */
 	if (reader.broken)
 		log_debug("a payload is malformed; its packets up to there were taken");
@@ -50,23 +50,23 @@ post_handle(
 
 	if (x->origin.n > 0)
 		taken.headers = "X-XSS-Protection: 0\r\n";
-	switch (hub_find(sv->hub, route->sid, &s)) {
-	case HUB_LIVE:
+	switch (session_find(sv->hub, route->sid, &s)) {
+	case SESSION_LIVE:
 		/* first, since the packets may end the session */
-		hub_heard(sv->hub, s);
+		session_heard(sv->hub, s);
 		/* a POST may come before the first GET: 1:: must be sent before any reply to it */
-		if (hub_connect(sv->hub, s, route->transport) == 0 &&
+		if (session_connect(sv->hub, s, route->transport) == 0 &&
 		    receive_body(sv, s, t, x->body) == 0)
 			/* "1" promises that the packets are not lost: only the commit makes it so */
 			answer_later(sv, x, &taken, &busy);
 		else
 			answer_send(sv, x, &busy);
 		break;
-	case HUB_FAILED:
+	case SESSION_FAILED:
 		answer_send(sv, x, &busy);
 		break;
-	case HUB_ENDED:
-	case HUB_UNKNOWN:
+	case SESSION_ENDED:
+	case SESSION_UNKNOWN:
 		/* the client's next poll tells it */
 		answer_send(sv, x, &taken);
 		break;
@@ -80,17 +80,17 @@ post_disconnect(struct server *sv, struct exchange *x, const struct route *route
 	const struct answer busy = answer_busy(x->origin);
 	struct session *s;
 
-	switch (hub_find(sv->hub, route->sid, &s)) {
-	case HUB_LIVE:
+	switch (session_find(sv->hub, route->sid, &s)) {
+	case SESSION_LIVE:
 		/* remembered, so that a poll that is under way does not bring the client back */
-		hub_end(sv->hub, s, "booted", true);
+		session_end(sv->hub, s, "booted", true);
 		answer_later(sv, x, &done, &busy);
 		return true;
-	case HUB_FAILED:
+	case SESSION_FAILED:
 		answer_send(sv, x, &busy);
 		return true;
-	case HUB_ENDED:
-	case HUB_UNKNOWN:
+	case SESSION_ENDED:
+	case SESSION_UNKNOWN:
 		break;
 	}
 	/* without ?disconnect and without a session, /1/X is a handshake for the caller */

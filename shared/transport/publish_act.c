@@ -27,7 +27,7 @@ idempotency_key(const struct publish_request *p, struct buf *key)
 static bool
 repeat_answer(const struct publish_request *p, struct slice key)
 {
-	char *before = store_published(hub_store(p->sv->hub), key, p->sv->now);
+	char *before = idempotency_find(hub_store(p->sv->hub), key, p->sv->now);
 
 	if (before == NULL)
 		return false;
@@ -42,9 +42,9 @@ remember_answer(const struct publish_request *p, struct slice key, struct slice 
 {
 	struct server *sv = p->sv;
 
-	if (store_set_published(hub_store(sv->hub), key, text, sv->now, sv->now + REMEMBER_MS) ==
+	if (idempotency_remember(hub_store(sv->hub), key, text, sv->now, sv->now + REMEMBER_MS) ==
 	    -1)
-		hub_fail(sv->hub);
+		transaction_fail(sv->hub);
 }
 
 /* Run the actions in the open transaction. */
@@ -66,7 +66,7 @@ run_publish_actions(
 	    result.receivers);
 	/* in the same transaction: the actions and the memory that they ran, or neither */
 	if (text.failed)
-		hub_fail(p->sv->hub);
+		transaction_fail(p->sv->hub);
 	else if (key.n > 0)
 		remember_answer(p, key, buf_slice(&text));
 	publish_answer_later(p, buf_slice(&text));
@@ -83,7 +83,7 @@ publish_actions(const struct publish_request *p, struct slice json, struct slice
 	/* parsed before the transaction, which keeps the other processes from writing */
 	if (action_parse(&list, json, &no_session, &error) == -1)
 		publish_answer_action_error(p, &error);
-	else if (hub_transaction(p->sv->hub) == -1)
+	else if (transaction_open(p->sv->hub) == -1)
 		publish_answer_busy(p);
 	else
 		run_publish_actions(p, &list, key);
@@ -109,7 +109,7 @@ publish_act_disconnect(const struct publish_request *p)
 	struct buf json = {.p = NULL};
 	int64_t key;
 
-	if (public_id_read(p->rest, &key) == -1) {
+	if (sid_public_read(p->rest, &key) == -1) {
 		publish_answer_error(
 		    p, 404, NULL, "unknown_session", "not the public id of a session");
 		return;

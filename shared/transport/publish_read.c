@@ -79,7 +79,7 @@ parse_listing_query(const struct publish_request *p, struct listing *l)
 {
 	struct slice rest = p->query, key, value;
 
-	while (query_next(&rest, &key, &value)) {
+	while (form_next(&rest, &key, &value)) {
 		if (slice_is(key, "ns"))
 			decode_form(&l->ns, value);
 		else if (slice_is(key, "room"))
@@ -90,13 +90,13 @@ parse_listing_query(const struct publish_request *p, struct listing *l)
 			if (parse_listing_limit(value, &l->filter.limit) == -1)
 				return -1;
 		} else if (slice_is(key, "after")) {
-			if (public_id_read(value, &l->filter.after) == -1)
+			if (sid_public_read(value, &l->filter.after) == -1)
 				return -1;
 		}
 	}
 	l->filter.user = buf_slice(&l->user);
 	if (l->ns.p != NULL || l->room.p != NULL)
-		l->filter.chan = store_channel(buf_slice(&l->ns), buf_slice(&l->room));
+		l->filter.chan = message_log_channel(buf_slice(&l->ns), buf_slice(&l->room));
 	return 0;
 }
 
@@ -107,7 +107,7 @@ add_listed_session(void *arg, const struct listing_session *s)
 
 	if (l->n++ > 0)
 		buf_add_char(&l->out, ',');
-	listing_write_session(&l->out, s, l->now_ms);
+	listing_json_session(&l->out, s, l->now_ms);
 	l->last = s->key;
 }
 
@@ -122,13 +122,13 @@ add_listed_sessions(const struct publish_request *p, struct listing *l)
 static void
 end_session_list(struct listing *l)
 {
-	char id[PUBLIC_ID_LENGTH + 1];
+	char id[SID_PUBLIC_LENGTH + 1];
 
 	if (l->n < l->filter.limit) {
 		buf_puts(&l->out, "],\"next\":null}");
 		return;
 	}
-	public_id_write(id, l->last);
+	sid_public_write(id, l->last);
 	buf_printf(&l->out, "],\"next\":\"%s\"}", id);
 }
 
@@ -156,7 +156,7 @@ publish_read_session(const struct publish_request *p)
 	struct listing l = {.filter = {.limit = 1}};
 	int listed = 0;
 
-	if (public_id_read(p->rest, &l.filter.key) == 0)
+	if (sid_public_read(p->rest, &l.filter.key) == 0)
 		listed = add_listed_sessions(p, &l);
 	if (listed == 0 && l.n == 0) {
 		publish_answer_error(p, 404, NULL, "unknown_session", "no such session");
@@ -210,7 +210,7 @@ add_listed_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
 
 	if (l->n++ > 0)
 		buf_add_char(&l->out, ',');
-	listing_write_room(&l->out, ns, room, sessions);
+	listing_json_room(&l->out, ns, room, sessions);
 }
 
 void
@@ -255,7 +255,7 @@ add_totals(struct buf *out, const struct listing_totals *t)
 	buf_puts(out, "# HELP pollux_sessions Open sessions.\n# TYPE pollux_sessions gauge\n");
 	for (int i = TRANSPORT_NONE + 1; i < TRANSPORT_COUNT; i++)
 		buf_printf(out, "pollux_sessions{transport=\"%s\"} %" PRId64 "\n",
-		    transport_name((enum transport_id)i), t->by_transport[i]);
+		    route_transport_name((enum transport_id)i), t->by_transport[i]);
 	add_gauge(out, "sessions_new", "Sessions that no transport has used yet.", t->fresh);
 	add_gauge(out, "rooms", "Rooms with somebody in them.", t->rooms);
 	add_gauge(out, "memberships", "Sessions in rooms, once for each room.", t->memberships);

@@ -19,7 +19,7 @@ enable_transports(struct server *sv)
 	struct slice rest = slice_of(sv->cfg->transports), name;
 
 	while (slice_cut(&rest, ',', &name)) {
-		enum transport_id id = transport_by_name(name);
+		enum transport_id id = route_transport_by_name(name);
 
 		if (id == TRANSPORT_NONE) {
 			log_errx("transports: unknown transport \"%.*s\"", (int)name.n, name.p);
@@ -146,18 +146,18 @@ void
 server_begin(struct server *sv, int64_t now_ms)
 {
 	sv->now = now_ms;
-	hub_begin(sv->hub, now_ms);
+	hub_turn_begin(sv->hub, now_ms);
 }
 
 void
 server_wake(struct server *sv)
 {
-	hub_wake(sv->hub);
+	hub_turn_wake(sv->hub);
 	application_wake(sv->application);
 }
 
 int
-server_hook_fd(const struct server *sv)
+server_application_fd(const struct server *sv)
 {
 	return application_fd(sv->application);
 }
@@ -292,7 +292,7 @@ server_settle(struct server *sv, int64_t *next_ms)
 	streams = streaming_expire(sv);
 	beats = heartbeat_expire(sv);
 	/* commit, and only then answer what reports it */
-	result = hub_settle(sv->hub, next_ms);
+	result = hub_turn_end(sv->hub, next_ms);
 	if (result == -1)
 		log_warnx("a turn was rolled back: its requests are answered 503");
 	answer_settle(sv, result == 0);

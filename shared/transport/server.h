@@ -30,7 +30,7 @@ void server_close(struct server *sv);
 int server_wake_fd(const struct server *sv);
 
 /* The descriptor that becomes readable when the application needs a turn; -1: it has none. */
-int server_hook_fd(const struct server *sv);
+int server_application_fd(const struct server *sv);
 /* Is a request to a web hook under way?  A program that ends waits for its reply. */
 bool server_is_busy(const struct server *sv);
 

@@ -60,8 +60,8 @@ end_stream_session(struct stream *st, const char *reason)
 	/* detached first: what the end would say to the stream, the caller has said already */
 	struct session *s = drop_stream_session(st);
 
-	hub_detach(st->sv->hub, s);
-	hub_end(st->sv->hub, s, reason, false);
+	session_detach(st->sv->hub, s);
+	session_end(st->sv->hub, s, reason, false);
 }
 
 /* --- what the hub says ---------------------------------------------------------------------- */
@@ -183,12 +183,12 @@ start_stream(struct server *sv, const struct transport *t, struct exchange *x,
 	st->ends_at = sv->now + sv->cfg->htmlfile_duration_ms;
 	TAILQ_INSERT_TAIL(&sv->streams, st, link);
 	heartbeat_start(sv, &st->heartbeat, &stream_heartbeat);
-	if (hub_attach(sv->hub, s, route->transport, true, &stream_sink, st) == -1 &&
+	if (session_attach(sv->hub, s, route->transport, true, &stream_sink, st) == -1 &&
 	    st->session != NULL) {
 		/* it failed before or after the session took the stream: take it back */
 		drop_stream_session(st);
 		if (session_has_sink(s, st))
-			hub_detach(sv->hub, s);
+			session_detach(sv->hub, s);
 		send_piece(st, PACKET_RECONNECT);
 		finish_stream(st);
 	}
@@ -217,17 +217,17 @@ streaming_open(
 		answer_wrapped(sv, x, x->origin, t, 0, PACKET_RECONNECT);
 		return;
 	}
-	switch (hub_find(sv->hub, route->sid, &s)) {
-	case HUB_LIVE:
+	switch (session_find(sv->hub, route->sid, &s)) {
+	case SESSION_LIVE:
 		start_stream(sv, t, x, route, s);
 		break;
-	case HUB_ENDED:
+	case SESSION_ENDED:
 		answer_wrapped(sv, x, x->origin, t, 0, PACKET_DISCONNECT);
 		break;
-	case HUB_UNKNOWN:
+	case SESSION_UNKNOWN:
 		answer_wrapped(sv, x, x->origin, t, 0, PACKET_UNKNOWN_SESSION);
 		break;
-	case HUB_FAILED:
+	case SESSION_FAILED:
 		answer_wrapped(sv, x, x->origin, t, 0, PACKET_RECONNECT);
 		break;
 	}

@@ -88,14 +88,14 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 	*why = "server busy";
 	if (sv->draining)
 		return WEBSOCKET_REFUSED;
-	switch (hub_find(sv->hub, route->sid, &s)) {
-	case HUB_LIVE:
+	switch (session_find(sv->hub, route->sid, &s)) {
+	case SESSION_LIVE:
 		return WEBSOCKET_GO;
-	case HUB_UNKNOWN:
+	case SESSION_UNKNOWN:
 		return WEBSOCKET_UNKNOWN;
-	case HUB_ENDED:
+	case SESSION_ENDED:
 		return WEBSOCKET_ENDED;
-	case HUB_FAILED:
+	case SESSION_FAILED:
 		break;
 	}
 	return WEBSOCKET_REFUSED;
@@ -109,8 +109,8 @@ end_websocket_session(struct server *sv, struct websocket *ws, const char *reaso
 	heartbeat_stop(sv, &ws->heartbeat);
 	ws->session = NULL;
 	/* detached first, so that the end is not sent to a connection that closes */
-	hub_detach(sv->hub, s);
-	hub_end(sv->hub, s, reason, false);
+	session_detach(sv->hub, s);
+	session_end(sv->hub, s, reason, false);
 }
 
 /* --- heartbeats ----------------------------------------------------------------------------- */
@@ -158,19 +158,19 @@ websocket_open(struct server *sv, struct websocket *ws, const struct route *rout
 {
 	struct session *s;
 
-	if (hub_find(sv->hub, route->sid, &s) != HUB_LIVE)
+	if (session_find(sv->hub, route->sid, &s) != SESSION_LIVE)
 		return -1;
 	ws->server = sv;
 	ws->session = s;
 	/* all is ready before it is attached: that sends 1:: and whatever waits, and may end it */
 	heartbeat_start(sv, &ws->heartbeat, &websocket_heartbeat);
-	if (hub_attach(sv->hub, s, route->transport, true, &websocket_sink, ws) == -1) {
+	if (session_attach(sv->hub, s, route->transport, true, &websocket_sink, ws) == -1) {
 		/* it failed before or after the session took the websocket: take it back */
 		if (ws->session != NULL) {
 			heartbeat_stop(sv, &ws->heartbeat);
 			ws->session = NULL;
 			if (session_has_sink(s, ws))
-				hub_detach(sv->hub, s);
+				session_detach(sv->hub, s);
 		}
 		return -1;
 	}
@@ -184,7 +184,7 @@ websocket_text(struct server *sv, struct websocket *ws, struct slice text)
 		return; /* superseded or ended (PROTOCOL 14.3): ignore what the client still sends */
 	/* first, since the packet may end the session */
 	heartbeat_heard(sv, &ws->heartbeat);
-	hub_receive(sv->hub, ws->session, text);
+	receive_packet(sv->hub, ws->session, text);
 }
 
 void

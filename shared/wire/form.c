@@ -3,7 +3,7 @@
 #include "shared/wire/digit.h"
 
 bool
-query_next(struct slice *rest, struct slice *key, struct slice *value)
+form_next(struct slice *rest, struct slice *key, struct slice *value)
 {
 	struct slice pair;
 
@@ -21,7 +21,7 @@ form_field(struct slice form, const char *name, struct slice *value)
 {
 	struct slice key;
 
-	while (query_next(&form, &key, value))
+	while (form_next(&form, &key, value))
 		if (slice_is(key, name))
 			return true;
 	return false;

@@ -13,7 +13,7 @@
 
 /* Walk the pairs of a form or query: key and value are raw and borrowed; value.p is NULL without
  * '='.  Return false at the end. */
-bool query_next(struct slice *rest, struct slice *key, struct slice *value);
+bool form_next(struct slice *rest, struct slice *key, struct slice *value);
 
 /* Find the first field of this name, compared with the raw key.  `*value` is raw, borrowed from the
  * form, and empty when there is no '='.  Return false when there is no such field. */

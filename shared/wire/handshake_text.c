@@ -11,8 +11,8 @@ clamp_timeout(int seconds)
 }
 
 void
-handshake_write(struct buf *out, struct slice sid, int heartbeat_timeout_s, int close_timeout_s,
-    const char *transports)
+handshake_text_write(struct buf *out, struct slice sid, int heartbeat_timeout_s,
+    int close_timeout_s, const char *transports)
 {
 	buf_add_slice(out, sid);
 	buf_printf(

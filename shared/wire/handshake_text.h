@@ -9,7 +9,7 @@
 
 /* Append the line, without a newline.  Timeouts are in seconds and clamped to what clients survive,
  * 1 to 2147483 (PROTOCOL 4.2).  `transports`: names separated by commas, best first. */
-void handshake_write(struct buf *out, struct slice sid, int heartbeat_timeout_s,
+void handshake_text_write(struct buf *out, struct slice sid, int heartbeat_timeout_s,
     int close_timeout_s, const char *transports);
 
 #endif

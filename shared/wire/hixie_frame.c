@@ -9,7 +9,7 @@
 #define GROUPS_MAX 10
 
 /* A frame that ends at its end mark. */
-static enum hixie_answer
+static enum hixie_frame_answer
 read_marked_frame(struct hixie_frame *f, struct slice in, size_t seen, size_t most)
 {
 	/* a text that arrives in pieces is searched once, not from its start for each piece */
@@ -18,15 +18,15 @@ read_marked_frame(struct hixie_frame *f, struct slice in, size_t seen, size_t mo
 	const char *end = from < to ? memchr(in.p + from, END_MARK, to - from) : NULL;
 
 	if (end == NULL)
-		return in.n - 1 > most ? HIXIE_NEVER : HIXIE_MORE;
-	f->kind = in.p[0] == 0 ? HIXIE_TEXT : HIXIE_OTHER;
+		return in.n - 1 > most ? HIXIE_FRAME_NEVER : HIXIE_FRAME_MORE;
+	f->kind = in.p[0] == 0 ? HIXIE_FRAME_TEXT : HIXIE_FRAME_OTHER;
 	f->text = (struct slice){in.p + 1, (size_t)(end - in.p) - 1};
 	f->used = f->text.n + 2;
-	return HIXIE_WHOLE;
+	return HIXIE_FRAME_WHOLE;
 }
 
 /* A frame that announces its length. */
-static enum hixie_answer
+static enum hixie_frame_answer
 read_counted_frame(struct hixie_frame *f, struct slice in, size_t most)
 {
 	size_t n = 0, at = 1;
@@ -34,29 +34,30 @@ read_counted_frame(struct hixie_frame *f, struct slice in, size_t most)
 
 	do {
 		if (at > GROUPS_MAX)
-			return HIXIE_NEVER;
+			return HIXIE_FRAME_NEVER;
 		if (at == in.n)
-			return HIXIE_MORE;
+			return HIXIE_FRAME_MORE;
 		group = (unsigned char)in.p[at++];
 		if (n > SIZE_MAX >> 7) /* the shift would lose bits */
-			return HIXIE_NEVER;
+			return HIXIE_FRAME_NEVER;
 		n = n << 7 | (group & 0x7f);
 		if (n > most)
-			return HIXIE_NEVER;
+			return HIXIE_FRAME_NEVER;
 	} while ((group & 0x80) != 0);
 	if (in.n - at < n)
-		return HIXIE_MORE;
-	f->kind = n == 0 && (unsigned char)in.p[0] == END_MARK ? HIXIE_CLOSE : HIXIE_OTHER;
+		return HIXIE_FRAME_MORE;
+	f->kind =
+	    n == 0 && (unsigned char)in.p[0] == END_MARK ? HIXIE_FRAME_CLOSE : HIXIE_FRAME_OTHER;
 	f->text = (struct slice){NULL, 0};
 	f->used = at + n;
-	return HIXIE_WHOLE;
+	return HIXIE_FRAME_WHOLE;
 }
 
-enum hixie_answer
-hixie_read(struct hixie_frame *f, struct slice in, size_t seen, size_t most)
+enum hixie_frame_answer
+hixie_frame_read(struct hixie_frame *f, struct slice in, size_t seen, size_t most)
 {
 	if (in.n == 0)
-		return HIXIE_MORE;
+		return HIXIE_FRAME_MORE;
 	return (unsigned char)in.p[0] < 0x80 ? read_marked_frame(f, in, seen, most)
 	                                     : read_counted_frame(f, in, most);
 }

@@ -11,27 +11,29 @@
 
 #include "shared/base/slice.h"
 
-enum hixie_kind {
-	HIXIE_TEXT,
-	HIXIE_CLOSE,
-	HIXIE_OTHER, /* to be skipped */
+enum hixie_frame_kind {
+	HIXIE_FRAME_TEXT,
+	HIXIE_FRAME_CLOSE,
+	HIXIE_FRAME_OTHER, /* to be skipped */
 };
 
 struct hixie_frame {
-	enum hixie_kind kind;
-	struct slice text; /* of HIXIE_TEXT: borrowed from the input, possibly invalid UTF-8 */
-	size_t used;       /* bytes of the input */
+	enum hixie_frame_kind kind;
+	struct slice
+	    text;    /* of HIXIE_FRAME_TEXT: borrowed from the input, possibly invalid UTF-8 */
+	size_t used; /* bytes of the input */
 };
 
-enum hixie_answer {
-	HIXIE_WHOLE, /* `f` is the first frame */
-	HIXIE_MORE,  /* incomplete so far */
-	HIXIE_NEVER, /* larger than `most`: give up on the connection */
+enum hixie_frame_answer {
+	HIXIE_FRAME_WHOLE, /* `f` is the first frame */
+	HIXIE_FRAME_MORE,  /* incomplete so far */
+	HIXIE_FRAME_NEVER, /* larger than `most`: give up on the connection */
 };
 
 /* Read the frame at the front of `in`, whose content may have at most `most` bytes.  The first
- * `seen` bytes of `in` were in a call that answered HIXIE_MORE and are not searched again.
- * `f` is set with HIXIE_WHOLE only. */
-enum hixie_answer hixie_read(struct hixie_frame *f, struct slice in, size_t seen, size_t most);
+ * `seen` bytes of `in` were in a call that answered HIXIE_FRAME_MORE and are not searched again.
+ * `f` is set with HIXIE_FRAME_WHOLE only. */
+enum hixie_frame_answer hixie_frame_read(
+    struct hixie_frame *f, struct slice in, size_t seen, size_t most);
 
 #endif

@@ -39,17 +39,17 @@ put_big_endian(unsigned char *to, uint32_t number)
 }
 
 int
-hixie_digest(
-    unsigned char digest[HIXIE_DIGEST_N], struct slice key1, struct slice key2, struct slice proof)
+hixie_key_digest(unsigned char digest[HIXIE_KEY_DIGEST_N], struct slice key1, struct slice key2,
+    struct slice proof)
 {
-	unsigned char text[4 + 4 + HIXIE_PROOF_N];
+	unsigned char text[4 + 4 + HIXIE_KEY_PROOF_N];
 	uint32_t number1, number2;
 
-	if (proof.n != HIXIE_PROOF_N || hixie_key_number(key1, &number1) == -1 ||
+	if (proof.n != HIXIE_KEY_PROOF_N || hixie_key_number(key1, &number1) == -1 ||
 	    hixie_key_number(key2, &number2) == -1)
 		return -1;
 	put_big_endian(text, number1);
 	put_big_endian(text + 4, number2);
-	memcpy(text + 8, proof.p, HIXIE_PROOF_N);
+	memcpy(text + 8, proof.p, HIXIE_KEY_PROOF_N);
 	return EVP_Digest(text, sizeof(text), digest, NULL, EVP_md5(), NULL) == 1 ? 0 : -1;
 }

@@ -48,26 +48,26 @@ read_hybi_head(struct slice in, struct hybi_head *h)
 	return true;
 }
 
-enum frame_look
-frame_look(struct slice in, uint64_t room, size_t *n)
+enum hybi_frame_look
+hybi_frame_look(struct slice in, uint64_t room, size_t *n)
 {
 	struct hybi_head h;
 
 	if (!read_hybi_head(in, &h))
-		return FRAME_MORE;
+		return HYBI_FRAME_MORE;
 	/* pass a bad head on without its payload: wslay closes with the right code at once */
 	if (h.bad)
 		h.length = 0;
 	else if (!h.control && h.length > room)
-		return FRAME_LARGE;
+		return HYBI_FRAME_LARGE;
 	if (in.n < h.n || in.n - h.n < h.length)
-		return FRAME_MORE;
+		return HYBI_FRAME_MORE;
 	*n = h.n + (size_t)h.length;
-	return FRAME_WHOLE;
+	return HYBI_FRAME_WHOLE;
 }
 
 bool
-frame_text_valid(struct slice in, size_t *seen)
+hybi_frame_text_valid(struct slice in, size_t *seen)
 {
 	struct hybi_head h;
 	struct slice payload;

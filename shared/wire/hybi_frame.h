@@ -11,20 +11,20 @@
 
 #include "shared/base/slice.h"
 
-enum frame_look {
-	FRAME_MORE,  /* incomplete so far */
-	FRAME_WHOLE, /* `*n` bytes are ready: a frame, or the head of one that wslay will refuse */
-	FRAME_LARGE, /* the payload is going to exceed `room` */
+enum hybi_frame_look {
+	HYBI_FRAME_MORE, /* incomplete so far */
+	HYBI_FRAME_WHOLE, /* `*n` bytes are ready: a frame, or the head of one that wslay will refuse */
+	HYBI_FRAME_LARGE, /* the payload is going to exceed `room` */
 };
 
 /* Look at the frame at the front of `in`; `room`: bytes that its payload may have.
- * `*n` is set with FRAME_WHOLE only. */
-enum frame_look frame_look(struct slice in, uint64_t room, size_t *n);
+ * `*n` is set with HYBI_FRAME_WHOLE only. */
+enum hybi_frame_look hybi_frame_look(struct slice in, uint64_t room, size_t *n);
 
 /* Can the text of an incomplete frame still become valid UTF-8?  RFC 6455 wants a violation noticed
  * as soon as its bytes are there (section 8.1, "fail fast").  True also for frames that are not
  * judged here: binary, control, unmasked, continuations, which are checked as a whole message.
  * `*seen` payload bytes are known to be valid: 0 for a new frame, advanced by each call. */
-bool frame_text_valid(struct slice in, size_t *seen);
+bool hybi_frame_text_valid(struct slice in, size_t *seen);
 
 #endif

@@ -8,7 +8,7 @@
 #define WEBSOCKET_GUID    "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455, section 1.3 */
 
 int
-websocket_accept(char accept[WEBSOCKET_ACCEPT_LENGTH + 1], struct slice key)
+hybi_key_accept(char accept[HYBI_KEY_ACCEPT_LENGTH + 1], struct slice key)
 {
 	char text[WEBSOCKET_KEY_MAX + sizeof(WEBSOCKET_GUID)];
 	unsigned char digest[EVP_MAX_MD_SIZE];

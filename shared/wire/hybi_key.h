@@ -8,10 +8,10 @@
 
 #include "shared/base/slice.h"
 
-#define WEBSOCKET_ACCEPT_LENGTH 28
+#define HYBI_KEY_ACCEPT_LENGTH 28
 
 /* Write the Sec-WebSocket-Accept of `key`: 28 characters and a NUL.
  * Return 0, or -1 when the key is empty or longer than 128 bytes, or libcrypto fails. */
-int websocket_accept(char accept[WEBSOCKET_ACCEPT_LENGTH + 1], struct slice key);
+int hybi_key_accept(char accept[HYBI_KEY_ACCEPT_LENGTH + 1], struct slice key);
 
 #endif

@@ -16,13 +16,13 @@ static const char *const transport_names[TRANSPORT_COUNT] = {
 };
 
 const char *
-transport_name(enum transport_id id)
+route_transport_name(enum transport_id id)
 {
 	return (unsigned)id < TRANSPORT_COUNT ? transport_names[id] : NULL;
 }
 
 enum transport_id
-transport_by_name(struct slice name)
+route_transport_by_name(struct slice name)
 {
 	for (int id = TRANSPORT_NONE + 1; id < TRANSPORT_COUNT; id++)
 		if (slice_is(name, transport_names[id]))
@@ -52,7 +52,7 @@ read_route_query(struct route *r)
 {
 	struct slice rest = r->query, key, value;
 
-	while (query_next(&rest, &key, &value)) {
+	while (form_next(&rest, &key, &value)) {
 		if (slice_is(key, "disconnect"))
 			r->disconnect = true;
 		else if (slice_is(key, "jsonp"))
@@ -95,7 +95,7 @@ read_segments(struct route *r, struct slice path)
 		r->kind = ROUTE_NOT_FOUND;
 		return;
 	}
-	r->transport = transport_by_name(first);
+	r->transport = route_transport_by_name(first);
 	if (second.n > 0) {
 		r->kind = ROUTE_TRANSPORT;
 		r->sid = second;

@@ -56,9 +56,9 @@ void route_parse(struct route *r, struct slice target, const char *resource);
 struct slice route_origin_form(struct slice target);
 
 /* The wire name of a transport: "xhr-polling"; NULL for TRANSPORT_NONE. */
-const char *transport_name(enum transport_id id);
+const char *route_transport_name(enum transport_id id);
 
 /* The transport of a wire name; TRANSPORT_NONE when unknown. */
-enum transport_id transport_by_name(struct slice name);
+enum transport_id route_transport_by_name(struct slice name);
 
 #endif

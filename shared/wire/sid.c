@@ -66,24 +66,24 @@ sid_key(struct slice sid)
 }
 
 void
-public_id_write(char text[PUBLIC_ID_LENGTH + 1], int64_t key)
+sid_public_write(char text[SID_PUBLIC_LENGTH + 1], int64_t key)
 {
 	uint64_t rest = (uint64_t)key;
 
 	text[0] = 'P';
-	for (size_t i = PUBLIC_ID_LENGTH - 1; i > 0; i--) {
+	for (size_t i = SID_PUBLIC_LENGTH - 1; i > 0; i--) {
 		text[i] = base64url[rest & 63];
 		rest >>= 6;
 	}
-	text[PUBLIC_ID_LENGTH] = '\0';
+	text[SID_PUBLIC_LENGTH] = '\0';
 }
 
 int
-public_id_read(struct slice text, int64_t *key)
+sid_public_read(struct slice text, int64_t *key)
 {
 	uint64_t value = 0;
 
-	if (text.n != PUBLIC_ID_LENGTH || text.p[0] != 'P')
+	if (text.n != SID_PUBLIC_LENGTH || text.p[0] != 'P')
 		return -1;
 	for (size_t i = 1; i < text.n; i++) {
 		int digit = base64url_value(text.p[i]);

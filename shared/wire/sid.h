@@ -24,12 +24,12 @@ bool sid_well_formed(struct slice text);
  * It reveals nothing of the secret.  0, which is no session, when libcrypto is out of memory. */
 int64_t sid_key(struct slice sid);
 
-#define PUBLIC_ID_LENGTH 12
+#define SID_PUBLIC_LENGTH 12
 
 /* Write the public id of a session from its key, over 0: 'P', 11 characters and a NUL. */
-void public_id_write(char text[PUBLIC_ID_LENGTH + 1], int64_t key);
+void sid_public_write(char text[SID_PUBLIC_LENGTH + 1], int64_t key);
 
 /* Read the key of a public id.  Return 0, or -1 when `text` is not a public id. */
-int public_id_read(struct slice text, int64_t *key);
+int sid_public_read(struct slice text, int64_t *key);
 
 #endif

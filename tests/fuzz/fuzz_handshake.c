@@ -33,20 +33,20 @@ try_sid(struct slice text)
 static void
 try_public_id(struct slice text)
 {
-	char written[PUBLIC_ID_LENGTH + 1];
+	char written[SID_PUBLIC_LENGTH + 1];
 	int64_t key;
 
-	if (public_id_read(text, &key) == -1)
+	if (sid_public_read(text, &key) == -1)
 		return;
 	MUST(key > 0);
-	public_id_write(written, key);
+	sid_public_write(written, key);
 	MUST(slice_is(text, written));
 }
 
 static void
 try_key(struct slice bytes)
 {
-	char written[PUBLIC_ID_LENGTH + 1];
+	char written[SID_PUBLIC_LENGTH + 1];
 	uint64_t bits = 0;
 	int64_t key, again;
 
@@ -55,9 +55,9 @@ try_key(struct slice bytes)
 	key = (int64_t)(bits & INT64_MAX);
 	if (key == 0)
 		return;
-	public_id_write(written, key);
-	MUST(strlen(written) == PUBLIC_ID_LENGTH);
-	MUST(public_id_read(slice_of(written), &again) == 0 && again == key);
+	sid_public_write(written, key);
+	MUST(strlen(written) == SID_PUBLIC_LENGTH);
+	MUST(sid_public_read(slice_of(written), &again) == 0 && again == key);
 }
 
 static void
@@ -85,7 +85,7 @@ try_line(struct slice in)
 	in = slice_skip(in, sizeof(seconds));
 	if (!consists_of(in, BASE64URL))
 		return;
-	handshake_write(&out, in, seconds[0], seconds[1], "websocket,xhr-polling");
+	handshake_text_write(&out, in, seconds[0], seconds[1], "websocket,xhr-polling");
 	MUST(!out.failed);
 	line = buf_slice(&out);
 	MUST(slice_cut(&line, ':', &piece) && slice_equal(piece, in));
@@ -100,15 +100,15 @@ try_line(struct slice in)
 static void
 try_websocket_key(struct slice key)
 {
-	char accept[WEBSOCKET_ACCEPT_LENGTH + 1], again[WEBSOCKET_ACCEPT_LENGTH + 1];
+	char accept[HYBI_KEY_ACCEPT_LENGTH + 1], again[HYBI_KEY_ACCEPT_LENGTH + 1];
 
-	if (websocket_accept(accept, key) == -1) {
+	if (hybi_key_accept(accept, key) == -1) {
 		MUST(key.n == 0 || key.n > 128);
 		return;
 	}
-	MUST(strlen(accept) == WEBSOCKET_ACCEPT_LENGTH && consists_of(slice_of(accept), BASE64));
-	MUST(strchr(accept, '=') == accept + WEBSOCKET_ACCEPT_LENGTH - 1);
-	MUST(websocket_accept(again, key) == 0 && strcmp(accept, again) == 0);
+	MUST(strlen(accept) == HYBI_KEY_ACCEPT_LENGTH && consists_of(slice_of(accept), BASE64));
+	MUST(strchr(accept, '=') == accept + HYBI_KEY_ACCEPT_LENGTH - 1);
+	MUST(hybi_key_accept(again, key) == 0 && strcmp(accept, again) == 0);
 }
 
 int

@@ -71,18 +71,18 @@ try_made_key(struct slice in)
 static void
 try_digest(struct slice in)
 {
-	unsigned char digest[HIXIE_DIGEST_N], again[HIXIE_DIGEST_N];
+	unsigned char digest[HIXIE_KEY_DIGEST_N], again[HIXIE_KEY_DIGEST_N];
 	struct slice key1, key2;
 	uint32_t unused;
 	int result;
 
 	slice_cut(&in, '\n', &key1);
 	slice_cut(&in, '\n', &key2);
-	result = hixie_digest(digest, key1, key2, in);
-	MUST((result == 0) == (in.n == HIXIE_PROOF_N && hixie_key_number(key1, &unused) == 0 &&
+	result = hixie_key_digest(digest, key1, key2, in);
+	MUST((result == 0) == (in.n == HIXIE_KEY_PROOF_N && hixie_key_number(key1, &unused) == 0 &&
 				  hixie_key_number(key2, &unused) == 0));
 	if (result == 0)
-		MUST(hixie_digest(again, key1, key2, in) == 0 &&
+		MUST(hixie_key_digest(again, key1, key2, in) == 0 &&
 		     memcmp(digest, again, sizeof(digest)) == 0);
 }
 

@@ -46,7 +46,7 @@ must_fit_its_kind(const struct route *r)
 static void
 try_plain_form(const struct route *r, const char *resource)
 {
-	const char *name = transport_name(r->transport);
+	const char *name = route_transport_name(r->transport);
 	struct buf plain = {.p = NULL};
 	struct route again;
 
@@ -66,7 +66,7 @@ try_plain_form(const struct route *r, const char *resource)
 		buf_add_slice(&plain, r->query);
 	}
 	MUST(!plain.failed);
-	if (r->kind == ROUTE_SESSION && transport_by_name(r->sid) != TRANSPORT_NONE)
+	if (r->kind == ROUTE_SESSION && route_transport_by_name(r->sid) != TRANSPORT_NONE)
 		MUST(false); /* it would have been a handshake */
 	route_parse(&again, buf_slice(&plain), resource);
 	must_be_same(r, &again);
@@ -96,7 +96,7 @@ try_query(const struct route *r)
 	struct slice rest = r->query, left = r->query, key, value;
 	bool disconnect = false;
 
-	while (query_next(&rest, &key, &value)) {
+	while (form_next(&rest, &key, &value)) {
 		MUST(lies_in(key, r->query) && lies_in(value, r->query));
 		MUST(key.n + (value.p != NULL) > 0);
 		while (left.n > 0 && left.p[0] == '&')

@@ -160,7 +160,7 @@ world_close(struct world *w)
 static inline struct hub *
 begin(struct world *w, int i)
 {
-	hub_begin(w->hub[i], w->now);
+	hub_turn_begin(w->hub[i], w->now);
 	return w->hub[i];
 }
 
@@ -169,14 +169,14 @@ settle(struct world *w, int i)
 {
 	int64_t next;
 
-	assert_int_equal(hub_settle(w->hub[i], &next), 0);
+	assert_int_equal(hub_turn_end(w->hub[i], &next), 0);
 }
 
 /* The other process was woken: let it look. */
 static inline void
 wake(struct world *w, int i)
 {
-	hub_wake(begin(w, i));
+	hub_turn_wake(begin(w, i));
 	settle(w, i);
 }
 
@@ -193,18 +193,18 @@ pass(struct world *w, int64_t ms)
 
 struct client {
 	char sid[STORE_SID_SIZE];
-	char id[PUBLIC_ID_LENGTH + 1];
+	char id[SID_PUBLIC_LENGTH + 1];
 	struct sink sink;
 };
 
-static inline enum hub_create_result
+static inline enum session_create_result
 shake_hands(struct world *w, int i, struct client *c, const char *handshake)
 {
-	enum hub_create_result result =
-	    hub_create(begin(w, i), handshake, SLICE("127.0.0.1"), c->sid);
+	enum session_create_result result =
+	    session_create(begin(w, i), handshake, SLICE("127.0.0.1"), c->sid);
 
-	if (result == HUB_CREATED)
-		public_id_write(c->id, sid_key((struct slice){c->sid, SID_LENGTH}));
+	if (result == SESSION_CREATED)
+		sid_public_write(c->id, sid_key((struct slice){c->sid, SID_LENGTH}));
 	settle(w, i);
 	return result;
 }
@@ -214,7 +214,7 @@ find_session(struct world *w, int i, const struct client *c)
 {
 	struct session *s = NULL;
 
-	assert_int_equal(hub_find(w->hub[i], slice_of(c->sid), &s), HUB_LIVE);
+	assert_int_equal(session_find(w->hub[i], slice_of(c->sid), &s), SESSION_LIVE);
 	return s;
 }
 
@@ -224,7 +224,7 @@ attach(struct world *w, int i, struct client *c, bool streaming)
 	struct hub *h = begin(w, i);
 
 	c->sink = (struct sink){.done = false};
-	assert_int_equal(hub_attach(h, find_session(w, i, c),
+	assert_int_equal(session_attach(h, find_session(w, i, c),
 			     streaming ? TRANSPORT_WEBSOCKET : TRANSPORT_XHR_POLLING, streaming,
 			     &sink_ops, &c->sink),
 	    0);
@@ -235,7 +235,7 @@ attach(struct world *w, int i, struct client *c, bool streaming)
 static inline void
 open_stream(struct world *w, int i, struct client *c)
 {
-	assert_int_equal(shake_hands(w, i, c, "{}"), HUB_CREATED);
+	assert_int_equal(shake_hands(w, i, c, "{}"), SESSION_CREATED);
 	attach(w, i, c, true);
 	assert_string_equal(c->sink.got, "1:: ");
 	c->sink.got[0] = '\0';
@@ -245,7 +245,7 @@ open_stream(struct world *w, int i, struct client *c)
 static inline void
 open_polling(struct world *w, int i, struct client *c)
 {
-	assert_int_equal(shake_hands(w, i, c, "{}"), HUB_CREATED);
+	assert_int_equal(shake_hands(w, i, c, "{}"), SESSION_CREATED);
 	attach(w, i, c, false);
 	assert_string_equal(c->sink.got, "1:: ");
 }
@@ -266,10 +266,10 @@ say(struct world *w, int i, const struct client *c, const char *packet, ...)
 	struct session *s = find_session(w, i, c);
 	va_list more;
 
-	assert_int_equal(hub_connect(h, s, TRANSPORT_XHR_POLLING), 0);
+	assert_int_equal(session_connect(h, s, TRANSPORT_XHR_POLLING), 0);
 	va_start(more, packet);
 	for (; packet != NULL; packet = va_arg(more, const char *))
-		hub_receive(h, s, slice_of(packet));
+		receive_packet(h, s, slice_of(packet));
 	va_end(more);
 	settle(w, i);
 }

@@ -275,7 +275,7 @@ what_is_not_said_is_the_events_own(void **state)
 	open_stream(w, 0, &c);
 	say(w, 0, &c, "1::/chat", NULL);
 	c.sink.got[0] = '\0';
-	assert_int_equal(public_id_read(slice_of(c.id), &ctx.session), 0);
+	assert_int_equal(sid_public_read(slice_of(c.id), &ctx.session), 0);
 	assert_int_equal(
 	    act(w, 1, &ctx,
 		"[{\"do\":\"ack\",\"args\":[\"ok\"]},{\"do\":\"join\",\"room\":\"r\"},"
@@ -412,7 +412,7 @@ a_program_without_an_application_acts_too(void **state)
 	open_stream(w, 0, &c);
 	say(w, 0, &c, "1::/chat", NULL);
 	c.sink.got[0] = w->told[0] = '\0';
-	hub_begin(guest, w->now);
+	hub_turn_begin(guest, w->now);
 	assert_int_equal(
 	    action_parse(&list,
 		SLICE("[{\"do\":\"join\",\"to\":{\"ns\":\"/chat\"},\"room\":\"r\"},"
@@ -422,7 +422,7 @@ a_program_without_an_application_acts_too(void **state)
 	    0);
 	assert_int_equal(action_run(app, &list, &done, &refused), 0);
 	action_free(&list);
-	assert_int_equal(hub_settle(guest, &next), 0);
+	assert_int_equal(hub_turn_end(guest, &next), 0);
 	assert_string_equal(w->told, "");
 	wake(w, 0);
 	assert_string_equal(c.sink.got, "3::/chat:x DISCONNECTED ");

@@ -217,9 +217,9 @@ several_sessions_are_left_out_of_one_message(void **state)
 	left_out[1] = &there;
 	left_out[2] = &poll;
 	wake(w, 0);
-	assert_int_equal(store_head(hub_store(w->hub[0]), &before), 0);
+	assert_int_equal(message_log_head(hub_store(w->hub[0]), &before), 0);
 	run(w, 0, &sender, say_except);
-	assert_int_equal(store_head(hub_store(w->hub[0]), &after), 0);
+	assert_int_equal(message_log_head(hub_store(w->hub[0]), &after), 0);
 	assert_int_equal(after - before, 1);
 	wake(w, 1);
 	poll_once(w, 0, &poll);

@@ -274,7 +274,7 @@ a_handshake_is_accepted_with_a_user_and_data(void **state)
 		"\"address\":{\"address\":\"203.0.113.9\",\"port\":51234},"
 		"\"time\":\"Mon Nov 23 2026 04:17:19 GMT\",\"issued\":1795407439000,"
 		"\"xdomain\":true,\"secure\":false,\"url\":\"/socket.io/1/?token=bob\"}"),
-	    HUB_CREATED);
+	    SESSION_CREATED);
 	attach(w, 1, &c, true);
 	run(w, 1, &c, see_bob);
 }
@@ -288,13 +288,14 @@ a_handshake_is_refused(void **state)
 	char *said;
 
 	assert_int_equal(
-	    shake_hands(w, 0, &c, "{\"query\":{\"token\":\"evil\"}}"), HUB_UNAUTHORIZED);
-	assert_int_equal(shake_hands(w, 0, &c, "{\"query\":{\"token\":\"error\"}}"), HUB_APP_ERROR);
+	    shake_hands(w, 0, &c, "{\"query\":{\"token\":\"evil\"}}"), SESSION_UNAUTHORIZED);
 	assert_int_equal(
-	    shake_hands(w, 0, &c, "{\"query\":{\"token\":\"broken\"}}"), HUB_APP_ERROR);
+	    shake_hands(w, 0, &c, "{\"query\":{\"token\":\"error\"}}"), SESSION_APP_ERROR);
+	assert_int_equal(
+	    shake_hands(w, 0, &c, "{\"query\":{\"token\":\"broken\"}}"), SESSION_APP_ERROR);
 	said = log_said(log);
 	assert_non_null(strstr(said, "a bad token"));
-	assert_int_equal(shake_hands(w, 0, &c, "{}"), HUB_CREATED); /* nothing of it is left */
+	assert_int_equal(shake_hands(w, 0, &c, "{}"), SESSION_CREATED); /* nothing of it is left */
 }
 
 static void
@@ -482,21 +483,21 @@ a_guest_sends_and_its_ends_are_carried_out_by_others(void **state)
 	say(w, 0, &stream, "1::/chat", NULL);
 	open_polling(w, 1, &poll);
 	w->told[0] = stream.sink.got[0] = '\0';
-	hub_begin(guest, w->now);
+	hub_turn_begin(guest, w->now);
 	assert_int_equal(target_send(app, &lobby, &hello), 0);
-	assert_int_equal(hub_find(guest, slice_of(stream.sid), &s), HUB_LIVE);
+	assert_int_equal(session_find(guest, slice_of(stream.sid), &s), SESSION_LIVE);
 	assert_non_null(application_for_hub(app).find(app, SLICE("/chat")));
-	hub_kick(guest, s, application_for_hub(app).find(app, SLICE("/chat")), "kicked");
-	assert_int_equal(hub_find(guest, slice_of(poll.sid), &s), HUB_LIVE);
-	hub_end(guest, s, "kicked", true);
-	assert_int_equal(hub_settle(guest, &next), 0);
+	membership_kick(guest, s, application_for_hub(app).find(app, SLICE("/chat")), "kicked");
+	assert_int_equal(session_find(guest, slice_of(poll.sid), &s), SESSION_LIVE);
+	session_end(guest, s, "kicked", true);
+	assert_int_equal(hub_turn_end(guest, &next), 0);
 	assert_string_equal(w->told, "");
 	wake(w, 0);
 	assert_string_equal(stream.sink.got, "3:::hello 0::/chat ");
 	assert_true(strstr(w->told, "disconnect/chat(kicked) ") != NULL &&
 		    strstr(w->told, "disconnect(kicked) ") != NULL);
 	begin(w, 1);
-	assert_int_equal(hub_find(w->hub[1], slice_of(poll.sid), &s), HUB_ENDED);
+	assert_int_equal(session_find(w->hub[1], slice_of(poll.sid), &s), SESSION_ENDED);
 	settle(w, 1);
 	hub_close(guest);
 	application_close(app);

@@ -111,13 +111,13 @@ walks_the_pairs_of_a_query(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(keys); i++) {
-		assert_true(query_next(&rest, &key, &value));
+		assert_true(form_next(&rest, &key, &value));
 		assert_slice(key, keys[i], whole);
 		assert_slice(value, values[i], whole);
 		assert_int_equal(value.p == NULL, values[i].p == NULL);
 	}
-	assert_false(query_next(&rest, &key, &value));
-	assert_false(query_next(&rest, &key, &value));
+	assert_false(form_next(&rest, &key, &value));
+	assert_false(form_next(&rest, &key, &value));
 }
 
 int

@@ -21,13 +21,13 @@ writes_the_line_of_the_handshake(void **state)
 	buf_init(&out, 0);
 	for (size_t i = 0; i < COUNT(lines); i++) {
 		buf_clear(&out);
-		handshake_write(
+		handshake_text_write(
 		    &out, sid, lines[i].heartbeat, lines[i].close, "websocket,xhr-polling");
 		assert_slice(buf_slice(&out), slice_of(lines[i].line), sid);
 	}
 	/* the line of all six transports fits the buffer of the Arduino client */
 	buf_clear(&out);
-	handshake_write(&out, sid, 60, 60,
+	handshake_text_write(&out, sid, 60, 60,
 	    "websocket,flashsocket,htmlfile,xhr-polling,jsonp-polling,xhr-multipart");
 	assert_true(out.n <= 118);
 	buf_free(&out);

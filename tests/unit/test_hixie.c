@@ -55,62 +55,64 @@ the_digest_answers_both_keys_and_the_proof(void **state)
 	    {TEXT("18x 6]8vM;54 *(5:  {   U1]8  z [  8"),
 		TEXT("1_ tx7X d  <  nw  334J702) 7]o}` 0"), TEXT("Tm[K T2u"), "fQJ,fN/4F4!~K~MH"},
 	};
-	unsigned char digest[HIXIE_DIGEST_N];
+	unsigned char digest[HIXIE_KEY_DIGEST_N];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {
 		assert_int_equal(
-		    hixie_digest(digest, table[i].key1, table[i].key2, table[i].proof), 0);
+		    hixie_key_digest(digest, table[i].key1, table[i].key2, table[i].proof), 0);
 		assert_memory_equal(digest, table[i].digest, sizeof(digest));
 	}
-	assert_int_equal(hixie_digest(digest, table[0].key1, SLICE("no key"), table[0].proof), -1);
-	assert_int_equal(hixie_digest(digest, SLICE(""), table[0].key2, table[0].proof), -1);
-	assert_int_equal(hixie_digest(digest, table[0].key1, table[0].key2, SLICE("^n:ds[4")), -1);
 	assert_int_equal(
-	    hixie_digest(digest, table[0].key1, table[0].key2, SLICE("^n:ds[4UU")), -1);
+	    hixie_key_digest(digest, table[0].key1, SLICE("no key"), table[0].proof), -1);
+	assert_int_equal(hixie_key_digest(digest, SLICE(""), table[0].key2, table[0].proof), -1);
+	assert_int_equal(
+	    hixie_key_digest(digest, table[0].key1, table[0].key2, SLICE("^n:ds[4")), -1);
+	assert_int_equal(
+	    hixie_key_digest(digest, table[0].key1, table[0].key2, SLICE("^n:ds[4UU")), -1);
 }
 
 static const struct {
 	struct slice in;
-	enum hixie_answer answer;
-	enum hixie_kind kind;
+	enum hixie_frame_answer answer;
+	enum hixie_frame_kind kind;
 	size_t used;
 	struct slice text;
 } frames[] = {
-    {TEXT("\x00hello\xff"), HIXIE_WHOLE, HIXIE_TEXT, 7, TEXT("hello")},
-    {TEXT("\x00\xff"), HIXIE_WHOLE, HIXIE_TEXT, 2, TEXT("")},
-    {TEXT("\x00\x00\x01\xff"), HIXIE_WHOLE, HIXIE_TEXT, 4, TEXT("\x00\x01")},
-    {TEXT("\x00\xef\xbf\xbd\xff"), HIXIE_WHOLE, HIXIE_TEXT, 5, TEXT("\xef\xbf\xbd")},
+    {TEXT("\x00hello\xff"), HIXIE_FRAME_WHOLE, HIXIE_FRAME_TEXT, 7, TEXT("hello")},
+    {TEXT("\x00\xff"), HIXIE_FRAME_WHOLE, HIXIE_FRAME_TEXT, 2, TEXT("")},
+    {TEXT("\x00\x00\x01\xff"), HIXIE_FRAME_WHOLE, HIXIE_FRAME_TEXT, 4, TEXT("\x00\x01")},
+    {TEXT("\x00\xef\xbf\xbd\xff"), HIXIE_FRAME_WHOLE, HIXIE_FRAME_TEXT, 5, TEXT("\xef\xbf\xbd")},
     {TEXT("\x00"
 	  "a\xff\x00"
 	  "b\xff"),
-	HIXIE_WHOLE, HIXIE_TEXT, 3, TEXT("a")},
+	HIXIE_FRAME_WHOLE, HIXIE_FRAME_TEXT, 3, TEXT("a")},
     {TEXT("\x00"
 	  "12345678\xff"),
-	HIXIE_WHOLE, HIXIE_TEXT, 10, TEXT("12345678")},
+	HIXIE_FRAME_WHOLE, HIXIE_FRAME_TEXT, 10, TEXT("12345678")},
     {TEXT("\x00"
 	  "123456789"),
-	HIXIE_NEVER, HIXIE_TEXT, 0, TEXT("")},
+	HIXIE_FRAME_NEVER, HIXIE_FRAME_TEXT, 0, TEXT("")},
     {TEXT("\x01"
 	  "abc\xff"),
-	HIXIE_WHOLE, HIXIE_OTHER, 5, TEXT("")},
+	HIXIE_FRAME_WHOLE, HIXIE_FRAME_OTHER, 5, TEXT("")},
     {TEXT("\x7f"
 	  "123456789"),
-	HIXIE_NEVER, HIXIE_OTHER, 0, TEXT("")},
-    {TEXT("\xff\x00"), HIXIE_WHOLE, HIXIE_CLOSE, 2, TEXT("")},
-    {TEXT("\xff\x80\x00"), HIXIE_WHOLE, HIXIE_CLOSE, 3, TEXT("")},
-    {TEXT("\x80\x00"), HIXIE_WHOLE, HIXIE_OTHER, 2, TEXT("")},
+	HIXIE_FRAME_NEVER, HIXIE_FRAME_OTHER, 0, TEXT("")},
+    {TEXT("\xff\x00"), HIXIE_FRAME_WHOLE, HIXIE_FRAME_CLOSE, 2, TEXT("")},
+    {TEXT("\xff\x80\x00"), HIXIE_FRAME_WHOLE, HIXIE_FRAME_CLOSE, 3, TEXT("")},
+    {TEXT("\x80\x00"), HIXIE_FRAME_WHOLE, HIXIE_FRAME_OTHER, 2, TEXT("")},
     {TEXT("\xff\x03"
 	  "abc"),
-	HIXIE_WHOLE, HIXIE_OTHER, 5, TEXT("")},
-    {TEXT("\x80\x80\x80\x02\xff\xff"), HIXIE_WHOLE, HIXIE_OTHER, 6, TEXT("")},
+	HIXIE_FRAME_WHOLE, HIXIE_FRAME_OTHER, 5, TEXT("")},
+    {TEXT("\x80\x80\x80\x02\xff\xff"), HIXIE_FRAME_WHOLE, HIXIE_FRAME_OTHER, 6, TEXT("")},
     {TEXT("\x90\x08"
 	  "12345678"),
-	HIXIE_WHOLE, HIXIE_OTHER, 10, TEXT("")},
-    {TEXT("\x90\x09"), HIXIE_NEVER, HIXIE_OTHER, 0, TEXT("")},
-    {TEXT("\x90\x81\x00"), HIXIE_NEVER, HIXIE_OTHER, 0, TEXT("")}, /* 128 */
-    {TEXT("\x90\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"), HIXIE_NEVER, HIXIE_OTHER, 0,
-	TEXT("")},
+	HIXIE_FRAME_WHOLE, HIXIE_FRAME_OTHER, 10, TEXT("")},
+    {TEXT("\x90\x09"), HIXIE_FRAME_NEVER, HIXIE_FRAME_OTHER, 0, TEXT("")},
+    {TEXT("\x90\x81\x00"), HIXIE_FRAME_NEVER, HIXIE_FRAME_OTHER, 0, TEXT("")}, /* 128 */
+    {TEXT("\x90\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"), HIXIE_FRAME_NEVER, HIXIE_FRAME_OTHER,
+	0, TEXT("")},
 };
 
 /* What the whole of `frames[i]` is, its first `n` bytes are, or they are not whole yet. */
@@ -118,21 +120,21 @@ static void
 check_cut(size_t i, size_t n, size_t seen)
 {
 	char *copy = exact(frames[i].in, n);
-	struct hixie_frame f = {HIXIE_OTHER, {NULL, 0}, 0};
-	enum hixie_answer answer = hixie_read(&f, (struct slice){copy, n}, seen, MOST);
+	struct hixie_frame f = {HIXIE_FRAME_OTHER, {NULL, 0}, 0};
+	enum hixie_frame_answer answer = hixie_frame_read(&f, (struct slice){copy, n}, seen, MOST);
 
-	if (n < (frames[i].answer == HIXIE_WHOLE ? frames[i].used : frames[i].in.n)) {
-		if (answer != HIXIE_MORE &&
-		    !(answer == HIXIE_NEVER && frames[i].answer == HIXIE_NEVER))
+	if (n < (frames[i].answer == HIXIE_FRAME_WHOLE ? frames[i].used : frames[i].in.n)) {
+		if (answer != HIXIE_FRAME_MORE &&
+		    !(answer == HIXIE_FRAME_NEVER && frames[i].answer == HIXIE_FRAME_NEVER))
 			fail_msg("frame %zu cut at %zu: answer %d", i, n, answer);
 	} else {
 		if (answer != frames[i].answer)
 			fail_msg("frame %zu, %zu bytes: answer %d", i, n, answer);
-		if (answer == HIXIE_WHOLE) {
+		if (answer == HIXIE_FRAME_WHOLE) {
 			assert_int_equal(f.kind, frames[i].kind);
 			assert_int_equal(f.used, frames[i].used);
 		}
-		if (answer == HIXIE_WHOLE && f.kind == HIXIE_TEXT)
+		if (answer == HIXIE_FRAME_WHOLE && f.kind == HIXIE_FRAME_TEXT)
 			assert_slice(f.text, frames[i].text, frames[i].in);
 	}
 	free(copy);
@@ -157,12 +159,13 @@ what_was_seen_is_not_searched_again(void **state)
 	(void)state;
 	/* a second look at the same bytes gives the same answer */
 	for (size_t i = 0; i < COUNT(frames); i++) {
-		size_t whole = frames[i].answer == HIXIE_WHOLE ? frames[i].used : frames[i].in.n;
+		size_t whole =
+		    frames[i].answer == HIXIE_FRAME_WHOLE ? frames[i].used : frames[i].in.n;
 
 		for (size_t n = 1; n < whole; n++)
 			check_cut(i, frames[i].in.n, n);
 	}
-	assert_int_equal(hixie_read(&f, (struct slice){text, 8}, 4, MOST), HIXIE_WHOLE);
+	assert_int_equal(hixie_frame_read(&f, (struct slice){text, 8}, 4, MOST), HIXIE_FRAME_WHOLE);
 	assert_int_equal(f.used, 8);
 }
 
@@ -172,18 +175,18 @@ no_input_is_a_reason_to_read_on(void **state)
 	struct hixie_frame f;
 
 	(void)state;
-	assert_int_equal(hixie_read(&f, (struct slice){NULL, 0}, 0, MOST), HIXIE_MORE);
-	assert_int_equal(hixie_read(&f, SLICE("\x00"), 0, 0), HIXIE_MORE);
-	assert_int_equal(hixie_read(&f, SLICE("\x00\xff"), 0, 0), HIXIE_WHOLE);
-	assert_int_equal(hixie_read(&f, SLICE("\x00x"), 0, 0), HIXIE_NEVER);
-	assert_int_equal(hixie_read(&f, SLICE("\x00x"), 0, SIZE_MAX), HIXIE_MORE);
+	assert_int_equal(hixie_frame_read(&f, (struct slice){NULL, 0}, 0, MOST), HIXIE_FRAME_MORE);
+	assert_int_equal(hixie_frame_read(&f, SLICE("\x00"), 0, 0), HIXIE_FRAME_MORE);
+	assert_int_equal(hixie_frame_read(&f, SLICE("\x00\xff"), 0, 0), HIXIE_FRAME_WHOLE);
+	assert_int_equal(hixie_frame_read(&f, SLICE("\x00x"), 0, 0), HIXIE_FRAME_NEVER);
+	assert_int_equal(hixie_frame_read(&f, SLICE("\x00x"), 0, SIZE_MAX), HIXIE_FRAME_MORE);
 	/* nine groups are 63 bits, the tenth would overflow */
+	assert_int_equal(hixie_frame_read(&f, SLICE("\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"),
+			     0, SIZE_MAX),
+	    HIXIE_FRAME_NEVER);
 	assert_int_equal(
-	    hixie_read(&f, SLICE("\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), 0, SIZE_MAX),
-	    HIXIE_NEVER);
-	assert_int_equal(
-	    hixie_read(&f, SLICE("\x80\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), 0, SIZE_MAX),
-	    HIXIE_MORE);
+	    hixie_frame_read(&f, SLICE("\x80\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), 0, SIZE_MAX),
+	    HIXIE_FRAME_MORE);
 }
 
 int

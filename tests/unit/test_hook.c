@@ -77,10 +77,10 @@ test_row(void **state)
 	    .ns = SLICE("/c\"hat"),
 	    .ack = SLICE("007"),
 	    .time = 1795407440123};
-	char session[PUBLIC_ID_LENGTH + 1], want[512];
+	char session[SID_PUBLIC_LENGTH + 1], want[512];
 
 	(void)state;
-	public_id_write(session, 1);
+	sid_public_write(session, 1);
 	hook_event_write_named(&body, SLICE("s\"y"), SLICE("[\"hi\", 1.10,1E400,\"\\ud83d\"]"));
 	row.body = buf_slice(&body);
 	hook_body_write_event(&out, "6b1f", &row, "4\"2", SLICE("\"nick\":\"bob\""));
@@ -159,9 +159,9 @@ turn(struct fixture *f)
 	int result;
 
 	application_run(f->app);
-	result = hub_settle(f->hub, &next);
+	result = hub_turn_end(f->hub, &next);
 	other = application_settled(f->app, result == 0);
-	hub_begin(f->hub, f->now);
+	hub_turn_begin(f->hub, f->now);
 	return other < next ? other : next;
 }
 
@@ -170,7 +170,7 @@ session(struct fixture *f)
 {
 	struct session *s = NULL;
 
-	assert_int_equal(hub_find(f->hub, slice_of(f->client.sid), &s), HUB_LIVE);
+	assert_int_equal(session_find(f->hub, slice_of(f->client.sid), &s), SESSION_LIVE);
 	return s;
 }
 
@@ -208,11 +208,12 @@ open_fixture(void **state)
 	f->hub = hub_open(&options);
 	assert_non_null(f->hub);
 	application_set_hub(f->app, f->hub);
-	hub_begin(f->hub, f->now);
-	assert_int_equal(hub_create(f->hub, "{}", SLICE("127.0.0.1"), f->client.sid), HUB_CREATED);
-	f->key = sid_key((struct slice){f->client.sid, SID_LENGTH});
+	hub_turn_begin(f->hub, f->now);
 	assert_int_equal(
-	    hub_attach(f->hub, session(f), TRANSPORT_WEBSOCKET, true, &sink_ops, &f->client.sink),
+	    session_create(f->hub, "{}", SLICE("127.0.0.1"), f->client.sid), SESSION_CREATED);
+	f->key = sid_key((struct slice){f->client.sid, SID_LENGTH});
+	assert_int_equal(session_attach(f->hub, session(f), TRANSPORT_WEBSOCKET, true, &sink_ops,
+			     &f->client.sink),
 	    0);
 	*state = f;
 	return 0;
@@ -263,15 +264,15 @@ test_events_stand_in_the_turn(void **state)
 	struct rows rows = rows_of(f);
 
 	assert_int_equal(rows.n, 1); /* connect */
-	hub_receive(f->hub, session(f), SLICE("5:1+::{\"name\":\"a\"}"));
-	hub_receive(f->hub, session(f), SLICE("5:::{\"name\":\"disconnect\"}"));
-	hub_receive(f->hub, session(f), SLICE("4:::{bad"));
-	hub_receive(f->hub, session(f), SLICE("3:::x"));
+	receive_packet(f->hub, session(f), SLICE("5:1+::{\"name\":\"a\"}"));
+	receive_packet(f->hub, session(f), SLICE("5:::{\"name\":\"disconnect\"}"));
+	receive_packet(f->hub, session(f), SLICE("4:::{bad"));
+	receive_packet(f->hub, session(f), SLICE("3:::x"));
 	rows = rows_of(f);
 	assert_int_equal(rows.n, 3);
 	assert_false(rows.at[0].is_sync);
 	assert_true(rows.at[1].is_sync);
-	hub_fail(f->hub);
+	transaction_fail(f->hub);
 	turn(f);
 	rows = rows_of(f); /* the turn was rolled back, connect and all */
 	assert_int_equal(rows.n, 0);
@@ -286,9 +287,9 @@ test_data_outlives_the_session(void **state)
 	struct rows rows;
 	char *user;
 
-	assert_int_equal(store_set(st, f->key, SLICE("nick"), SLICE("\"bob\"")), 0);
-	assert_int_equal(store_session_set_user(st, f->key, SLICE("42")), 0);
-	hub_end(f->hub, session(f), "test", false);
+	assert_int_equal(session_data_set(st, f->key, SLICE("nick"), SLICE("\"bob\"")), 0);
+	assert_int_equal(session_row_set_user(st, f->key, SLICE("42")), 0);
+	session_end(f->hub, session(f), "test", false);
 	rows = rows_of(f);
 	assert_int_equal(rows.n, 2);
 	for (size_t i = 0; i <= rows.n; i++) {
@@ -316,10 +317,10 @@ test_full_queue(void **state)
 	struct rows rows;
 
 	f->cfg.hook_queue_events = 3;
-	hub_receive(f->hub, session(f), SLICE("3:::a"));
-	hub_receive(f->hub, session(f), SLICE("3:::b"));
-	assert_int_equal(hub_create(f->hub, "{}", SLICE("127.0.0.1"), sid), HUB_BUSY);
-	hub_receive(f->hub, session(f), SLICE("3:::c"));
+	receive_packet(f->hub, session(f), SLICE("3:::a"));
+	receive_packet(f->hub, session(f), SLICE("3:::b"));
+	assert_int_equal(session_create(f->hub, "{}", SLICE("127.0.0.1"), sid), SESSION_BUSY);
+	receive_packet(f->hub, session(f), SLICE("3:::c"));
 	rows = rows_of(f); /* connect a b disconnect */
 	assert_int_equal(rows.n, 4);
 	assert_string_equal(f->client.sink.got, "1:: LOST ");
@@ -384,7 +385,7 @@ test_reply(void **state)
 
 		assert_int_equal(result, cases[i].got == NULL ? -1 : 0);
 		assert_int_equal(error[0] == '\0', cases[i].got != NULL);
-		hub_transaction(f->hub);
+		transaction_open(f->hub);
 		assert_string_equal(f->client.sink.got, cases[i].got == NULL ? "" : cases[i].got);
 	}
 }
@@ -475,9 +476,9 @@ test_retries(void **state)
 		assert_true(rows.at[0].due > f->now);
 		next = turn(f);
 		assert_true(next > f->now && next <= rows.at[0].due + 5000);
-		hub_receive(f->hub, session(f), SLICE("2::")); /* it lives on */
-		f->now = rows.at[0].due + 5000;                /* a tripped breaker waits as well */
-		hub_begin(f->hub, f->now);
+		receive_packet(f->hub, session(f), SLICE("2::")); /* it lives on */
+		f->now = rows.at[0].due + 5000; /* a tripped breaker waits as well */
+		hub_turn_begin(f->hub, f->now);
 		until_idle(f);
 		rows = rows_of(f);
 	}

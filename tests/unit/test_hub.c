@@ -92,28 +92,28 @@ received(void *arg, struct hub_ns *ns, struct session *s, const struct packet *p
 	char text[64];
 
 	if (slice_is(pk->data, "join"))
-		assert_int_equal(hub_join(w->speaking, s, ns, SLICE("room")), 0);
+		assert_int_equal(membership_join(w->speaking, s, ns, SLICE("room")), 0);
 	else if (slice_is(pk->data, "leave"))
-		assert_int_equal(hub_leave(w->speaking, s, ns, SLICE("room")), 0);
+		assert_int_equal(membership_leave(w->speaking, s, ns, SLICE("room")), 0);
 	else if (slice_is(pk->data, "all"))
 		hub_publish_channel(w->speaking, ns->chan, 0, SLICE("3:::all"), false);
 	else if (slice_is(pk->data, "others"))
 		hub_publish_channel(
 		    w->speaking, ns->chan, session_key(s), SLICE("3:::others"), false);
 	else if (slice_is(pk->data, "room"))
-		hub_publish_channel(w->speaking, store_channel(ns->name, SLICE("room")), 0,
+		hub_publish_channel(w->speaking, message_log_channel(ns->name, SLICE("room")), 0,
 		    SLICE("3:::room"), false);
 	else if (slice_is(pk->data, "volatile"))
 		hub_publish_channel(w->speaking, ns->chan, 0, SLICE("3:::volatile"), true);
 	else if (slice_is(pk->data, "me"))
-		hub_send(w->speaking, s, SLICE("3:::me"), false);
+		hub_publish_session(w->speaking, s, SLICE("3:::me"), false);
 	snprintf(text, sizeof(text), "%.*s", (int)pk->data.n, pk->data.p);
 	note(w, text);
 }
 
 static void
 answered(
-    void *arg, struct hub_ns *ns, struct session *s, const struct store_ack *ack, struct slice args)
+    void *arg, struct hub_ns *ns, struct session *s, const struct ack_row *ack, struct slice args)
 {
 	(void)ns;
 	(void)s;
@@ -208,9 +208,10 @@ setup(void **state)
 
 	snprintf(w->folder, sizeof(w->folder), "/tmp/pollux-test-XXXXXX");
 	assert_non_null(mkdtemp(w->folder));
-	w->root = (struct hub_ns){SLICE(""), store_channel(SLICE(""), (struct slice){NULL, 0})};
-	w->chat =
-	    (struct hub_ns){SLICE("/chat"), store_channel(SLICE("/chat"), (struct slice){NULL, 0})};
+	w->root =
+	    (struct hub_ns){SLICE(""), message_log_channel(SLICE(""), (struct slice){NULL, 0})};
+	w->chat = (struct hub_ns){
+	    SLICE("/chat"), message_log_channel(SLICE("/chat"), (struct slice){NULL, 0})};
 	w->now = 1000000;
 	for (int i = 0; i < 2; i++) {
 		w->hub[i] = open_hub(w);
@@ -237,7 +238,7 @@ teardown(void **state)
 static struct hub *
 begin(struct world *w, int i)
 {
-	hub_begin(w->hub[i], w->now);
+	hub_turn_begin(w->hub[i], w->now);
 	w->speaking = w->hub[i];
 	return w->hub[i];
 }
@@ -247,21 +248,22 @@ settle(struct world *w, int i)
 {
 	int64_t next;
 
-	assert_int_equal(hub_settle(w->hub[i], &next), 0);
+	assert_int_equal(hub_turn_end(w->hub[i], &next), 0);
 }
 
 /* The other process was woken: let it look. */
 static void
 wake(struct world *w, int i)
 {
-	hub_wake(begin(w, i));
+	hub_turn_wake(begin(w, i));
 	settle(w, i);
 }
 
 static void
 handshake(struct world *w, int i, char sid[STORE_SID_SIZE])
 {
-	assert_int_equal(hub_create(begin(w, i), "{}", SLICE("127.0.0.1"), sid), HUB_CREATED);
+	assert_int_equal(
+	    session_create(begin(w, i), "{}", SLICE("127.0.0.1"), sid), SESSION_CREATED);
 	settle(w, i);
 }
 
@@ -270,7 +272,7 @@ find_session(struct world *w, int i, const char *sid)
 {
 	struct session *s = NULL;
 
-	assert_int_equal(hub_find(w->hub[i], slice_of(sid), &s), HUB_LIVE);
+	assert_int_equal(session_find(w->hub[i], slice_of(sid), &s), SESSION_LIVE);
 	return s;
 }
 
@@ -282,7 +284,7 @@ poll_once(struct world *w, int i, const char *sid, struct sink *k)
 
 	*k = (struct sink){.done = false};
 	assert_int_equal(
-	    hub_attach(h, find_session(w, i, sid), TRANSPORT_XHR_POLLING, false, &ops, k), 0);
+	    session_attach(h, find_session(w, i, sid), TRANSPORT_XHR_POLLING, false, &ops, k), 0);
 	settle(w, i);
 }
 
@@ -293,7 +295,7 @@ open_stream(struct world *w, int i, const char *sid, struct sink *k)
 
 	*k = (struct sink){.done = false};
 	assert_int_equal(
-	    hub_attach(h, find_session(w, i, sid), TRANSPORT_WEBSOCKET, true, &ops, k), 0);
+	    session_attach(h, find_session(w, i, sid), TRANSPORT_WEBSOCKET, true, &ops, k), 0);
 	settle(w, i);
 }
 
@@ -303,8 +305,8 @@ post(struct world *w, int i, const char *sid, const char *packet)
 	struct hub *h = begin(w, i);
 	struct session *s = find_session(w, i, sid);
 
-	assert_int_equal(hub_connect(h, s, TRANSPORT_XHR_POLLING), 0);
-	hub_receive(h, s, slice_of(packet));
+	assert_int_equal(session_connect(h, s, TRANSPORT_XHR_POLLING), 0);
+	receive_packet(h, s, slice_of(packet));
 	settle(w, i);
 }
 
@@ -335,7 +337,7 @@ a_refused_handshake_makes_no_session(void **state)
 	char sid[STORE_SID_SIZE];
 
 	assert_int_equal(
-	    hub_create(begin(w, 0), "{\"refuse\":1}", SLICE(""), sid), HUB_UNAUTHORIZED);
+	    session_create(begin(w, 0), "{\"refuse\":1}", SLICE(""), sid), SESSION_UNAUTHORIZED);
 	settle(w, 0);
 }
 
@@ -386,7 +388,7 @@ a_response_that_was_not_written_comes_again(void **state)
 	post(w, 0, sid, "3:::me");
 	assert_string_equal(k.got, "3:::me ");
 	begin(w, 0);
-	hub_undelivered(w->hub[0], k.key, k.gen);
+	session_undelivered(w->hub[0], k.key, k.gen);
 	settle(w, 0);
 	poll_once(w, 1, sid, &k);
 	assert_string_equal(k.got, "3:::me ");
@@ -451,13 +453,13 @@ streams_of_one_process_need_no_log(void **state)
 	open_stream(w, 0, a, &first);
 	open_stream(w, 0, b, &second);
 	post(w, 0, a, "3:::hello"); /* the first packet of a session is noted in the store */
-	assert_int_equal(store_head(hub_store(w->hub[0]), &before), 0);
+	assert_int_equal(message_log_head(hub_store(w->hub[0]), &before), 0);
 	begin(w, 0);
 	s = find_session(w, 0, a);
-	hub_receive(w->hub[0], s, SLICE("3:::all"));
-	hub_receive(w->hub[0], s, SLICE("3:::me"));
+	receive_packet(w->hub[0], s, SLICE("3:::all"));
+	receive_packet(w->hub[0], s, SLICE("3:::me"));
 	settle(w, 0);
-	assert_int_equal(store_head(hub_store(w->hub[0]), &after), 0);
+	assert_int_equal(message_log_head(hub_store(w->hub[0]), &after), 0);
 	assert_int_equal(before, after);
 	assert_string_equal(first.got, "1:: 3:::all 3:::me ");
 	assert_string_equal(second.got, "1:: 3:::all ");
@@ -509,17 +511,17 @@ a_room_is_left_while_others_are_joined_elsewhere(void **state)
 	key = session_key(s);
 	for (int i = 0; i < 20; i++) {
 		snprintf(room, sizeof(room), "room %d", i);
-		assert_int_equal(hub_join(h, s, &w->root, slice_of(room)), 0);
+		assert_int_equal(membership_join(h, s, &w->root, slice_of(room)), 0);
 	}
 	settle(w, 1);
 	h = begin(w, 0);
-	s = hub_stream_here(h, key);
+	s = session_stream_here(h, key);
 	assert_non_null(s);
-	assert_int_equal(hub_leave(h, s, &w->root, SLICE("room")), 0);
+	assert_int_equal(membership_leave(h, s, &w->root, SLICE("room")), 0);
 	hub_publish_channel(
-	    h, store_channel(SLICE(""), SLICE("room")), 0, SLICE("3:::left"), false);
+	    h, message_log_channel(SLICE(""), SLICE("room")), 0, SLICE("3:::left"), false);
 	hub_publish_channel(
-	    h, store_channel(SLICE(""), SLICE("room 7")), 0, SLICE("3:::in"), false);
+	    h, message_log_channel(SLICE(""), SLICE("room 7")), 0, SLICE("3:::in"), false);
 	settle(w, 0);
 	assert_string_equal(k.got, "1:: 3:::in ");
 }
@@ -539,14 +541,14 @@ a_room_joined_in_two_processes_at_once_is_joined_once(void **state)
 	h = begin(w, 1);
 	s = find_session(w, 1, sid);
 	key = session_key(s);
-	assert_int_equal(hub_join(h, s, &w->root, SLICE("room")), 0);
+	assert_int_equal(membership_join(h, s, &w->root, SLICE("room")), 0);
 	settle(w, 1);
 	h = begin(w, 0);
-	s = hub_stream_here(h, key);
+	s = session_stream_here(h, key);
 	assert_non_null(s);
-	assert_int_equal(hub_join(h, s, &w->root, SLICE("room")), 0);
+	assert_int_equal(membership_join(h, s, &w->root, SLICE("room")), 0);
 	hub_publish_channel(
-	    h, store_channel(SLICE(""), SLICE("room")), 0, SLICE("3:::once"), false);
+	    h, message_log_channel(SLICE(""), SLICE("room")), 0, SLICE("3:::once"), false);
 	settle(w, 0);
 	assert_string_equal(k.got, "1:: 3:::once ");
 }
@@ -617,20 +619,20 @@ disconnect_is_told_once_and_remembered(void **state)
 	open_stream(w, 0, sid, &k);
 	post(w, 0, sid, "1::/chat");
 	begin(w, 1); /* the other process is told to disconnect it */
-	hub_end(w->hub[1], find_session(w, 1, sid), "booted", true);
+	session_end(w->hub[1], find_session(w, 1, sid), "booted", true);
 	settle(w, 1);
 	wake(w, 0);
 	assert_string_equal(k.got, "1:: 1::/chat DISCONNECTED ");
 	assert_string_equal(
 	    w->told, "connect connect/chat disconnect/chat(booted) disconnect(booted) ");
 	begin(w, 0);
-	assert_int_equal(hub_find(w->hub[0], slice_of(sid), &s), HUB_ENDED);
+	assert_int_equal(session_find(w->hub[0], slice_of(sid), &s), SESSION_ENDED);
 	settle(w, 0);
 	w->now += 61000;
 	begin(w, 0);
 	settle(w, 0);
 	begin(w, 0);
-	assert_int_equal(hub_find(w->hub[0], slice_of(sid), &s), HUB_UNKNOWN);
+	assert_int_equal(session_find(w->hub[0], slice_of(sid), &s), SESSION_UNKNOWN);
 	settle(w, 0);
 }
 
@@ -656,9 +658,9 @@ sessions_end_by_their_deadlines(void **state)
 	settle(w, 1);
 	assert_string_equal(w->told, "connect connect disconnect(close timeout) ");
 	begin(w, 1);
-	assert_int_equal(hub_find(w->hub[1], slice_of(unused), &s), HUB_UNKNOWN);
-	assert_int_equal(hub_find(w->hub[1], slice_of(idle), &s), HUB_UNKNOWN);
-	assert_int_equal(hub_find(w->hub[1], slice_of(streaming), &s), HUB_LIVE);
+	assert_int_equal(session_find(w->hub[1], slice_of(unused), &s), SESSION_UNKNOWN);
+	assert_int_equal(session_find(w->hub[1], slice_of(idle), &s), SESSION_UNKNOWN);
+	assert_int_equal(session_find(w->hub[1], slice_of(streaming), &s), SESSION_LIVE);
 	settle(w, 1);
 }
 
@@ -676,20 +678,20 @@ a_session_past_its_deadline_is_found_no_more(void **state)
 	handshake(w, 0, kicked);
 	poll_once(w, 0, idle, &k);
 	begin(w, 0);
-	hub_end(w->hub[0], find_session(w, 0, kicked), "booted", true);
+	session_end(w->hub[0], find_session(w, 0, kicked), "booted", true);
 	settle(w, 0);
 	begin(w, 1);
 	settle(w, 1); /* and ticks: the next time is in a second */
 	w->now += 59500;
-	hub_begin(w->hub[1], w->now);
-	assert_int_equal(hub_find(w->hub[1], slice_of(idle), &s), HUB_LIVE);
-	assert_int_equal(hub_find(w->hub[1], slice_of(kicked), &s), HUB_ENDED);
-	assert_int_equal(hub_settle(w->hub[1], &next), 0);
+	hub_turn_begin(w->hub[1], w->now);
+	assert_int_equal(session_find(w->hub[1], slice_of(idle), &s), SESSION_LIVE);
+	assert_int_equal(session_find(w->hub[1], slice_of(kicked), &s), SESSION_ENDED);
+	assert_int_equal(hub_turn_end(w->hub[1], &next), 0);
 	w->now += 500;
 	begin(w, 1);
 	for (int i = 0; i < 2; i++) { /* the second time in the same turn, too */
-		assert_int_equal(hub_find(w->hub[1], slice_of(idle), &s), HUB_UNKNOWN);
-		assert_int_equal(hub_find(w->hub[1], slice_of(kicked), &s), HUB_UNKNOWN);
+		assert_int_equal(session_find(w->hub[1], slice_of(idle), &s), SESSION_UNKNOWN);
+		assert_int_equal(session_find(w->hub[1], slice_of(kicked), &s), SESSION_UNKNOWN);
 	}
 	assert_string_equal(w->told, "connect disconnect(close timeout) ");
 	settle(w, 1);
@@ -712,8 +714,8 @@ streams_of_a_process_that_is_replaced_have_ended(void **state)
 	w->hub[0] = open_hub(w); /* and its successor has the same slot */
 	assert_non_null(w->hub[0]);
 	begin(w, 1);
-	assert_int_equal(hub_find(w->hub[1], slice_of(a), &s), HUB_UNKNOWN);
-	assert_int_equal(hub_find(w->hub[1], slice_of(b), &s), HUB_LIVE);
+	assert_int_equal(session_find(w->hub[1], slice_of(a), &s), SESSION_UNKNOWN);
+	assert_int_equal(session_find(w->hub[1], slice_of(b), &s), SESSION_LIVE);
 	settle(w, 1);
 	assert_string_equal(w->told, "connect connect disconnect(socket end) ");
 	w->now += 90000; /* its client does not come back */
@@ -736,8 +738,8 @@ a_stream_is_told_of_its_clients_posts_wherever_they_arrive(void **state)
 	poll_once(w, 0, polling, &poll);
 	for (int i = 0; i < 2; i++) {
 		begin(w, i);
-		hub_heard(w->hub[i], find_session(w, i, sid));
-		hub_heard(w->hub[i], find_session(w, i, polling)); /* of no interest */
+		session_heard(w->hub[i], find_session(w, i, sid));
+		session_heard(w->hub[i], find_session(w, i, polling)); /* of no interest */
 		settle(w, i);
 	}
 	assert_string_equal(stream.got, "1:: HEARD ");
@@ -770,9 +772,10 @@ a_turn_that_cannot_be_committed_is_taken_back(void **state)
 	begin(w, 0);
 	new = (struct sink){.done = false};
 	assert_int_equal(
-	    hub_attach(w->hub[0], find_session(w, 0, b), TRANSPORT_HTMLFILE, true, &ops, &new), 0);
-	hub_receive(w->hub[0], find_session(w, 0, c), SLICE("3:::all"));
-	assert_int_equal(hub_settle(w->hub[0], &next), -1);
+	    session_attach(w->hub[0], find_session(w, 0, b), TRANSPORT_HTMLFILE, true, &ops, &new),
+	    0);
+	receive_packet(w->hub[0], find_session(w, 0, c), SLICE("3:::all"));
+	assert_int_equal(hub_turn_end(w->hub[0], &next), -1);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_string_equal(new.got, "1:: 3:::all FAILED ");
 	assert_string_equal(old.got, "FAILED ");
@@ -800,8 +803,8 @@ a_turn_that_fails_hands_nothing_on_twice(void **state)
 	post(w, 1, b, "3:::all");
 	wake(w, 0);
 	assert_string_equal(stream.got, "1:: 3:::all ");
-	hub_fail(begin(w, 0));
-	assert_int_equal(hub_settle(w->hub[0], &next), -1);
+	transaction_fail(begin(w, 0));
+	assert_int_equal(hub_turn_end(w->hub[0], &next), -1);
 	wake(w, 0);
 	assert_string_equal(stream.got, "1:: 3:::all ");
 }
@@ -821,8 +824,8 @@ a_turn_that_fails_does_not_undo_an_earlier_one(void **state)
 	poll_once(w, 1, b, &poll);
 	post(w, 0, a, "3:::all"); /* logged for the poll elsewhere */
 	assert_string_equal(stream.got, "1:: 3:::all ");
-	hub_fail(begin(w, 0));
-	assert_int_equal(hub_settle(w->hub[0], &next), -1);
+	transaction_fail(begin(w, 0));
+	assert_int_equal(hub_turn_end(w->hub[0], &next), -1);
 	wake(w, 0);
 	assert_string_equal(stream.got, "1:: 3:::all ");
 }
@@ -886,8 +889,8 @@ who_has_missed_messages_is_ended_and_not_deceived(void **state)
 	}
 	assert_string_equal(w->told, "connect connect disconnect(queue overflow) ");
 	begin(w, 0);
-	assert_int_equal(hub_find(w->hub[0], slice_of(missed), &s), HUB_UNKNOWN);
-	assert_int_equal(hub_find(w->hub[0], slice_of(sees), &s), HUB_LIVE);
+	assert_int_equal(session_find(w->hub[0], slice_of(missed), &s), SESSION_UNKNOWN);
+	assert_int_equal(session_find(w->hub[0], slice_of(sees), &s), SESSION_LIVE);
 	settle(w, 0);
 }
 

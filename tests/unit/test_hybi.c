@@ -8,24 +8,25 @@
 static const struct {
 	struct slice head; /* what follows it does not matter */
 	uint64_t payload;
-	enum frame_look look; /* of as many bytes as announced */
+	enum hybi_frame_look look; /* of as many bytes as announced */
 	size_t n;
 } heads[] = {
-    {TEXT("\x81\x00"), 0, FRAME_WHOLE, 2}, {TEXT("\x81\x80kkkk"), 0, FRAME_WHOLE, 6},
-    {TEXT("\x81\x85kkkk"), 5, FRAME_WHOLE, 11}, {TEXT("\x81\x7d"), 125, FRAME_WHOLE, 127},
-    {TEXT("\x81\xfe\x00\x7ekkkk"), 126, FRAME_WHOLE, 134},
-    {TEXT("\x81\xfe\xff\xffkkkk"), 65535, FRAME_WHOLE, 65543},
-    {TEXT("\x81\xff\x00\x00\x00\x00\x00\x01\x00\x00kkkk"), 65536, FRAME_WHOLE, 65550},
-    {TEXT("\x81\xff\x00\x00\x00\x00\x00\x01\x86\xa0kkkk"), ROOM, FRAME_WHOLE, ROOM + 14},
-    {TEXT("\x81\xff\x00\x00\x00\x00\x00\x01\x86\xa1"), 0, FRAME_LARGE, 0},
-    {TEXT("\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff"), 0, FRAME_LARGE, 0},
-    {TEXT("\x89\xfdkkkk"), 125, FRAME_WHOLE, 131},
+    {TEXT("\x81\x00"), 0, HYBI_FRAME_WHOLE, 2}, {TEXT("\x81\x80kkkk"), 0, HYBI_FRAME_WHOLE, 6},
+    {TEXT("\x81\x85kkkk"), 5, HYBI_FRAME_WHOLE, 11}, {TEXT("\x81\x7d"), 125, HYBI_FRAME_WHOLE, 127},
+    {TEXT("\x81\xfe\x00\x7ekkkk"), 126, HYBI_FRAME_WHOLE, 134},
+    {TEXT("\x81\xfe\xff\xffkkkk"), 65535, HYBI_FRAME_WHOLE, 65543},
+    {TEXT("\x81\xff\x00\x00\x00\x00\x00\x01\x00\x00kkkk"), 65536, HYBI_FRAME_WHOLE, 65550},
+    {TEXT("\x81\xff\x00\x00\x00\x00\x00\x01\x86\xa0kkkk"), ROOM, HYBI_FRAME_WHOLE, ROOM + 14},
+    {TEXT("\x81\xff\x00\x00\x00\x00\x00\x01\x86\xa1"), 0, HYBI_FRAME_LARGE, 0},
+    {TEXT("\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff"), 0, HYBI_FRAME_LARGE, 0},
+    {TEXT("\x89\xfdkkkk"), 125, HYBI_FRAME_WHOLE, 131},
     /* heads that wslay refuses: no more than they are needed */
-    {TEXT("\x89\xfe"), 0, FRAME_WHOLE, 2},                                  /* a long ping */
-    {TEXT("\x88\xff"), 0, FRAME_WHOLE, 2},                                  /* a longer close */
-    {TEXT("\x81\xfe\x00\x7d"), 0, FRAME_WHOLE, 4},                          /* 125 in 16 bits */
-    {TEXT("\x81\xff\x00\x00\x00\x00\x00\x00\xff\xff"), 0, FRAME_WHOLE, 10}, /* 65535 in 64 */
-    {TEXT("\x81\xff\x80\x00\x00\x00\x00\x00\x00\x00"), 0, FRAME_WHOLE, 10}, /* the highest bit */
+    {TEXT("\x89\xfe"), 0, HYBI_FRAME_WHOLE, 2},         /* a long ping */
+    {TEXT("\x88\xff"), 0, HYBI_FRAME_WHOLE, 2},         /* a longer close */
+    {TEXT("\x81\xfe\x00\x7d"), 0, HYBI_FRAME_WHOLE, 4}, /* 125 in 16 bits */
+    {TEXT("\x81\xff\x00\x00\x00\x00\x00\x00\xff\xff"), 0, HYBI_FRAME_WHOLE, 10}, /* 65535 in 64 */
+    {TEXT("\x81\xff\x80\x00\x00\x00\x00\x00\x00\x00"), 0, HYBI_FRAME_WHOLE,
+	10}, /* the highest bit */
 };
 
 static void
@@ -41,11 +42,12 @@ a_frame_is_seen_as_soon_as_it_is_whole(void **state)
 		for (size_t n = 0; n <= whole; n += n + 20 < head || n + 20 > whole ? 1 : 997) {
 			char *copy = exact((struct slice){bytes, whole}, n);
 			size_t used = 0;
-			enum frame_look look = frame_look((struct slice){copy, n}, ROOM, &used);
+			enum hybi_frame_look look =
+			    hybi_frame_look((struct slice){copy, n}, ROOM, &used);
 
-			if (look != (n < whole ? FRAME_MORE : heads[i].look))
+			if (look != (n < whole ? HYBI_FRAME_MORE : heads[i].look))
 				fail_msg("row %zu: %d at %zu", i, look, n);
-			assert_int_equal(used, look == FRAME_WHOLE ? heads[i].n : 0);
+			assert_int_equal(used, look == HYBI_FRAME_WHOLE ? heads[i].n : 0);
 			free(copy);
 		}
 		free(bytes);
@@ -94,9 +96,9 @@ malformed_text_is_noticed_before_its_frame_is_whole(void **state)
 			size_t fresh = 0;
 
 			/* at once, and while it arrives byte by byte */
-			if (frame_text_valid((struct slice){copy, n}, &fresh) == doomed)
+			if (hybi_frame_text_valid((struct slice){copy, n}, &fresh) == doomed)
 				fail_msg("text %zu at %zu", i, n);
-			if (frame_text_valid((struct slice){copy, n}, &kept) == doomed)
+			if (hybi_frame_text_valid((struct slice){copy, n}, &kept) == doomed)
 				fail_msg("text %zu at %zu, grown", i, n);
 			free(copy);
 			assert_true(kept <= texts[i].payload.n);
@@ -113,11 +115,12 @@ what_is_no_first_text_frame_is_not_judged(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(first); i++)
-		assert_true(frame_text_valid(masked(room, first[i], SLICE("\xff\xff")), &seen));
-	assert_true(frame_text_valid(SLICE("\x81\x05\xff\xff"), &seen)); /* not masked */
+		assert_true(
+		    hybi_frame_text_valid(masked(room, first[i], SLICE("\xff\xff")), &seen));
+	assert_true(hybi_frame_text_valid(SLICE("\x81\x05\xff\xff"), &seen)); /* not masked */
 	assert_int_equal(seen, 0);
 	/* one that goes on in other frames is */
-	assert_false(frame_text_valid(masked(room, 0x01, SLICE("\xff\xff")), &seen));
+	assert_false(hybi_frame_text_valid(masked(room, 0x01, SLICE("\xff\xff")), &seen));
 }
 
 static void
@@ -130,31 +133,32 @@ a_long_text_is_judged_in_pieces(void **state)
 	memcpy(frame, "\x81\xfe\x27\x10\0\0\0\0", 8); /* a key of zeros */
 	for (size_t i = 8; i < sizeof(frame); i++)
 		frame[i] = "\xe2\x98\x83"[(i - 8) % 3];
-	assert_true(frame_text_valid((struct slice){frame, sizeof(frame)}, &seen));
+	assert_true(hybi_frame_text_valid((struct slice){frame, sizeof(frame)}, &seen));
 	assert_int_equal(seen, 4998);
 	frame[3000] = 'x';
-	assert_true(frame_text_valid((struct slice){frame, sizeof(frame)}, &seen)); /* not again */
+	assert_true(
+	    hybi_frame_text_valid((struct slice){frame, sizeof(frame)}, &seen)); /* not again */
 	seen = 0;
-	assert_false(frame_text_valid((struct slice){frame, sizeof(frame)}, &seen));
+	assert_false(hybi_frame_text_valid((struct slice){frame, sizeof(frame)}, &seen));
 }
 
 static void
 accepts_websocket_keys(void **state)
 {
 	struct slice key = SLICE("dGhlIHNhbXBsZSBub25jZQ=="); /* RFC 6455, section 1.3 */
-	char *copy = exact(key, key.n), accept[WEBSOCKET_ACCEPT_LENGTH + 1];
+	char *copy = exact(key, key.n), accept[HYBI_KEY_ACCEPT_LENGTH + 1];
 	char large[129];
 
 	(void)state;
-	assert_int_equal(websocket_accept(accept, (struct slice){copy, key.n}), 0);
+	assert_int_equal(hybi_key_accept(accept, (struct slice){copy, key.n}), 0);
 	assert_string_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 	free(copy);
 
 	memset(large, 'x', sizeof(large));
-	assert_int_equal(websocket_accept(accept, (struct slice){large, 128}), 0);
-	assert_int_equal(strlen(accept), WEBSOCKET_ACCEPT_LENGTH);
-	assert_int_equal(websocket_accept(accept, (struct slice){large, 129}), -1);
-	assert_int_equal(websocket_accept(accept, (struct slice){NULL, 0}), -1);
+	assert_int_equal(hybi_key_accept(accept, (struct slice){large, 128}), 0);
+	assert_int_equal(strlen(accept), HYBI_KEY_ACCEPT_LENGTH);
+	assert_int_equal(hybi_key_accept(accept, (struct slice){large, 129}), -1);
+	assert_int_equal(hybi_key_accept(accept, (struct slice){NULL, 0}), -1);
 }
 
 int

@@ -210,16 +210,16 @@ transports_have_names(void **state)
 {
 	(void)state;
 	for (int id = TRANSPORT_NONE + 1; id < TRANSPORT_COUNT; id++) {
-		const char *name = transport_name((enum transport_id)id);
+		const char *name = route_transport_name((enum transport_id)id);
 
 		assert_non_null(name);
-		assert_int_equal(transport_by_name(slice_of(name)), id);
+		assert_int_equal(route_transport_by_name(slice_of(name)), id);
 	}
-	assert_null(transport_name(TRANSPORT_NONE));
-	assert_null(transport_name(TRANSPORT_COUNT));
-	assert_int_equal(transport_by_name(SLICE("")), TRANSPORT_NONE);
-	assert_int_equal(transport_by_name(SLICE("websocke")), TRANSPORT_NONE);
-	assert_int_equal(transport_by_name(SLICE("websocket ")), TRANSPORT_NONE);
+	assert_null(route_transport_name(TRANSPORT_NONE));
+	assert_null(route_transport_name(TRANSPORT_COUNT));
+	assert_int_equal(route_transport_by_name(SLICE("")), TRANSPORT_NONE);
+	assert_int_equal(route_transport_by_name(SLICE("websocke")), TRANSPORT_NONE);
+	assert_int_equal(route_transport_by_name(SLICE("websocket ")), TRANSPORT_NONE);
 }
 
 int

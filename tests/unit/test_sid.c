@@ -66,12 +66,12 @@ public_ids_and_keys_belong_together(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(ids); i++) {
-		char text[PUBLIC_ID_LENGTH + 1];
+		char text[SID_PUBLIC_LENGTH + 1];
 		int64_t key = 0;
 
-		public_id_write(text, ids[i].key);
+		sid_public_write(text, ids[i].key);
 		assert_string_equal(text, ids[i].text);
-		assert_int_equal(public_id_read(slice_of(text), &key), 0);
+		assert_int_equal(sid_public_read(slice_of(text), &key), 0);
 		assert_int_equal(key, ids[i].key);
 	}
 }
@@ -97,7 +97,7 @@ what_is_no_public_id_is_refused(void **state)
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		char *copy = exact(bad[i], bad[i].n);
 
-		assert_int_equal(public_id_read((struct slice){copy, bad[i].n}, &key), -1);
+		assert_int_equal(sid_public_read((struct slice){copy, bad[i].n}, &key), -1);
 		free(copy);
 	}
 }

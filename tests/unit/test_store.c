@@ -63,72 +63,71 @@ close_stores(void **state)
 static enum store_result
 add_unused_session(struct store *st)
 {
-	return store_session_create(st, KEY, SLICE("sid"), 1000, SLICE("::1"), SLICE("{}"));
+	return session_row_create(st, KEY, SLICE("sid"), 1000, SLICE("::1"), SLICE("{}"));
 }
 
 static void
 a_session_is_found_once_created_and_its_key_is_taken(void **state)
 {
 	struct store *st = ((struct stores *)*state)->st;
-	struct store_session row;
+	struct session_row row;
 
-	assert_int_equal(store_session_load(st, KEY, &row), STORE_NOT_FOUND);
+	assert_int_equal(session_row_load(st, KEY, &row), STORE_NOT_FOUND);
 	assert_int_equal(add_unused_session(st), STORE_OK);
 	assert_int_equal(add_unused_session(st), STORE_TAKEN);
-	assert_int_equal(store_session_load(st, KEY, &row), STORE_OK);
+	assert_int_equal(session_row_load(st, KEY, &row), STORE_OK);
 	assert_string_equal(row.sid, "sid");
 	assert_int_equal(row.state, STORE_NEW);
 	assert_int_equal(row.owner, -1);
 	assert_int_equal(row.inflight, -1);
-	assert_int_equal(store_session_count(st, SLICE("::1")), 1);
-	assert_int_equal(store_session_count(st, SLICE("::2")), 0);
+	assert_int_equal(session_row_count(st, SLICE("::1")), 1);
+	assert_int_equal(session_row_count(st, SLICE("::2")), 0);
 }
 
 static void
 only_the_newest_generation_reserves_a_response(void **state)
 {
 	struct store *st = ((struct stores *)*state)->st;
-	struct store_session row;
+	struct session_row row;
 
 	add_unused_session(st);
-	store_session_load(st, KEY, &row);
+	session_row_load(st, KEY, &row);
 	row.gen++; /* a newer poll */
-	assert_int_equal(store_session_save(st, &row), 0);
-	assert_int_equal(store_session_reserve(st, KEY, row.gen - 1, 5, 2000), STORE_NOT_FOUND);
-	assert_int_equal(store_session_reserve(st, KEY, row.gen, 5, 2000), STORE_OK);
-	store_session_load(st, KEY, &row);
+	assert_int_equal(session_row_save(st, &row), 0);
+	assert_int_equal(session_row_reserve(st, KEY, row.gen - 1, 5, 2000), STORE_NOT_FOUND);
+	assert_int_equal(session_row_reserve(st, KEY, row.gen, 5, 2000), STORE_OK);
+	session_row_load(st, KEY, &row);
 	assert_int_equal(row.inflight, 5);
 	/* a session that has ended keeps its row until the deadline, but no poll of it is served */
-	assert_int_equal(store_session_end(st, KEY, 3000), 0);
-	assert_int_equal(store_session_reserve(st, KEY, row.gen, 6, 2000), STORE_NOT_FOUND);
-	assert_int_equal(store_session_load(st, KEY, &row), STORE_OK);
+	assert_int_equal(session_row_end(st, KEY, 3000), 0);
+	assert_int_equal(session_row_reserve(st, KEY, row.gen, 6, 2000), STORE_NOT_FOUND);
+	assert_int_equal(session_row_load(st, KEY, &row), STORE_OK);
 	assert_int_equal(row.state, STORE_ENDED);
-	assert_int_equal(store_session_end(st, KEY, 0), 0);
-	assert_int_equal(store_session_load(st, KEY, &row), STORE_NOT_FOUND);
+	assert_int_equal(session_row_end(st, KEY, 0), 0);
+	assert_int_equal(session_row_load(st, KEY, &row), STORE_NOT_FOUND);
 }
 
 static void
 an_ack_is_taken_once(void **state)
 {
 	struct store *st = ((struct stores *)*state)->st;
-	struct store_ack ack;
+	struct ack_row ack;
 	int64_t first, second;
 
 	add_unused_session(st);
-	assert_int_equal(store_ack_expect(st, KEY, SLICE("/chat"), SLICE("h"),
-			     (struct slice){NULL, 0}, 0, &first),
-	    0);
 	assert_int_equal(
-	    store_ack_expect(st, KEY, SLICE(""), SLICE("h"), SLICE(""), 0, &second), 0);
+	    ack_row_add(st, KEY, SLICE("/chat"), SLICE("h"), (struct slice){NULL, 0}, 0, &first),
+	    0);
+	assert_int_equal(ack_row_add(st, KEY, SLICE(""), SLICE("h"), SLICE(""), 0, &second), 0);
 	assert_int_equal(second, first + 1);
-	assert_int_equal(store_ack_take(st, KEY, first, &ack), STORE_OK);
+	assert_int_equal(ack_row_take(st, KEY, first, &ack), STORE_OK);
 	assert_string_equal(ack.ns, "/chat");
 	assert_null(ack.context); /* none is not the same as an empty one */
-	store_ack_free(&ack);
-	assert_int_equal(store_ack_take(st, KEY, first, &ack), STORE_NOT_FOUND);
-	assert_int_equal(store_ack_take(st, KEY, second, &ack), STORE_OK);
+	ack_row_free(&ack);
+	assert_int_equal(ack_row_take(st, KEY, first, &ack), STORE_NOT_FOUND);
+	assert_int_equal(ack_row_take(st, KEY, second, &ack), STORE_OK);
 	assert_string_equal(ack.context, "");
-	store_ack_free(&ack);
+	ack_row_free(&ack);
 }
 
 static void
@@ -148,24 +147,24 @@ data_outlives_a_session_while_events_of_it_wait(void **state)
 	char *text;
 
 	add_unused_session(st);
-	store_session_set_user(st, KEY, SLICE("ann"));
-	store_set(st, KEY, SLICE("name"), SLICE("\"value\""));
+	session_row_set_user(st, KEY, SLICE("ann"));
+	session_data_set(st, KEY, SLICE("name"), SLICE("\"value\""));
 	assert_int_equal(hook_queue_add(st, &row), 0);
-	assert_int_equal(store_session_end(st, KEY, 0), 0);
+	assert_int_equal(session_row_end(st, KEY, 0), 0);
 	text = hook_queue_user(st, KEY);
 	assert_string_equal(text, "ann");
 	free(text);
-	text = store_get(st, KEY, SLICE("name"));
+	text = session_data_get(st, KEY, SLICE("name"));
 	assert_string_equal(text, "\"value\"");
 	free(text);
 	assert_int_equal(hook_queue_read(st, row.id, note_row, &key), STORE_OK);
 	assert_int_equal(key, KEY);
 	/* an event that cannot be delivered leaves the queue, and what it needed goes too */
-	assert_int_equal(hook_queue_bury(st, row.id, SLICE("{}"), "no answer"), 0);
+	assert_int_equal(hook_queue_dead_letter(st, row.id, SLICE("{}"), "no answer"), 0);
 	assert_int_equal(hook_queue_read(st, row.id, note_row, &key), STORE_NOT_FOUND);
 	assert_int_equal(hook_queue_forget(st, KEY), 0);
 	assert_null(hook_queue_user(st, KEY));
-	assert_null(store_get(st, KEY, SLICE("name")));
+	assert_null(session_data_get(st, KEY, SLICE("name")));
 }
 
 static void
@@ -174,11 +173,11 @@ deferred_actions_are_taken_once(void **state)
 	struct store *st = ((struct stores *)*state)->st;
 	char *text;
 
-	assert_int_equal(hook_queue_admit(st, KEY, SLICE("[1]")), 0);
-	text = hook_queue_admitted(st, KEY);
+	assert_int_equal(hook_queue_defer(st, KEY, SLICE("[1]")), 0);
+	text = hook_queue_take_deferred(st, KEY);
 	assert_string_equal(text, "[1]");
 	free(text);
-	assert_null(hook_queue_admitted(st, KEY));
+	assert_null(hook_queue_take_deferred(st, KEY));
 }
 
 static void
@@ -187,16 +186,16 @@ an_answer_is_remembered_until_it_expires(void **state)
 	struct store *st = ((struct stores *)*state)->st;
 	char *text;
 
-	assert_int_equal(store_set_published(st, SLICE("k"), SLICE("ok"), 0, 100), 0);
-	text = store_published(st, SLICE("k"), 99);
+	assert_int_equal(idempotency_remember(st, SLICE("k"), SLICE("ok"), 0, 100), 0);
+	text = idempotency_find(st, SLICE("k"), 99);
 	assert_string_equal(text, "ok");
 	free(text);
-	assert_null(store_published(st, SLICE("k"), 100));
-	assert_null(store_published(st, SLICE("other"), 0));
+	assert_null(idempotency_find(st, SLICE("k"), 100));
+	assert_null(idempotency_find(st, SLICE("other"), 0));
 }
 
 static void
-count_message(void *arg, const struct store_message *m)
+count_message(void *arg, const struct message_row *m)
 {
 	(void)m;
 	++*(int *)arg;
@@ -206,19 +205,19 @@ static void
 the_log_is_trimmed_in_parts_but_for_its_newest_row(void **state)
 {
 	struct store *st = ((struct stores *)*state)->st;
-	struct store_message m = {.chan = -1, .payload = SLICE("3:::x")};
+	struct message_row m = {.chan = -1, .payload = SLICE("3:::x")};
 	int64_t floor, head;
 	int rows = 0;
 
 	for (int i = 0; i < 1500; i++)
-		assert_int_equal(store_append(st, &m, 0), 0);
+		assert_int_equal(message_log_append(st, &m, 0), 0);
 	assert_int_equal(store_commit(st), 0);
-	assert_int_equal(store_tidy(st, 10000, INT64_C(1) << 30, &floor), STORE_MORE);
-	assert_int_equal(store_tidy(st, 10000, INT64_C(1) << 30, &floor), STORE_OK);
+	assert_int_equal(maintenance_trim(st, 10000, INT64_C(1) << 30, &floor), STORE_MORE);
+	assert_int_equal(maintenance_trim(st, 10000, INT64_C(1) << 30, &floor), STORE_OK);
 	assert_int_equal(floor, 0); /* nobody missed anything */
-	assert_int_equal(store_read(st, 0, count_message, &rows), 0);
+	assert_int_equal(message_log_read(st, 0, count_message, &rows), 0);
 	assert_int_equal(rows, 1);
-	assert_int_equal(store_head(st, &head), 0);
+	assert_int_equal(message_log_head(st, &head), 0);
 	assert_int_equal(head, m.id);
 }
 
@@ -228,12 +227,12 @@ one_process_leads_at_a_time(void **state)
 	struct stores *s = *state;
 
 	assert_int_not_equal(slots_own(store_slots(s->st)), slots_own(store_slots(s->other)));
-	assert_true(store_housekeeper(s->st));
-	assert_false(store_housekeeper(s->other));
-	store_housekeeper_done(s->st);
-	assert_true(store_housekeeper(s->other));
-	assert_true(store_doorkeeper(s->st));
-	assert_false(store_doorkeeper(s->other));
+	assert_true(maintenance_lead(s->st));
+	assert_false(maintenance_lead(s->other));
+	maintenance_resign(s->st);
+	assert_true(maintenance_lead(s->other));
+	assert_true(action_queue_lead(s->st));
+	assert_false(action_queue_lead(s->other));
 	assert_true(hook_queue_lead(s->st));
 	assert_true(hook_queue_lead(s->st));
 	assert_false(hook_queue_lead(s->other));
