@@ -190,7 +190,7 @@ trim_log(struct hub *h, struct reaped_keys *keys)
 static void
 keep_house(struct hub *h)
 {
-	static struct reaped_keys keys; /* one per process is enough; too big for the stack */
+	struct reaped_keys keys;
 
 	/* one process at a time; the others find the work done */
 	if (h->o.no_app || !maintenance_lead(h->store))
