@@ -32,9 +32,9 @@ database_connect(struct store *st)
 {
 	static const char pragmas[] =
 	    "PRAGMA page_size=4096;"
-	    "PRAGMA journal_mode=WAL;"           /* readers do not wait for the writer */
-	    "PRAGMA synchronous=OFF;"            /* no session outlives the boot: fsync is no use */
-	    "PRAGMA wal_autocheckpoint=500;"     /* pages */
+	    "PRAGMA journal_mode=WAL;"       /* readers do not wait for the writer */
+	    "PRAGMA synchronous=OFF;"        /* no session outlives the boot: fsync is useless */
+	    "PRAGMA wal_autocheckpoint=500;" /* pages */
 	    "PRAGMA journal_size_limit=8388608;" /* cut back a WAL that a slow reader let grow */
 	    "PRAGMA secure_delete=OFF;"
 	    "PRAGMA temp_store=MEMORY;"

@@ -27,7 +27,7 @@ struct store {
 	/* wake-ups to send after the commit; reset by store_begin() */
 	unsigned char wake_slots[SLOTS_MAX / 8]; /* bitmap */
 	bool wakes_slots;                        /* a bit of it is set */
-	int64_t wake_chans[STORE_WAKE_CHANS];    /* wake who listens to one of these */
+	int64_t wake_chans[STORE_WAKE_CHANS];    /* wake the listeners of these */
 	unsigned wake_chans_n;                   /* beyond the array: wake every process */
 	bool ends_requested;                     /* tell the maintaining process so */
 

@@ -1,5 +1,5 @@
 /* maintenance: what one process does for all about once a second: find the sessions that are over,
- * trim the log, refresh what the slot table counts (DESIGN section 3). */
+ * trim the log, refresh the counters in the slot table. */
 #ifndef POLLUX_MAINTENANCE_H
 #define POLLUX_MAINTENANCE_H
 

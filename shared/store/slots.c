@@ -18,8 +18,7 @@ struct slot {
 	struct filter filter;
 };
 
-/* Laid out in shared memory and zeroed when it is made: 0 must be the right start for every
- * field. */
+/* In shared memory, zeroed when created: 0 must be the right start value of every field. */
 struct slot_table {
 	_Atomic int high; /* one more than the highest slot ever taken */
 	_Atomic uint32_t epoch;
@@ -95,7 +94,7 @@ slots_close(struct slots *sl)
 		return;
 	slots_forget_watcher(sl, sl->own);
 	sl->table->slots[sl->own].kind = 0;
-	/* after the clean-up: whoever takes the slot next must not have it undone */
+	/* after the clean-up, which would otherwise hit the next process in this slot */
 	lock_give(sl->lock_fd, LOCK_SLOT + sl->own);
 	munmap(sl->table, sizeof(*sl->table));
 	free(sl);
@@ -153,7 +152,8 @@ slots_others_listen(const struct slots *sl, int64_t chan)
 {
 	int high = slots_high(sl);
 
-	/* the dead are not told apart here: a lock query per slot would cost more than it saves */
+	/* dead processes count too: asking the kernel about each slot would cost more than a
+	 * wake-up for nothing */
 	if (filter_has(&sl->table->waiting, chan))
 		return true;
 	for (int i = 0; i < high; i++)

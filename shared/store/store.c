@@ -112,8 +112,8 @@ store_open(const char *folder, int kind, bool must_exist)
 		goto fail;
 	if (open_current_database(st) == -1)
 		goto fail;
-	/* rows that name our slot as their owner are of a process that died; do it before anybody
-	 * looks at them, since the slot is alive again.  Polls become free, streams overdue */
+	/* rows with our slot as their owner were left by a process that died, but the slot counts as
+	 * alive again: release its polls and make its streams overdue before maintenance looks */
 	if (statement_exec(st, Q_DISOWN, "i", slots_own(st->slots)) == -1)
 		goto fail;
 	lock_give(st->lock_fd, LOCK_INIT);
@@ -288,7 +288,7 @@ store_commit(struct store *st)
 	/* the flag before the wake-ups too: it is what the process woken looks at */
 	if (st->ends_requested)
 		slots_set_end_requested(st->slots, true);
-	/* not before the commit: whoever is woken reads the log at once, and only once */
+	/* not before the commit: a process reads the log once per wake-up, and must see the rows */
 	send_wake_ups(st);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* store: sessions, rooms and the message log that all processes share, in SQLite (schema.sql).
  *
- * The rules (DESIGN section 3):
+ * The rules:
  *  - One writer at a time, by a kernel lock: store_begin() takes it, store_commit() releases it.
  *    A program opens at most one transaction per turn of its loop.
  *  - Every message is one row of the log, however many sessions read it; row ids are commit order.
@@ -56,8 +56,8 @@ int store_reopen(struct store *st);
 /* A random text that is different for every database ever created in this folder. */
 const char *store_epoch(const struct store *st);
 
-/* A number that changes when anybody else, also a program that is not ours, has committed; -1 after
- * logging why. */
+/* A number that changes when another process has committed, be it ours or any other program; -1
+ * after logging why. */
 int64_t store_data_version(struct store *st);
 
 /* --- transactions -------------------------------------------------------------------------- */
