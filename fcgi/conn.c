@@ -54,7 +54,7 @@ set_deadline(struct fcgi_conn *c, int64_t after_ms)
 
 /* Tell the transport what became of its answer, once. */
 static void
-tell_fate(struct fcgi_conn *c, enum exchange_fate fate)
+tell_exchange_fate(struct fcgi_conn *c, enum exchange_fate fate)
 {
 	void (*on_fate)(struct exchange *, enum exchange_fate, void *) = c->x.on_fate;
 
@@ -80,7 +80,7 @@ fcgi_conn_close(struct fcgi_conn *c)
 static void
 close_unanswered(struct fcgi_conn *c, enum exchange_fate fate)
 {
-	tell_fate(c, fate);
+	tell_exchange_fate(c, fate);
 	fcgi_conn_close(c);
 }
 
@@ -231,7 +231,7 @@ fcgi_conn_was_read(void *conn, struct fcgi_request *rq)
 {
 	struct fcgi_conn *c = conn;
 
-	/* NULL: the peer left, or its deadline passed; draining: its answer could not be waited for */
+	/* NULL: the peer left or was too slow.  Draining: the answer could not be waited for. */
 	if (rq == NULL || c->fcgi->draining) {
 		fcgi_request_free(rq);
 		fcgi_conn_close(c);
@@ -256,7 +256,7 @@ hand_to_reader(struct fcgi_conn *c)
 
 /* A connection without a request has become readable. */
 static void
-begin_request(struct fcgi_conn *c)
+begin_fcgi_request(struct fcgi_conn *c)
 {
 	static char bytes[PEEK_BYTES]; /* scratch of the one loop */
 	ssize_t n = recv(c->io.fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
@@ -315,8 +315,8 @@ fcgi_conn_on_io(struct ev_loop *loop, struct ev_io *io, int events)
 	if ((events & EV_READ) == 0 || c->state == FCGI_CONN_CLOSED)
 		return;
 	if (c->state == FCGI_CONN_IDLE)
-		begin_request(c);
-	else
+		begin_fcgi_request(c);
+	else /* one request at a time: we do not announce FCGI_MPXS_CONNS */
 		read_abort(c);
 }
 
@@ -336,14 +336,15 @@ fcgi_conn_watch(struct fcgi_conn *c, int events)
 static void
 finish_writing(struct fcgi_conn *c)
 {
-	buf_free(&c->out);
+	buf_free(&c->out); /* idle connections and quiet streams hold no memory */
 	c->written = 0;
 	clear_deadline(c);
 	if (c->state == FCGI_CONN_OPEN) { /* the stream goes on */
 		fcgi_conn_watch(c, EV_READ);
 		return;
 	}
-	tell_fate(c, EXCHANGE_SENT);
+	/* sent only now that the kernel has all of it: until then the messages could be kept */
+	tell_exchange_fate(c, EXCHANGE_SENT);
 	if (!c->keep || c->fcgi->draining) {
 		fcgi_conn_close(c);
 		return;
@@ -449,6 +450,7 @@ fcgi_conn_open(struct fcgi *f, int fd)
 	}
 	c->fcgi = f;
 	c->out.ceiling = BUF_CEILING;
+	/* no deadline while it is idle: web servers keep connections for the next request */
 	ev_io_init(&c->io, fcgi_conn_on_io, fd, EV_READ);
 	c->io.data = c;
 	ev_io_start(f->loop, &c->io);

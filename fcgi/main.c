@@ -174,6 +174,7 @@ fcgi_serve(struct fcgi_daemon *d, const char *addresses)
 	} else {
 		readers_close(f->readers);
 	}
+	/* in reverse order; sessions held here can go to other processes from server_close() on */
 	reachable_close(f->reachable);
 	server_close(f->sv);
 	fcgi_listener_close(f->listener);

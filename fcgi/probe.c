@@ -48,6 +48,7 @@ probe_end(struct probe *p, int status)
 	probe_done *done = p->done;
 	void *arg = p->arg;
 
+	/* freed first: the callback may start the next probe */
 	probe_cancel(p);
 	done(arg, status);
 }
@@ -60,6 +61,7 @@ probe_wait_or_end(struct probe *p)
 		probe_end(p, 0);
 		return;
 	}
+	/* not what we wanted to do: during its handshake TLS reads for a write, and vice versa */
 	ev_io_stop(p->loop, &p->io);
 	ev_io_set(&p->io, p->io.fd, BIO_should_read(p->bio) ? EV_READ : EV_WRITE);
 	ev_io_start(p->loop, &p->io);
@@ -89,6 +91,7 @@ probe_on_io(struct ev_loop *loop, struct ev_io *io, int events)
 		}
 		p->written += (size_t)n;
 	}
+	/* no more than the status line: pollux-wsd sees the connection close */
 	while (p->answer_n < STATUS_LINE) {
 		n = BIO_read(p->bio, p->answer + p->answer_n, (int)(STATUS_LINE - p->answer_n));
 		if (n <= 0) {
@@ -162,8 +165,8 @@ add_tls(BIO *socket, struct slice host)
 		goto fail;
 	memcpy(name, host.p, host.n);
 	name[host.n] = '\0';
-	name[strcspn(name, ":")] =
-	    '\0'; /* without the port; an IPv6 address is not a name for SNI */
+	name[strcspn(name, ":")] = '\0'; /* without the port */
+	/* no SNI for an IPv6 address: RFC 6066 wants a name */
 	if (name[0] != '\0' && name[0] != '[' && SSL_set_tlsext_host_name(ssl, name) != 1)
 		goto fail;
 	return BIO_push(tls, socket);

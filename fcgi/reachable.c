@@ -23,9 +23,9 @@
 #define ORIGIN_MAX 255
 
 enum host_verdict {
-	UNKNOWN,
-	PASSES,
-	BLOCKED,
+	HOST_UNKNOWN,
+	HOST_PASSES,
+	HOST_BLOCKED,
 };
 
 /* A host by which handshakes come in, and what is known about it.  Every process writes it, without
@@ -53,10 +53,9 @@ struct reachable {
 	char path[CONFIG_TEXT_MAX + 64];
 };
 
-/* --- the table ---------------------------------------------------------------------------------
- */
+/* --- the table -------------------------------------------------------------------------------- */
 
-/* The file survives a reboot, the monotonic clock begins anew: a time too far ahead is of before. */
+/* The file survives a reboot, but the monotonic clock restarts: a time too far ahead is old. */
 static bool
 has_come(int64_t at, int64_t now)
 {
@@ -72,6 +71,7 @@ find_host(struct host_table *table, int64_t key, int64_t now)
 
 	for (size_t i = 0; i < HOSTS; i++) {
 		struct host_entry *e = &table->entries[i];
+		/* free, or written before a reboot: take it first */
 		int64_t used_at = e->key == 0 || e->used_at > now ? 0 : e->used_at;
 
 		if (e->key == key) {
@@ -83,7 +83,8 @@ find_host(struct host_table *table, int64_t key, int64_t now)
 			oldest = e;
 		}
 	}
-	oldest->verdict = UNKNOWN;
+	/* the key last: other processes must not find it with the verdict of another host */
+	oldest->verdict = HOST_UNKNOWN;
 	oldest->ask_at = now;
 	oldest->used_at = now;
 	oldest->key = key;
@@ -99,8 +100,7 @@ claim_time(_Atomic int64_t *at, int64_t now, int64_t next)
 	return has_come(seen, now) && atomic_compare_exchange_strong(at, &seen, next);
 }
 
-/* --- probing ------------------------------------------------------------------------------------
- */
+/* --- probing ---------------------------------------------------------------------------------- */
 
 /* What the status of the answer (0: none) says about websockets. */
 static enum host_verdict
@@ -108,11 +108,11 @@ judge_status(int status)
 {
 	/* 401, 403: the upgrade came through; clients have the password or origin that we lack */
 	if (status == 101 || status == 401 || status == 403)
-		return PASSES;
+		return HOST_PASSES;
 	/* the web server is busy, or pollux-wsd is being started */
 	if (status == 0 || status >= 500)
-		return UNKNOWN;
-	return BLOCKED;
+		return HOST_UNKNOWN;
+	return HOST_BLOCKED;
 }
 
 static void
@@ -124,22 +124,26 @@ reachable_on_status(void *arg, int status)
 	int64_t now = r->fcgi->now;
 
 	r->probe = NULL;
-	/* another host has taken the entry meanwhile */
+	/* another host has taken the entry meanwhile: this is not its result */
 	if (e->key != r->asked_key)
 		return;
-	if (found == BLOCKED && e->verdict != BLOCKED)
+	/* log changes only: probes are repeated for as long as there are handshakes */
+	if (found == HOST_BLOCKED && e->verdict != HOST_BLOCKED)
 		log_warnx("websocket is not offered to clients of %s: the web server does not pass "
 			  "upgrades on, it answered %d to one; see [wsd] reachable",
 		    r->asked_host, status);
-	else if (found == UNKNOWN && e->verdict == UNKNOWN)
+	else if (found == HOST_UNKNOWN && e->verdict == HOST_UNKNOWN)
 		log_warnx("websocket is not offered to clients of %s yet: the web server answered "
 			  "%d to an upgrade (0: no answer)",
 		    r->asked_host, status);
-	else if (found == PASSES && e->verdict == BLOCKED)
+	else if (found == HOST_PASSES && e->verdict == HOST_BLOCKED)
 		log_info("websocket is offered to clients of %s", r->asked_host);
-	if (found != UNKNOWN)
+	/* an unclear answer does not undo a clear one: web servers restart */
+	if (found != HOST_UNKNOWN)
 		e->verdict = (int)found;
-	e->ask_at = now + (found == PASSES ? PASS_MS : found == BLOCKED ? NO_PASS_MS : UNSURE_MS);
+	e->ask_at = now + (found == HOST_PASSES       ? PASS_MS
+			      : found == HOST_BLOCKED ? NO_PASS_MS
+						      : UNSURE_MS);
 }
 
 static void
@@ -147,6 +151,8 @@ ask_web_server(struct reachable *r, struct host_entry *e, const struct probe_tar
 {
 	int64_t now = r->fcgi->now;
 
+	/* one probe at a time, and few of all processes together: names may be made up by clients.
+	 * Claiming the entry keeps other processes from probing the same host meanwhile */
 	if (r->probe != NULL || !claim_time(&r->table->ask_at, now, now + BETWEEN_MS) ||
 	    !claim_time(&e->ask_at, now, now + UNSURE_MS))
 		return;
@@ -159,8 +165,7 @@ ask_web_server(struct reachable *r, struct host_entry *e, const struct probe_tar
 		    target->address, target->port);
 }
 
-/* --- where to probe -------------------------------------------------------------------------------
- */
+/* --- where to probe --------------------------------------------------------------------------- */
 
 /* Whether it is a name or an address, perhaps with a port, and nothing else. */
 static bool
@@ -179,14 +184,15 @@ is_host_header(struct slice s)
 static bool
 has_port(struct slice host)
 {
+	/* from the end to the bracket that closes an IPv6 address, which has colons of its own */
 	for (size_t i = host.n; i > 0 && host.p[i - 1] != ']'; i--)
 		if (host.p[i - 1] == ':')
 			return true;
 	return false;
 }
 
-/* Whether SERVER_PORT is where the web server listens.  With nginx and lighttpd it is.  Apache takes
- * a port from the Host header or from a request line in absolute form: from the client. */
+/* Whether SERVER_PORT is where the web server listens.  With nginx and lighttpd it is.  Apache
+ * takes a port from the Host header or from a request line in absolute form: from the client. */
 static bool
 port_is_trusted(const struct fcgi_request *rq, struct slice host)
 {
@@ -237,6 +243,7 @@ key_of_target(const struct probe_target *t)
 	int n = snprintf(text, sizeof(text), "%s %d %d %.*s", t->address, t->port, t->tls,
 	    (int)t->host.n, t->host.p);
 
+	/* only a made-up address can be so long: all of them share an entry */
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return 1;
 	/* a keyed hash: a client cannot construct two texts with the same key */
@@ -256,11 +263,10 @@ reachable_passes(struct reachable *r, const struct fcgi_request *rq)
 	e = find_host(r->table, key_of_target(&target), r->fcgi->now);
 	if (has_come(e->ask_at, r->fcgi->now))
 		ask_web_server(r, e, &target);
-	return e->verdict == PASSES;
+	return e->verdict == HOST_PASSES;
 }
 
-/* --- the beginning and the end ------------------------------------------------------------------
- */
+/* --- the beginning and the end ---------------------------------------------------------------- */
 
 /* The upgrade names a session that does not exist; pollux-wsd answers 101 to it all the same. */
 static void
@@ -301,7 +307,7 @@ reachable_close(struct reachable *r)
 {
 	if (r == NULL)
 		return;
-	probe_cancel(r->probe);
+	probe_cancel(r->probe); /* before what its callback would use */
 	munmap(r->table, sizeof(*r->table));
 	free(r);
 }

@@ -136,7 +136,7 @@ readers_close(struct readers *r)
 	r->stop = true;
 	pthread_cond_broadcast(&r->work);
 	pthread_mutex_unlock(&r->lock);
-	/* each finishes the request it has, then takes the rest of the queue, which fails at once */
+	/* each finishes its request and then the rest of the queue, which fails at once */
 	while (r->running > 0)
 		pthread_join(r->threads[--r->running], NULL);
 	STAILQ_CONCAT(&r->done, &r->todo);
@@ -162,6 +162,7 @@ readers_add(struct readers *r, int fd, void *arg)
 	job->fd = fd;
 	job->arg = arg;
 	pthread_mutex_lock(&r->lock);
+	/* a bound: each waits with its deadline running, which the last would miss anyway */
 	full = r->waiting >= QUEUE_MAX;
 	if (!full) {
 		STAILQ_INSERT_TAIL(&r->todo, job, next);

@@ -54,6 +54,7 @@ read_request_body(struct fcgi_request *rq, FCGX_Stream *in, size_t body_max)
 	size_t expected = (size_t)strtoull(announced, NULL, 10);
 	int n = 1;
 
+	/* before any of it is stored: a client chooses this number */
 	if (expected > body_max) {
 		discard_body(rq, in);
 		return;
@@ -72,6 +73,7 @@ read_request_body(struct fcgi_request *rq, FCGX_Stream *in, size_t body_max)
 		n = FCGX_GetStr(room, (int)want, in);
 		rq->body.n += n > 0 ? (size_t)n : 0;
 	}
+	/* the peer left, or its deadline passed; or the web server and its client do not agree */
 	rq->broken = FCGX_GetError(in) != 0 || (announced[0] != '\0' && rq->body.n != expected);
 }
 
@@ -88,9 +90,9 @@ fcgi_request_read(int fd, size_t body_max)
 	if (FCGX_InitRequest(fcgx, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0)
 		goto fail;
 	fcgx->ipcFd = copy;
-	fcgx->keepConnection = 1; /* else FCGX_Accept_r() closes it before reading */
-	FCGX_Detach(fcgx);        /* or closing it would linger, and block */
-	if (FCGX_Accept_r(fcgx) < 0) {
+	fcgx->keepConnection = 1;      /* else FCGX_Accept_r() closes it before reading */
+	FCGX_Detach(fcgx);             /* or closing it would linger, and block */
+	if (FCGX_Accept_r(fcgx) < 0) { /* not FastCGI, or the peer left; libfcgi closed the copy */
 		free(fcgx);
 		free(rq);
 		return NULL;
@@ -125,6 +127,7 @@ fcgi_request_free(struct fcgi_request *rq)
 	if (fcgx->ipcFd != -1)
 		close(fcgx->ipcFd);
 	fcgx->ipcFd = -1;
+	/* the connection is not libfcgi's to close: only the copy was */
 	FCGX_Free(fcgx, 0);
 	free(fcgx);
 	buf_free(&rq->target);
@@ -159,7 +162,7 @@ fcgi_request_header(const struct fcgi_request *rq, const char *name)
 
 	if (strcmp(name, "content-type") == 0)
 		return slice_of(fcgi_request_param(rq, "CONTENT_TYPE"));
-	if (n > HEADER_NAME_MAX)
+	if (n > HEADER_NAME_MAX) /* longer than any name that is asked for */
 		return (struct slice){NULL, 0};
 	for (size_t i = 0; i <= n; i++)
 		param[5 + i] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);

@@ -1,5 +1,5 @@
-/* request: one FastCGI request, read by libfcgi into memory of its own: the connection does not need
- * libfcgi after that. */
+/* request: one FastCGI request, read by libfcgi into memory of its own: after that the connection
+ * does not need libfcgi. */
 #ifndef POLLUX_FCGI_REQUEST_H
 #define POLLUX_FCGI_REQUEST_H
 

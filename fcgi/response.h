@@ -1,5 +1,5 @@
-/* response: an answer as FastCGI records, whose content begins with a CGI header ("Status: 200 OK").
- * Pure. */
+/* response: an answer as FastCGI records, whose content begins with a CGI header, as in
+ * "Status: 200 OK".  Pure. */
 #ifndef POLLUX_FCGI_RESPONSE_H
 #define POLLUX_FCGI_RESPONSE_H
 

@@ -69,8 +69,8 @@ fcgi_turn_finish(struct fcgi *f)
 
 	f->entered = false;
 	server_settle(f->sv, &f->next);
-	/* only now that it is committed may an answer leave; what is queued meanwhile belongs to the
-	 * next commit and is put on a new stack */
+	/* answers may leave only now that they are committed; what is queued meanwhile belongs to
+	 * the next commit and goes on a new stack */
 	dirty = f->dirty;
 	SLIST_INIT(&f->dirty);
 	while ((c = SLIST_FIRST(&dirty)) != NULL) {

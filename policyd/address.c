@@ -24,16 +24,16 @@ make_address_key(unsigned char key[KEY_N], const struct sockaddr_storage *from)
 	} a = {*from};
 	const unsigned char *v6 = a.in6.sin6_addr.s6_addr;
 
-	memset(key, 0, KEY_N);
+	memset(key, 0, KEY_N); /* all of it is compared, padding too; also the key of AF_UNIX */
 	if (from->ss_family == AF_INET) {
 		key[0] = 4;
 		memcpy(key + 1, &a.in.sin_addr, 4);
 	} else if (from->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a.in6.sin6_addr)) {
-		key[0] = 4;
+		key[0] = 4; /* the same client as by IPv4 */
 		memcpy(key + 1, v6 + 12, 4);
 	} else if (from->ss_family == AF_INET6) {
 		key[0] = 6;
-		memcpy(key + 1, v6, 8);
+		memcpy(key + 1, v6, 8); /* the /64 */
 	}
 }
 

@@ -57,6 +57,7 @@ client_end(struct client *c)
 	all->n--;
 	address_give(&all->addresses, c->from);
 	free(c);
+	/* SIGTERM waits for the last one */
 	if (all->draining && all->n == 0)
 		ev_break(all->p->loop, EVBREAK_ALL);
 }
@@ -83,7 +84,7 @@ send_policy(struct client *c)
 		return -1;
 	if (n > 0)
 		c->sent += (size_t)n;
-	if (c->sent < p->policy.n) {
+	if (c->sent < p->policy.n) { /* the rest when the kernel has room */
 		client_watch(c, c->half_closed ? EV_WRITE : EV_READ | EV_WRITE);
 		return 0;
 	}
@@ -104,8 +105,10 @@ receive_request(struct client *c)
 	if (n == -1)
 		return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
 	c->received += (size_t)n;
+	/* dropped: sends endlessly, or has the whole answer and left */
 	if (c->received > RECEIVED_MAX || (n == 0 && c->sent == c->all->p->policy.n))
 		return -1;
+	/* its end of the request came before all of the answer was sent: it may still read */
 	if (n == 0) {
 		c->half_closed = true;
 		client_watch(c, EV_WRITE);
@@ -132,6 +135,7 @@ arm_deadline(struct clients *all)
 	const struct client *first = TAILQ_FIRST(&all->list);
 	ev_tstamp left;
 
+	/* a running timer is for the first or for one that left: it is set again when it fires */
 	if (first == NULL || ev_is_active(&all->deadline))
 		return;
 	left = first->deadline_at - ev_now(all->p->loop);
@@ -163,6 +167,7 @@ accept_client(struct clients *all, int fd, const struct sockaddr_storage *from)
 	struct address *a = NULL;
 	struct client *c = NULL;
 
+	/* the limit of all comes first, so that what it refuses counts for no address */
 	if (all->n < all->most)
 		a = address_take(&all->addresses, from, p->cfg->policyd_connections_per_address);
 	if (a != NULL)
@@ -182,6 +187,7 @@ accept_client(struct clients *all, int fd, const struct sockaddr_storage *from)
 	TAILQ_INSERT_TAIL(&all->list, c, next);
 	all->n++;
 	arm_deadline(all);
+	/* without waiting for the request, as the reference does */
 	if (send_policy(c) == -1)
 		client_end(c);
 }
@@ -297,6 +303,7 @@ clients_drain(struct policyd *p)
 {
 	struct clients *all = p->clients;
 
+	/* the end of a pause would accept again */
 	ev_timer_stop(p->loop, &all->pause);
 	clients_watch(all, false);
 	listen_close(&p->listen);

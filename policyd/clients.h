@@ -1,4 +1,4 @@
-/* clients: each one is sent the policy when it connects, as the reference does, and must then leave.
+/* clients: each is sent the policy when it connects, as the reference does, and must then leave.
  *
  * The request is read, since closing a socket with unread bytes resets the connection and may lose
  * the answer, but it is not parsed: the answer is always the same. */

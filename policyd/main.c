@@ -8,9 +8,9 @@
 #include <signal.h>
 #include <sysexits.h>
 
-#include "policyd/policytext.h"
 #include "policyd/clients.h"
 #include "policyd/policyd.h"
+#include "policyd/policytext.h"
 #include "shared/base/daemon.h"
 #include "shared/base/log.h"
 #include "shared/base/privs.h"
@@ -96,12 +96,15 @@ static int
 policyd_serve(struct policyd_daemon *d, const char *addresses)
 {
 	struct policyd *p = &d->p;
-	int code = listen_open(&p->listen, "[policyd] listen", addresses);
+	int code;
 
+	/* as root, if we are: the ports are below 1024 */
+	code = listen_open(&p->listen, "[policyd] listen", addresses);
 	if (code != 0)
 		return code;
 	/* the chroot hides the socket of the service manager: connect to it before */
 	daemon_find_manager();
+	/* before the first byte of a client is read */
 	code = privs_drop(d->cfg.policyd_user, d->cfg.policyd_chroot);
 	if (code != 0)
 		goto end;

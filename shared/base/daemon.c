@@ -102,7 +102,7 @@ daemon_configure(struct daemon_options *o, struct config *cfg, const char *name,
 	char error[512];
 
 	ctx.name = name;
-	settle_descriptors(); /* before anything opens a descriptor */
+	settle_descriptors(); /* before anything opens a descriptor that it would close */
 	daemon_read_options(o, doc, argc, argv);
 	if (config_load(cfg, o->paths, error, sizeof(error)) == -1) {
 		daemon_complain("%s", error);
@@ -130,7 +130,9 @@ daemon_open_log(const struct config *cfg)
 		daemon_complain("log file %s: %s", cfg->log_file, strerror(errno));
 		return EX_CANTCREAT;
 	}
+	/* a peer that left is an error of the write, not the end of the program */
 	signal(SIGPIPE, SIG_IGN);
+	/* until the loop handles them: their default is to end the program */
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
 	return 0;
@@ -145,6 +147,7 @@ daemon_raise_descriptors(void)
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
 		return 1024 - DESCRIPTORS_OWN;
 	want = limit.rlim_max > DESCRIPTORS_MAX ? DESCRIPTORS_MAX : limit.rlim_max;
+	/* the soft limit is low for programs that use select(2), which we do not */
 	if (limit.rlim_cur < want) {
 		limit.rlim_cur = want;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
@@ -197,9 +200,10 @@ daemon_started(const char *addresses)
 	}
 	log_info("%s %s started", ctx.name, POLLUX_VERSION);
 	if (inherited > 0)
-		log_info("listening on %d sockets of systemd", inherited);
+		log_info("listening on the sockets of systemd (%d)", inherited);
 	else
 		log_info("listening on %s", addresses);
+	/* after the log line: what waits for READY may read it */
 	notify_manager("READY=1");
 }
 

@@ -94,6 +94,7 @@ listen_on_path(struct listen *l, const char *path)
 		return -1;
 	}
 	memcpy(address.sun_path, path, strlen(path));
+	/* bind() does not tell a stale socket from a live one, which must not be unlinked */
 	if (is_served(&address)) {
 		errno = EADDRINUSE;
 		return -1;
@@ -176,6 +177,7 @@ listen_on_name(struct listen *l, const char *setting, const char *address)
 		if (listen_on_address(l, ai) == 0)
 			continue;
 		reason = errno;
+		/* half of an address would hide the mistake; a missing family is none */
 		if (reason == EADDRINUSE || reason == EACCES)
 			break;
 	}
@@ -246,6 +248,7 @@ listen_inherited(void)
 		return 0;
 	n = strtol(count, NULL, 10);
 	inherited = n < 0 ? 0 : n > INHERITED_MAX ? INHERITED_MAX : (int)n;
+	/* not for programs that we start */
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");

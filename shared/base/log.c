@@ -38,6 +38,7 @@ log_use_file(const char *path)
 
 	if (fd == -1)
 		return -1;
+	/* only now: if it could not be opened the old one stays in use */
 	if (log_ctx.fd != STDERR_FILENO)
 		close(log_ctx.fd);
 	log_ctx.fd = fd;
@@ -55,7 +56,7 @@ log_open(const char *program, enum log_level level, const char *path)
 		return 0;
 	if (log_use_file(path) == -1)
 		return -1;
-	log_ctx.journal = false;
+	log_ctx.journal = false; /* a file has no journal to stamp its lines */
 	return 0;
 }
 

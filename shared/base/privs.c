@@ -30,6 +30,7 @@ chroot_to_deleted(void)
 
 	if (above == -1 || mkdtemp(path) == NULL)
 		goto end;
+	/* enter it first, then delete it: nothing can be created in it any more */
 	r = chdir(path);
 	if (unlinkat(above, path + sizeof(TEMPORARY), AT_REMOVEDIR) == -1)
 		r = -1;
@@ -50,6 +51,7 @@ chroot_to(const char *folder)
 {
 	struct stat st;
 
+	/* enter it, then check what was entered: the path may be replaced in between */
 	if (chdir(folder) == -1 || stat(".", &st) == -1) {
 		log_err("chroot to %s", folder);
 		return EX_CONFIG;
@@ -93,7 +95,7 @@ change_user(uid_t uid, gid_t gid)
 	/* then verify: carrying on as root would be worse than not starting */
 	if (getresuid(&ruid, &euid, &suid) == -1 || getresgid(&rgid, &egid, &sgid) == -1)
 		return -1;
-	errno = 0;
+	errno = 0; /* no call has failed below, but the result is wrong */
 	if (ruid != uid || euid != uid || suid != uid || rgid != gid || egid != gid ||
 	    sgid != gid || setuid(0) == 0 || setgid(0) == 0)
 		return -1;
@@ -108,7 +110,7 @@ have_capabilities(void)
 	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
 
 	if (syscall(SYS_capget, &cap_head, sets) == -1)
-		return true;
+		return true; /* unknown: try to drop them */
 	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
 		if ((sets[i].permitted | sets[i].effective | sets[i].inheritable) != 0)
 			return true;
@@ -125,7 +127,8 @@ drop_capabilities(void)
 	if (!have_capabilities())
 		return 0;
 	memset(none, 0, sizeof(none));
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 && errno != EINVAL)
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1 &&
+	    errno != EINVAL) /* before Linux 4.3 */
 		return -1;
 	if (syscall(SYS_capset, &cap_head, none) == -1)
 		return -1;

@@ -14,7 +14,7 @@ shm_map(const char *path, size_t n)
 
 	if (fd == -1)
 		return NULL;
-	/* allocate for real: a full disk must fail here and not as SIGBUS later */
+	/* allocate now: a full disk must fail here and not as SIGBUS later */
 	error = posix_fallocate(fd, 0, (off_t)n);
 	if (error == 0) {
 		memory = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -23,7 +23,7 @@ shm_map(const char *path, size_t n)
 			memory = NULL;
 		}
 	}
-	close(fd);
+	close(fd); /* the mapping stays */
 	errno = error;
 	return memory;
 }
