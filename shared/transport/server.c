@@ -57,10 +57,10 @@ make_packets(struct server *sv)
 	sv->heartbeat_packet = message_new(PACKET_HEARTBEAT);
 	sv->disconnect_packet = message_new(PACKET_DISCONNECT);
 	sv->unknown_session_packet = message_new(PACKET_UNKNOWN_SESSION);
-	return sv->heartbeat_packet == NULL || sv->disconnect_packet == NULL ||
-	               sv->unknown_session_packet == NULL
-	           ? -1
-	           : 0;
+	if (sv->heartbeat_packet == NULL || sv->disconnect_packet == NULL ||
+	    sv->unknown_session_packet == NULL)
+		return -1;
+	return 0;
 }
 
 static struct server *
@@ -96,7 +96,7 @@ server_open(const struct config *cfg, enum server_kind kind)
 		if (sv->publish_keys == NULL)
 			goto fail;
 	}
-	/* the application before the hub, whose options hold its functions */
+	/* before the hub, whose options hold the application's functions */
 	sv->application = cfg->hook_url[0] != '\0' ? hook_open(cfg) : module_open(cfg->module);
 	if (sv->application == NULL)
 		goto fail;

@@ -1,7 +1,7 @@
 /* server: the hub, the application and the transports of one process, driven by its event loop.
  *
  *	loop wakes:    server_begin(now)
- *	               server_request(), websocket_*(), server_wake(), server_tick()   any number
+ *	               server_request(), websocket_*(), server_wake()   any number
  *	before sleep:  server_settle(&next)   commits, delivers, wakes other processes
  *	               then the program writes what was queued, and sleeps until `next`
  */
@@ -44,8 +44,7 @@ void server_wake(struct server *sv);
 /* A complete request: it is answered now or held, see exchange.h. */
 void server_request(struct server *sv, struct exchange *x);
 
-/* Answer a request that is too broken for server_request(), with the headers that let a page read the
- * answer. */
+/* Answer a request that server_request() cannot take, with the headers that let a page read it. */
 void server_refuse(struct server *sv, struct exchange *x, int status, const char *sentence);
 
 /* End of the turn: deadlines that are due, the commit, deliveries, wake-ups to other processes.

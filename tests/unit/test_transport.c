@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "shared/base/container.h"
 #include "shared/transport/server.h"
 
 #define ORIGIN "http://page.example"
@@ -26,8 +27,7 @@ struct world {
 	int64_t now;
 };
 
-/* --- an exchange that writes down its answer ----------------------------------------------------
- */
+/* --- an exchange that records its answer ---------------------------------------------------- */
 
 struct asked {
 	struct exchange x;
@@ -39,7 +39,7 @@ struct asked {
 static struct asked *
 of(struct exchange *x)
 {
-	return (struct asked *)(void *)((char *)x - offsetof(struct asked, x));
+	return container_of(x, struct asked, x);
 }
 
 static void
@@ -143,7 +143,7 @@ ask(struct world *w, struct asked *a, const char *method, const char *target, co
 	put(w, a);
 }
 
-/* A GET comes once more, since the process that had it has died. */
+/* The web server repeats a GET, since the process that had it died. */
 static void
 repeat(struct world *w, struct asked *a, const char *target)
 {
@@ -160,7 +160,7 @@ tell_fate(struct asked *a, enum exchange_fate fate)
 	a->x.on_fate = NULL;
 }
 
-/* It was answered so, and the answer has left. */
+/* It was answered like this, and the answer was written. */
 static void
 answered(struct asked *a, int status, const char *body)
 {
@@ -181,7 +181,7 @@ settle(struct world *w)
 	return result;
 }
 
-/* So much later the loop wakes. */
+/* The loop wakes `ms` later. */
 static void
 pass(struct world *w, int64_t ms)
 {
@@ -190,8 +190,7 @@ pass(struct world *w, int64_t ms)
 	assert_int_equal(settle(w), 0);
 }
 
-/* --- a world, and what goes wrong in it ---------------------------------------------------------
- */
+/* --- a server, and what goes wrong with it -------------------------------------------------- */
 
 static int
 setup(void **state)
@@ -224,7 +223,7 @@ teardown(void **state)
 	return 0;
 }
 
-/* A session, and the target of a transport of it. */
+/* Make a session. */
 static void
 handshake(struct world *w, char *sid, size_t size)
 {
@@ -244,7 +243,7 @@ target(char *text, size_t size, const char *transport, const char *sid)
 	return text;
 }
 
-/* Files may not grow while this is on: commits fail. */
+/* While the disk is full no file may grow: commits fail. */
 static void
 fill_disk(bool full)
 {
@@ -271,8 +270,7 @@ static const struct {
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
-/* --- the tests -----------------------------------------------------------------------------------
- */
+/* --- the tests ------------------------------------------------------------------------------ */
 
 static void
 answers_that_report_a_commit_wait_for_it(void **state)
@@ -340,7 +338,7 @@ a_failed_commit_keeps_polls_waiting_and_streams_come_again(void **state)
 		ask(w, &a[i], "GET", target(text, sizeof(text), rows[i].transport, sid[i]), "");
 	assert_int_equal(settle(w), -1);
 	fill_disk(false);
-	/* the page had begun: its first packet is followed by another that makes it worthless */
+	/* the page had begun: after its first packet comes one that tells the client to reconnect */
 	assert_int_equal(a[2].status, 200);
 	assert_non_null(strstr(a[2].body, "<script>_(\"7:::+0\");</script>"));
 	assert_true(a[2].over);
@@ -389,7 +387,7 @@ a_store_that_cannot_be_read(void **state)
 	answered(&post, 503, "server busy");
 	answered(&script, 200, "io.j[3](new Error(\"server busy\"));");
 	assert_int_equal(a[0].status, 0);
-	tell_fate(&a[0], EXCHANGE_GONE); /* who leaves meanwhile is forgotten */
+	tell_fate(&a[0], EXCHANGE_GONE); /* a client that leaves meanwhile is forgotten */
 	pass(w, 1100);
 	answered(&a[1], 200, rows[1].come_back);
 }
@@ -428,8 +426,8 @@ draining_ends_what_is_held_and_holds_nothing(void **state)
 	assert_int_equal(settle(w), 0);
 }
 
-/* lighttpd does so when a client has left its poll, too: such a ghost must not take over from the
- * client's next one. */
+/* lighttpd also repeats a poll that its client has left: such a ghost must not supersede the client's
+ * next one. */
 static void
 a_request_that_the_web_server_repeats_takes_nothing_over(void **state)
 {
@@ -471,6 +469,88 @@ a_page_whose_client_leaves_before_the_commit(void **state)
 	assert_int_equal(settle(w), 0);
 }
 
+/* Ask for the welcome page with this Origin; its headers. */
+static const char *
+headers_for(struct world *w, struct asked *a, struct slice origin)
+{
+	describe(a, "GET", "/socket.io/", "");
+	a->x.origin = origin;
+	put(w, a);
+	assert_int_equal(a->status, 200);
+	return a->headers;
+}
+
+static void
+an_origin_is_echoed_unless_it_could_add_a_header(void **state)
+{
+	struct world *w = *state;
+	struct asked a;
+
+	assert_non_null(strstr(headers_for(w, &a, SLICE("null")),
+	    "Access-Control-Allow-Origin: null\r\nAccess-Control-Allow-Credentials: true\r\n"));
+	assert_null(strstr(headers_for(w, &a, SLICE("")), "Access-Control"));
+	assert_null(strstr(headers_for(w, &a, SLICE("http://a\r\nX-Evil: 1")), "Access-Control"));
+	assert_null(strstr(headers_for(w, &a, SLICE("http://a\x7f")), "Access-Control"));
+	assert_int_equal(settle(w), 0);
+}
+
+static void
+a_stream_lives_as_long_as_its_heartbeats_are_answered(void **state)
+{
+	struct world *w = *state;
+	struct asked page, post;
+	char sid[32], text[128];
+	size_t n;
+
+	handshake(w, sid, sizeof(sid));
+	ask(w, &page, "GET", target(text, sizeof(text), "htmlfile", sid), "");
+	assert_int_equal(settle(w), 0);
+	for (int i = 0; i < 3; i++) {
+		n = strlen(page.body);
+		pass(w, w->cfg.heartbeat_interval_ms);
+		assert_string_equal(page.body + n, "<script>_(\"2::\");</script>");
+		pass(w, w->cfg.heartbeat_timeout_ms - 1);
+		ask(w, &post, "POST", target(text, sizeof(text), "htmlfile", sid), "2::");
+		assert_int_equal(settle(w), 0);
+		answered(&post, 200, "1");
+	}
+	pass(w, w->cfg.heartbeat_interval_ms);
+	pass(w, w->cfg.heartbeat_timeout_ms);
+	assert_true(page.over);
+	assert_int_equal(server_held(w->sv), 0);
+	tell_fate(&page, EXCHANGE_SENT);
+	ask(w, &post, "GET", target(text, sizeof(text), "htmlfile", sid), "");
+	answered(&post, 200, rows[2].refused);
+	assert_int_equal(settle(w), 0);
+}
+
+static void
+a_newer_poll_ends_the_older_and_gets_what_it_did_not_deliver(void **state)
+{
+	struct world *w = *state;
+	struct asked older, newer;
+	char sid[32], text[128];
+
+	handshake(w, sid, sizeof(sid));
+	ask(w, &older, "GET", target(text, sizeof(text), "xhr-polling", sid), "");
+	assert_int_equal(settle(w), 0);
+	assert_string_equal(older.body, "1::");
+	tell_fate(&older, EXCHANGE_FAILED); /* 1:: is lost, and comes again */
+	ask(w, &newer, "GET", target(text, sizeof(text), "xhr-polling", sid), "");
+	assert_int_equal(settle(w), 0);
+	answered(&newer, 200, "1::");
+	ask(w, &older, "GET", target(text, sizeof(text), "xhr-polling", sid), "");
+	assert_int_equal(settle(w), 0);
+	ask(w, &newer, "GET", target(text, sizeof(text), "xhr-polling", sid), "");
+	answered(&older, 200, "8::");
+	assert_int_equal(settle(w), 0);
+	assert_int_equal(newer.status, 0);
+	assert_int_equal(server_held(w->sv), 1);
+	pass(w, w->cfg.polling_duration_ms);
+	answered(&newer, 200, "8::");
+	assert_int_equal(server_held(w->sv), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -484,6 +564,9 @@ main(void)
 	    TEST(draining_ends_what_is_held_and_holds_nothing),
 	    TEST(a_request_that_the_web_server_repeats_takes_nothing_over),
 	    TEST(a_page_whose_client_leaves_before_the_commit),
+	    TEST(an_origin_is_echoed_unless_it_could_add_a_header),
+	    TEST(a_stream_lives_as_long_as_its_heartbeats_are_answered),
+	    TEST(a_newer_poll_ends_the_older_and_gets_what_it_did_not_deliver),
 	};
 
 	return cmocka_run_group_tests_name("transport", tests, NULL, NULL);
