@@ -9,7 +9,7 @@
 
 struct server;
 
-/* All is borrowed during the call, but answer_later() copies origin and bodies only: its other texts
+/* All is borrowed during the call.  answer_later() copies origin and bodies; there the other texts
  * must be static. */
 struct answer {
 	int status;
@@ -39,8 +39,8 @@ void answer_wrapped(struct server *sv, struct exchange *x, struct slice origin,
 /* Begin the answer of a stream. */
 void answer_begin(struct server *sv, struct exchange *x, const struct transport *t);
 
-/* Answer when the turn has ended: `done`, which reports what the turn did, if it was committed, else
- * `busy`.  Both have one origin. */
+/* Answer when the turn has ended: with `done`, which reports what the turn did, if it was
+ * committed, else with `busy`.  Both have the same origin. */
 void answer_later(
     struct server *sv, struct exchange *x, const struct answer *done, const struct answer *busy);
 

@@ -5,8 +5,8 @@
 #include "shared/base/buf.h"
 
 /* Append the headers of any answer to `origin`, the request's Origin header; nothing without one.
- * The origin is echoed, since clients send credentials with the handshake, for which browsers refuse
- * '*'.  One with a control character is ignored. */
+ * The origin is echoed: clients send credentials with the handshake, for which browsers refuse '*'.
+ * One with a control character is ignored. */
 void cors_allow(struct buf *headers, struct slice origin);
 
 /* Append those of the answer to a preflight.  `wanted`: its Access-Control-Request-Headers; all of

@@ -25,8 +25,8 @@ struct asker {
 	unsigned jsonp;
 };
 
-/* Make an answer: plain text, or for a script tag a call with status 200 always (PROTOCOL 4.4, 4.5).
- * Its body is `body` itself, or in `script`. */
+/* Make an answer: plain text, or for a script tag a call, always with status 200 (PROTOCOL 4.4,
+ * 4.5).  Its body is `body` itself, or in `script`. */
 static struct answer
 compose_handshake(struct buf *script, const struct asker *asker, int status, struct slice body)
 {

@@ -4,8 +4,8 @@
  *	BEAT --interval--> 2:: is sent, ANSWER --heard--> BEAT again
  *	                                       --timeout--> the session ends
  *
- * All that wait for the same thing wait equally long, so they are in one queue, the first due first:
- * nothing is searched or sorted. */
+ * All that wait for the same thing wait equally long: they are in one queue, the first due first,
+ * and nothing is searched or sorted. */
 #ifndef POLLUX_HEARTBEAT_H
 #define POLLUX_HEARTBEAT_H
 

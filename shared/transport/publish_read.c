@@ -95,6 +95,7 @@ parse_listing_query(const struct publish_request *p, struct listing *l)
 		}
 	}
 	l->filter.user = buf_slice(&l->user);
+	/* not by length: the name of the default namespace is empty */
 	if (l->ns.p != NULL || l->room.p != NULL)
 		l->filter.chan = message_log_channel(buf_slice(&l->ns), buf_slice(&l->room));
 	return 0;
@@ -124,6 +125,7 @@ end_session_list(struct listing *l)
 {
 	char id[SID_PUBLIC_LENGTH + 1];
 
+	/* a full page may be the last one: then the next is empty */
 	if (l->n < l->filter.limit) {
 		buf_puts(&l->out, "],\"next\":null}");
 		return;
@@ -191,6 +193,7 @@ publish_read_user(const struct publish_request *p)
 
 	decode_path_segment(&l.user, p->rest);
 	l.filter.user = buf_slice(&l.user);
+	/* users are looked up by their bytes, but what goes into JSON must be UTF-8 */
 	utf8_sanitize(&name, l.filter.user);
 	buf_puts(&l.out, "{\"user\":");
 	json_write_string(&l.out, buf_slice(&name));

@@ -1,5 +1,5 @@
-/* Serves the files of the browser's client (PROTOCOL section 18) where the web server does not: below
- * a resource that it passes to us whole, and on pollux-wsd's own port.
+/* Serves the files of the browser's client (PROTOCOL section 18) where the web server does not: if
+ * it passes all of the resource to us, and on pollux-wsd's own port.
  *
  * A script may have a compressed copy beside it, socket.io.js.gz. */
 #include <errno.h>
@@ -93,6 +93,7 @@ send_static_file(struct server *sv, struct exchange *x, const struct clientfile 
 	struct response r = {.status = 200, .content_type = file->type};
 	struct buf headers = {.p = NULL}, content = {.p = NULL};
 
+	/* a 304 has them, too: caches keep the copy for as long again */
 	add_static_headers(&headers, file, o);
 	if (clientfile_has_tag(x->header(x, "if-none-match"), slice_of(o->tag))) {
 		r.status = 304;
@@ -100,6 +101,7 @@ send_static_file(struct server *sv, struct exchange *x, const struct clientfile 
 	} else {
 		if (o->gzip)
 			buf_puts(&headers, "Content-Encoding: gzip\r\n");
+		/* whole or not at all: scripts are cached for years */
 		if (read_static_file(o, &content) == -1)
 			headers.failed = true;
 	}

@@ -1,5 +1,10 @@
-/* Streaming (PROTOCOL sections 10 and 11): a GET is answered without end, one piece per packet.  The
- * session ends with it.  htmlfile and xhr-multipart differ in how a packet is wrapped. */
+/* Streaming (PROTOCOL sections 10 and 11): a GET is answered without end, one piece per packet.
+ * htmlfile and xhr-multipart differ in how a packet is wrapped.
+ *
+ *	GET -> head, 1::, pieces -- the client leaves, or no heartbeat --> the session ends
+ *	                         -- time is up, or shutdown: 7:::+0 -----> the session ends
+ *	                         -- a newer transport, or the session's end: 0:: -----> finished
+ */
 #include <stdlib.h>
 
 #include "shared/base/container.h"

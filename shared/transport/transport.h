@@ -1,5 +1,5 @@
-/* transport: what the transports differ in, one row each.  The name in the URL selects the row, once;
- * no other code asks which transport it serves.
+/* transport: what the transports differ in, one row each.  The name in the URL selects the row; no
+ * other code asks which transport it serves.
  *
  *	polling.c    holds GETs                   xhr_polling.c, jsonp_polling.c
  *	streaming.c  answers a GET without end    htmlfile.c, xhr_multipart.c
