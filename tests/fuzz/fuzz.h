@@ -1,9 +1,9 @@
-/* fuzz: what the fuzz targets share.
+/* fuzz: helpers for the fuzz targets.
  *
  * A target is a file fuzz_X.c with one function, which libFuzzer (make fuzz) or replay.c (make
  * check) calls with the bytes of one input, in a block of exactly their size.  It states what must
- * hold whatever the bytes are; "no crash" is the least of it.  Inputs worth keeping stand in
- * corpus/X/, under a name that says what they are. */
+ * hold for any bytes, not only that nothing crashes.  Inputs worth keeping are in corpus/X/, under
+ * a name that says what they are. */
 #ifndef POLLUX_TESTS_FUZZ_H
 #define POLLUX_TESTS_FUZZ_H
 
@@ -17,7 +17,7 @@
 /* Always returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What must hold.  Unlike assert() it is there in every build. */
+/* Abort unless the condition holds; unlike assert(), in every build. */
 #define MUST(condition)                                                                            \
 	do {                                                                                       \
 		if (!(condition))                                                                  \
@@ -37,15 +37,15 @@ slice_of_input(const uint8_t *data, size_t size)
 	return (struct slice){(const char *)data, size};
 }
 
-/* Does `part` lie in `whole`?  Nothing lies anywhere. */
+/* Does `part` lie in `whole`?  The empty slice lies anywhere. */
 static inline bool
 lies_in(struct slice part, struct slice whole)
 {
 	return part.n == 0 || (part.p >= whole.p && part.n <= (size_t)(whole.p + whole.n - part.p));
 }
 
-/* A copy in a block of exactly its size, so that AddressSanitizer stands at its end; freed by the
- * caller. */
+/* A copy in a block of exactly its size, so that AddressSanitizer reports any read past its end; to
+ * be freed by the caller. */
 static inline char *
 copy_of(struct slice s)
 {
@@ -57,10 +57,12 @@ copy_of(struct slice s)
 	return copy;
 }
 
-/* How an input says where it is to be cut: a digit k from 0 to 7, then k bytes, each the length of
- * a piece ('!' is 1, '*' is 10), in turn until the rest of the input is used up; what is left
- * behind so many pieces is one.
- * "0GET / HTTP/1.1" comes byte by byte, "1*GET / HTTP/1.1" in pieces of ten. */
+/* An input says itself where it is cut: a digit k from 0 to 7, then k bytes, each the length of a
+ * piece ('!' is 1, '*' is 10), repeated until the rest of the input is used up.  After
+ * CUTTER_PIECES pieces the remainder is one.
+ *
+ *	0GET / HTTP/1.1       byte by byte
+ *	1*GET / HTTP/1.1      in pieces of ten */
 #define CUTTER_PIECES 300
 
 struct cutter {
@@ -69,7 +71,7 @@ struct cutter {
 	size_t turn;
 };
 
-/* Begin with `in`.  What is to be cut is `c->rest`. */
+/* Begin with `in`.  `c->rest` is the text that will be cut. */
 static inline void
 cutter_begin(struct cutter *c, struct slice in)
 {
@@ -81,7 +83,7 @@ cutter_begin(struct cutter *c, struct slice in)
 	*c = (struct cutter){.lengths = {in.p, k}, .rest = slice_skip(in, k)};
 }
 
-/* The next piece; empty ones are left out.  Return false at the end. */
+/* The next piece, never empty.  Return false at the end. */
 static inline bool
 cutter_next(struct cutter *c, struct slice *piece)
 {

@@ -1,18 +1,18 @@
-/* The question for the Flash policy, and the answer.
+/* The request for the Flash policy, and the answer.
  *
- * Bytes that are known for one or for something else stay it when more of them come.  Any list of
- * origins gives a policy that passes for one, with each of its hosts and nobody else. */
+ * Once bytes are recognised as a request, or as something else, more bytes do not change that.  Any
+ * list of origins gives a policy that passes flashpolicy_check(), with exactly its hosts. */
 #include "shared/wire/flashpolicy.h"
 
 #include "shared/wire/origins.h"
 #include "tests/fuzz/fuzz.h"
 
 static void
-try_question(struct slice in)
+try_request(struct slice in)
 {
 	enum flashpolicy_sniff seen = FLASHPOLICY_MORE;
-	bool asks = slice_starts(in, SLICE("<policy-file-request/>")) ||
-	            slice_starts(in, SLICE("<policy-file-request />"));
+	bool is_request = slice_starts(in, SLICE("<policy-file-request/>")) ||
+	                  slice_starts(in, SLICE("<policy-file-request />"));
 
 	for (size_t n = 0; n <= in.n && n <= FLASHPOLICY_REQUEST_MAX + 2; n++) {
 		char *copy = copy_of((struct slice){in.p, n});
@@ -23,10 +23,10 @@ try_question(struct slice in)
 		seen = now;
 		free(copy);
 	}
-	MUST((seen == FLASHPOLICY_YES) == asks);
+	MUST((seen == FLASHPOLICY_YES) == is_request);
 }
 
-/* Drop `text` from the front, which must be there. */
+/* Drop `text` from the front, which must begin with it. */
 static void
 expect(struct slice *rest, const char *text)
 {
@@ -70,7 +70,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	MUST(why == NULL || why[0] != '\0');
 	MUST(why != NULL || memchr(in.p, '\0', in.n) == NULL);
-	try_question(in);
+	try_request(in);
 	try_answer(in);
 	return 0;
 }

@@ -1,8 +1,8 @@
-/* The body of a jsonp POST: a form, and what its field `d` carries.
+/* The body of a jsonp POST: a form whose field `d` carries the payload.
  *
- * A value that is encoded is found and decoded as it was; a payload arrives from the clients that
- * send it as a JSON string, and from those that send it as it is.  Whatever else comes is nothing,
- * or valid text. */
+ * An encoded value is found and decoded to what it was; a payload arrives intact both from clients
+ * that send it as a JSON string and from those that send it raw.  Any other body gives nothing, or
+ * valid text. */
 #include "shared/wire/form.h"
 
 #include "shared/transport/transport.h"
@@ -10,7 +10,7 @@
 #include "shared/wire/utf8.h"
 #include "tests/fuzz/fuzz.h"
 
-/* As a browser does; the first byte of the input says how much it escapes. */
+/* Encode as a browser does. */
 static void
 encode(struct buf *out, struct slice text, bool capitals)
 {
@@ -49,7 +49,7 @@ try_fields(struct slice in)
 	buf_free(&decoded);
 }
 
-/* The payload of a body. */
+/* The payload of a body, as the transport reads it. */
 static struct slice
 unwrap(struct buf *body, struct buf *scratch)
 {
@@ -63,7 +63,7 @@ unwrap(struct buf *body, struct buf *scratch)
 	return payload;
 }
 
-/* Clients from 0.8.6 on. */
+/* Clients from 0.8.6 on: a JSON string. */
 static void
 try_json(struct slice text)
 {
@@ -78,7 +78,7 @@ try_json(struct slice text)
 	buf_free(&scratch);
 }
 
-/* Clients before them, in a browser that makes CRLF of every line break. */
+/* Clients before 0.8.6: raw, and the browser turns every line break into CRLF. */
 static void
 try_bare(struct slice text)
 {

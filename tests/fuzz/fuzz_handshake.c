@@ -1,8 +1,7 @@
-/* The ids of a session, the line that answers a handshake, the proof of a websocket's.
+/* The ids of a session, the line that answers a handshake, and the key of a websocket's.
  *
- * A public id is read as the key it was written for and as no other; the line is split at its
- * colons into what it was made of; ids of ours are well formed and no other text has 20 of those
- * characters. */
+ * A public id is read as the key that it was written from, and has no other spelling; the line splits
+ * at its colons into its fields; an id is well formed exactly when it is 20 base64url characters. */
 #include "shared/wire/handshake_text.h"
 #include "shared/wire/hybi_key.h"
 #include "shared/wire/sid.h"

@@ -1,8 +1,8 @@
-/* Text on its way into a script.
+/* Text as a JavaScript literal.
  *
- * Evaluated as JavaScript of 1999 does, a literal is the text again; nothing in it ends the script
- * or the page around it.  JSON comes through htmlfile as it was, although clients take the
- * backslash off every escaped slash. */
+ * Evaluated as JavaScript of 1999 does, a literal gives the text again; nothing in it ends the script
+ * or the page around it.  JSON survives htmlfile, although clients remove the backslash of every
+ * escaped slash. */
 #include "shared/wire/jsliteral.h"
 
 #include "shared/transport/transport.h"
@@ -19,7 +19,7 @@ hex_value(char c)
 	return (unsigned)(at - digits);
 }
 
-/* Append a character below U+10000, as all escapes of ours are. */
+/* Append a character below U+10000: our escapes have no others. */
 static void
 add_character(struct buf *out, unsigned c)
 {
@@ -84,7 +84,7 @@ evaluate(struct buf *out, struct slice literal)
 	MUST(!out->failed);
 }
 
-/* The literal between what must stand before and behind it. */
+/* The literal between `head` and `tail`, which must be there. */
 static struct slice
 between(struct slice script, const char *head, const char *tail)
 {
@@ -118,7 +118,7 @@ try_jsonp(struct slice text)
 	buf_free(&script);
 }
 
-/* JSON with every string written in one way and without the white space around its tokens. */
+/* JSON in one spelling of its strings, without white space between tokens. */
 static void
 canonize(struct buf *out, struct slice json)
 {
@@ -142,7 +142,7 @@ canonize(struct buf *out, struct slice json)
 	MUST(!out->failed);
 }
 
-/* What the client has behind its evaluation and its replacement. */
+/* `received`: the literal evaluated.  The client then replaces "\/", and must get the same JSON. */
 static void
 must_be_same_json(struct slice received, struct slice json)
 {

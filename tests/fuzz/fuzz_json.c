@@ -1,8 +1,8 @@
-/* JSON text: read, walked, decoded, written.
+/* JSON text: parsed, walked, decoded, written.
  *
- * jansson agrees with us on what is JSON, but for what it cannot keep.  Every value of a document
- * is one by itself and lies in it; what leaves for old clients is the same document without a line
- * end in it. */
+ * jansson accepts the same texts, except for values it cannot represent.  Every value of a document
+ * lies in it and is a document by itself; the safe text for old clients is the same document without
+ * line ends. */
 #include "shared/wire/json.h"
 
 #include <jansson.h>
@@ -10,9 +10,9 @@
 #include "shared/wire/utf8.h"
 #include "tests/fuzz/fuzz.h"
 
-/* --- what is JSON? -------------------------------------------------------------------------- */
+/* --- parsing -------------------------------------------------------------------------------- */
 
-/* jansson has no numbers of any size, no text of half a surrogate pair, no key with a NUL. */
+/* jansson refuses numbers that overflow, lone surrogates, and keys with a NUL. */
 static bool
 beyond_jansson(struct slice in, const json_error_t *error)
 {
@@ -26,7 +26,7 @@ beyond_jansson(struct slice in, const json_error_t *error)
 	}
 }
 
-/* Could it be nested deeper than we read? */
+/* May it be nested deeper than JSON_DEPTH_MAX? */
 static bool
 nests_deeply(struct slice in)
 {
@@ -37,7 +37,7 @@ nests_deeply(struct slice in)
 	return brackets > JSON_DEPTH_MAX;
 }
 
-/* It nests deeper than we do, and takes a NUL behind the value for the end of the text. */
+/* jansson allows deeper nesting, and takes a NUL after the value for the end of the text. */
 static void
 ask_jansson(struct slice in, bool accepted)
 {
@@ -76,7 +76,6 @@ try_string(struct slice literal)
 	buf_free(&again);
 }
 
-/* Two literals, one text. */
 static void
 must_say_the_same(struct slice a, struct slice b)
 {
@@ -89,8 +88,8 @@ must_say_the_same(struct slice a, struct slice b)
 	buf_free(&text_b);
 }
 
-/* Recursion is as deep as the document, which is JSON_DEPTH_MAX at most.  `safe` is the same value
- * behind json_write_safe(). */
+/* `safe` is the same value after json_write_safe().  Recursion is as deep as the document,
+ * JSON_DEPTH_MAX at most. */
 static void
 try_value(const struct json_value *value, const struct json_value *safe)
 {
@@ -141,7 +140,7 @@ try_value(const struct json_value *value, const struct json_value *safe)
 	}
 }
 
-/* Walked as one that nobody has checked, an object is the same, and nothing else is one. */
+/* Walked without being parsed first, an object has the same members, and nothing else is one. */
 static void
 try_one_pass(struct slice in, const struct json_value *checked)
 {
@@ -166,7 +165,7 @@ try_one_pass(struct slice in, const struct json_value *checked)
 	MUST(!whole || !json_walk_whole(&walk) || nests_deeply(in));
 }
 
-/* --- writing --------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------- */
 
 static void
 must_have_no_line_end(struct slice text)
@@ -198,7 +197,7 @@ try_document(struct slice in, const struct json_value *value)
 	buf_free(&twice);
 }
 
-/* Any text as a string. */
+/* Any text as a string literal. */
 static void
 try_text(struct slice text)
 {

@@ -1,7 +1,7 @@
-/* A list of origins, an Origin header and a Referer header: the three lines of an input.
+/* Three lines: a list of origins, an Origin header and a Referer header.
  *
- * Who is let in is let in by a pattern: by one of the list alone, wherever it stands; and by the
- * host and port of the header, however else it is written. */
+ * A page is allowed exactly when one pattern alone allows it, in whatever order they are listed; and
+ * by its host and port, however else the header is spelled. */
 #include "shared/wire/origins.h"
 
 #include <ctype.h>
@@ -10,7 +10,7 @@
 
 static const struct slice none = {NULL, 0};
 
-/* Patterns one by one: the list lets in whom one of them does. */
+/* The list allows what one of its patterns allows, in any order. */
 static void
 try_patterns(struct slice list, struct slice origin, struct slice referer)
 {
@@ -37,7 +37,7 @@ try_patterns(struct slice list, struct slice origin, struct slice referer)
 	buf_free(&backwards);
 }
 
-/* The scheme and the host: what stands before the path. */
+/* The scheme and the host. */
 static struct slice
 before_path(struct slice url)
 {
@@ -55,7 +55,7 @@ before_path(struct slice url)
 	return (struct slice){url.p, n};
 }
 
-/* The header in capitals, and with another path or none. */
+/* The header in capitals, and with another path or without one. */
 static void
 try_spellings(struct slice list, struct slice origin)
 {
@@ -79,13 +79,13 @@ try_spellings(struct slice list, struct slice origin)
 	}
 	for (size_t i = 0; i < origin.n; i++)
 		buf_add_char(&text, (char)toupper((unsigned char)origin.p[i]));
-	if (memmem(text.p, text.n, "NULL", 4) == NULL) /* has its meaning in small letters */
+	if (memmem(text.p, text.n, "NULL", 4) == NULL) /* "null" is special in lower case only */
 		MUST(origins_allow(list, buf_slice(&text), none) == allowed);
 	MUST(!text.failed);
 	buf_free(&text);
 }
 
-/* http://host and host:80 are one. */
+/* http://host and host:80 are the same. */
 static void
 try_scheme(struct slice list, struct slice host)
 {
@@ -121,7 +121,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		MUST(bad.n > 0 && lies_in(bad, list));
 		MUST(origins_check(bad, &unused) == -1);
-		MUST(!origins_allow(bad, origin, rest)); /* nobody by a mistake */
+		MUST(!origins_allow(bad, origin, rest)); /* a malformed pattern allows nothing */
 	}
 	try_patterns(list, origin, rest);
 	try_spellings(list, origin);

@@ -1,7 +1,7 @@
-/* A packet, and what an event or an ack has in it.
+/* A packet, and the data of events and acks.
  *
- * What is accepted lies inside the input and keeps to the grammar; written, it is read as the same
- * again, and what old clients would stumble over is not in it. */
+ * What is accepted lies inside the input and follows the grammar; written and read again it is the
+ * same, without the line ends that old clients cannot parse. */
 #include "shared/wire/packet.h"
 
 #include "shared/wire/json.h"
@@ -49,7 +49,7 @@ try_packet(struct slice in, struct packet *pk)
 	buf_free(&twice);
 }
 
-/* Arguments are a JSON array, and leave as json_write_safe() says. */
+/* Arguments are a JSON array, written by json_write_safe(). */
 static void
 must_be_args(struct slice sent, struct slice received)
 {

@@ -1,7 +1,7 @@
 /* The body of a POST or of a poll's answer.
  *
- * Whatever it is, it is read to its end and not past it; its packets follow one another in it and
- * no character is cut in two.  Packets that we frame are read back, as they were. */
+ * Any body is read to its end and not past it; its packets follow one another and no character is
+ * cut in two.  Packets that we frame are read back unchanged. */
 #include "shared/wire/payload.h"
 
 #include "shared/wire/utf8.h"
@@ -9,7 +9,7 @@
 
 /* Packets, and the payload that we make of them. */
 struct payload {
-	struct buf packets; /* struct slice one after the other; not the empty ones */
+	struct buf packets; /* an array of struct slice, without empty ones */
 	struct buf framed;
 };
 
@@ -43,7 +43,7 @@ must_read_back(struct payload *pl)
 	buf_free(&pl->framed);
 }
 
-/* As a client sent it. */
+/* As a client would send it. */
 static void
 try_body(struct slice body)
 {
@@ -65,7 +65,7 @@ try_body(struct slice body)
 	must_read_back(&pl);
 }
 
-/* The text between line feeds as packets of ours. */
+/* The lines of the text as packets that we send. */
 static void
 try_packets(struct slice text)
 {

@@ -1,7 +1,7 @@
 /* A request target.
  *
- * What is found lies in the target and fits the kind of the route; the address written anew from
- * it, or with a host before it, is the same route; the query is the sum of its pairs. */
+ * What is found lies in the target and fits the kind of the route; the address rebuilt from it, or
+ * with a host in front, is the same route; the pairs of the query add up to it. */
 #include "shared/wire/route.h"
 
 #include "shared/wire/form.h"
@@ -42,7 +42,7 @@ must_fit_its_kind(const struct route *r)
 	}
 }
 
-/* The same without the slashes and the host that may be there. */
+/* The same without optional slashes and host. */
 static void
 try_plain_form(const struct route *r, const char *resource)
 {
@@ -89,7 +89,7 @@ try_absolute_form(const struct route *r, struct slice target, const char *resour
 	buf_free(&absolute);
 }
 
-/* The pairs, with one '&' between them, are the query less its empty pairs. */
+/* The pairs, joined by '&', are the query without its empty pairs. */
 static void
 try_query(const struct route *r)
 {

@@ -1,21 +1,21 @@
-/* Text: what is valid, what becomes of what is not, and how long it is in UTF-16.
+/* Text: whether it is valid, how it is repaired, and how long it is in UTF-16.
  *
- * Beside our functions runs the decoder of the WHATWG Encoding Standard, section 8.1.1, letter by
- * letter, which answers all of that in its own way. */
+ * Compared with the decoder of the WHATWG Encoding Standard, section 8.1.1, written out to the
+ * letter. */
 #include "shared/wire/utf8.h"
 
 #include "tests/fuzz/fuzz.h"
 
-#define TRIED_LENGTHS 300 /* each prefix of a text is tried: not of a long one */
+#define TRIED_LENGTHS 300 /* of longer texts not every prefix is tried */
 
 struct decoder {
 	uint32_t code_point;
 	unsigned needed, seen;
 	uint8_t lower, upper;
-	struct buf text; /* what was decoded, encoded again */
+	struct buf text; /* decoded, and encoded again */
 	bool faultless;
 	size_t points, units;
-	bool cut;     /* there was no fault until the end came */
+	bool cut;     /* no fault before the end */
 	size_t front; /* bytes of whole characters before the first fault */
 };
 
@@ -116,7 +116,7 @@ decode(struct decoder *d, struct slice in)
 	MUST(!d->text.failed);
 }
 
-/* A prefix of so many units is one that the decoder counts so, or there is none. */
+/* The prefixes found are those that the decoder counts, and no others. */
 static void
 try_prefixes(struct slice text, size_t units, size_t points)
 {
@@ -132,7 +132,7 @@ try_prefixes(struct slice text, size_t units, size_t points)
 		MUST(n <= text.n && utf8_valid(head) && utf8_utf16_length(head) == want);
 		MUST(n == text.n || ((unsigned char)text.p[n] & 0xc0) != 0x80);
 	}
-	MUST(found == points + 1); /* one behind each character, and the empty one */
+	MUST(found == points + 1); /* one after each character, and the empty one */
 	for (size_t want = 0; want <= points; want++) {
 		size_t n = utf8_codepoint_prefix(text, want);
 

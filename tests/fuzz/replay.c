@@ -1,6 +1,6 @@
-/* replay: give the files of a folder to the fuzz target that this is linked with, in any compiler
- * and without libFuzzer: each in a process of its own and in a block of exactly its size, so that a
- * crash costs one test and AddressSanitizer stands at the end of the bytes.
+/* replay: run the fuzz target that this is linked with on the files of a folder, with any compiler
+ * and without libFuzzer.  Each file has a process of its own, so that a crash costs one test, and a
+ * block of exactly its size, so that AddressSanitizer reports any read past its end.
  *
  *	build/tests/fuzz_packet tests/fuzz/corpus/packet [FILE...]
  *
@@ -18,11 +18,11 @@
 #include "tests/fuzz/fuzz.h"
 
 #define INPUT_MAX ((size_t)1 << 20)
-#define PATIENCE  20 /* seconds for one input; a loop without end is a failure, too */
+#define TIMEOUT_S 20 /* for one input: an endless loop is a failure too */
 
 static unsigned passed, failed;
 
-/* Read all of a file, in a block of exactly its size.  NULL: it cannot be, which was said. */
+/* Read a whole file into a block of exactly its size.  NULL when it cannot be read; reported. */
 static uint8_t *
 read_input(const char *path, size_t *n)
 {
@@ -50,7 +50,7 @@ fail:
 	return NULL;
 }
 
-/* In the child.  exit() and not _exit(): LeakSanitizer looks then. */
+/* In the child.  exit(), not _exit(): LeakSanitizer reports from an exit handler. */
 static _Noreturn void
 run(const char *path)
 {
@@ -59,7 +59,7 @@ run(const char *path)
 
 	if (bytes == NULL)
 		exit(1);
-	alarm(PATIENCE);
+	alarm(TIMEOUT_S);
 	LLVMFuzzerTestOneInput(bytes, n);
 	free(bytes);
 	exit(0);

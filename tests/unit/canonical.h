@@ -1,10 +1,10 @@
-/* canonical: JSON values of jansson in one text, as JSON.stringify() writes it, for comparison.
+/* canonical: one text for each JSON value of jansson, as JSON.stringify() writes it, to compare by.
  * For test_vectors.c.
  *
- * Three lines of the vectors have a lone surrogate, as \uXXXX, which jansson refuses since it
- * cannot be UTF-8. So jansson sees each lone surrogate spelled out as its six characters (\ud83d as
- * \\ud83d), in the lines of the file and in the JSON that our readers pass through alike: what is
- * compared is then "keep the escape text" (PROTOCOL 5.5). */
+ * Three lines of the vectors have a lone surrogate, as \uXXXX, which jansson refuses because it has
+ * no UTF-8.  So each lone surrogate is given to jansson as its six characters (\ud83d as \\ud83d),
+ * both in the lines of the file and in the JSON that our readers pass through: the comparison then
+ * tests "keep the escape text" (PROTOCOL 5.5). */
 #ifndef POLLUX_TESTS_CANONICAL_H
 #define POLLUX_TESTS_CANONICAL_H
 
@@ -95,7 +95,7 @@ is_surrogate_escape(const char *s, char from, char to)
 	return s[0] == '\\' && s[1] == 'u' && s[2] == 'd' && s[3] >= from && s[3] <= to;
 }
 
-/* Read JSON text that may hold lone surrogates; see above.  `*lone` counts them. */
+/* Read JSON text that may contain lone surrogates, as told above.  `*lone` counts them. */
 static inline json_t *
 load(struct slice text, size_t *lone)
 {
@@ -104,7 +104,7 @@ load(struct slice text, size_t *lone)
 
 	buf_init(&spelled, 0);
 	buf_add_slice(&spelled, text);
-	buf_add(&spelled, "\0\0\0\0", 4); /* to look ahead in */
+	buf_add(&spelled, "\0\0\0\0", 4); /* padding to look ahead into */
 	for (size_t i = 0; spelled.p[i] != '\0'; i++) {
 		char *s = spelled.p + i;
 

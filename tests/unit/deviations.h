@@ -1,6 +1,5 @@
-/* deviations: the vectors where Pollux does on purpose what the reference does not, each with what
- * Pollux makes of it and the reason (the numbers are sections of PROTOCOL).
- * For test_vectors.c, which explains the texts. */
+/* deviations: the vectors where Pollux differs from the reference on purpose, each with its result
+ * and the reason (numbers are sections of PROTOCOL).  For test_vectors.c, which explains the texts. */
 #ifndef POLLUX_TESTS_DEVIATIONS_H
 #define POLLUX_TESTS_DEVIATIONS_H
 
@@ -11,22 +10,22 @@
 #define SMILE   "\xf0\x9f\x98\x80"
 
 #define IGNORED       "ignored"
-#define UNSPEAKABLE   "cannot be said" /* our interface has no way to ask for it */
+#define UNSPEAKABLE   "cannot be said" /* our interface cannot express it */
 #define MESSAGE(text) "{\"type\":\"message\",\"endpoint\":\"\",\"data\":\"" text "\"}"
 #define EVENT_X(args) "{\"type\":\"event\",\"endpoint\":\"\",\"name\":\"x\",\"args\":" args "}"
 #define ACK_1         "{\"type\":\"ack\",\"endpoint\":\"\",\"ackId\":\"1\",\"args\":[]}"
 
-#define SHORT      "5.3, 5.5: the short form says all there is to say"
-#define UNANCHORED "5.3, 5.5: garbage before the packet makes it no packet"
-#define NOT_JSON   "5.5: bad JSON is ignored, not taken for false"
-#define NO_NAME    "5.5: no event without a text for its name; no listener of the reference hears it"
-#define ONE_ARG    "5.5: args that are no array are one argument"
-#define NO_ACK_ID  "5.5: no ack without an id; the reference finds no callback for it either"
-#define NO_ARRAY   "5.4, 5.5: ack args that are no array are none"
-#define TEXT_ONLY  "the application hands over text; what no string is arrives as JSON"
-#define NO_BUG     "5.2: codes are never invented, nothing is called undefined"
-#define DIGITS     "6.1: a length has only digits"
-#define BYTES      "6.1: a length in bytes is understood, where a frame's head follows"
+#define SHORT      "5.3, 5.5: the short form is complete"
+#define UNANCHORED "5.3, 5.5: not a packet with garbage in front"
+#define NOT_JSON   "5.5: bad JSON is ignored, not read as false"
+#define NO_NAME    "5.5: the name must be a string; in the reference no listener matches"
+#define ONE_ARG    "5.5: args that are not an array are one argument"
+#define NO_ACK_ID  "5.5: not an ack without an id; the reference finds no callback for it either"
+#define NO_ARRAY   "5.4, 5.5: ack args that are not an array count as none"
+#define TEXT_ONLY  "the application passes text; other values as JSON"
+#define NO_BUG     "5.2: codes are never invented, \"undefined\" is never sent"
+#define DIGITS     "6.1: a length consists of digits only"
+#define BYTES      "6.1: a length in bytes is understood when a frame's head follows"
 #define NO_END     "6.1: a length that ends neither at U+FFFD nor at the end: the rest is dropped"
 
 static const struct deviation {
@@ -42,7 +41,7 @@ static const struct deviation {
     {"decodePacket", "8", "{\"type\":\"noop\",\"endpoint\":\"\"}", SHORT},
     {"decodePacket", "::3:::x", IGNORED, UNANCHORED},
     {"decodePacket", ":3:::x", IGNORED, UNANCHORED},
-    {"decodePacket", "3:1:+:x", IGNORED, "5.5: a '+' behind the wrong colon is no namespace"},
+    {"decodePacket", "3:1:+:x", IGNORED, "5.5: a '+' after the wrong colon is not a namespace"},
 
     {"decodePacket", "4:::", IGNORED, NOT_JSON},
     {"decodePacket", "4::", IGNORED, NOT_JSON},
@@ -95,7 +94,7 @@ static const struct deviation {
     {"encodePacket", "{\"type\":\"message\",\"data\":\"a\",\"ack\":\"data\"}", "3:::a",
      "5.2: a '+' without an id is never produced"},
     {"encodePacket", "{\"type\":\"json\",\"data\":\"\\u2028\\u2029\x7f\\u0000\\u001f\"}",
-     "4:::\"\\u2028\\u2029\x7f\\u0000\\u001f\"", "7: line ends for the patterns of old clients"},
+     "4:::\"\\u2028\\u2029\x7f\\u0000\\u001f\"", "7: to the patterns of old clients these are line ends"},
     {"encodePacket", "{\"type\":\"event\"}", UNSPEAKABLE, NO_BUG},
     {"encodePacket", "{\"type\":\"ack\"}", UNSPEAKABLE, NO_BUG},
     {"encodePacket", "{\"type\":\"error\",\"reason\":\"boom\",\"endpoint\":\"/woot\"}", UNSPEAKABLE, NO_BUG},

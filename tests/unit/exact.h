@@ -1,5 +1,5 @@
-/* exact: what the tests of the parsers share: bytes in a block of exactly their size, so that
- * AddressSanitizer stands right behind the last one, and a comparison that shows both texts. */
+/* exact: helpers for the tests of the parsers: bytes in a block of exactly their size, so that
+ * AddressSanitizer reports any read past the last one, and a comparison that prints both texts. */
 #ifndef POLLUX_TESTS_EXACT_H
 #define POLLUX_TESTS_EXACT_H
 
@@ -16,13 +16,13 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-/* SLICE() for the tables: a compound literal is no constant initializer. */
+/* SLICE() for tables: a compound literal is not a constant initializer. */
 #define TEXT(literal)                                                                              \
 	{                                                                                          \
 		(literal), sizeof(literal) - 1                                                     \
 	}
 
-/* A copy of the first `n` bytes of `text`, owned by the caller, who frees it. */
+/* A copy of the first `n` bytes of `text`, to be freed by the caller. */
 static inline char *
 exact(struct slice text, size_t n)
 {
@@ -41,7 +41,7 @@ print_slice(const char *what, struct slice s)
 	print_error("%s \"%.*s\"\n", what, (int)s.n, s.n == 0 ? "" : s.p);
 }
 
-/* `got` is `want`, else the test fails and says which of the inputs it was. */
+/* Fail, and print the input, unless `got` equals `want`. */
 #define assert_slice(got, want, input) assert_slice_at(got, want, input, __FILE__, __LINE__)
 
 static inline void

@@ -4,7 +4,7 @@
 
 static const struct {
 	struct slice path;
-	const char *name; /* NULL: none of ours */
+	const char *name; /* NULL: not a client file */
 	bool for_ever;
 } names[] = {
     /* clang-format off */
@@ -58,7 +58,7 @@ static const struct {
 };
 
 static void
-test_names_mean_one_of_four_files_or_none(void **state)
+names_mean_one_of_four_files_or_none(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++) {
@@ -84,7 +84,7 @@ test_names_mean_one_of_four_files_or_none(void **state)
 }
 
 static void
-test_a_name_cut_anywhere_is_another_name_or_none(void **state)
+a_name_cut_anywhere_is_not_found(void **state)
 {
 	const struct slice whole = SLICE("socket.io+websocket.v0.9.17.min.js");
 
@@ -120,7 +120,7 @@ static const struct {
 };
 
 static void
-test_gzip_is_sent_to_those_who_take_it(void **state)
+gzip_is_sent_to_clients_that_accept_it(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(encodings); i++) {
@@ -152,7 +152,7 @@ static const struct {
 };
 
 static void
-test_an_entity_tag_is_found_in_a_list(void **state)
+an_entity_tag_is_found_in_a_list(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(tags); i++) {
@@ -172,10 +172,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_names_mean_one_of_four_files_or_none),
-	    cmocka_unit_test(test_a_name_cut_anywhere_is_another_name_or_none),
-	    cmocka_unit_test(test_gzip_is_sent_to_those_who_take_it),
-	    cmocka_unit_test(test_an_entity_tag_is_found_in_a_list),
+	    cmocka_unit_test(names_mean_one_of_four_files_or_none),
+	    cmocka_unit_test(a_name_cut_anywhere_is_not_found),
+	    cmocka_unit_test(gzip_is_sent_to_clients_that_accept_it),
+	    cmocka_unit_test(an_entity_tag_is_found_in_a_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

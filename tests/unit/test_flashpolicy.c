@@ -9,7 +9,7 @@
 #define TAIL        "</cross-domain-policy>"
 
 static void
-a_request_is_known_as_soon_as_it_can_be(void **state)
+a_request_is_recognised_as_early_as_possible(void **state)
 {
 	static const struct {
 		struct slice in;
@@ -55,7 +55,7 @@ the_policy_names_the_host_of_each_origin(void **state)
 	    {TEXT("a.example:80,*:8080, https://b.example"),
 		TEXT(HEAD ALLOW("a.example") ALLOW("*") ALLOW("b.example") TAIL)},
 	    {TEXT("a&b.example:*"), TEXT(HEAD ALLOW("a&amp;b.example") TAIL)},
-	    {TEXT("<b>:80,\"x\":80"), TEXT(HEAD TAIL)}, /* no origins at all */
+	    {TEXT("<b>:80,\"x\":80"), TEXT(HEAD TAIL)}, /* not valid patterns */
 	    {TEXT(""), TEXT(HEAD TAIL)},
 	};
 	struct buf out;
@@ -75,11 +75,11 @@ the_policy_names_the_host_of_each_origin(void **state)
 }
 
 static void
-a_file_is_a_policy_from_its_beginning_to_its_end(void **state)
+a_policy_file_has_its_beginning_and_its_end(void **state)
 {
 	static const struct {
 		struct slice file;
-		const char *wrong; /* a part of the sentence; NULL: nothing */
+		const char *wrong; /* part of the sentence; NULL: it is a policy */
 	} rows[] = {
 	    {TEXT(HEAD ALLOW("*") TAIL), NULL},
 	    {TEXT(HEAD ALLOW("*") TAIL "\r\n\t \n"), NULL},
@@ -113,9 +113,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_request_is_known_as_soon_as_it_can_be),
+	    cmocka_unit_test(a_request_is_recognised_as_early_as_possible),
 	    cmocka_unit_test(the_policy_names_the_host_of_each_origin),
-	    cmocka_unit_test(a_file_is_a_policy_from_its_beginning_to_its_end),
+	    cmocka_unit_test(a_policy_file_has_its_beginning_and_its_end),
 	};
 
 	return cmocka_run_group_tests_name("flashpolicy", tests, NULL, NULL);

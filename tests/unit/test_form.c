@@ -4,11 +4,11 @@
 
 struct example {
 	struct slice form;
-	struct slice raw;   /* the first `d`; p NULL: there is none */
+	struct slice raw;   /* the first `d`; p NULL when missing */
 	struct slice plain; /* decoded */
 };
 
-/* What browsers post (measured with clients 0.7 to 0.9), and what nobody should. */
+/* What browsers post (measured with clients 0.7 to 0.9), and malformed forms. */
 static const struct example examples[] = {
     {TEXT("d=3%3A1%3A%3Aone%0D%0Atwo"), TEXT("3%3A1%3A%3Aone%0D%0Atwo"), TEXT("3:1::one\r\ntwo")},
     {TEXT("d=%223%3A1%3A%3Aone%5Cntwo%22"), TEXT("%223%3A1%3A%3Aone%5Cntwo%22"),
@@ -20,7 +20,7 @@ static const struct example examples[] = {
 	     "3:::a")},
     {TEXT("d=3:::raw \xe2\x98\x83"), TEXT("3:::raw \xe2\x98\x83"), TEXT("3:::raw \xe2\x98\x83")},
     {TEXT("d=%00%ff"), TEXT("%00%ff"), TEXT("\0\xff")},
-    /* the first of two, among others, and one that is a part of another name */
+    /* the first of two; among other fields; a name that ends the same */
     {TEXT("d=1&d=2"), TEXT("1"), TEXT("1")},
     {TEXT("x=0&dd=1&&d=2&y"), TEXT("2"), TEXT("2")},
     {TEXT("d=a=b"), TEXT("a=b"), TEXT("a=b")},
@@ -28,11 +28,11 @@ static const struct example examples[] = {
     {TEXT("d=100%"), TEXT("100%"), TEXT("100%")},
     {TEXT("d=%4"), TEXT("%4"), TEXT("%4")},
     {TEXT("d=%4x%x4%%41"), TEXT("%4x%x4%%41"), TEXT("%4x%x4%A")},
-    /* nothing in it */
+    /* empty values */
     {TEXT("d="), TEXT(""), TEXT("")},
     {TEXT("d"), TEXT(""), TEXT("")},
     {TEXT("&d&"), TEXT(""), TEXT("")},
-    /* not there */
+    /* missing */
     {TEXT(""), {NULL, 0}, {NULL, 0}},
     {TEXT("&&"), {NULL, 0}, {NULL, 0}},
     {TEXT("=d"), {NULL, 0}, {NULL, 0}},
@@ -66,7 +66,7 @@ finds_and_decodes_as_the_table_says(void **state)
 }
 
 static void
-a_value_of_any_cut_lies_inside_it_and_never_grows(void **state)
+values_of_any_cut_lie_inside_it_and_never_grow(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(examples); i++) {
@@ -88,7 +88,7 @@ a_value_of_any_cut_lies_inside_it_and_never_grows(void **state)
 }
 
 static void
-a_ceiling_is_kept(void **state)
+decoding_stops_at_the_ceiling(void **state)
 {
 	struct buf plain;
 
@@ -125,8 +125,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(finds_and_decodes_as_the_table_says),
-	    cmocka_unit_test(a_value_of_any_cut_lies_inside_it_and_never_grows),
-	    cmocka_unit_test(a_ceiling_is_kept),
+	    cmocka_unit_test(values_of_any_cut_lie_inside_it_and_never_grow),
+	    cmocka_unit_test(decoding_stops_at_the_ceiling),
 	    cmocka_unit_test(walks_the_pairs_of_a_query),
 	};
 

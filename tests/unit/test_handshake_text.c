@@ -3,7 +3,7 @@
 #include "tests/unit/exact.h"
 
 static void
-writes_the_line_of_the_handshake(void **state)
+writes_the_handshake_line(void **state)
 {
 	static const struct {
 		int heartbeat, close;
@@ -25,7 +25,7 @@ writes_the_line_of_the_handshake(void **state)
 		    &out, sid, lines[i].heartbeat, lines[i].close, "websocket,xhr-polling");
 		assert_slice(buf_slice(&out), slice_of(lines[i].line), sid);
 	}
-	/* the line of all six transports fits the buffer of the Arduino client */
+	/* with all six transports it must fit the buffer of the Arduino client */
 	buf_clear(&out);
 	handshake_text_write(&out, sid, 60, 60,
 	    "websocket,flashsocket,htmlfile,xhr-polling,jsonp-polling,xhr-multipart");
@@ -37,7 +37,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(writes_the_line_of_the_handshake),
+	    cmocka_unit_test(writes_the_handshake_line),
 	};
 
 	return cmocka_run_group_tests_name("handshake_text", tests, NULL, NULL);

@@ -3,7 +3,7 @@
 
 #include "tests/unit/exact.h"
 
-#define MOST ((size_t)8) /* bytes of content that the tests of frames allow */
+#define MOST ((size_t)8) /* bytes of content that a frame may have */
 
 static void
 a_key_is_its_digits_divided_by_its_blanks(void **state)
@@ -12,7 +12,7 @@ a_key_is_its_digits_divided_by_its_blanks(void **state)
 		struct slice key;
 		int64_t number; /* -1: not a key */
 	} keys[] = {
-	    {TEXT("4 @1  46546xW%0l 1 5"), 829309203}, /* of PROTOCOL and the draft */
+	    {TEXT("4 @1  46546xW%0l 1 5"), 829309203}, /* from PROTOCOL and the draft */
 	    {TEXT("12998 5 Y3 1  .P00"), 259970620},
 	    {TEXT("18x 6]8vM;54 *(5:  {   U1]8  z [  8"), 155712099},
 	    {TEXT("1_ tx7X d  <  nw  334J702) 7]o}` 0"), 173347027},
@@ -20,9 +20,9 @@ a_key_is_its_digits_divided_by_its_blanks(void **state)
 	    {TEXT(" 4294967295"), 4294967295},
 	    {TEXT("8  589934590"), 4294967295}, /* needs 33 bits before the division */
 	    {TEXT("5153960754   0            "), 3435973836},
-	    {TEXT(" 4294967296"), -1},              /* 33 bits behind it */
+	    {TEXT(" 4294967296"), -1},              /* 33 bits after it */
 	    {TEXT("18446744073709551616 "), -1},    /* 65 bits */
-	    {TEXT("99999999999999999999999 "), -1}, /* any number of them */
+	    {TEXT("99999999999999999999999 "), -1}, /* any number of digits */
 	    {TEXT("12345"), -1},                    /* no blanks: a division by zero */
 	    {TEXT("5  "), -1},                      /* a remainder */
 	    {TEXT("a b c"), -1},
@@ -115,7 +115,7 @@ static const struct {
 	0, TEXT("")},
 };
 
-/* What the whole of `frames[i]` is, its first `n` bytes are, or they are not whole yet. */
+/* The first `n` bytes of `frames[i]` are read like all of it, or are incomplete. */
 static void
 check_cut(size_t i, size_t n, size_t seen)
 {
@@ -150,14 +150,14 @@ frames_come_out_whole_however_they_were_cut(void **state)
 }
 
 static void
-what_was_seen_is_not_searched_again(void **state)
+bytes_seen_before_are_not_searched_again(void **state)
 {
 	static const char text[] = "\x00\xff\xff\xff"
 				   "abc\xff";
 	struct hixie_frame f;
 
 	(void)state;
-	/* a second look at the same bytes gives the same answer */
+	/* a later call with what was seen gives the same answer */
 	for (size_t i = 0; i < COUNT(frames); i++) {
 		size_t whole =
 		    frames[i].answer == HIXIE_FRAME_WHOLE ? frames[i].used : frames[i].in.n;
@@ -170,7 +170,7 @@ what_was_seen_is_not_searched_again(void **state)
 }
 
 static void
-no_input_is_a_reason_to_read_on(void **state)
+limits_are_exact(void **state)
 {
 	struct hixie_frame f;
 
@@ -196,8 +196,8 @@ main(void)
 	    cmocka_unit_test(a_key_is_its_digits_divided_by_its_blanks),
 	    cmocka_unit_test(the_digest_answers_both_keys_and_the_proof),
 	    cmocka_unit_test(frames_come_out_whole_however_they_were_cut),
-	    cmocka_unit_test(what_was_seen_is_not_searched_again),
-	    cmocka_unit_test(no_input_is_a_reason_to_read_on),
+	    cmocka_unit_test(bytes_seen_before_are_not_searched_again),
+	    cmocka_unit_test(limits_are_exact),
 	};
 
 	return cmocka_run_group_tests_name("hixie", tests, NULL, NULL);

@@ -6,9 +6,9 @@
 #define ROOM 100000
 
 static const struct {
-	struct slice head; /* what follows it does not matter */
+	struct slice head; /* the payload does not matter */
 	uint64_t payload;
-	enum hybi_frame_look look; /* of as many bytes as announced */
+	enum hybi_frame_look look; /* once all announced bytes are there */
 	size_t n;
 } heads[] = {
     {TEXT("\x81\x00"), 0, HYBI_FRAME_WHOLE, 2}, {TEXT("\x81\x80kkkk"), 0, HYBI_FRAME_WHOLE, 6},
@@ -20,7 +20,7 @@ static const struct {
     {TEXT("\x81\xff\x00\x00\x00\x00\x00\x01\x86\xa1"), 0, HYBI_FRAME_LARGE, 0},
     {TEXT("\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff"), 0, HYBI_FRAME_LARGE, 0},
     {TEXT("\x89\xfdkkkk"), 125, HYBI_FRAME_WHOLE, 131},
-    /* heads that wslay refuses: no more than they are needed */
+    /* heads that wslay refuses: their payload is not waited for */
     {TEXT("\x89\xfe"), 0, HYBI_FRAME_WHOLE, 2},         /* a long ping */
     {TEXT("\x88\xff"), 0, HYBI_FRAME_WHOLE, 2},         /* a longer close */
     {TEXT("\x81\xfe\x00\x7d"), 0, HYBI_FRAME_WHOLE, 4}, /* 125 in 16 bits */
@@ -30,7 +30,7 @@ static const struct {
 };
 
 static void
-a_frame_is_seen_as_soon_as_it_is_whole(void **state)
+a_frame_is_recognised_as_soon_as_it_is_whole(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(heads); i++) {
@@ -56,7 +56,7 @@ a_frame_is_seen_as_soon_as_it_is_whole(void **state)
 
 static const struct {
 	struct slice payload;
-	size_t doomed; /* so many bytes of it suffice to know; 0: it is valid */
+	size_t doomed; /* bytes of it after which it cannot become valid; 0: it is valid */
 } texts[] = {
     {TEXT("plain"), 0},
     {TEXT("\xce\xba\xe1\xbd\xb9\xf0\x9f\x98\x80"), 0},
@@ -66,7 +66,7 @@ static const struct {
     {TEXT("\xce\xba\xff"), 3},
 };
 
-/* A masked text frame that announces one byte more than the payload has: never whole. */
+/* A masked frame that announces one byte more than `payload` has, and so is never whole. */
 static struct slice
 masked(char *to, unsigned char first, struct slice payload)
 {
@@ -95,7 +95,7 @@ malformed_text_is_noticed_before_its_frame_is_whole(void **state)
 			char *copy = exact(in, n);
 			size_t fresh = 0;
 
-			/* at once, and while it arrives byte by byte */
+			/* all at once, and as it arrives byte by byte */
 			if (hybi_frame_text_valid((struct slice){copy, n}, &fresh) == doomed)
 				fail_msg("text %zu at %zu", i, n);
 			if (hybi_frame_text_valid((struct slice){copy, n}, &kept) == doomed)
@@ -107,7 +107,7 @@ malformed_text_is_noticed_before_its_frame_is_whole(void **state)
 }
 
 static void
-what_is_no_first_text_frame_is_not_judged(void **state)
+only_the_first_frame_of_a_text_is_judged(void **state)
 {
 	static const unsigned char first[] = {0x80, 0x00, 0x82, 0x89, 0x88, 0x91, 0xc1};
 	char room[64];
@@ -119,7 +119,7 @@ what_is_no_first_text_frame_is_not_judged(void **state)
 		    hybi_frame_text_valid(masked(room, first[i], SLICE("\xff\xff")), &seen));
 	assert_true(hybi_frame_text_valid(SLICE("\x81\x05\xff\xff"), &seen)); /* not masked */
 	assert_int_equal(seen, 0);
-	/* one that goes on in other frames is */
+	/* a first fragment is judged */
 	assert_false(hybi_frame_text_valid(masked(room, 0x01, SLICE("\xff\xff")), &seen));
 }
 
@@ -136,14 +136,14 @@ a_long_text_is_judged_in_pieces(void **state)
 	assert_true(hybi_frame_text_valid((struct slice){frame, sizeof(frame)}, &seen));
 	assert_int_equal(seen, 4998);
 	frame[3000] = 'x';
-	assert_true(
-	    hybi_frame_text_valid((struct slice){frame, sizeof(frame)}, &seen)); /* not again */
+	assert_true(hybi_frame_text_valid(
+	    (struct slice){frame, sizeof(frame)}, &seen)); /* not judged again */
 	seen = 0;
 	assert_false(hybi_frame_text_valid((struct slice){frame, sizeof(frame)}, &seen));
 }
 
 static void
-accepts_websocket_keys(void **state)
+answers_websocket_keys(void **state)
 {
 	struct slice key = SLICE("dGhlIHNhbXBsZSBub25jZQ=="); /* RFC 6455, section 1.3 */
 	char *copy = exact(key, key.n), accept[HYBI_KEY_ACCEPT_LENGTH + 1];
@@ -165,11 +165,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_frame_is_seen_as_soon_as_it_is_whole),
+	    cmocka_unit_test(a_frame_is_recognised_as_soon_as_it_is_whole),
 	    cmocka_unit_test(malformed_text_is_noticed_before_its_frame_is_whole),
-	    cmocka_unit_test(what_is_no_first_text_frame_is_not_judged),
+	    cmocka_unit_test(only_the_first_frame_of_a_text_is_judged),
 	    cmocka_unit_test(a_long_text_is_judged_in_pieces),
-	    cmocka_unit_test(accepts_websocket_keys),
+	    cmocka_unit_test(answers_websocket_keys),
 	};
 
 	return cmocka_run_group_tests_name("hybi", tests, NULL, NULL);

@@ -22,7 +22,7 @@ static const struct {
 	TEXT("\"\xe2\x98\x83\xf0\x9f\x98\x80\xef\xbf\xbd\"")},
 };
 
-/* Nothing a page or an old engine stumbles over. */
+/* Nothing in it ends the page's script, or a line in an old engine. */
 static void
 assert_harmless(struct slice literal)
 {
@@ -54,7 +54,6 @@ writes_each_text_as_the_table_says(void **state)
 	}
 }
 
-/* Cut anywhere a text is still one, and its literal means it. */
 static void
 any_cut_is_a_harmless_literal_that_means_the_text(void **state)
 {
@@ -67,7 +66,7 @@ any_cut_is_a_harmless_literal_that_means_the_text(void **state)
 
 			if (n < literals[i].text.n &&
 			    ((unsigned char)literals[i].text.p[n] & 0xc0) == 0x80)
-				continue; /* not within a character: the text is valid UTF-8 */
+				continue; /* only between characters: the text must be valid UTF-8 */
 			copy = exact(literals[i].text, n);
 			buf_init(&out, 0);
 			buf_init(&back, 0);
@@ -92,7 +91,7 @@ static const struct {
     {TEXT("\"x\\\\/y\""), TEXT("\"x\\\\\\u002fy\"")}, /* the text x\/y */
     {TEXT("\"x\\\\\\/y\""), TEXT("\"x\\\\\\/y\"")},   /* the same, slash escaped */
     {TEXT("\"\\\\\\\\/\\\\/\""), TEXT("\"\\\\\\\\\\u002f\\\\\\u002f\"")},
-    {TEXT("\"\\\\\"/\"\\\\\""), TEXT("\"\\\\\"/\"\\\\\"")}, /* not right behind them */
+    {TEXT("\"\\\\\"/\"\\\\\""), TEXT("\"\\\\\"/\"\\\\\"")}, /* not directly after them */
     {TEXT("\\\\/"), TEXT("\\\\\\u002f")},
 };
 

@@ -2,7 +2,7 @@
 
 #include "tests/unit/exact.h"
 
-/* The value is all of the text but the white space around it. */
+/* `value` is the text without the white space around it. */
 static const struct {
 	struct slice text, value;
 	enum json_kind kind;
@@ -100,7 +100,7 @@ static const struct slice invalid[] = {
 };
 
 static void
-takes_what_rfc_8259_allows(void **state)
+accepts_what_rfc_8259_allows(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(valid); i++) {
@@ -125,13 +125,13 @@ refuses_everything_else(void **state)
 		char *copy = exact(invalid[i], invalid[i].n);
 
 		if (json_parse(&value, (struct slice){copy, invalid[i].n}) == 0)
-			fail_msg("taken: %s", invalid[i].p);
+			fail_msg("accepted: %s", invalid[i].p);
 		free(copy);
 	}
 	assert_int_equal(json_parse(&value, (struct slice){NULL, 0}), -1);
 }
 
-/* No proper prefix of a value in brackets or quotes is a value. */
+/* Only of a number can a proper prefix be a value. */
 static void
 refuses_every_cut(void **state)
 {
@@ -149,7 +149,7 @@ refuses_every_cut(void **state)
 	}
 }
 
-/* "[[[...]]]", or objects in one another, `depth` of them. */
+/* "[[[...]]]", or nested objects, `depth` of them. */
 static void
 nest(struct buf *out, size_t depth, bool objects)
 {
@@ -180,7 +180,7 @@ nesting_is_bounded(void **state)
 	buf_free(&text);
 }
 
-/* Arrays and objects keep apart at every depth: the kinds are bits in a table of words. */
+/* The scanner keeps the kinds as bits in an array of words: try a depth in each. */
 static void
 brackets_must_match_at_every_depth(void **state)
 {
@@ -255,7 +255,7 @@ walks_members(void **state)
 	assert_false(json_walk_member(&walk, &key, &member));
 }
 
-/* What json_walk_object() and json_walk_whole() think of a text. */
+/* Do json_walk_object() and json_walk_whole() accept a text? */
 static bool
 walks_whole(struct slice text)
 {
@@ -272,10 +272,10 @@ walks_whole(struct slice text)
 	return json_walk_whole(&walk);
 }
 
-/* An object that is checked while it is walked is one that json_parse() accepts, and the other way
- * round: a text cut anywhere, and with any byte of it replaced. */
+/* Checking while walking accepts exactly the objects that json_parse() accepts: tried with a text cut
+ * anywhere, and with any byte of it replaced. */
 static void
-walking_checks_as_parsing_does(void **state)
+walking_accepts_what_parsing_accepts(void **state)
 {
 	static const char replacements[] = "{}[]:,\"\\ 1x\t\x01\xff";
 	struct slice text =
@@ -308,7 +308,7 @@ walking_checks_as_parsing_does(void **state)
 	assert_false(walks_whole(SLICE("[]")));
 }
 
-/* Strings are read in words: what matters is seen wherever it stands. */
+/* Strings are scanned eight bytes at a time: a special byte is seen at every offset. */
 static void
 no_byte_of_a_string_is_overlooked(void **state)
 {
@@ -324,7 +324,7 @@ no_byte_of_a_string_is_overlooked(void **state)
 
 			copy[at] = bytes[i];
 			if (bytes[i] == '\\' && memchr("bfnrt", text.p[at + 1], 5) != NULL)
-				plain = true; /* an escape has come of it */
+				plain = true; /* with the next character it is an escape */
 			assert_int_equal(
 			    json_parse(&value, (struct slice){copy, text.n}), plain ? 0 : -1);
 			free(copy);
@@ -425,7 +425,8 @@ safe_text_has_no_line_ends(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {
-		for (size_t n = 0; n <= table[i].json.n; n++) { /* garbage in, no harm done */
+		for (size_t n = 0; n <= table[i].json.n;
+		     n++) { /* a cut is not JSON, but does no harm */
 			char *copy = exact(table[i].json, n);
 			struct buf out;
 
@@ -439,7 +440,7 @@ safe_text_has_no_line_ends(void **state)
 	}
 }
 
-/* It is read in words, too. */
+/* Scanned eight bytes at a time, too. */
 static void
 safe_text_is_safe_everywhere(void **state)
 {
@@ -459,7 +460,7 @@ safe_text_is_safe_everywhere(void **state)
 		json_write_safe(&out, (struct slice){copy, plain.n});
 		assert_slice(buf_slice(&out), buf_slice(&want), plain);
 		buf_clear(&out);
-		memcpy(copy + at, "\n\xe2\x98", 3); /* no separator, and none follows */
+		memcpy(copy + at, "\n\xe2\x98", 3); /* E2 alone is not a separator */
 		json_write_safe(&out, (struct slice){copy, plain.n});
 		copy[at] = ' ';
 		assert_slice(buf_slice(&out), ((struct slice){copy, plain.n}), plain);
@@ -473,14 +474,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(takes_what_rfc_8259_allows),
+	    cmocka_unit_test(accepts_what_rfc_8259_allows),
 	    cmocka_unit_test(refuses_everything_else),
 	    cmocka_unit_test(refuses_every_cut),
 	    cmocka_unit_test(nesting_is_bounded),
 	    cmocka_unit_test(brackets_must_match_at_every_depth),
 	    cmocka_unit_test(walks_elements),
 	    cmocka_unit_test(walks_members),
-	    cmocka_unit_test(walking_checks_as_parsing_does),
+	    cmocka_unit_test(walking_accepts_what_parsing_accepts),
 	    cmocka_unit_test(no_byte_of_a_string_is_overlooked),
 	    cmocka_unit_test(reads_string_literals),
 	    cmocka_unit_test(writes_string_literals),

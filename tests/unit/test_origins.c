@@ -54,7 +54,7 @@ static const struct {
     {TEXT("x:1 *:*"), TEXT(""), TEXT(""), true},
     {TEXT("x:bad a.example:80"), TEXT("http://a.example"), TEXT(""), true},
 
-    /* what node clients send, and the Referer of old pages */
+    /* node clients send no scheme; old pages only a Referer */
     {TEXT("127.0.0.1:8080"), TEXT("127.0.0.1:8080"), TEXT(""), true},
     {TEXT("127.0.0.1:80"), TEXT("127.0.0.1"), TEXT(""), true},
     {TEXT("a.example:80"), TEXT(""), TEXT("http://a.example/page.html?x=http://b"), true},
@@ -119,7 +119,7 @@ any_cut_is_read_inside_its_bounds(void **state)
 }
 
 static void
-names_the_pattern_that_is_none(void **state)
+names_the_malformed_pattern(void **state)
 {
 	static const struct {
 		struct slice list, bad;
@@ -151,7 +151,7 @@ names_the_pattern_that_is_none(void **state)
 }
 
 static void
-the_hosts_of_a_list_are_walked(void **state)
+walks_the_hosts_of_a_list(void **state)
 {
 	static const char *const want[] = {"a.example", "*", "[::1]", "b.example"};
 	struct slice list = SLICE("a.example:80, *:443,no:port [::1]:*,, https://b.example"), host;
@@ -173,8 +173,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(allows_what_the_list_names),
 	    cmocka_unit_test(any_cut_is_read_inside_its_bounds),
-	    cmocka_unit_test(names_the_pattern_that_is_none),
-	    cmocka_unit_test(the_hosts_of_a_list_are_walked),
+	    cmocka_unit_test(names_the_malformed_pattern),
+	    cmocka_unit_test(walks_the_hosts_of_a_list),
 	};
 
 	return cmocka_run_group_tests_name("origins", tests, NULL, NULL);

@@ -38,7 +38,7 @@ static const struct {
     {TEXT("6::/chat:7+[1]"), PACKET_ACK, TEXT(""), false, TEXT("/chat"), TEXT("7+[1]"), false},
     {TEXT("7:::1+0"), PACKET_ERROR, TEXT(""), false, TEXT(""), TEXT("1+0"), false},
 
-    /* what PHP and Android clients send: colons at the end */
+    /* PHP and Android clients append colons */
     {TEXT("0:::"), PACKET_DISCONNECT, TEXT(""), false, TEXT(""), TEXT(""), false},
     {TEXT("1:::"), PACKET_CONNECT, TEXT(""), false, TEXT(""), TEXT(""), false},
     {TEXT("2:::"), PACKET_HEARTBEAT, TEXT(""), false, TEXT(""), TEXT(""), false},
@@ -107,7 +107,7 @@ reads_packets(void **state)
 }
 
 static void
-ignores_what_is_no_packet(void **state)
+refuses_malformed_packets(void **state)
 {
 	struct packet pk;
 
@@ -116,7 +116,7 @@ ignores_what_is_no_packet(void **state)
 		char *copy = exact(no_packets[i], no_packets[i].n);
 
 		if (packet_parse(&pk, (struct slice){copy, no_packets[i].n}) == 0)
-			fail_msg("taken: %s", no_packets[i].p);
+			fail_msg("accepted: %s", no_packets[i].p);
 		free(copy);
 	}
 	assert_int_equal(packet_parse(&pk, (struct slice){NULL, 0}), -1);
@@ -168,9 +168,8 @@ endpoints_are_bounded(void **state)
 	buf_free(&text);
 }
 
-/* Whatever was read is written so that it reads the same. */
 static void
-writes_what_it_reads(void **state)
+what_is_written_reads_the_same(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(packets); i++) {
@@ -272,7 +271,7 @@ reads_events(void **state)
 }
 
 static void
-ignores_what_is_no_event(void **state)
+refuses_malformed_events(void **state)
 {
 	struct buf scratch;
 	struct event ev;
@@ -281,21 +280,21 @@ ignores_what_is_no_event(void **state)
 	buf_init(&scratch, 0);
 	for (size_t i = 0; i < COUNT(no_events); i++)
 		if (packet_event(&ev, no_events[i], &scratch) == 0)
-			fail_msg("taken: %s", no_events[i].p);
+			fail_msg("accepted: %s", no_events[i].p);
 	for (size_t i = 0; i < COUNT(events); i++)
 		for (size_t n = 0; n < events[i].data.n; n++) {
 			char *copy = exact(events[i].data, n);
 
 			if (packet_event(&ev, (struct slice){copy, n}, &scratch) == 0 &&
 			    events[i].data.p[events[i].data.n - 1] != ' ')
-				fail_msg("taken: %.*s", (int)n, events[i].data.p);
+				fail_msg("accepted: %.*s", (int)n, events[i].data.p);
 			free(copy);
 		}
 	buf_free(&scratch);
 }
 
 static void
-an_event_too_large_for_the_scratch_is_ignored(void **state)
+an_event_too_large_for_the_scratch_is_refused(void **state)
 {
 	struct buf scratch;
 	struct event ev;
@@ -384,14 +383,14 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(reads_packets),
-	    cmocka_unit_test(ignores_what_is_no_packet),
+	    cmocka_unit_test(refuses_malformed_packets),
 	    cmocka_unit_test(any_cut_is_read_inside_its_bounds),
 	    cmocka_unit_test(endpoints_are_bounded),
-	    cmocka_unit_test(writes_what_it_reads),
+	    cmocka_unit_test(what_is_written_reads_the_same),
 	    cmocka_unit_test(the_third_colon_comes_with_data_only),
 	    cmocka_unit_test(reads_events),
-	    cmocka_unit_test(ignores_what_is_no_event),
-	    cmocka_unit_test(an_event_too_large_for_the_scratch_is_ignored),
+	    cmocka_unit_test(refuses_malformed_events),
+	    cmocka_unit_test(an_event_too_large_for_the_scratch_is_refused),
 	    cmocka_unit_test(writes_events_and_acks),
 	    cmocka_unit_test(reads_acks),
 	};

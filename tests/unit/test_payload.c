@@ -15,7 +15,7 @@ struct example {
 	bool broken;
 };
 
-/* PROTOCOL 6.1 and what follows from it. */
+/* The table of PROTOCOL 6.1, and what follows from its rules. */
 static const struct example examples[] = {
     {TEXT(""), {{NULL, 0}}, false},
     {TEXT("3:::a"), {TEXT("3:::a")}, false},
@@ -38,7 +38,7 @@ static const struct example examples[] = {
     {TEXT(F "0" F F "0" F), {{NULL, 0}}, false},
     {TEXT(F "0" F F "5" F "3:::b"), {TEXT("3:::b")}, false},
 
-    /* heads that are none */
+    /* malformed heads */
     {TEXT(F), {{NULL, 0}}, true},
     {TEXT(F "5"), {{NULL, 0}}, true},
     {TEXT(F F), {{NULL, 0}}, true},
@@ -52,7 +52,7 @@ static const struct example examples[] = {
     {TEXT(F "5" F "3:::a" F "5"), {TEXT("3:::a")}, true},
     {TEXT(F "5" F "3:::a" F "x" F "3:::b"), {TEXT("3:::a")}, true},
 
-    /* lengths that end nowhere */
+    /* lengths that do not end at a frame */
     {TEXT(F "4" F "3:::a"), {{NULL, 0}}, true},
     {TEXT(F "6" F "3:::a" F "5" F "3:::b"), {{NULL, 0}}, true},
     {TEXT(F "5" F "3:::a3:::b"), {{NULL, 0}}, true},
@@ -75,7 +75,7 @@ static const struct example examples[] = {
     {TEXT(F "8" F "3:::" E_ACUTE E_ACUTE), {TEXT("3:::" E_ACUTE E_ACUTE)}, false},
     {TEXT(F "11" F "3:::a" SNOWMAN SNOWMAN F "6" F "3:::bc"),
 	{TEXT("3:::a" SNOWMAN SNOWMAN), TEXT("3:::bc")}, false},
-    /* ending at a U+FFFD is not enough while another reading ends at the head of a frame */
+    /* a reading that ends at the head of a frame wins over one that ends at any U+FFFD */
     {TEXT(F "9" F "3:::a" SMILE F "5" F "3:::b"), {TEXT("3:::a" SMILE), TEXT("3:::b")}, false},
 };
 
@@ -154,7 +154,7 @@ what_is_framed_comes_back(void **state)
 }
 
 static void
-replacement_characters_travel_alone(void **state)
+a_packet_with_a_replacement_character_goes_alone(void **state)
 {
 	(void)state;
 	assert_true(payload_must_be_alone(SLICE("3:::a" F "b")));
@@ -164,9 +164,9 @@ replacement_characters_travel_alone(void **state)
 	assert_false(payload_must_be_alone((struct slice){NULL, 0}));
 }
 
-/* A hostile megabyte is read in one pass: quadratic work would take minutes. */
+/* A hostile megabyte: quadratic work would take minutes. */
 static void
-many_frames_and_empty_frames_are_read_in_one_pass(void **state)
+many_small_and_empty_frames_take_linear_time(void **state)
 {
 	struct payload_reader r;
 	struct slice packet;
@@ -191,8 +191,8 @@ main(void)
 	    cmocka_unit_test(reads_each_body_as_the_table_says),
 	    cmocka_unit_test(packets_of_any_cut_lie_inside_it),
 	    cmocka_unit_test(what_is_framed_comes_back),
-	    cmocka_unit_test(replacement_characters_travel_alone),
-	    cmocka_unit_test(many_frames_and_empty_frames_are_read_in_one_pass),
+	    cmocka_unit_test(a_packet_with_a_replacement_character_goes_alone),
+	    cmocka_unit_test(many_small_and_empty_frames_take_linear_time),
 	};
 
 	return cmocka_run_group_tests_name("payload", tests, NULL, NULL);

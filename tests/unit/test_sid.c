@@ -8,7 +8,7 @@ session_ids_are_base64url_and_differ(void **state)
 	char last[SID_LENGTH + 1] = "", sid[SID_LENGTH + 1];
 
 	(void)state;
-	for (int i = 0; i < 10000; i++) { /* each of the 64 characters comes about 3,000 times */
+	for (int i = 0; i < 10000; i++) { /* each of the 64 characters occurs about 3,000 times */
 		assert_int_equal(sid_generate(sid), 0);
 		assert_int_equal(strlen(sid), SID_LENGTH);
 		if (!sid_well_formed(slice_of(sid)))
@@ -19,7 +19,7 @@ session_ids_are_base64url_and_differ(void **state)
 }
 
 static void
-what_cannot_be_a_session_id_is_told(void **state)
+malformed_session_ids_are_refused(void **state)
 {
 	static const struct slice bad[] = {
 	    TEXT(""),
@@ -51,7 +51,7 @@ keys_are_the_front_of_sha256(void **state)
 }
 
 static void
-public_ids_and_keys_belong_together(void **state)
+public_ids_are_read_back_as_their_keys(void **state)
 {
 	static const struct {
 		int64_t key;
@@ -77,7 +77,7 @@ public_ids_and_keys_belong_together(void **state)
 }
 
 static void
-what_is_no_public_id_is_refused(void **state)
+malformed_public_ids_are_refused(void **state)
 {
 	static const struct slice bad[] = {
 	    TEXT(""),
@@ -107,10 +107,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(session_ids_are_base64url_and_differ),
-	    cmocka_unit_test(what_cannot_be_a_session_id_is_told),
+	    cmocka_unit_test(malformed_session_ids_are_refused),
 	    cmocka_unit_test(keys_are_the_front_of_sha256),
-	    cmocka_unit_test(public_ids_and_keys_belong_together),
-	    cmocka_unit_test(what_is_no_public_id_is_refused),
+	    cmocka_unit_test(public_ids_are_read_back_as_their_keys),
+	    cmocka_unit_test(malformed_public_ids_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("sid", tests, NULL, NULL);

@@ -4,7 +4,7 @@
 
 #define R UTF8_REPLACEMENT
 
-/* What the WHATWG decoder makes of each: one U+FFFD per maximal subpart. */
+/* As the WHATWG decoder does it: one U+FFFD for each maximal subpart. */
 static const struct {
 	struct slice in, out;
 } table[] = {
@@ -17,18 +17,18 @@ static const struct {
 	  "b\xc3("),
 	TEXT("a" R "b" R "(")},
     {TEXT("\x80\xbf"), TEXT(R R)},                      /* alone */
-    {TEXT("\xc0\xaf"), TEXT(R R)},                      /* over-long '/' */
-    {TEXT("\xe0\x80\xaf"), TEXT(R R R)},                /* over-long */
-    {TEXT("\xf0\x80\x80\xaf"), TEXT(R R R R)},          /* over-long */
+    {TEXT("\xc0\xaf"), TEXT(R R)},                      /* overlong '/' */
+    {TEXT("\xe0\x80\xaf"), TEXT(R R R)},                /* overlong */
+    {TEXT("\xf0\x80\x80\xaf"), TEXT(R R R R)},          /* overlong */
     {TEXT("\xed\xa0\x80"), TEXT(R R R)},                /* a surrogate */
     {TEXT("\xf4\x90\x80\x80"), TEXT(R R R R)},          /* past U+10FFFF */
-    {TEXT("\xf5\x80"), TEXT(R R)},                      /* no lead byte */
+    {TEXT("\xf5\x80"), TEXT(R R)},                      /* not a lead byte */
     {TEXT("\xe2\x98"), TEXT(R)},                        /* cut short */
     {TEXT("\xf0\x9f\x98"), TEXT(R)},                    /* cut short */
     {TEXT("\xf0\x9f\x98x"), TEXT(R "x")},               /* cut short by a letter */
     {TEXT("\xe2\xe2\x98\x83"), TEXT(R "\xe2\x98\x83")}, /* cut short by the next */
     {TEXT("\xf0\x9f\xf0\x9f\x98\x80"), TEXT(R "\xf0\x9f\x98\x80")},
-    {TEXT("\xf1\x80\x80\xe1\x80\xc2"), TEXT(R R R)}, /* Unicode, table 3-8, begins so */
+    {TEXT("\xf1\x80\x80\xe1\x80\xc2"), TEXT(R R R)}, /* from Unicode, table 3-8 */
 };
 
 static void
@@ -50,7 +50,7 @@ replaces_each_maximal_subpart_once(void **state)
 	}
 }
 
-/* ASCII is skipped in words: what follows is seen wherever it begins. */
+/* ASCII is skipped eight bytes at a time: other bytes are seen at every offset. */
 static void
 no_byte_is_overlooked(void **state)
 {
@@ -151,16 +151,17 @@ the_front_of_arriving_text_ends_with_its_last_whole_character(void **state)
 	    {TEXT(""), 0, true}, {TEXT("abc"), 3, true}, {TEXT("a\xc3"), 1, true},
 	    {TEXT("a\xe2"), 1, true}, {TEXT("a\xe2\x98"), 1, true},
 	    {TEXT("a\xe2\x98\x83"), 4, true}, {TEXT("\xf0\x9f\x98"), 0, true},
-	    {TEXT("\xf4\x8f\xbf"), 0, true}, {TEXT("a\x80"), 1, false}, /* begins nothing */
-	    {TEXT("a\xc1"), 1, false},      /* over-long, whatever comes */
+	    {TEXT("\xf4\x8f\xbf"), 0, true},
+	    {TEXT("a\x80"), 1, false},      /* a stray continuation byte */
+	    {TEXT("a\xc1"), 1, false},      /* overlong, whatever comes */
 	    {TEXT("a\xf5"), 1, false},      /* past U+10FFFF, whatever comes */
-	    {TEXT("a\xe0\x80"), 1, false},  /* over-long */
+	    {TEXT("a\xe0\x80"), 1, false},  /* overlong */
 	    {TEXT("a\xed\xa0"), 1, false},  /* a surrogate */
 	    {TEXT("a\xf4\x90"), 1, false},  /* past U+10FFFF */
-	    {TEXT("a\xe2(\xa1"), 1, false}, /* not the last */
+	    {TEXT("a\xe2(\xa1"), 1, false}, /* followed by a letter */
 	    {TEXT("a\xc3"
 		  "b\xc3"),
-		1, false}, /* the first that is wrong counts */
+		1, false}, /* the first fault counts */
 	};
 
 	(void)state;

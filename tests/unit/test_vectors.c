@@ -1,9 +1,9 @@
-/* The vectors of tests/vectors.json: what socket.io 0.9.19 makes of 390 packets and payloads.
+/* The vectors of tests/vectors.json: how socket.io 0.9.19 reads and writes 390 packets and payloads.
  *
- * Each vector is worked through our reader or writer and written down in one canonical text, as is
- * what the file expects.  The two are equal, or the vector stands in the table of deviations.h.
+ * Each vector goes through our reader or writer; the result and the file's expectation are brought
+ * into one canonical text.  The two are equal, or the vector is listed in deviations.h.
  * "ignored" is a packet without effect: in the file one without a type, here one that our readers
- * refuse.  Payloads leave them out. */
+ * refuse.  In payloads such packets are left out. */
 #include "shared/wire/packet.h"
 #include "shared/wire/payload.h"
 
@@ -20,7 +20,7 @@ static const char *const reasons[] = {
     "transport not supported", "client not handshaken", "unauthorized"};
 static const char *const advices[] = {"reconnect"};
 
-/* The place of `text` in a table, or -1. */
+/* The index of `text` in a table, or -1. */
 static int
 place_of(struct slice text, const char *const *table, size_t n)
 {
@@ -51,7 +51,7 @@ add_json_field(struct buf *out, const char *key, struct slice text)
 	json_decref(value);
 }
 
-/* Our server ignores errors; so here is what a client would read in one. */
+/* Our server ignores error packets, so these fields are read as a client would. */
 static void
 add_error(struct buf *out, struct slice data)
 {
@@ -66,7 +66,7 @@ add_error(struct buf *out, struct slice data)
 	add_field(out, "advice", slice_of(slice_is(advice, "0") ? advices[0] : ""));
 }
 
-/* The fields of `pk` that depend on its type.  Return -1 when it is to be ignored. */
+/* The fields of `pk` that depend on its type.  Return -1 when the packet must be ignored. */
 static int
 add_content(struct buf *out, const struct packet *pk, struct buf *scratch)
 {
@@ -154,7 +154,7 @@ decode_payload(struct buf *out, struct slice in)
 
 /* --- encoding ------------------------------------------------------------------------------- */
 
-/* Append what the application hands over: a string as its text, all else as JSON. */
+/* Append what the application passes: a string as its text, anything else as JSON. */
 static void
 add_text(struct buf *out, json_t *value)
 {
@@ -164,7 +164,7 @@ add_text(struct buf *out, json_t *value)
 		add_value(out, value);
 }
 
-/* Append "1+0".  Return -1 when there is no code for it. */
+/* Append reason and advice, "1+0".  Return -1 when one has no code. */
 static int
 add_codes(struct buf *out, json_t *in)
 {
@@ -187,7 +187,7 @@ add_codes(struct buf *out, json_t *in)
 	return 0;
 }
 
-/* Append the data of the packet.  Return -1 when our interface cannot say it. */
+/* Append the data of the packet.  Return -1 when our interface cannot express it. */
 static int
 add_data(struct buf *out, enum packet_type type, json_t *in)
 {
@@ -259,7 +259,7 @@ encode_payload(struct buf *out, json_t *in)
 
 /* --- the file ------------------------------------------------------------------------------- */
 
-/* What the reference makes of it. */
+/* The result of the reference. */
 static void
 add_expected(struct buf *out, const char *op, json_t *expected)
 {
@@ -282,7 +282,7 @@ add_expected(struct buf *out, const char *op, json_t *expected)
 	}
 }
 
-/* What we make of it; the bytes read are in a block of exactly their size. */
+/* Our result; the input is in a block of exactly its size. */
 static void
 add_ours(struct buf *out, const char *op, json_t *in)
 {
@@ -313,7 +313,7 @@ find_deviation(const char *op, struct slice in)
 	return i;
 }
 
-/* Return the number of complaints. */
+/* Return the number of errors. */
 static int
 check_vector(json_t *vector, bool *seen)
 {
@@ -337,7 +337,7 @@ check_vector(json_t *vector, bool *seen)
 		seen[listed] = true;
 		want = slice_of(deviations[listed].ours);
 		if (slice_equal(want, buf_slice(&expected))) {
-			print_slice("no deviation", buf_slice(&key));
+			print_slice("listed, but no deviation", buf_slice(&key));
 			bad++;
 		}
 	}
@@ -365,13 +365,13 @@ every_vector_passes_or_is_a_listed_deviation(void **state)
 
 	(void)state;
 	if (file == NULL)
-		fail_msg("tests/vectors.json: run me from the top of the tree");
+		fail_msg("cannot open tests/vectors.json: run this from the top of the tree");
 	while ((n = getline(&line, &room, file)) != -1) {
 		size_t lone = 0;
 		json_t *vector;
 
 		if (line[0] != '{')
-			continue; /* the brackets around all of it */
+			continue; /* the brackets of the whole array */
 		line[strcspn(line, "\n")] = '\0';
 		if (line[strlen(line) - 1] == ',')
 			line[strlen(line) - 1] = '\0';
@@ -385,8 +385,8 @@ every_vector_passes_or_is_a_listed_deviation(void **state)
 	fclose(file);
 	for (size_t i = 0; i < COUNT(deviations); i++) {
 		if (!seen[i]) {
-			print_error("no vector: %s %s (%s)\n", deviations[i].op, deviations[i].in,
-			    deviations[i].reason);
+			print_error("deviation without a vector: %s %s (%s)\n", deviations[i].op,
+			    deviations[i].in, deviations[i].reason);
 			bad++;
 		}
 	}
