@@ -1,12 +1,11 @@
-/* bare: the floor that Pollux is measured against, a websocket server of wslay and libev and
- * nothing else.
+/* bare: the lower bound that Pollux is measured against, a websocket server of wslay and libev only.
  *
  *	bare PORT
  *
  * An event `broadcast` goes to all other connections, anything else back to its sender, both byte
- * for byte.  There are no sessions, no limits, no deadlines, no JSON: what a server adds to this is
- * its own.  There is a wslay context for each connection, one read per wake-up, and one write for
- * all that it brought: wslay alone would make two of each frame.
+ * for byte.  No sessions, limits, deadlines or JSON: those are what a real server adds.  Each
+ * connection has a wslay context; each wake-up is one read, and one write for everything that it
+ * caused, where wslay alone would make two for each frame.
  *
  * Prints a line `ready` once it listens. */
 #include <arpa/inet.h>
@@ -39,8 +38,8 @@ static const char broadcast[] = "5:::{\"name\":\"broadcast\"";
 struct conn {
 	ev_io io;
 	int fd;
-	bool drained;               /* the last read was short: the next would find nothing */
-	bool ended;                 /* nothing more will come */
+	bool drained;               /* the last read was short: the next would return nothing */
+	bool ended;                 /* the peer has closed */
 	wslay_event_context_ptr ws; /* NULL during the handshake */
 	char *head;                 /* the request, during the handshake */
 	size_t head_n;
@@ -50,7 +49,7 @@ struct conn {
 
 static struct ev_loop *loop;
 static struct conn *conns;
-static struct buf out; /* what wslay writes, until it is sent */
+static struct buf out; /* written by wslay, not sent yet */
 
 static void
 watch(struct conn *c)
@@ -168,7 +167,7 @@ static const struct wslay_event_callbacks callbacks = {
 
 /* --- the handshake ---------------------------------------------------------------------------- */
 
-/* Answer the request in `head`.  Return 0, or -1 when it is none of ours. */
+/* Answer the request in `head`.  Return 0, or -1 when it is not an upgrade. */
 static int
 accept_websocket(struct conn *c)
 {

@@ -75,7 +75,7 @@ utf16_bytes(struct slice s, size_t units)
 	return units == 0 && i <= s.n ? i : SIZE_MAX;
 }
 
-/* One packet, or several behind U+FFFD length U+FFFD. */
+/* One packet, or several, each after U+FFFD length U+FFFD. */
 static void
 on_payload(struct client *c, struct slice body)
 {
@@ -103,12 +103,12 @@ on_payload(struct client *c, struct slice body)
 		body = (struct slice){body.p + n, body.n - n};
 	}
 	if (body.n > 0)
-		fail(c, "a payload could not be read");
+		fail(c, "malformed payload");
 }
 
 /* --- xhr-polling ------------------------------------------------------------------------------ */
 
-/* Have the link open, or fail. */
+/* Open the link unless it is, or fail. */
 static bool
 reach(struct client *c, struct link *l)
 {
@@ -130,7 +130,7 @@ poll_next(struct client *c)
 	link_flush(&c->main, c->loop);
 }
 
-/* Send the outbox, unless a POST is under way: then it waits for that one's answer. */
+/* Send the outbox, unless a POST is under way: then it waits for the response to that. */
 static void
 post_next(struct client *c)
 {
@@ -138,7 +138,7 @@ post_next(struct client *c)
 
 	if (c->posting || body.n == 0 || c->state == CLIENT_FAILED || !reach(c, &c->post))
 		return;
-	if (c->outbox_packets == 1) { /* alone it goes without its frame */
+	if (c->outbox_packets == 1) { /* a single packet is not framed */
 		const char *second = memmem(body.p + 3, body.n - 3, REPLACEMENT, 3);
 		size_t frame = (size_t)(second - body.p) + 3;
 
@@ -167,7 +167,7 @@ on_post_data(struct link *l)
 	case HTTP_MORE:
 		return;
 	case HTTP_BAD:
-		fail(c, "the answer to a POST could not be read");
+		fail(c, "malformed response to a POST");
 		return;
 	case HTTP_WHOLE:
 		break;
@@ -221,7 +221,7 @@ frame_send(struct client *c, unsigned char head, struct slice body)
 	c->mask = c->mask * 1664525 + 1013904223;
 	if (body.n < 126) {
 		f[1] = (unsigned char)(MASKED | body.n);
-	} else { /* nothing we send reaches 65536 bytes */
+	} else { /* we never send 65536 bytes or more */
 		f[1] = MASKED | 126;
 		f[2] = (unsigned char)(body.n >> 8);
 		f[3] = (unsigned char)body.n;
@@ -235,7 +235,7 @@ frame_send(struct client *c, unsigned char head, struct slice body)
 	c->main.out.n += to == NULL ? 0 : body.n;
 }
 
-/* One frame at the front of `in`.  Return the bytes it takes, 0 when it is not whole. */
+/* One frame at the front of `in`.  Return the bytes it takes, 0 when it is incomplete. */
 static size_t
 frame_take(struct slice in, struct slice *body)
 {
@@ -277,7 +277,7 @@ on_frames(struct client *c)
 			fail(c, "the server closed the websocket");
 			return;
 		default:
-			fail(c, "a frame of an unknown kind came");
+			fail(c, "received a frame of an unknown kind");
 			return;
 		}
 		in = (struct slice){in.p + n, in.n - n};
@@ -285,7 +285,7 @@ on_frames(struct client *c)
 	if (c->state == CLIENT_FAILED)
 		return;
 	buf_consume(&c->main.in, c->main.in.n - in.n);
-	link_flush(&c->main, c->loop); /* all that the frames made us say, in one write */
+	link_flush(&c->main, c->loop); /* the replies to all of these frames, in one write */
 }
 
 static void
@@ -334,7 +334,7 @@ on_handshake(struct client *c, const struct http_answer *answer)
 	c->sid[n] = '\0';
 	c->state = CLIENT_CONNECTING;
 	buf_consume(&c->main.in, answer->used);
-	/* a websocket gets a connection of its own, as in browsers */
+	/* a websocket has its own connection, as in browsers */
 	if (answer->close || c->transport == CLIENT_WEBSOCKET)
 		link_close(&c->main, c->loop);
 	if (c->transport == CLIENT_POLLING)
@@ -357,7 +357,7 @@ on_main_data(struct link *l)
 	case HTTP_MORE:
 		return;
 	case HTTP_BAD:
-		fail(c, "an answer could not be read");
+		fail(c, "malformed response");
 		return;
 	case HTTP_WHOLE:
 		break;

@@ -1,9 +1,9 @@
 /* client: one Socket.IO 1 client of the load generator, over websocket or xhr-polling.
  *
- * It behaves as the browser's client does: a handshake, then one websocket; or one connection for
- * the polls, one after the other, and one for the POSTs, one at a time, with all that was sent
- * meanwhile in the next.  It answers heartbeats.  A client that loses its session calls `on_fail`
- * once and is of no further use. */
+ * It behaves like the browser's client: a handshake, then one websocket; or one connection for the
+ * polls, one after the other, and one for the POSTs, one at a time, the next with everything sent
+ * meanwhile.  It answers heartbeats.  A client that loses its session calls `on_fail` once and
+ * cannot be used any more. */
 #ifndef POLLUX_BENCH_CLIENT_H
 #define POLLUX_BENCH_CLIENT_H
 
@@ -12,7 +12,7 @@
 enum client_transport {
 	CLIENT_WEBSOCKET,
 	CLIENT_POLLING,
-	CLIENT_BARE /* a websocket that speaks of no session: open once upgraded */
+	CLIENT_BARE /* a websocket without a session: open once upgraded */
 };
 
 enum client_state {
@@ -34,7 +34,7 @@ struct client {
 	void (*on_event)(struct client *c, struct slice packet); /* a whole `5:...` */
 	void (*on_fail)(struct client *c, const char *why);
 
-	/* its own */
+	/* private */
 	enum client_state state;
 	bool upgraded; /* websocket: frames from here on */
 	bool posting;  /* a POST is under way */
@@ -50,12 +50,12 @@ struct client {
 /* Start with the handshake.  Return 0, or -1 with errno. */
 int client_open(struct client *c);
 
-/* Send one packet, ASCII, below 64 kB, with what else is sent before the flush.  What is sent from
- * within on_open and on_event needs no flush. */
+/* Queue one packet, ASCII, below 64 kB, until the flush.  Packets queued within on_open and
+ * on_event need no flush. */
 void client_send(struct client *c, struct slice packet);
 void client_flush(struct client *c);
 
-/* Close the connections without a word and give everything back. */
+/* Close the connections without a disconnect packet and free everything. */
 void client_free(struct client *c);
 
 #endif

@@ -15,8 +15,8 @@ header(const char *line, const char *name)
 	return line + n + strspn(line + n, " \t");
 }
 
-/* A hexadecimal chunk size with its line end.  Return the bytes it took, 0 when the line is not
- * whole yet. */
+/* A hexadecimal chunk size with its line end.  Return the bytes it took, 0 when the line is
+ * incomplete. */
 static size_t
 chunk_head(const char *p, size_t n, size_t *size)
 {
@@ -34,7 +34,7 @@ join_chunks(struct http_answer *a, char *in, size_t n, size_t body)
 {
 	size_t from, size, head, joined = 0;
 
-	/* all of it must be there before anything is moved */
+	/* move nothing before the body is complete */
 	for (from = body;; from += head + size + 2) {
 		if (from > n || (head = chunk_head(in + from, n - from, &size)) == 0)
 			return HTTP_MORE;

@@ -1,4 +1,4 @@
-/* http: just enough of HTTP/1.1 answers for a load generator.  Pure: bytes in, answer out. */
+/* http: just enough of HTTP/1.1 responses for a load generator.  Pure. */
 #ifndef POLLUX_BENCH_HTTP_H
 #define POLLUX_BENCH_HTTP_H
 
@@ -11,7 +11,7 @@ struct http_answer {
 	int status;
 	struct slice body; /* borrows from the input */
 	bool close;        /* the server closes the connection after it */
-	size_t used;       /* bytes of the input that it took */
+	size_t used;       /* bytes of the input */
 };
 
 enum http_result {
@@ -20,9 +20,9 @@ enum http_result {
 	HTTP_BAD
 };
 
-/* Look at the front of `in`.  On HTTP_WHOLE `a` is filled in; a chunked body has been moved
- * together within `in`, over its chunk sizes.  An answer without a length ends the connection; it
- * is taken for bad here. */
+/* Look at the front of `in`.  On HTTP_WHOLE `a` is set; a chunked body has been moved together
+ * within `in`, over its chunk sizes.  A response whose length is the end of the connection counts
+ * as bad. */
 enum http_result http_take(struct http_answer *a, char *in, size_t n);
 
 #endif

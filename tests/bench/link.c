@@ -58,7 +58,7 @@ link_flush(struct link *l, struct ev_loop *loop)
 	if (n > 0)
 		buf_consume(&l->out, (size_t)n);
 	if (n == -1 && errno != EAGAIN && errno != EINTR)
-		return; /* the read side will say so, from the loop and not from here */
+		return; /* the read side will report it, from the loop: callers do not expect a callback */
 	if (l->out.n > 0)
 		ev_io_start(loop, &l->wr);
 	else

@@ -1,7 +1,7 @@
 /* link: one TCP connection of the load generator, non-blocking, on libev.
  *
- * Bytes that arrive are gathered in `in`, bytes to send wait in `out`; the owner reads the one and
- * fills the other.  A link that ended can be opened again. */
+ * Bytes that arrive are collected in `in`, bytes to send wait in `out`; the owner reads the former
+ * and fills the latter.  A link that ended can be opened again. */
 #ifndef POLLUX_BENCH_LINK_H
 #define POLLUX_BENCH_LINK_H
 
@@ -17,10 +17,10 @@ struct link {
 	ev_io rd, wr;
 	int fd;                                          /* -1 while closed */
 	bool connected;                                  /* valid while fd != -1 */
-	struct buf in;                                   /* what came and was not consumed yet */
-	struct buf out;                                  /* what waits for the socket */
+	struct buf in;                                   /* received, not consumed yet */
+	struct buf out;                                  /* not sent yet */
 	void *owner;                                     /* for the callbacks */
-	void (*on_data)(struct link *l);                 /* something was added to `in` */
+	void (*on_data)(struct link *l);                 /* more bytes are in `in` */
 	void (*on_end)(struct link *l, const char *why); /* it is closed already */
 };
 
@@ -36,10 +36,10 @@ int link_open(
 /* Send what is in `out`, now or when the socket takes it. */
 void link_flush(struct link *l, struct ev_loop *loop);
 
-/* Close and forget what was in flight; calls nobody.  Closing a closed link does nothing. */
+/* Close and drop what was in flight, without a callback.  Closing a closed link does nothing. */
 void link_close(struct link *l, struct ev_loop *loop);
 
-/* Close it and give its memory back. */
+/* Close it and free its memory. */
 void link_free(struct link *l, struct ev_loop *loop);
 
 #endif

@@ -1,26 +1,26 @@
-/* load: loads a Socket.IO server with the events of apps/echo and measures it from outside.
+/* load: puts load on a Socket.IO server with the events of apps/echo and measures it from outside.
  *
  *	load [NAME=VALUE]... echo|broadcast
  *
- * With `echo` each client keeps `window` events `echo` in flight.  With `broadcast` one client more
- * keeps `window` events `broadcast` in flight, to all the others; a message is one delivery.
+ * With `echo` each client keeps `window` events `echo` in flight.  With `broadcast` an additional
+ * client keeps `window` events `broadcast` in flight, to all the others; a message is one delivery.
  *
  *	transport=websocket  or polling, or bare (a websocket without Socket.IO around it)
  *	port=8080            of 127.0.0.1
  *	clients=100  window=1
  *	size=67              bytes of a packet
- *	addresses=1          our own: 127.0.0.1, 127.0.0.2, ...
+ *	addresses=1          local ones to connect from: 127.0.0.1, 127.0.0.2, ...
  *
- * The clients are opened, which a line `open` tells, and held.  Each line `SECONDS RATE` on
- * standard input is then a phase of load, answered by a line `done` with the result when all
- * answers are in; the end of the input ends everything.  RATE 0 is a closed loop: whatever comes
- * back is sent again.  Any other is events a second in all, sent when they are due, whatever comes
- * back; latencies then count from when they were due.
+ * All clients are opened, reported by a line `open`, and kept open.  Then each line `SECONDS RATE` on
+ * standard input is a phase of load, answered by a line `done` with the result once all replies have
+ * come; the end of the input ends the program.  RATE 0 is a closed loop: every reply is sent again.
+ * Any other is the total of events a second, each sent when it is due, whether replies come or not;
+ * latencies are then measured from when they were due.
  *
  *	echo 2 0 | load port=8081 clients=1000 echo
  *
- * Each event is counted, and must come once and in order.  The exit status is 1 when one did not,
- * or a client lost its session. */
+ * Every event is counted, and must come once and in order.  The exit status is 1 when one did not, or
+ * a client lost its session. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -38,7 +38,7 @@
 
 #define OPENING       64   /* handshakes under way at a time */
 #define RECENT        4096 /* broadcasts whose deliveries are counted, a power of two */
-#define SIZE_MIN      67   /* what the stamps and the longer name need */
+#define SIZE_MIN      67   /* for the stamps and the longer name */
 #define SIZE_MOST     4096
 #define RATE_MOST     1e7
 #define SECONDS_MOST  600.
@@ -66,8 +66,8 @@ static struct load {
 	struct ev_loop *loop;
 	struct member *members; /* in a broadcast the first is the sender */
 	size_t n, senders, started, open;
-	uint64_t outstanding; /* messages that are to come */
-	const char *doing;    /* what must not take too long */
+	uint64_t outstanding; /* messages still expected */
+	const char *doing;    /* the step that `deadline` limits */
 	ev_timer deadline;    /* of it */
 
 	/* the phase */
@@ -79,7 +79,7 @@ static struct load {
 	struct samples latency;
 	uint32_t deliveries[RECENT];
 	ev_timer end;
-	ev_io ticker; /* of a timerfd: libev's own timers have a grain of a millisecond */
+	ev_io ticker; /* of a timerfd: libev's timers have a resolution of a millisecond */
 } load;
 
 static uint64_t
@@ -110,7 +110,7 @@ on_late(struct ev_loop *loop, ev_timer *w, int events)
 	give_up(load.doing, "takes too long");
 }
 
-/* Run the loop until someone breaks it, at most `seconds`. */
+/* Run the loop until a callback breaks it, at most `seconds`. */
 static void
 run_until_break(double seconds, const char *doing)
 {
@@ -124,7 +124,7 @@ run_until_break(double seconds, const char *doing)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-/* An event with its number and the time that its latency counts from. */
+/* An event with its number and the time from which its latency is measured. */
 static void
 send_event(struct member *m, uint64_t stamp)
 {
@@ -142,7 +142,7 @@ send_event(struct member *m, uint64_t stamp)
 	client_send(&m->client, (struct slice){packet, size});
 }
 
-/* A hexadecimal number of `digits`; anything else gives a number that nobody waits for. */
+/* A hexadecimal number of `digits`; anything else gives a number that is not expected. */
 static uint64_t
 number(const char *p, size_t digits)
 {
@@ -244,7 +244,7 @@ open_all(void)
 
 /* --- a phase of load -------------------------------------------------------------------------- */
 
-/* Some events are due at a fixed rate. */
+/* At a fixed rate, send the events that are due. */
 static void
 on_tick(struct ev_loop *loop, ev_io *w, int events)
 {
@@ -266,7 +266,7 @@ on_tick(struct ev_loop *loop, ev_io *w, int events)
 	}
 }
 
-/* Let the ticker tick at this rate, and at once; 0: not at all. */
+/* Start the ticker at this rate, beginning now; 0 stops it. */
 static void
 set_ticker(double rate)
 {
@@ -318,7 +318,7 @@ start_sending(void)
 	}
 }
 
-/* CPU seconds that we took, to see which side was the bottleneck. */
+/* CPU seconds of this process, to tell which side was the bottleneck. */
 static double
 own_cpu(void)
 {
@@ -328,7 +328,7 @@ own_cpu(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Load for `seconds`, wait for what is still to come, and print the result. */
+/* Load for `seconds`, wait for the outstanding replies, and print the result. */
 static void
 run_phase(double seconds, double rate)
 {
@@ -361,7 +361,7 @@ on_input(struct ev_loop *loop, ev_io *w, int events)
 	ev_break(loop, EVBREAK_ALL);
 }
 
-/* Go on serving heartbeats and polls until there is something on standard input. */
+/* Keep serving heartbeats and polls until there is something on standard input. */
 static void
 wait_for_input(void)
 {
@@ -373,7 +373,7 @@ wait_for_input(void)
 	ev_io_stop(load.loop, &input);
 }
 
-/* One line, byte by byte: what stdio read ahead would not be seen by the loop.
+/* One line, byte by byte: the loop would not see what stdio had read ahead.
  * Return false at the end of the input. */
 static bool
 read_line(char *line, size_t size)
@@ -475,7 +475,7 @@ main(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
 		if (!set_option(argv[i])) {
-			fprintf(stderr, "load: %s is no option, or out of range\n", argv[i]);
+			fprintf(stderr, "load: %s is not an option, or out of range\n", argv[i]);
 			return 64;
 		}
 	signal(SIGPIPE, SIG_IGN);

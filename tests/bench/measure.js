@@ -7,10 +7,10 @@ const readline = require('node:readline');
 const { deferred, within } = require('../lib/wait');
 const { BUILD, START, pinned, cpu, rss } = require('./sides');
 
-const REPLY_MS = 90000; /* the load gives up by itself before */
-const STARTS = 3; /* of a server: a port that was free may be taken when it comes to it */
+const REPLY_MS = 90000; /* the load itself gives up earlier */
+const STARTS = 3; /* attempts to start a server: its port may have been taken meanwhile */
 
-/* How long the phases take, in seconds.  Node compiles what is busy while it runs: after two seconds
+/* The lengths of the phases, in seconds.  Node compiles hot code while it runs: after two seconds
  * its cost has settled. */
 const WARM_S = 0.3;
 const WARM_NODE_S = 2;
@@ -31,7 +31,7 @@ class Load {
     this.errors = '';
     this.ended = deferred();
     this.child = spawn(words[0], words.slice(1), { stdio: ['pipe', 'pipe', 'pipe'] });
-    this.child.stdin.on('error', () => {}); /* its end says why */
+    this.child.stdin.on('error', () => {}); /* its exit tells why */
     this.child.stderr.setEncoding('utf8').on('data', (text) => { this.errors += text; });
     readline.createInterface({ input: this.child.stdout }).on('line', (line) => {
       this.lines.push(line);
@@ -50,7 +50,7 @@ class Load {
     if (this.waiting) this.waiting.resolve();
   }
 
-  /* The next line, NAME=VALUE after its first word, as numbers. */
+  /* The next line, NAME=VALUE pairs after its first word, as numbers. */
   async reply() {
     while (this.lines.length === 0) {
       if (!running.has(this)) throw new Error(this.errors.trim() || 'the load has ended');
@@ -72,7 +72,7 @@ class Load {
   }
 }
 
-/* End the load that runs, so that measure() fails and cleans up. */
+/* Kill the running load, so that measure() fails and cleans up. */
 function abort() {
   aborted = true;
   for (const load of running) load.child.kill('SIGTERM');
@@ -115,7 +115,7 @@ async function phases(server, load, scenario, warm) {
   };
 }
 
-/* Return what one side does in a scenario:
+/* Measure one side in a scenario.  Return:
  *
  *   cpu, ownCpu     seconds a message at full load, without the web server in the second
  *   rate            messages a second at full load

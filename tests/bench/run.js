@@ -1,15 +1,15 @@
 #!/usr/bin/env node
-/* run: Pollux beside socket.io 0.9.19, and beside bare wslay and libev, in one run.  `make bench`.
+/* run: compare Pollux with socket.io 0.9.19 and with bare wslay and libev, in one run.  `make
+ * bench`.
  *
- * Prints ratios as Markdown on standard output and what it does on standard error.  The exit status
- * is 0 if everything ran, however fast, 1 if something could not run, 130 after Ctrl-C.
+ * Prints ratios as Markdown on standard output and progress on standard error.  The exit status is
+ * 0 if everything ran, however fast, 1 if something could not run, 130 after Ctrl-C.
  *
  *   BENCH_FULL=1      also up to 10,000 idle sessions of each kind, and more rounds
- *   BENCH_ROUNDS=N    how often each is measured; without it three times, or as often as fits into
- *                     four minutes
- *   BENCH_ONLY=text   only scenarios whose name has it
+ *   BENCH_ROUNDS=N    rounds; without it three, or as many as fit into four minutes
+ *   BENCH_ONLY=text   only scenarios whose name contains it
  *
- * README.md says what the figures mean. */
+ * README.md explains the figures. */
 'use strict';
 
 const fs = require('node:fs');
@@ -23,8 +23,8 @@ const ROUNDS = Number(process.env.BENCH_ROUNDS || (FULL ? 5 : 3));
 const BUDGET_MS = FULL || process.env.BENCH_ROUNDS ? Infinity : 225000;
 const ONLY = process.env.BENCH_ONLY || '';
 
-/* `rate`: events a second of the phase that latencies come from, what the slowest side bears with
- * room to spare; of a broadcast, each event is as many messages as there are clients. */
+/* `rate`: events a second in the phase that measures latencies, which the slowest side can sustain
+ * easily; each event of a broadcast is as many messages as there are clients. */
 const WEBSOCKET = { transport: 'websocket', sides: ['websocket', 'socket.io', 'bare'] };
 const POLLING = { transport: 'polling', sides: ['lighttpd', 'nginx', 'socket.io'] };
 const SCENARIOS = [
@@ -36,7 +36,7 @@ const SCENARIOS = [
   { name: 'xhr-polling broadcast, 1 to 1,000', ...POLLING, event: 'broadcast', clients: 1000, rate: 3, memory: '1,000 xhr-polling' }
 ];
 
-/* lighttpd holds a third as many connections as it may have descriptors, nginx less than a half. */
+/* lighttpd allows a third as many connections as descriptors, nginx less than a half. */
 function mostPolls() {
   const hard = Number(/^Max open files\s+\S+\s+(\d+)/m.exec(fs.readFileSync('/proc/self/limits', 'latin1'))?.[1] || Infinity);
   return Math.min(10000, Math.floor(hard / 4000) * 1000);
@@ -62,7 +62,7 @@ function describe(r) {
     `p50 ${Math.round(r.p50)} p99 ${Math.round(r.p99)} µs, ${memory}, ${r.used.all.toFixed(2)} after`;
 }
 
-/* One side after the other; the next round begins with another one. */
+/* One side after the other; each round begins with another side. */
 async function runScenario(scenario, round, results) {
   const n = scenario.sides.length;
   for (let i = 0; i < n; i++) {

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-/* Values below SAMPLES_STEPS have a cell each; above, a cell is 1/SAMPLES_STEPS of its power of
+/* Each value below SAMPLES_STEPS has its own cell; above, a cell is 1/SAMPLES_STEPS of its power of
  * two. */
 static size_t
 cell(uint64_t value)

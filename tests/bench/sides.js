@@ -1,11 +1,10 @@
-/* sides: the servers that are measured beside each other, each started for one measurement and
- * stopped after it.
+/* sides: the servers that are compared, each started for one measurement and stopped after it.
  *
- *   websocket   pollux-wsd itself, no web server before it
- *   lighttpd    Pollux behind that web server, everything by its port
+ *   websocket   pollux-wsd itself, no web server in front
+ *   lighttpd    Pollux behind that web server, everything through its port
  *   nginx       the same
  *   socket.io   0.9.19 on node 0.10.48, tests/reference/echo.js
- *   bare        wslay and libev and nothing else, bare.c */
+ *   bare        wslay and libev only, bare.c */
 'use strict';
 
 const { spawn } = require('node:child_process');
@@ -18,7 +17,7 @@ const server = require('../lib/server');
 const BUILD = path.resolve(server.ROOT, process.env.B || 'build');
 const TICK_S = 0.01; /* of the times in /proc/PID/stat: USER_HZ is 100 on every Linux */
 
-/* The processors that we may use: the server runs on the first, the load on the second. */
+/* The processors available to us: the server runs on the first, the load on the second. */
 function allowedCpus() {
   const status = fs.readFileSync('/proc/self/status', 'latin1');
   const [, list] = /^Cpus_allowed_list:\s*(\S+)/m.exec(status);
@@ -35,7 +34,7 @@ function pinned(index) {
   return CPUS.length < 2 ? [] : ['taskset', '-c', String(CPUS[index])];
 }
 
-/* The process's file in /proc, or null when it has ended. */
+/* A file of the process in /proc, or null when it has ended. */
 function readProc(pid, name) {
   try {
     return fs.readFileSync(`/proc/${pid}/${name}`, 'latin1');
@@ -44,8 +43,8 @@ function readProc(pid, name) {
   }
 }
 
-/* {all, own}: the sum of what `read` finds in the file of each server's process; `own` leaves the
- * web server out.  Behind Pollux's launcher, that and what it sleeps with are no servers. */
+/* {all, own}: the sum of what `read` finds in the file of each process of the server; `own` is
+ * without the web server.  Pollux's launcher and its sleep are not counted. */
 function total(side, file, read) {
   const sum = { all: 0, own: 0 };
   for (const { pid } of server.processes(side.pid)) {
@@ -67,7 +66,7 @@ function cpu(side) {
   });
 }
 
-/* kB; the sum in /proc/PID/stat is off by some hundred, this one is exact. */
+/* kB; the figure in /proc/PID/stat is off by some hundred, this one is exact. */
 function rss(side) {
   return total(side, 'smaps_rollup', (text) => Number((/^Rss:\s*(\d+) kB/m.exec(text) || [0, 0])[1]));
 }
@@ -111,8 +110,8 @@ async function startBare() {
   return { pid: child.pid, port, stop };
 }
 
-/* Each starts a server and returns {pid, port, stop()}, and `webServer`, the name of its process, if
- * it has one. */
+/* Each starts a server and returns {pid, port, stop()}, and `webServer`, the name of its process,
+ * if it has one. */
 const START = {
   websocket: () => startPollux('lighttpd', true),
   lighttpd: () => startPollux('lighttpd', false),

@@ -1,8 +1,8 @@
-/* table: the results as Markdown, Pollux by its peer.
+/* table: the results as Markdown, Pollux divided by its peer.
  *
- * Of processor time each round gives a ratio; the median is shown, with the smallest and the largest.
- * Whatever else runs on the machine makes rates and latencies worse and never better, so that of
- * these each side's best round counts. */
+ * Each round gives a ratio of processor times; the median is shown, with the smallest and the
+ * largest. Other work on the machine makes rates and latencies worse and never better, so for these
+ * the best round of each side is used. */
 'use strict';
 
 function median(values) {
@@ -15,7 +15,7 @@ function short(value) {
   return value >= 10 ? value.toFixed(0) : value >= 2 ? value.toFixed(1) : value.toFixed(2);
 }
 
-/* What `pick` finds in our results by what `per` finds in theirs, round by round. */
+/* `pick` of our results divided by `per` of theirs, round by round. */
 function ratios(ours, theirs, pick, per = pick) {
   const values = ours.map((result, round) => pick(result) / per(theirs[round]));
   const spread = `${short(Math.min(...values))}–${short(Math.max(...values))}`;
@@ -61,8 +61,8 @@ function memoryRow({ name, ours, theirs, bare, web }, rounds) {
   ].join(' | ')} |`;
 }
 
-/* Rows are {name, ours, theirs, bare, web}: each side an array of results, one for each round, and
- * whether ours has a web server. */
+/* Rows are {name, ours, theirs, bare, web}: each side is an array of results, one for each round;
+ * `web` tells whether ours has a web server. */
 function table(speed, memory, rounds) {
   const lines = [];
   if (speed.length > 0) {

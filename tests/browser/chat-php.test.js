@@ -1,4 +1,4 @@
-/* What chat.test.js says of the chat in Chromium, of the one that is a web hook in PHP. */
+/* The tests of chat.test.js, for the chat that is a web hook in PHP. */
 'use strict';
 
 process.env.CHAT = 'php';

@@ -1,5 +1,6 @@
-/* The chat in Chromium: what people see of each other, on websocket and on xhr-polling.  It knows
- * the page by what a person sees, so any server of these events with this page will do. */
+/* The chat in Chromium: what its users see of each other, on websocket and on xhr-polling.  The
+ * tests know the page only by what a user sees, so any server with this page and these events will
+ * do. */
 'use strict';
 
 const assert = require('node:assert');
@@ -11,16 +12,16 @@ const { usePhpChat } = require('../lib/phphook');
 const { until } = require('../lib/wait');
 
 let browser;
-let ada, bob; /* from the first test to the last, Ada on websocket, Bob on xhr-polling */
+let ada, bob; /* in all tests: Ada on websocket, Bob on xhr-polling */
 
 before(async () => { browser = await launch(); });
 after(() => browser && browser.close());
 const server = process.env.CHAT === 'php' ? usePhpChat() : useServer({ app: 'chat' });
 
-/* --- what a person does and sees ------------------------------------------------------------- */
+/* --- what a user does and sees --------------------------------------------------------------- */
 
 class Person {
-  /* A window in which nobody has joined yet, connected by this transport. */
+  /* A window connected by this transport, before its user has joined. */
   static async arrive(transport) {
     const person = new Person();
     person.page = await openWindow(browser, server.url);
@@ -50,7 +51,7 @@ class Person {
     return this.page.getByRole('textbox', { name: 'Message' });
   }
 
-  /* Says it, and waits for the acknowledgement. */
+  /* Send it, and wait for the acknowledgement. */
   async says(text) {
     await this.field.fill(text);
     await this.field.press('Enter');
@@ -66,7 +67,7 @@ class Person {
     }
   }
 
-  /* Who is here as this window shows it, with the transports that the server told. */
+  /* The list of users in this window, with their transports. */
   async here() {
     const items = this.page.getByRole('region', { name: 'Here now' }).getByRole('listitem');
     return (await items.evaluateAll((all) => all.map((item) =>
@@ -82,7 +83,7 @@ class Person {
     return (await this.page.getByRole('log').locator('.message .text').allTextContents()).slice(-n);
   }
 
-  /* The panel: direction, type, what of it, raw text. */
+  /* The panel: direction, type, explanation, raw text. */
   async wire() {
     const lines = await this.page.getByRole('list', { name: 'Packets' }).getByRole('listitem').evaluateAll((all) =>
       all.map((line) => ['.arrow', '.type', '.detail', 'code'].map((part) => line.querySelector(part))
@@ -90,7 +91,7 @@ class Person {
     return lines.join('\n');
   }
 
-  /* Closes the window, as a person does. */
+  /* Close the window, as a user does. */
   async leaves() {
     assert.deepStrictEqual(this.page.complaints, []);
     await this.page.close();
@@ -138,7 +139,7 @@ pollux('a name that is taken is refused with a reason, another one is not', asyn
   await eve.leaves();
 });
 
-pollux('who closes the window is not here any more, and the name is free', async () => {
+pollux('a user who closes the window is gone, and the name is free', async () => {
   for (const transport of ['websocket', 'xhr-polling']) {
     const eve = await Person.join('Eve', transport);
     await ada.seesHere('Ada websocket', 'Bob xhr-polling', `Eve ${transport}`);
@@ -149,10 +150,10 @@ pollux('who closes the window is not here any more, and the name is free', async
   await ada.sees('Eve left');
 });
 
-pollux('who is typing shows, and ends with the message or with silence', async () => {
+pollux('typing is shown, and ends with the message or after a pause', async () => {
   const typing = async (person, other) => {
     const notice = other.page.getByText(`${person.name} is typing`);
-    /* volatile: it may fall between two polls, and is said again while they type */
+    /* volatile: it may be lost between two polls, and is repeated while they type */
     await until(async () => {
       await person.field.press('x');
       return notice.isVisible();
@@ -201,7 +202,7 @@ pollux('every transport that the page offers works, one after the other', async 
   }
 });
 
-pollux('the panel shows what goes over the wire, both ways', async () => {
+pollux('the panel shows the packets on the wire, both ways', async () => {
   await ada.says('on the wire');
   await bob.says('here too');
   await ada.sees('here too');
@@ -231,7 +232,7 @@ pollux('on a phone nothing is wider than the screen, and the panel is one touch 
   await bob.page.setViewportSize(size);
 });
 
-pollux('nobody has complained in the console', () => {
+pollux('the console has no errors', () => {
   assert.deepStrictEqual([...ada.page.complaints, ...bob.page.complaints], []);
 });
 
@@ -247,7 +248,7 @@ pollux('a transport that does not work is given up, and nothing is lost', async 
   await ada.sees('still here');
 });
 
-pollux('after pollux-wsd was killed everybody comes back under the same name', async () => {
+pollux('after pollux-wsd was killed all users come back under the same name', async () => {
   await ada.says('before');
   for (const pid of programs('pollux-wsd', server.data)) process.kill(pid, 'SIGKILL');
   await ada.sees('You came back via websocket');

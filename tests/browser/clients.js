@@ -1,6 +1,6 @@
-/* What each client does in Chromium, on every transport that it has there, from a page of the server
- * itself and from one of another origin.  PROTOCOL 15 names the clients' faults; where one shows
- * here, it is asserted, so that nobody takes it for ours. */
+/* Each client in Chromium, on every transport that it has there, from a page of the same and of
+ * another origin.  PROTOCOL 15 lists the clients' faults; where one shows here it is asserted, so
+ * that it is not taken for a fault of the server. */
 'use strict';
 
 const assert = require('node:assert');
@@ -18,9 +18,9 @@ const BREAKS = ['one\ntwo', 'one\u2028two\u2029three'];
 let browser, pages;
 before(async () => { [browser, pages] = await Promise.all([launch(), startPages()]); });
 after(() => Promise.all([browser && browser.close(), pages && pages.stop()]));
-const server = useServer({}); /* its own: broadcasts would reach the clients of other files */
+const server = useServer({}); /* not shared: broadcasts would reach the clients of other files */
 
-/* Two windows of one version and one origin, for all its transports one after the other. */
+/* Two windows of one version and one origin, for each of its transports in turn. */
 class Pair {
   async open(version, origin) {
     if (this.one) return;
@@ -133,7 +133,7 @@ function testClient(version) {
   for (const origin of ORIGINS) {
     const pair = new Pair();
     for (const transport of TRANSPORTS) {
-      /* htmlfile reaches into the page: no client offers it to another origin */
+      /* htmlfile reaches into the page: clients offer it to the same origin only */
       if (transport !== 'htmlfile' || origin === 'same') testTransport(pair, version, transport, origin);
     }
   }

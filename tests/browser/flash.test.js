@@ -16,8 +16,8 @@ before(async () => { [browser, flash] = await Promise.all([launch(), startFlash(
 after(() => Promise.all([browser && browser.close(), flash && flash.stop()]));
 const server = useServer({});
 
-/* A page of the server loads its WebSocketMain.swf and goes through the web server; one
- * of another origin brings a WebSocketMainInsecure.swf along and goes to pollux-wsd. */
+/* A page of the server loads its WebSocketMain.swf and connects through the web server; one of
+ * another origin has its own WebSocketMainInsecure.swf and connects to pollux-wsd. */
 for (const [where, port, origin] of [['the web server', 'port', 'same'], ['pollux-wsd', 'wsdPort', 'another']]) {
   let window;
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-/* screenshot: docs/chat.png, two windows of the chat beside each other, made anew:
+/* screenshot: makes docs/chat.png, two windows of the chat side by side:
  *
  *	make && node tests/browser/screenshot.js [FILE]
  *
- * It wants Debian's fonts-inter, fonts-jetbrains-mono and pngquant. */
+ * It needs Debian's fonts-inter, fonts-jetbrains-mono and pngquant. */
 'use strict';
 
 const { execFileSync } = require('node:child_process');

@@ -1,5 +1,5 @@
-/* The real client, socket.io-client 0.9.17, in a page, on each transport that a page can have.
- * htmlfile is made for Internet Explorer: here its ActiveX object is a hidden frame. */
+/* The real client, socket.io-client 0.9.17, in a page, on each transport that a page can use.
+ * htmlfile was made for Internet Explorer: here a hidden frame replaces its ActiveX object. */
 'use strict';
 
 const assert = require('node:assert');
@@ -15,7 +15,7 @@ after(() => browser && browser.close());
 const server = useServer({});
 const brief = useServer({ conf: { protocol: { htmlfile_duration: 2 } } });
 
-/* In the page: what `new ActiveXObject('htmlfile')` gives, as far as the client uses it. */
+/* In the page: the parts of `new ActiveXObject('htmlfile')` that the client uses. */
 function addActiveX() {
   window.ActiveXObject = function ActiveXObject() {
     const frame = document.createElement('iframe');
@@ -27,7 +27,7 @@ function addActiveX() {
   window.CollectGarbage = () => {};
 }
 
-/* In the page: connect by this transport alone, and keep what happens in `window.seen`. */
+/* In the page: connect by this transport only, and record events in `window.seen`. */
 function connectClient({ transport, query }) {
   const { io } = window;
   io.transports.splice(0, io.transports.length, transport);
@@ -40,7 +40,7 @@ function connectClient({ transport, query }) {
   return new Promise((resolve) => socket.once('connect', resolve));
 }
 
-/* A window whose client is connected. */
+/* A window with a connected client. */
 async function connected(transport, target = server) {
   const page = await openWindow(browser);
   if (transport === 'htmlfile') await page.addInitScript(addActiveX);
@@ -50,7 +50,7 @@ async function connected(transport, target = server) {
   return page;
 }
 
-/* emit() with a callback. */
+/* emit() with a callback; return its arguments. */
 function ask(page, ...args) {
   return page.evaluate((given) => new Promise((resolve) => window.socket.emit(...given, (...answer) => resolve(answer))), args);
 }
@@ -74,7 +74,7 @@ for (const transport of ['websocket', 'xhr-polling', 'jsonp-polling', 'htmlfile'
     for (const text of TEXTS) {
       assert.deepStrictEqual(await ask(page, 'echo', text, { text: [text] }), [text, { text: [text] }]);
     }
-    /* a client on htmlfile makes a slash of every backslash-slash, but not within JSON */
+    /* a client on htmlfile turns every backslash-slash into a slash; JSON must survive that */
     assert.deepStrictEqual(await ask(page, 'echo', 'x\\/y', '\\\\/'), ['x\\/y', '\\\\/']);
     await page.evaluate((texts) => texts.forEach((text) => window.socket.send(text)), TEXTS);
     await page.waitForFunction((n) => window.seen.filter(([what]) => what === 'message').length === n, TEXTS.length);
@@ -99,7 +99,7 @@ for (const transport of ['websocket', 'xhr-polling', 'jsonp-polling', 'htmlfile'
       assert.deepStrictEqual((await seen(to, 'room')).map(([, , i]) => i), Array.from({ length: 200 }, (_, i) => i));
     }
     const [{ id }] = await ask(page, 'whoami');
-    /* behind a POST that is not answered yet the client would keep its goodbye to itself */
+    /* while a POST is unanswered the client would queue its disconnect, and never send it */
     await page.waitForFunction(() => !window.socket.socket.doBuffer);
     await page.evaluate(() => window.socket.disconnect());
     await sees(page, 'disconnect');
@@ -110,7 +110,7 @@ for (const transport of ['websocket', 'xhr-polling', 'jsonp-polling', 'htmlfile'
   });
 }
 
-pollux('htmlfile: before the web server would end the page the client comes again, by itself', async () => {
+pollux('htmlfile: the client reconnects by itself before the web server would end the page', async () => {
   const page = await connected('htmlfile', brief);
   const [{ id }] = await ask(page, 'whoami');
   await sees(page, 'reconnect');

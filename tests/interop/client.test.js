@@ -104,7 +104,7 @@ for (const transport of TRANSPORTS) {
     const socket = await connected(server, transport);
     const old = socket.socket.sessionid;
     const back = next(socket, 'reconnect');
-    /* as if its connection broke: the client does not know that the session is over */
+    /* like a broken connection: the client does not know that the session is over */
     if (transport === 'websocket') socket.socket.transport.websocket.terminate();
     else {
       socket.socket.transport.onClose();

@@ -24,7 +24,7 @@ pollux('kill -9 of pollux.fcgi: a client on xhr-polling does not notice', {
   for (let i = 0; i < 200; i++) {
     sender.emit('room', 'room', i);
     if (i % 50 !== 25) continue;
-    await ask(sender, 'echo', i); /* what was sent is in the log */
+    await ask(sender, 'echo', i); /* then what was sent is in the log */
     const pids = programs('pollux.fcgi', server.data);
     const victim = pids[(i / 50 | 0) % pids.length];
     process.kill(victim, 'SIGKILL');
@@ -32,7 +32,7 @@ pollux('kill -9 of pollux.fcgi: a client on xhr-polling does not notice', {
       const now = programs('pollux.fcgi', server.data);
       return now.length >= pids.length && !now.includes(victim);
     }, 'another in the place of the killed process');
-    /* it tries a process that had died again when its clock, of whole seconds, has gone on */
+    /* lighttpd retries a dead process only when its clock, in whole seconds, has advanced */
     const since = Date.now();
     if (KIND === 'lighttpd') await until(() => Date.now() - since > 2100, 'lighttpd to try it again');
   }

@@ -1,5 +1,5 @@
-/* account: somebody's space on an Apache that others look after: a folder of pages in which
- * .htaccess is all that can be changed, a home outside of it, and perhaps a daemon. */
+/* account: a user's account on a shared Apache: a folder of pages in which only .htaccess can be
+ * changed, a home outside of it, and on some hosts a daemon of the user's own. */
 'use strict';
 
 const assert = require('node:assert');
@@ -16,7 +16,7 @@ const B = path.resolve(ROOT, process.env.B || 'build');
 const MODULES = ['authz_core', 'dir', 'mime', 'rewrite', 'fcgid'];
 const PROXY = ['proxy', 'proxy_http', 'proxy_wstunnel'];
 
-/* What such a host's own configuration says, mod_fcgid left as it comes. */
+/* The configuration of such a host, with mod_fcgid at its defaults. */
 function apacheConf({ folder, port, override, modules, tls }) {
   const load = (name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`;
   return `
@@ -47,20 +47,20 @@ DocumentRoot "${folder}/www"
 `;
 }
 
-/* Key and certificate of localhost, signed by itself. */
+/* Key and self-signed certificate for localhost. */
 function certificate(file) {
   execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
     '-keyout', file, '-out', `${file}.crt`], { stdio: 'ignore' });
   fs.appendFileSync(file, fs.readFileSync(`${file}.crt`));
 }
 
-/* Apache serves as nobody important, and so does everything of this account. */
+/* Apache and every program of this account run as an unprivileged user. */
 function start(log, command, ...args) {
   const as = process.getuid() === 0 ? ['--reuid=www-data', '--regid=www-data', '--init-groups'] : [];
   const stderr = fs.openSync(log, 'a');
   const child = spawn('setpriv', [...as, '--pdeathsig', 'TERM', command, ...args], {
     stdio: ['ignore', 'ignore', stderr],
-    detached: true /* Apache's last signal goes to its whole process group */
+    detached: true /* at its end Apache signals its whole process group */
   });
   fs.closeSync(stderr);
   const exited = deferred();
@@ -117,14 +117,14 @@ class Account {
     return [Number(uid), Number(gid)];
   }
 
-  /* Let Apache serve what is there. */
+  /* Start Apache. */
   async serve() {
     this.give();
     this.apache = start(this.logFile, 'apache2', '-D', 'FOREGROUND', '-f', path.join(this.folder, 'apache/conf'));
     await this.answers(this.apache, this.port, '/');
   }
 
-  /* Start pollux-wsd, as a job of the account would. */
+  /* Start pollux-wsd, as a cron job of the account would. */
   async daemon(conf) {
     const file = path.join(this.folder, 'wsd.conf');
     fs.writeFileSync(file, conf);
@@ -146,7 +146,7 @@ class Account {
     return path.join(this.folder, 'log');
   }
 
-  /* What Apache and the programs have said. */
+  /* The error log of Apache and the programs. */
   log() {
     return fs.readFileSync(this.logFile, 'utf8');
   }
@@ -156,7 +156,7 @@ class Account {
     await within(child.exited, `end of ${child.spawnargs.join(' ')}`, 15000);
   }
 
-  /* End all of it; nothing may be left running. */
+  /* Stop everything and check that nothing is left running. */
   async close() {
     for (const child of [this.apache, ...this.daemons]) {
       if (child && child.exitCode === null && child.signalCode === null) await this.stop(child);

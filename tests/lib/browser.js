@@ -1,4 +1,4 @@
-/* browser: headless Chromium windows that remember everything they complained about. */
+/* browser: headless Chromium windows that record every error. */
 'use strict';
 
 const fs = require('node:fs');
@@ -12,19 +12,19 @@ async function launch() {
   return chromium.launch({
     executablePath,
     headless: true,
-    /* root has no sandbox; small /dev/shm in containers */
+    /* the sandbox does not work as root; /dev/shm is small in containers */
     args: [...(process.getuid() === 0 ? ['--no-sandbox'] : []), '--disable-dev-shm-usage']
   });
 }
 
-/* A window with its own cookies and storage.  `page.complaints` fills with console errors, script
- * errors, and answers of 400 and above. */
+/* A window with its own cookies and storage.  `page.complaints` collects console errors, script
+ * errors, and responses with a status of 400 and above. */
 async function openWindow(browser, url) {
   const context = await browser.newContext();
   const page = await context.newPage();
   page.complaints = [];
   page.on('console', (message) => {
-    /* an icon is asked for by the browser, not by the page */
+    /* the browser, not the page, requests an icon */
     if (message.type() !== 'error' || message.location().url.endsWith('/favicon.ico')) return;
     page.complaints.push(`console: ${message.text()}`);
   });

@@ -1,6 +1,6 @@
-/* client: what a test sees of a session, the same for every transport: packets out, packets in.
+/* client: a session as a test sees it, the same for every transport: packets out, packets in.
  *
- * Absence is never waited for.  A test makes the server send something afterwards (a marker) and
+ * A test never waits for something not to come: it makes the server send a marker afterwards, and
  * looks at what came before it. */
 'use strict';
 
@@ -15,7 +15,7 @@ class Client {
     this.target = target;
     this.inbox = [];
     this.waiter = null;
-    this.gone = null; /* why no more packets will come */
+    this.gone = null; /* why no more packets can come */
   }
 
   deliver(packet) {
@@ -46,7 +46,7 @@ class Client {
     return within(next(), `packet for ${this.transport} ${this.sid}`, ms);
   }
 
-  /* The next packets are exactly these, JSON compared by value. */
+  /* The next packets must be exactly these; JSON is compared by value. */
   async expect(...packets) {
     for (const packet of packets) {
       const got = await this.take();
@@ -54,7 +54,7 @@ class Client {
     }
   }
 
-  /* All packets until the one that `wanted` names or accepts; that one is the last. */
+  /* All packets up to and including the one that `wanted` equals or accepts. */
   async takeUntil(wanted, ms) {
     const is = typeof wanted === 'function' ? wanted : (packet) => packet === wanted;
     const seen = [];
@@ -62,7 +62,7 @@ class Client {
     return seen;
   }
 
-  /* What the server sends because of `packets` (each sent by itself), up to an echoed marker. */
+  /* What the server sends in reply to `packets`, each sent separately, before an echoed marker. */
   async replies(...packets) {
     const marker = `3:::marker-${++markers}`;
     for (const packet of packets) await this.send(packet);
@@ -70,7 +70,7 @@ class Client {
     return (await this.takeUntil(marker)).slice(0, -1);
   }
 
-  /* `5:1+::{"name":name,"args":args}` and the arguments of its ack. */
+  /* Emit `5:1+::{"name":name,"args":args}`; return the arguments of its ack. */
   async ask(name, args = [], endpoint = '') {
     this.lastId = (this.lastId || 900) + 1;
     await this.emit(name, args, `${this.lastId}+`, endpoint);

@@ -1,4 +1,4 @@
-/* daemon: one program by itself, without the launcher. */
+/* daemon: one program on its own, without the launcher. */
 'use strict';
 
 const { spawn } = require('node:child_process');
@@ -22,7 +22,7 @@ function makeFolder() {
   return folder;
 }
 
-/* A started program.  `before`: words in front of it, such as a shell that lowers a limit. */
+/* A started program.  `before`: words in front of it, for example a shell that lowers a limit. */
 class Daemon {
   constructor(name, args, { before = [], env = {} } = {}) {
     const [command, ...rest] = [...before, program(name), ...args];
@@ -50,7 +50,7 @@ class Daemon {
     this.child.kill(signal);
   }
 
-  /* Its exit code; throws if a signal has ended it. */
+  /* Its exit code; throws if a signal ended it. */
   async end(ms) {
     const { code, signal, error } = await within(this.exited.promise, 'end of the program', ms);
     if (error) throw error;
@@ -63,12 +63,12 @@ class Daemon {
     return this.end();
   }
 
-  /* It has said this, in its log or elsewhere. */
+  /* Wait until its log, or what() gives, matches. */
   async says(pattern, what = () => this.stderr) {
     await until(() => pattern.test(what()), `${pattern} in: ${what()}`);
   }
 
-  /* It listens here. */
+  /* Wait until it listens here. */
   async listens(port, host = '127.0.0.1') {
     await until(async () => {
       if (this.child.exitCode !== null) throw new Error(`it ended: ${this.stderr}`);
@@ -93,7 +93,7 @@ function startDaemon(name, conf, folder, { args = [], ...options } = {}) {
   return new Daemon(name, ['-c', file, ...args], options);
 }
 
-/* What a failed test has left. */
+/* Clean up after failed tests. */
 function killAll() {
   for (const daemon of running) daemon.kill('SIGKILL');
 }

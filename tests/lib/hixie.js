@@ -1,7 +1,7 @@
 /* hixie: a client of the websocket drafts hixie-75 and hixie-76 on a plain socket.
  *
- *   00 text FF          a text                  FF 00   the end
- *   80..FF length data  to be skipped; the length in groups of seven bits
+ *   00 text FF          a text                  FF 00   close
+ *   80..FF length data  skipped; the length in groups of seven bits
  */
 'use strict';
 
@@ -18,7 +18,7 @@ function frame(text) {
 }
 
 /* The frame at the front of `bytes`: null (need more), {text, used} or {end: true, used}.  The
- * server sends texts and the end, nothing else. */
+ * server sends nothing but texts and the close. */
 function parseFrame(bytes) {
   if (bytes.length < 2) return null;
   if (bytes[0] === 0xff) {
@@ -32,8 +32,8 @@ function parseFrame(bytes) {
   return { text, used: end + 1 };
 }
 
-/* A key as browsers make them: number times blanks, with other characters and the blanks put in.
- * The first and the last character are no blanks. */
+/* A key as browsers make it: number times blanks, with other characters and the blanks inserted.
+ * Neither the first nor the last character is a blank. */
 function makeKey() {
   const blanks = 1 + crypto.randomInt(12);
   const number = crypto.randomInt(Math.floor(0xffffffff / blanks));
@@ -57,7 +57,7 @@ function digestOf(number1, number2, proof) {
   return crypto.createHash('md5').update(text).update(proof).digest();
 }
 
-/* The request of a draft; `keys` as made by makeKey(), for 76. */
+/* The request of a draft; `keys` for hixie-76, made by makeKey(). */
 function upgradeBytes(path, { headers = {}, keys, host = '127.0.0.1' } = {}) {
   const lines = { Upgrade: 'WebSocket', Connection: 'Upgrade', Host: host, Origin: 'http://page.example' };
   if (keys) {
@@ -96,7 +96,7 @@ class Hixie extends Upgraded {
     return `/socket.io/1/${this.transport}/${this.sid}${this.query ? `?${this.query}` : ''}`;
   }
 
-  /* `eager`: the proof goes out together with the request, as clients send it, and `behind` too. */
+  /* `eager`: send the proof together with the request, as clients do, and `behind` after it. */
   async connect({ eager = true, behind = Buffer.alloc(0) } = {}) {
     const keys = this.draft === 76 ? [makeKey(), makeKey()] : undefined;
     const proof = keys ? crypto.randomBytes(8) : Buffer.alloc(0);

@@ -1,5 +1,5 @@
-/* hook: an application as a web hook (docs/hook.md), as a test wants it: it notes every request,
- * checks its signature, and answers what the test says. */
+/* hook: an application as a web hook (docs/hook.md) for tests: it records every request, checks its
+ * signature, and answers as the test wants. */
 'use strict';
 
 const assert = require('node:assert');
@@ -19,13 +19,13 @@ function signature(secret, id, timestamp, body) {
 }
 
 class Hook {
-  /* `socket`: it listens on a unix socket. */
+  /* `socket`: listen on a unix socket. */
   constructor(socket = false) {
     if (socket) this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-hook-'));
-    this.requests = []; /* {headers, body, events} in the order of their arrival */
-    this.events = []; /* of all requests that got a good answer, in order */
+    this.requests = []; /* {headers, body, events}, in order of arrival */
+    this.events = []; /* of all requests that were accepted, in order */
     this.atOnce = this.mostAtOnce = 0;
-    /* what a test replaces: the answer to a request of events, and to one event */
+    /* a test replaces these: the answer to a request, and to one event of it */
     this.answer = (request) => this.resultsOf(request);
     this.on = () => undefined;
     this.authorize = () => ({ accept: true });
@@ -35,7 +35,7 @@ class Hook {
     return { results: request.events.map((event) => ({ id: event.id, ...this.on(event) })) };
   }
 
-  /* Where it has listened before, if it has. */
+  /* Where it listened before, if it did. */
   async listen() {
     if (!this.folder && !this.port) [this.port] = await freePorts(1);
     this.server = http.createServer((request, response) => {
@@ -61,7 +61,7 @@ class Hook {
     return this.folder ? `unix:${this.socket}:/hook?key=1` : `http://127.0.0.1:${this.port}/hook?key=1`;
   }
 
-  /* Nobody listens any more. */
+  /* Stop listening, to start again later. */
   async close() {
     const closed = new Promise((resolve) => { this.server.close(resolve); });
     this.server.closeAllConnections();
@@ -69,7 +69,7 @@ class Hook {
     if (this.folder) fs.rmSync(this.socket, { force: true });
   }
 
-  /* For good. */
+  /* Stop for good. */
   async end() {
     await this.close();
     if (this.folder) fs.rmSync(this.folder, { recursive: true });
@@ -91,7 +91,7 @@ class Hook {
     }
   }
 
-  /* A status, an object, or something odd: {raw: true, status, headers, body}. */
+  /* Send a status, an object, or anything else: {raw: true, status, headers, body}. */
   reply(response, answer, what) {
     let { status = 200, headers = {}, body = JSON.stringify(answer) } = typeof answer === 'object' && answer.raw ? answer : {};
     if (typeof answer === 'number') [status, body] = [answer, ''];
@@ -100,12 +100,12 @@ class Hook {
     response.end(body);
   }
 
-  /* The events so far of these sessions (their public ids), or of all. */
+  /* The events so far, of these sessions (public ids) or of all. */
   of(session) {
     return this.events.filter((event) => event.session === session);
   }
 
-  /* Wait until an event is there, and return it. */
+  /* Wait for an event and return it. */
   async event(test, what = 'event at the hook', ms) {
     await until(() => this.events.some(test), what, ms);
     return this.events.find(test);

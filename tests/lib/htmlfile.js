@@ -1,5 +1,5 @@
 /* htmlfile: a session as Internet Explorer keeps it: one page that never ends and runs a script for
- * each packet; POSTs as xhr-polling has them. */
+ * each packet; POSTs as for xhr-polling. */
 'use strict';
 
 const assert = require('node:assert');
@@ -11,11 +11,11 @@ const payload = require('./payload');
 const HEAD = '<html><body><script>var _ = function (msg) { parent.s._(msg, document); };</script>' +
   ' '.repeat(173);
 
-/* The message of one <script>, as clients from 0.9.15 on take it. */
+/* The message of one <script>, as clients from 0.9.15 on read it. */
 function message(script) {
   const [, body] = /^<script>(_\([^]*\);)<\/script>$/.exec(script) || [];
   assert.ok(body, `not a script: ${script.slice(0, 200)}`);
-  /* what would end the element early, or a line */
+  /* these would end the element early, or a line */
   assert.doesNotMatch(body, /<\/|<!|[\u2028\u2029\r\n]/);
   const calls = [];
   vm.runInContext(body, vm.createContext({ _: (text) => calls.push(text) }));
@@ -42,7 +42,7 @@ class Htmlfile extends Poster {
     return client;
   }
 
-  /* The GET, the head of the page, and then the loop. */
+  /* The GET, the head of the page, then the loop. */
   async connect() {
     this.stream = await new Stream(this.port, { path: this.path() }).head();
     assert.strictEqual(this.stream.status, 200, `htmlfile: ${this.stream.line}`);
@@ -71,18 +71,18 @@ class Htmlfile extends Poster {
         continue;
       }
       this.heartbeats++;
-      /* by itself: a heartbeat does not wait for the POST before */
+      /* in parallel: a heartbeat does not wait for the POST before it */
       if (this.answerHeartbeats) this.post('2::').catch((error) => this.end(error.message));
     }
   }
 
-  /* The server ended the page. */
+  /* Wait until the server has ended the page. */
   async ended(ms) {
     await this.stream.rest(ms);
     await this.reading;
   }
 
-  /* Leave without a word. */
+  /* Close the page without telling the server. */
   stop() {
     if (this.stream) this.stream.destroy();
   }

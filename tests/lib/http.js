@@ -1,13 +1,13 @@
-/* http: requests as exact bytes over TCP, and answers read as the RFC says.
+/* http: requests as exact bytes over TCP, and responses read as the RFC says.
  *
- * Nothing here repairs what a test sends or what a server answers: node's own client would. */
+ * Unlike node's own client, nothing here repairs what a test sends or what a server answers. */
 'use strict';
 
 const net = require('node:net');
 const { deferred, within } = require('./wait');
 
-/* Read one whole answer from the front of `bytes`.
- * Return null (need more), or {status, line, headers, header(), body, text, used}.
+/* Read one whole response from the front of `bytes`.
+ * Return null (need more) or {status, line, headers, header(), body, text, used}.
  * `ended`: the peer has closed, which ends a body of unknown length. */
 function parseResponse(bytes, { ended = false, head = false } = {}) {
   const end = bytes.indexOf('\r\n\r\n');
@@ -58,12 +58,12 @@ function readChunks(bytes, start) {
 
 const open = new Set();
 
-/* What a failed test left open would keep its process alive. */
+/* Connections that a failed test left open would keep its process alive. */
 function closeAll() {
   for (const connection of open) connection.destroy();
 }
 
-/* One TCP connection; answers come out in order. */
+/* One TCP connection; responses come out in order. */
 class Connection {
   constructor(port, host = '127.0.0.1') {
     open.add(this);
@@ -100,7 +100,7 @@ class Connection {
     this.socket.write(bytes);
   }
 
-  /* Half-close: the server reads the end of our stream, we still read. */
+  /* Half-close: the server sees the end of our stream, we go on reading. */
   finish() {
     this.socket.end();
   }
@@ -109,7 +109,7 @@ class Connection {
     this.socket.destroy();
   }
 
-  /* Call `look()` at every change until it gives something other than null. */
+  /* Call `look()` at every change until it returns something other than null. */
   async watch(look, what, ms) {
     const seek = async () => {
       for (;;) {
@@ -126,7 +126,7 @@ class Connection {
     return within(seek(), what, ms);
   }
 
-  /* The next answer. */
+  /* The next response. */
   async response({ head = false, ms } = {}) {
     const response = await this.watch(
       () => parseResponse(this.bytes, { ended: this.ended, head }), 'response', ms);
@@ -140,7 +140,7 @@ class Connection {
   }
 }
 
-/* The bytes of a request.  Host, and Content-Length if there is a body, are added unless given. */
+/* The bytes of a request.  Host, and Content-Length for a body, are added unless given. */
 function requestBytes({ method = 'GET', path, version = '1.1', headers = {}, body }) {
   const lines = { Host: '127.0.0.1', ...headers };
   const names = Object.keys(lines).map((name) => name.toLowerCase());
@@ -156,7 +156,7 @@ function requestBytes({ method = 'GET', path, version = '1.1', headers = {}, bod
   return payload ? Buffer.concat([text, payload]) : text;
 }
 
-/* One request on a connection of its own. */
+/* One request on its own connection. */
 async function request(port, options) {
   const connection = new Connection(port);
   try {
@@ -167,8 +167,8 @@ async function request(port, options) {
   }
 }
 
-/* All that was sent to this port, and every close of a connection, has been read there: a request
- * that came later is answered. */
+/* Wait until everything sent to this port so far, including closes of connections, has been read
+ * there: a later request is answered. */
 async function readUpTo(port) {
   await request(port, { path: '/socket.io/' });
 }

@@ -1,5 +1,5 @@
-/* jsonp: a jsonp-polling session as a page keeps it: scripts that call `io.j[i]`, forms that are
- * posted from a hidden frame. */
+/* jsonp: a jsonp-polling session as a page keeps it: scripts that call `io.j[i]`, and forms posted
+ * from a hidden frame. */
 'use strict';
 
 const assert = require('node:assert');
@@ -7,10 +7,10 @@ const vm = require('node:vm');
 const { Polling } = require('./polling');
 const { REFERENCE } = require('./server');
 
-/* Run an answer as the page would: a script that calls io.j[index] once.  Return its argument; an
+/* Run a response as the page would: a script that calls io.j[index] once.  Return its argument; an
  * Error has its message. */
 function callback(text, index) {
-  /* to the engines of the time these end a line, also within a literal; the reference sends them */
+  /* old engines end a line, and a literal, at these; the reference sends them raw */
   if (!REFERENCE) assert.doesNotMatch(text, /[\u2028\u2029]/);
   const calls = [];
   const context = vm.createContext({ io: { j: { [index]: (...args) => calls.push(args) } } });
@@ -24,20 +24,20 @@ function callback(text, index) {
   return calls[0][0];
 }
 
-/* json2, which browsers without JSON of their own load, escapes more than the rules ask for. */
+/* json2, loaded by browsers without a JSON object, escapes more than JSON requires. */
 function json2(text) {
   return JSON.stringify(text).replace(/[\u007f-\u009f\u00ad\u0600-\u0604\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff0-\uffff]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/* How the payload is written into the field `d`. */
+/* The forms in which clients write the payload into the field `d`. */
 const FORMS = {
   json: (text) => JSON.stringify(text), /* clients from 0.8.6 on */
   json2,
-  raw: (text) => text.replace(/\r\n|\r|\n/g, '\r\n') /* up to 0.8.5; line breaks are the browser's */
+  raw: (text) => text.replace(/\r\n|\r|\n/g, '\r\n') /* up to 0.8.5; browsers change line breaks */
 };
 
-/* As a browser encodes a form. */
+/* Encode a form as a browser does. */
 function form(text) {
   return `d=${encodeURIComponent(text).replace(/%20/g, '+')}`;
 }
@@ -59,12 +59,12 @@ class Jsonp extends Polling {
     return callback(text, this.index);
   }
 
-  /* One POST of this payload. */
+  /* POST this payload. */
   post(body, options = {}) {
     return this.postForm(body === undefined ? body : form(this.write(body)), options);
   }
 
-  /* One POST of these bytes. */
+  /* POST these bytes. */
   postForm(body, options = {}) {
     return super.post(body, {
       ...options, headers: { 'Content-type': 'application/x-www-form-urlencoded', ...options.headers }

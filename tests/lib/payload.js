@@ -14,7 +14,7 @@ function encode(packets) {
   return packets.length === 1 ? packets[0] : packets.map(frame).join('');
 }
 
-/* The packets of a body; throws at anything that is not exactly a payload. */
+/* The packets of a body; throws unless it is exactly a payload. */
 function decode(text) {
   if (text === '') return [];
   if (text[0] !== F) return [text];
@@ -30,7 +30,7 @@ function decode(text) {
   return packets;
 }
 
-/* A packet with its JSON in one spelling, to compare what may differ in white space or escapes. */
+/* A packet with its JSON in one spelling: white space and escapes then compare equal. */
 function canonical(packet) {
   const match = /^([45]:[^:]*:[^:]*:|6:[^:]*:[^:]*:[0-9]+\+)([^]*)$/.exec(packet);
   if (!match) return packet;

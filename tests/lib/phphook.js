@@ -1,4 +1,4 @@
-/* phphook: the chat as a web hook in PHP (apps/chat-php), served by php's own web server. */
+/* phphook: the chat as a web hook in PHP (apps/chat-php), served by PHP's own web server. */
 'use strict';
 
 const { spawn } = require('node:child_process');
@@ -23,7 +23,7 @@ function accepts(port) {
   });
 }
 
-/* As useServer(): the page of the chat, and the hook instead of the module. */
+/* Like useServer(): the page of the chat, with the hook instead of the module. */
 function usePhpChat() {
   const options = { app: 'chat', conf: { app: { module: '' } } };
   let folder, php;
@@ -32,7 +32,7 @@ function usePhpChat() {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-php-'));
     php = spawn('php', ['-S', `127.0.0.1:${port}`, path.join(ROOT, 'apps/chat-php/hook.php')], {
       env: { ...process.env, PHP_CLI_SERVER_WORKERS: WORKERS, POLLUX_SECRET: SECRET, CHAT_DB: path.join(folder, 'chat.db') },
-      stdio: 'ignore', detached: true /* a group of its own, with its workers */
+      stdio: 'ignore', detached: true /* in a process group with its workers */
     });
     options.conf.hook = { url: `http://127.0.0.1:${port}/`, secret: SECRET };
     await until(() => accepts(port), 'php listens');

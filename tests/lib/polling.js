@@ -1,5 +1,5 @@
-/* polling: an xhr-polling session as the browser's client keeps it: one GET always on its way, the
- * next right after its answer; POSTs one at a time on a second connection. */
+/* polling: an xhr-polling session as the browser's client keeps it: one GET always open, the next
+ * right after its response; POSTs one at a time on a second connection. */
 'use strict';
 
 const assert = require('node:assert');
@@ -15,7 +15,7 @@ class Polling extends Poster {
     this.failures = 0;
   }
 
-  /* Handshake, first poll, and then the loop. */
+  /* Handshake, first poll, then the loop. */
   static async open(target, options = {}) {
     const { sid } = await handshake(target, options);
     const client = new this(target, sid, options);
@@ -25,17 +25,17 @@ class Polling extends Poster {
     return client;
   }
 
-  /* What a response says. */
+  /* The packets of a response. */
   read(text) {
     return text;
   }
 
-  /* One GET by itself, on a connection of its own. */
+  /* One GET on its own connection. */
   get(options = {}) {
     return request(this.port, { path: this.path(), ...options });
   }
 
-  /* A GET that the server certainly holds: of two, the newer one ends the older with 8::. */
+  /* A GET that the server certainly holds: of two, the newer ends the older with 8::. */
   async hold() {
     const polls = [0, 1].map(() => {
       const connection = new Connection(this.port);
@@ -94,7 +94,7 @@ class Polling extends Poster {
     }
   }
 
-  /* Stop polling without a word to the server. */
+  /* Stop polling without telling the server. */
   stop() {
     this.running = false;
     this.drop();

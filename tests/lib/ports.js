@@ -1,14 +1,14 @@
 /* ports: free TCP ports for servers under test.
  *
- * Below the kernel's ephemeral range, so that no outgoing connection of a test sits on one between
- * our look and the server's bind; and each process begins at a place of its own, so that two that
- * look at the same time do not find the same.  TEST_PORTS=from-to narrows the range. */
+ * They are below the kernel's ephemeral range, so that no outgoing connection takes one between our
+ * check and the server's bind.  Each process begins at a different port, so that two that search at
+ * the same time do not find the same.  TEST_PORTS=from-to narrows the range. */
 'use strict';
 
 const net = require('node:net');
 
 const [FROM, TO] = (process.env.TEST_PORTS || '20000-29999').split('-').map(Number);
-const STRIDE = 19; /* ports between the beginnings of two processes started one after the other */
+const STRIDE = 19; /* distance between the first ports of two processes started in succession */
 let next = process.pid * STRIDE;
 
 function isFree(port) {

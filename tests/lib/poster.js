@@ -1,5 +1,5 @@
-/* poster: what sessions over HTTP have in common: the handshake, a URL, and POSTs one at a time on a
- * connection of their own. */
+/* poster: what sessions over HTTP have in common: the handshake, a URL, and POSTs one at a time on
+ * their own connection. */
 'use strict';
 
 const assert = require('node:assert');
@@ -16,7 +16,7 @@ async function handshake(target, { query = '', port = target.port, headers, meth
   return { sid, heartbeat, close, transports: (transports || '').split(','), response };
 }
 
-const RETRY_MS = 50; /* a client's patience with a server that does not answer */
+const RETRY_MS = 50; /* before a client repeats a request that was not answered */
 
 class Poster extends Client {
   /* `transport` of the class is its name in the URL. */
@@ -30,7 +30,7 @@ class Poster extends Client {
     return `/socket.io/1/${this.transport}/${this.sid}${query ? `?${query}` : ''}`;
   }
 
-  /* One POST by itself. */
+  /* One POST on its own connection. */
   post(body, options = {}) {
     return request(this.port, {
       method: 'POST', path: this.path(), body,
@@ -38,7 +38,7 @@ class Poster extends Client {
     });
   }
 
-  /* POST these packets as one payload, after the POST before. */
+  /* POST these packets as one payload, after the previous POST. */
   send(...packets) {
     this.posting = this.posting.then(() => this.sendNow(payload.encode(packets)));
     return this.posting;

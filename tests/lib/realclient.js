@@ -1,9 +1,9 @@
 /* realclient: socket.io-client 0.9.17, held to one transport.
  *
- * Its `transports` option does not do that in node: the array is merged element by element into
- * the default list, and websocket stays first.  The list itself must change before connect(); the
- * socket then gets a copy, so that the next connect() changes nothing here.  A test still asks the
- * server (whoami) which transport it sees. */
+ * Its `transports` option does not do that in node: the array is merged element by element into the
+ * default list, so websocket stays first.  The list itself must be replaced before connect(); the
+ * socket gets a copy, so a later connect() does not change it.  A test still asks the server
+ * (whoami) which transport it sees. */
 'use strict';
 
 const { within } = require('./wait');
@@ -11,7 +11,7 @@ const { within } = require('./wait');
 const io = require('socket.io-client');
 const open = new Set();
 
-/* A new connection of its own; `events` counts what happens to it. */
+/* A new connection; `events` counts what happens to it. */
 function connect(target, transport, { query = '', namespace = '', options = {} } = {}) {
   io.transports.splice(0, io.transports.length, transport);
   const url = `http://127.0.0.1:${target.port}${namespace}${query ? `?${query}` : ''}`;
@@ -23,14 +23,14 @@ function connect(target, transport, { query = '', namespace = '', options = {} }
   return socket;
 }
 
-/* Resolves with the arguments of the next such event. */
+/* Resolve with the arguments of the next event of this name. */
 function next(socket, name, ms) {
   return within(new Promise((resolve) => socket.once(name, (...args) => resolve(args))), `event ${name}`, ms);
 }
 
-/* emit() with a callback, as a promise of its arguments. */
+/* emit() with a callback, as a promise for its arguments. */
 function ask(socket, name, ...args) {
-  /* declared parameters do not matter in the client: it always asks for data */
+  /* the client requests data whether the callback declares parameters or not */
   return within(new Promise((resolve) => socket.emit(name, ...args, (...answer) => resolve(answer))), `ack of ${name}`);
 }
 

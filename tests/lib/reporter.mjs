@@ -1,5 +1,5 @@
-/* reporter: what failed and why, and one line of numbers at the end.  What passed is silent
- * unless TEST_VERBOSE is set. */
+/* reporter: prints what failed and why, and one line of numbers at the end.  Passed tests are
+ * silent unless TEST_VERBOSE is set. */
 
 const LINE_MAX = 400;
 const TEXT_MAX = 3000;
@@ -23,7 +23,7 @@ export default async function* reporter(source) {
       count.pass++;
       if (process.env.TEST_VERBOSE) yield `ok ${data.name} (${Math.round(data.details.duration_ms)} ms)\n`;
     } else {
-      /* a suite fails because its tests did: they are counted */
+      /* a suite fails because its tests did, and those are counted */
       if (data.details?.error?.failureType === 'subtestsFailed') continue;
       count.fail++;
       yield `FAIL ${data.name}\n${explain(data.details?.error)}\n`;

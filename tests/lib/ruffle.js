@@ -1,12 +1,12 @@
-/* ruffle: Flash for a browser that has none.
+/* ruffle: Flash for a browser without it.
  *
  * Ruffle runs the client's WebSocketMain.swf in the page.  A page cannot open TCP connections, so
- * Ruffle gives what a socket of Flash sends to a websocket, and here every such websocket becomes
- * the TCP connection that Flash wanted:
+ * Ruffle passes the bytes of a Flash socket to a websocket, and here every such websocket becomes the
+ * TCP connection that Flash wanted:
  *
  *	client ── WebSocketMain.swf ── Ruffle ──websocket──> this proxy ──TCP──> the server
  *
- * It does not ask for a policy file: Security.loadPolicyFile() is empty there. */
+ * It does not request a policy file: its Security.loadPolicyFile() does nothing. */
 'use strict';
 
 const fs = require('node:fs');
@@ -18,20 +18,20 @@ const { startPages, clientFile } = require('./window');
 const END = Buffer.from([0xff, 0x00]);
 const FOLDER = path.dirname(require.resolve('@ruffle-rs/ruffle/package.json'));
 
-/* Ruffle's files, and the Flash files of the client for pages of another origin. */
+/* Ruffle's files, and the client's Flash files for pages of another origin. */
 function read(name) {
   if (/^WebSocketMain\w*\.swf$/.test(name)) return fs.readFileSync(clientFile('0.9.17', name));
   const file = path.join(FOLDER, path.basename(name));
   if (!fs.existsSync(file)) return null;
-  /* by its own name it would get the websocket that the client has made of it */
+  /* under its own name it would get the WebSocket that the client replaced */
   return name.startsWith('core') ? fs.readFileSync(file, 'utf8').replaceAll('new WebSocket(', 'new NativeWebSocket(')
     : fs.readFileSync(file);
 }
 
-/* The websocket's bytes to the port in its path and back; `connection.sent` is what Flash said.
+/* Relay between the websocket and the port in its path; `connection.sent` is what Flash sent.
  *
- * A websocket has no half that can be closed: behind the server's FF 00 Flash still answers, and
- * then closes itself.  Any other end of the TCP connection is passed on. */
+ * A websocket cannot be closed in one direction: after the server's FF 00, Flash still answers,
+ * then closes by itself.  Any other end of the TCP connection is passed on. */
 function forward(websocket, request, connections) {
   const port = Number(request.url.slice(1));
   const connection = { port, sent: '', closed: false };
@@ -54,7 +54,7 @@ function forward(websocket, request, connections) {
   });
 }
 
-/* The browser of 2011 that the client wants to find: Flash, but no WebSocket. */
+/* Look like a browser of 2011 to the client: Flash, but no WebSocket. */
 async function installFlash(page, { url, ports }) {
   await page.evaluate(([publicPath, proxies]) => {
     window.RufflePlayer = {
@@ -66,7 +66,7 @@ async function installFlash(page, { url, ports }) {
   await page.evaluate(() => {
     window.NativeWebSocket = window.WebSocket;
     window.WebSocket = undefined;
-    /* the client passes null for texts and ports, which browsers have stopped to take for ports */
+    /* the client passes null for texts and ports, which today's browsers refuse as a port */
     const { initMessageEvent } = MessageEvent.prototype;
     MessageEvent.prototype.initMessageEvent = function (...args) {
       return initMessageEvent.apply(this, args.map((arg, i) => (i === 7 && arg === null ? [] : arg)));
@@ -74,8 +74,8 @@ async function installFlash(page, { url, ports }) {
   });
 }
 
-/* A server of pages with Flash.  `connections` are those that Flash has opened; `install(page,
- * ports)` gives a page a Flash that can reach these ports. */
+/* A server for pages with Flash.  `connections` are those that Flash opened; `install(page, ports)`
+ * gives a page a Flash that can reach these ports. */
 async function startFlash() {
   const pages = await startPages(read);
   const connections = [];

@@ -1,6 +1,6 @@
-/* server: starts and stops a server under test, and knows which processes it consists of.
+/* server: starts and stops the server under test, and knows its processes.
  *
- * SERVER says which: lighttpd, nginx, apache, apache-proxy (Pollux behind that web server, by
+ * SERVER names it: lighttpd, nginx, apache, apache-proxy (Pollux behind that web server, started by
  * tools/run), or reference (socket.io 0.9.19 with the same application). */
 'use strict';
 
@@ -47,7 +47,7 @@ function polluxCommand(options) {
   };
 }
 
-/* A started launcher: its process, what it said, and the promise of its end. */
+/* A started launcher: its process, its output, and a promise for its end. */
 class Launcher {
   constructor({ command, args, env, prefix = [] }) {
     this.stdout = '';
@@ -68,7 +68,7 @@ class Launcher {
       this.isReady.reject(error);
       this.exited.resolve({ error });
     });
-    /* 'close' waits for the pipes too: a process left behind with them open would hide the exit */
+    /* not 'close', which waits for the pipes: a process left with them open would hide the exit */
     this.child.on('exit', (code, signal) => {
       setImmediate(() => this.isReady.reject(new Error(`the launcher ended (${code ?? signal}): ${this.stderr.trim()}`)));
       this.exited.resolve({ code, signal });
@@ -89,15 +89,15 @@ class Launcher {
   }
 }
 
-/* The folders and ports of one run.  Options: `kind` instead of SERVER, `app`, `conf`, and `prefix`,
- * the words before the command. */
+/* The folders and ports of one run.  Options: `kind` instead of SERVER, `app`, `conf`, and
+ * `prefix`, the words before the command. */
 async function prepare(options = {}) {
   const [port, wsdPort, policyPort] = await freePorts(3);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-test-'));
   const data = path.join(folder, 'data');
   const tmp = path.join(folder, 'tmp');
   fs.mkdirSync(tmp);
-  /* a web server started as root serves as another user, who must get in */
+  /* a web server started as root runs as another user, who must have access */
   fs.chmodSync(folder, 0o755);
   fs.chmodSync(tmp, 0o1777);
   const kind = options.kind || KIND;
@@ -140,7 +140,7 @@ async function start(options) {
   return plan;
 }
 
-/* --- what runs ------------------------------------------------------------------------------ */
+/* --- processes ------------------------------------------------------------------------------ */
 
 /* {pid, ppid, started, state} of every process, from /proc. */
 function allProcesses() {
@@ -150,7 +150,7 @@ function allProcesses() {
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return [{ pid: Number(name), state: fields[0], ppid: Number(fields[1]), started: fields[19] }];
     } catch {
-      return []; /* gone meanwhile */
+      return []; /* ended meanwhile */
     }
   });
 }
@@ -181,7 +181,7 @@ function openFiles(pid) {
   }
 }
 
-/* Processes that run a program of this name with files of this DATA open. */
+/* Processes of this program that have files of this DATA open. */
 function programs(name, data) {
   const real = fs.realpathSync(data);
   return allProcesses().filter(({ pid, state }) => state !== 'Z' &&
@@ -197,19 +197,19 @@ function commandLine(pid) {
   }
 }
 
-/* Processes whose command line names `folder`, this one apart. */
+/* Processes whose command line names `folder`, except this one. */
 function processesOf(folder) {
   return allProcesses().filter(({ pid, state }) => pid !== process.pid && state !== 'Z' &&
     commandLine(pid).includes(folder));
 }
 
-/* What a build with sanitizers (SAN=1) says into a log. */
+/* The reports of a build with sanitizers (SAN=1) in a log. */
 function sanitizerReports(file) {
   if (!fs.existsSync(file)) return [];
   return fs.readFileSync(file, 'utf8').split('\n').filter((line) => /AddressSanitizer|LeakSanitizer|runtime error:/.test(line));
 }
 
-/* What a stopped server has left: processes, listening sockets, files beside DATA. */
+/* What a stopped server left behind: processes, listening sockets, files outside DATA. */
 async function leftovers(plan, before) {
   const left = [];
   const alive = () => {

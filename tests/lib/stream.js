@@ -1,20 +1,20 @@
-/* stream: an answer that is read while it is open, piece by piece as it arrives. */
+/* stream: a response that is read while it is open, piece by piece as it arrives. */
 'use strict';
 
 const { Connection, requestBytes } = require('./http');
 
 class Stream {
-  /* Ask for it; `options` as of requestBytes(). */
+  /* Send the request; `options` as for requestBytes(). */
   constructor(port, options) {
     this.connection = new Connection(port);
     this.connection.send(requestBytes(options));
-    this.text = ''; /* of the body, not taken yet */
+    this.text = ''; /* of the body, not consumed yet */
     this.chunks = []; /* lengths of the chunks so far */
-    this.over = false; /* the body has ended as it should */
+    this.over = false; /* the body ended properly */
     this.decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   }
 
-  /* The head of the answer. */
+  /* Read the head of the response. */
   async head() {
     const { connection } = this;
     const end = await connection.watch(() => {
@@ -65,7 +65,7 @@ class Stream {
       if (this.left !== null) this.left -= n;
       this.over = this.left === 0;
     }
-    /* without a length the end of the connection is the end */
+    /* without a length the body ends with the connection */
     if (connection.ended && !this.chunked && this.left === null) this.over = true;
   }
 
@@ -74,8 +74,8 @@ class Stream {
     this.advance(n);
   }
 
-  /* Call `look(text)` whenever there is more, until it gives how many characters it takes; return
-   * those.  Null when the stream has ended before. */
+  /* Call `look(text)` whenever more has arrived, until it returns how many characters it consumes;
+   * return those.  Null when the stream ends first. */
   async take(look, what, ms) {
     return this.connection.watch(() => {
       this.pump();
@@ -89,7 +89,7 @@ class Stream {
     }, what, ms).then(({ taken }) => taken);
   }
 
-  /* All that comes until it ends. */
+  /* Everything until it ends. */
   async rest(ms) {
     await this.connection.watch(() => {
       this.pump();

@@ -1,4 +1,4 @@
-/* suite: how a test file says which server it needs and which servers a test is for. */
+/* suite: which server a test file needs, and which servers a test is for. */
 'use strict';
 
 const { test, before, after } = require('node:test');
@@ -7,15 +7,15 @@ const path = require('node:path');
 const { closeAll } = require('./http');
 const server = require('./server');
 
-/* `wire/polling`: where a failed test is to be found */
+/* `wire/polling`: the file, for the name of a failed test */
 const WHERE = path.relative(path.join(__dirname, '..'), require.main ? require.main.filename : '')
   .replace(/\.test\.js$/, '');
 
-/* What tests/suite has started for the files that need nothing special. */
+/* The server that tests/suite started for files without special needs. */
 const SHARED = process.env.TEST_TARGET ? JSON.parse(process.env.TEST_TARGET) : null;
 
-/* The server of this file; its fields (port, wsdPort, ...) are there once the tests run.
- * Without options it is the one of tests/suite, shared with other files, or else a new one. */
+/* The server of this file; its fields (port, wsdPort, ...) are set once the tests run.
+ * Without options it is that of tests/suite, shared with other files, or else a new one. */
 function useServer(options) {
   const target = {};
   let own = null;
@@ -33,19 +33,19 @@ function useServer(options) {
   return target;
 }
 
-/* A test of what the protocol says: for Pollux and for the reference. */
+/* A test of the protocol: for Pollux and for the reference. */
 function both(name, options, body) {
   if (body === undefined) [options, body] = [{}, options];
   test(`${WHERE}: ${name}`, options, body);
 }
 
-/* A test of what Pollux does on purpose otherwise, or better. */
+/* A test of what Pollux does differently on purpose, or in addition. */
 function pollux(name, options, body) {
   if (body === undefined) [options, body] = [{}, options];
   both(name, { ...options, skip: server.REFERENCE ? 'the reference differs' : options.skip }, body);
 }
 
-/* Reason to skip on these servers, or false. */
+/* The reason to skip a test on these servers, or false. */
 function not(kinds, reason) {
   return kinds.includes(server.KIND) ? reason : false;
 }

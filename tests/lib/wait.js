@@ -1,9 +1,9 @@
-/* wait: conditions instead of sleeps.  Everything a test waits for has a deadline. */
+/* wait: conditions instead of sleeps.  Every wait of a test has a deadline. */
 'use strict';
 
 const DEADLINE_MS = 10000;
 
-/* The promise's result, or an error that says what was waited for. */
+/* The promise's result, or an error that names what did not come. */
 function within(promise, what, ms = DEADLINE_MS) {
   let timer;
   const deadline = new Promise((resolve, reject) => {
@@ -12,7 +12,7 @@ function within(promise, what, ms = DEADLINE_MS) {
   return Promise.race([promise, deadline]).finally(() => clearTimeout(timer));
 }
 
-/* For what no event announces (processes, files): look until `look()` gives something true. */
+/* For changes without an event (processes, files): call `look()` until it returns a true value. */
 async function until(look, what, ms = DEADLINE_MS) {
   const end = Date.now() + ms;
   for (;;) {
@@ -23,7 +23,7 @@ async function until(look, what, ms = DEADLINE_MS) {
   }
 }
 
-/* A promise with its handles outside. */
+/* A promise with its resolve and reject outside. */
 function deferred() {
   const d = {};
   d.promise = new Promise((resolve, reject) => Object.assign(d, { resolve, reject }));

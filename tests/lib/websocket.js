@@ -1,4 +1,4 @@
-/* websocket: an RFC 6455 client on a plain socket, so that frames can also be wrong on purpose.
+/* websocket: an RFC 6455 client on a plain socket, so that frames can be wrong on purpose.
  *
  *   byte 0: FIN RSV1-3 opcode    byte 1: MASK length    [16- or 64-bit length] [mask] payload
  */
@@ -17,7 +17,7 @@ const CLOSE = 8;
 const PING = 9;
 const PONG = 10;
 
-/* One frame's bytes.  `claim` announces another length than the data's. */
+/* The bytes of a frame.  `claim`: a length to announce that differs from the data's. */
 function frame(data, { opcode = TEXT, fin = true, rsv = 0, masked = true, claim } = {}) {
   const body = Buffer.from(data);
   const length = claim === undefined ? body.length : claim;
@@ -34,7 +34,8 @@ function frame(data, { opcode = TEXT, fin = true, rsv = 0, masked = true, claim 
   return Buffer.concat([head, mask, hidden]);
 }
 
-/* The frame at the front of `bytes`: null (need more) or {fin, rsv, opcode, masked, data, wide, used}. */
+/* The frame at the front of `bytes`: null (need more) or {fin, rsv, opcode, masked, data, wide,
+ * used}. */
 function parseFrame(bytes) {
   if (bytes.length < 2) return null;
   const short = bytes[1] & 0x7f;
@@ -61,7 +62,7 @@ function upgradeBytes(path, { key = crypto.randomBytes(16).toString('base64'), h
   });
 }
 
-/* Ask for an upgrade; return {connection, response}, whatever the answer is. */
+/* Request an upgrade; return {connection, response}, whatever the response is. */
 async function upgrade(port, path, options = {}) {
   const connection = new Connection(port);
   connection.send(upgradeBytes(path, options));

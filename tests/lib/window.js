@@ -10,16 +10,16 @@ const { once } = require('node:events');
 const { openWindow } = require('./browser');
 const { within } = require('./wait');
 
-const BROWSER_MS = 25000; /* Chromium shares the machine with everything else */
+const BROWSER_MS = 25000; /* Chromium shares the machine with the server and other tests */
 const FOLDERS = new Map([['0.9.17', 'socket.io-client'], ['0.8.7', 'socket.io-client-0.8'], ['0.7.11', 'socket.io-client-0.7']]);
 
 function clientFile(version, name = 'socket.io.js') {
   return path.join(path.dirname(require.resolve(`${FOLDERS.get(version)}/package.json`)), 'dist', name);
 }
 
-/* --- what runs in the page ------------------------------------------------------------------- */
+/* --- in the page ----------------------------------------------------------------------------- */
 
-/* What Internet Explorer had and `htmlfile` needs: a document outside of the page. */
+/* What `htmlfile` needs of Internet Explorer: a document outside of the page. */
 function shimHtmlfile() {
   window.ActiveXObject = function (name) {
     if (name !== 'htmlfile') throw new Error(`no ${name}`);
@@ -32,8 +32,8 @@ function shimHtmlfile() {
   window.CollectGarbage = () => {};
 }
 
-/* `happened` gets [event, ...arguments] of all that the tests look at, per namespace.  Waiting for
- * one takes it, and what came before it stays. */
+/* `happened` collects [event, ...arguments] of all events that tests look at, per namespace. 
+ * Waiting for one removes it; what came before it stays. */
 function installTestbed() {
   const spaces = new Map();
   const NAMES = ['connect', 'disconnect', 'error', 'connect_failed', 'message', 'echo', 'broadcast', 'answered', 'all'];
@@ -78,12 +78,12 @@ function installTestbed() {
   };
 }
 
-/* --- what a test holds ----------------------------------------------------------------------- */
+/* --- in the test ----------------------------------------------------------------------------- */
 
-/* A window with a client in its page.  Its methods are those of the testbed there; the first argument
- * of most is the namespace, '' for the root. */
+/* A window with a client in its page.  Its methods are those of the testbed there; the first
+ * argument of most is the namespace, '' for the root. */
 class ClientWindow {
-  /* `prepare` makes of the page at `pageUrl` the browser that the client is to find. */
+  /* `prepare` makes the page at `pageUrl` look like the browser that the client expects. */
   static async open(browser, version, pageUrl, prepare = (page) => page.evaluate(shimHtmlfile)) {
     const page = await openWindow(browser);
     page.setDefaultTimeout(BROWSER_MS);
@@ -98,13 +98,13 @@ class ClientWindow {
 
   call(method, ...args) {
     const said = this.page.evaluate(([name, list]) => window.testbed[name](...list), [method, args]);
-    said.catch(() => {}); /* after the deadline below nobody listens */
+    said.catch(() => {}); /* it may fail after the deadline below, unobserved */
     return within(said, `${method}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`, BROWSER_MS).catch((error) => {
       throw new Error(`${error.message}; complaints: ${this.page.complaints.join(', ') || 'none'}`);
     });
   }
 
-  /* A new connection, which the other methods are about from now on. */
+  /* A new connection, which the other methods use from now on. */
   async connect(url, transport, options = {}) {
     await this.call('connect', url, transport, options);
     await this.next('', 'connect');
@@ -115,7 +115,7 @@ class ClientWindow {
     await this.next(name, 'connect');
   }
 
-  /* Arguments of the next such event. */
+  /* The arguments of the next event of this name. */
   next(name, event) {
     return this.call('next', name, event);
   }
@@ -124,7 +124,7 @@ class ClientWindow {
     return this.call('nextOnes', name, event, count);
   }
 
-  /* Names of the events that nobody waited for. */
+  /* Names of the events that were not waited for. */
   happened(name) {
     return this.call('happened', name);
   }
@@ -133,17 +133,17 @@ class ClientWindow {
     return this.call('emit', name, event, args);
   }
 
-  /* The same event with each of these lists of arguments, without a pause. */
+  /* Emit the event with each of these lists of arguments, without a pause. */
   emitAll(name, event, lists) {
     return this.call('emit', name, event, ...lists);
   }
 
-  /* emit() with a callback: its arguments. */
+  /* emit() with a callback; return its arguments. */
   ask(name, event, ...args) {
     return this.call('ask', name, event, args);
   }
 
-  /* send() with a callback: until the server has it. */
+  /* send() with a callback; wait until the server has it. */
   send(name, text) {
     return this.call('send', name, text);
   }
@@ -161,12 +161,12 @@ class ClientWindow {
   }
 }
 
-/* With a script: the clients put theirs before the first. */
+/* It has a script because clients insert theirs before the first one. */
 const PAGE = '<!doctype html><title>page</title><body><script></script>';
 const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.swf': 'application/x-shockwave-flash' };
 
-/* A server of an empty page, for what must come from another origin, and of the contents that
- * `read(name)` has, if any. */
+/* A server for an empty page, as another origin, and for the contents that `read(name)` returns, if
+ * any. */
 async function startPages(read = () => null) {
   const server = http.createServer((request, response) => {
     const name = request.url.slice(1);

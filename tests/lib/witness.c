@@ -1,13 +1,13 @@
-/* witness: an application for tests: whoever says "watch" hears of every connection in the default
- * namespace and in /chat, and of its end: event `seen` with [name, what, namespace, reason], where
- * `name` stands in the query of the handshake.  `refuse=no` there is a refusal, `refuse=error` a
- * failure to tell. */
+/* witness: an application for tests.  A client that emits "watch" is told of every connection to
+ * the default namespace and to /chat, and of its end: event `seen` with [name, what, namespace,
+ * reason], where `name` comes from the query of the handshake.  With `refuse=no` there the
+ * handshake is refused, with `refuse=error` it fails. */
 #include <errno.h>
 #include <string.h>
 
 #include <pollux/pollux.h>
 
-/* What to tell, and where those are who want to hear it. */
+/* The event, and the room of its watchers. */
 struct news {
 	const char *what;
 	sio_ns *root;

@@ -1,4 +1,4 @@
-/* witness: the application witness.c, built as the README says that one's own is built. */
+/* witness: the application witness.c, built as the README says to build an application. */
 'use strict';
 
 const { after } = require('node:test');

@@ -1,4 +1,4 @@
-/* The bundled applications, packet by packet: hello, and what stands at the top of chat.c. */
+/* The bundled applications, packet by packet: hello, and the events listed at the top of chat.c. */
 'use strict';
 
 const assert = require('node:assert');
@@ -14,7 +14,7 @@ const hello = useServer({ app: 'hello' });
 const chat = process.env.CHAT === 'php' ? usePhpChat() : useServer({ app: 'chat' });
 const TRANSPORTS = [['websocket', 'xhr-polling', Websocket, Polling], ['xhr-polling', 'websocket', Polling, Websocket]];
 
-/* Tests share the lobby: whoever came in leaves it, as others know by `left`. */
+/* Tests share the lobby: every client leaves it again, which the others see by `left`. */
 let people = 0;
 const newName = () => `n ${++people}`;
 
@@ -33,7 +33,7 @@ async function leave(...clients) {
   }
 }
 
-pollux('hello: a welcome, and what one says the others hear', async () => {
+pollux('hello: a welcome, and what one client says reaches the others', async () => {
   const one = new Polling(hello, (await handshake(hello)).sid);
   one.start();
   await one.expect('1::', event('welcome', ['What is your name?']));
@@ -68,7 +68,7 @@ for (const [here, there, Here, There] of TRANSPORTS) {
     assert.deepStrictEqual(await two.ask('login', ['Ada', 'another key']), ['taken']);
     assert.deepStrictEqual(await two.ask('login', ['aDA', 'another key']), ['taken']);
     await leave(one);
-    /* a hook is told of one session when it may have answered another already */
+    /* sessions are delivered to a hook in parallel: another may have been answered already */
     const [why, lobby] = await until(async () => {
       const answer = await two.ask('login', ['Ada', 'another key']);
       return (answer[0] !== 'taken' || process.env.CHAT !== 'php') && answer;
@@ -89,7 +89,7 @@ for (const [here, there, Here, There] of TRANSPORTS) {
     assert.deepStrictEqual(new Set(two.lobby.here.map(String)),
       new Set([`${other.name},xhr-polling`, `${one.name},${there}`]));
     await leave(two);
-    await other.expect(event('left', [one.name])); /* once: the old connection ended in silence */
+    await other.expect(event('left', [one.name])); /* once: the end of the old connection is not announced */
     await leave(other);
   });
 }
@@ -106,7 +106,7 @@ pollux('chat: typing reaches open transports only', async () => {
   await leave(one, two);
 });
 
-pollux('chat: a name is asked for, and must be one', async () => {
+pollux('chat: a name is required, and must be valid', async () => {
   const one = await Websocket.open(chat);
   assert.deepStrictEqual(await one.ask('say', ['hello']), ['invalid']);
   for (const name of ['', ' ', ' a', 'a ', 'a\nb', 'a\u007f', 'x'.repeat(21), '\u{1f600}'.repeat(21), 7, null, ['a'], {}]) {
@@ -124,7 +124,7 @@ pollux('chat: a name is asked for, and must be one', async () => {
   await leave(one);
 });
 
-pollux('chat: of many who want one name at the same time, one gets it', async () => {
+pollux('chat: of many clients that want one name at the same time, one gets it', async () => {
   const clients = await Promise.all([0, 1, 2, 3, 4, 5].map((i) => (i % 2 ? Polling : Websocket).open(chat)));
   const answers = await Promise.all(clients.map((client, i) => client.ask('login', ['Eve', `key ${i}`])));
   assert.deepStrictEqual(answers.map(([why]) => why).sort(), [null, 'taken', 'taken', 'taken', 'taken', 'taken'].sort());
@@ -132,7 +132,7 @@ pollux('chat: of many who want one name at the same time, one gets it', async ()
   await leave(...clients);
 });
 
-pollux('chat: when pollux-wsd is killed its people leave, and their names are free', async () => {
+pollux('chat: when pollux-wsd is killed its users leave, and their names are free', async () => {
   const one = await enter(Polling);
   const two = await enter(Websocket);
   await one.expect(event('joined', [two.name, 'websocket']));

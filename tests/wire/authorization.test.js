@@ -1,4 +1,4 @@
-/* What the application refuses at the handshake (PROTOCOL 4.5), plainly and to a script. */
+/* Handshakes that the application refuses (PROTOCOL 4.5), in the plain form and in a script. */
 'use strict';
 
 const assert = require('node:assert');

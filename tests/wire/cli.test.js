@@ -1,4 +1,4 @@
-/* The command `pollux` beside a running server: what it says, does, and returns. */
+/* The command `pollux` with a running server: output, effect and exit status. */
 'use strict';
 
 const assert = require('node:assert');
@@ -16,7 +16,7 @@ const server = useServer();
 const PROGRAM = path.join(ROOT, process.env.B || 'build', 'pollux');
 let rooms = 0;
 
-/* A started command: its output so far, and the promise of its end. */
+/* A started command: its output so far, and a promise for its end. */
 class Command {
   constructor(args, { input = '', data = server.data, env = {} } = {}) {
     const { POLLUX_CONF, ...clean } = process.env;
@@ -103,7 +103,7 @@ pollux('join and leave say who hears a room', async () => {
   await client.close();
 });
 
-pollux('a volatile event and one with exceptions reach who they should', async () => {
+pollux('a volatile event, and one with exceptions, reach the right clients', async () => {
   const a = await inRoom(Websocket);
   const b = await Websocket.open(server);
   await b.ask('join', [a.room]);
@@ -114,7 +114,7 @@ pollux('a volatile event and one with exceptions reach who they should', async (
   await Promise.all([a.client.close(), b.close()]);
 });
 
-pollux('action does what standard input says, all of it or nothing', async () => {
+pollux('action runs the actions of standard input, all or none', async () => {
   const { client, room, id } = await inRoom(Polling);
   const good = JSON.stringify({ actions: [
     { do: 'send', to: { room }, text: 'one' }, { do: 'set', session: id, key: 'color', value: ['red'] }
@@ -131,7 +131,7 @@ pollux('action does what standard input says, all of it or nothing', async () =>
   await client.close();
 });
 
-pollux('sessions and rooms list what there is, by public ids only', async () => {
+pollux('sessions and rooms are listed, by public ids only', async () => {
   const { client, room, id } = await inRoom(Polling);
   await client.send('1::/chat');
   await client.expect('1::/chat');
@@ -163,7 +163,7 @@ pollux('tail shows the packets of one session, both ways, without its secret', a
   const other = await Websocket.open(server);
   const tail = new Command(['tail', '-s', id, '--json']);
   const seen = () => tail.stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
-  /* it watches as soon as it shows something */
+  /* the first output shows that it is watching */
   await until(async () => {
     await client.replies();
     return tail.stdout !== '';
@@ -191,7 +191,7 @@ pollux('tail shows the packets of one session, both ways, without its secret', a
   assert.ok(!fs.readdirSync(server.data).some((name) => name.startsWith('tail.')));
 });
 
-pollux('what a terminal would obey is not printed', async () => {
+pollux('terminal escape sequences are not printed', async () => {
   const { client, room } = await inRoom(Websocket);
   await client.ask('join', [`${room}\u001b[2J\u009b`]);
   const { stdout } = await run(['rooms']);
@@ -206,7 +206,7 @@ pollux('checks say ok', async () => {
   assert.deepStrictEqual(await run(['config', 'check', '-c', example], { data: null }), { status: 0, stdout: 'ok\n', stderr: '' });
 });
 
-pollux('the exit status says what went wrong', async () => {
+pollux('the exit status tells what went wrong', async () => {
   const conf = path.join(server.data, 'wrong.conf');
   fs.writeFileSync(conf, '[store]\nfolder = x\n');
   const cases = [
@@ -229,7 +229,7 @@ pollux('the exit status says what went wrong', async () => {
   assert.ok(!fs.existsSync(missing));
 });
 
-pollux('configuration files say where the data is', async () => {
+pollux('configuration files name the data folder', async () => {
   const conf = path.join(server.data, 'where.conf');
   fs.writeFileSync(conf, `[store]\ndata = ${server.data}\n`);
   assert.strictEqual((await run(['stats', '-c', conf], { data: null })).status, 0);

@@ -1,5 +1,4 @@
-/* A page of another origin can read every answer, above all those that tell it what is wrong
- * (PROTOCOL 3.1). */
+/* A page of another origin can read every response, above all the errors (PROTOCOL 3.1). */
 'use strict';
 
 const assert = require('node:assert');
@@ -11,7 +10,7 @@ const server = useServer();
 const ORIGIN = 'http://page.example:8080';
 const UNKNOWN = '00000000000000000000';
 
-/* what, request, its status; SID is a session's */
+/* name, request, its status; SID stands for a session id */
 const ROWS = [
   ['the welcome page', { path: '/socket.io/' }, 200],
   ['another version', { path: '/socket.io/2/' }, 500],

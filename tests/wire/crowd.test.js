@@ -9,8 +9,8 @@ const { Websocket } = require('../lib/websocket');
 const { event } = require('../lib/client');
 
 const server = useServer({});
-/* mod_fcgid needs a process for each held poll; Apache a thread, and short of threads it closes
- * connections that wait for their next request */
+/* mod_fcgid needs a process for each held poll, and Apache a thread; short of threads, Apache
+ * closes idle connections */
 const COUNT = { apache: 30, 'apache-proxy': 100 }[KIND] || 1000;
 const AT_ONCE = 50;
 
@@ -44,14 +44,14 @@ both(`${COUNT} held polls all get a broadcast, and the next one`, async () => {
     const texts = await Promise.all(clients.map(async (client) => (await client.connection.response({ ms: 20000 })).text));
     assert.deepStrictEqual([...new Set(texts)], [wanted]);
   }
-  /* while all are held, handshakes, POSTs and websockets are served */
+  /* while all are held, handshakes, POSTs and websockets are still served */
   for (const client of clients) client.connection.send(requestBytes({ path: client.path() }));
   const other = await Websocket.open(server);
   assert.deepStrictEqual(await other.replies('3:::between'), ['3:::between']);
   assert.strictEqual((await clients[0].post('3:::mine')).text, '1');
   assert.strictEqual((await clients[0].connection.response()).text, '3:::mine');
   for (const client of clients) client.connection.destroy();
-  /* all leave at once; the next is served */
+  /* all leave at once; the next client is served */
   assert.deepStrictEqual(await other.replies('3:::after'), ['3:::after']);
   const poller = await Polling.open(server);
   assert.deepStrictEqual(await poller.replies('3:::after'), ['3:::after']);

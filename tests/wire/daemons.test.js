@@ -1,5 +1,5 @@
-/* pollux.fcgi, pollux-wsd and pollux-policyd as daemons: options, exit codes, signals, what the
- * service manager and the log are told, and what is left of root. */
+/* pollux.fcgi, pollux-wsd and pollux-policyd as daemons: options, exit codes, signals, the service
+ * manager, the log, and dropping root. */
 'use strict';
 
 const assert = require('node:assert');
@@ -41,7 +41,7 @@ function confFor(name, address, settings = {}) {
   return { ...settings, store: { data }, [name === 'pollux.fcgi' ? 'fcgi' : 'wsd']: { listen: address } };
 }
 
-/* It serves: what it answers to a first request here, a port or the path of a socket. */
+/* It serves at `where`, a port or the path of a socket: its answer to a first request. */
 async function assertServes(name, where, host) {
   const connection = new Connection(where, host);
   connection.send(name === 'pollux.fcgi' ? getRequest('/socket.io/') : '<policy-file-request/>\0');
@@ -50,7 +50,7 @@ async function assertServes(name, where, host) {
   connection.destroy();
 }
 
-/* A folder that all programs can write to, also without root. */
+/* A folder that every program can write to, also without root. */
 function openFolder(name) {
   const made = path.join(folder, name);
   fs.mkdirSync(made);
@@ -60,7 +60,7 @@ function openFolder(name) {
 
 const noIPv6 = Object.values(os.networkInterfaces()).flat().some(({ address }) => address === '::1') ? false : 'no IPv6 on the loopback';
 
-/* It has opened its log after its sockets: now it minds signals, too. */
+/* The log is opened after the sockets and the signal handlers. */
 async function started(name, { settings, ...options } = {}) {
   const [port] = await freePorts(1);
   const daemon = startDaemon(name, confFor(name, `127.0.0.1:${port}`, settings), folder, options);
@@ -189,8 +189,8 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
     });
   }
 
-  pollux(`${name}: SIGHUP opens the log again, and keeps the old one if there cannot be a new one`, async () => {
-    const file = path.join(openFolder(`${name}-logs`), 'log'); /* pollux-policyd is not root any more */
+  pollux(`${name}: SIGHUP reopens the log, and keeps the old one when no new one can be created`, async () => {
+    const file = path.join(openFolder(`${name}-logs`), 'log'); /* pollux-policyd is no longer root */
     const { daemon } = await started(name, { settings: { log: { file } } });
     fs.renameSync(file, `${file}.1`);
     daemon.kill('SIGHUP');
@@ -242,7 +242,7 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
     const [port, other] = await freePorts(2);
     const daemon = startDaemon(name, confFor(name, `127.0.0.1:${other}`), folder,
       { before: ['systemd-socket-activate', '-l', `127.0.0.1:${port}`] });
-    await daemon.listens(port); /* a connection starts it */
+    await daemon.listens(port); /* the first connection starts it */
     await daemon.says(/info: listening/);
     await daemon.says(/listening on the sockets of systemd \(1\)/);
     await assertServes(name, port);
@@ -298,7 +298,7 @@ pollux('pollux-wsd: the counters count', async () => {
   const { daemon, port } = await started('pollux-wsd');
   const client = await Websocket.open({ port, wsdPort: port });
   await client.send('3:::a', '3:::b');
-  client.sendBytes(Buffer.from([0x89, 0x80, 0, 0, 0, 0])); /* its pong comes behind both */
+  client.sendBytes(Buffer.from([0x89, 0x80, 0, 0, 0, 0])); /* its pong comes after both */
   await until(() => client.pongs.length === 1, 'a pong');
   daemon.kill('SIGUSR1');
   await daemon.says(/websockets=1 .*upgrades=1 messages=2 policies=0/);
@@ -306,7 +306,7 @@ pollux('pollux-wsd: the counters count', async () => {
   assert.strictEqual(await daemon.stop(), 0);
 });
 
-/* --- what comes beside them ------------------------------------------------------------------- */
+/* --- unit files ------------------------------------------------------------------------------- */
 
 for (const unit of ['pollux-wsd', 'pollux-policyd']) {
   pollux(`${unit}.service may do little`, { skip: onPath('systemd-analyze') ? false : 'no systemd-analyze' }, () => {
@@ -316,9 +316,9 @@ for (const unit of ['pollux-wsd', 'pollux-policyd']) {
   });
 }
 
-/* --- what is left of root --------------------------------------------------------------------- */
+/* --- dropping root ---------------------------------------------------------------------------- */
 
-/* A free port that is root's. */
+/* A free port that only root may bind. */
 async function lowPort() {
   for (let port = 700; port < 840; port++) {
     const free = await new Promise((resolve) => {
@@ -357,12 +357,12 @@ async function assertAnswers(port) {
   connection.destroy();
 }
 
-pollux('pollux-policyd: started by root on a low port it is nobody, in an empty folder', { skip: notRoot || (SAN && 'sanitizers need /proc') }, async () => {
+pollux('pollux-policyd: started by root on a low port it becomes nobody, in an empty folder', { skip: notRoot || (SAN && 'sanitizers need /proc') }, async () => {
   const port = await lowPort();
   const before = fs.readdirSync('/tmp').filter((name) => name.startsWith('pollux-empty'));
   const daemon = startDaemon('pollux-policyd', { policyd: { listen: `127.0.0.1:${port}` } }, folder);
   await daemon.listens(port);
-  await assertAnswers(port); /* it listens as root, and answers as whom it has become */
+  await assertAnswers(port); /* it bound as root, and answers as its own user */
   const status = assertHarmless(daemon.pid, accountOf('pollux', 'nobody'));
   assert.strictEqual(status.Groups.split(' ').length, 1);
   assert.match(fs.readlinkSync(`/proc/${daemon.pid}/root`), /\(deleted\)$/);
@@ -397,12 +397,12 @@ for (const [what, policyd, says] of [
   });
 }
 
-/* Below this, ports are root's; where it is 0 there is nothing to be tested. */
+/* Ports below this are reserved for root; where it is 0 there is nothing to test. */
 const rootsPorts = Number(fs.readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8')) > 700;
 const noDrop = notRoot || (rootsPorts ? false : 'no port is root\'s here');
 const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--inh-caps=-all'];
 
-/* Somebody else must be able to read the program and its configuration. */
+/* The other user must be able to read the program and its configuration. */
 function readable() {
   const file = path.join(folder, 'low.conf');
   fs.writeFileSync(file, '');
@@ -415,7 +415,7 @@ function readable() {
   }
 }
 
-pollux('pollux-policyd: a low port without the right to it is 77', { skip: noDrop }, async (t) => {
+pollux('pollux-policyd: a low port without permission is exit code 77', { skip: noDrop }, async (t) => {
   if (!readable()) return t.skip('the build is private');
   const daemon = new Daemon('pollux-policyd', ['-l', `127.0.0.1:${await lowPort()}`], { before: nobody });
   assert.strictEqual(await daemon.end(), 77);

@@ -1,5 +1,5 @@
-/* What the application learns of the end of a session: every namespace once, with the reason, however
- * it ended and whichever process saw it (PROTOCOL 14.6). */
+/* How the application is told of the end of a session: once for every namespace, with the reason,
+ * however it ended and whichever process saw it (PROTOCOL 14.6). */
 'use strict';
 
 const assert = require('node:assert');
@@ -16,8 +16,8 @@ const { witness } = require('../lib/witness');
 
 const app = witness();
 const server = useServer({ app });
-/* Its timeouts are as short as clients on a busy machine can bear.  mod_fcgid looks for a free
- * process once a second, and starts it first if there is none. */
+/* Timeouts as short as a busy machine allows.  mod_fcgid looks for a free process once a second,
+ * and starts one if there is none. */
 const hasty = useServer({
   app,
   conf: {
@@ -29,8 +29,8 @@ const hasty = useServer({
 const TRANSPORTS = [Polling, Jsonp, Htmlfile, Websocket];
 let count = 0;
 
-/* A session that has joined /chat, too, and who watches it.  The watcher sees what is served by other
- * processes, while those are killed. */
+/* A session that has joined /chat too, and its watcher, which is served by other processes than
+ * those that are killed. */
 async function watched(Transport, options = {}, target = server) {
   const name = `n${++count}`;
   const watcher = await Polling.open(target, { retry: true });
@@ -45,7 +45,7 @@ async function watched(Transport, options = {}, target = server) {
     }
   };
   assert.deepStrictEqual([await seen(), await seen()], [['connected', '', ''], ['connected', '/chat', '']]);
-  /* Both namespaces have ended for this reason; and nothing was told twice. */
+  /* Both namespaces ended for this reason, and nothing was told twice. */
   const ends = async (reason) => {
     const ended = [await seen(), await seen()].sort();
     assert.deepStrictEqual(ended, [['gone', '', reason], ['gone', '/chat', reason]]);
@@ -135,16 +135,16 @@ describe('ends', { concurrency: 20 }, () => {
     await ends('heartbeat timeout');
   });
 
-  pollux('a handshake that is never used is no connection', async () => {
+  pollux('a handshake that is never used is not a connection', async () => {
     const { client, ends } = await watched(Polling);
     await request(server.port, { path: `/socket.io/1/?name=n${count}` });
     await client.send('0::');
     await ends('booted');
   });
 
-  pollux('a transport that another one took over ends nothing', async () => {
+  pollux('the end of a transport that another one took over ends nothing', async () => {
     const { client, ends } = await watched(Htmlfile);
-    await client.replies(); /* it has spoken: no second 1:: */
+    await client.replies(); /* now the server has heard it: no second 1:: */
     const websocket = new Websocket(server, client.sid);
     await websocket.connect();
     await client.ended();
@@ -154,13 +154,13 @@ describe('ends', { concurrency: 20 }, () => {
   });
 });
 
-/* --- processes that die ------------------------------------------------------------------------- */
+/* --- processes that die ----------------------------------------------------------------------- */
 
 function pids(name) {
   return programs(name, server.data);
 }
 
-/* kill -9 every process of this name, one after the other, and see a successor of each. */
+/* kill -9 every process of this name, one after the other, and wait for a successor of each. */
 async function killAll(name, successors) {
   const before = pids(name);
   for (const pid of before) {
@@ -170,13 +170,13 @@ async function killAll(name, successors) {
   }
 }
 
-pollux('kill -9 of pollux-wsd: its websockets have ended', async () => {
+pollux('kill -9 of pollux-wsd ends its websockets', async () => {
   const { ends } = await watched(Websocket);
   await killAll('pollux-wsd', true);
   await ends('socket end');
 });
 
-pollux('kill -9 of pollux.fcgi: its pages have ended, polls go on', async () => {
+pollux('kill -9 of pollux.fcgi ends its pages, polls go on', async () => {
   const page = await watched(Htmlfile);
   const poll = await watched(Polling, { retry: true });
   await killAll('pollux.fcgi', false);

@@ -10,7 +10,7 @@ const { Websocket } = require('../lib/websocket');
 const { event } = require('../lib/client');
 const { decode } = require('../lib/payload');
 
-/* its own: broadcasts in the root namespace would reach the clients of other files */
+/* not shared: broadcasts in the root namespace would reach the clients of other files */
 const server = useServer({});
 const NAMES = new Map([[Polling, 'xhr-polling'], [Jsonp, 'jsonp-polling'], [Htmlfile, 'htmlfile'], [Websocket, 'websocket']]);
 const PAIRS = [...NAMES.keys()].flatMap((one) => [...NAMES.keys()].map((two) => [one, two]));
@@ -234,7 +234,7 @@ for (const [One, Two] of PAIRS) {
   });
 }
 
-pollux('rooms of one name in two namespaces are two rooms, and a room is no namespace', async () => {
+pollux('rooms of one name in two namespaces are two rooms, and a room is not a namespace', async () => {
   const root = await joined(Websocket);
   const chat = await joined(Websocket, '/chat');
   const room = `room ${++rooms} two`;
@@ -255,7 +255,7 @@ pollux('rooms of one name in two namespaces are two rooms, and a room is no name
   for (const client of [root, chat, sender]) client.stop();
 });
 
-both('volatile reaches who is there and is dropped for who is between two polls', async () => {
+both('volatile reaches connected clients and is dropped for one between two polls', async () => {
   const sender = await joined(Websocket, '/chat');
   const present = await joined(Websocket, '/chat');
   const { sid } = await handshake(server);
@@ -278,7 +278,7 @@ both('volatile reaches who is there and is dropped for who is between two polls'
 both('volatile reaches a client that holds a poll', async () => {
   const sender = await joined(Websocket, '/private', { query: 'token=letmein' });
   const poller = await joined(Polling, '/private', { query: 'token=letmein' });
-  /* between two polls it may be dropped: say it until it is heard */
+  /* between two polls it may be dropped: repeat it until it arrives */
   const heard = poller.takeUntil((packet) => packet.includes('hear me'));
   let done = false;
   heard.finally(() => { done = true; }).catch(() => {});

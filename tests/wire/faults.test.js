@@ -1,4 +1,4 @@
-/* pollux.fcgi processes killed in mid-conversation: a polling user loses nothing. */
+/* pollux.fcgi processes killed in mid-conversation: a polling client loses nothing. */
 'use strict';
 
 const assert = require('node:assert');
@@ -17,7 +17,7 @@ function fcgiProcesses() {
   return [...new Set([...programs('pollux.fcgi', server.data), ...programs('pollux-post.fcgi', server.data)])];
 }
 
-/* kill -9 these processes of pollux.fcgi, and wait until others have taken their place (mod_fcgid
+/* kill -9 these processes of pollux.fcgi, and wait until others have replaced them (mod_fcgid
  * starts them when a request comes). */
 async function killProcesses(pids) {
   const count = fcgiProcesses().length;
@@ -26,7 +26,7 @@ async function killProcesses(pids) {
     const now = fcgiProcesses();
     return !now.some((pid) => pids.includes(pid)) && (KIND === 'apache' || now.length >= count);
   }, 'others in the place of the killed processes');
-  /* it tries a process that had died again when its clock, of whole seconds, has gone on */
+  /* lighttpd retries a dead process only when its clock, in whole seconds, has advanced */
   const since = Date.now();
   if (KIND === 'lighttpd') await until(() => Date.now() - since > 2100, 'lighttpd to try it again');
 }
@@ -62,7 +62,7 @@ pollux('kill -9 while polls are held and messages are on the way: all arrive, on
   received.catch(() => {});
   for (let i = 0; i < COUNT; i++) {
     await sender.emit('room', [room, i]);
-    /* a reply says that the message is in the log; then some die */
+    /* a reply proves that the message is in the log; then some die */
     if (i % 10 === 9) await sender.replies();
     if (i % (COUNT / KILLS) === COUNT / KILLS - 1 && i !== COUNT - 1) await killOne(i);
   }
@@ -73,7 +73,7 @@ pollux('kill -9 while polls are held and messages are on the way: all arrive, on
   await Promise.all(clients.map((client) => client.close()));
 });
 
-pollux('a poll whose process is killed is answered all the same, by its successor', {
+pollux('a poll whose process is killed is still answered, by its successor', {
   skip: KIND === 'apache' && 'mod_fcgid answers 500 for a request whose process died'
 }, async () => {
   const client = await Polling.open(server);

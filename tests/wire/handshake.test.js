@@ -82,7 +82,7 @@ both('without Origin there is no Access-Control-Allow-Credentials', async () => 
   assert.strictEqual(poll.header('access-control-allow-credentials'), undefined);
 });
 
-pollux('answers about state are not to be stored', async () => {
+pollux('responses that depend on state must not be cached', async () => {
   const { sid, response } = await handshake(server);
   const client = new Polling(server, sid);
   for (const each of [response, await client.get(), await client.post('3:::x')]) {
@@ -104,7 +104,7 @@ pollux('a preflight is answered anywhere', async () => {
   assert.strictEqual((await new Polling(server, sid).get()).text, '1::', 'the preflight did not open the session');
 });
 
-both('polls and POSTs say their type and length', async () => {
+both('polls and POSTs have a type and a length', async () => {
   const { sid } = await handshake(server);
   const client = new Polling(server, sid);
   const poll = await client.get();

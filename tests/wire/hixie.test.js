@@ -25,7 +25,7 @@ function addressed(path, options) {
   return upgradeBytes(path, { host: 'example.com', ...options, headers: { Origin: 'http://example.com', ...(options || {}).headers } });
 }
 
-/* Everything that has come is `text`. */
+/* Everything received is `text`. */
 async function assertBytes(connection, text) {
   const got = await connection.watch(
     () => (connection.bytes.length >= text.length ? connection.bytes : null), `${text.length} bytes`);
@@ -33,7 +33,7 @@ async function assertBytes(connection, text) {
   connection.bytes = Buffer.alloc(0);
 }
 
-/* The server closes; others are served on. */
+/* The server closes; other clients are still served. */
 async function assertEnded(client, target = server) {
   await client.ended();
   const other = await Hixie.open(target, { port: target.wsdPort });
@@ -71,7 +71,7 @@ for (const name of NAMES) {
   });
 }
 
-/* What the Flash client checks, which is less than browsers and in other places more. */
+/* What the Flash client checks: less than browsers in some places, more in others. */
 function assertFlashTakes(response, origin) {
   assert.match(response.line, /^HTTP\/1\.1 101 /);
   assert.match(response.header('upgrade'), /^websocket$/i);
@@ -151,7 +151,7 @@ pollux('cut in two anywhere, proof and frames are the same', async () => {
   }
 });
 
-pollux('keys of any making are understood', async () => {
+pollux('keys of any shape are understood', async () => {
   for (let i = 0; i < 100; i++) {
     const client = await Hixie.open(server, { port: server.wsdPort });
     client.stop();
@@ -195,7 +195,7 @@ for (const headers of [{ Upgrade: 'websocket' }, { Upgrade: 'WEBSOCKET' }, { Con
   });
 }
 
-/* The Location that is told to a page of this origin, with these headers. */
+/* The Location in the response to a page of this origin, with these headers. */
 async function location(target, headers) {
   const { sid } = await handshake(target, { port: target.wsdPort, headers });
   const client = new Hixie(target, sid, { port: target.wsdPort, headers });
@@ -353,7 +353,7 @@ pollux('a message over the limit ends the connection, long before it is whole', 
   await assertEnded(client);
 });
 
-pollux('an empty message, and what is no text, is skipped', async () => {
+pollux('empty messages, and frames that are not text, are skipped', async () => {
   const client = await Hixie.open(server);
   const skipped = [
     '\x00\xff', '\x80\x00', '\x80\x05hello', '\xff\x05hello', '\xfe\x02\xff\xff', `\x90\x82\x2c${'y'.repeat(300)}`,
@@ -377,14 +377,14 @@ for (const [what, bytes] of [
   });
 }
 
-pollux('invalid UTF-8 is mended, and the connection lives on', async () => {
+pollux('invalid UTF-8 is repaired, and the connection stays open', async () => {
   const client = await Hixie.open(server);
   client.sendBytes(Buffer.from('\x003:::a\xc3(\xed\xa0\x80\xe2\x98z\xff', 'latin1'));
   assert.deepStrictEqual(await client.replies(), ['3:::a\ufffd(\ufffd\ufffd\ufffd\ufffdz']);
   client.stop();
 });
 
-/* --- the end ---------------------------------------------------------------------------------- */
+/* --- closing ---------------------------------------------------------------------------------- */
 
 for (const draft of [75, 76]) {
   for (const port of ['port', 'wsdPort']) {
@@ -412,13 +412,13 @@ for (const draft of [75, 76]) {
     const client = await Hixie.open(server, { draft, port: server.wsdPort });
     client.stop();
     await client.connection.closed();
-    await readUpTo(server.wsdPort); /* a poll that came sooner would take the session over */
+    await readUpTo(server.wsdPort); /* an earlier poll would take the session over */
     const poll = await request(server.port, { path: `/socket.io/1/xhr-polling/${client.sid}` });
     assert.strictEqual(poll.text, '7:::1+0');
   });
 }
 
-pollux('a broadcast reaches every dialect in the frames of its own', async () => {
+pollux('a broadcast reaches every dialect in its own frames', async () => {
   const clients = await Promise.all([
     Websocket.open(server), Websocket.open(server), Hixie.open(server, { draft: 75 }),
     Hixie.open(server, { draft: 76 }), Hixie.open(server, { transport: 'flashsocket' })

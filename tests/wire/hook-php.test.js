@@ -1,4 +1,4 @@
-/* What apps.test.js says of the chat, of the one that is a web hook in PHP. */
+/* The chat tests of apps.test.js, for the chat that is a web hook in PHP. */
 'use strict';
 
 process.env.CHAT = 'php';

@@ -17,7 +17,7 @@ const { Websocket } = require('../lib/websocket');
 
 const TRANSPORTS = [['websocket', Websocket], ['xhr-polling', Polling]];
 
-/* A hook and the server that asks it. */
+/* A hook and the server that calls it. */
 function useHook({ socket = false, ...settings } = {}) {
   const hook = new Hook(socket);
   const options = { conf: { app: { module: '' } } };
@@ -147,7 +147,7 @@ pollux('a hook that is slow for one session does not delay another', async () =>
   await quick.close();
 });
 
-pollux('actions reach a room on every transport, and their sender not', async () => {
+pollux('actions reach a room on every transport, but not their sender', async () => {
   const { hook } = main;
   const [one, two] = [await open(main, Websocket), await open(main, Polling)];
   hook.on = (e) => (e.name === 'in' ? { ack: [], actions: [{ do: 'join', room: 'x' }] } : {
@@ -165,7 +165,7 @@ pollux('actions reach a room on every transport, and their sender not', async ()
   await two.close();
 });
 
-pollux('a disconnect by the hook ends the client, and is told once', async () => {
+pollux('a disconnect by the hook ends the session, and is reported once', async () => {
   const { hook } = main;
   for (const [, Transport] of TRANSPORTS) {
     const client = await open(main, Transport);
@@ -180,13 +180,13 @@ pollux('a disconnect by the hook ends the client, and is told once', async () =>
   }
 });
 
-/* --- what can go wrong ------------------------------------------------------------------------ */
+/* --- failures --------------------------------------------------------------------------------- */
 
-/* The requests that held an event of this name. */
+/* The requests that contained an event of this name. */
 const tries = (name) => main.hook.requests.filter(({ events }) => events.some((e) => e.name === name));
 const log = ({ server }) => fs.readFileSync(path.join(server.data, 'pollux.log'), 'utf8');
 
-pollux('what may work later is sent again: the same events under the same id', async () => {
+pollux('a failure that may pass: the same events are sent again under the same id', async () => {
   const { hook } = main;
   const bad = {
     busy: { raw: true, status: 429, headers: { 'Retry-After': '0' } },
@@ -215,7 +215,7 @@ pollux('what may work later is sent again: the same events under the same id', a
   }
 });
 
-pollux('what would not work later is not sent again', async () => {
+pollux('a failure that would not pass is not sent again', async () => {
   const { hook } = main;
   const client = await open(main, Polling);
   const answers = { gone: 404, moved: { raw: true, status: 302, headers: { Location: '/other' } }, fails: 500 };
@@ -230,7 +230,7 @@ pollux('what would not work later is not sent again', async () => {
   await client.close();
 });
 
-pollux('a reply with a wrong action is not executed, in no part, and the hook hears of it', async () => {
+pollux('of a reply with a wrong action nothing is executed, and the hook is told', async () => {
   const { hook } = main;
   const client = await open(main, Websocket);
   hook.on = (e) => {
@@ -249,7 +249,7 @@ pollux('a reply with a wrong action is not executed, in no part, and the hook he
   await client.close();
 });
 
-pollux('kill -9 of all processes: no event is lost, a disconnect is told once', async () => {
+pollux('kill -9 of all processes: no event is lost, a disconnect is reported once', async () => {
   const { hook, server } = main;
   const [socket, poll] = [await open(main, Websocket), await open(main, Polling)];
   const gate = deferred();
@@ -272,12 +272,12 @@ pollux('kill -9 of all processes: no event is lost, a disconnect is told once', 
   }
   hook.answer = (request) => hook.resultsOf(request);
   gate.resolve();
-  /* mod_fcgid starts a process when it is asked */
+  /* mod_fcgid starts a process when a request comes */
   const again = await until(() => Polling.open(server).catch(() => null), 'the server serves again');
   await hook.event((e) => e.name === 'behind', 'the event behind');
   const end = await hook.event((e) => e.session === socket.id && e.type === 'disconnect', 'the disconnect');
   assert.strictEqual(end.reason, 'socket end');
-  /* one whose answer was lost comes twice, and is known by its id */
+  /* an event whose answer was lost comes twice, with the same id */
   const ids = (client, what) => new Set(hook.of(client.id).filter((e) => (e.name || e.type) === what).map((e) => e.id));
   for (const [client, what] of [[poll, 'held'], [poll, 'behind'], [socket, 'beside'], [socket, 'disconnect']]) {
     assert.strictEqual(ids(client, what).size, 1, what);
@@ -289,7 +289,7 @@ pollux('kill -9 of all processes: no event is lost, a disconnect is told once', 
   await again.close();
 });
 
-pollux('hook down: events are kept, the log says so once, and all comes when it is back', async () => {
+pollux('hook down: events are kept, the log says so once, and all arrive when it is back', async () => {
   const { hook } = main;
   const clients = await Promise.all([0, 1, 2, 3, 4, 5].map((i) => open(main, TRANSPORTS[i % 2][1])));
   const before = log(main).length;
@@ -319,7 +319,7 @@ const asked = useHook({ authorize: 'yes', authorize_namespaces: 'yes', authorize
 
 const shake = (query, options) => request(asked.server.port, { path: `/socket.io/1/?${query}`, ...options });
 
-pollux('authorize: the hook says who comes in, as whom, and with what', async () => {
+pollux('authorize: the hook decides who is admitted, as which user, and with which data', async () => {
   const { hook, server } = asked;
   hook.authorize = ({ handshake: { query } }) => ({
     accept: true, user: 'u1', data: { token: query.token }, transports: ['xhr-polling', 'websocket'],
@@ -340,7 +340,7 @@ pollux('authorize: the hook says who comes in, as whom, and with what', async ()
   await client.close();
 });
 
-pollux('authorize: refusals, errors and silence, in the plain form and in a script', async () => {
+pollux('authorize: refusals, errors and timeouts, in the plain form and in a script', async () => {
   const { hook } = asked;
   const answers = {
     no: [{ accept: false, reason: 'banned' }, 403, 'handshake unauthorized'],
@@ -365,7 +365,7 @@ pollux('authorize: refusals, errors and silence, in the plain form and in a scri
   assert.match(text, /^[\w-]{20}:/);
 });
 
-pollux('authorize: an answer with max-age is given again to the same cookie and query', async () => {
+pollux('authorize: an answer with max-age is reused for the same cookie and query', async () => {
   const { hook, server } = asked;
   const questions = () => hook.requests.filter((r) => r.json.hook === 'authorize' && r.json.handshake.query.kept).length;
   let n = 0;
@@ -373,7 +373,7 @@ pollux('authorize: an answer with max-age is given again to the same cookie and 
     raw: true, headers: { 'Cache-Control': 'private, max-age=30' },
     body: JSON.stringify({ accept: true, data: { n: ++n }, actions: [{ do: 'send', text: `welcome ${n}` }] })
   });
-  /* each process keeps its own: ask one that is known */
+  /* each process has its own cache: always ask the same one */
   const ask = (query, Cookie) => handshake(server, { query, headers: { Cookie }, port: server.wsdPort });
   for (const t of [1, 2, 3]) {
     const client = new Polling(server, (await ask(`kept=1&t=${t}`, 'a=1')).sid);
@@ -435,7 +435,7 @@ for (const [name, Transport] of TRANSPORTS) {
 
 const small = useHook({ socket: true, queue_events: 10, events: 'connect,disconnect,event:say,event:order.*,event:who', timeout: 0.5 });
 
-pollux('only what is on the list is told', async () => {
+pollux('only listed events are sent', async () => {
   const { hook } = small;
   const client = await open(small, Websocket);
   await client.send('3:::no');
@@ -446,7 +446,7 @@ pollux('only what is on the list is told', async () => {
   assert.deepStrictEqual(hook.of(client.id).map((e) => e.name || e.type), ['connect', 'who', 'say', 'order.new', 'disconnect']);
 });
 
-pollux('a full queue: handshakes get 503, a session that sends more ends; later all goes on', async () => {
+pollux('a full queue: handshakes get 503, a session that sends more ends; later all is well again', async () => {
   const { hook, server } = small;
   const client = await open(small, Polling);
   await hook.close();

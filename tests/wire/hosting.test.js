@@ -1,5 +1,5 @@
-/* The configurations of apache-conf/ that the suites do not run on anyway: an account on somebody
- * else's Apache, without and with a daemon of its own, and mod_proxy_fcgi. */
+/* The configurations of apache-conf/ that the other suites do not run on: an account on a shared
+ * Apache, without and with its own daemon, and mod_proxy_fcgi. */
 'use strict';
 
 const assert = require('node:assert');
@@ -21,7 +21,7 @@ const CONF = path.join(ROOT, 'apache-conf');
 const CLIENT = path.join(ROOT, 'build/client');
 const RUN_ON = 'apache';
 
-/* Once is enough: these bring an Apache of their own. */
+/* Once is enough, whatever SERVER is: these tests start their own Apache. */
 function hosting(name, body) {
   test(`wire/hosting: ${name}`, { skip: KIND !== RUN_ON && `run with SERVER=${RUN_ON}` }, body);
 }
@@ -30,7 +30,7 @@ function configuration(name) {
   return fs.readFileSync(path.join(CONF, name), 'utf8');
 }
 
-/* What an account uploads for the file htaccess; `folder` is that of the site, below its root. */
+/* The files that an account uploads with htaccess; `folder` is that of the site, below its root. */
 function upload(account, folder = '') {
   const settings = configuration('htaccess-pollux.conf')
     .replace('/home/me/pollux-data', account.data).replace('chat.so', 'echo.so')
@@ -42,7 +42,7 @@ function upload(account, folder = '') {
   account.copyFolder(CLIENT, `${folder}client`);
 }
 
-/* The browser's client comes from Pollux: compressed, and only once. */
+/* The browser's client is served by Pollux: compressed, and then from the cache. */
 async function assertClient(port) {
   const script = fs.readFileSync(path.join(CLIENT, 'socket.io.js'));
   const get = (name, headers) => request(port, { path: `/socket.io/${name}`, headers });
@@ -61,7 +61,7 @@ async function assertClient(port) {
 
 const opened = [];
 
-/* An account whose pages are served once `prepare` has filled them. */
+/* An account, served once `prepare` has filled its pages. */
 function useAccount(options, prepare) {
   const site = {};
   before(async () => {
@@ -211,7 +211,7 @@ for (const transport of ['websocket', 'xhr-polling']) {
 }
 
 hosting('.htaccess to a daemon: forty polls are held while others talk', async () => {
-  /* retry: a busy Apache closes connections that it has no thread to wait on */
+  /* retry: a busy Apache without a free thread closes idle connections */
   const clients = await Promise.all(Array.from({ length: 40 }, () => Polling.open(proxied, { retry: true })));
   const websocket = await Websocket.open(proxied);
   await Promise.all(clients.map((client) => client.ask('join', ['forty'])));

@@ -27,14 +27,14 @@ async function page(port = server.port, options = {}) {
   return client;
 }
 
-/* The next bytes are these, and they come while the page is open. */
+/* The next bytes must be these, and the page still open. */
 async function expectBytes(stream, bytes) {
   const got = await stream.take((text) => (text.length >= bytes.length ? bytes.length : 0), bytes.slice(0, 60));
   assert.strictEqual(got, bytes);
   assert.ok(!stream.over, 'the page is still open');
 }
 
-/* Until the session is gone without another word. */
+/* Wait until the session is gone, without another packet. */
 function gone(sid) {
   return until(async () => (await request(server.port, { path: `/socket.io/1/htmlfile/${sid}`, ms: 1500 }).catch(() => ({ text: '' })))
     .text.includes('7:::1+0'), 'end of the session');
@@ -74,7 +74,7 @@ for (const port of ['port', 'wsdPort']) {
   });
 }
 
-both('slashes, quotes and control characters are escaped as ever', async () => {
+both('slashes, quotes and control characters are escaped', async () => {
   const client = await page();
   await expectBytes(client.stream, HEAD + script('1::'));
   await client.post('3:::a/b </script> "q" \\ \' \n\r\t\u0000');
@@ -97,7 +97,7 @@ pollux('text in JSON survives a client that replaces backslash-slash', async () 
   await client.expect(`4:::${JSON.stringify([text])}`);
   await client.emit('echo', [text], '1+');
   await client.expect(event('echo', [text]), `6:::1+${JSON.stringify([text])}`);
-  /* slashes that are escaped mean the same without */
+  /* an escaped slash means the same as a plain one */
   await client.send('4:::["a\\/b"]');
   await client.expect('4:::["a/b"]');
   await client.close();
@@ -141,7 +141,7 @@ both('a POST to an unknown session is answered 1', async () => {
   assert.strictEqual((await new Htmlfile(server, UNKNOWN).post('3:::x')).text, '1');
 });
 
-pollux('answers carry the origin', async () => {
+pollux('responses carry the origin', async () => {
   const headers = { Origin: 'http://page.example' };
   const client = await page(server.port, { headers });
   const post = await client.post('3:::x', { headers });
@@ -200,9 +200,9 @@ pollux('at the port of pollux-wsd as well', async () => {
     (await request(server.wsdPort, { path: client.path(), ms: 1500 }).catch(() => ({ text: '' }))).text.includes('7:::1+0'), 'end of the session');
 });
 
-pollux('a second page takes over, the older ends without a word', async () => {
+pollux('a second page takes over, the older ends without a packet', async () => {
   const older = await Htmlfile.open(server);
-  await older.replies(); /* it has spoken: no second 1:: */
+  await older.replies(); /* now the server has heard it: no second 1:: */
   const newer = new Htmlfile(server, older.sid);
   await newer.connect();
   await older.ended();
@@ -211,7 +211,7 @@ pollux('a second page takes over, the older ends without a word', async () => {
   await newer.close();
 });
 
-pollux('a poll takes over, the page ends without a word; and back', async () => {
+pollux('a poll takes over, the page ends without a packet; and back', async () => {
   const client = await Htmlfile.open(server);
   await client.replies();
   const poller = new Polling(server, client.sid);
@@ -238,7 +238,7 @@ pollux('a websocket takes over', async () => {
   websocket.stop();
 });
 
-pollux('a client whose page was never heard of gets 1:: again on its polls', async () => {
+pollux('a client that never answered on its page gets 1:: again on its polls', async () => {
   const client = await Htmlfile.open(server);
   assert.strictEqual((await new Polling(server, client.sid).get()).text, '1::');
   await client.ended();
@@ -269,7 +269,7 @@ pollux('other methods and preflights do not open the session', async () => {
   await client.close();
 });
 
-both('a page on one port hears who speaks on the other', async () => {
+both('a page on one port gets what is sent on the other', async () => {
   const here = await Htmlfile.open(server);
   const there = await Htmlfile.open(server, { port: server.wsdPort });
   const room = `htmlfile ${here.sid}`;
@@ -286,7 +286,7 @@ pollux('a client that does not read its page is dropped, the server lives', asyn
   const { connection } = client.stream;
   connection.socket.pause();
   const text = 'x'.repeat(1 << 20);
-  /* more than the kernel and [limits] queue_bytes take */
+  /* more than the kernel buffers and [limits] queue_bytes hold */
   for (let i = 0; i < 40; i++) await client.post(`3:::${text.slice(0, (1 << 20) - 8)}`);
   connection.socket.resume();
   await connection.closed(20000).catch(() => {});

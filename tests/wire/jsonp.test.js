@@ -1,5 +1,5 @@
-/* jsonp-polling: scripts that call the page, forms from a hidden frame (PROTOCOL 9).  What it has in
- * common with xhr-polling stands in polling.test.js. */
+/* jsonp-polling: scripts that call the page, forms from a hidden frame (PROTOCOL 9).  What it
+ * shares with xhr-polling is in polling.test.js. */
 'use strict';
 
 const assert = require('node:assert');
@@ -20,7 +20,7 @@ async function opened(options) {
   return client;
 }
 
-/* What one GET says. */
+/* The packets of one GET. */
 async function said(client) {
   return client.read((await client.get()).text);
 }
@@ -29,7 +29,7 @@ function get(path, options = {}) {
   return request(server.port, { path, ...options });
 }
 
-both('a page whose browser knows no CORS: handshake, poll and POST by script and form', async () => {
+both('a browser without CORS: handshake, poll and POST by script and form', async () => {
   const first = await get('/socket.io/1/?t=1795408279786&jsonp=0');
   const [sid, , , transports] = callback(first.text, 0).split(':');
   assert.ok(transports.split(',').includes('jsonp-polling'));
@@ -46,7 +46,7 @@ both('a page whose browser knows no CORS: handshake, poll and POST by script and
   assert.strictEqual((await client.get()).text, 'io.j[1]("3:::m2");');
 });
 
-pollux('answers carry the origin, and are not to be stored', async () => {
+pollux('responses carry the origin, and must not be cached', async () => {
   const { sid } = await handshake(server);
   const client = new Jsonp(server, sid);
   const headers = { Origin: 'http://page.example' };
@@ -69,7 +69,7 @@ for (const [query, index] of [['', 0], ['t=1', 0], ['i=0', 0], ['i=7', 7], ['a=1
   });
 }
 
-pollux('an index of eleven digits is none', async () => {
+pollux('an index of eleven digits is ignored', async () => {
   const response = await get(`/socket.io/1/jsonp-polling/${UNKNOWN}?i=12345678901`);
   assert.strictEqual(response.text, 'io.j[0]("7:::1+0");');
 });
@@ -112,7 +112,7 @@ pollux('a second GET takes over, the older ends with 8:: for its own callback', 
   assert.strictEqual((await waiting).text, 'io.j[6]("3:::x");');
 });
 
-/* Texts that a literal, a form or a page could break on. */
+/* Texts that could break a literal, a form or a page. */
 const NASTY = ['"', '\\', "'", '</script>', '<!-- <script>', '\u2028', '\u2029', '\u007f\u0085', '\ufeff', '\u0000', '\b\t\n\f\r', '\\u0041',
   '\\"', '\\\\', '+', '%', '%41', '&d=x', '=', '; ', ' ', '\u{1f600}\u2603\u00e9', 'io.j[0]("x");', '*/ //'];
 
@@ -122,7 +122,7 @@ for (const how of Object.keys(FORMS)) {
   test(`${how}: every text comes back as it was`, async () => {
     const client = await opened({ form: how });
     for (const text of NASTY) {
-      /* the old clients' way loses carriage returns: the browser adds some itself */
+      /* the raw form of old clients loses carriage returns: the browser adds its own */
       const sent = how === 'raw' ? text.replace(/\r/g, '') : text;
       await client.post(`3:::${sent}`);
       assert.strictEqual(await said(client), `3:::${sent}`);
@@ -140,7 +140,7 @@ for (const how of Object.keys(FORMS)) {
   });
 }
 
-pollux('a framed packet that holds U+FFFD, in all forms', async () => {
+pollux('a framed packet that contains U+FFFD, in all forms', async () => {
   for (const how of Object.keys(FORMS)) {
     const client = await opened({ form: how });
     await client.post(encode([`3:::a${F}b`, '3:::c']));
@@ -168,7 +168,7 @@ for (const [what, body] of MALFORMED) {
   });
 }
 
-pollux('of two fields d the first counts', async () => {
+pollux('of two fields d the first is used', async () => {
   const client = await opened();
   await client.postForm(`x=1&${form('"3:::first"')}&${form('"3:::second"')}`);
   assert.strictEqual(await said(client), '3:::first');

@@ -1,4 +1,4 @@
-/* The launcher behind `make run`: what it says, and that it leaves nothing but DATA. */
+/* The launcher of `make run`: its messages, and that it leaves nothing but DATA. */
 'use strict';
 
 const assert = require('node:assert');
@@ -22,8 +22,8 @@ async function plan(options) {
   return made;
 }
 
-/* Start what cannot start.  Return what it said; it must end by itself, with a failure.  `held` are
- * ports that the test itself listens on. */
+/* Start something that must fail by itself; return its output.  `held`: ports on which the test
+ * itself listens. */
 async function refused(made, held = []) {
   const launcher = launch(made);
   const started = launcher.isReady.promise.then(() => 'ready', () => 'ended');
@@ -80,7 +80,7 @@ pollux('kill -9 of the launcher, then a new start on the same ports and DATA', a
   await first.ready();
   const alive = processes(first.pid);
   await first.stop('SIGKILL');
-  /* what outlived it is not the next launcher's to find: end it as an operator would */
+  /* end the survivors as an operator would, before the next launcher */
   for (const { pid } of alive) {
     try { process.kill(pid, 'SIGTERM'); } catch { /* gone with the launcher */ }
   }
@@ -123,13 +123,13 @@ pollux('settings that contradict each other give one sentence', async () => {
   assertOneSentence(await refused(made), 'polling_duration');
 });
 
-pollux('a CONF that is not there gives one sentence', async () => {
+pollux('a missing CONF gives one sentence', async () => {
   const made = await plan({});
   made.confFile = path.join(made.folder, 'missing.conf');
   assertOneSentence(await refused(made), made.confFile);
 });
 
-pollux('an application that is not there, or is none, gives one sentence', async () => {
+pollux('an application that is missing, or not an application, gives one sentence', async () => {
   for (const app of ['/nonexistent/app.so', path.join(ROOT, 'README.md'), 'nosuchapp']) {
     assertOneSentence(await refused(await plan({ app })), app);
   }

@@ -1,4 +1,4 @@
-/* How sessions end, and what a session is when its transport changes (PROTOCOL 14). */
+/* How sessions end, and what happens when their transport changes (PROTOCOL 14). */
 'use strict';
 
 const assert = require('node:assert');
@@ -60,12 +60,12 @@ for (const [Transport, name] of NAMES) {
   for (const path of ['/socket.io/1/TRANSPORT/SID?disconnect', '/socket.io/1/TRANSPORT/SID/?t=1&disconnect=1', '/socket.io/1//SID/?disconnect=1']) {
     both(`${name}: GET ${path} ends it while its transport is open`, async () => {
       const client = await Transport.open(server);
-      if (isPolling) await client.replies(); /* then a poll is on its way */
+      if (isPolling) await client.replies(); /* then a poll is open */
       const target = path.replace('TRANSPORT', name).replace('SID', client.sid);
       const response = await get(target);
       assert.strictEqual(response.status, 200);
       assert.strictEqual(response.text, '');
-      if (REFERENCE && isPolling) return client.stop(); /* between polls it lives on */
+      if (REFERENCE && isPolling) return client.stop(); /* between polls it survives */
       await client.takeUntil('0::');
       if (!isPolling) await client.ended();
       client.stop();
@@ -120,7 +120,7 @@ pollux('a POST to a kicked session is answered 1 and does nothing', async () => 
   assert.strictEqual((await client.get()).text, '0::');
 });
 
-pollux('kicked by itself in /chat: the whole session ends', async () => {
+pollux('a client that kicks itself in /chat ends the whole session', async () => {
   const client = await Websocket.open(server);
   await client.send('1::/chat');
   await client.expect('1::/chat');
@@ -160,7 +160,7 @@ pollux('a websocket on a session with a held poll takes over, the poll ends with
   websocket.stop();
 });
 
-pollux('a client whose websocket was never heard gets 1:: again on its polls', async () => {
+pollux('a client that never answered on its websocket gets 1:: again on its polls', async () => {
   const { sid } = await handshake(server);
   const websocket = new Websocket(server, sid);
   await websocket.connect();
@@ -168,7 +168,7 @@ pollux('a client whose websocket was never heard gets 1:: again on its polls', a
   assert.strictEqual((await new Polling(server, sid).get()).text, '1::');
 });
 
-pollux('a second websocket takes over, what the older still says is not heard', async () => {
+pollux('a second websocket takes over, what the older still sends is ignored', async () => {
   const older = await Websocket.open(server);
   await older.replies();
   const newer = new Websocket(server, older.sid);

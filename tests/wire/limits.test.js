@@ -1,4 +1,4 @@
-/* Limits that a configuration sets low, and what a client that passes them gets. */
+/* Limits set low, and what happens to a client that exceeds them. */
 'use strict';
 
 const assert = require('node:assert');
@@ -71,7 +71,7 @@ pollux('packets over the limit of a payload are dropped', async () => {
   await client.close();
 });
 
-pollux('a session whose queue overflows ends; it does not eat the server', async () => {
+pollux('a session whose queue overflows ends; the server stays small', async () => {
   const client = await opened();
   for (let i = 0; i < 10; i++) await client.post(Array.from({ length: 10 }, (_, k) => `3:::${i}${k}`).map((p) => `\ufffd${p.length}\ufffd${p}`).join(''));
   assert.match((await client.get()).text, /^(7:::1\+0|0::)$/);
@@ -80,7 +80,7 @@ pollux('a session whose queue overflows ends; it does not eat the server', async
   await other.close();
 });
 
-pollux('a request that does not become complete is ended', async () => {
+pollux('an incomplete request times out', async () => {
   const start = Date.now();
   const connection = new Connection(server.wsdPort);
   connection.send('GET /socket.io/1/ HTTP/1.1\r\n');
@@ -88,7 +88,7 @@ pollux('a request that does not become complete is ended', async () => {
   assert.ok(Date.now() - start >= 900);
 });
 
-pollux('an upgraded websocket is no incomplete request', async () => {
+pollux('an upgraded websocket is not an incomplete request', async () => {
   const client = await Websocket.open(server, { port: server.wsdPort });
   const connection = new Connection(server.wsdPort);
   await connection.closed(8000);
@@ -96,7 +96,7 @@ pollux('an upgraded websocket is no incomplete request', async () => {
   client.stop();
 });
 
-pollux('over the number of sessions a handshake gets 503, and existing sessions go on', async () => {
+pollux('beyond the maximum of sessions a handshake gets 503, and existing sessions go on', async () => {
   const client = await opened();
   let refused = null;
   for (let i = 0; i < 450 && !refused; i++) {

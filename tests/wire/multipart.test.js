@@ -1,5 +1,5 @@
-/* xhr-multipart, which must be asked for (PROTOCOL 11), the end that is planned for every stream, and
- * a pollux.fcgi that is told not to stream. */
+/* xhr-multipart, which must be configured (PROTOCOL 11); the planned end of every stream; and a
+ * pollux.fcgi configured not to stream. */
 'use strict';
 
 const assert = require('node:assert');
@@ -14,7 +14,7 @@ const { encode } = require('../lib/payload');
 const TRANSPORTS = 'websocket,htmlfile,xhr-multipart,xhr-polling';
 const server = useServer({ conf: { protocol: { transports: TRANSPORTS } } });
 const brief = useServer({ conf: { protocol: { transports: TRANSPORTS, htmlfile_duration: 1.5 } } });
-const plain = useServer(); /* nobody has asked there */
+const plain = useServer(); /* without xhr-multipart */
 const bare = useServer({ conf: { fcgi: { streaming: 'no' } } });
 const UNKNOWN = '00000000000000000000';
 const BOUNDARY = '--socketio\n';
@@ -32,7 +32,7 @@ class Multipart extends Poster {
     return client;
   }
 
-  /* The next bytes are these, and the answer is still open. */
+  /* The next bytes must be these, and the response still open. */
   async expectBytes(bytes) {
     const got = await this.stream.take((text) => (text.length >= bytes.length ? bytes.length : 0), bytes.slice(0, 60));
     assert.strictEqual(got, bytes);
@@ -44,7 +44,7 @@ class Multipart extends Poster {
   }
 }
 
-pollux('it is advertised where the configuration names it, and nowhere else', async () => {
+pollux('it is advertised only where the configuration names it', async () => {
   assert.deepStrictEqual((await handshake(server)).transports, TRANSPORTS.split(','));
   const { sid, transports } = await handshake(plain);
   assert.deepStrictEqual(transports, ['websocket', 'flashsocket', 'htmlfile', 'xhr-polling', 'jsonp-polling']);
@@ -103,7 +103,7 @@ pollux('a stream ends before the web server ends it, and tells the client to com
   await page.expect('7:::+0');
   await page.ended();
   assert.strictEqual(await multipart.stream.rest(), BOUNDARY + part('1::') + part('7:::+0'));
-  /* the client says goodbye to the old session, and makes a new one */
+  /* the client disconnects the old session, and makes a new one */
   assert.strictEqual((await page.post('0::')).text, '1');
   assert.strictEqual((await request(brief.port, { path: page.path() })).text, `${HEAD}<script>_("7:::1+0");</script>`);
 });

@@ -1,8 +1,8 @@
-/* One packet at a time, right and wrong, over both transports (PROTOCOL 5.3 to 5.7).
+/* One packet at a time, valid and malformed, over both transports (PROTOCOL 5.3 to 5.7).
  *
- * Each row: what the client sends, what comes back (the echo application answers a message with
- * the message), and, where the reference answers otherwise, what the reference sends; SKIP where
- * it does something no test should do to it. */
+ * Each row: what the client sends; what comes back (the echo application answers a message with the
+ * message); and, where the reference differs, what the reference sends, or SKIP where the packet
+ * harms it. */
 'use strict';
 
 const assert = require('node:assert');
@@ -19,7 +19,7 @@ const NONE = [];
 const echoed = (args) => [event('echo', args)];
 const echo = (args) => event('echo', args);
 
-/* For a row that is not a packet, the text after it must still be served. */
+/* After a row that is not a packet, the next packet must still be served. */
 const ROWS = [
   /* short and empty */
   ['', NONE],
@@ -89,7 +89,7 @@ const ROWS = [
   ['5:::{"name":"message","args":["m"]}', ['3:::m'], SKIP],
   ...['connect', 'connection', 'error', 'newListener', 'open', 'close', '__proto__', 'constructor', 'hasOwnProperty']
     .map((name) => [`5:::{"name":"${name}","args":["x"]}`, NONE, SKIP]),
-  /* acks nobody waits for */
+  /* acks that no callback waits for */
   ...['6::', '6:::', '6:::x', '6:::-1', '6:::+["a"]', '6:::1+', '6:::1+bad', '6:::1++["a"]', '6:::1+2+[3]', '6:::1 +["a"]',
     '6:::1+null', '6:::1["a"]', '6:::1+{"a":1}', '6:::1+5', '6:::1+["a\nb"]', '6:::01', '6:::99999999999999999999999'].map((text) => [text, NONE]),
   ['6:::1+"s"', NONE, SKIP],
@@ -128,7 +128,7 @@ for (const Transport of [Polling, Websocket]) {
   for (const input of ['0::', '0:::x', '0:1::']) {
     both(`${name}: ${input} ends the session with 0::`, async () => {
       const client = await Transport.open(server);
-      /* the answer may be on its way out while the echo of the marker is: both orders are fine */
+      /* the answer may be sent before or after the echo of the marker: both orders are fine */
       await client.send(input);
       await client.takeUntil((packet) => packet === '0::');
       client.stop();
@@ -172,7 +172,7 @@ for (const Transport of [Polling, Websocket]) {
     const client = await Transport.open(server);
     for (const unit of ['a', '\u00f6', '\u2603', '\u{1f600}']) {
       for (const count of [30, 31, 32, 125, 126, 127, 1000, 20000]) {
-        /* the reference destroys characters that two reads cut */
+        /* the reference destroys characters that are cut between two reads */
         if (REFERENCE && count > 1000) continue;
         const text = `3:::${unit.repeat(count)}`;
         const [got] = await client.replies(text);

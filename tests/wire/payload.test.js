@@ -1,4 +1,4 @@
-/* Payloads in POST bodies, tolerant; in answers, strict (PROTOCOL 6 and 7). */
+/* Payloads: tolerant in POST bodies, strict in responses (PROTOCOL 6 and 7). */
 'use strict';
 
 const assert = require('node:assert');
@@ -8,7 +8,7 @@ const { decode, encode, frame, F } = require('../lib/payload');
 
 const server = useServer();
 
-/* What the echo application sends because of this body. */
+/* The replies of the echo application to this body. */
 async function echoes(body) {
   const client = await Polling.open(server);
   const response = await client.post(body);
@@ -59,7 +59,7 @@ for (const [body, wanted, why] of TOLERANT) {
   });
 }
 
-/* A session after its first poll, without the loop: what is sent to it waits. */
+/* A session after its first poll, without further polls: what is sent to it waits. */
 async function fresh() {
   const { sid } = await handshake(server);
   const client = new Polling(server, sid);
@@ -91,7 +91,7 @@ both('a payload of several packets is read and written', async () => {
   assert.deepStrictEqual(got, ['6:::1', '3:::a', '5:::{"name":"echo","args":["x"]}', '6:::2+["x"]']);
 });
 
-pollux('of more than 1000 packets in one body the rest is dropped', async () => {
+pollux('packets after the first 1000 of one body are dropped', async () => {
   const client = await Polling.open(server);
   await client.send(...Array.from({ length: 1100 }, (_, i) => `3:::${i}`));
   const got = await client.replies();
@@ -100,7 +100,7 @@ pollux('of more than 1000 packets in one body the rest is dropped', async () => 
   await client.close();
 });
 
-/* Invalid UTF-8 becomes U+FFFD, one for each maximal part, as TextDecoder does. */
+/* Invalid UTF-8 becomes U+FFFD, one for each maximal subpart, like TextDecoder. */
 for (const bytes of ['a\xffb\xc3(', '\xed\xa0\x80', '\xf0\x9f\x98', 'x\xf0\x9f\x98y', '\xc0\x80', '\xf8\x88\x80\x80\x80', '\xe2\x98', '\x80\x80', '\xf4\x90\x80\x80']) {
   pollux(`invalid UTF-8 ${JSON.stringify(bytes)} is replaced as WHATWG says`, async () => {
     const body = Buffer.from(`3:::${bytes}`, 'latin1');
@@ -112,7 +112,7 @@ both('bytes FF become U+FFFD before framing is looked at', async () => {
   assert.deepStrictEqual(await echoes(Buffer.from('\xff5\xff3:::a', 'latin1')), ['3:::a']);
 });
 
-both('after a body of random bytes the session lives', async () => {
+both('a session survives a body of random bytes', async () => {
   const client = await Polling.open(server);
   for (let seed = 1; seed <= 20; seed++) {
     const bytes = Buffer.from(Array.from({ length: 64 }, (_, i) => (seed * 7919 + i * 104729 * seed) >> 3 & 0xff));

@@ -25,7 +25,7 @@ const allow = (host) => `<allow-access-from domain="${host}" to-ports="*"/>`;
 const POLICY = `${HEAD}${allow('*')}</cross-domain-policy>`;
 const REQUEST = '<policy-file-request/>\0';
 
-/* All that comes until the server ends the connection. */
+/* Everything until the server closes the connection. */
 async function everything(connection, ms) {
   const bytes = await connection.closed(ms);
   connection.destroy();
@@ -70,7 +70,7 @@ pollux('inline: the origins are named', async () => {
     `${HEAD}${allow('a.example')}${allow('*')}${allow('c.example')}</cross-domain-policy>`);
 });
 
-pollux('inline: a request that does not go on is ended in time', async () => {
+pollux('inline: an incomplete request times out', async () => {
   const beginnings = ['<', '<policy', '<policy-file-request', '<policy-file-request/'];
   const begin = Date.now();
   const answers = await Promise.all(beginnings.map((bytes) => ask(listed.wsdPort, bytes)));
@@ -92,7 +92,7 @@ pollux('inline: a hundred at once', async () => {
 
 /* --- on a port of its own --------------------------------------------------------------------- */
 
-pollux('policyd: whoever connects is told at once, and that is all', async () => {
+pollux('policyd: every connection gets the policy at once, and nothing else', async () => {
   assert.strictEqual(await everything(new Connection(server.policyPort)), POLICY);
 });
 
@@ -122,7 +122,7 @@ pollux('policyd: a client that has closed its side is answered as well', async (
   assert.strictEqual(await everything(connection), POLICY);
 });
 
-pollux('policyd: who talks without end is cut off, others are served', async () => {
+pollux('policyd: a peer that sends without end is cut off, others are served', async () => {
   const talker = new Connection(server.policyPort);
   await talker.opened;
   for (let i = 0; i < 100; i++) talker.send(Buffer.alloc(10000));
@@ -130,8 +130,8 @@ pollux('policyd: who talks without end is cut off, others are served', async () 
   assert.strictEqual(await ask(server.policyPort, REQUEST), POLICY);
 });
 
-pollux('policyd: who does not leave is cut off in time', async () => {
-  /* this socket goes on when its peer has ended its side */
+pollux('policyd: a peer that does not close is cut off in time', async () => {
+  /* this socket stays open when its peer has closed its side */
   const socket = net.connect({ port: listed.policyPort, host: '127.0.0.1', allowHalfOpen: true });
   const begin = Date.now();
   socket.resume();
@@ -154,7 +154,7 @@ pollux('policyd: many, one after another and at once', async () => {
   }
 });
 
-/* --- pollux-policyd by itself ----------------------------------------------------------------- */
+/* --- pollux-policyd on its own ---------------------------------------------------------------- */
 
 const folder = makeFolder();
 after(() => {
@@ -168,7 +168,7 @@ function writeFile(name, text) {
   return file;
 }
 
-/* Without a chroot, where a build with sanitizers finds nothing that it needs. */
+/* Without a chroot, in which a build with sanitizers lacks its libraries. */
 async function policyd(settings, options) {
   const [port] = await freePorts(1);
   const conf = { policyd: { listen: `127.0.0.1:${port}`, chroot: '/', ...settings } };
@@ -177,7 +177,7 @@ async function policyd(settings, options) {
   return { daemon, port };
 }
 
-/* A connection that has its answer, and stays. */
+/* A connection that has its answer, and stays open. */
 async function stay(port, localAddress) {
   const socket = net.connect({ port, host: '127.0.0.1', localAddress, allowHalfOpen: true });
   let bytes = '';
@@ -186,7 +186,7 @@ async function stay(port, localAddress) {
   return { bytes, leave: () => socket.destroy() };
 }
 
-pollux('policyd: a file is told as it is', async () => {
+pollux('policyd: a policy file is sent unchanged', async () => {
   const text = `<?xml version="1.0"?>\n<cross-domain-policy>\n  ${'<!-- \u00e4 -->'.repeat(4000)}\n</cross-domain-policy>\n`;
   const { daemon, port } = await policyd({ file: writeFile('policy.xml', text) });
   const connection = new Connection(port);
@@ -218,13 +218,13 @@ for (const [what, text, code, says] of [
   });
 }
 
-pollux('policyd: origins that are none are said', async () => {
+pollux('policyd: malformed origins are reported', async () => {
   const daemon = startDaemon('pollux-policyd', { protocol: { origins: 'a.example:80, what:ever' } }, folder, { args: ['-t'] });
   assert.strictEqual(await daemon.end(), 78);
   assert.match(daemon.stderr, /origins: "what:ever" is not host:port/);
 });
 
-pollux('policyd: an address has no more connections than it may, others have', async () => {
+pollux('policyd: an address is limited in its connections, others are served', async () => {
   const { daemon, port } = await policyd({ connections_per_address: 3, connections: 5 });
   const first = await Promise.all([1, 2, 3].map(() => stay(port)));
   assert.deepStrictEqual(first.map(({ bytes }) => bytes), [POLICY, POLICY, POLICY]);

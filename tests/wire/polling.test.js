@@ -23,7 +23,7 @@ both('the first GET is answered at once with 1::', async () => {
   assert.strictEqual(response.text, '1::');
 });
 
-both('a GET waits until there is something to say', async () => {
+both('a GET waits until there is something to send', async () => {
   const client = await opened();
   const held = client.get();
   await client.post('3:::hello');
@@ -60,8 +60,8 @@ pollux('a second GET takes over, the older ends with 8::', async () => {
   taken.destroy();
 });
 
-/* GETs until the held one has ended: the order in which two connections reach a server is not
- * ours, so the first of ours may itself be the one that is taken over. */
+/* GETs until the held one has ended: two connections may reach the server in either order, so the
+ * first of these may itself be the one that is taken over. */
 async function takesOver(client, held) {
   const connection = new Connection(server.port);
   for (;;) {
@@ -96,8 +96,8 @@ both('a POST to an unknown session is answered 1', async () => {
   assert.strictEqual(response.text, '1');
 });
 
-both('strange session ids are unknown ones', async () => {
-  /* a web server may refuse the last by itself */
+both('malformed session ids are unknown', async () => {
+  /* a web server may refuse the last one itself */
   for (const sid of ['x', '0', '-', 'a'.repeat(300), '..', "'%20OR%201=1--", '%00']) {
     const port = sid === '%00' ? server.wsdPort : server.port;
     const response = await request(port, { path: `/socket.io/1/xhr-polling/${sid}x` });
@@ -110,7 +110,7 @@ both('an empty body is accepted and ignored', async () => {
   const client = await opened();
   for (const headers of [{ 'Content-Length': '0' }, {}]) {
     const lengthless = Object.keys(headers).length === 0;
-    if (lengthless && KIND === 'lighttpd') continue; /* it says 411 by itself, and cannot be told otherwise */
+    if (lengthless && KIND === 'lighttpd') continue; /* it answers 411 itself, which cannot be configured */
     const response = await client.post(undefined, { headers });
     assert.strictEqual(response.status, 200);
     assert.strictEqual(response.text, '1');
@@ -119,7 +119,7 @@ both('an empty body is accepted and ignored', async () => {
   assert.strictEqual((await client.get()).text, '3:::after');
 });
 
-both('the Content-Type of a POST is not looked at', async () => {
+both('the Content-Type of a POST is ignored', async () => {
   const client = await opened();
   for (const type of [undefined, 'application/json', 'application/x-www-form-urlencoded', 'nonsense']) {
     await client.post('3:::typed', { headers: { 'Content-type': type } });
@@ -193,7 +193,7 @@ pollux('a new poll replaces one whose client has left', async () => {
   assert.strictEqual((await held).text, '3:::after');
 });
 
-/* As clients in Java do for everything they send. */
+/* Like clients in Java, for everything that they send. */
 for (const port of ['port', 'wsdPort']) {
   pollux(`a client that leaves its poll, posts and polls again loses nothing on ${port}`, {
     skip: port === 'port' && not(['apache', 'apache-proxy', 'lighttpd'], 'it does not tell that a client has left')

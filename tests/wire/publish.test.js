@@ -29,7 +29,7 @@ const server = useServer({
 const run = promisify(execFile);
 let rooms = 0;
 
-/* Both places at which it answers. */
+/* Both ports that answer. */
 const DOORS = { 'web server': () => server.port, wsd: () => server.wsdPort };
 
 async function call(port, method, name, { key = 'all', headers = {}, body } = {}) {
@@ -110,7 +110,7 @@ for (const [door, port] of Object.entries(DOORS)) {
     for (let i = 0; i < 2; i++) answers.push((await call(port(), 'POST', 'actions', { headers, body })).response.text);
     assert.strictEqual(answers[0], answers[1]);
     assert.strictEqual((await call(port(), 'POST', 'actions', { key: 'writer', headers, body })).status, 200);
-    await client.expect('3:::once', '3:::once'); /* the second is that of the other API key */
+    await client.expect('3:::once', '3:::once'); /* the second was sent with the other API key */
     assert.deepStrictEqual(await client.replies(), []);
     const refused = await call(port(), 'POST', 'actions', { headers: { 'Idempotency-Key': 'x'.repeat(256) }, body });
     assert.strictEqual(refused.status, 400);
@@ -165,7 +165,7 @@ for (const [door, port] of Object.entries(DOORS)) {
   });
 }
 
-pollux('a key that asks too often is told to wait, others are not', async () => {
+pollux('a key over its rate is told to wait, others are not', async () => {
   const connection = new Connection(server.wsdPort);
   const bytes = requestBytes({ path: '/pollux/v1/rooms', headers: { 'X-API-Key': secret('hurried') } });
   let limited = null;

@@ -1,4 +1,4 @@
-/* What old clients need that no other test is about.  tests/README.md has the whole list. */
+/* What old clients need and no other test covers.  tests/README.md has the whole list. */
 'use strict';
 
 const assert = require('node:assert');
@@ -151,7 +151,7 @@ for (const Transport of CLIENTS) {
 
 /* --- polls ------------------------------------------------------------------------------------ */
 
-pollux('17: the Python client gives up a poll after a while, and asks again', async () => {
+pollux('17: the Python client gives up a poll after a while, and polls again', async () => {
   const client = new Polling(server, (await handshake(server)).sid);
   assert.strictEqual((await client.get()).text, '1::');
   (await client.hold()).connection.destroy();
@@ -164,7 +164,7 @@ pollux('17: the Python client gives up a poll after a while, and asks again', as
   }
 });
 
-pollux('20: what the Python client looks for in a script is one line', async () => {
+pollux('20: the script that the Python client parses is one line', async () => {
   const client = new Jsonp(server, (await handshake(server)).sid, { index: 3 });
   const python = /^io\.j\[(\d+)\]\("(.*)"\);$/;
   assert.match((await client.get()).text, python);

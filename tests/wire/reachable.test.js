@@ -1,5 +1,5 @@
-/* A handshake offers websocket only where one can be opened: pollux-wsd lives, and the web server
- * passes upgrades on to it (PROTOCOL 4.3).  [wsd] reachable = auto finds that out. */
+/* A handshake offers websocket only where one can be opened: pollux-wsd runs, and the web server
+ * passes upgrades on to it (PROTOCOL 4.3).  [wsd] reachable = auto probes that. */
 'use strict';
 
 const assert = require('node:assert');
@@ -17,7 +17,7 @@ const { handshake, Polling } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { until } = require('../lib/wait');
 
-/* `Host: 127.0.0.1`, without a port: what Apache says of its own is true then */
+/* `Host: 127.0.0.1`, without a port: then SERVER_PORT is what Apache really listens on */
 const offers = async (target, options) => (await handshake(target, options)).transports.includes('websocket');
 const offered = (target, options) => until(() => offers(target, options), 'websocket offered');
 const notOffered = (target, options) => until(async () => !await offers(target, options), 'websocket not offered');
@@ -31,19 +31,19 @@ pollux('the web server passes upgrades on: websocket is offered, and opens', asy
   assert.deepStrictEqual(await (await Websocket.open(auto)).replies('3:::here'), ['3:::here']);
 });
 
-pollux('each name of a site is looked at by itself', async () => {
+pollux('each host name of a site is probed separately', async () => {
   for (const Host of ['one.example', 'two.example', '[::1]']) await offered(auto, { headers: { Host } });
 });
 
-pollux('a name with a port, too', async () => {
+pollux('a host name with a port too', async () => {
   await offered(auto, { headers: { Host: `127.0.0.1:${auto.port}` } });
 });
 
-pollux('an origin that is allowed is asked for', async () => {
+pollux('the probe sends an allowed Origin', async () => {
   await offered(auto, { headers: { Host: 'three.example', Origin: 'http://page.example' } });
 });
 
-pollux('no client makes us knock at a port of its choice', async () => {
+pollux('a client cannot make the server probe a port of its choice', async () => {
   let knocks = 0;
   const door = net.createServer((socket) => { knocks++; socket.destroy(); });
   await new Promise((resolve) => door.listen(0, '127.0.0.1', resolve));
@@ -56,7 +56,7 @@ pollux('no client makes us knock at a port of its choice', async () => {
     { path: `http://five.example:${port}/socket.io/1/`, headers: { Host: 'five.example' } }
   ];
   for (const [i, form] of forms.entries()) {
-    /* questions are asked one after the other: before that about the marker comes one about the form */
+    /* probes are sent one after the other: the one for the form before that for the marker */
     await until(async () => {
       const { status } = await request(auto.port, form);
       assert.ok(status === 200 || (status === 400 && KIND === 'lighttpd'), `status ${status}`);
@@ -77,7 +77,7 @@ pollux('reachable = no: not through the web server, but at the port of pollux-ws
     .filter((name) => !/websocket|flashsocket/.test(name)));
 });
 
-/* --- an Apache that does not, or does, or does so by TLS --------------------------------------- */
+/* --- an Apache that does not, one that does, one that does by TLS ----------------------------- */
 
 const RUN_ON = 'apache';
 const CONF = path.join(ROOT, 'apache-conf');
@@ -89,7 +89,7 @@ function onApache(name, body) {
   test(`wire/reachable: ${name}`, { skip: KIND !== RUN_ON && `run with SERVER=${RUN_ON}` }, body);
 }
 
-/* .htaccess hosting, with a pollux-wsd that could be reached. */
+/* .htaccess hosting, with a pollux-wsd that runs. */
 function useAccount({ passOn = false, tls = false } = {}) {
   const site = {};
   before(async () => {

@@ -1,4 +1,5 @@
-/* RFC 6455 from end to end: framing, pings, reserved bits, opcodes, fragments, UTF-8, closing, sizes.
+/* RFC 6455 from end to end: framing, pings, reserved bits, opcodes, fragments, UTF-8, closing,
+ * sizes.
  *
  * A case is what a client sends, what comes back, and how it ends.  Texts travel as packets
  * (`3:::text`) to an application that echoes them, so a text of n bytes is a frame of n + 4. */
@@ -16,7 +17,7 @@ const LIMIT = 1 << 20; /* bytes of a message */
 const hex = (digits) => Buffer.from(digits, 'hex');
 const spaced = (from, to) => Buffer.from(Array.from({ length: to - from + 1 }, (_, i) => [from + i, 0x20]).flat());
 
-/* A text as a packet; the frame of it; the packet that comes back. */
+/* A text as a packet; its frame; the packet that comes back. */
 const packet = (text) => Buffer.concat([Buffer.from('3:::'), Buffer.from(text)]);
 const text = (content, options) => frame(packet(content), options);
 const echo = (content) => (content === '' ? '3::' : `3:::${content}`);
@@ -29,7 +30,7 @@ function close(code, reason = '') {
   return frame(Buffer.concat([head, Buffer.from(reason)]), { opcode: CLOSE });
 }
 
-/* The frames of one text that is cut into pieces of `size` bytes, or at these places. */
+/* The frames of one text, cut into pieces of `size` bytes or at these offsets. */
 function fragments(content, size) {
   const bytes = packet(content);
   const cuts = Array.isArray(size) ? size.map((n) => n + 4)
@@ -41,9 +42,9 @@ function fragments(content, size) {
 
 /* --- the cases -------------------------------------------------------------------------------- */
 
-/* Send the buffers one by one, or in pieces of `chop` bytes.  `echoes` and `pongs` must come, and no
- * others.  `fails`: then the server ends the connection with that code, by itself.  Otherwise it is
- * still open, and a close handshake ends it. */
+/* Send the buffers one by one, or in pieces of `chop` bytes.  Exactly `echoes` and `pongs` must
+ * come.  `fails`: then the server closes the connection with that code.  Otherwise it must still be
+ * open, and a close handshake ends it. */
 function run(what, sent, { echoes = [], pongs = [], fails, chop, ms } = {}) {
   pollux(what, async () => {
     const client = await Websocket.open(server, { port: server.wsdPort });
@@ -153,7 +154,7 @@ run('a thousand empty fragments', [text('', MORE), ...Array(1000).fill(rest('', 
 
 /* --- 6: UTF-8 --------------------------------------------------------------------------------- */
 
-/* Every way to send a valid text is the same: whole, a fragment for each byte, chopped. */
+/* A valid text arrives however it is sent: whole, one fragment for each byte, chopped. */
 function valid(what, bytes) {
   const content = Buffer.from(bytes);
   const sent = [text(content), ...fragments(content, 1)];
@@ -168,8 +169,8 @@ function valid(what, bytes) {
   });
 }
 
-/* A text that becomes invalid with its byte number `at` (by default it is its end that is missing):
- * the connection ends as soon as that has come, without the rest. */
+/* A text that becomes invalid at byte `at` (by default its end is missing): the connection is
+ * closed as soon as that byte has come, without the rest. */
 function invalid(what, bytes, at) {
   const content = Buffer.from(bytes);
   run(`${what} is refused`, text(content), { fails: 1007 });
@@ -193,10 +194,10 @@ for (let n = 1; n <= greek.length; n++) {
 }
 
 for (const digits of [
-  '00', 'c280', 'e0a080', 'f0908080', '7f', 'dfbf', 'efbfbf', 'f48fbfbf', 'ed9fbf', 'ee8080', 'efbfbd', /* the edges */
+  '00', 'c280', 'e0a080', 'f0908080', '7f', 'dfbf', 'efbfbf', 'f48fbfbf', 'ed9fbf', 'ee8080', 'efbfbd', /* edges */
   'efbfb9', 'efbfba', 'efbfbb', 'efbfbc', 'e280a8', 'efbbbf', 'efbfbe', /* specials, U+2028, U+FEFF, U+FFFE */
   ...Array.from({ length: 16 }, (_, plane) => [0xfffe, 0xffff].map((low) =>
-    Buffer.from(String.fromCodePoint((plane + 1) * 0x10000 + low)).toString('hex'))).flat() /* no characters */
+    Buffer.from(String.fromCodePoint((plane + 1) * 0x10000 + low)).toString('hex'))).flat() /* noncharacters */
 ]) valid(digits, hex(digits));
 
 for (const [digits, at] of [
@@ -205,7 +206,7 @@ for (const [digits, at] of [
   ['c0', 0], ['e080', 1], ['f08080', 1], ['f8808080', 0], ['fc80808080', 0], ['df'], ['efbf'], ['f7bfbf', 0],
   ['fbbfbfbf', 0], ['fdbfbfbfbf', 0], ['c0e080f08080f8808080fc80808080dfefbff7bfbffbbfbfbffdbfbfbfbf', 0],
   ['fe', 0], ['ff', 0], ['fefeffff', 0],
-  ['c0af', 0], ['e080af', 1], ['f08080af', 1], ['f8808080af', 0], ['fc80808080af', 0], /* over-long */
+  ['c0af', 0], ['e080af', 1], ['f08080af', 1], ['f8808080af', 0], ['fc80808080af', 0], /* overlong */
   ['c1bf', 0], ['e09fbf', 1], ['f08fbfbf', 1], ['f887bfbfbf', 0], ['fc83bfbfbfbf', 0],
   ['c080', 0], ['e08080', 1], ['f0808080', 1], ['f880808080', 0], ['fc8080808080', 0],
   ['eda080', 1], ['edadbf', 1], ['edae80', 1], ['edafbf', 1], ['edb080', 1], ['edbe80', 1], ['edbfbf', 1], /* surrogates */

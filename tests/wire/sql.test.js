@@ -1,4 +1,4 @@
-/* Actions by SQL: rows of the table action_in, by programs that know the server or SQL alone. */
+/* Actions by SQL: rows of the table action_in, inserted with the helpers or with SQL alone. */
 'use strict';
 
 const assert = require('node:assert');
@@ -16,7 +16,7 @@ const server = useServer();
 const run = promisify(execFile);
 let rooms = 0;
 
-/* Nothing but SQL: no datagram wakes anybody. */
+/* SQL alone: no datagram wakes a process. */
 const INSERT = `
 import json, sqlite3, sys
 db = sqlite3.connect(sys.argv[1], timeout=10)
@@ -74,7 +74,7 @@ for (const Transport of [Polling, Websocket]) {
   });
 }
 
-pollux('a row that is no action goes with a line in the log, and stops nothing', async () => {
+pollux('a row that is not an action is deleted, logged, and stops nothing', async () => {
   const { client, room } = await inRoom(Websocket);
   const wrong = `wrong-${room}`;
   await insert({ do: 'send', to: { room }, text: 'before' }, { do: wrong }, 'no JSON',
@@ -129,7 +129,7 @@ $db->prepare('INSERT INTO action_in(json) VALUES (?)')->execute([$argv[2]]);`;
   await client.close();
 });
 
-pollux('rows are done while nobody is there, too', async () => {
+pollux('rows are run while no client is connected, too', async () => {
   await insert({ do: 'send', to: 'all', text: 'into the void' });
   await until(async () => await count() === 0, 'the end of the row');
 });

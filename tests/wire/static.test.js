@@ -1,4 +1,5 @@
-/* The files that a browser loads before anything else (PROTOCOL 18): names, caching, compression. */
+/* The files that a browser loads before anything else (PROTOCOL 18): names, caching,
+ * compression. */
 'use strict';
 
 const assert = require('node:assert');
@@ -12,7 +13,7 @@ const { request } = require('../lib/http');
 
 const server = useServer();
 const DIST = path.join(path.dirname(require.resolve('socket.io-client/package.json')), 'dist');
-const SCRIPT = /^(application|text)\/javascript(;|$)/; /* lighttpd says text/, whatever we say */
+const SCRIPT = /^(application|text)\/javascript(;|$)/; /* lighttpd says text/, whatever Pollux says */
 const FLASH = /^application\/x-shockwave-flash$/;
 const TEN_YEARS = 315360000;
 const HOUR = 3600;
@@ -110,7 +111,7 @@ for (const where of ['port', 'wsdPort']) {
   });
 }
 
-/* a folder that somebody has filled by hand; of the web servers nginx and Apache have their own */
+/* a folder filled by hand; behind nginx and Apache the web server serves its own */
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-client-'));
 fs.chmodSync(folder, 0o755);
 fs.writeFileSync(path.join(folder, 'socket.io.js'), '/* mine */');
@@ -118,7 +119,7 @@ fs.mkdirSync(path.join(folder, 'WebSocketMain.swf'));
 const byHand = useServer({ conf: { client: { folder } } });
 after(() => fs.rmSync(folder, { recursive: true }));
 
-pollux('a folder without compressed copies gives the plain ones; what is missing is not found', async () => {
+pollux('a folder without compressed copies gives the plain files; a missing file is a 404', async () => {
   const get = (name, headers) => request(byHand.wsdPort, { path: `/socket.io/${name}`, headers });
   const response = await get('socket.io.js', { 'Accept-Encoding': 'gzip' });
   assert.strictEqual(response.text, '/* mine */');
@@ -128,7 +129,7 @@ pollux('a folder without compressed copies gives the plain ones; what is missing
   }
 });
 
-pollux('a file that changes is another one', async () => {
+pollux('a changed file has another tag', async () => {
   const get = (headers) => request(byHand.wsdPort, { path: '/socket.io/socket.io.js', headers });
   const { text, header } = await get();
   fs.writeFileSync(path.join(folder, 'socket.io.js'), '/* mine, too */');
@@ -139,7 +140,7 @@ pollux('a file that changes is another one', async () => {
 
 const without = useServer({ conf: { client: { folder: '' } } });
 
-pollux('without a folder these are no addresses of ours', async () => {
+pollux('without a folder these addresses are not served', async () => {
   const response = await request(without.wsdPort, { path: '/socket.io/socket.io.js' });
   assert.strictEqual(response.status, 500);
   assert.strictEqual(response.text, 'Protocol version not supported.');

@@ -1,4 +1,4 @@
-/* The timers of PROTOCOL 14, made short. */
+/* The timers of PROTOCOL 14, with short settings. */
 'use strict';
 
 const assert = require('node:assert');
@@ -29,7 +29,7 @@ async function opened() {
   return client;
 }
 
-/* They only wait: all at once. */
+/* These mostly wait: all run at the same time. */
 describe('timers', { concurrency: 20 }, () => {
   both('the handshake advertises the configured seconds', async () => {
     const { heartbeat, close } = await handshake(server);
@@ -48,7 +48,7 @@ describe('timers', { concurrency: 20 }, () => {
     assert.strictEqual((await client.get()).text, '3:::alive');
   });
 
-  both('a script without news says 8:: after the polling duration', async () => {
+  both('a script without news is 8:: after the polling duration', async () => {
     const client = new Jsonp(server, (await handshake(server)).sid, { index: 2 });
     assert.strictEqual((await client.get()).text, 'io.j[2]("1::");');
     const start = Date.now();
@@ -136,7 +136,7 @@ describe('timers', { concurrency: 20 }, () => {
     await client.close();
   });
 
-  both('heartbeats on the client\'s own account are welcome', async () => {
+  both('unsolicited heartbeats of the client are accepted', async () => {
     const client = await Websocket.open(server);
     const start = Date.now();
     await until(async () => {
@@ -147,7 +147,7 @@ describe('timers', { concurrency: 20 }, () => {
     client.stop();
   });
 
-  pollux('a tombstone lasts for the close timeout, then the session was never there', async () => {
+  pollux('an ended session is known for the close timeout, then it is unknown', async () => {
     const client = await opened();
     await client.post('5:::{"name":"kick"}');
     assert.strictEqual((await client.get()).text, '0::');
@@ -168,7 +168,7 @@ describe('timers', { concurrency: 20 }, () => {
     await early.close();
   });
 
-  both('a broadcast to a session that died goes nowhere and hurts nobody', async () => {
+  both('a broadcast to a dead session has no effect', async () => {
     const dead = await opened();
     await dead.post('1::/chat');
     assert.strictEqual((await dead.get()).text, '1::/chat');

@@ -1,4 +1,4 @@
-/* URLs and methods: which request target asks for what (PROTOCOL 2). */
+/* URLs and methods: what each request target means (PROTOCOL 2). */
 'use strict';
 
 const assert = require('node:assert');
@@ -53,7 +53,7 @@ pollux('the refusal of a version carries the CORS headers', async () => {
   assert.strictEqual(response.header('access-control-allow-credentials'), 'true');
 });
 
-pollux('GET /socket.iofoo is not ours', async () => {
+pollux('GET /socket.iofoo is not found', async () => {
   const response = await get('/socket.iofoo');
   assert.strictEqual(response.status, 404);
 });
@@ -127,7 +127,7 @@ both('?disconnect of an unknown session is an empty 200', async () => {
 both('a handshake by POST, also without a body', async () => {
   for (const headers of [{ 'Content-Length': '0' }, {}]) {
     const lengthless = Object.keys(headers).length === 0;
-    if (lengthless && KIND === 'lighttpd') continue; /* it says 411 by itself, and cannot be told otherwise */
+    if (lengthless && KIND === 'lighttpd') continue; /* it answers 411 itself, which cannot be configured */
     const response = await get('/socket.io/1/', { method: 'POST', headers });
     assert.strictEqual(response.status, 200);
     assert.match(response.text, HANDSHAKE);

@@ -10,7 +10,7 @@ const { Websocket, upgrade, upgradeBytes, frame, parseFrame, TEXT, BINARY, CLOSE
 
 const server = useServer();
 
-/* The server ends this connection, with this close code if it says one; others are served on. */
+/* The server closes this connection, with this code if it sends one; others are still served. */
 async function assertClosed(client, ...codes) {
   await client.ended();
   if (client.closing) assert.ok(codes.includes(client.closing.code), `close code ${client.closing.code}`);
@@ -69,7 +69,7 @@ for (const path of ['SID', 'SID/', 'SID?token=x', 'SID/?token=x&b=%20']) {
   });
 }
 
-both('an unknown session: 101, 7:::1+0, the end', async () => {
+both('an unknown session: 101, 7:::1+0, then the connection is closed', async () => {
   const client = new Websocket(server, 'abcdefghijklmnopqrst');
   await client.connect();
   await client.expect('7:::1+0');
@@ -83,7 +83,7 @@ pollux('an unknown session is closed by a close frame', async () => {
   assert.strictEqual(client.closing.code, 1000);
 });
 
-pollux('an unknown version is answered 426 with those we speak', async () => {
+pollux('an unknown version is answered 426 with the supported ones', async () => {
   const { sid } = await handshake(server);
   const { connection, response } = await upgrade(server.port, `/socket.io/1/websocket/${sid}`, { headers: { 'Sec-WebSocket-Version': '14' } });
   connection.destroy();
@@ -220,7 +220,7 @@ for (const [what, bytes, code] of BAD_FRAMES) {
   pollux(`${what} ends the connection with ${code}`, async () => {
     const client = await Websocket.open(server);
     client.sendBytes(bytes);
-    /* 1002 stands for what a frame parser refuses before it knows more; 1009 for every size */
+    /* 1002 when the frame parser refuses it by its first bytes; 1009 for any size */
     await assertClosed(client, code, ...(code === 1009 ? [1002] : []));
   });
 }
@@ -257,14 +257,14 @@ both('a TCP close ends the session', async () => {
   const watcher = await Websocket.open(server);
   client.stop();
   await client.connection.closed();
-  await readUpTo(server.wsdPort); /* a poll that came sooner would take the session over */
+  await readUpTo(server.wsdPort); /* an earlier poll would take the session over */
   const poll = await request(server.port, { path: `/socket.io/1/xhr-polling/${client.sid}` });
   assert.strictEqual(poll.text, '7:::1+0');
   assert.deepStrictEqual(await watcher.replies('3:::alive'), ['3:::alive']);
   watcher.stop();
 });
 
-/* More than the kernel's buffers hold, less than the session's limit. */
+/* More than the kernel's buffers hold, but less than the session's limit. */
 const LARGE = Array.from({ length: 40 }, (_, i) => `3:::${i}${'x'.repeat(200000)}`);
 
 for (const [what, end, closing] of [
@@ -344,18 +344,18 @@ both('texts of every length come back, whatever masks them', async () => {
   client.stop();
 });
 
-pollux('what came before a broken frame is answered, what comes behind it is not', async () => {
+pollux('what came before a malformed frame is answered, what comes after it is not', async () => {
   const client = await Websocket.open(server);
   client.sendBytes(Buffer.concat([frame('3:::one'), frame('3:::two'), frame(Buffer.from('3:::\xff', 'latin1')), frame('3:::three')]));
   await client.expect('3:::one', '3:::two');
   await assertClosed(client, 1007);
 });
 
-pollux('a client that asks and never reads is dropped, others are served', async () => {
+pollux('a client that sends and never reads is dropped, others are served', async () => {
   const deaf = await Websocket.open(server, { port: server.wsdPort });
   deaf.connection.socket.pause();
   const bytes = frame(`3:::${crypto.randomBytes(300000).toString('hex')}`);
-  /* its answers pile up: beyond the kernel's buffers and then the session's limit (16 MiB) */
+  /* its answers pile up, past the kernel's buffers and then the session's limit (16 MiB) */
   for (let i = 0; i < 60; i++) deaf.sendBytes(bytes);
   const other = await Websocket.open(server);
   for (let i = 0; i < 50; i++) assert.deepStrictEqual(await other.replies('3:::alive'), ['3:::alive']);

@@ -1,5 +1,5 @@
-/* The port of pollux-wsd against what is no HTTP: every time an answer or a close, never a crash,
- * and the next client is served. */
+/* The port of pollux-wsd and malformed HTTP: always a response or a close, never a crash, and the
+ * next client is served. */
 'use strict';
 
 const assert = require('node:assert');
@@ -10,7 +10,7 @@ const { handshake } = require('../lib/polling');
 const server = useServer();
 const LONG = 'x'.repeat(20000);
 
-/* bytes, and what the answer's status may be; NONE: a close without an answer is fine too */
+/* bytes, and the statuses that may answer them; NONE: a close without a response is fine too */
 const NONE = 0;
 const ROWS = [
   ['nothing but line ends', '\r\n\r\n\r\n\r\n', [NONE, 400], { finish: true }],
@@ -62,14 +62,14 @@ for (const [what, bytes, statuses, { finish = false } = {}] of ROWS) {
   });
 }
 
-pollux('a request by bare line feeds is a request', async () => {
+pollux('a request with bare line feeds is accepted', async () => {
   const connection = new Connection(server.wsdPort);
   connection.send('GET /socket.io/1/ HTTP/1.1\nHost: x\n\n');
   assert.strictEqual((await connection.response()).status, 200);
   connection.destroy();
 });
 
-pollux('an absolute request target is read from its path on', async () => {
+pollux('of an absolute request target the path counts', async () => {
   const response = await request(server.wsdPort, { path: 'http://elsewhere.example/socket.io/1/' });
   assert.strictEqual(response.status, 200);
 });
@@ -82,7 +82,7 @@ pollux('requests sent in one go are answered in order', async () => {
   connection.destroy();
 });
 
-pollux('a hundred connections that say nothing do not keep others out', async () => {
+pollux('a hundred silent connections do not keep others out', async () => {
   const silent = Array.from({ length: 100 }, () => new Connection(server.wsdPort));
   await Promise.all(silent.map((connection) => connection.opened));
   await handshake(server, { port: server.wsdPort });
