@@ -37,6 +37,7 @@ deadline_set(struct wsd_conn *c, enum deadline kind)
 	deadline_clear(c);
 	c->waits = (uint8_t)kind;
 	c->deadline_at = c->wsd->now + c->wsd->timeout_ms[kind];
+	/* the latest deadline of its kind, since w->now never goes back */
 	TAILQ_INSERT_TAIL(&c->wsd->waiting[kind], c, wait);
 }
 
@@ -44,6 +45,7 @@ struct wsd_conn *
 deadline_due(const struct wsd *w)
 {
 	for (int kind = DEADLINE_NONE + 1; kind < DEADLINE_COUNT; kind++) {
+		/* the first of a list is the next to pass */
 		struct wsd_conn *c = TAILQ_FIRST(&w->waiting[kind]);
 
 		if (c != NULL && c->deadline_at <= w->now)

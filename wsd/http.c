@@ -31,7 +31,7 @@ queue_answer(struct wsd_http *h, const struct response *r, enum wsd_reply_end en
 	if (c->state != WSD_CONN_OPEN) /* closed in this turn: wsd_http_close() tells the fate */
 		return;
 	h->how.end = end;
-	/* the only end that such a body has is the connection's */
+	/* while draining no request may follow; and WSD_REPLY_CLOSE ends the body by the connection */
 	if (c->wsd->draining || end == WSD_REPLY_CLOSE)
 		h->how.keep = false;
 	wsd_conn_send(c, wsd_reply_write(r, &h->how));
@@ -45,6 +45,7 @@ wsd_http_respond(struct exchange *x, const struct response *r)
 	if (h->state != WSD_HTTP_HELD)
 		return;
 	h->state = WSD_HTTP_ANSWERED;
+	/* a length, unless chunks are wanted and the client can read them (CLIENTS 3) */
 	if (!r->in_chunks || h->http10 || h->bare_lf) {
 		queue_answer(h, r, WSD_REPLY_LENGTH);
 		return;
@@ -62,6 +63,7 @@ wsd_http_begin(struct exchange *x, const struct response *r)
 	if (h->state != WSD_HTTP_HELD)
 		return;
 	h->state = WSD_HTTP_STREAMING;
+	/* HTTP/1.0 has no chunks: the body ends with the connection */
 	queue_answer(h, r, h->http10 ? WSD_REPLY_CLOSE : WSD_REPLY_CHUNKED);
 }
 
@@ -70,6 +72,7 @@ wsd_http_piece(struct exchange *x, struct slice bytes)
 {
 	struct wsd_http *h = http_of_exchange(x);
 
+	/* an empty chunk would end the body */
 	if (h->state != WSD_HTTP_STREAMING || h->c->state != WSD_CONN_OPEN || h->how.bare ||
 	    bytes.n == 0)
 		return;
@@ -96,7 +99,7 @@ static const struct exchange_ops http_exchange_ops = {
     wsd_http_respond, wsd_http_begin, wsd_http_piece, wsd_http_finish};
 
 static void
-tell_fate(struct wsd_http *h, enum exchange_fate fate)
+wsd_http_tell_fate(struct wsd_http *h, enum exchange_fate fate)
 {
 	struct exchange *x = &h->x;
 	void (*on_fate)(struct exchange *, enum exchange_fate, void *) = x->on_fate;
@@ -167,14 +170,14 @@ wsd_http_close(struct wsd_conn *c)
 	case WSD_HTTP_PROVING:
 		break;
 	case WSD_HTTP_HELD:
-		tell_fate(h, EXCHANGE_GONE);
+		wsd_http_tell_fate(h, EXCHANGE_GONE);
 		break;
 	case WSD_HTTP_STREAMING:
 	case WSD_HTTP_ANSWERED:
-		tell_fate(h, EXCHANGE_FAILED);
+		wsd_http_tell_fate(h, EXCHANGE_FAILED);
 		break;
 	case WSD_HTTP_SENT:
-		tell_fate(h, EXCHANGE_SENT);
+		wsd_http_tell_fate(h, EXCHANGE_SENT);
 		break;
 	}
 	c->http = NULL;
@@ -289,7 +292,7 @@ wsd_http_next(struct wsd_conn *c)
 	if (h->state != WSD_HTTP_SENT)
 		return false;
 	/* first the fate: the transport may still refer to the exchange */
-	tell_fate(h, EXCHANGE_SENT);
+	wsd_http_tell_fate(h, EXCHANGE_SENT);
 	if (!h->how.keep || c->eof || c->wsd->draining) {
 		wsd_conn_finish(c);
 		wsd_http_close(c);

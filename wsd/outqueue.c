@@ -39,6 +39,7 @@ outqueue_raw(struct slice bytes)
 	m = message_new(slice_skip(bytes, 1));
 	if (m == NULL)
 		return NULL;
+	/* a message with head_n 0 counts as not framed yet */
 	m->head[MESSAGE_HEADROOM - 1] = (unsigned char)bytes.p[0];
 	m->head_n = 1;
 	return m;
@@ -140,6 +141,7 @@ outqueue_write(struct outqueue **qp, int fd, size_t *written)
 
 		for (k = 0; k < FRAMES_PER_WRITE && (size_t)k < q->n; k++) {
 			struct message *m = outqueue_at(q, (size_t)k);
+			/* the first may be written in part */
 			size_t skip = k == 0 ? q->sent : 0;
 
 			iov[k].iov_base = m->head + MESSAGE_HEADROOM - m->head_n + skip;
@@ -158,7 +160,7 @@ outqueue_write(struct outqueue **qp, int fd, size_t *written)
 			                                               : OUTQUEUE_FAILED;
 		*written += (size_t)n;
 		outqueue_consume(q, (size_t)n);
-		/* the socket's buffer is full: another call would only say EAGAIN */
+		/* the socket's buffer is full: another call would only fail with EAGAIN */
 		if ((size_t)n < want)
 			return OUTQUEUE_FULL;
 	}

@@ -23,8 +23,10 @@ partial_keep(struct partial **partialp, struct slice in, size_t n, size_t most)
 		partial_free(partialp);
 		return 0;
 	}
+	/* joined, `in` is this buffer itself: drop what was used, nothing is copied */
 	if (partial != NULL) {
 		if (n < in.n) {
+			/* another message is at the front now */
 			partial->seen = 0;
 			buf_consume(&partial->bytes, in.n - n);
 		}

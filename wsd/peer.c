@@ -24,6 +24,7 @@ peer_find(struct peer *peer, int fd)
 		break;
 	case AF_INET6:
 		peer->port = ntohs(a.in6.sin6_port);
+		/* a socket of both families: applications expect 127.0.0.1, not ::ffff:127.0.0.1 */
 		if (IN6_IS_ADDR_V4MAPPED(&a.in6.sin6_addr)) {
 			memcpy(&v4, &a.in6.sin6_addr.s6_addr[12], sizeof(v4));
 			break;
@@ -46,12 +47,14 @@ peer_forwarded(struct slice list)
 	char text[INET6_ADDRSTRLEN];
 	struct in6_addr unused;
 
+	/* each proxy appends: only the last one is the word of a proxy on this machine */
 	while (slice_cut(&list, ',', &word))
 		last = word;
 	while (last.n > 0 && last.p[0] == ' ')
 		last = slice_skip(last, 1);
 	if (last.n == 0 || last.n >= sizeof(text))
 		return (struct slice){NULL, 0};
+	/* it goes to the application, so it must be an address */
 	memcpy(text, last.p, last.n);
 	text[last.n] = '\0';
 	if (inet_pton(AF_INET, text, &unused) != 1 && inet_pton(AF_INET6, text, &unused) != 1)

@@ -33,6 +33,7 @@ ws_send_packet(struct websocket *ws, struct message *m)
 
 	if (!ws_can_send(c))
 		return;
+	/* volatile: better lost than late */
 	if (m->is_volatile && c->blocked)
 		return;
 	wsd_conn_send_limited(c, c->dialect->frame(c->wsd, m));
