@@ -1,8 +1,8 @@
 /* pollux-wsd: websockets, and HTTP on the same port.  One process, one thread, in the foreground.
  *
- * Start: standard descriptors, options, configuration, sockets, store and application, loop.
- * The first SIGTERM or SIGINT ends what is open in order, the second at once; SIGHUP begins the
- * log's file anew, SIGUSR1 writes counters into it. */
+ * Start: standard descriptors, options, configuration, sockets, store and application, loop.  The
+ * first SIGTERM or SIGINT closes all connections in order, the second ends at once; SIGHUP opens
+ * the log file again, SIGUSR1 logs counters. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,11 +21,11 @@
 #include "wsd/ws.h"
 #include "wsd/wsd.h"
 
-/* From the first SIGTERM to the end; a peer that has not closed its side by then is cut off. */
+/* From the first SIGTERM to the end, whatever is still open then. */
 #define DRAIN_S 5.
 
 /* The whole daemon. */
-struct daemon {
+struct wsd_daemon {
 	struct wsd w;
 	struct config cfg;
 	struct ev_signal term, intr, hup, usr1;
@@ -33,7 +33,7 @@ struct daemon {
 };
 
 static void
-on_drained(struct ev_loop *loop, struct ev_timer *timer, int events)
+wsd_on_drained(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
 	(void)timer;
 	(void)events;
@@ -41,9 +41,9 @@ on_drained(struct ev_loop *loop, struct ev_timer *timer, int events)
 }
 
 static void
-on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
+wsd_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
-	struct daemon *d = signal->data;
+	struct wsd_daemon *d = signal->data;
 	struct wsd *w = &d->w;
 	struct wsd_conn *c;
 
@@ -53,17 +53,20 @@ on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 		return;
 	}
 	daemon_stopping(w->conns_n);
+	/* before anything is closed: answers that this queues must not offer to keep the connection */
 	w->draining = true;
+	/* free the address at once, a successor may be waiting for it */
 	wsd_listener_close(w->listener);
 	w->listener = NULL;
 	ev_timer_start(loop, &d->drained);
+	/* polls and websockets are under way, and end by what the hub sends them now */
 	server_drain(w->sv);
 	LIST_FOREACH (c, &w->conns, all)
 		wsd_conn_drain(c);
 }
 
 static void
-on_hangup(struct ev_loop *loop, struct ev_signal *signal, int events)
+wsd_on_hangup(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
 	(void)loop;
 	(void)signal;
@@ -72,9 +75,9 @@ on_hangup(struct ev_loop *loop, struct ev_signal *signal, int events)
 }
 
 static void
-on_report(struct ev_loop *loop, struct ev_signal *signal, int events)
+wsd_on_report(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
-	const struct daemon *d = signal->data;
+	const struct wsd_daemon *d = signal->data;
 	const struct wsd *w = &d->w;
 	const struct wsd_counters *n = &w->counters;
 	size_t websockets = 0;
@@ -92,7 +95,7 @@ on_report(struct ev_loop *loop, struct ev_signal *signal, int events)
 }
 
 static void
-watch_signal(struct daemon *d, struct ev_signal *signal, int number,
+wsd_watch_signal(struct wsd_daemon *d, struct ev_signal *signal, int number,
     void (*on)(struct ev_loop *, struct ev_signal *, int))
 {
 	ev_signal_init(signal, on, number);
@@ -101,22 +104,23 @@ watch_signal(struct daemon *d, struct ev_signal *signal, int number,
 }
 
 static void
-start_watching(struct daemon *d)
+wsd_start_watching(struct wsd_daemon *d)
 {
 	struct wsd *w = &d->w;
 
-	watch_signal(d, &d->term, SIGTERM, on_stop);
-	watch_signal(d, &d->intr, SIGINT, on_stop);
-	watch_signal(d, &d->hup, SIGHUP, on_hangup);
-	watch_signal(d, &d->usr1, SIGUSR1, on_report);
-	ev_timer_init(&d->drained, on_drained, DRAIN_S, 0.);
+	wsd_watch_signal(d, &d->term, SIGTERM, wsd_on_stop);
+	wsd_watch_signal(d, &d->intr, SIGINT, wsd_on_stop);
+	wsd_watch_signal(d, &d->hup, SIGHUP, wsd_on_hangup);
+	wsd_watch_signal(d, &d->usr1, SIGUSR1, wsd_on_report);
+	ev_timer_init(&d->drained, wsd_on_drained, DRAIN_S, 0.);
+	/* last the listener: a connection needs the turn's lists and clock */
 	wsd_turn_start(w);
 	wsd_listener_start(w->listener);
 }
 
-/* Let go of what is still open. */
+/* Close what is still open, in a turn of its own: the loop runs no more. */
 static void
-close_all(struct wsd *w)
+wsd_close_all(struct wsd *w)
 {
 	struct wsd_conn *c;
 
@@ -127,9 +131,10 @@ close_all(struct wsd *w)
 }
 
 static void
-stop_watching(struct daemon *d)
+wsd_stop_watching(struct wsd_daemon *d)
 {
-	close_all(&d->w);
+	/* server_close() wants all exchanges and websockets gone */
+	wsd_close_all(&d->w);
 	wsd_turn_stop(&d->w);
 	ev_signal_stop(d->w.loop, &d->term);
 	ev_signal_stop(d->w.loop, &d->intr);
@@ -138,9 +143,9 @@ stop_watching(struct daemon *d)
 	ev_timer_stop(d->w.loop, &d->drained);
 }
 
-/* Everything behind the configuration.  Return the exit code. */
+/* Everything after the configuration and the log.  Return the exit code. */
 static int
-serve(struct daemon *d, const char *addresses)
+wsd_serve(struct wsd_daemon *d, const char *addresses)
 {
 	struct wsd *w = &d->w;
 	int code = EX_OSERR;
@@ -155,6 +160,7 @@ serve(struct daemon *d, const char *addresses)
 		goto end;
 	}
 	http_parser_set_max_header_size((uint32_t)d->cfg.header_bytes);
+	/* the sockets before the store: a second instance fails here, without touching the database */
 	code = wsd_listener_open(w, addresses, &policy_protocol);
 	if (code != 0)
 		goto end;
@@ -162,10 +168,10 @@ serve(struct daemon *d, const char *addresses)
 	w->sv = server_open(w->cfg, SERVER_WSD);
 	if (w->sv == NULL)
 		goto end;
-	start_watching(d);
+	wsd_start_watching(d);
 	daemon_started(addresses);
 	ev_run(w->loop, 0);
-	stop_watching(d);
+	wsd_stop_watching(d);
 	daemon_stopped();
 	code = EX_OK;
 end:
@@ -180,7 +186,7 @@ end:
 int
 main(int argc, char **argv)
 {
-	static struct daemon d;
+	static struct wsd_daemon d;
 	struct daemon_options o;
 	int code;
 
@@ -191,5 +197,5 @@ main(int argc, char **argv)
 	code = daemon_open_log(&d.cfg);
 	if (code != 0)
 		return code;
-	return serve(&d, o.listen == NULL ? d.cfg.wsd_listen : o.listen);
+	return wsd_serve(&d, o.listen == NULL ? d.cfg.wsd_listen : o.listen);
 }
