@@ -139,7 +139,7 @@ run:
 # --- make check: every suite leaves its count in $(B)/check, and runs again only if it failed or
 # --- its inputs have changed
 SERVERS   = lighttpd nginx apache
-SUITES    = format layers manual install unit unit-san fuzz-replay clients $(SERVERS:%=outside-%)
+SUITES    = format layers names links manual install unit unit-san fuzz-replay clients $(SERVERS:%=outside-%)
 C         = $(B)/check
 CLIENTS   = $(shell git ls-files -co --exclude-standard -- clients tests/clients apps/chat-php apps/chat-py)
 SOURCES   = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
@@ -161,6 +161,10 @@ $(C)/format: $(SOURCES) .clang-format tests/format.sh
 	@tools/check-one $@ tests/format.sh
 $(C)/layers: $(SOURCES) tests/layers.sh
 	@tools/check-one $@ tests/layers.sh
+$(C)/names: $(SOURCES) README.md tests/names.sh
+	@tools/check-one $@ tests/names.sh
+$(C)/links: $(PROGRAMS) tests/links.sh
+	@tools/check-one $@ tests/links.sh $(B)
 $(C)/manual: $(MANUALS)
 	@tools/check-one $@ tests/manual.sh
 $(C)/install: $(MANUALS) $(EXAMPLES) Makefile pollux-app.pc.in tests/install.sh | $(PROGRAMS)

@@ -17,7 +17,7 @@ CREATE TABLE meta(
 CREATE TABLE message(
 	id INTEGER PRIMARY KEY,
 	chan INTEGER NOT NULL,     -- > 0: a session's key; < 0: a room, hash of (namespace, room)
-	flags INTEGER NOT NULL,    -- enum store_flags
+	flags INTEGER NOT NULL,    -- enum message_flags
 	except_key INTEGER NOT NULL, -- key of the session that must not get it; 0: none
 	except_more BLOB,          -- more such keys, an array of int64_t; mostly NULL
 	ts INTEGER NOT NULL,
@@ -27,7 +27,7 @@ CREATE TABLE message(
 CREATE TABLE session(
 	key INTEGER PRIMARY KEY,   -- 63 bits of SHA-256 of the secret id
 	sid TEXT NOT NULL,         -- the secret session id of the wire
-	state INTEGER NOT NULL,    -- enum store_state
+	state INTEGER NOT NULL,    -- enum session_row_state
 	owner INTEGER NOT NULL,    -- slot of the process that holds its transport; -1: none
 	gen INTEGER NOT NULL,      -- +1 whenever a transport opens: the newest wins
 	cursor INTEGER NOT NULL,   -- the client has acknowledged the log up to here ...

@@ -69,8 +69,8 @@ wsd_conn_close(struct wsd_conn *c, const char *reason)
 		c->reason = reason;
 	ev_io_stop(c->wsd->loop, &c->io);
 	deadline_clear(c);
-	/* not freed here: callers up the stack, wslay too, still hold `c`; and the hub, which may be
-	 * the caller, is told only between its turns */
+	/* not freed here: callers up the stack, wslay too, still hold `c`; and the hub, which
+	 * may be the caller, is told only between its turns */
 	wsd_conn_set_after(c);
 }
 
@@ -226,7 +226,8 @@ wsd_conn_flushed(struct wsd_conn *c)
 		c->protocol->flushed(c);
 		break;
 	case WSD_CONN_FLUSHING:
-		/* the peer's FIN was seen first: all of its input is read, close() resets nothing */
+		/* the peer's FIN was seen first: all of its input is read, close() resets
+		 * nothing */
 		if (c->eof || shutdown(c->io.fd, SHUT_WR) == -1) {
 			wsd_conn_close(c, "socket end");
 			break;

@@ -17,7 +17,7 @@ enum wsd_conn_state {
 	WSD_CONN_ENDING,   /* the peer has ended the protocol: its input is ignored, after() sends
 	                    * what the hub still has for it, then the close frame */
 	WSD_CONN_FLUSHING, /* the last bytes are queued */
-	WSD_CONN_DRAINING, /* they are written, and so is our FIN.  Wait for the peer's: close() with
+	WSD_CONN_DRAINING, /* they are written, and our FIN.  Wait for the peer's: close() with
 	                    * unread input would send a reset, and the peer lose what it has not
 	                    * read */
 	WSD_CONN_CLOSED,   /* the hub is to be told, then the struct is freed */

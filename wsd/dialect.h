@@ -18,9 +18,9 @@ struct dialect {
 	/* The head of the 101 to it.  NULL: out of memory. */
 	struct message *(*head)(const struct wsd *w, const struct wsd_http *h);
 
-	/* Bytes that the client sends after the request, once it has seen that head, to prove that
-	 * it speaks this dialect; and the answer to them, which the first frame follows.  proof_n 0:
-	 * there are none. */
+	/* Bytes that the client sends after the request, once it has seen that head, to prove
+	 * that it speaks this dialect; and the answer to them, which the first frame follows.
+	 * proof_n 0: there are none. */
 	size_t proof_n;
 	struct message *(*prove)(const struct wsd_http *h, struct slice proof);
 

@@ -53,7 +53,8 @@ wsd_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 		return;
 	}
 	daemon_stopping(w->conns_n);
-	/* before anything is closed: answers that this queues must not offer to keep the connection */
+	/* before anything is closed: answers that this queues must not offer to keep the
+	 * connection */
 	w->draining = true;
 	/* free the address at once, a successor may be waiting for it */
 	wsd_listener_close(w->listener);
@@ -160,7 +161,8 @@ wsd_serve(struct wsd_daemon *d, const char *addresses)
 		goto end;
 	}
 	http_parser_set_max_header_size((uint32_t)d->cfg.header_bytes);
-	/* the sockets before the store: a second instance fails here, without touching the database */
+	/* the sockets before the store: a second instance fails here, without touching the
+	 * database */
 	code = wsd_listener_open(w, addresses, &policy_protocol);
 	if (code != 0)
 		goto end;

@@ -46,7 +46,8 @@ struct protocol {
 	/* Nothing is under way, so SIGTERM may close the connection at once. */
 	bool (*is_idle)(const struct wsd_conn *c);
 
-	/* The connection is closed: tell the hub and free what the protocol owns.  The last call. */
+	/* The connection is closed: tell the hub and free what the protocol owns.  The last
+	 * call. */
 	void (*end)(struct wsd_conn *c);
 };
 

@@ -1,6 +1,6 @@
 /* turn: one turn of the loop.
  *
- *	check     read the clock; server_begin(); read the connections that the last turn left unread
+ *	check     read the clock; server_begin(); read connections that were left unread
  *	...       callbacks: read, hand to the hub, queue
  *	prepare   deadlines; then up to four rounds of
  *	            server_settle()   commit

@@ -40,8 +40,9 @@ struct config {
 	int64_t heartbeat_timeout_ms;
 	int64_t close_timeout_ms;
 	int64_t polling_duration_ms;
-	/* How long a stream (htmlfile, xhr-multipart) lasts; its client then makes a new session.
-	 * Shorter than the web server's limit for a request: mod_fcgid's FcgidBusyTimeout is 300. */
+	/* How long a stream (htmlfile, xhr-multipart) lasts; its client then makes a new
+	 * session.  Shorter than the web server's limit for a request: mod_fcgid's
+	 * FcgidBusyTimeout is 300. */
 	int64_t htmlfile_duration_ms;
 	int64_t handshake_timeout_ms;     /* how long an unused session id lives */
 	char transports[CONFIG_TEXT_MAX]; /* enabled and advertised, in this order; separated by
@@ -78,7 +79,7 @@ struct config {
 	char hook_secret[CONFIG_TEXT_MAX];     /* whsec_..; two while one replaces the other */
 	char hook_namespaces[CONFIG_TEXT_MAX]; /* /chat,/x; "" always exists */
 	char hook_events[CONFIG_TEXT_MAX];     /* to be sent: connect, disconnect, message, json,
-	                                        * event, event:say, event:order.*, ack; empty: all */
+	                                        * event, event:say, event:order.*, ack; "": all */
 	char hook_headers[CONFIG_TEXT_MAX];    /* of a handshake, to be sent */
 	bool hook_authorize;                   /* ask about handshakes */
 	bool hook_authorize_namespaces;        /* ask about joining namespaces */

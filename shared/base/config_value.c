@@ -135,7 +135,8 @@ set_list(const struct config_value *v, const struct config_row *row, struct slic
 	char list[CONFIG_TEXT_MAX + 1]; /* one too long for any field: join_text() refuses it */
 	size_t n = 0;
 
-	/* A run of separators becomes one comma: readers split at commas and find no empty words. */
+	/* A run of separators becomes one comma: readers split at commas and find no empty
+	 * words. */
 	for (const char *p = v->text; *p != '\0' && n < sizeof(list); p++) {
 		if (strchr(", \t\r\n", *p) == NULL)
 			list[n++] = *p;

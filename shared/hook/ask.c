@@ -62,7 +62,8 @@ conclude_question(struct hook_question *q, int verdict, struct hook_admission *a
 
 	if (a != NULL && a->transports != NULL)
 		transports = slice_of(a->transports);
-	/* session_create() and membership_accept() call back for it (hook_on_created, hook_on_connected) */
+	/* session_create() and membership_accept() call back for it (hook_on_created,
+	 * hook_on_connected) */
 	hook->admission = verdict == 0 ? a : NULL;
 	done(q->arg, verdict, transports);
 	hook->admission = NULL;

@@ -1,18 +1,19 @@
 /* hub: sessions.  It joins the store, which all processes share, with the transports that this
  * process holds, and hands packets to the application.
  *
- * A session belongs to no process: any may look it up, receive for it and send to it.  One process
- * at a time holds its transport (the *sink*): a poll that waits, or an open stream.
+ * A session belongs to no process: any may look it up, receive for it and send to it.  One
+ * process at a time holds its transport (the *sink*): a poll that waits, or an open stream.
  *
  * All work of one turn of the program's loop is one transaction, opened by the first call that
  * needs it and committed by hub_turn_end().  A session found in a turn is valid until its end.
  *
- * A message goes through the log (DESIGN section 3) unless all sessions that get it have a stream
- * in this very process; so a daemon that holds all members of a room touches no database for it.
+ * A message goes through the log (DESIGN section 3) unless all sessions that get it have a
+ * stream in this very process; so a daemon that holds all members of a room touches no database
+ * for it.
  *
- * Functions that return int return 0, or -1: the turn is lost, as if by transaction_fail().  Nothing of it
- * will be committed, the clients try again, and the caller need not report it.  Where -1 can mean
- * something else too, the function says so. */
+ * Functions that return int return 0, or -1: the turn is lost, as if by transaction_fail().
+ * Nothing of it will be committed, the clients try again, and the caller need not report it.
+ * Where -1 can mean something else too, the function says so. */
 #ifndef POLLUX_HUB_H
 #define POLLUX_HUB_H
 
@@ -174,10 +175,11 @@ struct sink_ops {
 	void (*heard)(void *sink);
 };
 
-/* A transport opens: it becomes the session's sink, an older one ends.  The first one connects the
- * session (1::, connection event).  What waits is delivered: to a stream at once, to a poll by the
- * end of the turn.  -1: answer 503; the session is over, its messages could not be read, or the
- * turn is lost.  The sink may hold the session even so (session_has_sink()): session_detach() it. */
+/* A transport opens: it becomes the session's sink, an older one ends.  The first one connects
+ * the session (1::, connection event).  What waits is delivered: to a stream at once, to a poll
+ * by the end of the turn.  -1: answer 503; the session is over, its messages could not be read,
+ * or the turn is lost.  The sink may hold the session even so (session_has_sink()):
+ * session_detach() it. */
 int session_attach(struct hub *h, struct session *s, enum transport_id transport, bool streaming,
     const struct sink_ops *ops, void *sink);
 

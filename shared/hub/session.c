@@ -368,7 +368,8 @@ static int
 end_row(struct hub *h, struct session *s, const char *reason, bool remember)
 {
 	struct session_row row;
-	/* the store's row: ours may be unsaved, and the application must hear of an end only once */
+	/* the store's row: ours may be unsaved, and the application must hear of an end only
+	 * once */
 	enum store_result loaded = session_row_load(h->store, s->row.key, &row);
 
 	if (loaded == STORE_FAILED) {

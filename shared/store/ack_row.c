@@ -9,8 +9,8 @@ int
 ack_row_add(struct store *st, int64_t key, struct slice ns, struct slice handler,
     struct slice context, int64_t deadline, int64_t *id)
 {
-	/* ids count up per session, so that an id alone finds its row: some clients omit the endpoint
-	 * in the ack (CLIENTS 10) */
+	/* ids count up per session, so that an id alone finds its row: some clients omit the
+	 * endpoint in the ack (CLIENTS 10) */
 	sqlite3_stmt *q = statement_bind(st, Q_ACK_NEXT_ID, "l", key);
 
 	if (sqlite3_step(q) != SQLITE_ROW) {

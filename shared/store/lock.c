@@ -31,8 +31,8 @@ on_alarm(int signal_number)
 	(void)signal_number; /* it only has to interrupt fcntl() */
 }
 
-/* Wait in the kernel, which serves waiters in order; a loop that tries and sleeps would starve some.
- * fcntl() has no timeout, so SIGALRM interrupts it. */
+/* Wait in the kernel, which serves waiters in order; a loop that tries and sleeps would starve
+ * some.  fcntl() has no timeout, so SIGALRM interrupts it. */
 static int
 wait_for_lock(int fd, int byte, int timeout_ms)
 {

@@ -112,8 +112,9 @@ store_open(const char *folder, int kind, bool must_exist)
 		goto fail;
 	if (open_current_database(st) == -1)
 		goto fail;
-	/* rows with our slot as their owner were left by a process that died, but the slot counts as
-	 * alive again: release its polls and make its streams overdue before maintenance looks */
+	/* rows with our slot as their owner were left by a process that died, but the slot
+	 * counts as alive again: release its polls and make its streams overdue before
+	 * maintenance looks */
 	if (statement_exec(st, Q_DISOWN, "i", slots_own(st->slots)) == -1)
 		goto fail;
 	lock_give(st->lock_fd, LOCK_INIT);

@@ -131,8 +131,8 @@ answer_later(
 	buf_add_slice(&sv->pending_bytes, done->body);
 	buf_add_slice(&sv->pending_bytes, busy->body);
 	if (p == NULL || sv->pending_bytes.failed) {
-		/* no memory to wait: say 503 now, although the turn may be committed.  Take back our
-		 * bytes only; those of earlier answers are complete */
+		/* no memory to wait: say 503 now, although the turn may be committed.  Take back
+		 * our bytes only; those of earlier answers are complete */
 		sv->pending_bytes.failed = false;
 		sv->pending_bytes.n = at;
 		answer_send(sv, x, busy);

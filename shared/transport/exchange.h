@@ -23,8 +23,8 @@ struct response {
 };
 
 struct exchange_ops {
-	/* Answer in one piece: status, headers, Content-Length, body.  Ends the exchange: the caller
-	 * does not touch it again, the program frees it when the bytes are out. */
+	/* Answer in one piece: status, headers, Content-Length, body.  Ends the exchange: the
+	 * caller does not touch it again, the program frees it when the bytes are out. */
 	void (*respond)(struct exchange *x, const struct response *r);
 
 	/* Begin an answer of many pieces; `r->body` is the first. */

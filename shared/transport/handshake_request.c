@@ -1,8 +1,8 @@
 /* Handshake requests (PROTOCOL section 4): whether the client gets a session, and the answer.
  *
- *	request -- refused, or the server is busy ----------------------------> answer at once
- *	        -- a C module decides: make the session ----------------------> answer after the commit
- *	        -- a web hook decides: hold the request, ask -- verdict ------> the same
+ *	request -- refused, or the server is busy ---------------------> answer at once
+ *	        -- a C module decides: make the session ---------------> answer after the commit
+ *	        -- a web hook decides: hold the request, ask, verdict -> the same
  */
 #include <errno.h>
 #include <stdio.h>

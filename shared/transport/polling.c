@@ -1,10 +1,11 @@
-/* Polling (PROTOCOL section 8): a GET is held until there is something to say, which ends it; the
- * client's next GET acknowledges that.  xhr-polling and jsonp-polling differ in how it is wrapped.
+/* Polling (PROTOCOL section 8): a GET is held until there is something to say, which ends it;
+ * the client's next GET acknowledges that.  xhr-polling and jsonp-polling differ in how it is
+ * wrapped.
  *
  *	GET -> held in sv->polls -- messages -------> answered with them --> fate: sent, freed
- *	                         -- a newer GET ----> answered 8::               | lost: the messages
- *	                         -- time is up -----> answered 8::               | wait for the next
- *	                         -- the turn fails -> sv->delayed: 8:: later     | GET, freed
+ *	                         -- a newer GET ----> answered 8::            | lost: the messages
+ *	                         -- time is up -----> answered 8::            | wait for the next
+ *	                         -- the turn fails -> sv->delayed: 8:: later  | GET, freed
  *	                         -- the peer left --> freed
  */
 #include <stdlib.h>
@@ -127,7 +128,8 @@ on_poll_fate(struct exchange *x, enum exchange_fate fate, void *holder)
 	struct session *s = p->session;
 
 	(void)x;
-	/* no answer from here on: what the hub says while it detaches must not reach the exchange */
+	/* no answer from here on: what the hub says while it detaches must not reach the
+	 * exchange */
 	if (p->queue != NULL)
 		dequeue_poll(p);
 	p->session = NULL;

@@ -57,7 +57,8 @@ post_handle(
 		/* a POST may come before the first GET: 1:: must be sent before any reply to it */
 		if (session_connect(sv->hub, s, route->transport) == 0 &&
 		    receive_body(sv, s, t, x->body) == 0)
-			/* "1" promises that the packets are not lost: only the commit makes it so */
+			/* "1" promises that the packets are not lost: only the commit makes it
+			 * so */
 			answer_later(sv, x, &taken, &busy);
 		else
 			answer_send(sv, x, &busy);

@@ -205,7 +205,8 @@ handle_transport(struct server *sv, struct exchange *x, const struct route *rout
 {
 	const struct transport *t = transport_row(route->transport);
 
-	/* before anything else: it has to work under every name, since what counts is the session */
+	/* before anything else: it has to work under every name, since what counts is the
+	 * session */
 	if (route->disconnect)
 		post_disconnect(sv, x, route);
 	else if (!server_enables(sv, route->transport))

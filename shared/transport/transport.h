@@ -35,8 +35,8 @@ struct transport {
 	 * poll (one packet or a payload), or one packet of a stream.  `index`: see struct route. */
 	void (*wrap)(struct buf *out, struct slice text, unsigned index);
 
-	/* The payload in the body of a POST: part of the body itself, or written to `scratch`, which
-	 * is empty.  The caller cleans it to UTF-8; an empty payload is ignored. */
+	/* The payload in the body of a POST: part of the body itself, or written to `scratch`,
+	 * which is empty.  The caller cleans it to UTF-8; an empty payload is ignored. */
 	struct slice (*unwrap)(struct slice body, struct buf *scratch);
 };
 

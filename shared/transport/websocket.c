@@ -181,7 +181,7 @@ void
 websocket_text(struct server *sv, struct websocket *ws, struct slice text)
 {
 	if (ws->session == NULL)
-		return; /* superseded or ended (PROTOCOL 14.3): ignore what the client still sends */
+		return; /* superseded or ended: ignore what still comes (PROTOCOL 14.3) */
 	/* first, since the packet may end the session */
 	heartbeat_heard(sv, &ws->heartbeat);
 	receive_packet(sv->hub, ws->session, text);

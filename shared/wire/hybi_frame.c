@@ -74,7 +74,8 @@ hybi_frame_text_valid(struct slice in, size_t *seen)
 	char text[PIECE];
 	bool cut = true;
 
-	/* FIN does not matter: a fragmented text begins here too.  An RSV bit does: wslay refuses it */
+	/* FIN does not matter: a fragmented text begins here too.  An RSV bit does: wslay
+	 * refuses it */
 	if (!read_hybi_head(in, &h) || h.bad || !h.masked || in.n < h.n || (in.p[0] & 0x7f) != TEXT)
 		return true;
 	payload = slice_skip(in, h.n);

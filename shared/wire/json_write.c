@@ -75,7 +75,8 @@ find_unsafe_byte(const unsigned char *s, size_t i, size_t n)
 		size_t end = n - i < SCAN_WORD ? n : i + SCAN_WORD;
 
 		if (end == i + SCAN_WORD) {
-			/* eight bytes at a time: nearly all text has neither; E2 may be a separator */
+			/* eight bytes at a time: nearly all text has neither; E2 may be a
+			 * separator */
 			uint64_t word = scan_word((const char *)s + i);
 
 			if ((scan_below(word, 0x20) | scan_equal(word, 0xe2)) == 0) {

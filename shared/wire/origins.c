@@ -113,8 +113,8 @@ read_page_origin(struct slice url, struct host_port *origin)
 	while (n < url.n && memchr("/?#", url.p[n], 3) == NULL)
 		n++;
 	split_host_port((struct slice){url.p, n}, &origin->host, &port);
-	/* "null" comes from local files and sandboxed frames; a literal "*" must not equal a pattern.
-	 * Without a host only patterns with host "*" match */
+	/* "null" comes from local files and sandboxed frames; a literal "*" must not equal a
+	 * pattern.  Without a host only patterns with host "*" match */
 	if (slice_is(origin->host, "null") || slice_is(origin->host, "*"))
 		origin->host = (struct slice){NULL, 0};
 	origin->port = otherwise;

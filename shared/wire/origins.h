@@ -13,8 +13,8 @@
 int origins_check(struct slice list, struct slice *bad);
 
 /* May a page with this Origin header, or else this Referer, talk to the server?  Without either,
- * only "*:*" allows it.  "null" has no host: only patterns with host "*" match it.  The default port
- * is 80, or 443 for https; host names are compared without case. */
+ * only "*:*" allows it.  "null" has no host: only patterns with host "*" match it.  The default
+ * port is 80, or 443 for https; host names are compared without case. */
 bool origins_allow(struct slice list, struct slice origin, struct slice referer);
 
 /* Walk the hosts of the list, "*" for any; malformed patterns are skipped.

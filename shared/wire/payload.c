@@ -17,8 +17,8 @@ payload_read(struct payload_reader *r, struct slice body)
 	r->broken = false;
 }
 
-/* Take the head of a frame, EF BF BD digits EF BF BD, from `*rest`.  A length that overflows becomes
- * SIZE_MAX, longer than any body. */
+/* Take the head of a frame, EF BF BD digits EF BF BD, from `*rest`.  A length that overflows
+ * becomes SIZE_MAX, longer than any body. */
 static bool
 take_frame_head(struct slice *rest, size_t *length)
 {
