@@ -264,7 +264,7 @@ decide_handshake(struct server *sv, const struct asker *asker, const struct rout
 	enum session_create_result result;
 
 	buf_clear(&sv->text);
-	handshake_data_write(&sv->text, asker->x, route);
+	handshake_json_write(&sv->text, asker->x, route);
 	if (sv->text.failed) {
 		refuse_busy_handshake(sv, asker);
 	} else if (application_asks(sv->application)) {

@@ -72,7 +72,7 @@ bool post_disconnect(struct server *sv, struct exchange *x, const struct route *
 bool static_files_serve(struct server *sv, struct exchange *x, const struct route *route);
 
 /* Append the JSON object that the application sees of a handshake (PROTOCOL 4.6) and a NUL. */
-void handshake_data_write(struct buf *out, const struct exchange *x, const struct route *route);
+void handshake_json_write(struct buf *out, const struct exchange *x, const struct route *route);
 
 /* --- deadlines: act on those that have passed; the next one, INT64_MAX for none ------------- */
 

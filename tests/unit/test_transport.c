@@ -426,8 +426,8 @@ draining_ends_what_is_held_and_holds_nothing(void **state)
 	assert_int_equal(settle(w), 0);
 }
 
-/* lighttpd also repeats a poll that its client has left: such a ghost must not supersede the client's
- * next one. */
+/* lighttpd also repeats a poll that its client has left: such a ghost must not supersede the
+ * client's next one. */
 static void
 a_request_that_the_web_server_repeats_takes_nothing_over(void **state)
 {

@@ -79,7 +79,7 @@ add_handshake_query(struct buf *out, struct slice query)
 }
 
 void
-handshake_data_write(struct buf *out, const struct exchange *x, const struct route *route)
+handshake_json_write(struct buf *out, const struct exchange *x, const struct route *route)
 {
 	struct header_list list = {out, false};
 	struct timespec now;
