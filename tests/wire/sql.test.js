@@ -130,6 +130,6 @@ $db->prepare('INSERT INTO action_in(json) VALUES (?)')->execute([$argv[2]]);`;
 });
 
 pollux('rows are run while no client is connected, too', async () => {
-  await insert({ do: 'send', to: 'all', text: 'into the void' });
+  await insert({ do: 'send', to: { room: 'nobody is in this room' }, text: 'into the void' });
   await until(async () => await count() === 0, 'the end of the row');
 });
