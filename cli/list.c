@@ -79,7 +79,7 @@ static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {0}};
 
 /* --- sessions ------------------------------------------------------------------------------- */
 
-/* Print text padded to a column; "-" stands for an empty one.  printf() cannot pad here: it would
+/* Print text padded to a column; "-" if it is empty.  printf() cannot pad here: it would
  * not mask control characters. */
 static void
 print_column(struct slice text, int width)

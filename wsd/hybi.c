@@ -32,7 +32,7 @@ struct hybi_reader {
 	unsigned fragments;    /* of it */
 	bool in_message;       /* more of them are to come */
 	uint8_t reply_left;    /* of a control frame that wslay is writing */
-	bool reply_is_goodbye; /* its close frame: ours is sent later, after the hub's packets */
+	bool reply_is_close; /* its close frame: ours is sent later, after the hub's packets */
 	int fail;              /* the close code of a limit that is enforced here; 0: none broken */
 };
 
@@ -207,12 +207,12 @@ hybi_on_reply(wslay_event_context_ptr ctx, const uint8_t *bytes, size_t n, int f
 	(void)ctx;
 	(void)flags;
 	if (rd->reply_left == 0) {
-		rd->reply_is_goodbye = (bytes[0] & 0x0f) == WSLAY_CONNECTION_CLOSE;
+		rd->reply_is_close = (bytes[0] & 0x0f) == WSLAY_CONNECTION_CLOSE;
 		rd->reply_left = bytes[1] & 0x7f;
 	} else {
 		rd->reply_left = (uint8_t)(rd->reply_left - n);
 	}
-	if (!rd->reply_is_goodbye)
+	if (!rd->reply_is_close)
 		buf_add(&rd->hybi->replies, bytes, n);
 	return (ssize_t)n;
 }

@@ -17,7 +17,7 @@
  * session that an action is for is not there.
  *
  * Input is one action, an array of them, or {"actions":[..],"strict":true}.  It is checked before
- * anything is done; all of it is done, in order and in one transaction, or nothing.  What stands in
+ * anything is done; all of it is done, in order and in one transaction, or nothing.  What is in
  * `args`, `value` and `context` passes byte for byte. */
 #ifndef POLLUX_ACTION_H
 #define POLLUX_ACTION_H

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/log.h"
+
 #define BATCH_BYTES ((size_t)64 << 10) /* of a body, after which no further event is added */
 
 /* Writes events one after the other; keeps what it has read of their session. */
@@ -151,8 +153,9 @@ batch_refill(struct batch *b)
 	return 0;
 }
 
-int
-batch_drop_dead(struct hook *hook, struct hook_sent *sent, const char *error)
+/* Move an event to the dead letters, with its body as it would have been sent.  0 or -1. */
+static int
+add_dead_letter(struct hook *hook, struct hook_sent *sent, const char *error)
 {
 	struct store *st = hub_store(hook->base.hub);
 	struct buf body = {.p = NULL};
@@ -165,4 +168,72 @@ batch_drop_dead(struct hook *hook, struct hook_sent *sent, const char *error)
 	end_event_writer(&w);
 	buf_free(&body);
 	return failed ? -1 : hook_queue_forget(st, sent->key);
+}
+
+/* --- rows ----------------------------------------------------------------------------------- */
+
+void
+batch_delete_rows(struct batch *b)
+{
+	struct store *st = hub_store(b->lanes->hook->base.hub);
+
+	memset(b->again, 0, sizeof(b->again));
+	for (size_t i = 0; i < b->n; i++)
+		if (hook_queue_done(st, b->sent[i].id) == -1 ||
+		    hook_queue_forget(st, b->sent[i].key) == -1)
+			transaction_fail(b->lanes->hook->base.hub);
+}
+
+void
+batch_postpone_rows(struct batch *b, int64_t due, const char *error)
+{
+	struct hook *hook = b->lanes->hook;
+	struct store *st = hub_store(hook->base.hub);
+	unsigned dead = 0;
+	int failed = 0;
+
+	b->due = due;
+	for (size_t i = 0; i < b->n && failed == 0; i++) {
+		b->again[i] = due - b->sent[i].created <= hook->cfg->hook_retry_for_ms;
+		if (b->again[i]) {
+			failed = hook_queue_retry(st, b->sent[i].id, b->id, b->attempts + 1, due);
+		} else {
+			failed = add_dead_letter(hook, &b->sent[i], error);
+			dead++;
+		}
+	}
+	if (dead > 0)
+		log_warnx(
+		    "hook %s: %u events could not be delivered (%s) and are kept in hook_dead",
+		    hook_http_name(hook->http), dead, error);
+	if (failed != 0)
+		transaction_fail(hook->base.hub);
+}
+
+void
+batch_settle(struct batch *b, bool committed)
+{
+	struct hook_sent before[HOOK_BATCH];
+	size_t all = b->n;
+
+	b->state = BATCH_WAITING;
+	if (!committed) {
+		b->due = hub_now(b->lanes->hook->base.hub) +
+		         BATCH_AGAIN_MS; /* the rows are still there */
+		return;
+	}
+	memcpy(before, b->sent, sizeof(before));
+	b->n = 0;
+	for (size_t i = 0; i < all; i++) {
+		if (b->again[i]) {
+			b->sent[b->n++] = before[i];
+			continue;
+		}
+		b->lanes->events--;
+		b->lanes->bytes -= (int64_t)before[i].bytes;
+	}
+	b->attempts++;
+	lanes_release_batch(b, before, all);
+	if (b->n == 0)
+		lanes_free_batch(b);
 }

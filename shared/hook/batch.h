@@ -13,8 +13,16 @@ struct batch *batch_fill(struct lanes *l, struct lane_list *list, size_t lanes_m
  * so is the batch. */
 int batch_refill(struct batch *b);
 
-/* Move an event that could not be delivered to the dead events, with its body as it would have been
- * sent.  0 or -1: the store failed. */
-int batch_drop_dead(struct hook *hook, struct hook_sent *sent, const char *error);
+/* What becomes of the events, in the open transaction; when the store fails the turn does.
+ * All are delivered, or dropped: */
+void batch_delete_rows(struct batch *b);
+/* They are sent again at `due`; those older than [hook] retry_for become dead letters with this
+ * error: */
+void batch_postpone_rows(struct batch *b, int64_t due, const char *error);
+
+/* After the turn: take out of the batch what was deleted, and free it if it is empty. */
+void batch_settle(struct batch *b, bool committed);
+
+#define BATCH_AGAIN_MS 1000 /* until a batch whose turn could not be committed is sent again */
 
 #endif

@@ -12,7 +12,7 @@
 
 #define TICK_MS        1000 /* retry leadership and rescan this often */
 #define GATHER_MS      20   /* an event waits this long for others, unless nothing is in flight */
-#define AGAIN_MS       1000 /* after a turn that could not be committed */
+#define BATCH_AGAIN_MS 1000 /* after a turn that could not be committed */
 #define BREAK_FAILURES 5    /* in a row open the breaker ... */
 #define BREAK_MS       5000 /* ... for this long, until one request probes the hook */
 #define RETRY_MAX_S    60
@@ -114,46 +114,14 @@ note_failure(struct delivery *d, const char *error)
 	}
 }
 
-/* Delete all events of the batch. */
-static void
-finish_rows(struct batch *b)
+static int64_t
+retry_at(const struct batch *b, const struct hook_result *result)
 {
-	struct store *st = hub_store(b->lanes->hook->base.hub);
-
-	memset(b->again, 0, sizeof(b->again));
-	for (size_t i = 0; i < b->n; i++)
-		if (hook_queue_done(st, b->sent[i].id) == -1 ||
-		    hook_queue_forget(st, b->sent[i].key) == -1)
-			transaction_fail(b->lanes->hook->base.hub);
-}
-
-/* Send them again later, but for those that are older than [hook] retry_for. */
-static void
-postpone_rows(struct batch *b, const struct hook_result *result, const char *error)
-{
-	struct hook *hook = b->lanes->hook;
-	int64_t now = hub_now(hook->base.hub);
-	unsigned random = 0, dead = 0;
-	int failed = 0;
+	unsigned random = 0;
 
 	RAND_bytes((unsigned char *)&random, sizeof(random));
-	b->due = now + deliver_retry_delay(b->attempts + 1, result->retry_after_s, random);
-	for (size_t i = 0; i < b->n && failed == 0; i++) {
-		b->again[i] = b->due - b->sent[i].created <= hook->cfg->hook_retry_for_ms;
-		if (b->again[i]) {
-			failed = hook_queue_retry(hub_store(hook->base.hub), b->sent[i].id, b->id,
-			    b->attempts + 1, b->due);
-		} else {
-			failed = batch_drop_dead(hook, &b->sent[i], error);
-			dead++;
-		}
-	}
-	if (dead > 0)
-		log_warnx(
-		    "hook %s: %u events could not be delivered (%s) and are kept in hook_dead",
-		    hook_http_name(hook->http), dead, error);
-	if (failed != 0)
-		transaction_fail(hook->base.hub);
+	return hub_now(b->lanes->hook->base.hub) +
+	       deliver_retry_delay(b->attempts + 1, result->retry_after_s, random);
 }
 
 static bool
@@ -171,7 +139,7 @@ on_events_reply(struct batch *b, const struct hook_result *result)
 	    hook_reply_run(hook, b->sent, b->n, result->body, hook->last_error) == -1)
 		log_warnx("hook %s: bad reply, its actions are not done: %s",
 		    hook_http_name(hook->http), hook->last_error);
-	finish_rows(b);
+	batch_delete_rows(b);
 }
 
 /* A status that another attempt would not change. */
@@ -184,11 +152,11 @@ on_events_refusal(struct batch *b, const struct hook_result *result)
 	log_warnx("hook %s: answered %d: %zu events are dropped%s", hook_http_name(d->hook->http),
 	    result->status, b->n,
 	    d->off ? ", and all others: it is switched off until the next start" : "");
-	finish_rows(b);
+	batch_delete_rows(b);
 }
 
 /* A request has ended.  This runs in a turn, before its commit: the rows change now, the batch in
- * memory only when the commit has succeeded (settle_batch). */
+ * memory only when the commit has succeeded (batch_settle). */
 static void
 on_events_result(void *arg, const struct hook_result *result)
 {
@@ -207,7 +175,7 @@ on_events_result(void *arg, const struct hook_result *result)
 	else
 		snprintf(error, sizeof(error), "answered %d", result->status);
 	if (transaction_open(d->hook->base.hub) == -1)
-		return; /* settle_batch() sends it again */
+		return; /* batch_settle() sends it again */
 	if (good) {
 		note_success(d);
 		on_events_reply(b, result);
@@ -219,39 +187,10 @@ on_events_result(void *arg, const struct hook_result *result)
 		if (b->is_sync && !result->unsent)
 			/* it may have been carried out, and a client that waits has no use for
 			 * an answer minutes later */
-			finish_rows(b);
+			batch_delete_rows(b);
 		else
-			postpone_rows(b, result, error);
+			batch_postpone_rows(b, retry_at(b, result), error);
 	}
-}
-
-/* The turn is over: take out of the batch what was deleted. */
-static void
-settle_batch(struct batch *b, bool committed)
-{
-	struct hook_sent before[HOOK_BATCH];
-	size_t all = b->n;
-
-	b->state = BATCH_WAITING;
-	if (!committed) {
-		b->due =
-		    hub_now(b->lanes->hook->base.hub) + AGAIN_MS; /* the rows are still there */
-		return;
-	}
-	memcpy(before, b->sent, sizeof(before));
-	b->n = 0;
-	for (size_t i = 0; i < all; i++) {
-		if (b->again[i]) {
-			b->sent[b->n++] = before[i];
-			continue;
-		}
-		b->lanes->events--;
-		b->lanes->bytes -= (int64_t)before[i].bytes;
-	}
-	b->attempts++;
-	lanes_release_batch(b, before, all);
-	if (b->n == 0)
-		lanes_free_batch(b);
 }
 
 /* --- sending -------------------------------------------------------------------------------- */
@@ -277,7 +216,7 @@ send_batch(struct delivery *d, struct batch *b)
 	b->call = b->body.failed ? NULL : hook_http_post(hook->http, &request, on_events_result, b);
 	if (b->call == NULL) {
 		b->state = BATCH_WAITING;
-		b->due = delivery_now(d) + AGAIN_MS;
+		b->due = delivery_now(d) + BATCH_AGAIN_MS;
 		return;
 	}
 	b->state = BATCH_INFLIGHT;
@@ -469,7 +408,7 @@ follow_rows(struct delivery *d, bool committed)
 	for (b = TAILQ_FIRST(&d->lanes.batches); b != NULL; b = next) {
 		next = TAILQ_NEXT(b, all);
 		if (b->state == BATCH_SETTLING)
-			settle_batch(b, committed);
+			batch_settle(b, committed);
 	}
 }
 

@@ -113,7 +113,7 @@ receive_answer(struct hub *h, struct session *s, int64_t id, struct slice args)
 		h->failed = true;
 		break;
 	default:
-		break; /* an answer that nobody awaits */
+		break; /* no handler waits for this ack */
 	}
 }
 

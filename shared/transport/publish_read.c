@@ -260,7 +260,7 @@ add_totals(struct buf *out, const struct listing_totals *t)
 		buf_printf(out, "pollux_sessions{transport=\"%s\"} %" PRId64 "\n",
 		    route_transport_name((enum transport_id)i), t->by_transport[i]);
 	add_gauge(out, "sessions_new", "Sessions that no transport has used yet.", t->fresh);
-	add_gauge(out, "rooms", "Rooms with somebody in them.", t->rooms);
+	add_gauge(out, "rooms", "Rooms with at least one member.", t->rooms);
 	add_gauge(out, "memberships", "Sessions in rooms, once for each room.", t->memberships);
 	add_gauge(out, "answers_awaited", "Answers that clients owe.", t->answers_awaited);
 	add_gauge(out, "log_messages", "Messages in the log.", t->messages);
