@@ -1,5 +1,5 @@
-/* batch: fills a batch with events and writes the body of its request (docs/hook.md, section 4).
- * It does not send. */
+/* batch: fills a batch with events and writes the body of its request (docs/hook.md, section 4), and
+ * changes its rows when the request has ended.  It does not send. */
 #ifndef POLLUX_HOOK_BATCH_H
 #define POLLUX_HOOK_BATCH_H
 
