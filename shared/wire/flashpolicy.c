@@ -61,6 +61,7 @@ flashpolicy_check(struct slice file)
 		return "it does not begin with <?xml or <cross-domain-policy>";
 	if (memmem(file.p, file.n, root, sizeof(root) - 1) == NULL)
 		return "it has no <cross-domain-policy>";
+	/* editors end a file with a line end, which does no harm */
 	while (file.n > 0 && strchr(" \t\r\n", file.p[file.n - 1]) != NULL)
 		file.n--;
 	if (file.n < sizeof(policy_tail) - 1 ||

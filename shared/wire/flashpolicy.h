@@ -1,7 +1,7 @@
 /* flashpolicy: Flash Player's request for the socket policy (which pages may open sockets to this
  * host) and the answer to it (PROTOCOL section 13).  Pure.
  *
- *	<policy-file-request/> NUL     on a fresh connection; answered by the policy, then closed */
+ *	<policy-file-request/> NUL   on a fresh connection; answered by the policy, then closed */
 #ifndef POLLUX_FLASHPOLICY_H
 #define POLLUX_FLASHPOLICY_H
 

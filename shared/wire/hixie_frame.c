@@ -14,6 +14,7 @@ read_marked_frame(struct hixie_frame *f, struct slice in, size_t seen, size_t mo
 {
 	/* a text that arrives in pieces is searched once, not from its start for each piece */
 	size_t from = seen > 1 ? seen : 1; /* after the type byte */
+	/* one byte past `most`: the end mark of a text of exactly that size */
 	size_t to = in.n - 1 > most ? most + 2 : in.n;
 	const char *end = from < to ? memchr(in.p + from, END_MARK, to - from) : NULL;
 

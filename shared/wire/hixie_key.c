@@ -48,6 +48,7 @@ hixie_key_digest(unsigned char digest[HIXIE_KEY_DIGEST_N], struct slice key1, st
 	if (proof.n != HIXIE_KEY_PROOF_N || hixie_key_number(key1, &number1) == -1 ||
 	    hixie_key_number(key2, &number2) == -1)
 		return -1;
+	/* the draft's order; both numbers in network order */
 	put_big_endian(text, number1);
 	put_big_endian(text + 4, number2);
 	memcpy(text + 8, proof.p, HIXIE_KEY_PROOF_N);

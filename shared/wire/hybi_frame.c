@@ -10,7 +10,7 @@
 /* Payload bytes that are unmasked at a time. */
 #define PIECE 512
 
-struct hybi_head {
+struct frame_head {
 	bool control, masked;
 	bool bad;        /* wslay will refuse it once it has the first `n` bytes */
 	size_t n;        /* bytes of the head, mask key included */
@@ -19,14 +19,14 @@ struct hybi_head {
 
 /* Read the head, whose mask key may not have arrived yet.  Return false when more is missing. */
 static bool
-read_hybi_head(struct slice in, struct hybi_head *h)
+read_frame_head(struct slice in, struct frame_head *h)
 {
 	const unsigned char *p = (const unsigned char *)in.p;
 	size_t wide;
 
 	if (in.n < 2)
 		return false;
-	*h = (struct hybi_head){.control = (p[0] & CONTROL) != 0, .masked = (p[1] & MASKED) != 0};
+	*h = (struct frame_head){.control = (p[0] & CONTROL) != 0, .masked = (p[1] & MASKED) != 0};
 	h->length = p[1] & 0x7f;
 	wide = h->length == 126 ? 2 : h->length == 127 ? 8 : 0;
 	h->n = 2;
@@ -51,9 +51,9 @@ read_hybi_head(struct slice in, struct hybi_head *h)
 enum hybi_frame_look
 hybi_frame_look(struct slice in, uint64_t room, size_t *n)
 {
-	struct hybi_head h;
+	struct frame_head h;
 
-	if (!read_hybi_head(in, &h))
+	if (!read_frame_head(in, &h))
 		return HYBI_FRAME_MORE;
 	/* pass a bad head on without its payload: wslay closes with the right code at once */
 	if (h.bad)
@@ -69,14 +69,14 @@ hybi_frame_look(struct slice in, uint64_t room, size_t *n)
 bool
 hybi_frame_text_valid(struct slice in, size_t *seen)
 {
-	struct hybi_head h;
+	struct frame_head h;
 	struct slice payload;
 	char text[PIECE];
 	bool cut = true;
 
-	/* FIN does not matter: a fragmented text begins here too.  An RSV bit does: wslay
-	 * refuses it */
-	if (!read_hybi_head(in, &h) || h.bad || !h.masked || in.n < h.n || (in.p[0] & 0x7f) != TEXT)
+	/* FIN is ignored: a fragmented text begins here too; frames with RSV bits wslay refuses */
+	if (!read_frame_head(in, &h) || h.bad || !h.masked || in.n < h.n ||
+	    (in.p[0] & 0x7f) != TEXT)
 		return true;
 	payload = slice_skip(in, h.n);
 	while (cut && *seen < payload.n) {

@@ -13,7 +13,7 @@
 
 enum hybi_frame_look {
 	HYBI_FRAME_MORE,  /* incomplete so far */
-	HYBI_FRAME_WHOLE, /* `*n` bytes are ready: a frame, or a head that wslay refuses */
+	HYBI_FRAME_WHOLE, /* `*n` bytes are ready: a frame, or a head that wslay will refuse */
 	HYBI_FRAME_LARGE, /* the payload is going to exceed `room` */
 };
 

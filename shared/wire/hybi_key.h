@@ -1,5 +1,5 @@
-/* hybi_key: the key of an RFC 6455 handshake and its answer (PROTOCOL 12.1), which versions 7, 8
- * and 13 share.  Pure.
+/* hybi_key: the key of an RFC 6455 handshake and its answer (PROTOCOL 12.1), the same in versions
+ * 7, 8 and 13.  Pure.
  *
  *	Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
  *	Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo= */

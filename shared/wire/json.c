@@ -172,6 +172,7 @@ enter_container(struct json_scanner *s, bool object)
 
 	if (s->depth == JSON_DEPTH_MAX)
 		return false;
+	/* both ways: an earlier container at this depth has left its own bit */
 	if (object)
 		s->objects[s->depth / 64] |= bit;
 	else

@@ -49,8 +49,7 @@ void json_walk_begin(struct json_walk *w, const struct json_value *value);
  * pass instead of two.  Return 0, or -1 when `text` is not UTF-8 or does not begin an object. */
 int json_walk_object(struct json_walk *w, struct slice text);
 
-/* After the last member: was all of `text` one valid object?  Ignore the members when it was
- * not. */
+/* After the last member: was all of `text` one valid object?  If not, discard the members. */
 bool json_walk_whole(const struct json_walk *w);
 
 /* The next element of an array.  Return false at the end. */

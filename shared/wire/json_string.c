@@ -101,6 +101,7 @@ json_string_is(struct slice literal, const char *text)
 	struct slice s = strip_quotes(literal), want = slice_of(text);
 
 	while (s.n > 0) {
+		/* run by run, without a buffer to decode into */
 		struct slice got = {s.p, length_before_escape(s)};
 		struct utf8_char c;
 

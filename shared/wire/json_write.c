@@ -75,8 +75,7 @@ find_unsafe_byte(const unsigned char *s, size_t i, size_t n)
 		size_t end = n - i < SCAN_WORD ? n : i + SCAN_WORD;
 
 		if (end == i + SCAN_WORD) {
-			/* eight bytes at a time: nearly all text has neither; E2 may be a
-			 * separator */
+			/* eight bytes at a time; E2 may begin a separator, but is rare */
 			uint64_t word = scan_word((const char *)s + i);
 
 			if ((scan_below(word, 0x20) | scan_equal(word, 0xe2)) == 0) {

@@ -94,6 +94,7 @@ read_origin_pattern(struct slice text, struct host_port *pattern)
 	split_host_port(text, &pattern->host, &port);
 	if (pattern->host.n == 0 || (!is_host_name(pattern->host) && !slice_is(pattern->host, "*")))
 		return false;
+	/* a written port wins over that of the scheme */
 	pattern->port = otherwise;
 	if (slice_is(port, "*"))
 		pattern->port = 0;
@@ -110,6 +111,7 @@ read_page_origin(struct slice url, struct host_port *origin)
 	size_t n = 0;
 	unsigned otherwise = cut_scheme(&url, 80);
 
+	/* a Referer is a whole URL: only its beginning counts */
 	while (n < url.n && memchr("/?#", url.p[n], 3) == NULL)
 		n++;
 	split_host_port((struct slice){url.p, n}, &origin->host, &port);
@@ -174,6 +176,7 @@ bool
 origins_allow(struct slice list, struct slice origin, struct slice referer)
 {
 	struct host_port page = {.port = 0}, pattern;
+	/* the Referer counts only without an Origin (PROTOCOL 3.2) */
 	struct slice url = origin.n > 0 ? origin : referer, text;
 	bool readable = url.n > 0 && read_page_origin(url, &page);
 

@@ -51,6 +51,7 @@ packet_parse(struct packet *pk, struct slice in)
 		return -1;
 	pk->ack_data = plus && pk->id.n > 0; /* a '+' without an id requests nothing */
 
+	/* the data may contain colons, the endpoint not */
 	slice_cut(&in, ':', &pk->endpoint);
 	pk->data = in;
 	/* "3:1:+:x" is a misplaced '+' of an id, not a namespace (PROTOCOL 5.5) */
@@ -69,6 +70,7 @@ packet_write(struct buf *out, const struct packet *pk)
 		buf_add_char(out, '+');
 	buf_add_char(out, ':');
 	buf_add_slice(out, pk->endpoint);
+	/* an empty message is "3::", not "3:::" (PROTOCOL 5.2) */
 	if (pk->data.n > 0) {
 		buf_add_char(out, ':');
 		buf_add_slice(out, pk->data);
@@ -126,6 +128,7 @@ packet_event(struct event *ev, struct slice data, struct buf *scratch)
 		else if (json_string_is(key, "args"))
 			args = value;
 	}
+	/* the members count only now: what follows them may be malformed */
 	if (!json_walk_whole(&walk) || name.kind != JSON_KIND_STRING)
 		return -1;
 

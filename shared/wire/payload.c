@@ -13,6 +13,7 @@ void
 payload_read(struct payload_reader *r, struct slice body)
 {
 	r->rest = body;
+	/* the first character decides: without U+FFFD there, all of it is one packet */
 	r->framed = slice_starts(body, mark);
 	r->broken = false;
 }
@@ -87,6 +88,7 @@ payload_next(struct payload_reader *r, struct slice *packet)
 		} else {
 			n = take_frame_head(&r->rest, &length) ? packet_bytes(r->rest, length)
 			                                       : (size_t)-1;
+			/* where the next frame begins cannot be known: drop the rest */
 			if (n == (size_t)-1) {
 				r->broken = true;
 				r->rest = slice_skip(r->rest, r->rest.n);

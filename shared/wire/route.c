@@ -53,6 +53,7 @@ read_route_query(struct route *r)
 	struct slice rest = r->query, key, value;
 
 	while (form_next(&rest, &key, &value)) {
+		/* its presence counts, whatever the value (PROTOCOL 2.2) */
 		if (slice_is(key, "disconnect"))
 			r->disconnect = true;
 		else if (slice_is(key, "jsonp"))
@@ -95,6 +96,8 @@ read_segments(struct route *r, struct slice path)
 		r->kind = ROUTE_NOT_FOUND;
 		return;
 	}
+	/* one segment: a transport is a handshake (PROTOCOL 2.1); a session id comes from clients
+	 * 0.9.7 and 0.9.8, which disconnect so when their page unloads (2.3) */
 	r->transport = route_transport_by_name(first);
 	if (second.n > 0) {
 		r->kind = ROUTE_TRANSPORT;
@@ -142,10 +145,10 @@ route_parse(struct route *r, struct slice target, const char *resource)
 		return;
 	}
 	path = slice_skip(path, 1);
-	r->path = path;
+	r->path = path; /* for client files, which have no version in front */
 	slice_cut(&path, '/', &version);
 	if (slice_is(version, "1"))
 		read_segments(r, path);
-	else if (version.n > 0)
+	else if (version.n > 0) /* "/socket.io//1/" stays not found */
 		r->kind = ROUTE_BAD_VERSION;
 }

@@ -1,7 +1,7 @@
 /* scan: search for special bytes, eight at a time.  Pure.
  *
  * Nearly all text that passes through is plain: no quotes, no escapes, no control characters.
- * These test a word of it; the result is not 0 when one of its bytes matches.  Which one it is
+ * These test a word of it; the result is not 0 when one of its bytes matches.  Finding out which
  * takes a loop over the bytes, which is rarely needed. */
 #ifndef POLLUX_SCAN_H
 #define POLLUX_SCAN_H

@@ -60,6 +60,7 @@ utf8_front(struct slice text, bool *cut)
 	const uint8_t *bad = text.n == 0 ? NULL : u8_check(utf8_bytes(text), text.n);
 	size_t good = bad == NULL ? text.n : (size_t)(bad - utf8_bytes(text)), left = text.n - good;
 
+	/* u8_check() stops at incomplete and malformed characters alike: could more bytes help? */
 	*cut = left == 0 || (bad[0] >= 0xc2 && bad[0] <= 0xf4 && left < sequence_length(bad[0]) &&
 				subpart_length(bad, left) == left);
 	return good;
@@ -87,6 +88,7 @@ utf8_utf16_length(struct slice text)
 	const uint8_t *s = utf8_bytes(text);
 	size_t units = 0;
 
+	/* one for each byte that begins a character, one more for each surrogate pair */
 	for (size_t i = 0; i < text.n; i++)
 		units += (size_t)((s[i] & 0xc0) != 0x80) + (size_t)(s[i] >= 0xf0);
 	return units;

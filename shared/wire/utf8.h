@@ -14,9 +14,8 @@
 /* Is this valid UTF-8?  The empty text is. */
 bool utf8_valid(struct slice text);
 
-/* For text that is still arriving: the number of bytes of whole characters at its front.  `*cut`
- * is set when nothing follows them, or the beginning of another character; else the text is
- * malformed. */
+/* For text that is still arriving: the number of bytes of whole characters at its front.  `*cut` is
+ * set when nothing follows them, or the beginning of another; else the text is malformed. */
 size_t utf8_front(struct slice text, bool *cut);
 
 /* Append `text` with every malformed sequence replaced by U+FFFD, by the WHATWG rule: one for each

@@ -1,5 +1,5 @@
 /* deviations: the vectors where Pollux differs from the reference on purpose, each with its result
- * and the reason (numbers are sections of PROTOCOL).  For test_vectors.c, which explains the texts. */
+ * and the reason (numbers are sections of PROTOCOL).  test_vectors.c explains the texts. */
 #ifndef POLLUX_TESTS_DEVIATIONS_H
 #define POLLUX_TESTS_DEVIATIONS_H
 
@@ -94,7 +94,7 @@ static const struct deviation {
     {"encodePacket", "{\"type\":\"message\",\"data\":\"a\",\"ack\":\"data\"}", "3:::a",
      "5.2: a '+' without an id is never produced"},
     {"encodePacket", "{\"type\":\"json\",\"data\":\"\\u2028\\u2029\x7f\\u0000\\u001f\"}",
-     "4:::\"\\u2028\\u2029\x7f\\u0000\\u001f\"", "7: to the patterns of old clients these are line ends"},
+     "4:::\"\\u2028\\u2029\x7f\\u0000\\u001f\"", "7: line ends, to patterns of old clients"},
     {"encodePacket", "{\"type\":\"event\"}", UNSPEAKABLE, NO_BUG},
     {"encodePacket", "{\"type\":\"ack\"}", UNSPEAKABLE, NO_BUG},
     {"encodePacket", "{\"type\":\"error\",\"reason\":\"boom\",\"endpoint\":\"/woot\"}", UNSPEAKABLE, NO_BUG},

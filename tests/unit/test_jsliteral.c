@@ -66,7 +66,7 @@ any_cut_is_a_harmless_literal_that_means_the_text(void **state)
 
 			if (n < literals[i].text.n &&
 			    ((unsigned char)literals[i].text.p[n] & 0xc0) == 0x80)
-				continue; /* only between characters: the text must be valid UTF-8 */
+				continue; /* not within a character: the text must be valid */
 			copy = exact(literals[i].text, n);
 			buf_init(&out, 0);
 			buf_init(&back, 0);

@@ -272,8 +272,8 @@ walks_whole(struct slice text)
 	return json_walk_whole(&walk);
 }
 
-/* Checking while walking accepts exactly the objects that json_parse() accepts: tried with a text cut
- * anywhere, and with any byte of it replaced. */
+/* Checking while walking accepts exactly the objects that json_parse() accepts: tried with a text
+ * cut anywhere, and with any byte of it replaced. */
 static void
 walking_accepts_what_parsing_accepts(void **state)
 {

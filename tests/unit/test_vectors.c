@@ -1,4 +1,4 @@
-/* The vectors of tests/vectors.json: how socket.io 0.9.19 reads and writes 390 packets and payloads.
+/* The vectors of tests/vectors.json: socket.io 0.9.19 reads and writes 390 packets and payloads.
  *
  * Each vector goes through our reader or writer; the result and the file's expectation are brought
  * into one canonical text.  The two are equal, or the vector is listed in deviations.h.
