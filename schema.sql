@@ -11,8 +11,8 @@ CREATE TABLE meta(
 	v
 ) WITHOUT ROWID;
 
--- The log.  Id order is commit order (there is one writer at a time), so that a reader that has seen
--- an id has seen all below it.  No second index: it would double the cost of an insert.  No
+-- The log.  Id order is commit order (there is one writer at a time): a reader that has seen an id
+-- has seen all below it.  No second index: it would double the cost of an insert.  No
 -- AUTOINCREMENT: ids do not repeat since the newest row is never trimmed.
 CREATE TABLE message(
 	id INTEGER PRIMARY KEY,
@@ -44,8 +44,8 @@ CREATE TABLE session(
 );
 CREATE INDEX session_user ON session(user) WHERE user IS NOT NULL;
 
--- Which session is in which room; room NULL: in the namespace itself.  A session gets the rows of the
--- channel with since < id <= until.
+-- Which session is in which room; room NULL: in the namespace itself.  A session gets the rows of
+-- the channel with since < id <= until.
 CREATE TABLE subscription(
 	key INTEGER NOT NULL,
 	chan INTEGER NOT NULL,
@@ -87,8 +87,8 @@ CREATE TABLE end_request(
 	PRIMARY KEY(key, ns)
 ) WITHOUT ROWID;
 
--- Events that wait for delivery to the web hook (docs/hook.md), in the order in which they happened,
--- each written in the transaction of the change that it reports.  AUTOINCREMENT: an id must never
+-- Events that wait for delivery to the web hook (docs/hook.md), in order, each written in the
+-- transaction of the change that it reports.  AUTOINCREMENT: an id must never
 -- name another event, since the hook recognizes repeated events by it.
 CREATE TABLE hook_event(
 	id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -23,8 +23,7 @@ maintenance_resign(struct store *st)
 /* --- sessions that are over ----------------------------------------------------------------- */
 
 int
-maintenance_list_expired(
-    struct store *st, int64_t now_ms, void (*each)(void *arg, int64_t key), void *arg)
+maintenance_list_expired(struct store *st, int64_t now_ms, store_each_key *each, void *arg)
 {
 	int owners[SLOTS_MAX], n = 0;
 	sqlite3_stmt *q = st->q[Q_OWNERS];
@@ -48,8 +47,7 @@ maintenance_list_expired(
 }
 
 int
-maintenance_list_lagging(
-    struct store *st, int64_t floor, void (*each)(void *arg, int64_t key), void *arg)
+maintenance_list_lagging(struct store *st, int64_t floor, store_each_key *each, void *arg)
 {
 	return statement_each_key(st, statement_bind(st, Q_LAGGING, "l", floor), each, arg) == -1
 	           ? -1

@@ -16,8 +16,7 @@ void maintenance_resign(struct store *st);
 /* Call `each` with every session that is over: past its deadline, or a stream of a process that
  * died.  Polling sessions of dead processes are released to any process.  Needs an open
  * transaction.  `each` must not use the store: collect the keys.  Return 0, or -1 after logging. */
-int maintenance_list_expired(
-    struct store *st, int64_t now_ms, void (*each)(void *arg, int64_t key), void *arg);
+int maintenance_list_expired(struct store *st, int64_t now_ms, store_each_key *each, void *arg);
 
 /* Delete at most 1,000 rows of the log that every reader has passed.  While the database is larger
  * than `max_bytes`, delete rows still needed too; `*floor` is then the newest id deleted (sessions
@@ -29,7 +28,6 @@ enum store_result maintenance_trim(
 
 /* Call `each` with every polling session whose cursor is below `floor`; it must not use the store.
  * Return 0, or -1 after logging. */
-int maintenance_list_lagging(
-    struct store *st, int64_t floor, void (*each)(void *arg, int64_t key), void *arg);
+int maintenance_list_lagging(struct store *st, int64_t floor, store_each_key *each, void *arg);
 
 #endif

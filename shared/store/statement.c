@@ -156,8 +156,7 @@ statement_text(struct store *st, sqlite3_stmt *q)
 }
 
 int
-statement_each_key(
-    struct store *st, sqlite3_stmt *q, void (*each)(void *arg, int64_t key), void *arg)
+statement_each_key(struct store *st, sqlite3_stmt *q, store_each_key *each, void *arg)
 {
 	int n = 0, step;
 

@@ -9,8 +9,7 @@
 #include <stdint.h>
 
 #include "shared/base/slice.h"
-
-struct store;
+#include "shared/store/store.h"
 
 enum query {
 #define X(name, sql) name,
@@ -44,8 +43,7 @@ char *statement_text(struct store *st, sqlite3_stmt *q);
 
 /* Run a bound statement to its end; call `each` with the first column of every row.  Return the
  * number of rows, or -1 after logging.  `each` must not use the store. */
-int statement_each_key(
-    struct store *st, sqlite3_stmt *q, void (*each)(void *arg, int64_t key), void *arg);
+int statement_each_key(struct store *st, sqlite3_stmt *q, store_each_key *each, void *arg);
 
 /* Reset a statement after its last sqlite3_step() returned `step`.  Return 0 when that was the end
  * of the rows, or -1 after logging. */

@@ -34,6 +34,9 @@ enum store_result {
 	STORE_MORE,      /* done in part: call again */
 };
 
+/* Called with one session after the other; it must not use the store: collect the keys. */
+typedef void store_each_key(void *arg, int64_t key);
+
 /* Open the store in `folder`, creating the folder and the database as needed, and replacing a
  * database of an earlier boot or another schema.  `must_exist`: fail instead of creating or
  * replacing anything.  `kind` is the program's, for the slot table.  Call it after any fork.

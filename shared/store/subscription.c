@@ -48,16 +48,15 @@ subscription_list(struct store *st, int64_t key, subscription_each *each, void *
 }
 
 int
-subscription_members(
-    struct store *st, int64_t chan, void (*each)(void *arg, int64_t key), void *arg)
+subscription_members(struct store *st, int64_t chan, store_each_key *each, void *arg)
 {
 	return statement_each_key(
 	    st, statement_bind(st, Q_SUBSCRIPTION_MEMBERS, "l", chan), each, arg);
 }
 
 int
-subscription_user_sessions(struct store *st, struct slice user, int64_t chan,
-    void (*each)(void *arg, int64_t key), void *arg)
+subscription_user_sessions(
+    struct store *st, struct slice user, int64_t chan, store_each_key *each, void *arg)
 {
 	return statement_each_key(
 	    st, statement_bind(st, Q_SUBSCRIPTION_USER_SESSIONS, "sl", user, chan), each, arg);

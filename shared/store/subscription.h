@@ -8,8 +8,7 @@
 #include <stdint.h>
 
 #include "shared/base/slice.h"
-
-struct store;
+#include "shared/store/store.h"
 
 /* It covers the rows of the log with since < id <= until. */
 struct subscription {
@@ -34,11 +33,10 @@ typedef void subscription_each(void *arg, const struct subscription *sub);
 int subscription_list(struct store *st, int64_t key, subscription_each *each, void *arg);
 
 /* Call `each` with the key of every session in the channel; return their number, or -1. */
-int subscription_members(
-    struct store *st, int64_t chan, void (*each)(void *arg, int64_t key), void *arg);
+int subscription_members(struct store *st, int64_t chan, store_each_key *each, void *arg);
 
 /* The same, only the sessions of one user. */
-int subscription_user_sessions(struct store *st, struct slice user, int64_t chan,
-    void (*each)(void *arg, int64_t key), void *arg);
+int subscription_user_sessions(
+    struct store *st, struct slice user, int64_t chan, store_each_key *each, void *arg);
 
 #endif
