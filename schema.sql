@@ -118,7 +118,7 @@ CREATE TABLE hook_deferred(
 );
 
 -- Events that could not be delivered, and the last error.
-CREATE TABLE hook_dead_letter(
+CREATE TABLE hook_dead(
 	id INTEGER PRIMARY KEY,    -- of hook_event
 	key INTEGER NOT NULL,
 	ns TEXT NOT NULL,

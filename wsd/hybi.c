@@ -25,15 +25,15 @@ struct hybi_reader {
 	wslay_event_context_ptr ctx;
 	struct hybi *hybi;
 	SLIST_ENTRY(hybi_reader) spare;
-	struct wsd_conn *c;    /* which connection it reads for */
-	struct slice in;       /* not yet given to wslay; borrowed during hybi_input() */
-	size_t frame_left;     /* of the frame that is being given */
-	uint64_t message_n;    /* bytes of the message so far */
-	unsigned fragments;    /* of it */
-	bool in_message;       /* more of them are to come */
-	uint8_t reply_left;    /* of a control frame that wslay is writing */
+	struct wsd_conn *c;  /* which connection it reads for */
+	struct slice in;     /* not yet given to wslay; borrowed during hybi_input() */
+	size_t frame_left;   /* of the frame that is being given */
+	uint64_t message_n;  /* bytes of the message so far */
+	unsigned fragments;  /* of it */
+	bool in_message;     /* more of them are to come */
+	uint8_t reply_left;  /* of a control frame that wslay is writing */
 	bool reply_is_close; /* its close frame: ours is sent later, after the hub's packets */
-	int fail;              /* the close code of a limit that is enforced here; 0: none broken */
+	int fail;            /* the close code of a limit that is enforced here; 0: none broken */
 };
 
 struct hybi {

@@ -1,4 +1,4 @@
-/* batch: fills a batch with events and writes the body of its request (docs/hook.md, section 4), and
+/* batch: fills a batch with events, writes the body of its request (docs/hook.md, section 4), and
  * changes its rows when the request has ended.  It does not send. */
 #ifndef POLLUX_HOOK_BATCH_H
 #define POLLUX_HOOK_BATCH_H

@@ -7,7 +7,7 @@
  * All work of one turn of the program's loop is one transaction, opened by the first call that
  * needs it and committed by hub_turn_end().  A session found in a turn is valid until its end.
  *
- * A message goes through the log (DESIGN section 3) unless all sessions that get it have a
+ * A message goes through the log (schema.sql) unless all sessions that get it have a
  * stream in this very process; so a daemon that holds all members of a room touches no database
  * for it.
  *

@@ -43,8 +43,8 @@ response_size(const struct session *s)
 	return n;
 }
 
-/* DESIGN section 3, polling rule (2): note what is in flight before it is written.  True: the
- * response may be written after the commit. */
+/* Note what is in flight in the row before it is written: the next poll, wherever it opens,
+ * acknowledges it by that.  False: a newer poll has the session, so nothing may be written. */
 static bool
 reserve_response(struct hub *h, struct session *s)
 {

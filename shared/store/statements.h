@@ -119,11 +119,11 @@ X(Q_HOOK_READ, "SELECT key, ns, ack, time, body FROM hook_event WHERE id = ?1")
 X(Q_HOOK_DONE, "DELETE FROM hook_event WHERE id = ?1")
 X(Q_HOOK_RETRY, "UPDATE hook_event SET batch = ?2, attempts = ?3, due = ?4 WHERE id = ?1")
 X(Q_HOOK_DEAD_LETTER,
-    "INSERT OR REPLACE INTO hook_dead_letter(id, key, ns, ack, time, body, error)"
+    "INSERT OR REPLACE INTO hook_dead(id, key, ns, ack, time, body, error)"
     " SELECT id, key, ns, ack, time, ?2, ?3 FROM hook_event WHERE id = ?1")
 X(Q_HOOK_TRIM_DEAD_LETTERS,
-    "DELETE FROM hook_dead_letter WHERE id IN (SELECT id FROM (SELECT id,"
-    " count(*) OVER newer AS n, sum(length(body)) OVER newer AS bytes FROM hook_dead_letter"
+    "DELETE FROM hook_dead WHERE id IN (SELECT id FROM (SELECT id,"
+    " count(*) OVER newer AS n, sum(length(body)) OVER newer AS bytes FROM hook_dead"
     " WINDOW newer AS (ORDER BY id DESC)) WHERE n > ?1 OR bytes > ?2)")
 X(Q_HOOK_USER,
     "SELECT user FROM session WHERE key = ?1 AND user IS NOT NULL"
@@ -150,7 +150,7 @@ X(Q_SESSION_TOTAL, "SELECT count(*) FROM session WHERE state < 2")
 X(Q_LOWEST_CURSOR, "SELECT min(cursor) FROM session WHERE state = 1 AND NOT streaming")
 X(Q_USED_BYTES,
     "SELECT (page_count - freelist_count) * page_size"
-    " - (SELECT ifnull(sum(length(body)), 0) FROM hook_dead_letter)"
+    " - (SELECT ifnull(sum(length(body)), 0) FROM hook_dead)"
     " FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()")
 X(Q_TRIM_POINT,
     "SELECT max(id) FROM (SELECT id FROM message ORDER BY id LIMIT 1000)"
