@@ -16,7 +16,7 @@
  * poll could have. */
 #define POLL_SLACK_MS 5000
 
-/* That an id is taken is less likely than a broken database. */
+/* A taken id is less likely than a broken database: do not try for ever. */
 #define SID_TRIES 3
 
 /* --- finding -------------------------------------------------------------------------------- */
