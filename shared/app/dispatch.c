@@ -151,7 +151,7 @@ dispatch_authorize_ns(
 
 /* --- packets -------------------------------------------------------------------------------- */
 
-/* Call a handler of connection or disconnect, which no packet can. */
+/* Call the handler of connection or disconnect; no packet can name these. */
 static void
 call_own_event(struct hub_ns *base, struct session *s, struct handler *handlers, const char *name,
     struct slice text)
