@@ -25,7 +25,8 @@ struct application_question {
  * commas between them, borrowed during the call; p NULL: all. */
 typedef void application_verdict(void *arg, int verdict, struct slice transports);
 
-/* Functions that are NULL do nothing; see the application_*() below for what each one is for. */
+/* close() is set in every table; others that are NULL do nothing.  What each one is for: see the
+ * application_*() below.  A table with asks() has ask() and cancel(), too. */
 struct application_ops {
 	struct hub_app hub; /* `arg` and `find` are filled in by application_for_hub() */
 	void (*close)(struct application *app);
