@@ -86,13 +86,13 @@ sio_of(sio_app *app, const char *ns)
 static inline int
 sio_on(sio_ns *ns, const char *event, sio_handler *fn, void *user)
 {
-	return ns == NULL ? -1 : SIO_API(ns)->on(ns, event, fn, user);
+	return ns == NULL ? -EINVAL : SIO_API(ns)->on(ns, event, fn, user);
 }
 
 static inline int
 sio_on_ack(sio_ns *ns, const char *name, sio_handler *fn, void *user)
 {
-	return ns == NULL ? -1 : SIO_API(ns)->on_ack(ns, name, fn, user);
+	return ns == NULL ? -EINVAL : SIO_API(ns)->on_ack(ns, name, fn, user);
 }
 
 static inline int
@@ -104,7 +104,7 @@ sio_authorization(sio_app *app, sio_authorizer *fn, void *user)
 static inline int
 sio_ns_authorization(sio_ns *ns, sio_authorizer *fn, void *user)
 {
-	return ns == NULL ? -1 : SIO_API(ns)->ns_authorization(ns, fn, user);
+	return ns == NULL ? -EINVAL : SIO_API(ns)->ns_authorization(ns, fn, user);
 }
 
 static inline int

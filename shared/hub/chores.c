@@ -1,9 +1,9 @@
 /* chores: what is done once a second.
  *
- * Every process looks whether its database was replaced, and at its own filter.  One, the
- * housekeeper, also ends the sessions whose time is up, trims the log, and does for the application
- * what no client's packet triggers: answers that did not come in time, and ends that programs
- * without an application asked for. */
+ * Every process looks whether its database was replaced, and at its own filter.  One does the
+ * maintenance: it ends the sessions whose time is up, trims the log, and does for the application
+ * what no client's packet triggers: acks that did not come in time, and ends that programs without
+ * an application asked for. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,7 +188,7 @@ trim_log(struct hub *h, struct reaped_keys *keys)
 }
 
 static void
-keep_house(struct hub *h)
+do_maintenance(struct hub *h)
 {
 	struct reaped_keys keys;
 
@@ -255,7 +255,7 @@ chores_run(struct hub *h)
 		skip_ahead(h);
 	else
 		h->log_unread = true; /* in case a wake-up got lost */
-	keep_house(h);
+	do_maintenance(h);
 	/* under the writer's lock and after a catch-up: another process that has a session of ours
 	 * join a room adds the bit, and we know of the room only from the log */
 	if (!h->o.no_app && h->now >= h->next_filter && transaction_open(h) == 0) {

@@ -69,8 +69,9 @@ struct hub_options {
 	const char *folder;
 	struct hub_app app;
 	/* The program runs no application (pollux).  It opens only a store that exists, leaves
-	 * housekeeping to others, and asks for ends instead of carrying them out, so that the
-	 * application hears of them: the housekeeper does so at once, or within a second. */
+	 * maintenance to others, and asks for ends instead of carrying them out, so that the
+	 * application hears of them: the process that does maintenance ends them, at once or within
+	 * a second. */
 	bool no_app;
 	int64_t close_timeout_ms, polling_duration_ms, handshake_timeout_ms;
 	size_t bad_packets, queue_packets, queue_bytes, sessions, sessions_per_address, log_bytes;

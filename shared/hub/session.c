@@ -52,7 +52,7 @@ find_result_of(const struct session *s)
 	return !s->over ? SESSION_LIVE : s->remembered ? SESSION_ENDED : SESSION_UNKNOWN;
 }
 
-/* End a session that is past its deadline, but not yet reaped by the housekeeper. */
+/* End a session that is past its deadline, but not yet ended by maintenance. */
 static void
 expire_session(struct hub *h, struct session *s)
 {

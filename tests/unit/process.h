@@ -180,7 +180,7 @@ wake(struct world *w, int i)
 	settle(w, i);
 }
 
-/* Let `ms` pass; whichever process comes first keeps house. */
+/* Let `ms` pass; whichever process comes first does maintenance. */
 static inline void
 pass(struct world *w, int64_t ms)
 {

@@ -91,8 +91,12 @@ names_that_cannot_be_on_the_wire_are_refused(void **state)
 	struct application *app = module_open("");
 	const char *log = log_into(*state);
 
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_null(sio_of(module_handle(app), bad[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		sio_ns *none = sio_of(module_handle(app), bad[i]);
+
+		assert_null(none);
+		assert_int_equal(sio_on(none, "say", on_do, NULL), -EINVAL);
+	}
 	log_said(log);
 	application_close(app);
 }

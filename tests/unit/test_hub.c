@@ -664,7 +664,7 @@ sessions_end_by_their_deadlines(void **state)
 	settle(w, 1);
 }
 
-/* Nothing here waits for the housekeeper. */
+/* Nothing here waits for maintenance. */
 static void
 a_session_past_its_deadline_is_found_no_more(void **state)
 {
