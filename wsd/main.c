@@ -1,8 +1,8 @@
 /* pollux-wsd: websockets, and HTTP on the same port.  One process, one thread, in the foreground.
  *
- * Start: standard descriptors, options, configuration, sockets, store and application, loop.  The
- * first SIGTERM or SIGINT closes all connections in order, the second ends at once; SIGHUP opens
- * the log file again, SIGUSR1 logs counters. */
+ * Start: descriptors, options, configuration, log, sockets, store and application, loop.  The first
+ * SIGTERM or SIGINT closes all connections in order, the second ends at once; SIGHUP opens the log
+ * file again, SIGUSR1 logs counters. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>

@@ -9,8 +9,8 @@
 #include "shared/transport/internal.h"
 #include "shared/transport/publish_request.h"
 #include "shared/wire/form.h"
-#include "shared/wire/sid.h"
 #include "shared/wire/json.h"
+#include "shared/wire/sid.h"
 #include "shared/wire/utf8.h"
 
 #define LIMIT_DEFAULT 100
