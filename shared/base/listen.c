@@ -292,8 +292,8 @@ listen_open_stdin(struct listen *l)
 	l->n = 0;
 	if (getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) == -1 ||
 	    !listening) {
-		log_errx("no address to listen on, and standard input is not the socket of a web "
-			 "server: give an address, as in -l unix:/path");
+		log_errx("no address to listen on, and standard input is not a listening socket: "
+			 "give an address, as in -l unix:/path");
 		return EX_USAGE;
 	}
 	if (own_socket(l, STDIN_FILENO) == -1) {

@@ -101,7 +101,7 @@ publish_request_handle(struct server *sv, struct exchange *x)
 	/* after the key: only who has one learns the limit */
 	if (x->body_too_large)
 		publish_answer_error(
-		    &p, 413, NULL, "too_large", "the body is larger than this server accepts");
+		    &p, 413, NULL, "too_large", "the body exceeds the limit of this server");
 	else
 		call->handle(&p);
 	return true;
