@@ -251,7 +251,7 @@ read_action(struct action_reader *r, const struct json_value *value)
 		return -1;
 	r->action = add_action(r->list);
 	if (r->action == NULL)
-		return action_read_fail(r, "failed", "", "out of memory");
+		return action_read_fail(r, "failed", "", "no memory for another action");
 	r->action->kind = verb->kind;
 	return read_fields(r, verb, value) == -1 ? -1 : complete_action(r, verb);
 }
@@ -323,7 +323,7 @@ action_parse(struct action_list *out, struct slice json, const struct action_con
 	if (json_parse(&value, json) == -1)
 		return action_read_fail(&r, "bad_json", "", "the text is not JSON");
 	if (buf_reserve(&out->texts, json.n + 1) == NULL) /* slices of `texts` stay valid */
-		return action_read_fail(&r, "failed", "", "out of memory");
+		return action_read_fail(&r, "failed", "", "no memory to read the actions");
 	if (value.kind == JSON_KIND_ARRAY)
 		return read_array(&r, &value);
 	if (value.kind == JSON_KIND_OBJECT && is_envelope(&value))
