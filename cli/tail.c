@@ -253,8 +253,7 @@ parse_tail(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 's':
 		if (sid_public_read(slice_of(arg), &t->key) == -1)
-			argp_error(
-			    state, "-s needs a public id (P and 11 characters), not %s", arg);
+			argp_error(state, "-s needs the public id of a session, not %s", arg);
 		return 0;
 	case 'R':
 		t->raw = true;

@@ -154,7 +154,8 @@ read_fields(struct action_reader *r, const struct verb *verb, const struct json_
 			    "%.*s is not a field of \"%s\"", key.n > 40 ? 40 : (int)key.n, key.p,
 			    verb->name);
 		if ((seen & 1u << i) != 0)
-			return BAD(r, field_names[i], "\"%s\" is given twice", field_names[i]);
+			return BAD(r, field_names[i], "\"%s\" appears twice in the action",
+			    field_names[i]);
 		seen |= 1u << i;
 		if (read_field(r, (enum field)(1u << i), &value) == -1)
 			return -1;

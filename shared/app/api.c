@@ -24,7 +24,7 @@ api_of(sio_app *app, const char *name)
 	if (ns == NULL)
 		log_errx("application: sio_of(\"%s\"): %s", name,
 		    app->base.hub == NULL ? "cannot be the name of a namespace"
-					  : "pollux_app() has made no such namespace");
+					  : "this namespace was not made by pollux_app()");
 	return ns;
 }
 
