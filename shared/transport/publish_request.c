@@ -56,7 +56,7 @@ find_api_key(const struct exchange *x)
 	                                              : (struct slice){NULL, 0};
 }
 
-/* May this key make the call?  False after the answer. */
+/* Whether this key may make the call.  Return false after answering. */
 static bool
 check_publish_key(struct publish_request *p, const struct publish_call *call)
 {
