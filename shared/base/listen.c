@@ -165,7 +165,7 @@ listen_on_name(struct listen *l, const char *setting, const char *address)
 
 	snprintf(text, sizeof(text), "%s", address);
 	if (cut_host_and_port(text, &host, &port) == -1) {
-		log_errx("%s: %s is not host:port", setting, address);
+		log_errx("%s: %s is not host:port or unix:/path", setting, address);
 		return EX_CONFIG;
 	}
 	r = getaddrinfo(host, port, &hints, &all);
