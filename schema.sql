@@ -78,8 +78,8 @@ CREATE TABLE ack(
 ) WITHOUT ROWID;
 CREATE INDEX ack_deadline ON ack(deadline) WHERE deadline IS NOT NULL;
 
--- Sessions to end for processes that run no application.  The process that does maintenance ends
--- them, so that the application is told.
+-- Ends of sessions that processes without an application have requested.  The process that does
+-- maintenance carries them out, so that the application is told.
 CREATE TABLE end_request(
 	key INTEGER NOT NULL,
 	ns TEXT NOT NULL,          -- '': the whole session
@@ -88,8 +88,8 @@ CREATE TABLE end_request(
 ) WITHOUT ROWID;
 
 -- Events that wait for delivery to the web hook (docs/hook.md), in order, each written in the
--- transaction of the change that it reports.  AUTOINCREMENT: an id must never
--- name another event, since the hook recognizes repeated events by it.
+-- transaction of the change that it reports.  AUTOINCREMENT: an id must never name another event,
+-- since the hook recognizes repeated events by it.
 CREATE TABLE hook_event(
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	key INTEGER NOT NULL,      -- the session

@@ -1,7 +1,7 @@
 #!/bin/bash
 # names: whoever looks for a name with grep or ctags lands in one place.  No two functions, and no
 # two structs or enums, share a name (static ones included); a section rule is one line, and no line
-# is longer than 100 columns.  README's tour names every folder of sources, and no file that is gone.
+# is longer than 100 columns; includes are sorted.  README's tour names every folder of sources, and no file that is gone.
 #
 #	tests/names.sh            look at the tree and try ourselves out: a line for each violation,
 #	                          then `N passed, N failed`
@@ -42,7 +42,8 @@ shared_names() {
 	END { for (key in n) if (n[key] > 1) print key ": defined at" where[key] }' | sort
 }
 
-# Print the lines that are too long, and section rules that are torn, of the files on standard input.
+# Print the lines that are too long, section rules that are torn, and includes out of order, of the
+# files on standard input.
 layout() {
 	(cd "$1" && xargs -r awk '
 	/clang-format off/ { wide = 1 }
@@ -53,7 +54,12 @@ layout() {
 			columns += substr($0, i, 1) == "\t" ? 8 - columns % 8 : 1
 		if (columns > 100) print FILENAME ":" FNR ": " columns " columns"
 	}
-	/\/\* --- .*-$/ { print FILENAME ":" FNR ": a section rule is one line" }')
+	/\/\* --- .*-$/ { print FILENAME ":" FNR ": a section rule is one line" }
+	FNR == 1 { line = 0 }
+	/^#include / {
+		if (line > 0 && FNR == line + 1 && $2 < last) print FILENAME ":" FNR ": " $2 " comes before " last
+		last = $2; line = FNR
+	}')
 }
 
 # Print what README's tour under $1 names that is not there, and the folders it leaves out.
@@ -94,15 +100,17 @@ self_test() {
 	printf 'static int\nfind(int a);\n\nstruct row {\n};\n' >"$tree/shared/hub/x.h"
 	printf 'struct row {\n};\n/* --- torn -----\n */\n' >"$tree/shared/hub/one.c"
 	printf '\t\t%095d\n' 0 >"$tree/shared/hub/wide.c"
+	printf '#include <b.h>\n#include <a.h>\n\n#include <a.h>\n' >"$tree/shared/hub/order.c"
 	printf '## A tour\n`wsd/`, `wsd/three.c`, `shared/hub/`\n## L\n' >"$tree/README.md"
 	planted=$(check "$tree")
 	found 'function find: defined at fcgi/two.c:2 wsd/one.c:2'
 	found 'struct row: defined at shared/hub/one.c:1 shared/hub/x.h:4'
 	found 'shared/hub/wide.c:1: 111 columns'
 	found 'shared/hub/one.c:3: a section rule is one line'
+	found 'shared/hub/order.c:2: <a.h> comes before <b.h>'
 	found 'the tour names wsd/three.c, which is not there'
 	found 'the tour leaves out fcgi/'
-	if [ "$(wc -l <<<"$planted")" -eq 6 ]; then
+	if [ "$(wc -l <<<"$planted")" -eq 7 ]; then
 		passed=$((passed + 1))
 	else
 		fail "names: wrongly found: $planted"

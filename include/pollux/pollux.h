@@ -92,9 +92,9 @@ typedef int sio_authorizer(const sio_handshake *h, void *user);
 
 /* --- setting up, in pollux_app() only ------------------------------------------------------- */
 
-/* The application implements this.  Return 0, or another number: the program does not start.  After
- * it, once, stands the line SIO_APP_ABI, by which a module that was built for another interface is
- * refused. */
+/* The application implements this.  Return 0, or another number: the program does not start.  The
+ * line SIO_APP_ABI follows it, once in the module: by it a module that was built for another
+ * interface is refused. */
 SIO_EXPORT int pollux_app(sio_app *app);
 
 /* The namespace `ns`, "" or "/chat"; made on first use.  NULL: an invalid name (logged), or no
@@ -211,16 +211,19 @@ static inline sio_target sio_volatile(sio_target t);
 /* Emit an event; `args` is a JSON array text, or NULL for none. */
 static inline int sio_emit_to(sio_target t, const char *name, const char *args);
 
+/* The same to the socket itself. */
 static inline int sio_emit(sio_socket *s, const char *name, const char *args);
 
 /* Send a text message of `n` bytes. */
 static inline int sio_send_to(sio_target t, const char *text, size_t n);
 
+/* The same to the socket itself. */
 static inline int sio_send(sio_socket *s, const char *text, size_t n);
 
 /* Send one JSON value, a JSON text. */
 static inline int sio_json_to(sio_target t, const char *value);
 
+/* The same to the socket itself. */
 static inline int sio_json(sio_socket *s, const char *value);
 
 /* Emit an event and ask the client for an ack.  The ack calls the handler registered with
@@ -240,6 +243,7 @@ static inline int sio_ack(sio_socket *s, const sio_event *e, const char *args);
 /* Rooms belong to the socket's namespace.  Joining twice is joining once. */
 static inline int sio_join(sio_socket *s, const char *room);
 
+/* Leaving a room that the socket is not in does nothing. */
 static inline int sio_leave(sio_socket *s, const char *room);
 
 /* Call `each` with every room of the namespace that the socket is in.  Return their number, or a

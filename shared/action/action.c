@@ -169,7 +169,7 @@ read_fields(struct action_reader *r, const struct verb *verb, const struct json_
 	return 0;
 }
 
-/* Fill in what is missing from the event, and check what does not go together. */
+/* Take from the event what the action does not say, and check what does not go together. */
 static int
 complete_action(struct action_reader *r, const struct verb *verb)
 {

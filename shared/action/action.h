@@ -107,8 +107,9 @@ struct action_result {
 
 struct application;
 
-/* Can the list be done?  action_run() asks that itself; who does several in one turn, and all or
- * none of them, asks before the first.  Return 0, or -1 with `error` filled in. */
+/* Can the list be done?  action_run() checks that itself; a caller that runs several lists in one
+ * turn, all or none of them, checks all before it runs the first.  Return 0, or -1 with `error`
+ * filled in. */
 int action_run_check(
     struct application *app, const struct action_list *list, struct action_error *error);
 

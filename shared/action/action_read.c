@@ -77,9 +77,7 @@ action_read_public_id(
 		return -1;
 	if (sid_public_read(id, key) == -1)
 		return BAD(r, field,
-		    "\"%s\" must be the public id of a session: "
-		    "P and 11 characters",
-		    field);
+		    "\"%s\" must be the public id of a session: P and 11 characters", field);
 	return 0;
 }
 

@@ -32,7 +32,7 @@ static int
 fail_action_turn(const struct run *r, const struct action *a)
 {
 	transaction_fail(r->app->hub);
-	return fail_action(r, a, "failed", "the store failed, or there is no memory");
+	return fail_action(r, a, "failed", "the store failed, or memory ran out");
 }
 
 static struct hub_ns *

@@ -1,4 +1,4 @@
-/* admission: what an accepted session begins with: its user and the first of its values. */
+/* admission: what an accepted session begins with: its user and its initial values. */
 #ifndef POLLUX_ADMISSION_H
 #define POLLUX_ADMISSION_H
 

@@ -25,7 +25,8 @@ struct application_question {
  * commas between them, borrowed during the call; p NULL: all. */
 typedef void application_verdict(void *arg, int verdict, struct slice transports);
 
-/* Functions that are NULL do nothing; see the application_*() below for what each one is for. */
+/* close() is set in every table; others that are NULL do nothing.  What each one is for: see the
+ * application_*() below.  A table with asks() has ask() and cancel(), too. */
 struct application_ops {
 	struct hub_app hub; /* `arg` and `find` are filled in by application_for_hub() */
 	void (*close)(struct application *app);
@@ -54,7 +55,7 @@ struct application {
 
 /* Prepare the part that all kinds share, which is zeroed. */
 void application_init(struct application *app, const struct application_ops *ops);
-/* Free that part, after the namespaces were removed or are plain ones. */
+/* Free that part.  Namespaces that are still there must be plain ones (namespace_open). */
 void application_free(struct application *app);
 
 /* A process that runs no application (the command line): there are no handlers, and every namespace
@@ -77,12 +78,12 @@ int application_fail(struct application *app);
 
 /* The descriptor to watch for reading; -1: none. */
 int application_fd(const struct application *app);
-/* The descriptor is readable, or may be: handle what has arrived.  Before the hub settles. */
+/* The descriptor is readable, or may be: handle what has arrived, before the hub commits. */
 void application_run(struct application *app);
 /* Another process woke this one: there may be events. */
 void application_wake(struct application *app);
-/* The turn is over; `committed`: and was not rolled back.  Return when the next one is wanted at
- * the latest; INT64_MAX: at no time. */
+/* The turn is over; `committed`: it was not rolled back.  Return when the next one is wanted at the
+ * latest, in ms; INT64_MAX: never. */
 int64_t application_settled(struct application *app, bool committed);
 
 /* Take no new work; another process may. */

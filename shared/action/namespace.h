@@ -26,7 +26,7 @@ struct ns *namespace_open(struct application *app, struct slice name);
 int namespace_add(struct application *app, struct ns *ns, struct slice name);
 void namespace_remove(struct application *app, struct ns *ns);
 
-/* Remove and free all, which are plain ones. */
+/* Remove and free all.  They must be plain ones, made by namespace_open(). */
 void namespace_close_all(struct application *app);
 
 #endif

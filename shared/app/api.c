@@ -1,4 +1,4 @@
-/* The table of functions that pollux.h calls; those of them that set up, or concern one session. */
+/* The table of functions that pollux.h calls, and those that set up or concern one session. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shared/app/internal.h"
 #include "shared/base/clock.h"
@@ -151,7 +152,7 @@ dispatch_authorize_ns(
 
 /* --- packets -------------------------------------------------------------------------------- */
 
-/* Call a handler of connection or disconnect, which no packet can. */
+/* Call the handler of connection or disconnect; no packet can name these. */
 static void
 call_own_event(struct hub_ns *base, struct session *s, struct handler *handlers, const char *name,
     struct slice text)

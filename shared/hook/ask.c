@@ -52,7 +52,7 @@ free_question(struct hook_question *q)
 	free(q);
 }
 
-/* Pass the verdict on.  `a` is NULL after a refusal. */
+/* Pass the verdict on, with what the hook granted: `a`, which is empty after a refusal. */
 static void
 conclude_question(struct hook_question *q, int verdict, struct hook_admission *a)
 {

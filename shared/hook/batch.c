@@ -153,6 +153,8 @@ batch_refill(struct batch *b)
 	return 0;
 }
 
+/* --- rows ----------------------------------------------------------------------------------- */
+
 /* Move an event to the dead letters, with its body as it would have been sent.  0 or -1. */
 static int
 add_dead_letter(struct hook *hook, struct hook_sent *sent, const char *error)
@@ -169,8 +171,6 @@ add_dead_letter(struct hook *hook, struct hook_sent *sent, const char *error)
 	buf_free(&body);
 	return failed ? -1 : hook_queue_forget(st, sent->key);
 }
-
-/* --- rows ----------------------------------------------------------------------------------- */
 
 void
 batch_delete_rows(struct batch *b)
@@ -218,8 +218,8 @@ batch_settle(struct batch *b, bool committed)
 
 	b->state = BATCH_WAITING;
 	if (!committed) {
-		b->due = hub_now(b->lanes->hook->base.hub) +
-		         BATCH_AGAIN_MS; /* the rows are still there */
+		/* the rows are still there */
+		b->due = hub_now(b->lanes->hook->base.hub) + BATCH_AGAIN_MS;
 		return;
 	}
 	memcpy(before, b->sent, sizeof(before));

@@ -25,8 +25,8 @@ static void
 digest_add(EVP_MD_CTX *ctx, struct slice bytes, const char *end)
 {
 	EVP_DigestUpdate(ctx, bytes.p, bytes.n);
-	EVP_DigestUpdate(
-	    ctx, end, 1); /* a byte that JSON text never has, so parts cannot run together */
+	/* a byte that JSON text never has, so parts cannot run together */
+	EVP_DigestUpdate(ctx, end, 1);
 }
 
 static void

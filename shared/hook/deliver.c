@@ -12,7 +12,6 @@
 
 #define TICK_MS        1000 /* retry leadership and rescan this often */
 #define GATHER_MS      20   /* an event waits this long for others, unless nothing is in flight */
-#define BATCH_AGAIN_MS 1000 /* after a turn that could not be committed */
 #define BREAK_FAILURES 5    /* in a row open the breaker ... */
 #define BREAK_MS       5000 /* ... for this long, until one request probes the hook */
 #define RETRY_MAX_S    60
@@ -278,7 +277,8 @@ gathered_at(const struct delivery *d)
 	return STAILQ_FIRST(&TAILQ_FIRST(&d->lanes.ready_queue)->events)->created + GATHER_MS;
 }
 
-/* Are there enough events for a request, or does a client wait for one after them? */
+/* Are there enough events for a request, or does a client wait for the answer to one that is queued
+ * after them? */
 static bool
 is_worth_a_request(struct delivery *d)
 {
@@ -412,7 +412,7 @@ follow_rows(struct delivery *d, bool committed)
 	}
 }
 
-/* Leadership is tried once a tick, and at once by a process that has events while nobody leads. */
+/* Leadership is tried once a tick, and at once by a process that has events while none leads. */
 static void
 change_leader(struct delivery *d)
 {
@@ -435,6 +435,8 @@ deliver_settled(struct delivery *d, bool committed)
 {
 	struct store *st = hub_store(d->hook->base.hub);
 
+	/* first: settled batches free their lanes, whose next events can be sent below; and it may
+	 * forget the lanes, which are then loaded anew */
 	follow_rows(d, committed);
 	change_leader(d);
 	if (!d->leads || d->draining)
@@ -442,6 +444,7 @@ deliver_settled(struct delivery *d, bool committed)
 	/* rows of a transaction that is still open may be rolled back */
 	if (d->lanes.rescan && !store_in_transaction(st) && lanes_load(&d->lanes) == -1)
 		forget_lanes(d);
+	/* the true count: hook_queue_add() adds to it even in turns that are rolled back */
 	slots_set_hook(store_slots(st), d->lanes.events, d->lanes.bytes);
 	if (d->off)
 		return d->lanes.by_key == NULL ? d->next_tick : delivery_now(d);

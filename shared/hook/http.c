@@ -153,8 +153,8 @@ hook_http_run(struct hook_http *http, int64_t now_ms)
 		           ((events[i].events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
 		           ((events[i].events & EPOLLERR) != 0 ? CURL_CSELECT_ERR : 0);
 
-		if (LIST_EMPTY(
-			&http->calls)) /* an idle connection: it would wake the loop forever */
+		/* without calls it is an idle connection, which would wake the loop for ever */
+		if (LIST_EMPTY(&http->calls))
 			epoll_ctl(http->epoll_fd, EPOLL_CTL_DEL, events[i].data.fd, NULL);
 		else
 			curl_multi_socket_action(http->multi, events[i].data.fd, what, &running);

@@ -1,8 +1,8 @@
-/* hook_http: signed POSTs to the one URL of the web hook, without blocking (docs/hook.md, sections
+/* http: signed POSTs to the one URL of the web hook, without blocking (docs/hook.md, sections
  * 1 and 2).  It knows neither events nor actions.
  *
- * libcurl's sockets are in one epoll descriptor, which the program's loop watches; the rest of its
- * wishes is a time. */
+ * libcurl's sockets are in one epoll descriptor, which the program's loop watches; its timer is
+ * hook_http_next(). */
 #ifndef POLLUX_HOOK_HTTP_H
 #define POLLUX_HOOK_HTTP_H
 
@@ -33,10 +33,10 @@ void hook_http_close(struct hook_http *http);
 int hook_http_fd(const struct hook_http *http);
 /* The descriptor was readable, or time has passed: callbacks are called from here only. */
 void hook_http_run(struct hook_http *http, int64_t now_ms);
-/* When it wants to be run at the latest; INT64_MAX: at no time. */
+/* When it wants to be run at the latest, in ms; INT64_MAX: never. */
 int64_t hook_http_next(const struct hook_http *http);
 
-/* The URL as it may stand in a log: without its query, user and password. */
+/* The URL as it may be logged: without its query, user and password. */
 const char *hook_http_name(const struct hook_http *http);
 
 struct hook_request {

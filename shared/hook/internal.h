@@ -59,8 +59,7 @@ hook_of_const(const struct application *app)
 
 /* --- event.c: the members of one event; pure ------------------------------------------------ */
 
-/* Is an event of this type on the list ([hook] events)?  `name` is that of an "event", else p NULL.
- */
+/* Is an event of this type on the list ([hook] events)?  `name`: of an "event"; else p NULL. */
 bool hook_event_is_wanted(const char *list, const char *type, struct slice name);
 
 /* Append members of an event's object.  What the client sent passes byte for byte, but for text
@@ -131,7 +130,7 @@ int hook_reply_verdict(struct hook *hook, int64_t key, struct slice ns, struct s
 /* Do the actions of an admission, which were checked before. */
 void hook_reply_run_actions(struct hook *hook, int64_t key, struct slice ns, const char *actions);
 
-/* --- ask.c: questions, which every process asks itself -------------------------------------- */
+/* --- ask.c: questions; every process asks its own ------------------------------------------- */
 
 /* Ask whether the session may join; the hub hears of the verdict later.  -EINPROGRESS; -EAGAIN: too
  * many questions wait; or -EIO. */
@@ -145,7 +144,7 @@ void hook_ask_cancel(struct application_question *question);
 
 /* Send what waits, as many as may be in flight at once. */
 void hook_ask_run(struct hook *hook);
-/* When it wants to be run at the latest; INT64_MAX: at no time. */
+/* When it wants to be run at the latest, in ms; INT64_MAX: never. */
 int64_t hook_ask_next(const struct hook *hook);
 /* End all, without a verdict. */
 void hook_ask_close(struct hook *hook);

@@ -149,8 +149,8 @@ find_batch(struct lanes *l, int64_t id)
 	return NULL;
 }
 
-/* Put an event that a former leader has sent back into its batch: a request that is repeated holds
- * the same events under the same id, by which the hook knows that it is a repetition. */
+/* Put an event back into the batch in which a former leader sent it: a repeated request has the
+ * same events under the same id, by which the hook recognizes it. */
 static int
 rejoin_batch(struct lanes *l, struct lane *lane, const struct hook_entry *entry)
 {

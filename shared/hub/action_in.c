@@ -53,7 +53,7 @@ do_action_row(struct hub *h, int64_t id, struct slice json)
 		h->failed = true;
 		return;
 	}
-	/* a row that the store cannot bear must not block those after it for ever */
+	/* a row with which the store keeps failing must not block those after it for ever */
 	if (id == a->stuck_row && a->tries >= TRIES_MAX) {
 		log_warnx("action_in: row %lld is skipped: the store failed %d times with it",
 		    (long long)id, a->tries);

@@ -16,7 +16,7 @@ struct hub;
 struct action_in {
 	bool leader;       /* this process */
 	bool woken;        /* look now */
-	bool failed;       /* the last look did: wait IDLE_MS */
+	bool failed;       /* the last turn with rows was rolled back: wait */
 	int64_t next_look; /* ms */
 	int64_t version;   /* store_data_version() when the table was empty; -1: look in any case */
 	int64_t stuck_row; /* the row that made the last turn fail; 0: none */

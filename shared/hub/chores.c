@@ -227,7 +227,7 @@ start_over(struct hub *h)
 	transaction_set_mark(h); /* ids of the new database have nothing to do with the old ones */
 }
 
-/* A process that holds no session does not read the rows that pass by. */
+/* A process that holds no session need not read the rows: skip to the newest. */
 static void
 skip_ahead(struct hub *h)
 {

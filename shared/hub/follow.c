@@ -147,7 +147,7 @@ on_log_row(void *arg, const struct message_row *row)
 	}
 	if (row->chan < 0)
 		c = channel_find(h, row->chan);
-	/* for no session here, and no poll is held that might ask the ring: do not copy it */
+	/* for no session here, and no ring is kept for polls: do not copy it */
 	if (s == NULL && c == NULL && h->ring.entries == NULL) {
 		ring_add(&h->ring, &entry);
 		return;

@@ -7,9 +7,8 @@
  * All work of one turn of the program's loop is one transaction, opened by the first call that
  * needs it and committed by hub_turn_end().  A session found in a turn is valid until its end.
  *
- * A message goes through the log (schema.sql) unless all sessions that get it have a
- * stream in this very process; so a daemon that holds all members of a room touches no database
- * for it.
+ * A message goes through the log (schema.sql) unless all sessions that get it have a stream in this
+ * very process; so a daemon that holds all members of a room touches no database for it.
  *
  * Functions that return int return 0, or -1: the turn is lost, as if by transaction_fail().
  * Nothing of it will be committed, the clients try again, and the caller need not report it.

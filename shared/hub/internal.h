@@ -31,7 +31,7 @@ struct hub {
 	struct action_in action_in;
 	uint64_t received, sent;     /* packets, for pollux top */
 	const _Atomic int *watching; /* slots_watcher_count() */
-	struct {                     /* where a roll back returns to */
+	struct {                     /* where a rollback returns to */
 		int64_t head;
 		uint64_t ring_end;
 	} mark;
@@ -81,8 +81,8 @@ void membership_ask_end(struct hub *h, struct session *s, struct slice ns, const
 
 /* --- transaction.c --- */
 
-/* A roll back returns to what memory has of the log now.  For everything that moves hub->head on
- * outside of a transaction. */
+/* From now on a rollback returns to what memory has of the log at this point.  For everything that
+ * moves hub->head on outside of a transaction. */
 void transaction_set_mark(struct hub *h);
 
 /* Catch up with the log, with or without a transaction. */

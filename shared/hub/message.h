@@ -15,12 +15,11 @@
 
 struct message {
 	unsigned refs;
-	uint32_t n; /* bytes of text */
-	int64_t id; /* of its row in the log; 0: not logged */
-	int64_t
-	    *except_more;  /* owned: sessions that must not get it, beside the row's except_key */
-	uint32_t except_n; /* of except_more */
-	uint8_t head_n;    /* bytes in use at the end of `head`; 0: not framed yet */
+	uint32_t n;           /* bytes of text */
+	int64_t id;           /* of its row in the log; 0: not logged */
+	int64_t *except_more; /* owned: keys that must not get it, beside the row's except_key */
+	uint32_t except_n;    /* of except_more */
+	uint8_t head_n;       /* bytes in use at the end of `head`; 0: not framed yet */
 	bool is_volatile;
 	unsigned char head[MESSAGE_HEADROOM];
 	char text[]; /* the packet, then 0xFF (the end mark), NOT NUL-terminated */

@@ -16,7 +16,7 @@
  * poll could have. */
 #define POLL_SLACK_MS 5000
 
-/* That an id is taken is less likely than a broken database. */
+/* A taken id is less likely than a broken database: do not try for ever. */
 #define SID_TRIES 3
 
 /* --- finding -------------------------------------------------------------------------------- */
@@ -52,7 +52,7 @@ find_result_of(const struct session *s)
 	return !s->over ? SESSION_LIVE : s->remembered ? SESSION_ENDED : SESSION_UNKNOWN;
 }
 
-/* Past its deadline, but not yet reaped by the housekeeper. */
+/* End a session that is past its deadline, but not yet reaped by the housekeeper. */
 static void
 expire_session(struct hub *h, struct session *s)
 {

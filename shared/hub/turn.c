@@ -1,4 +1,6 @@
 /* turn: the beginning and the end of a turn of the program's loop. */
+#include <stdlib.h>
+
 #include "shared/hub/internal.h"
 #include "shared/store/slots.h"
 #include "shared/wire/payload.h"

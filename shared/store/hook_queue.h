@@ -65,7 +65,8 @@ int hook_queue_forget(struct store *st, int64_t key);
 int hook_queue_defer(struct store *st, int64_t key, struct slice actions);
 char *hook_queue_take_deferred(struct store *st, int64_t key);
 
-/* Try to become the leader until hook_queue_resign().  True also when this process is it. */
+/* Try to become the leader until hook_queue_resign().  True also when this process leads
+ * already. */
 bool hook_queue_lead(struct store *st);
 void hook_queue_resign(struct store *st);
 

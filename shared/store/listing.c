@@ -49,12 +49,11 @@ listing_sessions(struct store *st, const struct listing_filter *filter,
 {
 	static const char sql[] =
 	    "SELECT key, state, owner, transport, streaming, address, user, handshake,"
-	    " (SELECT json_group_array(ns) FROM subscription WHERE subscription.key = session.key "
-	    "AND room IS NULL"
-	    "  AND until IS NULL)"
+	    " (SELECT json_group_array(ns) FROM subscription"
+	    " WHERE subscription.key = session.key AND room IS NULL AND until IS NULL)"
 	    " FROM session WHERE state < 2 AND key > ?1"
-	    " AND (?2 = 0 OR key IN (SELECT key FROM subscription WHERE chan = ?2 AND until IS "
-	    "NULL))"
+	    " AND (?2 = 0 OR"
+	    " key IN (SELECT key FROM subscription WHERE chan = ?2 AND until IS NULL))"
 	    " AND (?3 IS NULL OR user = ?3) AND (?4 = 0 OR key = ?4) ORDER BY key LIMIT ?5";
 	sqlite3_stmt *q = listing_prepare(st, sql);
 	int step;

@@ -1,10 +1,10 @@
 /* slots: which processes run and what their sessions listen to, in memory that all processes of a
  * data folder share.
  *
- * A process takes a slot when it opens the store and keeps it until it dies (lock.h tells).  With
- * the slot goes a filter of the channels that its sessions listen to, so that a broadcast wakes
- * only processes that hold a recipient.  One more filter, `waiting`, covers all sessions on polling
- * transports: between two polls they belong to no process. */
+ * A process takes a slot when it opens the store and keeps it until it closes the store or dies
+ * (lock.h tells).  With the slot goes a filter of the channels that its sessions listen to, so that
+ * a broadcast wakes only processes that hold a recipient.  One more filter, `waiting`, covers all
+ * sessions on polling transports: between two polls they belong to no process. */
 #ifndef POLLUX_SLOTS_H
 #define POLLUX_SLOTS_H
 

@@ -1,6 +1,6 @@
 /* statements: the SQL of every prepared statement, once, beside its name; grouped by the file that
- * runs them, in the order of their use there.  Included by statement.h for the names and by
- * statement.c for the texts, so it has no guard; the includer defines X(name, sql).
+ * runs them.  Included by statement.h for the names and by statement.c for the texts, so it has no
+ * guard; the includer defines X(name, sql).
  *
  * The binding letters of a statement (statement_bind) are at its caller. */
 /* clang-format off */

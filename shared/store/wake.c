@@ -51,8 +51,7 @@ wake_bind(const char *folder, const char *name, int slot)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -1;
-	/* stale socket of a dead process that had this slot: the slot is ours, so it has no
-	 * reader */
+	/* stale socket of a dead process: the slot is ours now, so the socket has no reader */
 	unlink(address.sun_path);
 	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) == -1) {
 		close(fd);
