@@ -217,7 +217,7 @@ print_refusal(const struct cli *c, const struct action_error *error)
 		buf_add_char(&out, '\n');
 		cli_flush(&out);
 	} else if (error->index > 0) {
-		cli_complain("action %d: %s", error->index, error->message);
+		cli_complain("in action %d: %s", error->index, error->message);
 	} else {
 		cli_complain("%s", error->message);
 	}
@@ -245,8 +245,7 @@ await_ends(struct cli *c)
 		cli_wait(-1, 20);
 	}
 	cli_complain(cli_is_served(c) ? "not done yet: the process that ends sessions is busy"
-				      : "no Pollux process is running: it will be done when one "
-					"starts");
+				      : "no Pollux process is running: the next one will do it");
 	return EX_TEMPFAIL;
 }
 
@@ -311,7 +310,7 @@ run_action(struct cli *c, struct buf *json)
 
 	buf_puts(json, "}]}");
 	if (json->failed)
-		cli_complain("out of memory");
+		cli_complain("not run: no memory for the actions");
 	else
 		status = run_actions(c, buf_slice(json));
 	buf_free(json);

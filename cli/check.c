@@ -24,7 +24,7 @@ parse_subcommand(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (check->word != NULL || strcmp(arg, "check") != 0)
-			argp_error(state, "unexpected argument \"%s\"", arg);
+			argp_error(state, "the only word here is \"check\", not \"%s\"", arg);
 		check->word = arg;
 		return 0;
 	case ARGP_KEY_END:

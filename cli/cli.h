@@ -48,7 +48,7 @@ void cli_close(struct cli *c);
 void cli_begin(struct cli *c);
 int cli_settle(struct cli *c);
 
-/* Is a process that runs the application alive? */
+/* Whether a process that runs the application is alive. */
 bool cli_is_served(struct cli *c);
 
 /* Wait until `fd` (-1: none) is readable, for `ms` at most; false after SIGINT or SIGTERM. */

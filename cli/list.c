@@ -68,7 +68,7 @@ parse_list(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--limit needs a number of 1 or more");
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument \"%s\"", arg);
+		argp_error(state, "a list is narrowed by options, not by \"%s\"", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

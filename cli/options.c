@@ -12,7 +12,7 @@ parse_common(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'c':
 		if (c->paths_n == CLI_FILES)
-			argp_error(state, "more than %d configuration files", CLI_FILES);
+			argp_error(state, "-c was given more than %d times", CLI_FILES);
 		c->paths[c->paths_n++] = arg;
 		return 0;
 	case 'd':

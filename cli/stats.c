@@ -270,7 +270,7 @@ parse_top(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--rounds needs a number of 1 or more");
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument \"%s\"", arg);
+		argp_error(state, "top takes no argument \"%s\"", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -253,13 +253,13 @@ parse_tail(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 's':
 		if (sid_public_read(slice_of(arg), &t->key) == -1)
-			argp_error(state, "%s is not a public id (P and 11 characters)", arg);
+			argp_error(state, "-s needs the public id of a session, not %s", arg);
 		return 0;
 	case 'R':
 		t->raw = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument \"%s\"", arg);
+		argp_error(state, "choose a session with -s, not by \"%s\" alone", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -248,8 +248,7 @@ hand_to_reader(struct fcgi_conn *c)
 	c->state = FCGI_CONN_READING;
 	set_deadline(c, c->fcgi->cfg->request_timeout_ms);
 	if (readers_add(c->fcgi->readers, c->io.fd, c) == -1) {
-		log_warnx("too many requests arrive slowly: a connection of the web server is "
-			  "closed");
+		log_warnx("too many requests arrive slowly: one of them is dropped");
 		fcgi_conn_close(c);
 	}
 }

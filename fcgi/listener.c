@@ -53,8 +53,8 @@ fcgi_listener_pause_accept(struct fcgi_listener *l, int listening)
 {
 	int fd;
 
-	log_warnx(
-	    "no descriptor for a new connection: not accepting for %d ms", (int)(PAUSE_S * 1000));
+	log_warnx("no descriptor for the web server's next connection: not accepting for %d ms",
+	    (int)(PAUSE_S * 1000));
 	if (l->reserve != -1) {
 		close(l->reserve);
 		fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
@@ -102,7 +102,7 @@ fcgi_listener_open(struct fcgi *f, const char *addresses)
 	int code;
 
 	if (l == NULL) {
-		log_err("listen");
+		log_err("cannot open [fcgi] listen");
 		return EX_OSERR;
 	}
 	l->fcgi = f;

@@ -1,7 +1,8 @@
 /* pollux.fcgi: handshakes, polls and POSTs, behind a web server.
  *
  * Started by the web server with the listening socket as descriptor 0 (mod_fcgid: one request at a
- * time), or by hand with -l (thousands of held polls in one process): the same loop.
+ * time), or as a service with an address, -l or [fcgi] listen (thousands of held polls in one
+ * process): the same loop.
  *
  * Start: descriptors, options, configuration, log, sockets, store and application, loop.
  * The first SIGTERM, SIGINT or SIGUSR1 ends what is open in order, the second at once; SIGHUP opens

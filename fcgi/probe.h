@@ -5,8 +5,9 @@
 #ifndef POLLUX_FCGI_PROBE_H
 #define POLLUX_FCGI_PROBE_H
 
-#include <ev.h>
 #include <stdbool.h>
+
+#include <ev.h>
 
 #include "shared/base/slice.h"
 

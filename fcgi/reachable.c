@@ -129,12 +129,12 @@ reachable_on_status(void *arg, int status)
 		return;
 	/* log changes only: probes are repeated for as long as there are handshakes */
 	if (found == HOST_BLOCKED && e->verdict != HOST_BLOCKED)
-		log_warnx("websocket is not offered to clients of %s: the web server does not pass "
-			  "upgrades on, it answered %d to one; see [wsd] reachable",
+		log_warnx("websocket is not offered to clients of %s: the web server answered "
+			  "%d to an upgrade instead of passing it on; see [wsd] reachable",
 		    r->asked_host, status);
 	else if (found == HOST_UNKNOWN && e->verdict == HOST_UNKNOWN)
-		log_warnx("websocket is not offered to clients of %s yet: the web server answered "
-			  "%d to an upgrade (0: no answer)",
+		log_warnx("websocket is not offered to clients of %s yet: "
+			  "the upgrade was answered with status %d (0: no answer)",
 		    r->asked_host, status);
 	else if (found == HOST_PASSES && e->verdict == HOST_BLOCKED)
 		log_info("websocket is offered to clients of %s", r->asked_host);
@@ -294,7 +294,7 @@ reachable_open(struct fcgi *f)
 	r->fcgi = f;
 	r->table = shm_map(path, sizeof(*r->table));
 	if (r->table == NULL) {
-		log_err("%s", path);
+		log_err("cannot map the results of probes, %s", path);
 		free(r);
 		return NULL;
 	}

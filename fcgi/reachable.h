@@ -18,7 +18,7 @@
 
 struct reachable;
 
-/* After the store, whose folder it shares.  NULL after logging why. */
+/* After the store, whose folder it shares.  NULL: out of memory, or no shared memory (logged). */
 struct reachable *reachable_open(struct fcgi *f);
 void reachable_close(struct reachable *r);
 

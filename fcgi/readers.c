@@ -65,8 +65,8 @@ reader_main(void *arg)
 		set_blocking(job->fd, false);
 		pthread_mutex_lock(&r->lock);
 		STAILQ_INSERT_TAIL(&r->done, job, next);
-		ev_async_send(
-		    r->loop, &r->finished); /* the only call of libev that threads may make */
+		/* the only call of libev that threads may make */
+		ev_async_send(r->loop, &r->finished);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return NULL;

@@ -16,7 +16,8 @@ struct readers;
  * if there was no whole request. */
 typedef void readers_on_read(void *arg, struct fcgi_request *rq);
 
-/* Start the threads, which read at most `body_max` bytes of a body.  NULL after logging why. */
+/* Start the threads, which read at most `body_max` bytes of a body.  NULL: out of memory, or no
+ * thread could be started (logged). */
 struct readers *readers_open(struct ev_loop *loop, size_t body_max, readers_on_read *on_read);
 
 /* Stop them.  Descriptors being read must have been shut down; they stay open, and their callbacks

@@ -1,5 +1,5 @@
 /* records: the FastCGI records that libfcgi does not handle for us: to see whether a request has
- * arrived whole, and to answer a request whose FCGX_Request is freed long ago.  Pure.
+ * arrived whole, and to answer a request whose FCGX_Request was freed long ago.  Pure.
  *
  *	version 1 | type | request id (2) | content length (2) | padding length | 0 |
  *	content | padding */

@@ -108,7 +108,7 @@ fcgi_request_read(int fd, size_t body_max)
 	read_request_body(rq, fcgx->in, body_max);
 	return rq;
 fail:
-	log_warn("cannot read a request");
+	log_warn("cannot set up the reading of a request");
 	if (copy != -1)
 		close(copy);
 	free(fcgx);

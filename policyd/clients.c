@@ -230,7 +230,7 @@ clients_pause_accept(struct clients *all, int listening)
 	int fd;
 
 	log_warnx(
-	    "no descriptor for a new connection: not accepting for %d ms", (int)(PAUSE_S * 1000));
+	    "no descriptor for another client: none is accepted for %d ms", (int)(PAUSE_S * 1000));
 	all->p->counters.refused++;
 	if (all->reserve != -1) {
 		close(all->reserve);

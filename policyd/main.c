@@ -111,7 +111,7 @@ policyd_serve(struct policyd_daemon *d, const char *addresses)
 	code = EX_OSERR;
 	p->loop = ev_default_loop(0);
 	if (p->loop == NULL || clients_open(p) == -1) {
-		log_errx("out of memory");
+		log_errx("no memory for the event loop and its clients");
 		goto end;
 	}
 	policyd_watch_signals(d);

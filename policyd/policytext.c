@@ -56,7 +56,7 @@ policytext_read(struct buf *policy, const struct config *cfg, char *error, size_
 	}
 	flashpolicy_write(policy, origins);
 	if (policy->failed) {
-		snprintf(error, error_size, "out of memory");
+		snprintf(error, error_size, "no memory for the policy");
 		return EX_OSERR;
 	}
 	return 0;

@@ -37,11 +37,11 @@ struct wsd_conn {
 	const struct dialect *dialect; /* from its upgrade on */
 	void *held;                    /* the dialect's, between the fragments of a message */
 	struct websocket ws;
-	const char *reason;  /* static; why it ended, for the application */
-	uint32_t begun_turn; /* w->turn in which it became a websocket ... */
-	uint32_t
-	    begun_message; /* ... and messages queued by then: a rollback drops the later ones */
-	uint16_t code;     /* WSD_CONN_ENDING: of the close frame */
+	const char *reason; /* static; why it ended, for the application */
+	/* w->turn in which it became a websocket, and the messages queued by then: a rollback drops
+	 * the later ones */
+	uint32_t begun_turn, begun_message;
+	uint16_t code; /* WSD_CONN_ENDING: of the close frame */
 
 	LIST_ENTRY(wsd_conn) all;
 	SLIST_ENTRY(wsd_conn) dirty;

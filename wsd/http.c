@@ -275,8 +275,7 @@ wsd_http_flushed(struct wsd_conn *c)
 		deadline_clear(c);
 		break;
 	case WSD_HTTP_ANSWERED:
-		/* the turn's commit is over, the hub cannot be called now: wsd_http_next() tells it
-		 */
+		/* after the turn's commit the hub cannot be called: wsd_http_next() tells it */
 		h->state = WSD_HTTP_SENT;
 		wsd_conn_set_after(c);
 		break;

@@ -32,7 +32,7 @@ dispatch_request(struct wsd_conn *c)
 		wsd_http_ask(h);
 }
 
-/* The head is complete: does the client wait for a 100 before it sends the body? */
+/* Once the head is complete: send a 100 if the client waits for it before it sends the body. */
 static void
 answer_expect(struct wsd_conn *c)
 {

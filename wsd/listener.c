@@ -61,7 +61,7 @@ static void
 refuse_and_close(int fd)
 {
 	outqueue_write_once(
-	    fd, wsd_reply_error(503, "Too many connections.", (struct slice){NULL, 0}));
+	    fd, wsd_reply_error(503, "No connection is free.", (struct slice){NULL, 0}));
 	close(fd);
 }
 
@@ -155,7 +155,7 @@ wsd_listener_open(struct wsd *w, const char *addresses, const struct protocol *f
 	int code;
 
 	if (l == NULL) {
-		log_err("listener");
+		log_err("cannot open [wsd] listen");
 		return EX_OSERR;
 	}
 	l->w = w;

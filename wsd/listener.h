@@ -7,9 +7,9 @@
 
 struct wsd_listener;
 
-/* Listen on `addresses`, or on the sockets that systemd hands over; a connection speaks `first` at
- * first.  Raises the limit on descriptors as far as it goes, and sets w->conns_max and w->listener.
- * Return 0, or an exit code after saying why. */
+/* Listen on the sockets of systemd, else on `addresses`; every connection begins with the protocol
+ * `first`.  Raises the limit on descriptors, and sets w->conns_max and w->listener.
+ * Return 0, or an exit code after logging why. */
 int wsd_listener_open(struct wsd *w, const char *addresses, const struct protocol *first);
 
 /* Accept from now on, until wsd_listener_close(), which also closes the sockets. */

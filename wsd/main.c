@@ -1,8 +1,8 @@
 /* pollux-wsd: websockets, and HTTP on the same port.  One process, one thread, in the foreground.
  *
- * Start: standard descriptors, options, configuration, sockets, store and application, loop.  The
- * first SIGTERM or SIGINT closes all connections in order, the second ends at once; SIGHUP opens
- * the log file again, SIGUSR1 logs counters. */
+ * Start: descriptors, options, configuration, log, sockets, store and application, loop.  The first
+ * SIGTERM or SIGINT closes all connections in order, the second ends at once; SIGHUP opens the log
+ * file again, SIGUSR1 logs counters. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -157,7 +157,7 @@ wsd_serve(struct wsd_daemon *d, const char *addresses)
 	w->hybi = hybi_new(w->cfg);
 	w->policy = policy_new(w->cfg);
 	if (w->loop == NULL || w->in == NULL || w->hybi == NULL || w->policy == NULL) {
-		log_errx("out of memory");
+		log_errx("no memory for the event loop and its buffers");
 		goto end;
 	}
 	http_parser_set_max_header_size((uint32_t)d->cfg.header_bytes);

@@ -28,8 +28,8 @@ struct protocol {
 	/* The peer has sent its FIN, and c->eof is set.  WSD_CONN_OPEN only. */
 	void (*eof)(struct wsd_conn *c);
 
-	/* Back-pressure: return false to leave the peer's bytes in the kernel.  WSD_CONN_OPEN only.
-	 */
+	/* Back-pressure: return false to leave the peer's bytes in the kernel.
+	 * WSD_CONN_OPEN only. */
 	bool (*takes_input)(const struct wsd_conn *c);
 
 	/* Everything that was queued is written.  WSD_CONN_OPEN or WSD_CONN_ENDING. */

@@ -192,7 +192,7 @@ wsd_request_feed(struct wsd_request *r, struct slice in, size_t *used)
 	if (e == HPE_OK)
 		return WSD_REQUEST_MORE;
 	if (e == HPE_HEADER_OVERFLOW)
-		(void)reject_request(r, 431, "The request's head is too long.");
+		(void)reject_request(r, 431, "The head is longer than this server accepts.");
 	else
 		(void)reject_request(r, 400, "This is not an HTTP request.");
 	return WSD_REQUEST_BAD;

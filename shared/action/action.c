@@ -154,7 +154,8 @@ read_fields(struct action_reader *r, const struct verb *verb, const struct json_
 			    "%.*s is not a field of \"%s\"", key.n > 40 ? 40 : (int)key.n, key.p,
 			    verb->name);
 		if ((seen & 1u << i) != 0)
-			return BAD(r, field_names[i], "\"%s\" is given twice", field_names[i]);
+			return BAD(r, field_names[i], "\"%s\" appears twice in the action",
+			    field_names[i]);
 		seen |= 1u << i;
 		if (read_field(r, (enum field)(1u << i), &value) == -1)
 			return -1;
@@ -251,7 +252,7 @@ read_action(struct action_reader *r, const struct json_value *value)
 		return -1;
 	r->action = add_action(r->list);
 	if (r->action == NULL)
-		return action_read_fail(r, "failed", "", "out of memory");
+		return action_read_fail(r, "failed", "", "no memory for another action");
 	r->action->kind = verb->kind;
 	return read_fields(r, verb, value) == -1 ? -1 : complete_action(r, verb);
 }
@@ -323,7 +324,7 @@ action_parse(struct action_list *out, struct slice json, const struct action_con
 	if (json_parse(&value, json) == -1)
 		return action_read_fail(&r, "bad_json", "", "the text is not JSON");
 	if (buf_reserve(&out->texts, json.n + 1) == NULL) /* slices of `texts` stay valid */
-		return action_read_fail(&r, "failed", "", "out of memory");
+		return action_read_fail(&r, "failed", "", "no memory to read the actions");
 	if (value.kind == JSON_KIND_ARRAY)
 		return read_array(&r, &value);
 	if (value.kind == JSON_KIND_OBJECT && is_envelope(&value))

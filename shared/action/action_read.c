@@ -38,7 +38,7 @@ action_read_text(
 	json_string_decode(texts, value->text);
 	*out = (struct slice){texts->p + at, texts->n - at};
 	buf_add_char(texts, '\0');
-	return texts->failed ? action_read_fail(r, "failed", field, "out of memory") : 0;
+	return texts->failed ? action_read_fail(r, "failed", field, "no memory for the text") : 0;
 }
 
 int
@@ -202,8 +202,9 @@ read_except(struct action_reader *r, const struct json_value *value)
 		buf_add(&r->list->except, &key, sizeof(key));
 		a->except_n++;
 	}
-	return r->list->except.failed ? action_read_fail(r, "failed", "except", "out of memory")
-	                              : 0;
+	return r->list->except.failed
+	           ? action_read_fail(r, "failed", "except", "no memory for these sessions")
+	           : 0;
 }
 
 enum target_field {

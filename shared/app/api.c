@@ -22,9 +22,9 @@ api_of(sio_app *app, const char *name)
 	if (ns == NULL && app->base.hub == NULL)
 		ns = handlers_add_ns(app, slice_of(name));
 	if (ns == NULL)
-		log_errx("application: sio_of(): \"%s\" is not a %s", name,
-		    app->base.hub == NULL ? "valid namespace"
-					  : "namespace that pollux_app() has made");
+		log_errx("application: sio_of(\"%s\"): %s", name,
+		    app->base.hub == NULL ? "cannot be the name of a namespace"
+					  : "this namespace was not made by pollux_app()");
 	return ns;
 }
 

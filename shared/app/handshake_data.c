@@ -77,8 +77,8 @@ handshake_data_accept(const sio_handshake *h, const char *user, const char *data
 		return -EINVAL;
 	result = admission_grant(h->admission, user, data);
 	if (result == -EINVAL)
-		log_warnx("application: sio_accept(): the user is not a valid name, or the data"
-			  " not a JSON object");
+		log_warnx("application: sio_accept(): "
+			  "the user is not a valid name, or the data not a JSON object");
 	return result;
 }
 

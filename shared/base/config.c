@@ -159,7 +159,7 @@ config_read(struct config *cfg, const char *path, char *error, size_t error_size
 		source_fail(&source, "neither \"[section]\" nor \"key = value\"");
 	}
 	if (line < 0)
-		source_fail(&source, "out of memory");
+		source_fail(&source, "no memory to read the file");
 	return source.failed ? -1 : 0;
 }
 

@@ -5,7 +5,7 @@
  * environment wins over all files.
  *
  *	[protocol]
- *	heartbeat_interval = 25      ; seconds, 0.5 is one; every field ending in _ms below
+ *	heartbeat_interval = 25      ; seconds, or 0.5; so are all fields that end in _ms below
  *	origins = example.com:80     ; lists and texts continue in indented lines
  *	    www.example.com:*
  *	[limits]

@@ -44,7 +44,7 @@ const struct config_row *config_table_find_variable(struct slice name);
 
 bool config_table_has_section(const char *section);
 
-/* Is `name` POLLUX_SECTION_... for a section of ours? */
+/* Whether `name` is POLLUX_SECTION_... for a section of ours. */
 bool config_table_has_section_of(struct slice name);
 
 #endif

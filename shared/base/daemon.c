@@ -54,7 +54,7 @@ daemon_parse_option(int key, char *arg, struct argp_state *state)
 		o->test = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument \"%s\"", arg);
+		argp_error(state, "only options are expected, not \"%s\"", arg);
 		return EINVAL;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -127,7 +127,7 @@ int
 daemon_open_log(const struct config *cfg)
 {
 	if (log_open(ctx.name, cfg->log_level, cfg->log_file) == -1) {
-		daemon_complain("log file %s: %s", cfg->log_file, strerror(errno));
+		daemon_complain("cannot open the log file %s: %s", cfg->log_file, strerror(errno));
 		return EX_CANTCREAT;
 	}
 	/* a peer that left is an error of the write, not the end of the program */
@@ -211,7 +211,7 @@ void
 daemon_stopping(size_t connections)
 {
 	if (ctx.by_web_server) {
-		log_debug("stopping, %zu connections are open", connections);
+		log_debug("told to stop, with %zu open connections", connections);
 		return;
 	}
 	log_info("stopping, %zu connections are open", connections);

@@ -1,8 +1,8 @@
-/* daemon: the life that all programs which serve share: descriptors, options, configuration, log,
+/* daemon: what all programs that serve have in common: descriptors, options, configuration, log,
  * and what the log and the service manager are told at the start and at the end.
  *
  *	daemon_configure()   descriptors 0 to 2, the command line, the configuration
- *	daemon_open_log()    the log, and no signal that kills before the loop handles it
+ *	daemon_open_log()    the log; SIGPIPE, SIGHUP and SIGUSR1 no longer kill
  *	                     ... the program opens its sockets and what it serves ...
  *	daemon_started()     from here on it accepts
  *	daemon_stopping()    the first SIGTERM: it no longer accepts
@@ -53,7 +53,7 @@ void daemon_find_manager(void);
  * its level is debug. */
 void daemon_started(const char *addresses);
 
-/* The same for the end: that it began, with so many connections open, and that it is complete. */
+/* The same at the end: it begins, with so many connections still open; everything is closed. */
 void daemon_stopping(size_t connections);
 void daemon_stopped(void);
 

@@ -165,7 +165,7 @@ listen_on_name(struct listen *l, const char *setting, const char *address)
 
 	snprintf(text, sizeof(text), "%s", address);
 	if (cut_host_and_port(text, &host, &port) == -1) {
-		log_errx("%s: %s is not host:port", setting, address);
+		log_errx("%s: %s is not host:port or unix:/path", setting, address);
 		return EX_CONFIG;
 	}
 	r = getaddrinfo(host, port, &hints, &all);
@@ -177,7 +177,8 @@ listen_on_name(struct listen *l, const char *setting, const char *address)
 		if (listen_on_address(l, ai) == 0)
 			continue;
 		reason = errno;
-		/* half of an address would hide the mistake; a missing family is none */
+		/* listening on half of the address would hide the mistake, but a family that the
+		 * machine lacks is no mistake */
 		if (reason == EADDRINUSE || reason == EACCES)
 			break;
 	}
@@ -216,8 +217,8 @@ listen_on_words(struct listen *l, const char *setting, struct slice rest)
 	while (code == 0) {
 		while (rest.n > 0 && rest.p[0] == ' ')
 			rest = slice_skip(rest, 1);
-		if (slice_starts(
-			rest, UNIX_PREFIX)) { /* a path may contain blanks: take all of it */
+		/* a path may contain blanks: take all of it */
+		if (slice_starts(rest, UNIX_PREFIX)) {
 			word = rest;
 			rest = (struct slice){NULL, 0};
 		} else if (!slice_cut(&rest, ' ', &word)) {
@@ -291,8 +292,8 @@ listen_open_stdin(struct listen *l)
 	l->n = 0;
 	if (getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) == -1 ||
 	    !listening) {
-		log_errx("no address to listen on, and standard input is not the socket of a web "
-			 "server: give an address, as in -l unix:/path");
+		log_errx("no address to listen on, and standard input is not a listening socket: "
+			 "give an address, as in -l unix:/path");
 		return EX_USAGE;
 	}
 	if (own_socket(l, STDIN_FILENO) == -1) {

@@ -13,7 +13,7 @@ struct listen {
 };
 
 /* How many sockets systemd passes to this process, from descriptor 3 on.  The first call takes
- * LISTEN_PID and LISTEN_FDS out of the environment; later ones say the same. */
+ * LISTEN_PID and LISTEN_FDS out of the environment; later ones return the same. */
 int listen_inherited(void);
 
 /* Listen on the sockets of systemd or, without any, on `addresses`, separated by blanks:

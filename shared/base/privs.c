@@ -61,7 +61,7 @@ chroot_to(const char *folder)
 		return EX_CONFIG;
 	}
 	if (chroot(".") == -1) {
-		log_err("chroot to %s", folder);
+		log_err("cannot make %s the root directory", folder);
 		return EX_OSERR;
 	}
 	return 0;

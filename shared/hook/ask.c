@@ -102,9 +102,10 @@ on_verdict_reply(void *arg, const struct hook_result *result)
 	else if (result->status == 401 || result->status == 403)
 		verdict = -EACCES;
 	else if (result->status / 100 != 2)
-		snprintf(error, sizeof(error), "answered %d", result->status);
+		snprintf(error, sizeof(error), "the question was answered with status %d",
+		    result->status);
 	else if (!hook_reply_is_good(result->body))
-		snprintf(error, sizeof(error), "the reply is not a JSON object");
+		snprintf(error, sizeof(error), "the verdict is not a JSON object");
 	else
 		verdict = hook_reply_verdict(hook, q->key, ns, result->body, &a, error);
 	if (verdict == 0 || verdict == -EACCES) {
@@ -150,7 +151,7 @@ send_waiting_questions(struct hook *hook)
 			return;
 		q->call = hook_http_post(hook->http, &request, on_verdict_reply, q);
 		if (q->call == NULL)
-			fail_question(q, "out of memory");
+			fail_question(q, "the request could not be made");
 		else
 			hook->asked_n++;
 	}

@@ -24,8 +24,8 @@ queue_is_full(struct hook *hook)
 	            bytes >= (int64_t)hook->cfg->hook_queue_bytes;
 
 	if (full && !hook->is_full)
-		log_warnx("hook %s: the queue is full (%lld events): sessions that send more are "
-			  "ended, new ones refused",
+		log_warnx("hook %s: the queue is full (%lld events): "
+			  "sessions that send more are ended, new ones refused",
 		    hook_http_name(hook->http), (long long)events);
 	hook->is_full = full;
 	return full;

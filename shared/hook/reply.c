@@ -114,7 +114,7 @@ read_reply_actions(
 		ctx = context_for_reply(
 		    sent->key, sent->ns == NULL ? SLICE("") : sent->ns->name, sent->ack);
 	if (part == NULL)
-		return set_reply_error(r->error, "out of memory");
+		return set_reply_error(r->error, "no memory for its actions");
 	if (value->kind != JSON_KIND_ARRAY)
 		return set_reply_error(r->error, "\"actions\" is not an array");
 	return check_reply_actions(r->hook, &part->list, value->text, &ctx, r->error);
@@ -167,7 +167,7 @@ read_reply_result(struct reply_reader *r, const struct json_value *result)
 		return set_reply_error(r->error, "the \"ack\" of a result is not an array");
 	part = add_reply_part(r, sent);
 	if (part == NULL)
-		return set_reply_error(r->error, "out of memory");
+		return set_reply_error(r->error, "no memory for an \"ack\"");
 	part->ack = ack.text;
 	return 0;
 }
@@ -330,7 +330,7 @@ read_reply_transports(struct hook_admission *a, const struct json_value *value, 
 	}
 	a->transports = names.failed ? NULL : strndup(names.n == 0 ? "" : names.p, names.n);
 	buf_free(&names);
-	return a->transports == NULL ? set_reply_error(error, "out of memory") : 0;
+	return a->transports == NULL ? set_reply_error(error, "no memory for \"transports\"") : 0;
 }
 
 static int
@@ -342,7 +342,7 @@ read_grant_actions(struct hook *hook, int64_t key, struct slice ns, struct hook_
 	int result;
 
 	if (value->kind != JSON_KIND_ARRAY)
-		return set_reply_error(error, "\"actions\" is not an array");
+		return set_reply_error(error, "the verdict's \"actions\" must be an array");
 	result = check_reply_actions(hook, &list, value->text, &ctx, error);
 	action_free(&list);
 	if (result == 0)
@@ -387,7 +387,7 @@ read_grant(struct hook_admission *a, const struct json_value *user, const struct
 static void
 log_hook_refusal(int64_t key, struct slice ns, const struct json_value *reason)
 {
-	char id[SID_PUBLIC_LENGTH + 1], text[HOOK_ERROR_MAX] = "no reason given";
+	char id[SID_PUBLIC_LENGTH + 1], text[HOOK_ERROR_MAX] = "the reply has no reason";
 	char *copy = copy_string(reason);
 
 	if (copy != NULL)

@@ -178,8 +178,8 @@ trim_log(struct hub *h, struct reaped_keys *keys)
 			for (int k = 0; k < keys->n; k++)
 				end_with_gap(h, keys->key[k], floor);
 		if (floor > 0)
-			log_warnx("store: the log outgrew log_bytes; %d sessions that had not read "
-				  "the rows trimmed were ended",
+			log_warnx("store: the log outgrew log_bytes; "
+				  "%d sessions that had not read the rows trimmed were ended",
 			    keys->n);
 		/* maintenance_trim() wants a transaction of its own: commit the ends first */
 		if (store_in_transaction(h->store))

@@ -164,7 +164,7 @@ database_open(struct store *st, bool *created)
 		return statement_fail(st, "reading the epoch from table meta");
 	/* by the name, after connecting: what store_was_replaced() will compare with */
 	if (stat(st->path, &sb) == -1) {
-		log_err("store %s", st->path);
+		log_err("store %s: opened, but not found again", st->path);
 		return -1;
 	}
 	st->inode = (uint64_t)sb.st_ino;

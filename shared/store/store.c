@@ -37,7 +37,7 @@ open_folder(struct store *st)
 
 	/* first, before anything is created: a mistyped folder must not come into being */
 	if (st->must_exist && access(st->path, F_OK) == -1) {
-		log_err("store %s", st->path);
+		log_err("store: cannot find %s", st->path);
 		return -1;
 	}
 	if (mkdir(st->folder, 0770) == -1 && errno != EEXIST) {

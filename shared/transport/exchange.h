@@ -62,7 +62,7 @@ struct exchange {
 	/* Call `each` for every request header, name in lower case. */
 	void (*each_header)(const struct exchange *x,
 	    void (*each)(void *arg, struct slice name, struct slice value), void *arg);
-	/* Would an upgrade to websocket reach pollux-wsd the way that this request came?  A web
+	/* Whether an upgrade to websocket would reach pollux-wsd the way this request came.  A web
 	 * server in between must pass it on. */
 	bool (*upgrades)(const struct exchange *x);
 

@@ -9,9 +9,8 @@
 #ifndef POLLUX_HEARTBEAT_H
 #define POLLUX_HEARTBEAT_H
 
-#include <sys/queue.h>
-
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct server;
 struct heartbeat;

@@ -54,7 +54,7 @@ struct server {
 	struct buf text, wrapped, headers; /* scratch */
 };
 
-/* Does the setting `transports` name it? */
+/* Whether the setting `transports` names it. */
 static inline bool
 server_enables(const struct server *sv, enum transport_id id)
 {

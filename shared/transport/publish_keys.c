@@ -83,8 +83,8 @@ parse_publish_key(struct publish_keys *keys, struct slice word)
 	    !slice_cut(&word, ':', &scopes) || parse_key_scopes(key, scopes) == -1 ||
 	    parse_key_hash(key, word) == -1) {
 		/* its number, not its text: it may be a secret that was not hashed */
-		log_errx("[publish] keys: key %u is not NAME:SCOPES:HEX (scopes: publish, read, "
-			 "admin; HEX: the 64 digits of a SHA-256)",
+		log_errx("[publish] keys: key %u is not NAME:SCOPES:HEX "
+			 "(scopes: publish, read, admin; HEX: the 64 digits of a SHA-256)",
 		    keys->n + 1);
 		return -1;
 	}

@@ -41,7 +41,7 @@ answer_listing(const struct publish_request *p, struct listing *l, int listed)
 {
 	if (listed == -1 || l->out.failed)
 		publish_answer_error(
-		    p, 503, NULL, "busy", "the store failed, or the list is too long");
+		    p, 503, NULL, "busy", "the list could not be read, or is too long");
 	else
 		publish_answer_json(p, buf_slice(&l->out));
 	free_listing(l);
@@ -161,7 +161,8 @@ publish_read_session(const struct publish_request *p)
 	if (sid_public_read(p->rest, &l.filter.key) == 0)
 		listed = add_listed_sessions(p, &l);
 	if (listed == 0 && l.n == 0) {
-		publish_answer_error(p, 404, NULL, "unknown_session", "no such session");
+		publish_answer_error(
+		    p, 404, NULL, "unknown_session", "no session has this public id");
 		free_listing(&l);
 		return;
 	}
@@ -314,7 +315,7 @@ publish_read_metrics(const struct publish_request *p)
 	struct buf out = {.p = NULL};
 
 	if (listing_totals(st, &totals) == -1) {
-		publish_answer_error(p, 503, NULL, "busy", "the store failed");
+		publish_answer_error(p, 503, NULL, "busy", "the totals could not be read");
 		return;
 	}
 	add_totals(&out, &totals);
@@ -325,7 +326,7 @@ publish_read_metrics(const struct publish_request *p)
 	add_processes(&out, slots, "packets_sent_total",
 	    "# HELP pollux_packets_sent_total Packets to clients.\n", slot_sent);
 	if (out.failed)
-		publish_answer_error(p, 503, NULL, "busy", "out of memory");
+		publish_answer_error(p, 503, NULL, "busy", "no memory for the metrics");
 	else
 		publish_answer_metrics(p, buf_slice(&out));
 	buf_free(&out);

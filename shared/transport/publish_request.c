@@ -56,7 +56,7 @@ find_api_key(const struct exchange *x)
 	                                              : (struct slice){NULL, 0};
 }
 
-/* May this key make the call?  False after the answer. */
+/* Whether this key may make the call.  Return false after answering. */
 static bool
 check_publish_key(struct publish_request *p, const struct publish_call *call)
 {
@@ -101,7 +101,7 @@ publish_request_handle(struct server *sv, struct exchange *x)
 	/* after the key: only who has one learns the limit */
 	if (x->body_too_large)
 		publish_answer_error(
-		    &p, 413, NULL, "too_large", "the body is larger than this server accepts");
+		    &p, 413, NULL, "too_large", "the body exceeds the limit of this server");
 	else
 		call->handle(&p);
 	return true;

@@ -31,7 +31,7 @@ int server_wake_fd(const struct server *sv);
 
 /* The descriptor that becomes readable when the application needs a turn; -1: it has none. */
 int server_application_fd(const struct server *sv);
-/* Is a request to a web hook under way?  A program that ends waits for its reply. */
+/* Whether a request to a web hook is under way: a program that ends waits for its reply. */
 bool server_is_busy(const struct server *sv);
 
 /* At the top of every turn of the loop: milliseconds of CLOCK_MONOTONIC, which all processes of a

@@ -19,8 +19,8 @@
 struct server;
 
 struct transport {
-	/* Can this process, or one that clients can reach from here, serve it now?  What cannot be
-	 * served is not advertised. */
+	/* Whether this process, or one that clients can reach from here, can serve it now.  What
+	 * cannot be served is not advertised. */
 	bool (*works)(struct server *sv);
 
 	/* A GET has come: answer it or hold it.  `t` is this row. */
@@ -46,7 +46,7 @@ extern const struct transport transport_xhr_polling, transport_jsonp_polling, tr
 /* The row of a transport; NULL for TRANSPORT_NONE. */
 const struct transport *transport_row(enum transport_id id);
 
-/* Is it enabled, and can it be served now? */
+/* Whether it is enabled and can be served now. */
 bool transport_works(struct server *sv, enum transport_id id);
 
 /* --- for rows ------------------------------------------------------------------------------- */

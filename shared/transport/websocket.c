@@ -75,7 +75,7 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 	}
 	if (!server_enables(sv, route->transport)) {
 		*status = 404;
-		*why = "This transport is not enabled.";
+		*why = "Websockets of this name are not enabled.";
 		return WEBSOCKET_REFUSED;
 	}
 	if (!origins_allow(slice_of(sv->cfg->origins), x->origin, x->referer)) {

@@ -25,10 +25,10 @@ struct clientfile {
  * slash, without the query.  Return false when it is not a client file. */
 bool clientfile_find(struct clientfile *file, struct slice path);
 
-/* Does a client with this Accept-Encoding take gzip?  (RFC 9110, section 12.5.3) */
+/* Whether a client with this Accept-Encoding takes gzip (RFC 9110, section 12.5.3). */
 bool clientfile_accepts_gzip(struct slice accept_encoding);
 
-/* Does this If-None-Match list the entity tag, given with its quotes?  Compared weakly, because a
+/* Whether this If-None-Match lists the entity tag, given with its quotes.  Compared weakly: a
  * cache on the way may have prefixed it with W/.  (RFC 9110, section 13.1.2) */
 bool clientfile_has_tag(struct slice if_none_match, struct slice tag);
 

@@ -54,9 +54,8 @@ flashpolicy_check(struct slice file)
 {
 	static const char root[] = "<cross-domain-policy";
 
-	/* a NUL would end the policy early */
 	if (file.n > 0 && memchr(file.p, '\0', file.n) != NULL)
-		return "it contains a NUL character";
+		return "it has a NUL, which would end it early";
 	if (!slice_starts(file, SLICE("<?xml")) && !slice_starts(file, slice_of(root)))
 		return "it does not begin with <?xml or <cross-domain-policy>";
 	if (memmem(file.p, file.n, root, sizeof(root) - 1) == NULL)

@@ -17,7 +17,7 @@ enum flashpolicy_sniff {
 	FLASHPOLICY_YES,
 };
 
-/* Are these first bytes of a connection a policy request?  It may arrive in any number of pieces;
+/* Tell whether the first bytes of a connection are a policy request.  It may arrive in pieces;
  * with or without NUL, and with " />" (PROTOCOL section 13). */
 enum flashpolicy_sniff flashpolicy_sniff(struct slice in);
 

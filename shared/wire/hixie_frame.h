@@ -19,9 +19,8 @@ enum hixie_frame_kind {
 
 struct hixie_frame {
 	enum hixie_frame_kind kind;
-	struct slice
-	    text;    /* of HIXIE_FRAME_TEXT: borrowed from the input, possibly invalid UTF-8 */
-	size_t used; /* bytes of the input */
+	struct slice text; /* HIXIE_FRAME_TEXT: borrowed from the input, may be invalid UTF-8 */
+	size_t used;       /* bytes of the input */
 };
 
 enum hixie_frame_answer {

@@ -21,9 +21,9 @@ enum hybi_frame_look {
  * `*n` is set with HYBI_FRAME_WHOLE only. */
 enum hybi_frame_look hybi_frame_look(struct slice in, uint64_t room, size_t *n);
 
-/* Can the text of an incomplete frame still become valid UTF-8?  RFC 6455 wants a violation noticed
- * as soon as its bytes are there (section 8.1, "fail fast").  True also for frames that are not
- * judged here: binary, control, unmasked, continuations, which are checked as a whole message.
+/* Whether the text of an incomplete frame can still become valid UTF-8.  RFC 6455 wants a violation
+ * noticed as soon as its bytes are there (section 8.1, "fail fast").  True also for frames that are
+ * not judged here: binary, control, unmasked, continuations, which are checked as a whole message.
  * `*seen` payload bytes are known to be valid: 0 for a new frame, advanced by each call. */
 bool hybi_frame_text_valid(struct slice in, size_t *seen);
 

@@ -49,7 +49,7 @@ void json_walk_begin(struct json_walk *w, const struct json_value *value);
  * pass instead of two.  Return 0, or -1 when `text` is not UTF-8 or does not begin an object. */
 int json_walk_object(struct json_walk *w, struct slice text);
 
-/* After the last member: was all of `text` one valid object?  If not, discard the members. */
+/* After the last member: whether all of `text` was one valid object; if not, discard them all. */
 bool json_walk_whole(const struct json_walk *w);
 
 /* The next element of an array.  Return false at the end. */
@@ -59,7 +59,7 @@ bool json_walk_element(struct json_walk *w, struct json_value *element);
  * Return false at the end. */
 bool json_walk_member(struct json_walk *w, struct slice *key, struct json_value *value);
 
-/* Is the string literal (quotes included) equal to `text` once its escapes are decoded? */
+/* Whether the string literal (quotes included) equals `text` once its escapes are decoded. */
 bool json_string_is(struct slice literal, const char *text);
 
 /* Append the text of a string literal (quotes included), escapes decoded to UTF-8; a lone

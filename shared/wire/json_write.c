@@ -5,8 +5,8 @@
 
 #include "shared/wire/scan.h"
 
-/* Is this U+2028 or U+2029, E2 80 A8 or E2 80 A9?  JavaScript engines before ES2019 end a line at
- * them, and with it a string literal (PROTOCOL section 7). */
+/* Whether this is U+2028 or U+2029, E2 80 A8 or E2 80 A9.  JavaScript engines before ES2019 end a
+ * line at them, and with it a string literal (PROTOCOL section 7). */
 static bool
 is_line_separator(const unsigned char *s, size_t n)
 {

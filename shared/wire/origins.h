@@ -9,12 +9,12 @@
 
 #include "shared/base/slice.h"
 
-/* Is the list well formed?  Return 0, or -1 with the offending pattern in `*bad`. */
+/* Check the list.  Return 0, or -1 with the first malformed pattern in `*bad`. */
 int origins_check(struct slice list, struct slice *bad);
 
-/* May a page with this Origin header, or else this Referer, talk to the server?  Without either,
- * only "*:*" allows it.  "null" has no host: only patterns with host "*" match it.  The default
- * port is 80, or 443 for https; host names are compared without case. */
+/* Whether a page with this Origin header, or else this Referer, may talk to the server.  Without
+ * either, only "*:*" allows it.  "null" has no host: only patterns with host "*" match it.  The
+ * default port is 80, or 443 for https; host names are compared without case. */
 bool origins_allow(struct slice list, struct slice origin, struct slice referer);
 
 /* Walk the hosts of the list, "*" for any; malformed patterns are skipped.

@@ -77,7 +77,8 @@ packet_write(struct buf *out, const struct packet *pk)
 	}
 }
 
-/* Is the value false to JavaScript?  The reference then sees no arguments (PROTOCOL 5.5). */
+/* Whether JavaScript takes the value for false: the reference then sees no arguments (PROTOCOL
+ * 5.5). */
 static bool
 is_falsy(const struct json_value *value)
 {
@@ -151,8 +152,8 @@ packet_event(struct event *ev, struct slice data, struct buf *scratch)
 	return scratch->failed ? -1 : 0;
 }
 
-/* Is this an array without elements, or empty text?  `args` is valid JSON: brackets and white space
- * alone, and one "[", can be nothing else. */
+/* Whether this is an array without elements, or empty text.  `args` is valid JSON: brackets and
+ * white space alone, and one "[", can be nothing else. */
 static bool
 is_empty_array(struct slice args)
 {

@@ -41,8 +41,8 @@ take_frame_head(struct slice *rest, size_t *length)
 	return true;
 }
 
-/* Can a packet end after `n` bytes?  `strictly`: only before the head of a frame, or as much of one
- * as there is; otherwise any U+FFFD will do. */
+/* Whether a packet can end after `n` bytes.  `strictly`: only before the head of a frame, or as
+ * much of one as there is; otherwise any U+FFFD will do. */
 static bool
 can_end_packet(struct slice rest, size_t n, bool strictly)
 {

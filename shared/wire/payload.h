@@ -29,8 +29,8 @@ bool payload_next(struct payload_reader *r, struct slice *packet);
 /* Append one packet framed.  A response of a single packet is written without framing instead. */
 void payload_add_framed(struct buf *out, struct slice packet);
 
-/* Does the packet contain U+FFFD?  Then it is sent alone and unframed: many clients split a payload
- * at every U+FFFD instead of counting. */
+/* Whether the packet contains U+FFFD.  Then it is sent alone and unframed: many clients split a
+ * payload at every U+FFFD instead of counting. */
 bool payload_must_be_alone(struct slice packet);
 
 #endif

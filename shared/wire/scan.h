@@ -23,21 +23,21 @@ scan_word(const char *p)
 	return word;
 }
 
-/* Is one of the bytes below `limit`?  `limit` is at most 0x80. */
+/* Whether one of the bytes is below `limit`, which is at most 0x80. */
 static inline uint64_t
 scan_below(uint64_t word, unsigned char limit)
 {
 	return (word - SCAN_ONES * limit) & ~word & SCAN_TOPS;
 }
 
-/* Is one of them `c`? */
+/* Whether one of them is `c`. */
 static inline uint64_t
 scan_equal(uint64_t word, unsigned char c)
 {
 	return scan_below(word ^ (SCAN_ONES * c), 1);
 }
 
-/* Is one of them not ASCII? */
+/* Whether one of them is not ASCII. */
 static inline uint64_t
 scan_high(uint64_t word)
 {

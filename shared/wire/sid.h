@@ -17,7 +17,7 @@
  * Return 0, or -1 when the random generator failed. */
 int sid_generate(char sid[SID_LENGTH + 1]);
 
-/* Does `text` have the length and alphabet of a session id? */
+/* Whether `text` has the length and alphabet of a session id. */
 bool sid_well_formed(struct slice text);
 
 /* The key under which the store keeps a session: 63 bits of the SHA-256 of the secret id, over 0.

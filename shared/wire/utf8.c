@@ -27,8 +27,8 @@ sequence_length(unsigned char lead)
 	return lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
-/* Can `second` follow `lead`?  Rules out overlong forms, surrogates and code points above U+10FFFF
- * (Unicode, table 3-7). */
+/* Whether `second` can follow `lead`.  Rules out overlong forms, surrogates and code points above
+ * U+10FFFF (Unicode, table 3-7). */
 static bool
 second_fits(unsigned char lead, unsigned char second)
 {
@@ -60,7 +60,7 @@ utf8_front(struct slice text, bool *cut)
 	const uint8_t *bad = text.n == 0 ? NULL : u8_check(utf8_bytes(text), text.n);
 	size_t good = bad == NULL ? text.n : (size_t)(bad - utf8_bytes(text)), left = text.n - good;
 
-	/* u8_check() stops at incomplete and malformed characters alike: could more bytes help? */
+	/* u8_check() stops at incomplete and malformed characters alike: tell them apart */
 	*cut = left == 0 || (bad[0] >= 0xc2 && bad[0] <= 0xf4 && left < sequence_length(bad[0]) &&
 				subpart_length(bad, left) == left);
 	return good;

@@ -11,7 +11,7 @@
 /* U+FFFD as UTF-8. */
 #define UTF8_REPLACEMENT "\xef\xbf\xbd"
 
-/* Is this valid UTF-8?  The empty text is. */
+/* Whether this is valid UTF-8.  The empty text is. */
 bool utf8_valid(struct slice text);
 
 /* For text that is still arriving: the number of bytes of whole characters at its front.  `*cut` is

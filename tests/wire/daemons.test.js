@@ -254,7 +254,7 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
 pollux('pollux.fcgi: without an address or a socket of the web server it is 64', async () => {
   const daemon = startDaemon('pollux.fcgi', confFor('pollux.fcgi', ''), folder);
   assert.strictEqual(await daemon.end(), 64);
-  assertOneSentence(daemon.stderr, /standard input is not the socket of a web server/);
+  assertOneSentence(daemon.stderr, /standard input is not a listening socket/);
 });
 
 pollux('pollux.fcgi: started by a web server it logs its start and end at debug level only', { skip: onPath('perl') ? false : 'no perl' }, async () => {
