@@ -18,7 +18,8 @@
 struct server;
 
 /* Open the store in cfg->data, load the application, and be ready.  `cfg` is borrowed for the life
- * of the server.  Must be called after any fork (kernel locks).  Return NULL after logging why. */
+ * of the server.  Must be called after any fork (kernel locks).  Return NULL after logging why;
+ * without memory, silently. */
 struct server *server_open(const struct config *cfg, enum server_kind kind);
 
 /* Give up the sessions held here (those of polls live on, those of streams and websockets end) and
