@@ -18,11 +18,11 @@ struct pending_answer;
 struct publish_keys;
 
 /* Packets that say how a session goes on (PROTOCOL 8, 14). */
-#define PACKET_HEARTBEAT       SLICE("2::")
-#define PACKET_NOOP            SLICE("8::")     /* of a poll: come back at once */
-#define PACKET_DISCONNECT      SLICE("0::")     /* the session has ended, do not come back */
-#define PACKET_UNKNOWN_SESSION SLICE("7:::1+0") /* come back with a new handshake */
-#define PACKET_RECONNECT       SLICE("7:::+0")  /* the same, where a stream ends */
+#define HEARTBEAT_PACKET       SLICE("2::")
+#define NOOP_PACKET            SLICE("8::")     /* of a poll: come back at once */
+#define DISCONNECT_PACKET      SLICE("0::")     /* the session has ended, do not come back */
+#define UNKNOWN_SESSION_PACKET SLICE("7:::1+0") /* come back with a new handshake */
+#define RECONNECT_PACKET       SLICE("7:::+0")  /* the same, where a stream ends */
 
 /* In all queues with a deadline the wait is equally long, so the first is always due first. */
 TAILQ_HEAD(poll_queue, poll);

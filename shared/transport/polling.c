@@ -94,7 +94,7 @@ on_poll_deliver(void *sink, struct message *const *messages, size_t n, int64_t k
 		payload_add_framed(payload, message_text(messages[i]));
 	/* half a payload would lose messages: send none, and take them back with the fate */
 	p->incomplete = payload->failed;
-	answer_poll(p, p->incomplete ? PACKET_NOOP : buf_slice(payload));
+	answer_poll(p, p->incomplete ? NOOP_PACKET : buf_slice(payload));
 }
 
 static void
@@ -103,13 +103,13 @@ on_poll_end(void *sink, enum sink_end why)
 	switch (why) {
 	case SINK_SUPERSEDED:
 		/* its client does not listen any more, but the web server's slot gets free (8.4) */
-		answer_poll(sink, PACKET_NOOP);
+		answer_poll(sink, NOOP_PACKET);
 		break;
 	case SINK_DISCONNECTED:
-		answer_poll(sink, PACKET_DISCONNECT);
+		answer_poll(sink, DISCONNECT_PACKET);
 		break;
 	case SINK_LOST:
-		answer_poll(sink, PACKET_UNKNOWN_SESSION);
+		answer_poll(sink, UNKNOWN_SESSION_PACKET);
 		break;
 	case SINK_FAILED:
 		delay_poll(sink);
@@ -154,7 +154,7 @@ hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
 	struct poll *p = malloc(sizeof(*p) + x->origin.n + 1);
 
 	if (p == NULL) {
-		answer_wrapped(sv, x, x->origin, t, route->index, PACKET_NOOP);
+		answer_wrapped(sv, x, x->origin, t, route->index, NOOP_PACKET);
 		return;
 	}
 	*p = (struct poll){.sv = sv, .x = x, .transport = t, .session = s, .index = route->index};
@@ -196,7 +196,7 @@ polling_open(
 	/* the client polls again and reaches another process.  One that is repeated may be a poll
 	 * that its client left: it must not supersede the client's next */
 	if (sv->draining || x->again) {
-		answer_wrapped(sv, x, x->origin, t, route->index, PACKET_NOOP);
+		answer_wrapped(sv, x, x->origin, t, route->index, NOOP_PACKET);
 		return;
 	}
 	switch (session_find(sv->hub, route->sid, &s)) {
@@ -205,10 +205,10 @@ polling_open(
 		break;
 	case SESSION_ENDED:
 		/* and not 7:::1+0, which would bring a kicked client back (14.6) */
-		answer_wrapped(sv, x, x->origin, t, route->index, PACKET_DISCONNECT);
+		answer_wrapped(sv, x, x->origin, t, route->index, DISCONNECT_PACKET);
 		break;
 	case SESSION_UNKNOWN:
-		answer_wrapped(sv, x, x->origin, t, route->index, PACKET_UNKNOWN_SESSION);
+		answer_wrapped(sv, x, x->origin, t, route->index, UNKNOWN_SESSION_PACKET);
 		break;
 	case SESSION_FAILED:
 		hold_poll(sv, t, x, route, NULL);
@@ -226,7 +226,7 @@ time_out_poll(struct poll *p)
 		session_detach(p->sv->hub, p->session);
 	/* detaching catches up with the other processes: that may have answered it */
 	if (p->queue != NULL)
-		answer_poll(p, PACKET_NOOP);
+		answer_poll(p, NOOP_PACKET);
 }
 
 /* End those of a queue that are due at `now`; return when the next one is. */

@@ -54,9 +54,9 @@ make_hub_options(const struct server *sv)
 static int
 make_packets(struct server *sv)
 {
-	sv->heartbeat_packet = message_new(PACKET_HEARTBEAT);
-	sv->disconnect_packet = message_new(PACKET_DISCONNECT);
-	sv->unknown_session_packet = message_new(PACKET_UNKNOWN_SESSION);
+	sv->heartbeat_packet = message_new(HEARTBEAT_PACKET);
+	sv->disconnect_packet = message_new(DISCONNECT_PACKET);
+	sv->unknown_session_packet = message_new(UNKNOWN_SESSION_PACKET);
 	if (sv->heartbeat_packet == NULL || sv->disconnect_packet == NULL ||
 	    sv->unknown_session_packet == NULL)
 		return -1;

@@ -88,13 +88,13 @@ on_stream_end(void *sink, enum sink_end why)
 	case SINK_SUPERSEDED:
 		break;
 	case SINK_DISCONNECTED:
-		send_piece(st, PACKET_DISCONNECT);
+		send_piece(st, DISCONNECT_PACKET);
 		break;
 	case SINK_LOST:
-		send_piece(st, PACKET_UNKNOWN_SESSION);
+		send_piece(st, UNKNOWN_SESSION_PACKET);
 		break;
 	case SINK_FAILED:
-		send_piece(st, PACKET_RECONNECT);
+		send_piece(st, RECONNECT_PACKET);
 		break;
 	}
 	finish_stream(st);
@@ -123,7 +123,7 @@ static void
 on_stream_beat(struct server *sv, struct heartbeat *hb)
 {
 	(void)sv;
-	send_piece(stream_of(hb), PACKET_HEARTBEAT);
+	send_piece(stream_of(hb), HEARTBEAT_PACKET);
 }
 
 static void
@@ -144,7 +144,7 @@ on_stream_drained(struct server *sv, struct heartbeat *hb)
 
 	(void)sv;
 	/* htmlfile does not notice that its stream ends: a packet must say so, before the end */
-	send_piece(st, PACKET_RECONNECT);
+	send_piece(st, RECONNECT_PACKET);
 	end_stream_session(st, "server shutdown");
 	finish_stream(st);
 }
@@ -174,7 +174,7 @@ start_stream(struct server *sv, const struct transport *t, struct exchange *x,
 	struct stream *st = calloc(1, sizeof(*st));
 
 	if (st == NULL) {
-		answer_wrapped(sv, x, x->origin, t, 0, PACKET_RECONNECT);
+		answer_wrapped(sv, x, x->origin, t, 0, RECONNECT_PACKET);
 		return;
 	}
 	st->sv = sv;
@@ -194,7 +194,7 @@ start_stream(struct server *sv, const struct transport *t, struct exchange *x,
 		drop_stream_session(st);
 		if (session_has_sink(s, st))
 			session_detach(sv->hub, s);
-		send_piece(st, PACKET_RECONNECT);
+		send_piece(st, RECONNECT_PACKET);
 		finish_stream(st);
 	}
 }
@@ -219,7 +219,7 @@ streaming_open(
 	/* one that is repeated may be a stream that its client left: it must not supersede another
 	 * transport of the session */
 	if (sv->draining || x->again) {
-		answer_wrapped(sv, x, x->origin, t, 0, PACKET_RECONNECT);
+		answer_wrapped(sv, x, x->origin, t, 0, RECONNECT_PACKET);
 		return;
 	}
 	switch (session_find(sv->hub, route->sid, &s)) {
@@ -227,13 +227,13 @@ streaming_open(
 		start_stream(sv, t, x, route, s);
 		break;
 	case SESSION_ENDED:
-		answer_wrapped(sv, x, x->origin, t, 0, PACKET_DISCONNECT);
+		answer_wrapped(sv, x, x->origin, t, 0, DISCONNECT_PACKET);
 		break;
 	case SESSION_UNKNOWN:
-		answer_wrapped(sv, x, x->origin, t, 0, PACKET_UNKNOWN_SESSION);
+		answer_wrapped(sv, x, x->origin, t, 0, UNKNOWN_SESSION_PACKET);
 		break;
 	case SESSION_FAILED:
-		answer_wrapped(sv, x, x->origin, t, 0, PACKET_RECONNECT);
+		answer_wrapped(sv, x, x->origin, t, 0, RECONNECT_PACKET);
 		break;
 	}
 }
@@ -246,7 +246,7 @@ streaming_expire(struct server *sv)
 	while ((st = TAILQ_FIRST(&sv->streams)) != NULL && st->ends_at <= sv->now) {
 		/* before the web server's limit on a request cuts it off: its client would not
 		 * notice, and would wait for its heartbeat timeout */
-		send_piece(st, PACKET_RECONNECT);
+		send_piece(st, RECONNECT_PACKET);
 		end_stream_session(st, "socket end");
 		finish_stream(st);
 	}
