@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shared/action/name.h"
+#include "shared/wire/digit.h"
 #include "shared/wire/packet.h"
 #include "shared/wire/sid.h"
 
@@ -95,12 +96,7 @@ action_read_flag(
 static bool
 is_digits(struct slice s, size_t most)
 {
-	if (s.n == 0 || s.n > most)
-		return false;
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-	return true;
+	return s.n > 0 && s.n <= most && digit_run(s) == s.n;
 }
 
 int

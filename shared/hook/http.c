@@ -14,6 +14,7 @@
 #include <curl/curl.h>
 
 #include "shared/base/log.h"
+#include "shared/wire/digit.h"
 
 #define EPOLL_EVENTS 16
 #define HEADERS_MAX  ((size_t)64 << 10) /* of a reply */
@@ -196,7 +197,7 @@ number_after(struct slice value, const char *word)
 			continue;
 		for (i += word_n; i < value.n && (value.p[i] == ' ' || value.p[i] == '\t'); i++)
 			continue;
-		for (; i < value.n && value.p[i] >= '0' && value.p[i] <= '9'; i++)
+		for (; i < value.n && digit_is(value.p[i]); i++)
 			if (number < 1000000)
 				number = (number < 0 ? 0 : number * 10) + (value.p[i] - '0');
 		return number;

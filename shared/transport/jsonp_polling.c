@@ -5,6 +5,7 @@
  *
  * A page cannot see the status of a script: every answer is 200 and JavaScript. */
 #include "shared/transport/transport.h"
+#include "shared/wire/digit.h"
 #include "shared/wire/form.h"
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
@@ -40,8 +41,7 @@ read_jsonp_value(struct buf *payload, struct slice value)
 	if (value.n == 0)
 		return;
 	if (value.p[0] != '"') {
-		if ((value.p[0] >= '0' && value.p[0] <= '9') ||
-		    slice_starts(value, SLICE(UTF8_REPLACEMENT)))
+		if (digit_is(value.p[0]) || slice_starts(value, SLICE(UTF8_REPLACEMENT)))
 			buf_add_slice(payload, value);
 		undo_crlf(payload);
 	} else if (json_parse(&json, value) == 0) {

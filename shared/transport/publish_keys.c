@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 
 #include "shared/base/log.h"
+#include "shared/wire/digit.h"
 
 #define KEYS_MAX 16
 #define TOKEN    1000 /* one request */
@@ -43,24 +44,13 @@ parse_key_scopes(struct publish_key *key, struct slice scopes)
 	return key->scopes == 0 ? -1 : 0;
 }
 
-/* The value of a hexadecimal digit, or -1. */
-static int
-key_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static int
 parse_key_hash(struct publish_key *key, struct slice hex)
 {
 	if (hex.p == NULL || hex.n != 2 * sizeof(key->hash))
 		return -1;
 	for (size_t i = 0; i < sizeof(key->hash); i++) {
-		int high = key_digit(hex.p[2 * i]), low = key_digit(hex.p[2 * i + 1]);
+		int high = digit_hex(hex.p[2 * i]), low = digit_hex(hex.p[2 * i + 1]);
 
 		if (high == -1 || low == -1)
 			return -1;
