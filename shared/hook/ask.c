@@ -23,8 +23,7 @@ struct joining {
 struct hook_question {
 	struct application_question base; /* first: what the caller holds */
 	TAILQ_ENTRY(hook_question) all;   /* those in flight come first */
-	struct hook *hook;
-	struct hook_call *call; /* NULL: it waits for a free place */
+	struct hook_call *call;           /* NULL: it waits for a free place */
 	int64_t key, deadline;
 	char id[HOOK_ID_MAX];
 	unsigned char digest[HOOK_DIGEST_LEN]; /* for the cache */
@@ -40,7 +39,7 @@ struct hook_question {
 static void
 free_question(struct hook_question *q)
 {
-	struct hook *hook = q->hook;
+	struct hook *hook = hook_of(q->base.application);
 
 	TAILQ_REMOVE(&hook->questions, q, all);
 	hook->questions_n--;
@@ -56,7 +55,7 @@ free_question(struct hook_question *q)
 static void
 conclude_question(struct hook_question *q, int verdict, struct hook_admission *a)
 {
-	struct hook *hook = q->hook;
+	struct hook *hook = hook_of(q->base.application);
 	application_verdict *done = q->done;
 	struct slice transports = {NULL, 0};
 
@@ -74,7 +73,7 @@ conclude_question(struct hook_question *q, int verdict, struct hook_admission *a
 static void
 fail_question(struct hook_question *q, const char *error)
 {
-	struct hook *hook = q->hook;
+	struct hook *hook = hook_of(q->base.application);
 	struct hook_admission nothing = {.actions = NULL};
 	bool accept_on_error = hook->cfg->hook_authorize_on_error;
 
@@ -89,7 +88,7 @@ static void
 on_verdict_reply(void *arg, const struct hook_result *result)
 {
 	struct hook_question *q = arg;
-	struct hook *hook = q->hook;
+	struct hook *hook = hook_of(q->base.application);
 	struct hook_admission a = {.actions = NULL};
 	char error[HOOK_ERROR_MAX] = "";
 	struct slice ns = q->joining.ns == NULL ? SLICE("") : q->joining.ns->name;
@@ -191,7 +190,6 @@ new_question(struct hook *hook, int64_t key, size_t texts_n)
 	if (q == NULL)
 		return NULL;
 	q->base.application = &hook->base;
-	q->hook = hook;
 	q->key = key;
 	q->deadline = hub_now(hook->base.hub) + hook->cfg->hook_authorize_timeout_ms;
 	TAILQ_INSERT_TAIL(&hook->questions, q, all);
@@ -230,7 +228,8 @@ end_question_body(struct hook_question *q, struct slice ns, const char *handshak
 	if (hook_cache_digest(q->digest, ns, slice_of(handshake)) == -1)
 		q->body.failed = true;
 	buf_puts(&q->body, ",\"handshake\":");
-	hook_body_write_handshake(&q->body, slice_of(handshake), q->hook->cfg->hook_headers);
+	hook_body_write_handshake(
+	    &q->body, slice_of(handshake), hook_of(q->base.application)->cfg->hook_headers);
 	buf_add_char(&q->body, '}');
 }
 
@@ -278,7 +277,7 @@ on_join_verdict(void *arg, int verdict, struct slice transports)
 {
 	struct hook_question *q = arg;
 	struct joining *j = &q->joining;
-	struct hook *hook = q->hook;
+	struct hook *hook = hook_of(q->base.application);
 	struct session *s;
 
 	(void)transports;
@@ -309,10 +308,10 @@ is_join_asked(const struct hook *hook, int64_t key, const struct hub_ns *ns)
 static int
 write_question_session(struct hook_question *q)
 {
-	struct store *st = hub_store(q->hook->base.hub);
+	struct store *st = hub_store(q->base.application->hub);
 	struct buf data = {.p = NULL};
 	char *user = hook_queue_user(st, q->key), *handshake = session_row_handshake(st, q->key);
-	int result = hook_body_write_values(&data, q->hook, q->key);
+	int result = hook_body_write_values(&data, hook_of(q->base.application), q->key);
 
 	if (user != NULL) {
 		buf_puts(&q->body, ",\"user\":");
