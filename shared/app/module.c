@@ -96,9 +96,3 @@ fail:
 	application_close(&app->base);
 	return NULL;
 }
-
-struct sio_app *
-module_handle(struct application *app)
-{
-	return module_of(app);
-}

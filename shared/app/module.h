@@ -8,7 +8,4 @@
  * handlers.  NULL after logging what is wrong with which file. */
 struct application *module_open(const char *path);
 
-/* What its pollux_app() was given. */
-struct sio_app *module_handle(struct application *app);
-
 #endif

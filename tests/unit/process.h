@@ -18,7 +18,7 @@
 
 #include <pollux/pollux.h>
 
-#include "shared/app/module.h"
+#include "shared/app/internal.h"
 #include "shared/hub/hub.h"
 #include "shared/wire/sid.h"
 
@@ -136,7 +136,7 @@ world_open(void (*set_up)(sio_app *app, struct world *w))
 	for (int i = 0; i < 2; i++) {
 		w->application[i] = module_open("");
 		assert_non_null(w->application[i]);
-		w->app[i] = module_handle(w->application[i]);
+		w->app[i] = module_of(w->application[i]);
 		set_up(w->app[i], w);
 		w->hub[i] = open_hub(w, w->application[i], false);
 	}

@@ -92,7 +92,7 @@ names_that_cannot_be_on_the_wire_are_refused(void **state)
 	const char *log = log_into(*state);
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		sio_ns *none = sio_of(module_handle(app), bad[i]);
+		sio_ns *none = sio_of(module_of(app), bad[i]);
 
 		assert_null(none);
 		assert_int_equal(sio_on(none, "say", on_do, NULL), -EINVAL);
