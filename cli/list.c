@@ -1,7 +1,6 @@
 /* Commands that list: sessions, rooms. */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
 #include "cli/cli.h"

@@ -1,5 +1,4 @@
 /* The command `tail`: packets as they pass, of one session or of all. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>

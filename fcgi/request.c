@@ -1,7 +1,6 @@
 #include "fcgi/request.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <fastcgi.h>
 #include <fcgiapp.h>
 #include <signal.h>

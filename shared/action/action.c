@@ -1,7 +1,6 @@
 #include "shared/action/action.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "shared/action/action_read.h"
 #include "shared/wire/json.h"

@@ -1,12 +1,9 @@
 /* The calls of pollux.h that send: targets, packets, acks. */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "shared/action/target.h"
 #include "shared/app/internal.h"
-#include "shared/base/log.h"
 #include "shared/wire/json.h"
 #include "shared/wire/sid.h"
 #include "shared/wire/utf8.h"

@@ -2,7 +2,6 @@
  * sections 3 and 4). */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "shared/hook/internal.h"
 #include "shared/store/session_data.h"

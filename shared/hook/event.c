@@ -2,7 +2,6 @@
  * byte. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "shared/hook/internal.h"
 #include "shared/wire/json.h"

@@ -1,7 +1,6 @@
 /* The signature of Standard Webhooks: docs/hook.md, section 2. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <openssl/evp.h>
 

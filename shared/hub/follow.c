@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared/base/log.h"
 #include "shared/hub/channel.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/local.h"

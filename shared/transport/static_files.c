@@ -4,7 +4,6 @@
  * A script may have a compressed copy beside it, socket.io.js.gz. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
