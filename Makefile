@@ -145,7 +145,7 @@ CLIENTS   = $(shell git ls-files -co --exclude-standard -- clients tests/clients
 SOURCES   = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
 OUTSIDE   = $(shell git ls-files -co --exclude-standard -- tests/lib tests/wire tests/interop \
             tests/browser tests/suite tools/run apache-conf apps package-lock.json)
-MANUALS   = $(shell git ls-files -co --exclude-standard -- '*.[1-9]' shared/base/config_table.c shared/base/daemon.c include/pollux/pollux.h tests/manual.sh)
+MANUALS   = $(shell git ls-files -co --exclude-standard -- '*.[1-9]' shared/base/config_table.c shared/base/daemon.c include/pollux/pollux.h tests/manual.sh tests/lib/tally.sh)
 EXAMPLES  = $(shell git ls-files -co --exclude-standard -- '*.md' docs/pollux-app.3 apps/hello/hello.c include)
 CORPORA   = $(shell git ls-files -co --exclude-standard -- tests/fuzz)
 
@@ -159,11 +159,11 @@ suites: $(SUITES:%=$(C)/%)
 
 $(C)/format: $(SOURCES) .clang-format tests/format.sh
 	@tools/check-one $@ tests/format.sh
-$(C)/layers: $(SOURCES) tests/layers.sh
+$(C)/layers: $(SOURCES) tests/layers.sh tests/lib/tally.sh
 	@tools/check-one $@ tests/layers.sh
-$(C)/names: $(SOURCES) README.md tests/names.sh
+$(C)/names: $(SOURCES) README.md tests/names.sh tests/lib/tally.sh
 	@tools/check-one $@ tests/names.sh
-$(C)/links: $(PROGRAMS) tests/links.sh
+$(C)/links: $(PROGRAMS) tests/links.sh tests/lib/tally.sh
 	@tools/check-one $@ tests/links.sh $(B)
 $(C)/manual: $(MANUALS)
 	@tools/check-one $@ tests/manual.sh

@@ -4,20 +4,19 @@
 # Python are well formed.  Prints a line for each failure, then `N passed, N failed`.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+. tests/lib/tally.sh
 export PYTHONDONTWRITEBYTECODE=1
 unset MAKEFLAGS MFLAGS # `make check` runs this: its jobserver is not ours
 prefix=/opt/pollux     # not /usr, whose include folder pkg-config leaves out of its flags
-passed=0 failed=0
 
 # check WHAT COMMAND [ARGUMENT...]: the command succeeds.
 check() {
 	local what=$1 said
 	shift
 	if said=$("$@" 2>&1); then
-		passed=$((passed + 1))
+		pass
 	else
-		echo "FAIL $what${said:+: $said}"
-		failed=$((failed + 1))
+		fail "$what${said:+: $said}"
 	fi
 }
 
@@ -28,9 +27,9 @@ to=$folder/root
 # --- what is installed, and where
 
 if ! make -s install B="${B:-build}" DESTDIR="$to" PREFIX="$prefix" >"$folder/log" 2>&1; then
-	echo "FAIL make install: $(cat "$folder/log")"
-	echo '0 passed, 1 failed'
-	exit 1
+	fail "make install: $(cat "$folder/log")"
+	tally
+	exit
 fi
 for file in lib/cgi-bin/pollux.fcgi sbin/pollux-wsd sbin/pollux-policyd bin/pollux; do
 	check "$file is not installed as a program" test -x "$to$prefix/$file"
@@ -110,5 +109,4 @@ for file in "$folder"/*.py; do
 		'import ast, sys; ast.parse(open(sys.argv[1]).read())' "$file"
 done
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+tally

@@ -9,6 +9,7 @@
 # The exit status is 0 if nothing failed.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+. tests/lib/tally.sh
 
 # Print `file line kind name` for every #include of the C files under the folder $1; the kind is
 # `ours` for "x" and `system` for <x>.
@@ -144,7 +145,6 @@ check() {
 	includes "$1" | own_header_first "$1"
 }
 
-# Adds to `passed` and `failed`.
 self_test() {
 	local planted
 	tree=$(mktemp -d) || return 1
@@ -155,12 +155,10 @@ self_test() {
 		mkdir -p "$tree/$(dirname "$file")"
 		echo "#include $include" >"$tree/$file"
 		planted=$(check "$tree")
-		if [ -z "$wanted" ] && [ -n "$planted" ]; then
-			fail "layers: wrongly found: $planted"
-		elif [[ $planted != *"$wanted"* ]]; then
-			fail "layers: not found: $include in $file"
+		if [ -z "$wanted" ]; then
+			none "$planted"
 		else
-			passed=$((passed + 1))
+			found "$wanted" "$planted" "$include in $file"
 		fi
 	done <<-'PLANTED'
 		shared/base/x.c|"shared/wire/packet.h"|arrows go down only
@@ -213,33 +211,15 @@ self_test() {
 	mkdir -p "$tree/wsd"
 	printf '#include <stdio.h>\n#include "wsd/x.h"\n' >"$tree/wsd/x.c"
 	: >"$tree/wsd/x.h"
-	if [[ $(check "$tree") == *"its own header comes first"* ]]; then
-		passed=$((passed + 1))
-	else
-		fail "layers: not found: a header that does not come first"
-	fi
+	found 'its own header comes first' "$(check "$tree")"
 }
 
-look() {
-	local line before=$failed
-	while read -r line; do
-		fail "$line"
-	done < <(check .)
-	[ "$failed" -ne "$before" ] || passed=$((passed + 1))
-}
-
-fail() {
-	echo "FAIL $1"
-	failed=$((failed + 1))
-}
-
-passed=0 failed=0
 case ${1-} in
 self-test)
 	self_test
 	;;
 '')
-	look
+	none "$(check .)"
 	self_test
 	;;
 *)
@@ -247,5 +227,4 @@ self-test)
 	exit 64
 	;;
 esac
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+tally

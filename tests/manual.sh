@@ -10,14 +10,10 @@
 # The exit status is 0 if nothing failed.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+. tests/lib/tally.sh
 
 table=shared/base/config_table.c
 page=docs/pollux.conf.5
-
-fail() {
-	echo "FAIL $1"
-	failed=$((failed + 1))
-}
 
 # --- pollux.conf(5) and the table of settings ---------------------------------------------------
 
@@ -108,12 +104,8 @@ compare_settings() {
 }
 
 check_settings() {
-	local line before=$failed
 	[ "$(table_settings "$table" | wc -l)" -gt 50 ] || fail "no settings found in $table"
-	while IFS= read -r line; do
-		fail "settings: $line"
-	done < <(compare_settings "$table" "$page")
-	[ "$failed" -ne "$before" ] || passed=$((passed + 1))
+	none "$(compare_settings "$table" "$page" | sed 's/^/settings: /')"
 }
 
 # --- the page of each program and the table of their options ------------------------------------
@@ -122,7 +114,7 @@ check_settings() {
 same() {
 	local line
 	if cmp -s "$2" "$3"; then
-		passed=$((passed + 1))
+		pass
 		return
 	fi
 	while IFS= read -r line; do
@@ -151,7 +143,7 @@ check_form() {
 	command -v mandoc >/dev/null || return
 	while IFS= read -r manual; do
 		if said=$(mandoc -Tlint -W warning "$manual" 2>&1); then
-			passed=$((passed + 1))
+			pass
 		else
 			fail "$said"
 		fi
@@ -161,18 +153,14 @@ check_form() {
 # --- the test itself ----------------------------------------------------------------------------
 
 self_test() {
-	local file edit wanted found
+	local file edit wanted
 	# table or page | a mistake, as a sed script | what must be found
 	while IFS='|' read -r file edit wanted; do
 		cp "$table" "$folder/table"
 		cp "$page" "$folder/page"
 		sed -i -E "$edit" "$folder/$file"
-		found=$(compare_settings "$folder/table" "$folder/page")
-		if [[ $found == *"$wanted"* ]]; then
-			passed=$((passed + 1))
-		else
-			fail "manual: not found: $wanted, after $edit in the $file"
-		fi
+		found "$wanted" "$(compare_settings "$folder/table" "$folder/page")" \
+			"$wanted, after $edit in the $file"
 	done <<-'PLANTED'
 		page|s/^\.It Cm bad_packets /.It Cm worse_packets /|only in table: limits bad_packets number
 		page|s/^\.It Cm bad_packets /.It Cm worse_packets /|only in page: limits worse_packets number
@@ -192,7 +180,6 @@ self_test() {
 	PLANTED
 }
 
-passed=0 failed=0
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 case ${1-} in
@@ -210,5 +197,4 @@ self-test)
 	exit 64
 	;;
 esac
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+tally

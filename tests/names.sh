@@ -9,6 +9,7 @@
 # The exit status is 0 if nothing failed.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+. tests/lib/tally.sh
 
 # The C files of the programs under $1.
 sources() {
@@ -83,16 +84,8 @@ check() {
 	sources "$1" | layout "$1"
 }
 
-# found TEXT: does the look at the planted tree find it?
-found() {
-	if [[ $planted == *"$1"* ]]; then
-		passed=$((passed + 1))
-	else
-		fail "names: not found: $1"
-	fi
-}
-
 self_test() {
+	local planted
 	tree=$(mktemp -d) || return 1
 	trap 'rm -rf "$tree"' EXIT
 	mkdir -p "$tree/wsd" "$tree/fcgi" "$tree/shared/hub"
@@ -103,30 +96,20 @@ self_test() {
 	printf '#include <b.h>\n#include <a.h>\n\n#include <a.h>\n' >"$tree/shared/hub/order.c"
 	printf '## A tour\n`wsd/`, `wsd/three.c`, `shared/hub/`\n## L\n' >"$tree/README.md"
 	planted=$(check "$tree")
-	found 'function find: defined at fcgi/two.c:2 wsd/one.c:2'
-	found 'struct row: defined at shared/hub/one.c:1 shared/hub/x.h:4'
-	found 'shared/hub/wide.c:1: 111 columns'
-	found 'shared/hub/one.c:3: a section rule is one line'
-	found 'shared/hub/order.c:2: <a.h> comes before <b.h>'
-	found 'the tour names wsd/three.c, which is not there'
-	found 'the tour leaves out fcgi/'
+	found 'function find: defined at fcgi/two.c:2 wsd/one.c:2' "$planted"
+	found 'struct row: defined at shared/hub/one.c:1 shared/hub/x.h:4' "$planted"
+	found 'shared/hub/wide.c:1: 111 columns' "$planted"
+	found 'shared/hub/one.c:3: a section rule is one line' "$planted"
+	found 'shared/hub/order.c:2: <a.h> comes before <b.h>' "$planted"
+	found 'the tour names wsd/three.c, which is not there' "$planted"
+	found 'the tour leaves out fcgi/' "$planted"
 	if [ "$(wc -l <<<"$planted")" -eq 7 ]; then
-		passed=$((passed + 1))
+		pass
 	else
-		fail "names: wrongly found: $planted"
+		fail "the test itself: wrongly found: $planted"
 	fi
 }
 
-fail() {
-	echo "FAIL $1"
-	failed=$((failed + 1))
-}
-
-passed=0 failed=0
-while IFS= read -r line; do
-	fail "$line"
-done < <(check .)
-[ "$failed" -ne 0 ] || passed=1
+none "$(check .)"
 self_test
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+tally
