@@ -46,22 +46,29 @@ fcgi_listener_on_pause_over(struct ev_loop *loop, struct ev_timer *timer, int ev
 	watch_sockets(l, true);
 }
 
-/* Out of descriptors: refuse one connection, so that the web server sees an error and not a
- * timeout, then accept none for a while.  Else the loop would spin on the readable socket. */
+/* Without descriptors: accept one connection all the same, to refuse it. */
 static void
-fcgi_listener_pause_accept(struct fcgi_listener *l, int listening)
+refuse_with_reserve(struct fcgi_listener *l, int listening)
 {
 	int fd;
 
-	log_warnx("no descriptor for the web server's next connection: not accepting for %d ms",
-	    (int)(PAUSE_S * 1000));
-	if (l->reserve != -1) {
-		close(l->reserve);
-		fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
-		if (fd != -1)
-			close(fd);
-		l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	}
+	if (l->reserve == -1)
+		return;
+	close(l->reserve);
+	fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	if (fd != -1)
+		close(fd);
+	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* One connection was refused, so that the web server sees an error and not a timeout.  Accept none
+ * for a while, or the loop would spin on the readable socket. */
+static void
+fcgi_listener_pause_accept(struct fcgi_listener *l)
+{
+	log_warnx("%zu connections are open, and there is no descriptor for the next: not "
+		  "accepting for %d ms; raise the limit on open files",
+	    l->fcgi->conns_n, (int)(PAUSE_S * 1000));
 	watch_sockets(l, false);
 	ev_timer_set(&l->pause, PAUSE_S, 0.);
 	ev_timer_start(l->fcgi->loop, &l->pause);
@@ -77,17 +84,18 @@ fcgi_listener_on_connection(struct ev_loop *loop, struct ev_io *io, int events)
 	(void)loop;
 	(void)events;
 	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
-		/* beyond this the store would not get the descriptors that it needs */
-		if (f->conns_n >= f->conns_max) {
-			fcgi_listener_pause_accept(l, io->fd);
-			return;
-		}
 		fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd != -1) {
+		if (fd != -1 && f->conns_n < f->conns_max) {
 			fcgi_conn_open(f, fd);
+		} else if (fd != -1) {
+			/* the descriptors that are left are for the store */
+			close(fd);
+			fcgi_listener_pause_accept(l);
+			return;
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			   errno == ENOMEM) {
-			fcgi_listener_pause_accept(l, io->fd);
+			refuse_with_reserve(l, io->fd);
+			fcgi_listener_pause_accept(l);
 			return;
 		} else if (errno != ECONNABORTED && errno != EINTR) {
 			return; /* EAGAIN: another process took it, or there are no more */

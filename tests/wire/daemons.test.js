@@ -251,6 +251,33 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
   });
 }
 
+for (const name of ['pollux.fcgi', 'pollux-wsd']) {
+  for (const [what, settings, says] of [
+    ['an unknown transport', { protocol: { transports: 'websocket, pigeon' } }, /transports: unknown transport "pigeon"/],
+    ['a key that is not one', { publish: { enabled: 'true', keys: 'me:write' } }, /\[publish\] keys: key 1 is not NAME:SCOPES:HEX/]
+  ]) {
+    pollux(`${name}: ${what} is 69`, async () => {
+      const [port] = await freePorts(1);
+      const daemon = startDaemon(name, confFor(name, `127.0.0.1:${port}`, settings), folder);
+      assert.strictEqual(await daemon.end(), 69);
+      assertOneSentence(daemon.stderr, says);
+    });
+  }
+}
+
+pollux('pollux.fcgi: beyond the limit on open files it refuses new connections, and serves those it has', async () => {
+  const { daemon, port } = await started('pollux.fcgi', { before: ['sh', '-c', 'ulimit -n 200; exec "$0" "$@"'] });
+  const held = Array.from({ length: 200 - 64 }, () => new Connection(port)); /* 64 are for the store, the log ... */
+  await Promise.all(held.map((connection) => connection.opened));
+  assert.strictEqual((await new Connection(port).closed()).length, 0);
+  await daemon.says(/ 136 connections are open, and there is no descriptor for the next: not accepting for 200 ms; raise the limit/);
+  held[0].send(getRequest('/socket.io/1/')); /* a handshake writes to the store */
+  assert.match((await held[0].closed()).toString(), /Status: 200 OK/);
+  held.forEach((connection) => connection.destroy());
+  await assertServes('pollux.fcgi', port);
+  assert.strictEqual(await daemon.stop(), 0);
+});
+
 pollux('pollux.fcgi: without an address or a socket of the web server it is 64', async () => {
   const daemon = startDaemon('pollux.fcgi', confFor('pollux.fcgi', ''), folder);
   assert.strictEqual(await daemon.end(), 64);
@@ -403,24 +430,26 @@ const noDrop = notRoot || (rootsPorts ? false : 'no port is root\'s here');
 const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--inh-caps=-all'];
 
 /* The other user must be able to read the program and its configuration. */
-function readable() {
+function readable(name = 'pollux-policyd') {
   const file = path.join(folder, 'low.conf');
   fs.writeFileSync(file, '');
   fs.chmodSync(file, 0o644);
   try {
-    execFileSync(nobody[0], [...nobody.slice(1), 'sh', '-c', '[ -x "$0" ] && [ -r "$1" ]', program('pollux-policyd'), file]);
+    execFileSync(nobody[0], [...nobody.slice(1), 'sh', '-c', '[ -x "$0" ] && [ -r "$1" ]', program(name), file]);
     return true;
   } catch {
     return false;
   }
 }
 
-pollux('pollux-policyd: a low port without permission is exit code 77', { skip: noDrop }, async (t) => {
-  if (!readable()) return t.skip('the build is private');
-  const daemon = new Daemon('pollux-policyd', ['-l', `127.0.0.1:${await lowPort()}`], { before: nobody });
-  assert.strictEqual(await daemon.end(), 77);
-  assertOneSentence(daemon.stderr, /cannot listen on 127\.0\.0\.1:\d+: Permission denied/);
-});
+for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
+  pollux(`${name}: a low port without permission is exit code 77`, { skip: noDrop }, async (t) => {
+    if (!readable(name)) return t.skip('the build is private');
+    const daemon = new Daemon(name, ['-l', `127.0.0.1:${await lowPort()}`], { before: nobody });
+    assert.strictEqual(await daemon.end(), 77);
+    assertOneSentence(daemon.stderr, /cannot listen on 127\.0\.0\.1:\d+: Permission denied/);
+  });
+}
 
 pollux('pollux-policyd: the capability to take a low port is enough, and is not kept', { skip: noDrop }, async (t) => {
   if (!readable()) return t.skip('the build is private');
