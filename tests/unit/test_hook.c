@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <poll.h>
 
+#include <sqlite3.h>
+
 #include "shared/hook/deliver.h"
 #include "shared/hook/internal.h"
 #include "shared/store/hook_queue.h"
@@ -457,12 +459,32 @@ until_idle(struct fixture *f)
 	turn(f);
 }
 
+/* What the table of events that could not be delivered has: "COUNT LAST_ERROR". */
+static void
+read_dead_events(const struct fixture *f, char text[256])
+{
+	char path[128];
+	sqlite3 *db;
+	sqlite3_stmt *q;
+
+	snprintf(path, sizeof(path), "%s/pollux.db", f->folder);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db,
+			     "SELECT count(*) || ' ' || max(error) FROM hook_dead", -1, &q, NULL),
+	    SQLITE_OK);
+	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+	snprintf(text, 256, "%s", (const char *)sqlite3_column_text(q, 0));
+	sqlite3_finalize(q);
+	sqlite3_close(db);
+}
+
 static void
 test_retries(void **state)
 {
 	struct fixture *f = *state;
 	struct rows rows;
 	int64_t id, next;
+	char dead[256];
 	int attempts = 0;
 
 	f->cfg.hook_retry_for_ms = 60000;
@@ -484,6 +506,8 @@ test_retries(void **state)
 	}
 	assert_true(attempts >= 4 && attempts <= 7);
 	assert_true(f->now - 1000000 <= 120000);
+	read_dead_events(f, dead);
+	assert_memory_equal(dead, "1 Failed to connect", 19);
 }
 
 int
