@@ -78,6 +78,17 @@ function assertOneSentence(text, pattern) {
   assert.strictEqual(text.trim().split('\n').length, 1, text);
 }
 
+/* A service manager that notes what it is told at this socket, a line each after "bound". */
+async function startManager(socket) {
+  const child = spawn('perl', ['-MSocket', '-e',
+    'socket(S, AF_UNIX, SOCK_DGRAM, 0); bind(S, pack_sockaddr_un($ARGV[0])) or die; $| = 1; ' +
+    'print "bound\\n"; while (defined recv(S, $b, 999, 0)) { print "$b\\n" }', socket]);
+  const manager = { said: '', kill: () => child.kill() };
+  child.stdout.setEncoding('utf8').on('data', (text) => { manager.said += text; });
+  await until(() => manager.said === 'bound\n', 'a socket');
+  return manager;
+}
+
 function onPath(name) {
   return (process.env.PATH || '').split(':').some((where) => fs.existsSync(path.join(where, name)));
 }
@@ -125,6 +136,14 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
     const daemon = startDaemon(name, confFor(name, '127.0.0.1:1'), folder, { args: ['-l', `[::1]:${port}`] });
     await daemon.listens(port, '::1');
     await assertServes(name, port, '::1');
+    assert.strictEqual(await daemon.stop(), 0);
+  });
+
+  pollux(`${name}: -l '*:PORT' listens on every address`, { skip: noIPv6 }, async () => {
+    const [port] = await freePorts(1);
+    const daemon = startDaemon(name, confFor(name, '127.0.0.1:1'), folder, { args: ['-l', `*:${port}`] });
+    await daemon.says(/listening on/);
+    for (const host of ['127.0.0.1', '127.0.0.2', '::1']) await assertServes(name, port, host);
     assert.strictEqual(await daemon.stop(), 0);
   });
 
@@ -224,17 +243,12 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
 
   pollux(`${name}: the service manager is told when it is ready, and when it stops`, { skip: onPath('perl') ? false : 'no perl' }, async () => {
     const socket = path.join(folder, `${name}.notify`);
-    const manager = spawn('perl', ['-MSocket', '-e',
-      'socket(S, AF_UNIX, SOCK_DGRAM, 0); bind(S, pack_sockaddr_un($ARGV[0])) or die; $| = 1; ' +
-      'print "bound\\n"; while (defined recv(S, $b, 999, 0)) { print "$b\\n" }', socket]);
-    let said = '';
-    manager.stdout.setEncoding('utf8').on('data', (text) => { said += text; });
-    await until(() => said === 'bound\n', 'a socket');
+    const manager = await startManager(socket);
     const settings = isRoot && name === 'pollux-policyd' && !SAN ? { policyd: { chroot: '' } } : {};
     const { daemon } = await started(name, { settings, env: { NOTIFY_SOCKET: socket } });
-    await until(() => said === 'bound\nREADY=1\n', `READY=1 in ${said}`);
+    await until(() => manager.said === 'bound\nREADY=1\n', `READY=1 in ${manager.said}`);
     assert.strictEqual(await daemon.stop(), 0);
-    await until(() => said === 'bound\nREADY=1\nSTOPPING=1\n', `STOPPING=1 in ${said}`);
+    await until(() => manager.said === 'bound\nREADY=1\nSTOPPING=1\n', `STOPPING=1 in ${manager.said}`);
     manager.kill();
   });
 
@@ -284,19 +298,24 @@ pollux('pollux.fcgi: without an address or a socket of the web server it is 64',
   assertOneSentence(daemon.stderr, /standard input is not a listening socket/);
 });
 
-pollux('pollux.fcgi: started by a web server it logs its start and end at debug level only', { skip: onPath('perl') ? false : 'no perl' }, async () => {
+pollux('pollux.fcgi: started by a web server it logs its start and end at debug level only, and tells no service manager', { skip: onPath('perl') ? false : 'no perl' }, async () => {
+  const socket = path.join(folder, 'web-server.notify');
+  const manager = await startManager(socket);
   for (const level of ['info', 'debug']) {
     const [port] = await freePorts(1);
     const before = ['perl', '-MSocket', '-e',
       'socket(S, AF_INET, SOCK_STREAM, 0); bind(S, pack_sockaddr_in(shift, INADDR_LOOPBACK)) or die; ' +
       'listen(S, 9); open(STDIN, "<&", S) or die; exec @ARGV', port];
-    const daemon = startDaemon('pollux.fcgi', confFor('pollux.fcgi', '', { log: { level } }), folder, { before });
+    const daemon = startDaemon('pollux.fcgi', confFor('pollux.fcgi', '', { log: { level } }), folder,
+      { before, env: { NOTIFY_SOCKET: socket } });
     await daemon.listens(port);
     await assertServes('pollux.fcgi', port);
     assert.strictEqual(await daemon.stop(), 0);
     if (level === 'info') assert.strictEqual(daemon.stderr, '');
     else assert.match(daemon.stderr, /debug: pollux\.fcgi \d+\.\d+ started, by the web server\n[^]* debug: stopped\n$/);
   }
+  assert.strictEqual(manager.said, 'bound\n', 'the service manager started none of them');
+  manager.kill();
 });
 
 pollux('pollux-wsd: the second SIGTERM ends it at once', async () => {
