@@ -71,6 +71,7 @@ cli_open(struct cli *c)
 	options = (struct hub_options){
 	    .kind = SERVER_TOOL,
 	    .folder = c->cfg.data,
+	    .group = c->cfg.store_group,
 	    .app = application_for_hub(c->application),
 	    .no_app = true,
 	    .close_timeout_ms = c->cfg.close_timeout_ms,

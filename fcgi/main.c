@@ -7,6 +7,7 @@
  * Start: descriptors, options, configuration, log, sockets, store and application, loop.
  * The first SIGTERM, SIGINT or SIGUSR1 ends what is open in order, the second at once; SIGHUP opens
  * the log again. */
+#include <errno.h>
 #include <signal.h>
 #include <sysexits.h>
 
@@ -141,7 +142,7 @@ fcgi_open(struct fcgi *f)
 	SLIST_INIT(&f->dirty);
 	f->sv = server_open(f->cfg, SERVER_FCGI);
 	if (f->sv == NULL)
-		return EX_UNAVAILABLE;
+		return daemon_store_code(errno);
 	f->reachable = reachable_open(f); /* after the store, which makes the folder */
 	if (f->reachable == NULL)
 		return EX_CANTCREAT;
@@ -172,6 +173,8 @@ fcgi_serve(struct fcgi_daemon *d, const char *addresses)
 		ev_run(f->loop, 0);
 		fcgi_stop_watching(d);
 		daemon_stopped();
+		if (server_is_outdated(f->sv))
+			code = DAEMON_OUTDATED;
 	} else {
 		readers_close(f->readers);
 	}

@@ -3,6 +3,7 @@
  * Start: descriptors, options, configuration, log, sockets, store and application, loop.  The first
  * SIGTERM or SIGINT closes all connections in order, the second ends at once; SIGHUP opens the log
  * file again, SIGUSR1 logs counters. */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -166,16 +167,17 @@ wsd_serve(struct wsd_daemon *d, const char *addresses)
 	code = wsd_listener_open(w, addresses, &policy_protocol);
 	if (code != 0)
 		goto end;
-	code = EX_UNAVAILABLE;
 	w->sv = server_open(w->cfg, SERVER_WSD);
-	if (w->sv == NULL)
+	if (w->sv == NULL) {
+		code = daemon_store_code(errno);
 		goto end;
+	}
 	wsd_start_watching(d);
 	daemon_started(addresses);
 	ev_run(w->loop, 0);
 	wsd_stop_watching(d);
 	daemon_stopped();
-	code = EX_OK;
+	code = server_is_outdated(w->sv) ? DAEMON_OUTDATED : EX_OK;
 end:
 	server_close(w->sv);
 	wsd_listener_close(w->listener);

@@ -226,3 +226,9 @@ daemon_stopped(void)
 	else
 		log_info("stopped");
 }
+
+int
+daemon_store_code(int reason)
+{
+	return reason == EPROTONOSUPPORT ? EX_CONFIG : EX_UNAVAILABLE;
+}

@@ -1,5 +1,6 @@
 #include "shared/transport/server.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "shared/app/module.h"
@@ -38,6 +39,7 @@ make_hub_options(const struct server *sv)
 	return (struct hub_options){
 	    .kind = (int)sv->kind,
 	    .folder = cfg->data,
+	    .group = cfg->store_group,
 	    .app = application_for_hub(sv->application),
 	    .close_timeout_ms = cfg->close_timeout_ms,
 	    .polling_duration_ms = cfg->polling_duration_ms,
@@ -86,6 +88,7 @@ server_open(const struct config *cfg, enum server_kind kind)
 {
 	struct server *sv = make_server(cfg, kind);
 	struct hub_options options;
+	int reason = 0;
 
 	if (sv == NULL)
 		return NULL;
@@ -102,12 +105,15 @@ server_open(const struct config *cfg, enum server_kind kind)
 		goto fail;
 	options = make_hub_options(sv);
 	sv->hub = hub_open(&options);
-	if (sv->hub == NULL)
+	if (sv->hub == NULL) {
+		reason = errno;
 		goto fail;
+	}
 	application_set_hub(sv->application, sv->hub);
 	return sv;
 fail:
 	server_close(sv);
+	errno = reason;
 	return NULL;
 }
 
@@ -166,6 +172,12 @@ bool
 server_is_busy(const struct server *sv)
 {
 	return application_is_busy(sv->application);
+}
+
+bool
+server_is_outdated(const struct server *sv)
+{
+	return hub_is_outdated(sv->hub);
 }
 
 unsigned
