@@ -11,6 +11,7 @@
 
 #include "shared/action/application.h"
 #include "shared/base/clock.h"
+#include "shared/base/privs.h"
 #include "shared/store/slots.h"
 #include "shared/transport/server.h"
 #include "shared/wire/sid.h"
@@ -58,7 +59,13 @@ cli_open(struct cli *c)
 {
 	struct hub_options options;
 	int status = cli_configure(c);
+	bool became = false;
 
+	/* Files that root makes could not be used by those who own the folder. */
+	if (status == 0)
+		status = privs_become_owner(c->cfg.data, &became);
+	if (status == 0 && became)
+		status = privs_forget_ports();
 	if (status == 0)
 		status = check_data_folder(c->cfg.data);
 	if (status != 0)

@@ -21,6 +21,7 @@
 #include "shared/base/daemon.h"
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
+#include "shared/base/privs.h"
 
 /* From the first SIGTERM to the end; answers that are not written by then are dropped. */
 #define DRAIN_S 5.
@@ -155,6 +156,7 @@ static int
 fcgi_serve(struct fcgi_daemon *d, const char *addresses)
 {
 	struct fcgi *f = &d->f;
+	bool became;
 	int code;
 
 	f->cfg = &d->cfg;
@@ -163,8 +165,12 @@ fcgi_serve(struct fcgi_daemon *d, const char *addresses)
 		log_errx("libev found no way to wait for events");
 		return EX_OSERR;
 	}
+	code = privs_become_owner(d->cfg.data, &became);
 	/* the sockets first: a second process with the same address must not touch the store */
-	code = fcgi_listener_open(f, addresses);
+	if (code == EX_OK)
+		code = fcgi_listener_open(f, addresses);
+	if (code == EX_OK && became)
+		code = privs_forget_ports();
 	if (code == EX_OK)
 		code = fcgi_open(f);
 	if (code == EX_OK) {

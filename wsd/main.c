@@ -14,6 +14,7 @@
 #include "shared/base/config.h"
 #include "shared/base/daemon.h"
 #include "shared/base/log.h"
+#include "shared/base/privs.h"
 #include "wsd/conn.h"
 #include "wsd/hybi.h"
 #include "wsd/listener.h"
@@ -151,6 +152,7 @@ wsd_serve(struct wsd_daemon *d, const char *addresses)
 {
 	struct wsd *w = &d->w;
 	int code = EX_OSERR;
+	bool became;
 
 	w->cfg = &d->cfg;
 	w->loop = ev_default_loop(0);
@@ -162,9 +164,14 @@ wsd_serve(struct wsd_daemon *d, const char *addresses)
 		goto end;
 	}
 	http_parser_set_max_header_size((uint32_t)d->cfg.header_bytes);
+	code = privs_become_owner(d->cfg.data, &became);
+	if (code != 0)
+		goto end;
 	/* the sockets before the store: a second instance fails here, without touching the
 	 * database */
 	code = wsd_listener_open(w, addresses, &policy_protocol);
+	if (code == 0 && became)
+		code = privs_forget_ports();
 	if (code != 0)
 		goto end;
 	w->sv = server_open(w->cfg, SERVER_WSD);

@@ -28,17 +28,6 @@ wake_address(struct sockaddr_un *address, const char *folder, const char *name, 
 	return 0;
 }
 
-/* When root runs pollux(1) on another user's data folder, that user's processes must be able to
- * write to the socket. */
-static void
-chown_like_folder(const char *path, const char *folder)
-{
-	struct stat sb;
-
-	if (geteuid() == 0 && stat(folder, &sb) == 0 && lchown(path, sb.st_uid, sb.st_gid) == -1)
-		log_warn("cannot give %s to the owner of its folder", path);
-}
-
 int
 wake_bind(const char *folder, const char *name, int slot, mode_t mode)
 {
@@ -60,7 +49,6 @@ wake_bind(const char *folder, const char *name, int slot, mode_t mode)
 	}
 	/* writing to a socket takes write permission, which the umask may have taken */
 	chmod(address.sun_path, mode);
-	chown_like_folder(address.sun_path, folder);
 	return fd;
 }
 

@@ -10,7 +10,8 @@ const { after } = require('node:test');
 const { pollux, KIND } = require('../lib/suite');
 const { start, ROOT } = require('../lib/server');
 const { Daemon, startDaemon, makeFolder, killAll } = require('../lib/daemon');
-const { request, closeAll } = require('../lib/http');
+const { Connection, request, closeAll } = require('../lib/http');
+const { getRequest } = require('../lib/fastcgi');
 const { Polling, handshake } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { event } = require('../lib/client');
@@ -282,4 +283,59 @@ pollux('[store] group must exist', async () => {
   const daemon = startDaemon('pollux-wsd', conf, folder);
   assert.strictEqual(await daemon.end(), 69);
   assert.match(daemon.stderr, /there is no group nosuchgroup/);
+});
+
+/* --- root ------------------------------------------------------------------------------------- */
+
+const OWNER = 65534;
+
+/* A folder of somebody else's, and whether that user can run the programs at all. */
+function foreignFolder() {
+  const above = newFolder();
+  fs.mkdirSync(above);
+  fs.chownSync(above, OWNER, OWNER);
+  return path.join(above, 'data');
+}
+
+function owners(data) {
+  return [...new Set(fs.readdirSync(data).map((name) => fs.lstatSync(path.join(data, name)).uid))];
+}
+
+for (const name of ['pollux-wsd', 'pollux.fcgi']) {
+  pollux(`${name}: started by root on somebody's folder it becomes that user, the command too`, { skip: notRoot }, async () => {
+    const data = foreignFolder();
+    const log = path.join(folder, `${name}.log`);
+    const [port] = await freePorts(1);
+    const conf = { store: { data }, log: { file: log }, [name === 'pollux.fcgi' ? 'fcgi' : 'wsd']: { listen: `127.0.0.1:${port}` } };
+    const daemon = startDaemon(name, conf, folder);
+    await isUp(daemon, log);
+    if (name === 'pollux.fcgi') {
+      const connection = new Connection(port);
+      connection.send(getRequest('/socket.io/1/'));
+      assert.match((await connection.closed()).toString(), /Status: 200 OK/);
+    } else {
+      assert.ok((await handshake({ port })).sid);
+    }
+    const status = fs.readFileSync(`/proc/${daemon.pid}/status`, 'utf8');
+    assert.match(status, new RegExp(`Uid:\t${OWNER}\t${OWNER}\t${OWNER}\t`));
+    for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb']) assert.match(status, new RegExp(`${set}:\t0+\n`));
+    assert.deepStrictEqual(owners(data), [OWNER]);
+    assert.strictEqual(fs.statSync(log).uid, OWNER);
+    const command = new Daemon('pollux', ['-d', data, 'tail']);
+    await until(() => fs.readdirSync(data).some((file) => file.startsWith('tail.')), 'it watches');
+    assert.deepStrictEqual(owners(data), [OWNER]);
+    await command.stop('SIGINT');
+    assert.strictEqual(await daemon.stop(), 0);
+    assert.deepStrictEqual(owners(data), [OWNER]);
+  });
+}
+
+pollux('root keeps low ports when it becomes the owner', { skip: notRoot }, async (t) => {
+  const least = Number(fs.readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
+  if (least < 700) return t.skip('no port is root\'s here');
+  const port = 600 + process.pid % 90;
+  const daemon = startDaemon('pollux-wsd', { store: { data: foreignFolder() }, wsd: { listen: `127.0.0.1:${port}` } }, folder);
+  await isUp(daemon);
+  await daemon.listens(port);
+  assert.strictEqual(await daemon.stop(), 0);
 });
