@@ -52,6 +52,8 @@ struct server {
 	size_t pending_n, pending_cap;
 	struct buf pending_bytes;
 	struct buf text, wrapped, headers; /* scratch */
+	unsigned rollbacks;                /* turns, since the last line about them */
+	int64_t rollback_said_ms;          /* when that was; 0: never */
 };
 
 /* Whether the setting `transports` names it. */

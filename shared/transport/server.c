@@ -11,6 +11,8 @@
 #include "shared/transport/publish_keys.h"
 #include "shared/transport/publish_request.h"
 
+#define ROLLBACK_SAY_MS 60000
+
 /* --- opening and closing -------------------------------------------------------------------- */
 
 /* Read the setting `transports`.  0, or -1 after logging which name is wrong. */
@@ -292,6 +294,18 @@ keep_earlier(int64_t *next_ms, int64_t due)
 		*next_ms = due;
 }
 
+/* Every request may cause one: say it once a minute. */
+static void
+note_rollback(struct server *sv)
+{
+	sv->rollbacks++;
+	if (sv->rollback_said_ms != 0 && sv->now - sv->rollback_said_ms < ROLLBACK_SAY_MS)
+		return;
+	log_warnx("%u turns were rolled back: their requests are answered 503", sv->rollbacks);
+	sv->rollback_said_ms = sv->now;
+	sv->rollbacks = 0;
+}
+
 int
 server_settle(struct server *sv, int64_t *next_ms)
 {
@@ -307,7 +321,7 @@ server_settle(struct server *sv, int64_t *next_ms)
 	/* commit, and only then answer what reports it */
 	result = hub_turn_end(sv->hub, next_ms);
 	if (result == -1)
-		log_warnx("a turn was rolled back: its requests are answered 503");
+		note_rollback(sv);
 	answer_settle(sv, result == 0);
 	keep_earlier(next_ms, polls);
 	keep_earlier(next_ms, streams);
