@@ -139,7 +139,7 @@ run:
 # --- make check: every suite leaves its count in $(B)/check, and runs again only if it failed or
 # --- its inputs have changed
 SERVERS   = lighttpd nginx apache
-SUITES    = format layers names links manual install unit unit-san fuzz-replay clients $(SERVERS:%=outside-%)
+SUITES    = format layers names links manual promises install unit unit-san fuzz-replay clients $(SERVERS:%=outside-%)
 C         = $(B)/check
 CLIENTS   = $(shell git ls-files -co --exclude-standard -- clients tests/clients apps/chat-php apps/chat-py)
 SOURCES   = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
@@ -147,6 +147,8 @@ OUTSIDE   = $(shell git ls-files -co --exclude-standard -- tests/lib tests/wire 
             tests/browser tests/suite tools/run apache-conf apps package-lock.json)
 MANUALS   = $(shell git ls-files -co --exclude-standard -- '*.[1-9]' shared/base/config_table.c shared/base/daemon.c include/pollux/pollux.h tests/manual.sh tests/lib/tally.sh)
 EXAMPLES  = $(shell git ls-files -co --exclude-standard -- '*.md' docs/pollux-app.3 apps/hello/hello.c include)
+DOCUMENTS = $(shell git ls-files -co --exclude-standard -- docs '*.md' tests/promises)
+TESTS     = $(shell git ls-files -co --exclude-standard -- tests)
 CORPORA   = $(shell git ls-files -co --exclude-standard -- tests/fuzz)
 
 check:
@@ -167,6 +169,8 @@ $(C)/links: $(PROGRAMS) tests/links.sh tests/lib/tally.sh
 	@tools/check-one $@ tests/links.sh $(B)
 $(C)/manual: $(MANUALS)
 	@tools/check-one $@ tests/manual.sh
+$(C)/promises: $(DOCUMENTS) $(TESTS) tests/promises.js
+	@tools/check-one $@ tests/promises.js
 $(C)/install: $(MANUALS) $(EXAMPLES) Makefile pollux-app.pc.in tests/install.sh | $(PROGRAMS)
 	@tools/check-one $@ tests/install.sh
 $(C)/unit: $(UNIT:%=$(B)/tests/%) tests/vectors.json

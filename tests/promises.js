@@ -3,9 +3,9 @@
  *
  *	tests/promises.js
  *
- * tests/promises/NAME lists those of docs/NAME.  A line at the margin quotes the document; the
- * indented lines below it name the tests that fail when it is not kept: a file below tests/, a colon,
- * and words of that file.
+ * tests/promises/NAME lists those of docs/NAME, and of SECURITY.md.  A line at the margin quotes the
+ * document; the indented lines below it name the tests that fail when it is not kept: a file below
+ * tests/, a colon, and words of that file.
  *
  *	Rows are executed in the order of their ids
  *		wire/sql.test.js: a hundred rows of one transaction are done in their order
@@ -39,6 +39,11 @@ function check(good, sentence) {
 /* Line breaks and the blanks around them do not count, nor do the ticks and stars of Markdown. */
 function flat(text) {
   return text.replace(/[`*\\]/g, '').replace(/\s+/g, ' ').trim();
+}
+
+/* SECURITY.md is where it is looked for; all others are in docs/. */
+function fileOf(name) {
+  return path.join(ROOT, name === 'SECURITY.md' ? '' : 'docs', name);
 }
 
 /* --- the documents: each gives its text and the units that need a promise ----------------------- */
@@ -93,7 +98,7 @@ function functions(text) {
 }
 
 function read(name) {
-  const text = fs.readFileSync(path.join(ROOT, 'docs', name), 'utf8');
+  const text = fs.readFileSync(fileOf(name), 'utf8');
   if (name === 'pollux.conf.5') return settings(text);
   return name.endsWith('.md') ? markdown(text) : functions(text);
 }
@@ -135,20 +140,20 @@ function checkDocument(name) {
   const { text, units } = read(name);
   const promises = promisesOf(name);
   for (const { quote, tests } of promises) {
-    check(units.includes(quote) || text.includes(quote), `docs/${name} does not say: ${quote}`);
+    check(units.includes(quote) || text.includes(quote), `${name} does not say: ${quote}`);
     check(tests.length > 0, `promises/${name}: no test of: ${quote}`);
     for (const test of tests) checkTest(name, quote, test);
   }
   for (const unit of new Set(units)) {
     check(promises.some(({ quote }) => unit.includes(quote)),
-      `docs/${name}: no promise is listed of: ${unit.slice(0, 90)}`);
+      `${name}: no promise is listed of: ${unit.slice(0, 90)}`);
   }
 }
 
 const documents = fs.readdirSync(path.join(ROOT, 'docs')).filter((name) => /\.(md|[1-9])$/.test(name));
-for (const name of documents) {
+for (const name of ['SECURITY.md', ...documents]) {
   if (fs.existsSync(path.join(LISTS, name))) checkDocument(name);
-  else check(false, `docs/${name} has no list in tests/promises`);
+  else check(false, `${name} has no list in tests/promises`);
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -5,6 +5,7 @@
 const assert = require('node:assert');
 const { execFileSync, spawn } = require('node:child_process');
 const fs = require('node:fs');
+const https = require('node:https');
 const path = require('node:path');
 const { after } = require('node:test');
 const { pollux } = require('../lib/suite');
@@ -203,4 +204,53 @@ pollux('[publish] enabled: ready is 200, and 503 for who asks while the program 
   assert.strictEqual(response.status, 503);
   assert.strictEqual(JSON.parse(response.text).error.code, 'draining');
   client.stop();
+});
+
+/* A certificate that nobody has signed. */
+function selfSigned() {
+  const [key, cert] = ['key', 'cert'].map((name) => path.join(folder, `${name}.pem`));
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost',
+    '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  return { key: fs.readFileSync(key), cert: fs.readFileSync(cert) };
+}
+
+pollux('[hook] url: the certificate of https is verified', async () => {
+  const [port] = await freePorts(1);
+  let asked = 0;
+  const hook = https.createServer(selfSigned(), (request, response) => {
+    asked++;
+    response.end();
+  });
+  await new Promise((resolve) => hook.listen(port, '127.0.0.1', resolve));
+  const server = await wsd({ app: {}, hook: { url: `https://localhost:${port}/`, secret: SECRET, authorize: 'yes' } });
+  assert.strictEqual((await request(server.port, { path: '/socket.io/1/' })).status, 500);
+  await server.daemon.says(/certificate/i);
+  assert.strictEqual(asked, 0);
+  hook.close();
+});
+
+pollux('[hook] url: redirects are not followed', async () => {
+  const server = await wsdWithHook({ authorize: 'yes' });
+  server.hook.authorize = () => ({ raw: true, status: 307, headers: { Location: `${server.hook.url}elsewhere` }, body: '' });
+  assert.strictEqual((await request(server.port, { path: '/socket.io/1/' })).status, 500);
+  assert.strictEqual(server.hook.requests.length, 1);
+});
+
+pollux('[log] level = trace: no secret is in the log', async () => {
+  const server = await wsdWithHook({ authorize: 'yes' }, { log: { level: 'trace' }, publish: { enabled: 'true' } });
+  const socket = await Websocket.open(server);
+  await socket.send('3:::hello', 'rubbish', '1::/nowhere');
+  const polling = await Polling.open(server);
+  await polling.send('3:::hello');
+  const key = 'a-key-that-is-not-known';
+  await request(server.port, { path: '/pollux/v1/rooms', headers: { 'X-API-Key': key } });
+  await request(server.port, { path: `/socket.io/1/xhr-polling/${'x'.repeat(20)}` });
+  await request(server.port, { path: `/socket.io/1/nonsense/${polling.sid}` });
+  socket.stop();
+  await polling.close();
+  server.daemon.kill('SIGTERM');
+  await server.daemon.end();
+  for (const secret of [socket.sid, polling.sid, key, SECRET.slice(6)]) {
+    assert.ok(!server.daemon.stderr.includes(secret), `${secret} in:\n${server.daemon.stderr}`);
+  }
 });
