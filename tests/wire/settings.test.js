@@ -9,54 +9,18 @@ const https = require('node:https');
 const path = require('node:path');
 const { after } = require('node:test');
 const { pollux } = require('../lib/suite');
-const { startDaemon, makeFolder, killAll } = require('../lib/daemon');
-const { Hook, SECRET } = require('../lib/hook');
+const { wsd, wsdWithHook, sessions, folder, stopAll } = require('../lib/alone');
+const { SECRET } = require('../lib/hook');
 const { request, Connection, requestBytes, parseResponse, closeAll } = require('../lib/http');
 const { handshake, Polling } = require('../lib/polling');
 const { freePorts } = require('../lib/ports');
-const { ROOT } = require('../lib/server');
 const { deferred, until } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
 
-const folder = makeFolder();
-const hooks = [];
-let folders = 0;
-
 after(async () => {
   closeAll();
-  killAll();
-  await Promise.all(hooks.map((hook) => hook.end()));
-  fs.rmSync(folder, { recursive: true, force: true });
+  await stopAll();
 });
-
-/* pollux-wsd with these settings and the echo application; {port, daemon}. */
-async function wsd(conf) {
-  const [port] = await freePorts(1);
-  const all = {
-    app: { module: path.join(ROOT, process.env.B || 'build', 'apps/echo.so') },
-    ...conf,
-    store: { data: path.join(folder, String(++folders)), ...conf.store },
-    wsd: { listen: `127.0.0.1:${port}`, ...conf.wsd }
-  };
-  const daemon = startDaemon('pollux-wsd', all, folder);
-  await daemon.listens(port);
-  return { port, daemon, data: all.store.data };
-}
-
-/* The public ids of its sessions. */
-function sessions({ data }) {
-  const pollux = path.join(ROOT, process.env.B || 'build', 'pollux');
-  return execFileSync(pollux, ['--data', data, 'sessions'], { encoding: 'utf8' }).match(/^P\S{11}/gm) || [];
-}
-
-/* The same with a web hook. */
-async function wsdWithHook(settings, conf = {}) {
-  const hook = new Hook();
-  hooks.push(hook);
-  await hook.listen();
-  const server = await wsd({ app: {}, hook: { url: hook.url, secret: SECRET, ...settings }, ...conf });
-  return { ...server, hook };
-}
 
 pollux('[limits] header_bytes: a longer head is refused with 431, one of that length is not', async () => {
   const server = await wsd({ limits: { header_bytes: 1024 } });
