@@ -299,6 +299,7 @@ static const struct application_ops hook_ops = {
 	    .disconnected = hook_on_disconnected,
 	    .received = hook_on_received,
 	    .answered = hook_on_answered,
+	    .act = action_run_row,
 	},
     .close = hook_close,
     .stop = hook_stop,

@@ -5,14 +5,25 @@ const assert = require('node:assert');
 const { execFile } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+const { before, after } = require('node:test');
 const { promisify } = require('node:util');
+const { Hook, SECRET } = require('../lib/hook');
 const { useServer, pollux } = require('../lib/suite');
 const { Polling } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { ROOT } = require('../lib/server');
 const { until } = require('../lib/wait');
 
+const hook = new Hook();
+const toHook = { conf: { app: { module: '' }, hook: { secret: SECRET } } };
+before(async () => {
+  await hook.listen();
+  toHook.conf.hook.url = hook.url;
+});
+after(() => hook.end());
+
 const server = useServer();
+const others = { hook: useServer(toHook), none: useServer({ conf: { app: { module: '' } } }) };
 const run = promisify(execFile);
 let rooms = 0;
 
@@ -24,13 +35,17 @@ with db:
     db.executemany('INSERT INTO action_in(json) VALUES (?)', [(row,) for row in json.loads(sys.argv[2])])
 db.close()`;
 
-function database() {
-  return path.join(server.data, 'pollux.db');
+function database(of = server) {
+  return path.join(of.data, 'pollux.db');
+}
+
+function insertAt(of, ...rows) {
+  const texts = rows.map((row) => typeof row === 'string' ? row : JSON.stringify(row));
+  return run('python3', ['-c', INSERT, database(of), JSON.stringify(texts)]);
 }
 
 function insert(...rows) {
-  const texts = rows.map((row) => typeof row === 'string' ? row : JSON.stringify(row));
-  return run('python3', ['-c', INSERT, database(), JSON.stringify(texts)]);
+  return insertAt(server, ...rows);
 }
 
 async function count() {
@@ -72,6 +87,18 @@ for (const Transport of [Polling, Websocket]) {
     await client.expect(...texts.map((text) => `3:::${text}`));
     await client.close();
   });
+}
+
+/* The tests above have a C module. */
+for (const kind of ['hook', 'none']) {
+  for (const Transport of [Polling, Websocket]) {
+    pollux(`${Transport.name}: an inserted action reaches its client, application: ${kind}`, async () => {
+      const client = await Transport.open(others[kind]);
+      await insertAt(others[kind], { do: 'send', to: 'all', text: `for ${Transport.name}` });
+      assert.strictEqual(await client.take(), `3:::for ${Transport.name}`);
+      await client.close();
+    });
+  }
 }
 
 pollux('a row that is not an action is deleted, logged, and stops nothing', async () => {
