@@ -221,6 +221,7 @@ daemon_stopping(size_t connections)
 void
 daemon_stopped(void)
 {
+	log_tick(INT64_MAX); /* what was counted and not yet written */
 	if (ctx.by_web_server)
 		log_debug("stopped");
 	else

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,6 +11,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shared/base/clock.h"
+
+#define QUIET_MS   60000 /* between two lines of one kind, log_limited() */
+#define KINDS_MAX  64    /* of such lines in that time: more than there are calls */
+#define KIND_BYTES 160   /* of a line that are repeated with the count */
+
+/* A kind of line that was written less than QUIET_MS ago. */
+struct log_kind {
+	const char *format; /* NULL: free */
+	enum log_level level;
+	int64_t since; /* when it was written */
+	uint64_t more; /* those that were not */
+	char text[KIND_BYTES];
+};
+
 /* Global, so that every module can log, also before the configuration is read. */
 static struct {
 	const char *program;
@@ -17,7 +33,8 @@ static struct {
 	enum log_level level;
 	int fd;
 	bool journal; /* systemd reads <N> priorities and stamps the time itself */
-} log_ctx = {"pollux", NULL, LOG_LEVEL_INFO, STDERR_FILENO, false};
+	struct log_kind kinds[KINDS_MAX];
+} log_ctx = {.program = "pollux", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO};
 
 static const struct {
 	const char *name;
@@ -139,6 +156,75 @@ LOG_FUNCTION(log_warnx, LOG_LEVEL_WARN, 0)
 LOG_FUNCTION(log_info, LOG_LEVEL_INFO, 0)
 LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG, 0)
 LOG_FUNCTION(log_trace, LOG_LEVEL_TRACE, 0)
+
+/* --- lines that clients cause ----------------------------------------------------------------- */
+
+static void __attribute__((format(printf, 2, 3)))
+log_line(enum log_level level, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_write_line(level, 0, format, args);
+	va_end(args);
+}
+
+/* Once the quiet time of a kind is over: write how many lines were left out, or forget it. */
+static void
+log_count_kind(struct log_kind *kind, int64_t now)
+{
+	if (now - kind->since < QUIET_MS)
+		return;
+	if (kind->more == 0) {
+		kind->format = NULL;
+		return;
+	}
+	log_line(kind->level, "%s (%" PRIu64 " more like this since)", kind->text, kind->more);
+	kind->more = 0;
+	kind->since = now;
+}
+
+void
+log_limited(enum log_level level, const char *format, ...)
+{
+	struct log_kind *free_kind = NULL;
+	int64_t now = clock_coarse_ms();
+	int saved = errno;
+	va_list args;
+
+	if (!log_enabled(level))
+		return;
+	for (size_t i = 0; i < KINDS_MAX; i++) {
+		struct log_kind *kind = &log_ctx.kinds[i];
+
+		if (kind->format == format)
+			log_count_kind(kind, now);
+		if (kind->format == format) {
+			kind->more++;
+			return;
+		}
+		if (kind->format == NULL)
+			free_kind = kind;
+	}
+	if (free_kind != NULL) {
+		*free_kind = (struct log_kind){.format = format, .level = level, .since = now};
+		va_start(args, format);
+		vsnprintf(free_kind->text, sizeof(free_kind->text), format, args);
+		va_end(args);
+	}
+	va_start(args, format);
+	log_write_line(level, 0, format, args);
+	va_end(args);
+	errno = saved;
+}
+
+void
+log_tick(int64_t now_ms)
+{
+	for (size_t i = 0; i < KINDS_MAX; i++)
+		if (log_ctx.kinds[i].format != NULL)
+			log_count_kind(&log_ctx.kinds[i], now_ms);
+}
 
 void
 log_reopen(void)

@@ -178,8 +178,9 @@ trim_log(struct hub *h, struct reaped_keys *keys)
 			for (int k = 0; k < keys->n; k++)
 				end_with_gap(h, keys->key[k], floor);
 		if (floor > 0)
-			log_warnx("store: the log outgrew log_bytes; "
-				  "%d sessions that had not read the rows trimmed were ended",
+			log_limited(LOG_LEVEL_WARN,
+			    "store: the log outgrew log_bytes; "
+			    "%d sessions that had not read the rows trimmed were ended",
 			    keys->n);
 		/* maintenance_trim() wants a transaction of its own: commit the ends first */
 		if (store_in_transaction(h->store))
@@ -256,6 +257,7 @@ chores_run(struct hub *h)
 	else
 		h->log_unread = true; /* in case a wake-up got lost */
 	do_maintenance(h);
+	log_tick(h->now);
 	/* under the writer's lock and after a catch-up: another process that has a session of ours
 	 * join a room adds the bit, and we know of the room only from the log */
 	if (!h->o.no_app && h->now >= h->next_filter && transaction_open(h) == 0) {

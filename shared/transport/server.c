@@ -295,7 +295,8 @@ server_settle(struct server *sv, int64_t *next_ms)
 	/* commit, and only then answer what reports it */
 	result = hub_turn_end(sv->hub, next_ms);
 	if (result == -1)
-		log_warnx("a turn was rolled back: its requests are answered 503");
+		log_limited(
+		    LOG_LEVEL_WARN, "a turn was rolled back: its requests are answered 503");
 	answer_settle(sv, result == 0);
 	keep_earlier(next_ms, polls);
 	keep_earlier(next_ms, streams);
