@@ -141,15 +141,19 @@ run:
 SERVERS   = lighttpd nginx apache
 SUITES    = format layers names links manual promises install unit unit-san fuzz-replay clients $(SERVERS:%=outside-%)
 C         = $(B)/check
-CLIENTS   = $(shell git ls-files -co --exclude-standard -- clients tests/clients apps/chat-php apps/chat-py)
-SOURCES   = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
-OUTSIDE   = $(shell git ls-files -co --exclude-standard -- tests/lib tests/wire tests/interop \
-            tests/browser tests/suite tools/run apache-conf apps package-lock.json)
-MANUALS   = $(shell git ls-files -co --exclude-standard -- '*.[1-9]' shared/base/config_table.c shared/base/daemon.c include/pollux/pollux.h tests/manual.sh tests/lib/tally.sh)
-EXAMPLES  = $(shell git ls-files -co --exclude-standard -- '*.md' docs/pollux-app.3 apps/hello/hello.c include)
-DOCUMENTS = $(shell git ls-files -co --exclude-standard -- docs '*.md' tests/promises)
-TESTS     = $(shell git ls-files -co --exclude-standard -- tests)
-CORPORA   = $(shell git ls-files -co --exclude-standard -- tests/fuzz)
+# listed FOLDERS[, TESTS OF FIND]: the files there that are not made: what git would list, without git
+listed    = $(patsubst ./%,%,$(shell find $(1) \( -path ./build -o -path ./node_modules -o -path ./.git \
+            -o -name __pycache__ \) -prune -o -type f $(if $(2),\( $(2) \)) -print))
+CLIENTS   = $(call listed,clients tests/clients apps/chat-php apps/chat-py)
+SOURCES   = $(call listed,.,-name '*.[ch]')
+OUTSIDE   = $(call listed,tests/lib tests/wire tests/interop tests/browser tests/suite tools/run \
+            apache-conf apps package-lock.json)
+MANUALS   = $(call listed,.,-name '*.[1-9]') shared/base/config_table.c shared/base/daemon.c \
+            include/pollux/pollux.h tests/manual.sh tests/lib/tally.sh
+EXAMPLES  = $(call listed,.,-name '*.md') docs/pollux-app.3 apps/hello/hello.c $(call listed,include)
+DOCUMENTS = $(call listed,docs tests/promises) README.md SECURITY.md
+TESTS     = $(call listed,tests)
+CORPORA   = $(call listed,tests/fuzz)
 
 check:
 	@tools/setup check

@@ -3,8 +3,8 @@
  *
  *	tests/promises.js
  *
- * tests/promises/NAME lists those of docs/NAME, and of SECURITY.md.  A line at the margin quotes the
- * document; the indented lines below it name the tests that fail when it is not kept: a file below
+ * tests/promises/NAME.txt lists those of docs/NAME, and of SECURITY.md.  A line at the margin quotes
+ * the document; the indented lines below it name the tests that fail when it is not kept: a file below
  * tests/, a colon, and words of that file.
  *
  *	Rows are executed in the order of their ids
@@ -25,6 +25,7 @@ const path = require('node:path');
 
 const ROOT = path.join(__dirname, '..');
 const LISTS = path.join(__dirname, 'promises');
+const listOf = (name) => path.join(LISTS, `${name}.txt`);
 const NO_TEST = /^-\s+\S/;
 let passed = 0, failed = 0;
 
@@ -108,7 +109,7 @@ function read(name) {
 /* [{quote, tests: ["file: words" or "- reason"]}] */
 function promisesOf(name) {
   const list = [];
-  for (const line of fs.readFileSync(path.join(LISTS, name), 'utf8').split('\n')) {
+  for (const line of fs.readFileSync(listOf(name), 'utf8').split('\n')) {
     if (line.trim() === '' || line.startsWith('#')) continue;
     if (!/^\s/.test(line)) list.push({ quote: flat(line), tests: [] });
     else list[list.length - 1].tests.push(line.trim());
@@ -152,7 +153,7 @@ function checkDocument(name) {
 
 const documents = fs.readdirSync(path.join(ROOT, 'docs')).filter((name) => /\.(md|[1-9])$/.test(name));
 for (const name of ['SECURITY.md', ...documents]) {
-  if (fs.existsSync(path.join(LISTS, name))) checkDocument(name);
+  if (fs.existsSync(listOf(name))) checkDocument(name);
   else check(false, `${name} has no list in tests/promises`);
 }
 console.log(`${passed} passed, ${failed} failed`);
