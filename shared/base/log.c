@@ -69,6 +69,8 @@ log_open(const char *program, enum log_level level, const char *path)
 	log_ctx.program = program;
 	log_ctx.level = level;
 	log_ctx.journal = getenv("JOURNAL_STREAM") != NULL;
+	/* a new log has had no line of any kind */
+	memset(log_ctx.kinds, 0, sizeof(log_ctx.kinds));
 	if (path == NULL || path[0] == '\0')
 		return 0;
 	if (log_use_file(path) == -1)
