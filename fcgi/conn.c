@@ -16,6 +16,9 @@
 /* How much is peeked at to see whether a request has arrived whole; larger ones go to a reader. */
 #define PEEK_BYTES 65536
 
+/* What a request that arrives slowly still gets when others wait for a thread to read them. */
+#define HURRY_MS 1000
+
 /* A streaming answer is given up when more than this, beyond [limits] queue_bytes, waits for a web
  * server that does not read. */
 #define STREAM_BYTES_MAX ((size_t)4 << 20)
@@ -225,11 +228,38 @@ ask_server(struct fcgi_conn *c, struct fcgi_request *rq)
 	fcgi_request_free(rq);
 }
 
+/* While a request waits because all threads are busy, the one that has been read for longest makes
+ * room: so slow ones wait for each other, and a quick one only for a moment. */
+static void
+hurry_slowest(struct fcgi *f)
+{
+	size_t n = 0;
+	struct fcgi_conn *c;
+
+	if (!readers_are_short(f->readers))
+		return;
+	/* the first in the list began first; beyond as many as there are threads they only wait */
+	TAILQ_FOREACH (c, &f->timed, by_deadline) {
+		if (c->state != FCGI_CONN_READING)
+			continue;
+		if (++n > f->cfg->fcgi_readers)
+			return;
+		if (c->hurried)
+			continue;
+		c->hurried = true;
+		if (c->deadline > f->now + HURRY_MS)
+			c->deadline = f->now + HURRY_MS;
+		return;
+	}
+}
+
 void
 fcgi_conn_was_read(void *conn, struct fcgi_request *rq)
 {
 	struct fcgi_conn *c = conn;
 
+	clear_deadline(c);
+	hurry_slowest(c->fcgi);
 	/* NULL: the peer left or was too slow.  Draining: the answer could not be waited for. */
 	if (rq == NULL || c->fcgi->draining) {
 		fcgi_request_free(rq);
@@ -245,11 +275,15 @@ hand_to_reader(struct fcgi_conn *c)
 {
 	ev_io_stop(c->fcgi->loop, &c->io); /* the thread reads, the loop must not look */
 	c->state = FCGI_CONN_READING;
+	c->hurried = false;
 	set_deadline(c, c->fcgi->cfg->request_timeout_ms);
+	c->read_end = c->deadline;
 	if (readers_add(c->fcgi->readers, c->io.fd, c) == -1) {
 		log_warnx("too many requests arrive slowly: one of them is dropped");
 		fcgi_conn_close(c);
+		return;
 	}
+	hurry_slowest(c->fcgi);
 }
 
 /* A connection without a request has become readable. */
@@ -430,11 +464,17 @@ fcgi_conn_flush(struct fcgi_conn *c)
 void
 fcgi_conn_expire(struct fcgi_conn *c)
 {
+	struct fcgi *f = c->fcgi;
+
 	clear_deadline(c);
-	if (c->state == FCGI_CONN_READING)
-		shutdown(c->io.fd, SHUT_RDWR); /* ends the read: fcgi_conn_was_read() follows */
-	else
+	if (c->state != FCGI_CONN_READING) {
 		close_unanswered(c, EXCHANGE_FAILED);
+	} else if (c->read_end > f->now && !f->draining && !readers_are_short(f->readers)) {
+		c->hurried = false; /* nobody waits any more: it has all of its time */
+		set_deadline(c, c->read_end - f->now);
+	} else {
+		shutdown(c->io.fd, SHUT_RDWR); /* ends the read: fcgi_conn_was_read() follows */
+	}
 }
 
 void

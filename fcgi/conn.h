@@ -28,11 +28,13 @@ struct fcgi_conn {
 	struct buf out;                     /* queued records */
 	size_t written;                     /* of them, bytes */
 	int64_t deadline;                   /* ms; valid while `timed` */
+	int64_t read_end; /* ms; while READING: the deadline, unless others wait for its thread */
 	uint16_t request_id;
 	uint8_t state; /* enum fcgi_conn_state */
 	bool keep : 1; /* the web server wants to use the connection again */
 	bool dirty : 1;
 	bool timed : 1;
+	bool hurried : 1; /* READING, and its deadline was brought nearer */
 	LIST_ENTRY(fcgi_conn) all;
 	TAILQ_ENTRY(fcgi_conn) by_deadline; /* while `timed` */
 	SLIST_ENTRY(fcgi_conn) next_dirty;  /* while `dirty` */

@@ -145,7 +145,8 @@ fcgi_open(struct fcgi *f)
 	f->reachable = reachable_open(f); /* after the store, which makes the folder */
 	if (f->reachable == NULL)
 		return EX_CANTCREAT;
-	f->readers = readers_open(f->loop, f->cfg->body_bytes, fcgi_conn_was_read);
+	f->readers = readers_open(
+	    f->loop, (unsigned)f->cfg->fcgi_readers, f->cfg->body_bytes, fcgi_conn_was_read);
 	return f->readers == NULL ? EX_OSERR : EX_OK;
 }
 

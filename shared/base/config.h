@@ -103,6 +103,7 @@ struct config {
 	 * which we cannot see: mod_fcgid needs FcgidOutputBufferSize 0.  auto: only if we listen on
 	 * an address of our own. */
 	enum config_switch fcgi_streaming;
+	size_t fcgi_readers; /* threads at most, for requests that arrive in pieces */
 
 	/* [wsd] */
 	char wsd_listen[CONFIG_TEXT_MAX]; /* host:port, several separated by blanks */

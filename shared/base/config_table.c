@@ -70,6 +70,7 @@ const struct config_row config_table[] = {
 	{"client", "folder", KIND_PATH, FIELD(client_folder), "", ANY},
 	{"fcgi", "listen", KIND_TEXT, FIELD(fcgi_listen), "", ANY},
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), "auto", ANY},
+	{"fcgi", "readers", KIND_SIZE, FIELD(fcgi_readers), "32", RANGE("1", "1000")},
 	{"wsd", "listen", KIND_TEXT, FIELD(wsd_listen), "127.0.0.1:8081", NOT_EMPTY},
 	{"wsd", "reachable", KIND_SWITCH, FIELD(wsd_reachable), "auto", ANY},
 	{"policyd", "listen", KIND_TEXT, FIELD(policyd_listen), "*:843 *:10843", NOT_EMPTY},
