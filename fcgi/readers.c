@@ -39,7 +39,8 @@ struct readers {
 	pthread_cond_t work;
 	struct reader_queue todo, done; /* under the lock */
 	unsigned waiting;               /* in todo, under the lock */
-	unsigned running, idle;         /* threads, under the lock */
+	unsigned running;               /* threads, under the lock */
+	unsigned idle;                  /* of them, those that look for work, or will at once */
 	bool stop;                      /* under the lock */
 	struct ev_async finished;       /* wakes the loop: `done` is not empty */
 };
@@ -64,7 +65,6 @@ take_job(struct readers *r)
 
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += IDLE_S;
-	r->idle++;
 	while ((job = STAILQ_FIRST(&r->todo)) == NULL && !r->stop && result == 0)
 		result = pthread_cond_timedwait(&r->work, &r->lock, &end);
 	r->idle--;
@@ -92,6 +92,7 @@ reader_main(void *arg)
 		set_blocking(job->fd, false);
 		pthread_mutex_lock(&r->lock);
 		STAILQ_INSERT_TAIL(&r->done, job, next);
+		r->idle++;
 		/* the only call of libev that threads may make */
 		ev_async_send(r->loop, &r->finished);
 	}
@@ -143,8 +144,11 @@ start_thread(struct readers *r)
 	for (unsigned i = 0; i < r->max; i++) {
 		if (r->each[i].used)
 			continue;
-		r->each[i].used = create_thread(&r->each[i]) == 0;
-		r->running += r->each[i].used;
+		if (create_thread(&r->each[i]) == 0) {
+			r->each[i].used = true;
+			r->running++;
+			r->idle++; /* it will take the job that waits */
+		}
 		break;
 	}
 	return r->running == 0 ? -1 : 0;

@@ -72,8 +72,10 @@ pollux('when all readers are busy, the slowest request makes room', async () => 
   await until(() => threads(daemon) === 2, 'a thread for the first');
   const second = new Slow(port);
   await until(() => threads(daemon) === 3, 'a thread for the second');
-  await new Slow(port).finish(); /* far within request_timeout */
+  const third = new Slow(port);
+  /* far within request_timeout */
   assert.strictEqual((await first.connection.closed()).length, 0, 'no answer to the first');
+  await third.finish();
   assert.strictEqual(threads(daemon), 3);
   await second.finish();
   assert.strictEqual(await daemon.stop(), 0);
