@@ -43,6 +43,7 @@ response_add(struct buf *out, uint16_t request_id, const struct response *r, boo
 	if (r->content_type != NULL)
 		buf_printf(&content, "Content-Type: %s\r\n", r->content_type);
 	buf_add_slice(&content, r->headers);
+	buf_puts(&content, EXCHANGE_HEADERS);
 	/* of a 304 it would be the length of the body that is not sent */
 	if (with_length && r->status != 304)
 		buf_printf(&content, "Content-Length: %zu\r\n", r->body.n);
