@@ -32,6 +32,7 @@ CREATE TABLE session(
 	gen INTEGER NOT NULL,      -- +1 whenever a transport opens: the newest wins
 	cursor INTEGER NOT NULL,   -- the client has acknowledged the log up to here ...
 	inflight INTEGER,          -- ... and was sent it up to here; its next poll acknowledges
+	last INTEGER,              -- once ended: the row of its 0::; NULL: no poll needs it
 	deadline INTEGER NOT NULL, -- when it ends unless it is renewed
 	transport INTEGER NOT NULL, -- enum transport_id
 	streaming INTEGER NOT NULL, -- 1: on a socket or an open stream, needs no cursor

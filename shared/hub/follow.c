@@ -90,9 +90,7 @@ obey_control(struct hub *h, struct session *s, struct slice text)
 		break;
 	case 'E':
 	case 'X':
-		s->over = true;
-		s->remembered = text.p[0] == 'E';
-		held_drop_sink(h, s, text.p[0] == 'E' ? SINK_DISCONNECTED : SINK_LOST);
+		held_end(h, s, text.p[0] == 'E');
 		break;
 	case 'H':
 		if (s->ops->heard != NULL)

@@ -61,7 +61,8 @@ reserve_response(struct hub *h, struct session *s)
 		/* the poll opened in this turn: its generation is ours, and one write does both */
 		s->row.inflight = last;
 		s->row.owner = -1;
-		s->row.deadline = deadline;
+		if (!s->over)
+			s->row.deadline = deadline;
 		s->unsaved = false;
 		if (session_row_save(h->store, &s->row) == -1)
 			reserved = STORE_FAILED;
@@ -128,7 +129,8 @@ save_visits(struct hub *h)
 	SLIST_FOREACH (s, &h->visits, visits_link) {
 		if (h->failed)
 			return;
-		if (!s->unsaved || s->over) /* session_end() wrote the latter */
+		/* one that is over is written by its end, and by the response to its last poll */
+		if (!s->unsaved || s->over)
 			continue;
 		s->unsaved = false;
 		if (session_row_save(h->store, &s->row) == -1)

@@ -34,6 +34,8 @@ int message_log_append(struct store *st, struct message_row *m, int64_t now_ms);
 
 /* The id of the newest row. */
 int message_log_head(struct store *st, int64_t *head);
+/* The id of the oldest row that was not trimmed. */
+int message_log_first(struct store *st, int64_t *first);
 
 /* Call `each` for every row with id > after, in order. */
 typedef void message_log_each(void *arg, const struct message_row *m);

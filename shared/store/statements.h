@@ -18,6 +18,7 @@ X(Q_MESSAGE_APPEND,
     "INSERT INTO message(chan, flags, except_key, except_more, ts, payload)"
     " VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
 X(Q_MESSAGE_HEAD, "SELECT max(id) FROM message")
+X(Q_MESSAGE_FIRST, "SELECT min(id) FROM message")
 X(Q_MESSAGE_READ,
     "SELECT id, chan, flags, except_key, except_more, payload FROM message"
     " WHERE id > ?1 ORDER BY id")
@@ -32,13 +33,14 @@ X(Q_SESSION_CREATE,
     " streaming, spoke, bad, ack_seq, address, handshake)"
     " VALUES(?1, ?2, 0, -1, 0, 0, NULL, ?3, 0, 0, 0, 0, 0, ?4, ?5)")
 X(Q_SESSION_LOAD,
-    "SELECT sid, state, owner, gen, cursor, ifnull(inflight, -1), deadline, transport, streaming,"
-    " spoke FROM session WHERE key = ?1")
+    "SELECT sid, state, owner, gen, cursor, ifnull(inflight, -1), ifnull(last, 0), deadline,"
+    " transport, streaming, spoke FROM session WHERE key = ?1")
 X(Q_SESSION_SAVE,
     "UPDATE session SET state = ?2, owner = ?3, gen = ?4, cursor = ?5, inflight = nullif(?6, -1),"
     " deadline = ?7, transport = ?8, streaming = ?9, spoke = ?10 WHERE key = ?1")
 X(Q_SESSION_RESERVE,
-    "UPDATE session SET inflight = ?3, owner = -1, deadline = ?4 WHERE key = ?1 AND gen = ?2")
+    "UPDATE session SET inflight = ?3, owner = -1, deadline = iif(state = 2, deadline, ?4)"
+    " WHERE key = ?1 AND gen = ?2")
 X(Q_SESSION_UNRESERVE, "UPDATE session SET inflight = NULL WHERE key = ?1 AND gen = ?2")
 X(Q_SESSION_SPOKE, "UPDATE session SET spoke = 1 WHERE key = ?1")
 X(Q_SESSION_BAD, "UPDATE session SET bad = bad + 1 WHERE key = ?1 RETURNING bad")
@@ -46,19 +48,21 @@ X(Q_SESSION_HANDSHAKE, "SELECT handshake FROM session WHERE key = ?1")
 X(Q_SESSION_COUNT, "SELECT count(*) FROM session WHERE address = ?1 AND state < 2")
 X(Q_SESSION_SET_USER, "UPDATE session SET user = ?2 WHERE key = ?1")
 X(Q_SESSION_USER, "SELECT user FROM session WHERE key = ?1")
-/* session_row_end() runs the next five, all bound to the key alone, then one of the last two. */
+/* session_row_delete() and session_row_end() run these: four for both, then two of each. */
 X(Q_HOOK_KEEP_ENDED,
     "INSERT OR IGNORE INTO hook_ended(key, user) SELECT key, user FROM session"
     " WHERE key = ?1 AND EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)")
-X(Q_SUBSCRIPTION_DELETE_ALL, "DELETE FROM subscription WHERE key = ?1")
 X(Q_DATA_DELETE_ALL,
     "DELETE FROM data WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)")
 X(Q_ACK_DELETE_ALL, "DELETE FROM ack WHERE key = ?1")
 X(Q_HOOK_DELETE_DEFERRED, "DELETE FROM hook_deferred WHERE key = ?1")
+X(Q_SUBSCRIPTION_DELETE_ALL, "DELETE FROM subscription WHERE key = ?1")
 X(Q_SESSION_DELETE, "DELETE FROM session WHERE key = ?1")
-X(Q_SESSION_TOMBSTONE,
-    "UPDATE session SET state = 2, owner = -1, gen = gen + 1, streaming = 0, deadline = ?2"
-    " WHERE key = ?1")
+X(Q_SUBSCRIPTION_END_ALL,
+    "UPDATE subscription SET until = ?2 WHERE key = ?1 AND until IS NULL")
+X(Q_SESSION_END,
+    "UPDATE session SET state = 2, owner = -1, gen = ?2, cursor = ?3, inflight = nullif(?4, -1),"
+    " last = nullif(?5, 0), deadline = ?6, streaming = ?7 WHERE key = ?1")
 
 /* --- subscription.c --- */
 X(Q_SUBSCRIPTION_ADD,
@@ -147,7 +151,9 @@ X(Q_WAITING,
     "SELECT DISTINCT s.chan FROM session JOIN subscription AS s ON s.key = session.key"
     " WHERE session.state = 1 AND NOT session.streaming")
 X(Q_SESSION_TOTAL, "SELECT count(*) FROM session WHERE state < 2")
-X(Q_LOWEST_CURSOR, "SELECT min(cursor) FROM session WHERE state = 1 AND NOT streaming")
+X(Q_LOWEST_CURSOR,
+    "SELECT min(iif(state = 1, cursor, ifnull(inflight, cursor))) FROM session"
+    " WHERE NOT streaming AND (state = 1 OR state = 2 AND ifnull(inflight, cursor) < last)")
 X(Q_USED_BYTES,
     "SELECT (page_count - freelist_count) * page_size"
     " - (SELECT ifnull(sum(length(body)), 0) FROM hook_dead)"

@@ -28,6 +28,7 @@ struct world {
 	int64_t now;
 	char told[4096];      /* one word per event */
 	struct hub *speaking; /* the hub in which handlers send */
+	bool turns_away;      /* whoever connects is told "me" and kicked */
 };
 
 static struct hub_ns *
@@ -69,9 +70,14 @@ authorize_ns(
 static void
 connected(void *arg, struct hub_ns *ns, struct session *s, struct slice query)
 {
-	(void)s;
+	struct world *w = arg;
+
 	(void)query;
-	note(arg, ns->name.n == 0 ? "connect" : "connect/chat");
+	note(w, ns->name.n == 0 ? "connect" : "connect/chat");
+	if (w->turns_away) {
+		hub_publish_session(w->speaking, s, SLICE("3:::me"), false);
+		session_end(w->speaking, s, "booted", true);
+	}
 }
 
 static void
@@ -84,7 +90,7 @@ disconnected(void *arg, struct hub_ns *ns, struct session *s, const char *reason
 	note(arg, text);
 }
 
-/* "join", "leave" and "all" are commands; anything else is noted. */
+/* "join", "leave", "all", "kick" are commands; anything else is noted. */
 static void
 received(void *arg, struct hub_ns *ns, struct session *s, const struct packet *pk)
 {
@@ -107,6 +113,8 @@ received(void *arg, struct hub_ns *ns, struct session *s, const struct packet *p
 		hub_publish_channel(w->speaking, ns->chan, 0, SLICE("3:::volatile"), true);
 	else if (slice_is(pk->data, "me"))
 		hub_publish_session(w->speaking, s, SLICE("3:::me"), false);
+	else if (slice_is(pk->data, "kick"))
+		session_end(w->speaking, s, "booted", true);
 	snprintf(text, sizeof(text), "%.*s", (int)pk->data.n, pk->data.p);
 	note(w, text);
 }
@@ -636,6 +644,167 @@ disconnect_is_told_once_and_remembered(void **state)
 	settle(w, 0);
 }
 
+/* A poll of a session that has ended. */
+static void
+poll_ended(struct world *w, int i, const char *sid, struct sink *k)
+{
+	struct session *s;
+
+	*k = (struct sink){.done = false};
+	begin(w, i);
+	assert_int_equal(session_find(w->hub[i], slice_of(sid), &s), SESSION_ENDED);
+	assert_int_equal(session_attach_ended(w->hub[i], s, &ops, k), 0);
+	settle(w, i);
+	assert_true(k->done);
+}
+
+static void
+the_last_response_has_what_was_sent_before_the_end(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k, next;
+	struct hub *h;
+	struct session *s;
+
+	for (int kicker = 0; kicker < 2; kicker++) {
+		handshake(w, 0, sid);
+		poll_once(w, 0, sid, &k);
+		poll_once(w, 0, sid, &k);
+		h = begin(w, kicker); /* the poll is held by hub 0 */
+		s = find_session(w, kicker, sid);
+		receive_packet(h, s, SLICE("3:::me"));
+		receive_packet(h, s, SLICE("3:::all"));
+		receive_packet(h, s, SLICE("3:::kick"));
+		receive_packet(h, s, SLICE("3:::me"));
+		hub_publish_channel(h, w->root.chan, 0, SLICE("3:::late"), false);
+		settle(w, kicker);
+		wake(w, 0);
+		assert_string_equal(k.got, "3:::me 3:::all 0:: ");
+		assert_int_equal(hub_held(w->hub[0]), 0);
+		/* it did not arrive: the client asks again, whichever process */
+		begin(w, 1);
+		session_undelivered(w->hub[1], k.key, k.gen);
+		settle(w, 1);
+		poll_ended(w, 1, sid, &next);
+		assert_string_equal(next.got, "3:::me 3:::all 0:: ");
+		poll_ended(w, 0, sid, &next);
+		assert_string_equal(next.got, "DISCONNECTED ");
+	}
+}
+
+static void
+what_was_sent_between_polls_comes_before_the_end(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k, other;
+	struct hub *h;
+	struct session *s;
+	int64_t next;
+
+	handshake(w, 0, sid);
+	poll_once(w, 0, sid, &k);
+	post(w, 1, sid, "3:::join");
+	h = begin(w, 1);
+	hub_publish_channel(
+	    h, message_log_channel(SLICE(""), SLICE("room")), 0, SLICE("3:::room"), false);
+	receive_packet(h, find_session(w, 1, sid), SLICE("3:::me"));
+	receive_packet(h, find_session(w, 1, sid), SLICE("3:::kick"));
+	hub_publish_channel(h, w->root.chan, 0, SLICE("3:::late"), false);
+	settle(w, 1);
+	/* nobody has it yet, so it is not trimmed */
+	for (int i = 0; i < 3; i++) {
+		w->now += 1000;
+		wake(w, 0);
+	}
+	/* of two polls at once the newer gets it */
+	k = other = (struct sink){.done = false};
+	h = begin(w, 0);
+	assert_int_equal(session_find(h, slice_of(sid), &s), SESSION_ENDED);
+	assert_int_equal(session_attach_ended(h, s, &ops, &k), 0);
+	assert_int_equal(session_find(h, slice_of(sid), &s), SESSION_ENDED);
+	assert_int_equal(session_attach_ended(h, s, &ops, &other), 0);
+	assert_int_equal(hub_turn_end(h, &next), 0);
+	assert_string_equal(k.got, "SUPERSEDED ");
+	assert_string_equal(other.got, "3:::room 3:::me 0:: ");
+	/* polling does not keep it from being forgotten */
+	w->now += 57500;
+	begin(w, 0);
+	assert_int_equal(session_find(w->hub[0], slice_of(sid), &s), SESSION_UNKNOWN);
+	settle(w, 0);
+}
+
+static void
+who_is_turned_away_by_the_connection_event_reads_why(void **state)
+{
+	struct world *w = *state;
+	char polls[STORE_SID_SIZE], posts[STORE_SID_SIZE];
+	struct sink k;
+
+	w->turns_away = true;
+	handshake(w, 0, polls);
+	poll_once(w, 0, polls, &k);
+	assert_string_equal(k.got, "1:: 3:::me 0:: ");
+	handshake(w, 0, posts);
+	post(w, 0, posts, "3:::x");
+	poll_ended(w, 1, posts, &k);
+	assert_string_equal(k.got, "1:: 3:::me 0:: ");
+	assert_string_equal(w->told, "connect disconnect(booted) connect disconnect(booted) ");
+}
+
+/* More than fits into one response: the end comes with the last of it. */
+static void
+a_long_queue_is_read_to_the_end(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	handshake(w, 0, sid);
+	poll_once(w, 0, sid, &k);
+	poll_once(w, 0, sid, &k);
+	begin(w, 0);
+	hub_publish_session(
+	    w->hub[0], find_session(w, 0, sid), SLICE("3:::\xef\xbf\xbd"), false); /* comes alone */
+	receive_packet(w->hub[0], find_session(w, 0, sid), SLICE("3:::me"));
+	receive_packet(w->hub[0], find_session(w, 0, sid), SLICE("3:::kick"));
+	settle(w, 0);
+	assert_string_equal(k.got, "3:::\xef\xbf\xbd ");
+	poll_ended(w, 1, sid, &k);
+	assert_string_equal(k.got, "3:::me 0:: ");
+}
+
+static void
+who_was_kicked_and_lost_messages_gets_none_of_them(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE], other[STORE_SID_SIZE], text[1024];
+	struct sink k;
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "3:::", 4);
+	handshake(w, 0, sid);
+	handshake(w, 0, other);
+	poll_once(w, 0, sid, &k);
+	poll_once(w, 0, other, &k);
+	post(w, 1, sid, "3:::me");
+	begin(w, 1);
+	for (int i = 0; i < 3000; i++) /* log_bytes is 1 MiB */
+		hub_publish_session(w->hub[1], find_session(w, 1, other),
+		    (struct slice){text, sizeof(text)}, false);
+	receive_packet(w->hub[1], find_session(w, 1, sid), SLICE("3:::me"));
+	receive_packet(w->hub[1], find_session(w, 1, sid), SLICE("3:::kick"));
+	settle(w, 1);
+	for (int i = 0; i < 3; i++) {
+		w->now += 1000;
+		wake(w, 0);
+		wake(w, 1);
+	}
+	poll_ended(w, 0, sid, &k);
+	assert_string_equal(k.got, "DISCONNECTED ");
+}
+
 static void
 sessions_end_by_their_deadlines(void **state)
 {
@@ -980,6 +1149,11 @@ main(void)
 	    TEST(a_namespace_has_its_own_life),
 	    TEST(an_endpoint_with_a_query_keeps_its_spelling),
 	    TEST(disconnect_is_told_once_and_remembered),
+	    TEST(the_last_response_has_what_was_sent_before_the_end),
+	    TEST(what_was_sent_between_polls_comes_before_the_end),
+	    TEST(who_is_turned_away_by_the_connection_event_reads_why),
+	    TEST(a_long_queue_is_read_to_the_end),
+	    TEST(who_was_kicked_and_lost_messages_gets_none_of_them),
 	    TEST(sessions_end_by_their_deadlines),
 	    TEST(a_session_past_its_deadline_is_found_no_more),
 	    TEST(streams_of_a_process_that_is_replaced_have_ended),

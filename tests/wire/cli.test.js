@@ -6,7 +6,8 @@ const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { useServer, pollux } = require('../lib/suite');
-const { Polling } = require('../lib/polling');
+const payload = require('../lib/payload');
+const { Polling, handshake } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { event } = require('../lib/client');
 const { ROOT } = require('../lib/server');
@@ -91,6 +92,20 @@ for (const Transport of [Polling, Websocket]) {
     await client.close();
   });
 }
+
+pollux('what was sent before a kick arrives, also when no poll was open', async () => {
+  const client = new Polling(server, (await handshake(server)).sid);
+  const room = `cli-${++rooms}`;
+  const poll = async () => payload.decode((await client.get()).text);
+  assert.deepStrictEqual(await poll(), ['1::']);
+  await client.emit('join', [room], '1+');
+  assert.deepStrictEqual(await poll(), ['6:::1+["ok"]']);
+  assert.strictEqual((await run(['send', '-r', room, 'one'])).status, 0);
+  assert.strictEqual((await run(['kick', '-r', room])).status, 0);
+  await until(async () => (await json('sessions', '-r', room)).length === 0, 'the end of the session');
+  assert.strictEqual((await run(['send', '-r', room, 'late'])).status, 0);
+  assert.deepStrictEqual(await poll(), ['3:::one', '0::']);
+});
 
 pollux('join and leave say who hears a room', async () => {
   const { client, room, id } = await inRoom(Websocket);
@@ -183,7 +198,7 @@ pollux('tail shows the packets of one session, both ways, without its secret', a
   });
   assert.ok(tail.stdout.includes('"args":[1.10]'));
   assert.deepStrictEqual([find('out', 'ack').answers, find('out', 'event').name], ['7', 'echo']);
-  assert.strictEqual(lines.at(-1).reason, 'watched');
+  assert.strictEqual(lines.find(({ direction }) => direction === 'end').reason, 'watched');
   assert.ok(!tail.stdout.includes(client.sid) && !tail.stdout.includes('not shown'));
   assert.strictEqual(tail.stderr, '');
   client.stop();
