@@ -26,6 +26,8 @@ response_reason(int status)
 		return "Upgrade Required";
 	case 429:
 		return "Too Many Requests";
+	case 431:
+		return "Request Header Fields Too Large";
 	case 500:
 		return "Internal Server Error";
 	case 503:

@@ -56,6 +56,7 @@ struct config {
 	size_t body_bytes;           /* of a POST; more: 413 */
 	size_t message_bytes;        /* of one websocket message; more: close 1009 */
 	size_t header_bytes;         /* of a request's head on wsd's port; more: 431 */
+	size_t handshake_bytes;      /* of what a session keeps of its handshake, as JSON */
 	size_t packets_per_payload;  /* the rest of the body is dropped */
 	size_t bad_packets;          /* of one session; more end it */
 	size_t queue_packets;        /* unread by one session; more end it */

@@ -40,6 +40,7 @@ const struct config_row config_table[] = {
 	{"limits", "body_bytes", KIND_SIZE, FIELD(body_bytes), "1M", RANGE("1", "1G")},
 	{"limits", "message_bytes", KIND_SIZE, FIELD(message_bytes), "1M", RANGE("1", "1G")},
 	{"limits", "header_bytes", KIND_SIZE, FIELD(header_bytes), "16k", RANGE("256", "1M")},
+	{"limits", "handshake_bytes", KIND_SIZE, FIELD(handshake_bytes), "4k", RANGE("1k", "64k")},
 	{"limits", "packets_per_payload", KIND_SIZE, FIELD(packets_per_payload), "1000", RANGE("1", MOST)},
 	{"limits", "bad_packets", KIND_SIZE, FIELD(bad_packets), "100", RANGE("1", MOST)},
 	{"limits", "queue_packets", KIND_SIZE, FIELD(queue_packets), "10000", RANGE("1", MOST)},

@@ -347,8 +347,18 @@ session_detach(struct hub *h, struct session *s)
 void
 session_undelivered(struct hub *h, int64_t key, int64_t gen)
 {
-	if (transaction_open(h) == -1 || session_row_unreserve(h->store, key, gen) == -1)
+	struct message_span span;
+	struct session *s;
+
+	if (transaction_open(h) == -1 || session_row_unreserve(h->store, key, gen) == -1 ||
+	    message_log_span(h->store, &span) == -1) {
 		h->failed = true;
+		return;
+	}
+	/* a log that is too large takes what was sent for collected (trim.c) */
+	if (session_find_key(h, key, &s) == SESSION_LIVE && s->row.gen == gen &&
+	    s->row.cursor < span.oldest - 1)
+		session_end(h, s, "queue overflow", false);
 }
 
 void

@@ -78,6 +78,12 @@ session_row_reserve(struct store *st, int64_t key, int64_t gen, int64_t inflight
 }
 
 int
+session_row_advance(struct store *st, int64_t key, int64_t gen, int64_t cursor)
+{
+	return statement_exec(st, Q_SESSION_ADVANCE, "lll", key, gen, cursor);
+}
+
+int
 session_row_unreserve(struct store *st, int64_t key, int64_t gen)
 {
 	return statement_exec(st, Q_SESSION_UNRESERVE, "ll", key, gen);

@@ -50,6 +50,9 @@ int session_row_save(struct store *st, const struct session_row *s);
 enum store_result session_row_reserve(
     struct store *st, int64_t key, int64_t gen, int64_t inflight, int64_t deadline);
 
+/* The poll of generation `gen` has nothing to collect up to row `cursor` of the log. */
+int session_row_advance(struct store *st, int64_t key, int64_t gen, int64_t cursor);
+
 /* That response was not received: the next poll gets its messages again, unless a newer poll has
  * taken them already. */
 int session_row_unreserve(struct store *st, int64_t key, int64_t gen);

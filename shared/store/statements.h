@@ -15,10 +15,15 @@ X(Q_COMMIT, "COMMIT")
 
 /* --- message_log.c --- */
 X(Q_MESSAGE_APPEND,
-    "INSERT INTO message(chan, flags, except_key, except_more, ts, payload)"
-    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
+    "INSERT INTO message(chan, flags, except_key, except_more, ts, total, payload)"
+    " VALUES(?1, ?2, ?3, ?4, ?5,"
+    " (SELECT total FROM message ORDER BY id DESC LIMIT 1) + ?7, ?6)")
 X(Q_MESSAGE_HEAD, "SELECT max(id) FROM message")
 X(Q_MESSAGE_FIRST, "SELECT min(id) FROM message")
+X(Q_MESSAGE_SPAN,
+    "SELECT a.id, b.id, b.total - a.total"
+    " FROM (SELECT id, total FROM message ORDER BY id LIMIT 1) AS a,"
+    " (SELECT id, total FROM message ORDER BY id DESC LIMIT 1) AS b")
 X(Q_MESSAGE_READ,
     "SELECT id, chan, flags, except_key, except_more, payload FROM message"
     " WHERE id > ?1 ORDER BY id")
@@ -41,6 +46,7 @@ X(Q_SESSION_SAVE,
 X(Q_SESSION_RESERVE,
     "UPDATE session SET inflight = ?3, owner = -1, deadline = iif(state = 2, deadline, ?4)"
     " WHERE key = ?1 AND gen = ?2")
+X(Q_SESSION_ADVANCE, "UPDATE session SET cursor = ?3 WHERE key = ?1 AND gen = ?2")
 X(Q_SESSION_UNRESERVE, "UPDATE session SET inflight = NULL WHERE key = ?1 AND gen = ?2")
 X(Q_SESSION_SPOKE, "UPDATE session SET spoke = 1 WHERE key = ?1")
 X(Q_SESSION_BAD, "UPDATE session SET bad = bad + 1 WHERE key = ?1 RETURNING bad")
@@ -146,7 +152,6 @@ X(Q_OWNERS, "SELECT DISTINCT owner FROM session WHERE owner >= 0")
 X(Q_ORPHANED_STREAMS, "SELECT key FROM session WHERE owner = ?1 AND streaming")
 X(Q_RELEASE_POLLS, "UPDATE session SET owner = -1 WHERE owner = ?1 AND NOT streaming")
 X(Q_EXPIRED, "SELECT key FROM session WHERE deadline <= ?1 AND NOT (streaming AND owner >= 0)")
-X(Q_LAGGING, "SELECT key FROM session WHERE state = 1 AND NOT streaming AND cursor < ?1")
 X(Q_WAITING,
     "SELECT DISTINCT s.chan FROM session JOIN subscription AS s ON s.key = session.key"
     " WHERE session.state = 1 AND NOT session.streaming")
@@ -161,6 +166,32 @@ X(Q_USED_BYTES,
 X(Q_TRIM_POINT,
     "SELECT max(id) FROM (SELECT id FROM message ORDER BY id LIMIT 1000)"
     " WHERE id < (SELECT max(id) FROM message)")
+X(Q_OVERFLOW_POINT,
+    "SELECT max(id) FROM (SELECT id, total FROM message ORDER BY id LIMIT ?2)"
+    " WHERE total <= (SELECT total FROM message ORDER BY id DESC LIMIT 1) - ?1"
+    " AND id < (SELECT max(id) FROM message)")
+/* Polling sessions to which a row with id <= ?1 that is for them was not sent.  `gone` has a row for
+ * each channel and sender left out, and of those the two newest: a session is left out of one of
+ * them at most. */
+X(Q_LAGGING,
+    "WITH gone AS MATERIALIZED (SELECT * FROM (SELECT chan, except_key, min(id) AS first,"
+    " max(id) AS last, row_number() OVER (PARTITION BY chan ORDER BY max(id) DESC) AS rank"
+    " FROM message WHERE id <= ?1 AND flags & 3 = 0 GROUP BY chan, except_key)"
+    " WHERE rank <= 2),"
+    " reader AS NOT MATERIALIZED (SELECT key, ifnull(inflight, cursor) AS seen FROM session"
+    " WHERE state = 1 AND NOT streaming)"
+    " SELECT r.key FROM gone CROSS JOIN reader AS r ON r.key = gone.chan"
+    " WHERE r.seen < gone.last"
+    " UNION SELECT r.key FROM gone CROSS JOIN subscription AS s"
+    " ON s.chan = gone.chan AND s.until IS NULL CROSS JOIN reader AS r ON r.key = s.key"
+    " WHERE gone.except_key <> r.key AND max(r.seen, s.since) < gone.last"
+    " UNION SELECT r.key FROM subscription AS s CROSS JOIN gone ON gone.chan = s.chan"
+    " CROSS JOIN reader AS r ON r.key = s.key"
+    " WHERE s.until IS NOT NULL AND gone.except_key <> r.key AND gone.first <= s.until"
+    " AND max(r.seen, s.since) < gone.last AND (gone.last <= s.until OR EXISTS"
+    " (SELECT 1 FROM message AS m WHERE m.id > max(r.seen, s.since)"
+    " AND m.id <= min(s.until, ?1) AND m.chan = s.chan AND m.flags & 3 = 0"
+    " AND m.except_key <> r.key)) LIMIT ?2")
 X(Q_TRIM_MESSAGES, "DELETE FROM message WHERE id <= ?1")
 X(Q_TRIM_SUBSCRIPTIONS, "DELETE FROM subscription WHERE until <= ?1")
 /* clang-format on */
