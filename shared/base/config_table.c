@@ -69,12 +69,12 @@ const struct config_row config_table[] = {
 	{"hook", "authorize_timeout", KIND_SECONDS, FIELD(hook_authorize_timeout_ms), "3", RANGE(SHORTEST, "3600")},
 	{"hook", "retry_for", KIND_SECONDS, FIELD(hook_retry_for_ms), "3600", RANGE("0", "86400")},
 	{"client", "folder", KIND_PATH, FIELD(client_folder), "", ANY},
-	{"fcgi", "listen", KIND_TEXT, FIELD(fcgi_listen), "", ANY},
+	{"fcgi", "listen", KIND_LISTEN, FIELD(fcgi_listen), "", ANY},
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), "auto", ANY},
 	{"fcgi", "readers", KIND_SIZE, FIELD(fcgi_readers), "32", RANGE("1", "1000")},
-	{"wsd", "listen", KIND_TEXT, FIELD(wsd_listen), "127.0.0.1:8081", NOT_EMPTY},
+	{"wsd", "listen", KIND_LISTEN, FIELD(wsd_listen), "127.0.0.1:8081", NOT_EMPTY},
 	{"wsd", "reachable", KIND_SWITCH, FIELD(wsd_reachable), "auto", ANY},
-	{"policyd", "listen", KIND_TEXT, FIELD(policyd_listen), "*:843 *:10843", NOT_EMPTY},
+	{"policyd", "listen", KIND_LISTEN, FIELD(policyd_listen), "*:843 *:10843", NOT_EMPTY},
 	{"policyd", "user", KIND_TEXT, FIELD(policyd_user), "", ANY},
 	{"policyd", "chroot", KIND_PATH, FIELD(policyd_chroot), "", ANY},
 	{"policyd", "file", KIND_PATH, FIELD(policyd_file), "", ANY},
@@ -99,6 +99,42 @@ config_table_find(const char *section, const char *key)
 			return row;
 	}
 	return NULL;
+}
+
+/* Whether the key is `name` in another spelling. */
+static bool
+is_spelling_of(const char *name, const char *key)
+{
+	for (; *name != '\0' && *key != '\0'; name++, key++) {
+		char c = *key;
+
+		if (c == ' ' || c == '-')
+			c = '_';
+		else if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		if (c != *name)
+			return false;
+	}
+	return *name == *key;
+}
+
+const struct config_row *
+config_table_guess(const char *section, const char *key)
+{
+	const struct config_row *meant = NULL;
+	unsigned sections = 0;
+
+	for (size_t i = 0; i < config_table_n; i++) {
+		const struct config_row *row = &config_table[i];
+
+		if (!is_spelling_of(row->key, key))
+			continue;
+		if (is_spelling_of(row->section, section))
+			return row;
+		meant = row;
+		sections++;
+	}
+	return sections == 1 ? meant : NULL;
 }
 
 bool

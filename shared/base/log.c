@@ -34,6 +34,8 @@ static struct {
 	int fd;
 	bool journal; /* systemd reads <N> priorities and stamps the time itself */
 	struct log_kind kinds[KINDS_MAX];
+	log_taker *take; /* NULL: lines are written */
+	void *take_arg;
 } log_ctx = {.program = "pollux", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO};
 
 static const struct {
@@ -104,7 +106,9 @@ log_write_line(enum log_level level, int error, const char *format, va_list args
 	size_t n = 0, room = sizeof(line) - 1; /* the last byte is for '\n' */
 	int k;
 
-	if (log_ctx.journal) {
+	if (log_ctx.take != NULL) {
+		k = 0; /* the taker needs no more than the words */
+	} else if (log_ctx.journal) {
 		k = snprintf(line, room, "<%d>%s: ", levels[level].priority, log_ctx.program);
 	} else {
 		struct timespec now;
@@ -132,6 +136,11 @@ log_write_line(enum log_level level, int error, const char *format, va_list args
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = ' ';
+	if (log_ctx.take != NULL) {
+		line[n] = '\0';
+		log_ctx.take(log_ctx.take_arg, level, line);
+		return;
+	}
 	line[n++] = '\n';
 	if (write(log_ctx.fd, line, n) == -1)
 		return; /* and there is nowhere to report that */
@@ -218,6 +227,13 @@ log_limited(enum log_level level, const char *format, ...)
 	log_write_line(level, 0, format, args);
 	va_end(args);
 	errno = saved;
+}
+
+void
+log_collect(log_taker *take, void *arg)
+{
+	log_ctx.take = take;
+	log_ctx.take_arg = arg;
 }
 
 void

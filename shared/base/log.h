@@ -52,4 +52,10 @@ void log_limited(enum log_level level, const char *format, ...)
  * `now_ms` is the time of clock_ms(), INT64_MAX at the end of the program. */
 void log_tick(int64_t now_ms);
 
+typedef void log_taker(void *arg, enum log_level level, const char *line);
+
+/* From now on hand lines to `take`, without time, program and level, instead of writing them: for a
+ * check that must know what a start would log.  NULL: write them again. */
+void log_collect(log_taker *take, void *arg);
+
 #endif

@@ -62,6 +62,12 @@ server_enables(const struct server *sv, enum transport_id id)
 	return (sv->enabled & 1u << id) != 0;
 }
 
+/* Read the setting `transports` into a bit set.  0, or -1 after logging which name is wrong. */
+int server_check_transports(const struct config *cfg, unsigned *enabled);
+
+/* Warn of settings that have no effect because of another one. */
+void server_check_unused(const struct config *cfg);
+
 /* --- requests: each is answered or held ----------------------------------------------------- */
 
 void handshake_request_handle(struct server *sv, struct exchange *x, const struct route *route);
