@@ -21,6 +21,8 @@ CREATE TABLE message(
 	except_key INTEGER NOT NULL, -- key of the session that must not get it; 0: none
 	except_more BLOB,          -- more such keys, an array of int64_t; mostly NULL
 	ts INTEGER NOT NULL,
+	total INTEGER NOT NULL,    -- bytes of all rows up to this one, since the first: the newest
+	                           -- minus the oldest is what the log holds, whoever was killed
 	payload BLOB NOT NULL      -- an encoded packet, or a message between processes
 );
 
@@ -32,6 +34,7 @@ CREATE TABLE session(
 	gen INTEGER NOT NULL,      -- +1 whenever a transport opens: the newest wins
 	cursor INTEGER NOT NULL,   -- the client has acknowledged the log up to here ...
 	inflight INTEGER,          -- ... and was sent it up to here; its next poll acknowledges
+	last INTEGER,              -- once ended: the row of its 0::; NULL: no poll needs it
 	deadline INTEGER NOT NULL, -- when it ends unless it is renewed
 	transport INTEGER NOT NULL, -- enum transport_id
 	streaming INTEGER NOT NULL, -- 1: on a socket or an open stream, needs no cursor
@@ -57,6 +60,7 @@ CREATE TABLE subscription(
 	PRIMARY KEY(key, chan, since)
 ) WITHOUT ROWID;
 CREATE INDEX subscription_members ON subscription(chan) WHERE until IS NULL;
+CREATE INDEX subscription_left ON subscription(until) WHERE until IS NOT NULL;
 
 -- Values of socket.set() and socket.get().
 CREATE TABLE data(

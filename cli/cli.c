@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "shared/action/application.h"
+#include "shared/base/account.h"
 #include "shared/base/clock.h"
 #include "shared/store/slots.h"
 #include "shared/transport/server.h"
@@ -39,13 +40,13 @@ cli_configure(struct cli *c)
 static int
 check_data_folder(const char *folder)
 {
-	char path[CONFIG_PATH_MAX + 16];
+	char path[CONFIG_PATH_MAX + 16], why[ACCOUNT_WHY_MAX];
 
 	snprintf(path, sizeof(path), "%s/pollux.db", folder);
 	if (access(folder, R_OK | W_OK | X_OK) == 0 && access(path, R_OK | W_OK) == 0)
 		return 0;
 	if (errno == EACCES) {
-		cli_complain("%s: %s", path, strerror(errno));
+		cli_complain("%s: %s", path, account_why(why, path, errno));
 		return EX_NOPERM;
 	}
 	cli_complain(

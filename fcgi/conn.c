@@ -279,7 +279,8 @@ hand_to_reader(struct fcgi_conn *c)
 	set_deadline(c, c->fcgi->cfg->request_timeout_ms);
 	c->read_end = c->deadline;
 	if (readers_add(c->fcgi->readers, c->io.fd, c) == -1) {
-		log_warnx("too many requests arrive slowly: one of them is dropped");
+		log_limited(
+		    LOG_LEVEL_WARN, "too many requests arrive slowly: one of them is dropped");
 		fcgi_conn_close(c);
 		return;
 	}
@@ -316,7 +317,7 @@ begin_fcgi_request(struct fcgi_conn *c)
 		fcgi_conn_close(c);
 		break;
 	case RECORDS_GARBAGE:
-		log_debug("a connection that does not speak FastCGI is closed");
+		log_limited(LOG_LEVEL_DEBUG, "a connection that does not speak FastCGI is closed");
 		fcgi_conn_close(c);
 		break;
 	}

@@ -66,8 +66,9 @@ refuse_with_reserve(struct fcgi_listener *l, int listening)
 static void
 fcgi_listener_pause_accept(struct fcgi_listener *l)
 {
-	log_warnx("%zu connections are open, and there is no descriptor for the next: not "
-		  "accepting for %d ms; raise the limit on open files",
+	log_limited(LOG_LEVEL_WARN,
+	    "%zu connections are open, and there is no descriptor for the next: not "
+	    "accepting for %d ms; raise the limit on open files",
 	    l->fcgi->conns_n, (int)(PAUSE_S * 1000));
 	watch_sockets(l, false);
 	ev_timer_set(&l->pause, PAUSE_S, 0.);

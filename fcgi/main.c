@@ -20,6 +20,7 @@
 #include "shared/base/daemon.h"
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
+#include "shared/base/preflight.h"
 
 /* From the first SIGTERM to the end; answers that are not written by then are dropped. */
 #define DRAIN_S 5.
@@ -183,6 +184,18 @@ fcgi_serve(struct fcgi_daemon *d, const char *addresses)
 	return code;
 }
 
+/* -t.  Return the exit code. */
+static int
+fcgi_check(const struct config *cfg, const char *addresses)
+{
+	daemon_check_begin();
+	server_check(cfg);
+	/* else the web server or systemd has the sockets */
+	if (addresses[0] != '\0' && listen_inherited() == 0)
+		preflight_addresses("[fcgi] listen", addresses, true);
+	return daemon_check_end();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -195,8 +208,11 @@ main(int argc, char **argv)
 	    "Serve Socket.IO handshakes and polls behind a web server, by FastCGI.  ADDRESS is "
 	    "unix:/path or host:port.",
 	    argc, argv);
-	if (code != 0 || o.test)
+	if (code != 0)
 		return code;
+	addresses = o.listen != NULL ? o.listen : d.cfg.fcgi_listen;
+	if (o.test)
+		return fcgi_check(&d.cfg, addresses);
 	code = daemon_open_log(&d.cfg);
 	if (code != 0)
 		return code;
@@ -204,7 +220,6 @@ main(int argc, char **argv)
 		log_errx("libfcgi cannot start");
 		return EX_SOFTWARE;
 	}
-	addresses = o.listen != NULL ? o.listen : d.cfg.fcgi_listen;
 	/* a web server that starts us is mod_fcgid, which holds back the pieces of a stream */
 	if (d.cfg.fcgi_streaming == CONFIG_AUTO)
 		d.cfg.fcgi_streaming =

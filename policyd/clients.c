@@ -229,8 +229,8 @@ clients_pause_accept(struct clients *all, int listening)
 {
 	int fd;
 
-	log_warnx(
-	    "no descriptor for another client: none is accepted for %d ms", (int)(PAUSE_S * 1000));
+	log_limited(LOG_LEVEL_WARN, "no descriptor for another client: none is accepted for %d ms",
+	    (int)(PAUSE_S * 1000));
 	all->p->counters.refused++;
 	if (all->reserve != -1) {
 		close(all->reserve);

@@ -90,7 +90,8 @@ wsd_listener_pause_accept(struct wsd_listener *l, int listening)
 	int fd;
 
 	l->w->counters.refused++;
-	log_warn("accept: refusing new connections for a second");
+	log_limited(
+	    LOG_LEVEL_WARN, "accept: refusing new connections for a second: %s", strerror(errno));
 	if (l->reserve != -1) {
 		/* the client is in the backlog, and would hang there: give up the reserve to accept
 		 * it, and tell it */

@@ -12,7 +12,9 @@
 
 #include "shared/base/config.h"
 #include "shared/base/daemon.h"
+#include "shared/base/listen.h"
 #include "shared/base/log.h"
+#include "shared/base/preflight.h"
 #include "wsd/conn.h"
 #include "wsd/hybi.h"
 #include "wsd/listener.h"
@@ -185,19 +187,34 @@ end:
 	return code;
 }
 
+/* -t.  Return the exit code. */
+static int
+wsd_check(const struct config *cfg, const char *addresses)
+{
+	daemon_check_begin();
+	server_check(cfg);
+	if (listen_inherited() == 0) /* else systemd has the sockets */
+		preflight_addresses("[wsd] listen", addresses, true);
+	return daemon_check_end();
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct wsd_daemon d;
 	struct daemon_options o;
+	const char *addresses;
 	int code;
 
 	code = daemon_configure(&o, &d.cfg, "pollux-wsd",
 	    "Serve Socket.IO sessions over websocket, and their handshakes and polls.", argc, argv);
-	if (code != 0 || o.test)
+	if (code != 0)
 		return code;
+	addresses = o.listen == NULL ? d.cfg.wsd_listen : o.listen;
+	if (o.test)
+		return wsd_check(&d.cfg, addresses);
 	code = daemon_open_log(&d.cfg);
 	if (code != 0)
 		return code;
-	return wsd_serve(&d, o.listen == NULL ? d.cfg.wsd_listen : o.listen);
+	return wsd_serve(&d, addresses);
 }

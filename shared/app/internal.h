@@ -21,6 +21,7 @@ struct handler {
 	sio_handler *fn;
 	void *user;
 	int64_t slow_logged_ms; /* when it was last logged as slow */
+	unsigned slow_n;        /* how often it was */
 	UT_hash_handle hh;
 };
 

@@ -70,6 +70,17 @@ static const struct application_ops module_ops = {
     .close = close_module,
 };
 
+int
+module_check(const char *path)
+{
+	struct sio_app app = {.library = NULL};
+	bool good = load_entry(&app, path) != NULL;
+
+	if (app.library != NULL)
+		dlclose(app.library);
+	return good ? 0 : -1;
+}
+
 struct application *
 module_open(const char *path)
 {

@@ -11,7 +11,8 @@
  *	[limits]
  *	body_bytes = 1M              ; k, M, G
  *	[store]
- *	data = data                  ; relative paths start at the folder of this file
+ *	data = data                  ; relative paths start at the folder of this file, and those
+ *	                             ; in the environment at the working folder
  *
  * A field is named after its key; sections whose keys would clash come first ([hook] url is
  * hook_url).  Defaults and ranges: config_table.c.  A line has at most about 198 characters
@@ -56,6 +57,7 @@ struct config {
 	size_t body_bytes;           /* of a POST; more: 413 */
 	size_t message_bytes;        /* of one websocket message; more: close 1009 */
 	size_t header_bytes;         /* of a request's head on wsd's port; more: 431 */
+	size_t handshake_bytes;      /* of what a session keeps of its handshake, as JSON */
 	size_t packets_per_payload;  /* the rest of the body is dropped */
 	size_t bad_packets;          /* of one session; more end it */
 	size_t queue_packets;        /* unread by one session; more end it */
@@ -130,6 +132,10 @@ struct config {
 	/* [log] */
 	enum log_level log_level;
 	char log_file[CONFIG_PATH_MAX]; /* empty: standard error */
+
+	/* No settings: what config_load() has read, for people */
+	char files[CONFIG_TEXT_MAX];
+	bool no_file; /* there was none */
 };
 
 /* Fill in the defaults of config_table.c. */

@@ -40,6 +40,7 @@ const struct config_row config_table[] = {
 	{"limits", "body_bytes", KIND_SIZE, FIELD(body_bytes), "1M", RANGE("1", "1G")},
 	{"limits", "message_bytes", KIND_SIZE, FIELD(message_bytes), "1M", RANGE("1", "1G")},
 	{"limits", "header_bytes", KIND_SIZE, FIELD(header_bytes), "16k", RANGE("256", "1M")},
+	{"limits", "handshake_bytes", KIND_SIZE, FIELD(handshake_bytes), "4k", RANGE("1k", "64k")},
 	{"limits", "packets_per_payload", KIND_SIZE, FIELD(packets_per_payload), "1000", RANGE("1", MOST)},
 	{"limits", "bad_packets", KIND_SIZE, FIELD(bad_packets), "100", RANGE("1", MOST)},
 	{"limits", "queue_packets", KIND_SIZE, FIELD(queue_packets), "10000", RANGE("1", MOST)},
@@ -68,12 +69,12 @@ const struct config_row config_table[] = {
 	{"hook", "authorize_timeout", KIND_SECONDS, FIELD(hook_authorize_timeout_ms), "3", RANGE(SHORTEST, "3600")},
 	{"hook", "retry_for", KIND_SECONDS, FIELD(hook_retry_for_ms), "3600", RANGE("0", "86400")},
 	{"client", "folder", KIND_PATH, FIELD(client_folder), "", ANY},
-	{"fcgi", "listen", KIND_TEXT, FIELD(fcgi_listen), "", ANY},
+	{"fcgi", "listen", KIND_LISTEN, FIELD(fcgi_listen), "", ANY},
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), "auto", ANY},
 	{"fcgi", "readers", KIND_SIZE, FIELD(fcgi_readers), "32", RANGE("1", "1000")},
-	{"wsd", "listen", KIND_TEXT, FIELD(wsd_listen), "127.0.0.1:8081", NOT_EMPTY},
+	{"wsd", "listen", KIND_LISTEN, FIELD(wsd_listen), "127.0.0.1:8081", NOT_EMPTY},
 	{"wsd", "reachable", KIND_SWITCH, FIELD(wsd_reachable), "auto", ANY},
-	{"policyd", "listen", KIND_TEXT, FIELD(policyd_listen), "*:843 *:10843", NOT_EMPTY},
+	{"policyd", "listen", KIND_LISTEN, FIELD(policyd_listen), "*:843 *:10843", NOT_EMPTY},
 	{"policyd", "user", KIND_TEXT, FIELD(policyd_user), "", ANY},
 	{"policyd", "chroot", KIND_PATH, FIELD(policyd_chroot), "", ANY},
 	{"policyd", "file", KIND_PATH, FIELD(policyd_file), "", ANY},
@@ -98,6 +99,42 @@ config_table_find(const char *section, const char *key)
 			return row;
 	}
 	return NULL;
+}
+
+/* Whether the key is `name` in another spelling. */
+static bool
+is_spelling_of(const char *name, const char *key)
+{
+	for (; *name != '\0' && *key != '\0'; name++, key++) {
+		char c = *key;
+
+		if (c == ' ' || c == '-')
+			c = '_';
+		else if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		if (c != *name)
+			return false;
+	}
+	return *name == *key;
+}
+
+const struct config_row *
+config_table_guess(const char *section, const char *key)
+{
+	const struct config_row *meant = NULL;
+	unsigned sections = 0;
+
+	for (size_t i = 0; i < config_table_n; i++) {
+		const struct config_row *row = &config_table[i];
+
+		if (!is_spelling_of(row->key, key))
+			continue;
+		if (is_spelling_of(row->section, section))
+			return row;
+		meant = row;
+		sections++;
+	}
+	return sections == 1 ? meant : NULL;
 }
 
 bool

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "shared/base/config.h"
+#include "shared/base/listen.h"
 #include "shared/base/log.h"
 
 /* Return -1. */
@@ -152,9 +153,25 @@ static int
 set_path(const struct config_value *v, const struct config_row *row, char *field)
 {
 	bool relative = v->text[0] != '/' && v->text[0] != '\0';
-	struct slice head = relative ? v->base : (struct slice){NULL, 0};
+	struct slice head = relative ? v->base : (struct slice){NULL, 0}, text = slice_of(v->text);
 
-	return join_text(v, row, head, "", slice_of(v->text), field);
+	/* the paths of sockets are short: no "././" */
+	while (relative && slice_starts(text, SLICE("./")))
+		text = slice_skip(text, 2);
+	return join_text(v, row, head, "", text, field);
+}
+
+/* Only what can be seen in the text: whether the address exists is found when it is used. */
+static int
+set_addresses(
+    const struct config_value *v, const struct config_row *row, struct slice head, char *field)
+{
+	struct slice wrong;
+
+	if (!listen_is_addresses(v->text, &wrong))
+		return reject(
+		    v, row, "\"%.*s\" is neither host:port nor unix:/path", (int)wrong.n, wrong.p);
+	return join_text(v, row, head, " ", slice_of(v->text), field);
 }
 
 static int
@@ -230,7 +247,8 @@ config_value_set(struct config *cfg, const struct config_row *row, const struct 
 	struct slice head = {NULL, 0};
 
 	/* A line that is indented by mistake must not silently replace the value above it. */
-	if (value->more && row->kind != KIND_TEXT && row->kind != KIND_LIST)
+	if (value->more && row->kind != KIND_TEXT && row->kind != KIND_LIST &&
+	    row->kind != KIND_LISTEN)
 		return reject(value, row, "takes one line, but an indented one follows");
 	if (value->more)
 		head = slice_of(field);
@@ -242,6 +260,8 @@ config_value_set(struct config *cfg, const struct config_row *row, const struct 
 		return join_text(value, row, head, " ", slice_of(value->text), field);
 	case KIND_LIST:
 		return set_list(value, row, head, field);
+	case KIND_LISTEN:
+		return set_addresses(value, row, head, field);
 	case KIND_PATH:
 		return set_path(value, row, field);
 	case KIND_PREFIX:

@@ -34,6 +34,31 @@ hook_event_is_wanted(const char *list, const char *type, struct slice name)
 	return false;
 }
 
+static bool
+is_event_word(struct slice word)
+{
+	static const char *const types[] = {
+	    "connect", "disconnect", "message", "json", "event", "ack"};
+	struct slice type;
+
+	slice_cut(&word, ':', &type);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (slice_is(type, types[i])) /* only events have names */
+			return word.p == NULL || (slice_is(type, "event") && word.n > 0);
+	return false;
+}
+
+bool
+hook_event_list_is_valid(const char *list, struct slice *wrong)
+{
+	struct slice rest = slice_of(list);
+
+	while (list[0] != '\0' && slice_cut(&rest, ',', wrong))
+		if (!is_event_word(*wrong))
+			return false;
+	return true;
+}
+
 /* --- the members of each type --------------------------------------------------------------- */
 
 void

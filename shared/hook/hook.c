@@ -332,6 +332,19 @@ open_hook_namespaces(struct hook *hook)
 	return 0;
 }
 
+static int
+check_hook_events(const struct config *cfg)
+{
+	struct slice wrong;
+
+	if (hook_event_list_is_valid(cfg->hook_events, &wrong))
+		return 0;
+	log_errx("[hook] events: \"%.*s\" is not connect, disconnect, message, json, ack, event, "
+		 "event:NAME or event:PREFIX*",
+	    (int)wrong.n, wrong.p);
+	return -1;
+}
+
 struct application *
 hook_open(const struct config *cfg)
 {
@@ -352,7 +365,8 @@ hook_open(const struct config *cfg)
 		hook->node[0] = '\0';
 	hook->delivery = deliver_open(hook);
 	hook->http = hook_http_open(&options);
-	if (hook->delivery == NULL || hook->http == NULL || open_hook_namespaces(hook) == -1) {
+	if (hook->delivery == NULL || hook->http == NULL || open_hook_namespaces(hook) == -1 ||
+	    check_hook_events(cfg) == -1) {
 		application_close(&hook->base);
 		return NULL;
 	}

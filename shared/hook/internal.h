@@ -62,6 +62,9 @@ hook_of_const(const struct application *app)
 /* Is an event of this type on the list ([hook] events)?  `name`: of an "event"; else p NULL. */
 bool hook_event_is_wanted(const char *list, const char *type, struct slice name);
 
+/* Whether every word of such a list names a type.  False: `*wrong` does not. */
+bool hook_event_list_is_valid(const char *list, struct slice *wrong);
+
 /* Append members of an event's object.  What the client sent passes byte for byte, but for text
  * that is not UTF-8. */
 void hook_event_write_connect(struct buf *out, const char *transport, struct slice query);

@@ -241,7 +241,7 @@ run_reply_list(struct hook *hook, struct action_list *list)
 
 	if (action_run(&hook->base, list, &result, &why) == 0)
 		return 0;
-	log_warnx("hook: action %d: %s", why.index, why.message);
+	log_limited(LOG_LEVEL_WARN, "hook: action %d: %s", why.index, why.message);
 	transaction_fail(hook->base.hub); /* every action was checked, so the store failed */
 	return -1;
 }
@@ -394,8 +394,8 @@ log_hook_refusal(int64_t key, struct slice ns, const struct json_value *reason)
 		set_reply_error(text, "%s", copy);
 	free(copy);
 	sid_public_write(id, key);
-	log_info("hook: refused %s%s%.*s: %s", id, ns.n == 0 ? "" : " for ", (int)ns.n,
-	    ns.p == NULL ? "" : ns.p, text);
+	log_limited(LOG_LEVEL_INFO, "hook: refused %s%s%.*s: %s", id, ns.n == 0 ? "" : " for ",
+	    (int)ns.n, ns.p == NULL ? "" : ns.p, text);
 }
 
 int
@@ -448,7 +448,7 @@ hook_reply_run_actions(struct hook *hook, int64_t key, struct slice ns, const ch
 	bool acked = true;
 
 	if (check_reply_actions(hook, &list, slice_of(actions), &ctx, error) == -1) {
-		log_warnx("hook: %s", error);
+		log_limited(LOG_LEVEL_WARN, "hook: %s", error);
 	} else {
 		keep_first_ack(&list, NULL, &acked);
 		run_reply_list(hook, &list);

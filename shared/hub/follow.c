@@ -90,9 +90,7 @@ obey_control(struct hub *h, struct session *s, struct slice text)
 		break;
 	case 'E':
 	case 'X':
-		s->over = true;
-		s->remembered = text.p[0] == 'E';
-		held_drop_sink(h, s, text.p[0] == 'E' ? SINK_DISCONNECTED : SINK_LOST);
+		held_end(h, s, text.p[0] == 'E');
 		break;
 	case 'H':
 		if (s->ops->heard != NULL)
@@ -136,6 +134,8 @@ on_log_row(void *arg, const struct message_row *row)
 	struct session *s = row->chan > 0 ? held_find(h, row->chan) : NULL;
 	struct channel *c = NULL;
 
+	if (row->id != h->head + 1) /* ids leave no gap by themselves */
+		h->gap = true;
 	h->head = row->id;
 	if ((row->flags & STORE_CONTROL) != 0) {
 		if (s != NULL)

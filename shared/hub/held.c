@@ -91,6 +91,22 @@ held_drop_sink(struct hub *h, struct session *s, enum sink_end why)
 }
 
 void
+held_end(struct hub *h, struct session *s, bool remembered)
+{
+	s->over = true;
+	s->remembered = remembered;
+	if (!remembered || !s->ready) {
+		held_drop_sink(h, s, remembered ? SINK_DISCONNECTED : SINK_LOST);
+		return;
+	}
+	/* a poll: its response is due, and its last packet is 0::.  Nothing may come behind that */
+	channel_unlink_all(h, s);
+	for (uint32_t i = 0; i < s->subs_n; i++)
+		if (s->subs[i].until > h->head)
+			s->subs[i].until = h->head;
+}
+
+void
 held_free(struct hub *h, struct session *s)
 {
 	HASH_DEL(h->sessions, s);

@@ -69,6 +69,10 @@ void held_detach(struct hub *h, struct session *s);
 /* The same, and tell the sink why. */
 void held_drop_sink(struct hub *h, struct session *s, enum sink_end why);
 
+/* The session has ended: its sink ends, and if it is a poll that 0:: is pending for, as soon as
+ * that is delivered. */
+void held_end(struct hub *h, struct session *s, bool remembered);
+
 /* Free a session, or all of them without telling their sinks. */
 void held_free(struct hub *h, struct session *s);
 void held_free_all(struct hub *h);

@@ -183,6 +183,10 @@ struct sink_ops {
 int session_attach(struct hub *h, struct session *s, enum transport_id transport, bool streaming,
     const struct sink_ops *ops, void *sink);
 
+/* The same for a poll of a session that has ended (SESSION_ENDED): it is answered with what the
+ * client has not collected yet, and 0::. */
+int session_attach_ended(struct hub *h, struct session *s, const struct sink_ops *ops, void *sink);
+
 /* Connect a session that has no transport yet: a POST came before the first GET. */
 int session_connect(struct hub *h, struct session *s, enum transport_id transport);
 
@@ -200,9 +204,9 @@ void receive_packet(struct hub *h, struct session *s, struct slice packet);
  * life, in whatever process. */
 void session_heard(struct hub *h, struct session *s);
 
-/* End the session: each joined namespace gets its disconnect once, the sink its end.  `remember`:
- * the client's next poll is told 0:: and does not reconnect.  With no_app: later, and
- * remembered. */
+/* End the session: each joined namespace gets its disconnect once, the sink what was sent before
+ * and its end.  `remember`: the client's next poll is told 0:: and does not reconnect.  With
+ * no_app: later, and remembered. */
 void session_end(struct hub *h, struct session *s, const char *reason, bool remember);
 
 /* --- namespaces and rooms ------------------------------------------------------------------- */

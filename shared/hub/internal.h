@@ -1,6 +1,6 @@
 /* internal: what the files of the hub share.  Only shared/hub/ includes it.
  *
- * Files call downwards only: hub, turn, chores and action_in, receive, session, membership,
+ * Files call downwards only: hub, turn, chores and action_in, trim, receive, session, membership,
  * publish, transaction, follow, local, held, channel and ring.  What a lower file cannot do itself
  * it leaves to the turn by a flag: `failed`, `log_unread`, a session's `visiting` or `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
@@ -20,6 +20,8 @@ struct hub {
 	int64_t now;
 	int64_t head; /* the newest row of the log that was read or written here */
 	int64_t next_chores, next_filter;
+	int64_t next_overflow_warning;
+	unsigned lagging_ended; /* since that warning */
 	struct ring ring;
 	struct session *sessions; /* uthash: those in memory, by key */
 	struct channel *channels; /* uthash: those with members here, by chan */
@@ -28,6 +30,7 @@ struct hub {
 	unsigned held;
 	bool log_unread; /* catch up before the turn ends */
 	bool failed;     /* this turn cannot be committed */
+	bool gap;        /* rows of the log were dropped before they were read here */
 	struct action_in action_in;
 	uint64_t received, sent;     /* packets, for pollux top */
 	const _Atomic int *watching; /* slots_watcher_count() */
@@ -50,6 +53,15 @@ show_watchers(struct hub *h, enum watch_kind kind, int64_t key, struct slice tex
 bool chores_are_due(const struct hub *h);
 /* Called between transactions; opens one if there is something to do. */
 void chores_run(struct hub *h);
+
+/* --- trim.c --- */
+
+/* Trim the log: as the process that does the maintenance, between transactions.  May open one. */
+void trim_log(struct hub *h);
+
+/* Move the cursors of the polls held here on when the log is half full, so that it can be trimmed.
+ */
+void trim_advance_polls(struct hub *h);
 
 /* --- receive.c --- */
 

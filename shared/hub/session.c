@@ -8,6 +8,7 @@
 #include "shared/hub/follow.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/publish.h"
+#include "shared/store/message_log.h"
 #include "shared/store/slots.h"
 #include "shared/store/subscription.h"
 #include "shared/wire/sid.h"
@@ -58,7 +59,7 @@ expire_session(struct hub *h, struct session *s)
 {
 	if (!s->over)
 		session_end(h, s, s->row.streaming ? "socket end" : "close timeout", false);
-	else if (session_row_end(h->store, s->row.key, 0) == -1)
+	else if (session_row_delete(h->store, s->row.key) == -1)
 		h->failed = true;
 	s->remembered = false;
 }
@@ -80,7 +81,8 @@ load_session(struct hub *h, int64_t key, struct session **out)
 	held_add(h, s); /* the end of the turn frees it, on failure too */
 	if (s->row.state == STORE_ENDED)
 		s->over = s->remembered = true;
-	else if (s->row.state == STORE_OPEN && load_subs(h, s) == -1)
+	/* of one that has ended: for the poll that collects what came before */
+	if ((s->row.state == STORE_OPEN || s->row.last != 0) && load_subs(h, s) == -1)
 		return SESSION_FAILED;
 	/* a stream lives as long as its process, whatever its deadline says */
 	if (s->row.deadline <= h->now && !(s->row.streaming && s->row.owner >= 0))
@@ -345,8 +347,18 @@ session_detach(struct hub *h, struct session *s)
 void
 session_undelivered(struct hub *h, int64_t key, int64_t gen)
 {
-	if (transaction_open(h) == -1 || session_row_unreserve(h->store, key, gen) == -1)
+	struct message_span span;
+	struct session *s;
+
+	if (transaction_open(h) == -1 || session_row_unreserve(h->store, key, gen) == -1 ||
+	    message_log_span(h->store, &span) == -1) {
 		h->failed = true;
+		return;
+	}
+	/* a log that is too large takes what was sent for collected (trim.c) */
+	if (session_find_key(h, key, &s) == SESSION_LIVE && s->row.gen == gen &&
+	    s->row.cursor < span.oldest - 1)
+		session_end(h, s, "queue overflow", false);
 }
 
 void
@@ -378,18 +390,31 @@ end_row(struct hub *h, struct session *s, const char *reason, bool remember)
 	}
 	if (loaded == STORE_NOT_FOUND || row.state == STORE_ENDED)
 		return 0;
+	if (s->unsaved) /* it opened in this turn */
+		row = s->row;
 	/* a handler that ends the session again, or sends to it, must not come back to here */
 	s->ending = true;
 	show_watchers(h, WATCH_END, s->row.key, slice_of(reason));
 	/* while its rooms and its data are still there, for the handlers to use */
 	if (s->row.state == STORE_OPEN)
 		membership_tell_all(h, s, reason);
+	/* for polls 0:: is a message, behind those that wait to be collected */
+	if (remember && row.state == STORE_OPEN && !row.streaming) {
+		if (hub_publish_session(h, s, SLICE("0::"), false) == -1)
+			return -1;
+		row.last = h->head;
+	}
 	/* before the owner is gone from the store */
 	if (s->ops == NULL &&
 	    hub_publish_control(h, row.key, row.owner, remember ? SLICE("E") : SLICE("X")) == -1)
 		return -1;
-	if (session_row_end(h->store, row.key, remember ? h->now + h->o.close_timeout_ms : 0) == -1)
+	row.state = STORE_ENDED;
+	row.deadline = h->now + h->o.close_timeout_ms;
+	if ((remember ? session_row_end(h->store, &row) : session_row_delete(h->store, row.key)) ==
+	    -1)
 		h->failed = true;
+	s->row = row;
+	s->unsaved = false; /* it is saved */
 	s->ending = false;
 	return 0;
 }
@@ -406,12 +431,33 @@ session_end(struct hub *h, struct session *s, const char *reason, bool remember)
 	/* catching up may bring the news that another process ended it */
 	if (transaction_open(h) == -1 || s->over || end_row(h, s, reason, remember) == -1)
 		return;
-	s->over = true;
-	s->remembered = remember;
-	s->unsaved = false; /* saving it would undo the end */
 	/* last: what the handlers sent to it comes before the end */
-	held_drop_sink(h, s, remember ? SINK_DISCONNECTED : SINK_LOST);
+	held_end(h, s, remember);
 	held_visit(h, s);
+}
+
+int
+session_attach_ended(struct hub *h, struct session *s, const struct sink_ops *ops, void *sink)
+{
+	struct session_row *row = &s->row;
+	int64_t first;
+
+	if (transaction_open(h) == -1 || message_log_first(h->store, &first) == -1)
+		return -1;
+	held_drop_sink(h, s, SINK_SUPERSEDED);
+	row->cursor = last_seen_row(h, s);
+	row->inflight = -1;
+	row->gen++;
+	held_attach(h, s, ops, sink);
+	/* rows that were trimmed may have been for it: no part of them without the rest */
+	if (row->cursor < row->last && row->cursor + 1 >= first) {
+		if (follow_missed(h, s, row->cursor) == FOLLOW_FAILED)
+			return -1;
+		s->unsaved = true; /* the reservation of its response saves it */
+	}
+	if (!s->unsaved || s->pending_n == 0)
+		held_drop_sink(h, s, SINK_DISCONNECTED);
+	return 0;
 }
 
 /* --- accessors ------------------------------------------------------------------------------ */

@@ -84,7 +84,7 @@ create_tables(struct store *st)
 	sql = sqlite3_mprintf("BEGIN IMMEDIATE; %s"
 			      "INSERT INTO meta VALUES('boot', %Q), ('schema', '%d'),"
 			      " ('epoch', lower(hex(randomblob(6))));"
-			      "INSERT INTO message VALUES(1, 0, 2, 0, NULL, 0, x''); COMMIT;",
+			      "INSERT INTO message VALUES(1, 0, 2, 0, NULL, 0, 0, x''); COMMIT;",
 	    schema_sql, boot, SCHEMA_VERSION);
 	if (sql == NULL)
 		return -1;

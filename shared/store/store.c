@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shared/base/account.h"
 #include "shared/base/log.h"
 #include "shared/store/action_queue.h"
 #include "shared/store/database.h"
@@ -34,7 +35,7 @@ lock_init(struct store *st)
 static int
 open_folder(struct store *st)
 {
-	char path[600];
+	char path[600], why[ACCOUNT_WHY_MAX];
 
 	/* first, before anything is created: a mistyped folder must not come into being */
 	if (st->must_exist && access(st->path, F_OK) == -1) {
@@ -42,13 +43,14 @@ open_folder(struct store *st)
 		return -1;
 	}
 	if (mkdir(st->folder, 0770) == -1 && errno != EEXIST) {
-		log_err("store: cannot make the folder %s", st->folder);
+		log_errx("store: cannot make the folder %s: %s", st->folder,
+		    account_why(why, st->folder, errno));
 		return -1;
 	}
 	snprintf(path, sizeof(path), "%s/lock", st->folder);
 	st->lock_fd = lock_open(path);
 	if (st->lock_fd == -1) {
-		log_err("store: cannot open %s", path);
+		log_errx("store: cannot open %s: %s", path, account_why(why, path, errno));
 		return -1;
 	}
 	return lock_init(st);
@@ -58,7 +60,7 @@ open_folder(struct store *st)
 static int
 open_slot(struct store *st, int kind)
 {
-	char path[600];
+	char path[600], why[ACCOUNT_WHY_MAX];
 
 	snprintf(path, sizeof(path), "%s/slots", st->folder);
 	st->slots = slots_open(path, st->lock_fd, kind);
@@ -67,7 +69,7 @@ open_slot(struct store *st, int kind)
 		return -1;
 	}
 	if (st->slots == NULL) {
-		log_err("store: cannot map %s", path);
+		log_errx("store: cannot map %s: %s", path, account_why(why, path, errno));
 		return -1;
 	}
 	st->wake_fd = wake_open(st->folder, slots_own(st->slots));

@@ -14,6 +14,10 @@
 
 struct exchange;
 
+/* Header lines of every answer, which the programs add: browsers must not take what a client wrote,
+ * and gets back, for a script or a page. */
+#define EXCHANGE_HEADERS "X-Content-Type-Options: nosniff\r\n"
+
 struct response {
 	int status;               /* 200; a 304 has no body and no length */
 	const char *content_type; /* NULL: none */

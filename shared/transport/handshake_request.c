@@ -9,11 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/log.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/handshake_text.h"
 #include "shared/wire/json.h"
 #include "shared/wire/origins.h"
 #include "shared/wire/sid.h"
+
+#define LEFT_OUT_QUIET_MS 60000
 
 /* --- answers -------------------------------------------------------------------------------- */
 
@@ -257,16 +260,33 @@ handshake_request_drain(struct server *sv)
 
 /* --- the request ---------------------------------------------------------------------------- */
 
+/* Once a minute: any client can cause it. */
+static void
+warn_left_out(struct server *sv, int headers)
+{
+	if (sv->left_out_warned_at != 0 && sv->now - sv->left_out_warned_at < LEFT_OUT_QUIET_MS)
+		return;
+	sv->left_out_warned_at = sv->now;
+	log_warnx("handshake: %d headers of a client did not fit into handshake_bytes; the "
+		  "application does not see them",
+	    headers);
+}
+
 static void
 decide_handshake(struct server *sv, const struct asker *asker, const struct route *route)
 {
 	char sid[STORE_SID_SIZE];
 	enum session_create_result result;
+	int left_out;
 
 	buf_clear(&sv->text);
-	handshake_json_write(&sv->text, asker->x, route);
+	left_out = handshake_json_write(&sv->text, asker->x, route, sv->cfg->handshake_bytes);
+	if (left_out > 0)
+		warn_left_out(sv, left_out);
 	if (sv->text.failed) {
 		refuse_busy_handshake(sv, asker);
+	} else if (left_out == -1) {
+		refuse_handshake(sv, asker, 431, SLICE("handshake query too long"));
 	} else if (application_asks(sv->application)) {
 		if (ask_application(sv, asker, sv->text.p) == -1)
 			refuse_busy_handshake(sv, asker);

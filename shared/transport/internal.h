@@ -39,6 +39,7 @@ struct server {
 	int64_t now;                       /* of this turn, ms */
 	bool draining;
 	bool wsd_alive;
+	int64_t left_out_warned_at;              /* headers of a handshake; 0: never */
 	int64_t wsd_checked_at;                  /* when wsd_alive was found out; 0: never */
 	struct poll_queue polls;                 /* held for their session */
 	struct poll_queue delayed;               /* not served now: answered 8:: in a while */
@@ -61,6 +62,12 @@ server_enables(const struct server *sv, enum transport_id id)
 	return (sv->enabled & 1u << id) != 0;
 }
 
+/* Read the setting `transports` into a bit set.  0, or -1 after logging which name is wrong. */
+int server_check_transports(const struct config *cfg, unsigned *enabled);
+
+/* Warn of settings that have no effect because of another one. */
+void server_check_unused(const struct config *cfg);
+
 /* --- requests: each is answered or held ----------------------------------------------------- */
 
 void handshake_request_handle(struct server *sv, struct exchange *x, const struct route *route);
@@ -71,8 +78,11 @@ bool post_disconnect(struct server *sv, struct exchange *x, const struct route *
 /* Return false when the path is not that of a file of the browser's client. */
 bool static_files_serve(struct server *sv, struct exchange *x, const struct route *route);
 
-/* Append the JSON object that the application sees of a handshake (PROTOCOL 4.6) and a NUL. */
-void handshake_json_write(struct buf *out, const struct exchange *x, const struct route *route);
+/* Append the JSON object that the application sees of a handshake (PROTOCOL 4.6) and a NUL.  It is
+ * kept with the session, so it has at most `most` bytes: the URL, then headers are left out when
+ * they do not fit.  Return the number of headers left out, or -1 when the query does not fit. */
+int handshake_json_write(
+    struct buf *out, const struct exchange *x, const struct route *route, size_t most);
 
 /* --- deadlines: act on those that have passed; the next one, INT64_MAX for none ------------- */
 

@@ -152,6 +152,7 @@ hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
     const struct route *route, struct session *s)
 {
 	struct poll *p = malloc(sizeof(*p) + x->origin.n + 1);
+	int attached;
 
 	if (p == NULL) {
 		answer_wrapped(sv, x, x->origin, t, route->index, NOOP_PACKET);
@@ -169,8 +170,12 @@ hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
 	}
 	/* queued before it is attached: the hub may answer it in that very call */
 	enqueue_poll(p, &sv->polls, sv->cfg->polling_duration_ms);
-	if (session_attach(sv->hub, s, route->transport, false, &poll_sink, p) == -1 &&
-	    p->session != NULL) {
+	/* one that has ended is told 0::, and not 7:::1+0, which would bring a kicked client back
+	 * (14.6) */
+	attached = session_is_over(s)
+	               ? session_attach_ended(sv->hub, s, &poll_sink, p)
+	               : session_attach(sv->hub, s, route->transport, false, &poll_sink, p);
+	if (attached == -1 && p->session != NULL) {
 		/* it failed before or after the session took the poll: take it back */
 		if (session_has_sink(s, p))
 			session_detach(sv->hub, s);
@@ -201,11 +206,8 @@ polling_open(
 	}
 	switch (session_find(sv->hub, route->sid, &s)) {
 	case SESSION_LIVE:
-		hold_poll(sv, t, x, route, s);
-		break;
 	case SESSION_ENDED:
-		/* and not 7:::1+0, which would bring a kicked client back (14.6) */
-		answer_wrapped(sv, x, x->origin, t, route->index, DISCONNECT_PACKET);
+		hold_poll(sv, t, x, route, s);
 		break;
 	case SESSION_UNKNOWN:
 		answer_wrapped(sv, x, x->origin, t, route->index, UNKNOWN_SESSION_PACKET);

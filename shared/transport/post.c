@@ -16,7 +16,8 @@ receive_packets(struct server *sv, struct session *s, struct slice payload)
 		receive_packet(sv->hub, s, packet);
 	/* the client's mistake: the packets before it count, as in the reference */
 	if (reader.broken)
-		log_debug("a payload is malformed; its packets up to there were taken");
+		log_limited(
+		    LOG_LEVEL_DEBUG, "a payload is malformed; its packets up to there were taken");
 }
 
 /* Read the body as its transport wraps it.  Return 0, or -1 when out of memory. */

@@ -12,24 +12,6 @@
 
 /* --- opening and closing -------------------------------------------------------------------- */
 
-/* Read the setting `transports`.  0, or -1 after logging which name is wrong. */
-static int
-enable_transports(struct server *sv)
-{
-	struct slice rest = slice_of(sv->cfg->transports), name;
-
-	while (slice_cut(&rest, ',', &name)) {
-		enum transport_id id = route_transport_by_name(name);
-
-		if (id == TRANSPORT_NONE) {
-			log_errx("transports: unknown transport \"%.*s\"", (int)name.n, name.p);
-			return -1;
-		}
-		sv->enabled |= 1u << id;
-	}
-	return 0;
-}
-
 static struct hub_options
 make_hub_options(const struct server *sv)
 {
@@ -89,8 +71,9 @@ server_open(const struct config *cfg, enum server_kind kind)
 
 	if (sv == NULL)
 		return NULL;
-	if (make_packets(sv) == -1 || enable_transports(sv) == -1)
+	if (make_packets(sv) == -1 || server_check_transports(cfg, &sv->enabled) == -1)
 		goto fail;
+	server_check_unused(cfg);
 	if (cfg->publish_enabled) {
 		sv->publish_keys = publish_keys_open(cfg->publish_keys);
 		if (sv->publish_keys == NULL)
@@ -295,7 +278,8 @@ server_settle(struct server *sv, int64_t *next_ms)
 	/* commit, and only then answer what reports it */
 	result = hub_turn_end(sv->hub, next_ms);
 	if (result == -1)
-		log_warnx("a turn was rolled back: its requests are answered 503");
+		log_limited(
+		    LOG_LEVEL_WARN, "a turn was rolled back: its requests are answered 503");
 	answer_settle(sv, result == 0);
 	keep_earlier(next_ms, polls);
 	keep_earlier(next_ms, streams);

@@ -22,6 +22,10 @@ struct server;
  * without memory, silently. */
 struct server *server_open(const struct config *cfg, enum server_kind kind);
 
+/* Log what server_open() would fail with, as errors, and what is probably a mistake, as warnings,
+ * without touching the data: the module is loaded, but not called; the web hook is not asked. */
+void server_check(const struct config *cfg);
+
 /* Give up the sessions held here (those of polls live on, those of streams and websockets end) and
  * close.  All exchanges and websockets must be gone.  NULL is allowed. */
 void server_close(struct server *sv);

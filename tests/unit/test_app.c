@@ -282,6 +282,34 @@ another_namespace_can_be_sent_to(void **state)
 	assert_string_equal(b.sink.got, "1::/chat 3::/chat:x ");
 }
 
+static void
+say_where_it_is(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	assert_ptr_equal(sio_namespace(s), sio_of(w->app[0], sio_endpoint(s)));
+	assert_int_equal(sio_json_to(sio_ns_in(sio_namespace(s), NULL), "{\"pi\":3.140}"), 0);
+	assert_int_equal(sio_json_to(sio_in(s, NULL), "3.140}"), -EINVAL);
+	sio_log(s, "a line of %s", "the application");
+}
+
+static void
+a_namespace_hears_json_and_the_log_a_line(void **state)
+{
+	struct world *w = *state;
+	struct client a;
+	const char *log, *said;
+
+	open_stream(w, 0, &a);
+	say(w, 0, &a, "1::/chat", NULL);
+	log = log_into(w);
+	w->script = say_where_it_is;
+	say(w, 0, &a, DO_CHAT, NULL);
+	said = log_said(log);
+	assert_string_equal(a.sink.got, "1::/chat 4::/chat:{\"pi\":3.140} ");
+	assert_non_null(strstr(said, "a line of the application\n"));
+}
+
 /* In the reference a room "chat" of the default namespace is also the namespace /chat. */
 static void
 say_to_room_chat(struct world *w, sio_socket *s, const sio_event *e)
@@ -487,6 +515,7 @@ main(void)
 	    TEST(several_sessions_are_left_out_of_one_message),
 	    TEST(volatile_is_lost_between_polls),
 	    TEST(another_namespace_can_be_sent_to),
+	    TEST(a_namespace_hears_json_and_the_log_a_line),
 	    TEST(rooms_of_different_namespaces_are_different),
 	    TEST(events_find_their_handlers_and_no_others),
 	    TEST(an_event_is_answered_once_and_only_if_it_asks),

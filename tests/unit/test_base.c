@@ -1,4 +1,5 @@
 #include "shared/base/buf.h"
+#include "shared/base/clock.h"
 #include "shared/base/log.h"
 #include "shared/base/slice.h"
 
@@ -274,6 +275,46 @@ a_log_that_cannot_be_opened_changes_nothing(void **state)
 	capture_close(&c);
 }
 
+/* One call, hence one kind. */
+static void
+complain_of(int n)
+{
+	log_limited(LOG_LEVEL_WARN, "client %d is rude", n);
+}
+
+static void
+a_line_that_repeats_is_counted_once_a_minute(void **state)
+{
+	struct capture c;
+	int64_t now = clock_ms();
+
+	(void)state;
+	capture_open(&c, LOG_LEVEL_INFO);
+	for (int i = 1; i <= 1000; i++)
+		complain_of(i);
+	log_limited(LOG_LEVEL_INFO, "another kind");
+	log_limited(LOG_LEVEL_DEBUG, "not said");
+	assert_string_equal(capture_line(&c), "warn: client 1 is rude");
+	assert_string_equal(capture_line(&c), "info: another kind");
+	log_tick(now + 50000);
+	assert_null(capture_line(&c));
+	/* the count comes by itself, also if no more follow; a single line has none */
+	log_tick(now + 61000);
+	assert_string_equal(capture_line(&c), "warn: client 1 is rude (999 more like this since)");
+	assert_null(capture_line(&c));
+	/* and the next ones wait for the minute after it */
+	complain_of(2);
+	complain_of(3);
+	assert_null(capture_line(&c));
+	log_tick(now + 122000);
+	assert_string_equal(capture_line(&c), "warn: client 1 is rude (2 more like this since)");
+	/* after a minute without any it is news again */
+	log_tick(now + 183000);
+	complain_of(4);
+	assert_string_equal(capture_line(&c), "warn: client 4 is rude");
+	capture_close(&c);
+}
+
 static void
 levels_have_names(void **state)
 {
@@ -302,6 +343,7 @@ main(void)
 	    cmocka_unit_test(a_line_begins_with_time_program_and_process),
 	    cmocka_unit_test(what_a_client_sent_stays_on_one_line),
 	    cmocka_unit_test(a_log_that_cannot_be_opened_changes_nothing),
+	    cmocka_unit_test(a_line_that_repeats_is_counted_once_a_minute),
 	    cmocka_unit_test(levels_have_names),
 	};
 

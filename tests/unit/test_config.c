@@ -138,6 +138,25 @@ a_mistake_is_reported_with_file_and_line(void **state)
 	    {"[protocol]\nheartbeat = 1\n", 2, "unknown key \"heartbeat\" in [protocol]"},
 	    {"[polling]\n\nduration = 1\n", 3, "unknown section [polling]"},
 	    {"duration = 1\n", 1, "before the first [section]"},
+	    /* as socket.io 0.9 spells it, and in another section */
+	    {"[protocol]\nheartbeat interval = 25\n", 2,
+		"unknown key \"heartbeat interval\" in [protocol]: write heartbeat_interval"},
+	    {"[protocol]\nCloseTimeout = 1\nclose-timeout = 1\n", 2, "unknown key"},
+	    {"[protocol]\nclose-timeout = 1\n", 2, ": write close_timeout"},
+	    {"heartbeat interval = 25\n", 1, ": write heartbeat_interval in [protocol]"},
+	    {"[Log]\nLevel = info\n", 2, "unknown section [Log]: write level in [log]"},
+	    {"[store]\nlevel = info\n", 2, "in [store]: write level in [log]"},
+	    {"[store]\nlisten = *:1\n", 2, "unknown key \"listen\" in [store]"},
+	    /* given twice */
+	    {"[log]\nlevel = info\nlevel = warn\n", 3, "level: given twice, first in line 2"},
+	    {"[log]\nlevel = info\n[app]\nmodule=\n[log]\nlevel = info\n", 6,
+		"level: given twice, first in line 2"},
+	    /* addresses */
+	    {"[wsd]\nlisten = 8081\n", 2, "listen: \"8081\" is neither host:port nor unix:/path"},
+	    {"[wsd]\nlisten = localhost:\n", 2, "\"localhost:\" is neither"},
+	    {"[wsd]\nlisten = *:1 *:65536\n", 2, "\"*:65536\" is neither"},
+	    {"[wsd]\nlisten = *:1\n  [::1:2\n", 3, "\"[::1:2\" is neither"},
+	    {"[fcgi]\nlisten = unix:run/fcgi\n", 2, "\"unix:run/fcgi\" is neither"},
 	    {"[protocol]\nmatch_origin_protocol = on\n", 2, "neither true nor false"},
 	    {"\n[protocol\n", 2, "neither"},
 	    {"[protocol]\nheartbeat_timeout 20\nfoo = 1\n", 2, "neither"},
@@ -341,6 +360,55 @@ timeouts_that_end_live_sessions_are_refused(void **state)
 }
 
 static void
+a_relative_path_starts_at_the_file_however_it_is_named(void **state)
+{
+	static const char text[] = "[app]\nmodule = x.so\n[log]\nfile = ./log/x\n";
+	static char module[] = "POLLUX_APP_MODULE=y.so", *list[] = {module, NULL};
+	char want[sizeof(path) + 8], before[512];
+	struct config cfg;
+
+	(void)state;
+	file(1, text);
+	assert_non_null(getcwd(before, sizeof(before)));
+	assert_int_equal(chdir(folder), 0);
+	/* never without a slash: a module would be looked for where libraries are */
+	config_default(&cfg);
+	assert_int_equal(config_read(&cfg, "1.conf", error, sizeof(error)), 0);
+	assert_string_equal(cfg.module, "./x.so");
+	assert_string_equal(cfg.log_file, "./log/x");
+	assert_int_equal(config_read(&cfg, "./1.conf", error, sizeof(error)), 0);
+	assert_string_equal(cfg.module, "./x.so");
+	assert_int_equal(config_environment(&cfg, list, error, sizeof(error)), 0);
+	assert_string_equal(cfg.module, "./y.so");
+	assert_int_equal(chdir(before), 0);
+	assert_int_equal(config_read(&cfg, path, error, sizeof(error)), 0);
+	snprintf(want, sizeof(want), "%s/x.so", folder);
+	assert_string_equal(cfg.module, want);
+	snprintf(want, sizeof(want), "%s/log/x", folder);
+	assert_string_equal(cfg.log_file, want);
+}
+
+static void
+what_was_read_is_known(void **state)
+{
+	char first[sizeof(path)], want[2 * sizeof(path) + 2];
+	const char *paths[] = {first, path, NULL}, *none[] = {NULL};
+	struct config cfg;
+
+	(void)state;
+	strcpy(first, file(1, "[limits]\nsessions = 1\n"));
+	file(2, "[limits]\nsessions = 2\n"); /* in another file it is no second time */
+	assert_int_equal(config_load(&cfg, paths, error, sizeof(error)), 0);
+	snprintf(want, sizeof(want), "%s, %s", first, path);
+	assert_string_equal(cfg.files, want);
+	assert_false(cfg.no_file);
+	assert_int_equal(config_load(&cfg, none, error, sizeof(error)), 0);
+	assert_true(cfg.no_file);
+	assert_non_null(strstr(cfg.files, "none (no -c, no POLLUX_CONF, no /"));
+	assert_non_null(strstr(cfg.files, "/pollux.conf)"));
+}
+
+static void
 later_files_win_and_the_environment_wins_over_all(void **state)
 {
 	char first[sizeof(path)], second[sizeof(path)], list[2 * sizeof(path) + 1];
@@ -433,6 +501,8 @@ main(void)
 	    cmocka_unit_test(the_environment_is_read_like_a_file),
 	    cmocka_unit_test(a_hook_needs_a_url_a_secret_and_no_module),
 	    cmocka_unit_test(timeouts_that_end_live_sessions_are_refused),
+	    cmocka_unit_test(a_relative_path_starts_at_the_file_however_it_is_named),
+	    cmocka_unit_test(what_was_read_is_known),
 	    cmocka_unit_test(later_files_win_and_the_environment_wins_over_all),
 	};
 
