@@ -3,8 +3,8 @@
 -- Its heart is an append-only log: a broadcast is one row, and every session reads the log from its
 -- own cursor on.  Times are milliseconds of CLOCK_MONOTONIC.
 --
--- Other programs may insert into action_in (docs/publish.md).  All other tables are private and
--- change without notice.
+-- All tables are private and change without notice.  Other programs have actions.db
+-- (docs/publish.md).
 
 CREATE TABLE meta(
 	k TEXT PRIMARY KEY,
@@ -132,12 +132,23 @@ CREATE TABLE hook_dead(
 	error TEXT NOT NULL
 );
 
--- Actions that other programs want run (docs/publish.md): one a row, in the order of their ids.  A
--- plain table without triggers or functions, so that any version of SQLite can insert into it.
+-- Which rows of actions.db were run last (shared/store/action_queue.h): written in the transaction of
+-- their effects, before they are deleted there.
+CREATE TABLE action_done(
+	one INTEGER PRIMARY KEY,   -- 1: there is one row at most
+	file TEXT NOT NULL,        -- identity of the actions.db
+	first INTEGER NOT NULL,    -- the ids
+	last INTEGER NOT NULL
+);
+
+-- Where actions were written before they had a file of their own: who still does gets an error.
 CREATE TABLE action_in(
 	id INTEGER PRIMARY KEY,
 	json TEXT NOT NULL
 );
+CREATE TRIGGER action_in_moved BEFORE INSERT ON action_in BEGIN
+	SELECT RAISE(ABORT, 'actions are written to actions.db, in the same folder');
+END;
 
 -- Answers to requests that had an Idempotency-Key: kept for a day, at most 10,000 of them.
 CREATE TABLE idempotency(

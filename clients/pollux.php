@@ -20,7 +20,7 @@
  *
  * and, anywhere else:
  *
- *	$pollux = new Pollux(['db' => '/home/me/pollux-data/pollux.db']);
+ *	$pollux = new Pollux(['db' => '/home/me/pollux-data/actions.db']);
  *	$pollux->room('lobby')->emit('news', 1);
  *
  * The actions of a handler, its calls on $io, are collected and sent in the reply: they take effect
@@ -48,7 +48,7 @@ final class Pollux
                                      // through a socket: 'unix:/run/pollux/admin.sock'
         'key' => null,               // the key for it
         'timeout' => 5,              // seconds
-        'db' => null,                // or publish by SQL: the path of pollux.db
+        'db' => null,                // or publish by SQL: the path of actions.db
     ];
     private $secrets = [];           // as bytes
     private $handlers = [];          // [namespace][kind]
@@ -512,7 +512,6 @@ final class Pollux
         return $token;
     }
 
-    /* Pollux creates the database anew after a reboot, so a write need not be synced to disk. */
     private function insert(array $actions)
     {
         $path = $this->options['db'];
@@ -523,7 +522,7 @@ final class Pollux
             $db = new PDO("sqlite:$path", null, null, [
                 PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION,
                 PDO::ATTR_TIMEOUT => (int) ceil($this->options['timeout'])]);
-            $db->exec('PRAGMA synchronous = OFF');
+            $db->exec('PRAGMA synchronous = NORMAL'); // safe in WAL mode, and no wait for the disk
             $db->exec('BEGIN IMMEDIATE');
             $insert = $db->prepare('INSERT INTO action_in(json) VALUES (?)');
             foreach ($actions as $action) {

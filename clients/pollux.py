@@ -22,7 +22,7 @@ your program:
 
 and, anywhere else:
 
-    pollux = Pollux(db='/home/me/pollux-data/pollux.db')
+    pollux = Pollux(db='/home/me/pollux-data/actions.db')
     pollux.room('lobby').emit('news', 1)
 
 The actions of a handler, its calls on `io`, are collected and sent in the reply: they take effect
@@ -82,7 +82,7 @@ class Pollux:
     """`secret` is 'whsec_...', or a list of them during a key rotation.
 
     Publishing needs `url`, 'http://127.0.0.1:8081/pollux/v1/' or 'unix:/run/pollux/admin.sock', and
-    `key`; or `db`, the path of pollux.db.
+    `key`; or `db`, the path of actions.db.
     """
 
     def __init__(self, secret=(), url=None, key=None, db=None, timeout=5):
@@ -384,8 +384,7 @@ class Pollux:
         try:
             with contextlib.closing(sqlite3.connect(
                     name, uri=True, timeout=self._timeout, isolation_level=None)) as db:
-                # Pollux creates the database anew after a reboot: no need to sync it to disk
-                db.execute('PRAGMA synchronous = OFF')
+                db.execute('PRAGMA synchronous = NORMAL')  # safe in WAL mode, no wait for the disk
                 db.execute('BEGIN IMMEDIATE')
                 db.executemany('INSERT INTO action_in(json) VALUES (?)', [(a,) for a in actions])
                 db.execute('COMMIT')

@@ -185,7 +185,6 @@ start_over(struct hub *h)
 	}
 	held_free_all(h);
 	ring_free(&h->ring);
-	h->action_in.version = -1;
 	if (store_reopen(h->store) == -1 || message_log_head(h->store, &h->head) == -1)
 		h->failed = true;
 	transaction_set_mark(h); /* ids of the new database have nothing to do with the old ones */

@@ -10,6 +10,8 @@
 
 #define STORE_WAKE_CHANS 64
 
+struct action_queue;
+
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *q[Q_N];
@@ -18,10 +20,11 @@ struct store {
 	int lock_fd;
 	int wake_fd;
 	struct slots *slots;
-	uint64_t inode;          /* of the database file that is open */
-	uint32_t epoch;          /* of the slot table when the database was opened */
-	char database_epoch[24]; /* store_epoch() */
-	bool must_exist;         /* never create or replace the database */
+	struct action_queue *actions; /* NULL: not the leader */
+	uint64_t inode;               /* of the database file that is open */
+	uint32_t epoch;               /* of the slot table when the database was opened */
+	char database_epoch[24];      /* store_epoch() */
+	bool must_exist;              /* never create or replace the database */
 	bool in_transaction;
 
 	/* wake-ups to send after the commit; reset by store_begin() */

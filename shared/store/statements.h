@@ -8,7 +8,6 @@
 /* --- store.c --- */
 X(Q_DISOWN,
     "UPDATE session SET owner = -1, deadline = iif(streaming, 0, deadline) WHERE owner = ?1")
-X(Q_DATA_VERSION, "PRAGMA data_version")
 X(Q_BEGIN, "BEGIN IMMEDIATE")
 X(Q_ROLLBACK, "ROLLBACK")
 X(Q_COMMIT, "COMMIT")
@@ -107,8 +106,8 @@ X(Q_END_REQUEST_LIST, "SELECT key, ns, reason FROM end_request LIMIT ?1")
 X(Q_END_REQUEST_DELETE, "DELETE FROM end_request WHERE key = ?1 AND ns = ?2")
 
 /* --- action_queue.c --- */
-X(Q_ACTION_LIST, "SELECT id, json FROM action_in ORDER BY id LIMIT ?1")
-X(Q_ACTION_DELETE, "DELETE FROM action_in WHERE id = ?1")
+X(Q_ACTION_NOTE, "INSERT OR REPLACE INTO action_done(one, file, first, last) VALUES(1, ?1, ?2, ?3)")
+X(Q_ACTION_NOTED, "SELECT first, last FROM action_done WHERE file = ?1")
 
 /* --- idempotency.c --- */
 X(Q_IDEMPOTENCY_FIND, "SELECT answer FROM idempotency WHERE key = ?1 AND until > ?2")

@@ -59,10 +59,6 @@ int store_reopen(struct store *st);
 /* A random text that is different for every database ever created in this folder. */
 const char *store_epoch(const struct store *st);
 
-/* A number that changes when another process has committed, be it ours or any other program; -1
- * after logging why. */
-int64_t store_data_version(struct store *st);
-
 /* --- transactions -------------------------------------------------------------------------- */
 
 /* Begin one unless it is open; waits for the writer's lock, 5 seconds at most. */

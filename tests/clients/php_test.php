@@ -339,14 +339,14 @@ function with_data(callable $fn)
     $folder = sys_get_temp_dir() . '/pollux-php-' . getmypid();
     mkdir($folder);
     try {
-        $db = new PDO("sqlite:$folder/pollux.db");
+        $db = new PDO("sqlite:$folder/actions.db");
         $db->setAttribute(PDO::ATTR_ERRMODE, PDO::ERRMODE_EXCEPTION);
         $db->exec('PRAGMA journal_mode = WAL');
-        $db->exec('CREATE TABLE action_in(id INTEGER PRIMARY KEY, json TEXT NOT NULL)');
+        $db->exec('CREATE TABLE action_in(id INTEGER PRIMARY KEY AUTOINCREMENT, json TEXT NOT NULL)');
         $alive = stream_socket_server("udg://$folder/wake.0", $errno, $error, STREAM_SERVER_BIND);
         fclose(stream_socket_server("udg://$folder/wake.7", $errno, $error, STREAM_SERVER_BIND));
         stream_set_blocking($alive, false);
-        $fn("$folder/pollux.db", $db, $alive);
+        $fn("$folder/actions.db", $db, $alive);
     } finally {
         $db = null;
         array_map('unlink', glob("$folder/*"));

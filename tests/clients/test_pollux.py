@@ -232,11 +232,11 @@ class Sql(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix='pollux-py-')
         self.addCleanup(folder.cleanup)
-        self.path = os.path.join(folder.name, 'pollux.db')
+        self.path = os.path.join(folder.name, 'actions.db')
         self.db = sqlite3.connect(self.path, isolation_level=None)
         self.addCleanup(self.db.close)
         self.db.execute('PRAGMA journal_mode = WAL')
-        self.db.execute('CREATE TABLE action_in(id INTEGER PRIMARY KEY, json TEXT NOT NULL)')
+        self.db.execute('CREATE TABLE action_in(id INTEGER PRIMARY KEY AUTOINCREMENT, json TEXT NOT NULL)')
         self.alive, dead = (socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(2))
         self.addCleanup(self.alive.close)
         self.alive.setblocking(False)
