@@ -130,8 +130,10 @@ api_set(sio_socket *s, const char *key, const char *json)
 	struct store *st;
 	int result;
 
-	if (json == NULL || json_parse(&value, slice_of(json)) == -1)
+	if (json == NULL || json_parse(&value, slice_of(json)) == -1) {
+		send_check_json("sio_set", key == NULL ? "" : key, json, false);
 		return -EINVAL;
+	}
 	if (value.text.n > VALUE_MAX)
 		return -EMSGSIZE;
 	result = check_change(s, key);

@@ -6,6 +6,7 @@
 
 #include "shared/app/internal.h"
 #include "shared/base/clock.h"
+#include "shared/base/crash.h"
 #include "shared/base/log.h"
 #include "shared/wire/json.h"
 
@@ -36,6 +37,7 @@ call_handler(struct sio_ns *ns, struct session *s, struct handler *handler, cons
 	struct sio_socket socket = {
 	    .h = ns->h, .session = s, .ns = ns, .handshake = {.h = ns->h}, .event = e};
 	struct session *before = app->base.current;
+	struct crash_place place;
 	int64_t began;
 
 	if (handler == NULL)
@@ -44,7 +46,9 @@ call_handler(struct sio_ns *ns, struct session *s, struct handler *handler, cons
 	app->base.current = s;
 	app->depth++;
 	began = clock_coarse_ms();
+	place = crash_enter(ns->base.hub.name.p, e->name);
 	handler->fn(&socket, e, handler->user);
+	crash_leave(place);
 	log_slow_handler(ns, handler, began);
 	app->base.current = before;
 	/* a handler may end a session, whose disconnect handler runs inside it */
@@ -70,8 +74,11 @@ ask_authorizer(sio_authorizer *authorizer, const sio_handshake *h, void *user)
 {
 	const char *address = sio_address(h);
 	int64_t began = clock_coarse_ms(), took;
+	struct crash_place place =
+	    crash_enter(h->socket == NULL ? "" : h->socket->ns->base.hub.name.p, "authorization");
 	int verdict = authorizer(h, user);
 
+	crash_leave(place);
 	took = clock_coarse_ms() - began;
 	if (took > SLOW_MS)
 		log_limited(LOG_LEVEL_WARN, "application: an authorizer took %" PRId64 " ms", took);

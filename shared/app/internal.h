@@ -129,6 +129,10 @@ extern const struct sio_api api_functions;
 
 /* --- send.c: as in pollux.h ----------------------------------------------------------------- */
 
+/* Log what is wrong with a text that should be JSON, or a JSON array.  `call` is that of pollux.h,
+ * `name` the event or key that it was for. */
+void send_check_json(const char *call, const char *name, const char *text, bool is_array);
+
 int send_emit(const sio_target *t, const char *name, const char *args);
 int send_text(const sio_target *t, const char *text, size_t n);
 int send_json(const sio_target *t, const char *value);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "shared/app/internal.h"
+#include "shared/base/crash.h"
 #include "shared/base/log.h"
 
 /* Load the shared object and find its entry.  NULL after logging why. */
@@ -85,7 +86,8 @@ struct application *
 module_open(const char *path)
 {
 	struct sio_app *app = calloc(1, sizeof(*app));
-	int (*setup)(sio_app *);
+	int (*setup)(sio_app *), result;
+	struct crash_place place;
 
 	if (app == NULL)
 		return NULL;
@@ -98,7 +100,10 @@ module_open(const char *path)
 	setup = load_entry(app, path);
 	if (setup == NULL)
 		goto fail;
-	if (setup(app) != 0) {
+	place = crash_enter("", "pollux_app");
+	result = setup(app);
+	crash_leave(place);
+	if (result != 0) {
 		log_errx("application %s: its pollux_app() failed", path);
 		goto fail;
 	}

@@ -10,7 +10,7 @@
 #include "shared/wire/utf8.h"
 
 /* Not JSON, so that the call that gets it fails: see sio_args(). */
-#define NOT_JSON "!"
+#define NOT_JSON "(an argument of sio_args() is wrong)"
 
 /* The text of `built` in the arena; NULL when building failed.  `built` is freed. */
 static const char *

@@ -15,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "shared/base/crash.h"
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
 #include "shared/base/preflight.h"
@@ -165,6 +166,7 @@ daemon_open_log(const struct config *cfg)
 		daemon_complain("cannot open the log file %s: %s", cfg->log_file, strerror(errno));
 		return EX_CANTCREAT;
 	}
+	crash_watch();
 	/* a peer that left is an error of the write, not the end of the program */
 	signal(SIGPIPE, SIG_IGN);
 	/* until the loop handles them: their default is to end the program */

@@ -42,7 +42,8 @@ void daemon_check_begin(void);
 int daemon_check_end(void);
 
 /* Open the log that `cfg` names, which must outlive it, and ignore SIGPIPE, SIGHUP and SIGUSR1: the
- * latter two would kill a program that has not started its loop.
+ * latter two would kill a program that has not started its loop.  From here on a fault that ends
+ * the program leaves a line in the log, see crash.h.
  * Return 0, or EX_CANTCREAT after daemon_complain(). */
 int daemon_open_log(const struct config *cfg);
 

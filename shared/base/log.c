@@ -186,11 +186,12 @@ log_count_kind(struct log_kind *kind, int64_t now)
 {
 	if (now - kind->since < QUIET_MS)
 		return;
-	if (kind->more == 0) {
+	if (kind->more > 0)
+		log_line(
+		    kind->level, "%s (%" PRIu64 " more like this since)", kind->text, kind->more);
+	/* one count a minute, until there was none to write */
+	if (kind->more == 0 || now == INT64_MAX)
 		kind->format = NULL;
-		return;
-	}
-	log_line(kind->level, "%s (%" PRIu64 " more like this since)", kind->text, kind->more);
 	kind->more = 0;
 	kind->since = now;
 }
@@ -226,6 +227,96 @@ log_limited(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	log_write_line(level, 0, format, args);
 	va_end(args);
+	errno = saved;
+}
+
+/* --- from a signal handler: no stdio, no locale, no memory ------------------------------------ */
+
+struct log_safe_line {
+	char text[512];
+	size_t n;
+};
+
+static void
+log_add_safely(struct log_safe_line *line, const char *text)
+{
+	/* one event is one line, as above; the last byte is for '\n' */
+	for (; *text != '\0' && line->n < sizeof(line->text) - 1; text++)
+		line->text[line->n++] = *text;
+}
+
+/* `digits` digits, with zeros in front; 0: as many as there are. */
+static void
+log_add_number_safely(struct log_safe_line *line, int64_t number, int digits)
+{
+	char text[24];
+	size_t at = sizeof(text) - 1;
+
+	text[at] = '\0';
+	do {
+		text[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (--digits > 0 || (digits < 0 && number > 0));
+	log_add_safely(line, text + at);
+}
+
+/* As strftime() does it for UTC. */
+static void
+log_add_time_safely(struct log_safe_line *line)
+{
+	struct timespec now;
+	int64_t days, seconds, era, year_of_era, day_of_year, month;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	seconds = now.tv_sec % 86400;
+	/* years that begin in March, in eras of 400, have their leap day at the end */
+	days = now.tv_sec / 86400 + 719468;
+	era = days / 146097;
+	days %= 146097;
+	year_of_era = (days - days / 1460 + days / 36524 - days / 146096) / 365;
+	day_of_year = days - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	month = (5 * day_of_year + 2) / 153;
+	log_add_number_safely(line, era * 400 + year_of_era + (month >= 10), 4);
+	log_add_safely(line, "-");
+	log_add_number_safely(line, month < 10 ? month + 3 : month - 9, 2);
+	log_add_safely(line, "-");
+	log_add_number_safely(line, day_of_year - (153 * month + 2) / 5 + 1, 2);
+	log_add_safely(line, "T");
+	log_add_number_safely(line, seconds / 3600, 2);
+	log_add_safely(line, ":");
+	log_add_number_safely(line, seconds / 60 % 60, 2);
+	log_add_safely(line, ":");
+	log_add_number_safely(line, seconds % 60, 2);
+	log_add_safely(line, ".");
+	log_add_number_safely(line, now.tv_nsec / 1000000, 3);
+	log_add_safely(line, "Z ");
+}
+
+void
+log_from_signal(const char *const *texts)
+{
+	struct log_safe_line line = {.n = 0};
+	int saved = errno;
+
+	if (log_ctx.journal) {
+		log_add_safely(&line, "<3>");
+		log_add_safely(&line, log_ctx.program);
+		log_add_safely(&line, ": ");
+	} else {
+		log_add_time_safely(&line);
+		log_add_safely(&line, log_ctx.program);
+		log_add_safely(&line, "[");
+		log_add_number_safely(&line, getpid(), 0);
+		log_add_safely(&line, "] error: ");
+	}
+	for (; *texts != NULL; texts++)
+		log_add_safely(&line, *texts);
+	for (size_t i = 0; i < line.n; i++)
+		if ((unsigned char)line.text[i] < 0x20 || line.text[i] == 0x7f)
+			line.text[i] = ' ';
+	line.text[line.n++] = '\n';
+	if (write(log_ctx.fd, line.text, line.n) == -1)
+		line.n = 0; /* and there is nowhere to report that */
 	errno = saved;
 }
 

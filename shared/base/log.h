@@ -52,6 +52,9 @@ void log_limited(enum log_level level, const char *format, ...)
  * `now_ms` is the time of clock_ms(), INT64_MAX at the end of the program. */
 void log_tick(int64_t now_ms);
 
+/* Write one error from a signal handler: the texts, up to a NULL, one after the other. */
+void log_from_signal(const char *const *texts);
+
 typedef void log_taker(void *arg, enum log_level level, const char *line);
 
 /* From now on hand lines to `take`, without time, program and level, instead of writing them: for a

@@ -275,6 +275,31 @@ a_log_that_cannot_be_opened_changes_nothing(void **state)
 	capture_close(&c);
 }
 
+static void
+a_line_from_a_signal_handler_looks_like_the_others(void **state)
+{
+	struct capture c;
+	char first[sizeof(c.line)], other[sizeof(c.line)];
+
+	(void)state;
+	capture_open(&c, LOG_LEVEL_INFO);
+	do { /* until no second ends between the lines */
+		log_errx("a \"b\" c ");
+		log_from_signal((const char *const[]){"a \"", "b", "\" c\n", NULL});
+		log_errx("d");
+		assert_string_equal(capture_line(&c), "error: a \"b\" c ");
+		strcpy(first, c.line);
+		assert_string_equal(capture_line(&c), "error: a \"b\" c ");
+		strcpy(other, c.line);
+		assert_non_null(capture_line(&c));
+	} while (strncmp(first, c.line, 19) != 0);
+	/* but for the milliseconds */
+	memset(first + 20, 'x', 3);
+	memset(other + 20, 'x', 3);
+	assert_string_equal(first, other);
+	capture_close(&c);
+}
+
 /* One call, hence one kind. */
 static void
 complain_of(int n)
@@ -343,6 +368,7 @@ main(void)
 	    cmocka_unit_test(a_line_begins_with_time_program_and_process),
 	    cmocka_unit_test(what_a_client_sent_stays_on_one_line),
 	    cmocka_unit_test(a_log_that_cannot_be_opened_changes_nothing),
+	    cmocka_unit_test(a_line_from_a_signal_handler_looks_like_the_others),
 	    cmocka_unit_test(a_line_that_repeats_is_counted_once_a_minute),
 	    cmocka_unit_test(levels_have_names),
 	};

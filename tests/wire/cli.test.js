@@ -2,7 +2,7 @@
 'use strict';
 
 const assert = require('node:assert');
-const { execFileSync, spawn } = require('node:child_process');
+const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after } = require('node:test');
@@ -11,7 +11,7 @@ const payload = require('../lib/payload');
 const { Polling, handshake } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { event } = require('../lib/client');
-const { makeFolder } = require('../lib/daemon');
+const { buildModule, makeFolder } = require('../lib/daemon');
 const { ROOT } = require('../lib/server');
 const { within, until, deferred } = require('../lib/wait');
 
@@ -261,11 +261,7 @@ pollux('config check finds everything at once that a start would find', async ()
 });
 
 pollux('config check runs no code of a module beyond what loading it runs', async () => {
-  const build = (name) => {
-    execFileSync(process.env.CC || 'cc', ['-shared', '-fPIC', '-I', path.join(ROOT, 'include'),
-      '-o', path.join(folder, `${name}.so`), path.join(ROOT, `tests/modules/${name}.c`)]);
-    return example(`${name}.conf`, [path.join(path.dirname(PROGRAM), 'apps/chat.so'), path.join(folder, `${name}.so`)]);
-  };
+  const build = (name) => example(`${name}.conf`, [path.join(path.dirname(PROGRAM), 'apps/chat.so'), buildModule(name, folder)]);
   const { status, stderr } = await run(['config', 'check', '-c', build('fails')]);
   assert.strictEqual(status, 0, stderr); /* its pollux_app() would fail */
   const abi = await run(['config', 'check', '-c', build('other-abi')]);

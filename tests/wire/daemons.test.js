@@ -11,7 +11,7 @@ const path = require('node:path');
 const { after } = require('node:test');
 const { pollux } = require('../lib/suite');
 const { ROOT: REPOSITORY } = require('../lib/server');
-const { Daemon, startDaemon, makeFolder, killAll, program } = require('../lib/daemon');
+const { Daemon, buildModule, startDaemon, makeFolder, killAll, program } = require('../lib/daemon');
 const { Connection, closeAll } = require('../lib/http');
 const { getRequest } = require('../lib/fastcgi');
 const { Websocket } = require('../lib/websocket');
@@ -436,6 +436,40 @@ pollux('pollux-wsd: the counters count', async () => {
   await daemon.says(/websockets=1 .*upgrades=1 messages=2 policies=0/);
   client.stop();
   assert.strictEqual(await daemon.stop(), 0);
+});
+
+/* --- a crash in the application --------------------------------------------------------------- */
+
+/* No core dumps in the tree. */
+const NO_CORE = ['sh', '-c', 'ulimit -c 0; exec "$0" "$@"'];
+
+for (const [name, signal, at] of [
+  ['follow null', 'SIGSEGV', 'follow null'], ['recurse', 'SIGSEGV', 'recurse'],
+  ['abort', 'SIGABRT', 'abort'], ['kick', 'SIGABRT', 'kick']
+]) {
+  pollux(`pollux-wsd: a handler that ends by ${signal} (${name}) is named in one line`, { skip: SAN && signal === 'SIGSEGV' && 'the sanitizer reports it' }, async () => {
+    const { daemon, port } = await started('pollux-wsd', { before: NO_CORE, settings: { app: { module: buildModule('crashes', folder) } } });
+    const client = await Websocket.open({ port, wsdPort: port });
+    const before = daemon.stderr.split('\n').length;
+    await client.send(`5:::{"name":"${name}"}`);
+    assert.strictEqual((await within(daemon.exited.promise, 'its end')).signal, signal);
+    const lines = daemon.stderr.split('\n').slice(before - 1).filter((line) => / error: /.test(line));
+    assert.strictEqual(lines.length, 1, daemon.stderr);
+    assert.match(lines[0], new RegExp(`^\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z pollux-wsd\\[${daemon.pid}\\] error: ended by ${signal} in the application: event "${at}" of namespace ""$`));
+    client.stop();
+  });
+}
+
+pollux('pollux-wsd: a module that crashes while it is set up, and a crash outside of it', { skip: SAN && 'the sanitizer reports it' }, async () => {
+  const [port] = await freePorts(1);
+  const conf = confFor('pollux-wsd', `127.0.0.1:${port}`, { app: { module: buildModule('crashes', folder) } });
+  const early = startDaemon('pollux-wsd', conf, folder, { before: NO_CORE, env: { CRASH_AT_START: '1' } });
+  assert.strictEqual((await within(early.exited.promise, 'its end')).signal, 'SIGABRT');
+  assertOneSentence(early.stderr, /error: ended by SIGABRT in the application: event "pollux_app" of namespace ""/);
+  const { daemon } = await started('pollux-wsd', { before: NO_CORE });
+  daemon.kill('SIGBUS');
+  assert.strictEqual((await within(daemon.exited.promise, 'its end')).signal, 'SIGBUS');
+  assert.match(daemon.stderr, /error: ended by SIGBUS\n$/);
 });
 
 /* --- unit files ------------------------------------------------------------------------------- */
