@@ -62,6 +62,17 @@ CREATE TABLE subscription(
 CREATE INDEX subscription_members ON subscription(chan) WHERE until IS NULL;
 CREATE INDEX subscription_left ON subscription(until) WHERE until IS NOT NULL;
 
+-- Packets for namespaces that their session has not joined yet.
+CREATE TABLE early_packet(
+	id INTEGER PRIMARY KEY,
+	key INTEGER NOT NULL,
+	ns TEXT NOT NULL,
+	until INTEGER NOT NULL,    -- then it is dropped
+	packet BLOB                -- NULL: the session has left it, keep none until it joins again
+);
+CREATE INDEX early_packet_key ON early_packet(key);
+CREATE INDEX early_packet_until ON early_packet(until) WHERE packet IS NOT NULL;
+
 -- Values of socket.set() and socket.get().
 CREATE TABLE data(
 	key INTEGER NOT NULL,

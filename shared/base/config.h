@@ -62,6 +62,9 @@ struct config {
 	size_t bad_packets;          /* of one session; more end it */
 	size_t queue_packets;        /* unread by one session; more end it */
 	size_t queue_bytes;          /* the same in bytes */
+	size_t early_packets;        /* of one session, for namespaces that it has not joined yet */
+	size_t early_bytes;          /* the same in bytes */
+	int64_t early_timeout_ms;    /* how long they wait for that */
 	size_t sessions;             /* in all; more: handshakes get 503 */
 	size_t sessions_per_address; /* 0: no limit */
 	size_t connections;          /* of wsd; 0: what the descriptor limit allows */

@@ -9,6 +9,7 @@
 
 #include "shared/base/log.h"
 #include "shared/hub/channel.h"
+#include "shared/hub/early.h"
 #include "shared/hub/internal.h"
 #include "shared/store/end_request.h"
 #include "shared/store/maintenance.h"
@@ -167,6 +168,7 @@ do_maintenance(struct hub *h)
 			end_expired(h, keys.key[k]);
 	end_overdue_answers(h);
 	end_as_asked(h);
+	early_expire(h);
 	maintenance_resign(h->store);
 }
 

@@ -44,6 +44,8 @@ struct session {
 	bool remembered;                  /* ... and its client must not come back */
 	bool unsaved;                     /* `row` must be written before the commit */
 	bool aliased;                     /* some sub has an endpoint of its own */
+	const struct hub_ns *shut;        /* no early packet of this one is kept ... */
+	int64_t shut_until;               /* ... until then */
 	UT_hash_handle hh;                /* in hub->sessions by row.key */
 };
 

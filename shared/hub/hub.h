@@ -73,8 +73,9 @@ struct hub_options {
 	 * application hears of them: the process that does maintenance ends them, at once or within
 	 * a second. */
 	bool no_app;
-	int64_t close_timeout_ms, polling_duration_ms, handshake_timeout_ms;
+	int64_t close_timeout_ms, polling_duration_ms, handshake_timeout_ms, early_timeout_ms;
 	size_t bad_packets, queue_packets, queue_bytes, sessions, sessions_per_address, log_bytes;
+	size_t early_packets, early_bytes;
 };
 
 /* Open the store and be ready.  `options` is copied, its strings are borrowed.  NULL after logging

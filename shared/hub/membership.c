@@ -1,6 +1,7 @@
 /* membership: namespaces and rooms as a session joins and leaves them. */
 #include "shared/base/buf.h"
 #include "shared/hub/channel.h"
+#include "shared/hub/early.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/publish.h"
 #include "shared/store/end_request.h"
@@ -76,6 +77,14 @@ membership_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slic
 void
 membership_refuse(struct hub *h, struct session *s, struct slice endpoint)
 {
+	struct slice rest = endpoint, name;
+	const struct hub_ns *ns;
+
+	if (slice_cut(&rest, '?', &name)) {
+		ns = h->o.app.find(h->o.app.arg, name);
+		if (ns != NULL)
+			early_drop(h, s, ns);
+	}
 	hub_publish_packet(
 	    h, s, &(struct packet){.type = PACKET_ERROR, .endpoint = endpoint, .data = SLICE("2")});
 }
@@ -95,8 +104,10 @@ membership_accept(
 		return;
 	/* 1:: comes before anything that the application sends on the connection */
 	hub_publish_packet(h, s, &(struct packet){.type = PACKET_CONNECT, .endpoint = endpoint});
-	if (!again)
-		h->o.app.connected(h->o.app.arg, ns, s, query);
+	if (again)
+		return;
+	h->o.app.connected(h->o.app.arg, ns, s, query);
+	early_deliver(h, s, ns);
 }
 
 /* --- leaving -------------------------------------------------------------------------------- */
@@ -157,6 +168,8 @@ membership_leave_namespace(struct hub *h, struct session *s, struct hub_ns *ns, 
 	for (uint32_t i = s->subs_n; i-- > 0;)
 		if (s->subs[i].ns == ns && s->subs[i].until == INT64_MAX)
 			held_remove_sub(h, s, &s->subs[i]);
+	if (early_shut(h, s, ns) == -1)
+		return -1;
 	if (s->ops != NULL)
 		return 0;
 	return hub_publish_control_room(h, s, false, ns->name, none, none);

@@ -120,6 +120,7 @@ delete_belongings(struct store *st, int64_t key)
 	    Q_DATA_DELETE_ALL,
 	    Q_ACK_DELETE_ALL,
 	    Q_HOOK_DELETE_DEFERRED,
+	    Q_EARLY_DELETE_ALL,
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)

@@ -53,7 +53,7 @@ X(Q_SESSION_HANDSHAKE, "SELECT handshake FROM session WHERE key = ?1")
 X(Q_SESSION_COUNT, "SELECT count(*) FROM session WHERE address = ?1 AND state < 2")
 X(Q_SESSION_SET_USER, "UPDATE session SET user = ?2 WHERE key = ?1")
 X(Q_SESSION_USER, "SELECT user FROM session WHERE key = ?1")
-/* session_row_delete() and session_row_end() run these: four for both, then two of each. */
+/* session_row_delete() and session_row_end() run these: five for both, then two of each. */
 X(Q_HOOK_KEEP_ENDED,
     "INSERT OR IGNORE INTO hook_ended(key, user) SELECT key, user FROM session"
     " WHERE key = ?1 AND EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)")
@@ -61,6 +61,7 @@ X(Q_DATA_DELETE_ALL,
     "DELETE FROM data WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)")
 X(Q_ACK_DELETE_ALL, "DELETE FROM ack WHERE key = ?1")
 X(Q_HOOK_DELETE_DEFERRED, "DELETE FROM hook_deferred WHERE key = ?1")
+X(Q_EARLY_DELETE_ALL, "DELETE FROM early_packet WHERE key = ?1")
 X(Q_SUBSCRIPTION_DELETE_ALL, "DELETE FROM subscription WHERE key = ?1")
 X(Q_SESSION_DELETE, "DELETE FROM session WHERE key = ?1")
 X(Q_SUBSCRIPTION_END_ALL,
@@ -99,6 +100,20 @@ X(Q_ACK_ADD,
     " VALUES(?1, ?2, ?3, ?4, ?5, nullif(?6, 0))")
 X(Q_ACK_TAKE, "DELETE FROM ack WHERE key = ?1 AND id = ?2 RETURNING ns, handler, context")
 X(Q_ACK_LIST_DUE, "SELECT key, id FROM ack WHERE deadline <= ?1 LIMIT ?2")
+
+/* --- early_packet.c --- */
+X(Q_EARLY_ADD,
+    "WITH kept AS (SELECT ns, packet FROM early_packet WHERE key = ?1)"
+    " INSERT INTO early_packet(key, ns, until, packet) SELECT ?1, ?2, ?3, ?4"
+    " WHERE NOT EXISTS (SELECT 1 FROM kept WHERE ns = ?2 AND packet IS NULL)"
+    " AND (SELECT count(packet) < ?5 AND total(length(packet)) + length(?4) <= ?6 FROM kept)")
+X(Q_EARLY_SHUT, "INSERT INTO early_packet(key, ns, until, packet) VALUES(?1, ?2, ?3, NULL)")
+X(Q_EARLY_LIST, "SELECT packet, until FROM early_packet WHERE key = ?1 AND ns = ?2 ORDER BY id")
+X(Q_EARLY_DELETE, "DELETE FROM early_packet WHERE key = ?1 AND ns = ?2")
+X(Q_EARLY_LIST_DUE,
+    "SELECT key, ns, count(*) FROM early_packet WHERE packet IS NOT NULL AND until <= ?1"
+    " GROUP BY key, ns LIMIT ?2")
+X(Q_EARLY_DELETE_DUE, "DELETE FROM early_packet WHERE packet IS NOT NULL AND until <= ?1")
 
 /* --- end_request.c --- */
 X(Q_END_REQUEST_ADD, "INSERT OR IGNORE INTO end_request(key, ns, reason) VALUES(?1, ?2, ?3)")

@@ -28,6 +28,7 @@ struct world {
 	int64_t now;
 	char told[4096];      /* one word per event */
 	struct hub *speaking; /* the hub in which handlers send */
+	int verdict;          /* on who wants to join a namespace */
 	bool turns_away;      /* whoever connects is told "me" and kicked */
 };
 
@@ -59,12 +60,13 @@ static int
 authorize_ns(
     void *arg, struct hub_ns *ns, struct session *s, struct slice endpoint, struct slice query)
 {
+	struct world *w = arg;
+
 	(void)endpoint;
-	(void)arg;
 	(void)ns;
 	(void)s;
 	(void)query;
-	return 0;
+	return w->verdict;
 }
 
 static void
@@ -200,6 +202,9 @@ open_hub(struct world *w)
 	    .polling_duration_ms = 20000,
 	    .handshake_timeout_ms = 60000,
 	    .bad_packets = 5,
+	    .early_packets = 3,
+	    .early_bytes = 60,
+	    .early_timeout_ms = 5000,
 	    .queue_packets = 100,
 	    .queue_bytes = 10000,
 	    .sessions = 1000,
@@ -613,6 +618,94 @@ an_endpoint_with_a_query_keeps_its_spelling(void **state)
 	settle(w, 1);
 	wake(w, 0);
 	assert_string_equal(k.got, "1:: 1::/chat?x=1 3::/chat?x=1:hi ");
+}
+
+static void
+packets_for_a_namespace_that_is_joined_later_wait(void **state)
+{
+	struct world *w = *state;
+	char polls[STORE_SID_SIZE], streams[STORE_SID_SIZE];
+	struct sink k, stream;
+
+	/* each in a request of its own, to another process */
+	handshake(w, 0, polls);
+	poll_once(w, 0, polls, &k);
+	post(w, 0, polls, "3:1:/chat:a");
+	post(w, 1, polls, "3:2:/chat:b");
+	poll_once(w, 0, polls, &k);
+	assert_false(k.done); /* not acknowledged before the application has it */
+	post(w, 1, polls, "1::/chat");
+	wake(w, 0);
+	assert_string_equal(k.got, "1::/chat 6::/chat:1 6::/chat:2 ");
+	assert_string_equal(w->told, "connect connect/chat a b ");
+	post(w, 1, polls, "3::/chat:c");
+	assert_string_equal(w->told, "connect connect/chat a b c ");
+	/* all on one socket; the application answers later, in another process */
+	w->told[0] = '\0';
+	w->verdict = -EINPROGRESS;
+	handshake(w, 0, streams);
+	open_stream(w, 0, streams, &stream);
+	begin(w, 0);
+	receive_packet(w->hub[0], find_session(w, 0, streams), SLICE("3:1:/chat?x=1:a"));
+	receive_packet(w->hub[0], find_session(w, 0, streams), SLICE("1::/chat?x=1"));
+	receive_packet(w->hub[0], find_session(w, 0, streams), SLICE("3::/chat?x=1:b"));
+	settle(w, 0);
+	assert_string_equal(stream.got, "1:: ");
+	begin(w, 1);
+	membership_accept(
+	    w->hub[1], find_session(w, 1, streams), &w->chat, SLICE("/chat?x=1"), SLICE("x=1"));
+	settle(w, 1);
+	wake(w, 0);
+	assert_string_equal(stream.got, "1:: 1::/chat?x=1 6::/chat?x=1:1 ");
+	assert_string_equal(w->told, "connect connect/chat a b ");
+}
+
+static void
+packets_for_a_namespace_that_is_not_joined_are_dropped(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	/* not in time; the two processes do not agree on who looks */
+	post(w, 1, sid, "3:1:/chat:late");
+	w->now += 5000;
+	post(w, 0, sid, "1::/chat");
+	assert_string_equal(w->told, "connect connect/chat ");
+	/* left, and joined again */
+	post(w, 0, sid, "0::/chat");
+	post(w, 0, sid, "3:2:/chat:left");
+	post(w, 1, sid, "3:3:/chat:left");
+	post(w, 1, sid, "1::/chat");
+	wake(w, 0);
+	assert_string_equal(w->told, "connect connect/chat disconnect/chat(packet) connect/chat ");
+	/* beyond the limits */
+	w->told[0] = '\0';
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	post(w, 0, sid, "3::/chat:a-packet-of-more-than-sixty-bytes-which-is-more-than-allowed");
+	w->now += 5000; /* until then this process remembers that it is full */
+	for (int i = 0; i < 5; i++)
+		post(w, 0, sid, i < 3 ? "3:4:/chat:kept" : "3:5:/chat:over");
+	post(w, 0, sid, "1::/chat");
+	assert_string_equal(w->told, "connect connect/chat kept kept kept ");
+	assert_string_equal(k.got, "1:: 1::/chat 6::/chat:4 6::/chat:4 6::/chat:4 ");
+	/* refused, and let in later */
+	w->told[0] = '\0';
+	w->verdict = -EACCES;
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	post(w, 0, sid, "3:6:/chat:refused");
+	post(w, 0, sid, "1::/chat");
+	w->verdict = 0;
+	post(w, 0, sid, "1::/chat");
+	assert_string_equal(w->told, "connect connect/chat ");
+	assert_string_equal(k.got, "1:: 7::/chat:2 1::/chat ");
+	/* of a namespace that does not exist */
+	post(w, 0, sid, "3:7:/nope:x");
+	assert_string_equal(k.got, "1:: 7::/chat:2 1::/chat ");
 }
 
 static void
@@ -1319,6 +1412,8 @@ main(void)
 	    TEST(volatile_is_only_for_those_who_listen),
 	    TEST(a_namespace_has_its_own_life),
 	    TEST(an_endpoint_with_a_query_keeps_its_spelling),
+	    TEST(packets_for_a_namespace_that_is_joined_later_wait),
+	    TEST(packets_for_a_namespace_that_is_not_joined_are_dropped),
 	    TEST(disconnect_is_told_once_and_remembered),
 	    TEST(the_last_response_has_what_was_sent_before_the_end),
 	    TEST(what_was_sent_between_polls_comes_before_the_end),

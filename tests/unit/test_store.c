@@ -14,6 +14,7 @@
 
 #include "shared/store/ack_row.h"
 #include "shared/store/action_queue.h"
+#include "shared/store/early_packet.h"
 #include "shared/store/hook_queue.h"
 #include "shared/store/idempotency.h"
 #include "shared/store/maintenance.h"
@@ -134,6 +135,61 @@ an_ack_is_taken_once(void **state)
 	assert_int_equal(ack_row_take(st, KEY, second, &ack), STORE_OK);
 	assert_string_equal(ack.context, "");
 	ack_row_free(&ack);
+}
+
+static void
+note_early(void *arg, struct slice packet, int64_t until)
+{
+	char *text = arg;
+
+	snprintf(text + strlen(text), 64, "%.*s@%d ", (int)packet.n, packet.p, (int)until);
+}
+
+static void
+note_due(void *arg, int64_t key, struct slice ns, int n)
+{
+	char *text = arg;
+
+	assert_int_equal(key, KEY);
+	snprintf(text + strlen(text), 64, "%.*s*%d ", (int)ns.n, ns.p, n);
+}
+
+static void
+early_packets_wait_within_limits_and_until_they_are_due(void **state)
+{
+	struct store *st = ((struct stores *)*state)->st;
+	const struct early_limits limits = {.packets = 3, .bytes = 10};
+	struct slice chat = SLICE("/chat"), news = SLICE("/news");
+	char text[256] = "";
+
+	add_unused_session(st);
+	assert_int_equal(
+	    early_packet_add(st, KEY, chat, SLICE("0123456789a"), 500, &limits), STORE_NOT_FOUND);
+	assert_int_equal(early_packet_add(st, KEY, chat, SLICE("a"), 500, &limits), STORE_OK);
+	assert_int_equal(early_packet_add(st, KEY, news, SLICE("b"), 600, &limits), STORE_OK);
+	assert_int_equal(early_packet_add(st, KEY, chat, SLICE("c"), 700, &limits), STORE_OK);
+	assert_int_equal(
+	    early_packet_add(st, KEY, news, SLICE("d"), 700, &limits), STORE_NOT_FOUND);
+	assert_int_equal(early_packet_list(st, KEY, chat, note_early, text), 2);
+	assert_int_equal(early_packet_list(st, KEY + 1, chat, note_early, text), 0);
+	assert_string_equal(text, "a@500 c@700 ");
+	text[0] = '\0';
+	assert_int_equal(early_packet_list_due(st, 499, 10, note_due, text), 0);
+	assert_int_equal(early_packet_list_due(st, 699, 10, note_due, text), 2);
+	assert_string_equal(text, "/chat*1 /news*1 ");
+	assert_int_equal(early_packet_delete_due(st, 699), 0);
+	assert_int_equal(early_packet_add(st, KEY, news, SLICE("d"), 700, &limits), STORE_OK);
+	/* left: nothing is kept, and that is not due */
+	assert_int_equal(early_packet_delete(st, KEY, chat), 0);
+	assert_int_equal(early_packet_shut(st, KEY, chat), 0);
+	assert_int_equal(early_packet_delete_due(st, 1000), 0);
+	assert_int_equal(
+	    early_packet_add(st, KEY, chat, SLICE("e"), 2000, &limits), STORE_NOT_FOUND);
+	assert_int_equal(early_packet_add(st, KEY, news, SLICE("e"), 2000, &limits), STORE_OK);
+	/* nothing outlives the session */
+	assert_int_equal(session_row_delete(st, KEY), 0);
+	assert_int_equal(early_packet_list(st, KEY, chat, note_early, text), 0);
+	assert_int_equal(early_packet_list(st, KEY, news, note_early, text), 0);
 }
 
 static void
@@ -290,6 +346,7 @@ main(void)
 	    TEST(a_session_is_found_once_created_and_its_key_is_taken),
 	    TEST(only_the_newest_generation_reserves_a_response),
 	    TEST(an_ack_is_taken_once),
+	    TEST(early_packets_wait_within_limits_and_until_they_are_due),
 	    TEST(data_outlives_a_session_while_events_of_it_wait),
 	    TEST(deferred_actions_are_taken_once),
 	    TEST(an_answer_is_remembered_until_it_expires),

@@ -103,7 +103,7 @@ const ROWS = [
   ['1::/nope', ['7::/nope:2'], NONE], ['1::chat', ['7::chat:2'], NONE], ['1::/', ['7::/:2'], NONE], ['1:: /x', ['7:: /x:2'], NONE],
   ['1::/private', ['7::/private:2']],
   ['0::/nope', NONE], ['0::/', NONE], ['0::/chat', NONE],
-  ['3::/chat:unjoined', NONE], ['3:5::x', ['6:::5', '3:::x']], ['3:5:/chat:unjoined', ['6::/chat:5']], ['3:5:/nope:x', ['6::/nope:5']],
+  ['3::/chat:unjoined', NONE], ['3:5::x', ['6:::5', '3:::x']], ['3:5:/chat:unjoined', NONE, ['6::/chat:5']], ['3:5:/nope:x', NONE, ['6::/nope:5']],
   ['0:1:/chat', ['6::/chat:1']]
 ];
 
