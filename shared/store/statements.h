@@ -29,8 +29,8 @@ X(Q_MESSAGE_READ_FOR,
 /* --- session_row.c --- */
 X(Q_SESSION_CREATE,
     "INSERT INTO session(key, sid, state, owner, gen, cursor, inflight, deadline, transport,"
-    " streaming, spoke, bad, ack_seq, address, handshake)"
-    " VALUES(?1, ?2, 0, -1, 0, 0, NULL, ?3, 0, 0, 0, 0, 0, ?4, ?5)")
+    " streaming, spoke, bad, ack_seq, address, handshake, network)"
+    " VALUES(?1, ?2, 0, -1, 0, 0, NULL, ?3, 0, 0, 0, 0, 0, ?4, ?5, nullif(?6, 0))")
 X(Q_SESSION_LOAD,
     "SELECT sid, state, owner, gen, cursor, ifnull(inflight, -1), deadline, transport, streaming,"
     " spoke FROM session WHERE key = ?1")
@@ -43,7 +43,8 @@ X(Q_SESSION_UNRESERVE, "UPDATE session SET inflight = NULL WHERE key = ?1 AND ge
 X(Q_SESSION_SPOKE, "UPDATE session SET spoke = 1 WHERE key = ?1")
 X(Q_SESSION_BAD, "UPDATE session SET bad = bad + 1 WHERE key = ?1 RETURNING bad")
 X(Q_SESSION_HANDSHAKE, "SELECT handshake FROM session WHERE key = ?1")
-X(Q_SESSION_COUNT, "SELECT count(*) FROM session WHERE address = ?1 AND state < 2")
+X(Q_SESSION_COUNT,
+    "SELECT count(*) FROM (SELECT 1 FROM session WHERE network = ?1 LIMIT ?2)")
 X(Q_SESSION_SET_USER, "UPDATE session SET user = ?2 WHERE key = ?1")
 X(Q_SESSION_USER, "SELECT user FROM session WHERE key = ?1")
 /* session_row_end() runs the next five, all bound to the key alone, then one of the last two. */
@@ -57,8 +58,8 @@ X(Q_ACK_DELETE_ALL, "DELETE FROM ack WHERE key = ?1")
 X(Q_HOOK_DELETE_DEFERRED, "DELETE FROM hook_deferred WHERE key = ?1")
 X(Q_SESSION_DELETE, "DELETE FROM session WHERE key = ?1")
 X(Q_SESSION_TOMBSTONE,
-    "UPDATE session SET state = 2, owner = -1, gen = gen + 1, streaming = 0, deadline = ?2"
-    " WHERE key = ?1")
+    "UPDATE session SET state = 2, owner = -1, gen = gen + 1, streaming = 0, deadline = ?2,"
+    " network = NULL WHERE key = ?1")
 
 /* --- subscription.c --- */
 X(Q_SUBSCRIPTION_ADD,

@@ -10,9 +10,12 @@ function parameter([name, value]) {
   return Buffer.concat([Buffer.from([name.length, value.length]), Buffer.from(name + value)]);
 }
 
-/* The records of a GET; the connection is not kept after the answer. */
-function getRequest(target) {
-  const parameters = Object.entries({ REQUEST_METHOD: 'GET', REQUEST_URI: target, REMOTE_ADDR: '127.0.0.1' });
+/* The records of a GET; the connection is not kept after the answer.  `more`: [name, value] of
+ * further parameters; a name may come twice. */
+function getRequest(target, more = []) {
+  const own = { REQUEST_METHOD: 'GET', REQUEST_URI: target, REMOTE_ADDR: '127.0.0.1' };
+  for (const [name] of more) delete own[name];
+  const parameters = [...Object.entries(own), ...more];
   return Buffer.concat([
     record(1, Buffer.from([0, 1, 0, 0, 0, 0, 0, 0])), /* a responder */
     record(4, Buffer.concat(parameters.map(parameter))),
