@@ -41,11 +41,13 @@ CREATE TABLE session(
 	spoke INTEGER NOT NULL,    -- 1: the client has sent a packet
 	bad INTEGER NOT NULL,      -- number of malformed packets that it sent
 	ack_seq INTEGER NOT NULL,  -- the last ack id that the server has used
-	address TEXT NOT NULL,
+	address TEXT NOT NULL,     -- canonical; empty: unknown
+	network INTEGER,           -- whom limits count, address_network(); NULL: unknown, or ended
 	user TEXT,                 -- the user's name, set by the application
 	handshake TEXT NOT NULL    -- JSON for the application: headers, query, address, ...
 );
 CREATE INDEX session_user ON session(user) WHERE user IS NOT NULL;
+CREATE INDEX session_network ON session(network) WHERE network IS NOT NULL;
 
 -- Which session is in which room; room NULL: in the namespace itself.  A session gets the rows of
 -- the channel with since < id <= until.

@@ -209,7 +209,7 @@ ask_server(struct fcgi_conn *c, struct fcgi_request *rq)
 	    .each_header = fcgi_conn_each_header,
 	    .upgrades = fcgi_conn_upgrades,
 	};
-	fcgi_request_describe(rq, &c->x);
+	fcgi_request_describe(rq, server_proxies(sv), &c->x);
 	fcgi_turn_enter(c->fcgi);
 	if (c->x.again && !slice_is(c->x.method, "GET")) {
 		/* a repeated POST has lost its body, and may have been carried out already */

@@ -69,8 +69,10 @@ policyd_on_report(struct ev_loop *loop, struct ev_signal *signal, int events)
 
 	(void)loop;
 	(void)events;
-	log_info("connections=%zu answered=%" PRIu64 " refused=%" PRIu64 " late=%" PRIu64,
-	    clients_count(p), p->counters.answered, p->counters.refused, p->counters.late);
+	log_info("connections=%zu answered=%" PRIu64 " refused=%" PRIu64 " displaced=%" PRIu64
+		 " late=%" PRIu64,
+	    clients_count(p), p->counters.answered, p->counters.refused, p->counters.displaced,
+	    p->counters.late);
 }
 
 static void

@@ -67,9 +67,14 @@ struct config {
 	int64_t early_timeout_ms;    /* how long they wait for that */
 	size_t sessions;             /* in all; more: handshakes get 503 */
 	size_t sessions_per_address; /* 0: no limit */
-	size_t connections;          /* of wsd; 0: what the descriptor limit allows */
-	int64_t request_timeout_ms;  /* until a request to wsd must be complete */
-	int64_t send_timeout_ms;     /* a peer that does not read for so long is dropped */
+	size_t address_share_from;  /* percent of `sessions`: once more are taken, an address ... */
+	size_t address_share;       /* ... has at most this percent; 0: no limit */
+	size_t connections;         /* of wsd; 0: what the descriptor limit allows */
+	int64_t request_timeout_ms; /* until a request to wsd must be complete */
+	int64_t send_timeout_ms;    /* a peer that does not read for so long is dropped */
+
+	/* [server] */
+	char trusted_proxies[CONFIG_TEXT_MAX]; /* see proxies.h */
 
 	/* [store] */
 	char data[CONFIG_PATH_MAX]; /* folder of the database and the wake-up sockets */

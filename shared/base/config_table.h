@@ -17,6 +17,7 @@ enum config_kind {
 	KIND_TEXT,    /* char[]: verbatim; continuation lines are joined with a blank */
 	KIND_LIST,    /* char[]: words separated by commas or blanks, kept with single commas */
 	KIND_LISTEN,  /* char[]: addresses as listen_open() takes them; continued like KIND_TEXT */
+	KIND_PROXIES, /* KIND_LIST of addresses and networks, see proxies.h */
 	KIND_PATH,    /* char[]: a relative path starts at the folder of the file that names it */
 	KIND_PREFIX,  /* char[]: a URL path, kept without the slashes around it */
 	KIND_LEVEL,   /* error, warn, info, debug or trace: enum log_level */

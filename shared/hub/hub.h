@@ -76,6 +76,10 @@ struct hub_options {
 	int64_t close_timeout_ms, polling_duration_ms, handshake_timeout_ms, early_timeout_ms;
 	size_t bad_packets, queue_packets, queue_bytes, sessions, sessions_per_address, log_bytes;
 	size_t early_packets, early_bytes;
+	/* percent of `sessions`: once more than the first are taken, an address has at most the
+	 * second; 0: no limit */
+	size_t address_share_from, address_share;
+	const struct proxies *proxies; /* stand for any number of clients; borrowed; NULL: none */
 };
 
 /* Open the store and be ready.  `options` is copied, its strings are borrowed.  NULL after logging

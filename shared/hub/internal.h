@@ -1,8 +1,9 @@
 /* internal: what the files of the hub share.  Only shared/hub/ includes it.
  *
- * Files call downwards only: hub, turn, chores and action_in, trim, receive, session, membership,
- * early, publish, transaction, follow, local, held, channel and ring.  What a lower file cannot do
- * itself it leaves to the turn by a flag: `failed`, `log_unread`, a session's `visiting` or `ready`. */
+ * Files call downwards only: hub, turn, chores and action_in, trim, receive, session, shares,
+ * membership, early, publish, transaction, follow, local, held, channel and ring.  What a lower file
+ * cannot do itself it leaves to the turn by a flag: `failed`, `log_unread`, a session's `visiting` or
+ * `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
 
@@ -12,6 +13,7 @@
 #include "shared/hub/held.h"
 #include "shared/hub/hub.h"
 #include "shared/hub/ring.h"
+#include "shared/hub/shares.h"
 #include "shared/store/watch.h"
 
 struct hub {
@@ -32,6 +34,7 @@ struct hub {
 	bool failed;     /* this turn cannot be committed */
 	bool gap;        /* rows of the log were dropped before they were read here */
 	struct action_in action_in;
+	struct shares shares;
 	uint64_t received, sent;     /* packets, for pollux top */
 	const _Atomic int *watching; /* slots_watcher_count() */
 	struct {                     /* where a rollback returns to */

@@ -134,14 +134,8 @@ session_stream_here(struct hub *h, int64_t key)
 static bool
 too_many_sessions(struct hub *h, struct slice address)
 {
-	int64_t n;
-
-	if (slots_sessions(store_slots(h->store)) >= (int64_t)h->o.sessions)
-		return true;
-	if (h->o.sessions_per_address == 0)
-		return false;
-	n = session_row_count(h->store, address);
-	return n < 0 || n >= (int64_t)h->o.sessions_per_address;
+	return slots_sessions(store_slots(h->store)) >= (int64_t)h->o.sessions ||
+	       shares_exceeded(h, address);
 }
 
 /* STORE_TAKEN: the id is in use. */

@@ -2,14 +2,17 @@
 
 #include <string.h>
 
+#include "shared/base/address.h"
 #include "shared/store/internal.h"
 
 enum store_result
 session_row_create(struct store *st, int64_t key, struct slice sid, int64_t deadline,
     struct slice address, struct slice handshake)
 {
-	sqlite3_stmt *q =
-	    statement_bind(st, Q_SESSION_CREATE, "lslss", key, sid, deadline, address, handshake);
+	struct address a;
+	int64_t network = address_parse(&a, address) ? address_network(&a) : 0;
+	sqlite3_stmt *q = statement_bind(
+	    st, Q_SESSION_CREATE, "lslssl", key, sid, deadline, address, handshake, network);
 	int step = sqlite3_step(q);
 
 	if (step == SQLITE_CONSTRAINT) {
@@ -159,9 +162,9 @@ session_row_handshake(struct store *st, int64_t key)
 }
 
 int64_t
-session_row_count(struct store *st, struct slice address)
+session_row_count(struct store *st, int64_t network, int64_t most)
 {
-	sqlite3_stmt *q = statement_bind(st, Q_SESSION_COUNT, "s", address);
+	sqlite3_stmt *q = statement_bind(st, Q_SESSION_COUNT, "ll", network, most);
 	int64_t n = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0)
 	                                          : statement_fail(st, "counting sessions");
 

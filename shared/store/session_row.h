@@ -75,8 +75,8 @@ int session_row_end(struct store *st, const struct session_row *s);
 /* The handshake's JSON, malloc'ed; NULL when there is no such session, or after an error. */
 char *session_row_handshake(struct store *st, int64_t key);
 
-/* How many sessions this address has, or -1. */
-int64_t session_row_count(struct store *st, struct slice address);
+/* How many sessions this network (address_network()) has, counted up to `most`; or -1. */
+int64_t session_row_count(struct store *st, int64_t network, int64_t most);
 
 /* Name the user of a session; p NULL: none. */
 int session_row_set_user(struct store *st, int64_t key, struct slice user);

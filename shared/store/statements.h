@@ -34,8 +34,8 @@ X(Q_MESSAGE_READ_FOR,
 /* --- session_row.c --- */
 X(Q_SESSION_CREATE,
     "INSERT INTO session(key, sid, state, owner, gen, cursor, inflight, deadline, transport,"
-    " streaming, spoke, bad, ack_seq, address, handshake)"
-    " VALUES(?1, ?2, 0, -1, 0, 0, NULL, ?3, 0, 0, 0, 0, 0, ?4, ?5)")
+    " streaming, spoke, bad, ack_seq, address, handshake, network)"
+    " VALUES(?1, ?2, 0, -1, 0, 0, NULL, ?3, 0, 0, 0, 0, 0, ?4, ?5, nullif(?6, 0))")
 X(Q_SESSION_LOAD,
     "SELECT sid, state, owner, gen, cursor, ifnull(inflight, -1), ifnull(last, 0), deadline,"
     " transport, streaming, spoke FROM session WHERE key = ?1")
@@ -50,7 +50,8 @@ X(Q_SESSION_UNRESERVE, "UPDATE session SET inflight = NULL WHERE key = ?1 AND ge
 X(Q_SESSION_SPOKE, "UPDATE session SET spoke = 1 WHERE key = ?1")
 X(Q_SESSION_BAD, "UPDATE session SET bad = bad + 1 WHERE key = ?1 RETURNING bad")
 X(Q_SESSION_HANDSHAKE, "SELECT handshake FROM session WHERE key = ?1")
-X(Q_SESSION_COUNT, "SELECT count(*) FROM session WHERE address = ?1 AND state < 2")
+X(Q_SESSION_COUNT,
+    "SELECT count(*) FROM (SELECT 1 FROM session WHERE network = ?1 LIMIT ?2)")
 X(Q_SESSION_SET_USER, "UPDATE session SET user = ?2 WHERE key = ?1")
 X(Q_SESSION_USER, "SELECT user FROM session WHERE key = ?1")
 /* session_row_delete() and session_row_end() run these: five for both, then two of each. */
@@ -68,7 +69,7 @@ X(Q_SUBSCRIPTION_END_ALL,
     "UPDATE subscription SET until = ?2 WHERE key = ?1 AND until IS NULL")
 X(Q_SESSION_END,
     "UPDATE session SET state = 2, owner = -1, gen = ?2, cursor = ?3, inflight = nullif(?4, -1),"
-    " last = nullif(?5, 0), deadline = ?6, streaming = ?7 WHERE key = ?1")
+    " last = nullif(?5, 0), deadline = ?6, streaming = ?7, network = NULL WHERE key = ?1")
 
 /* --- subscription.c --- */
 X(Q_SUBSCRIPTION_ADD,

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 
+#include "shared/base/address.h"
 #include "shared/base/slice.h"
 
 struct exchange;
@@ -55,8 +56,11 @@ struct exchange {
 	struct slice origin;  /* Origin header; empty if none */
 	struct slice referer; /* Referer header; empty if none */
 	struct slice body;    /* as received; its length is within the configured limit */
-	struct slice address; /* of the client, as text */
+	struct slice address; /* of the client, as canonical text; empty: unknown (proxies.h) */
 	int port;             /* of the client; 0 unknown */
+	bool by_proxy;        /* it came through trusted proxies before it reached the web server,
+	                       * or us; the outermost is ... */
+	struct address proxy; /* ... this one */
 	bool secure;          /* came over TLS, as far as the web server says */
 	bool body_too_large;  /* the body was left unread: the answer is 413 */
 	bool again;           /* the web server repeats it, as the process that had it died.  Its

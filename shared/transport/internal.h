@@ -31,6 +31,7 @@ LIST_HEAD(handshake_list, pending_handshake);
 
 struct server {
 	const struct config *cfg;
+	struct proxies proxies;
 	enum server_kind kind;
 	struct application *application;
 	struct hub *hub;

@@ -32,6 +32,9 @@ make_hub_options(const struct server *sv)
 	    .early_timeout_ms = cfg->early_timeout_ms,
 	    .sessions = cfg->sessions,
 	    .sessions_per_address = cfg->sessions_per_address,
+	    .address_share_from = cfg->address_share_from,
+	    .address_share = cfg->address_share,
+	    .proxies = &sv->proxies,
 	    .log_bytes = cfg->log_bytes,
 	};
 }
@@ -52,10 +55,13 @@ static struct server *
 make_server(const struct config *cfg, enum server_kind kind)
 {
 	struct server *sv = calloc(1, sizeof(*sv));
+	struct slice bad;
 
 	if (sv == NULL)
 		return NULL;
 	sv->cfg = cfg;
+	/* it was checked when it was read */
+	(void)proxies_parse(&sv->proxies, slice_of(cfg->trusted_proxies), &bad);
 	sv->kind = kind;
 	TAILQ_INIT(&sv->polls);
 	TAILQ_INIT(&sv->delayed);
@@ -126,6 +132,12 @@ int
 server_wake_fd(const struct server *sv)
 {
 	return hub_wake_fd(sv->hub);
+}
+
+const struct proxies *
+server_proxies(const struct server *sv)
+{
+	return &sv->proxies;
 }
 
 void

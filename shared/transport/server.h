@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "shared/base/config.h"
+#include "shared/base/proxies.h"
 #include "shared/transport/exchange.h"
 #include "shared/transport/server_kind.h"
 
@@ -38,6 +39,9 @@ int server_wake_fd(const struct server *sv);
 int server_application_fd(const struct server *sv);
 /* Whether a request to a web hook is under way: a program that ends waits for its reply. */
 bool server_is_busy(const struct server *sv);
+
+/* The proxies that are trusted; as long as the server. */
+const struct proxies *server_proxies(const struct server *sv);
 
 /* At the top of every turn of the loop: milliseconds of CLOCK_MONOTONIC, which all processes of a
  * machine share. */

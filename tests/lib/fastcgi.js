@@ -10,11 +10,14 @@ function parameter([name, value]) {
   return Buffer.concat([Buffer.from([name.length, value.length]), Buffer.from(name + value)]);
 }
 
-/* The records of a request; the connection is not kept after the answer. */
-function requestRecords(method, target, body = '') {
-  const parameters = Object.entries({
+/* The records of a request; the connection is not kept after the answer.  `more`: [name, value] of
+ * further parameters; a name may come twice. */
+function requestRecords(method, target, more, body = '') {
+  const own = {
     REQUEST_METHOD: method, REQUEST_URI: target, REMOTE_ADDR: '127.0.0.1', ...(body && { CONTENT_LENGTH: String(body.length) })
-  });
+  };
+  for (const [name] of more) delete own[name];
+  const parameters = [...Object.entries(own), ...more];
   return Buffer.concat([
     record(1, Buffer.from([0, 1, 0, 0, 0, 0, 0, 0])), /* a responder */
     record(4, Buffer.concat(parameters.map(parameter))),
@@ -24,12 +27,12 @@ function requestRecords(method, target, body = '') {
   ]);
 }
 
-function getRequest(target) {
-  return requestRecords('GET', target);
+function getRequest(target, more = []) {
+  return requestRecords('GET', target, more);
 }
 
 function postRequest(target, body) {
-  return requestRecords('POST', target, body);
+  return requestRecords('POST', target, [], body);
 }
 
 module.exports = { getRequest, postRequest };

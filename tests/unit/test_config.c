@@ -81,6 +81,9 @@ every_kind_of_value_is_read(void **state)
 					 "body_bytes = 64k\n"
 					 "queue_bytes = 2G\n"
 					 "sessions_per_address = 0\n"
+					 "[server]\n"
+					 "trusted_proxies = 10.0.0.0/8 ::1\n"
+					 "\tunix, 192.0.2.1\n"
 					 "[store]\n"
 					 "data = some/data\n"
 					 "[app]\n"
@@ -112,6 +115,7 @@ every_kind_of_value_is_read(void **state)
 	assert_int_equal(cfg.body_bytes, 64 << 10);
 	assert_true(cfg.queue_bytes == (size_t)2 << 30);
 	assert_int_equal(cfg.sessions_per_address, 0);
+	assert_string_equal(cfg.trusted_proxies, "10.0.0.0/8,::1,unix,192.0.2.1");
 	assert_memory_equal(cfg.data, folder, sizeof(folder) - 1);
 	assert_string_equal(cfg.data + sizeof(folder) - 1, "/some/data");
 	assert_string_equal(cfg.module, "");
@@ -182,6 +186,11 @@ a_mistake_is_reported_with_file_and_line(void **state)
 	    {"[limits]\nbody_bytes = 2G\n", 2, "not a number"},
 	    {"[limits]\nsessions = 9999999999G\n", 2, "not a number"},
 	    {"[limits]\nsessions = 10kk\n", 2, "not a number"},
+	    {"[server]\ntrusted_proxies = ::1, 10.0.0.0/33\n", 2,
+		"trusted_proxies: \"10.0.0.0/33\" is"},
+	    {"[server]\ntrusted_proxies = ::1\n  proxy.example\n", 3,
+		"\"proxy.example\" is neither"},
+	    {"[server]\ntrusted_proxies = 10.0.0.1:80\n", 2, "is neither an address, nor"},
 	    {"[store]\ndata =\n", 2, "may not be empty"},
 	    {"[wsd]\nreachable = maybe\n", 2, "is not auto, yes or no"},
 	    {"[wsd]\nreachable =\n", 2, "is not auto, yes or no"},
@@ -315,7 +324,8 @@ only_required_texts_may_not_be_empty(void **state)
 	for (size_t i = 0; i < config_table_n; i++) {
 		const struct config_row *row = &config_table[i];
 
-		if (row->kind != KIND_TEXT && row->kind != KIND_LIST && row->kind != KIND_PATH)
+		if (row->kind != KIND_TEXT && row->kind != KIND_LIST && row->kind != KIND_PROXIES &&
+		    row->kind != KIND_PATH)
 			continue;
 		assert_int_equal(read_row(&cfg, row, ""), row->required ? -1 : 0);
 	}

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/address.h"
 #include "shared/store/ack_row.h"
 #include "shared/store/action_queue.h"
 #include "shared/store/early_packet.h"
@@ -81,8 +82,39 @@ a_session_is_found_once_created_and_its_key_is_taken(void **state)
 	assert_int_equal(row.state, STORE_NEW);
 	assert_int_equal(row.owner, -1);
 	assert_int_equal(row.inflight, -1);
-	assert_int_equal(session_row_count(st, SLICE("::1")), 1);
-	assert_int_equal(session_row_count(st, SLICE("::2")), 0);
+}
+
+static void
+sessions_are_counted_by_network(void **state)
+{
+	static const struct {
+		const char *address;
+		bool counted;
+	} table[] = {
+	    {"2001:db8::1", true},
+	    {"2001:db8::2:1", true},
+	    {"2001:db8:0:1::1", false},
+	    {"192.0.2.1", false},
+	    {"", false},
+	};
+	struct store *st = ((struct stores *)*state)->st;
+	struct address a;
+
+	assert_true(address_parse(&a, SLICE("2001:db8::9")));
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char sid[] = {(char)('a' + i), '\0'};
+
+		assert_int_equal(session_row_create(st, KEY + (int64_t)i, slice_of(sid), 1000,
+				     slice_of(table[i].address), SLICE("{}")),
+		    STORE_OK);
+	}
+	assert_int_equal(session_row_count(st, address_network(&a), 10), 2);
+	assert_int_equal(session_row_count(st, address_network(&a), 1), 1);
+	/* one that has ended is remembered, but not counted */
+	assert_int_equal(session_row_end(st, KEY, 2000), 0);
+	assert_int_equal(session_row_count(st, address_network(&a), 10), 1);
+	assert_int_equal(session_row_end(st, KEY + 1, 0), 0);
+	assert_int_equal(session_row_count(st, address_network(&a), 10), 0);
 }
 
 static void
@@ -344,6 +376,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(a_session_is_found_once_created_and_its_key_is_taken),
+	    TEST(sessions_are_counted_by_network),
 	    TEST(only_the_newest_generation_reserves_a_response),
 	    TEST(an_ack_is_taken_once),
 	    TEST(early_packets_wait_within_limits_and_until_they_are_due),
