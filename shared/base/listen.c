@@ -272,7 +272,7 @@ listen_cut_address(struct slice *rest, struct slice *word)
 
 /* Whether it is a port's number, or could be the name of a service. */
 static bool
-is_port(const char *port)
+is_port_or_service(const char *port)
 {
 	size_t digits = strspn(port, "0123456789");
 
@@ -291,7 +291,7 @@ is_address(struct slice word)
 	text[word.n] = '\0';
 	if (slice_starts(word, UNIX_PREFIX))
 		return text[UNIX_PREFIX.n] == '/';
-	return cut_host_and_port(text, &host, &port) == 0 && is_port(port);
+	return cut_host_and_port(text, &host, &port) == 0 && is_port_or_service(port);
 }
 
 bool
