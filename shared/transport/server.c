@@ -48,6 +48,9 @@ make_hub_options(const struct server *sv)
 	    .sessions = cfg->sessions,
 	    .sessions_per_address = cfg->sessions_per_address,
 	    .log_bytes = cfg->log_bytes,
+	    .rooms_per_session = cfg->rooms_per_session,
+	    .data_per_session = cfg->data_per_session,
+	    .acks_per_session = cfg->acks_per_session,
 	};
 }
 
