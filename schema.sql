@@ -41,6 +41,8 @@ CREATE TABLE session(
 	spoke INTEGER NOT NULL,    -- 1: the client has sent a packet
 	bad INTEGER NOT NULL,      -- number of malformed packets that it sent
 	ack_seq INTEGER NOT NULL,  -- the last ack id that the server has used
+	acks INTEGER NOT NULL,     -- number of its rows in table ack
+	data_bytes INTEGER NOT NULL, -- of its rows in table data: name, value, and 64 for each
 	address TEXT NOT NULL,     -- canonical; empty: unknown
 	network INTEGER,           -- whom limits count, address_network(); NULL: unknown, or ended
 	user TEXT,                 -- the user's name, set by the application

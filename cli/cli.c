@@ -83,6 +83,9 @@ cli_open(struct cli *c)
 	    .sessions = c->cfg.sessions,
 	    .sessions_per_address = c->cfg.sessions_per_address,
 	    .log_bytes = c->cfg.log_bytes,
+	    .rooms_per_session = c->cfg.rooms_per_session,
+	    .data_per_session = c->cfg.data_per_session,
+	    .acks_per_session = c->cfg.acks_per_session,
 	};
 	c->hub = hub_open(&options);
 	if (c->hub == NULL)

@@ -26,7 +26,9 @@
  *  - JSON is passed as text, byte for byte.
  *  - What a handler does (emit, join, set ...) takes effect together or not at all.
  *  - Calls return 0, or a negative errno: -EINVAL (not JSON, an invalid name or target), -EPIPE
- *    (the session has ended, or is not in the namespace), -EMSGSIZE, -ENOMEM, -EIO (the store). */
+ *    (the session has ended, or is not in the namespace), -EDQUOT (the session is at a limit of
+ *    pollux.conf(5): rooms, bytes of values, acks awaited), -EMSGSIZE, -ENOMEM, -EIO (the store).
+ */
 #ifndef POLLUX_APP_H
 #define POLLUX_APP_H
 

@@ -340,18 +340,36 @@ action_free(struct action_list *list)
 	*list = (struct action_list){.actions = NULL};
 }
 
-void
-action_error_write(struct buf *out, const struct action_error *error)
+/* Append {"code":"..","message":"..",..}. */
+static void
+write_error_object(struct buf *out, const struct action_error *error)
 {
 	struct buf message = {.p = NULL};
 
 	utf8_sanitize(&message, slice_of(error->message)); /* snprintf may have cut a character */
-	buf_printf(out, "{\"error\":{\"code\":\"%s\",\"message\":", error->code);
+	buf_printf(out, "{\"code\":\"%s\",\"message\":", error->code);
 	json_write_string(out, buf_slice(&message));
 	buf_free(&message);
 	if (error->index >= 0)
 		buf_printf(out, ",\"index\":%d", error->index);
 	if (error->field[0] != '\0')
 		buf_printf(out, ",\"field\":\"%s\"", error->field);
-	buf_puts(out, "}}");
+	buf_add_char(out, '}');
+}
+
+void
+action_error_write(struct buf *out, const struct action_error *error)
+{
+	buf_puts(out, "{\"error\":");
+	write_error_object(out, error);
+	buf_add_char(out, '}');
+}
+
+void
+action_refused_write(struct buf *out, const struct action_result *result)
+{
+	if (result->refused == 0)
+		return;
+	buf_printf(out, ",\"refused\":%zu,\"error\":", result->refused);
+	write_error_object(out, &result->refusal);
 }

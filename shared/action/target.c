@@ -180,7 +180,11 @@ target_ask(struct application *app, const struct target_question *q)
 	struct target t = {.ns = q->ns, .session = q->session};
 	struct session *s;
 	char digits[24];
-	int64_t id, deadline = q->timeout_ms > 0 ? hub_now(app->hub) + q->timeout_ms : 0;
+	struct quota_ack ack = {.ns = q->ns->name,
+	    .handler = q->handler,
+	    .context = q->context,
+	    .deadline = q->timeout_ms > 0 ? hub_now(app->hub) + q->timeout_ms : 0};
+	int64_t id;
 	int result = target_event_data(app, q->name, q->args, &pk.data);
 
 	if (result == 0)
@@ -191,9 +195,9 @@ target_ask(struct application *app, const struct target_question *q)
 		return -EIO;
 	if (session_is_over(s)) /* the transaction has read that another process ended it */
 		return -EPIPE;
-	if (ack_row_add(hub_store(app->hub), q->session, q->ns->name, q->handler, q->context,
-		deadline, &id) == -1)
-		return application_fail(app);
+	result = quota_add_ack(app->hub, q->session, &ack, &id);
+	if (result != 0)
+		return result;
 	snprintf(digits, sizeof(digits), "%" PRId64, id);
 	pk.id = slice_of(digits);
 	return target_send(app, &t, &pk);

@@ -44,7 +44,8 @@ struct target_question {
 	int timeout_ms; /* 0: none */
 };
 
-/* Send it.  Errors as of target_event_data() and target_send(). */
+/* Send it.  Errors as of target_event_data() and target_send(); and -EDQUOT: the session owes as
+ * many acks as it may, and nothing was sent. */
 int target_ask(struct application *app, const struct target_question *q);
 
 #endif

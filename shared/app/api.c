@@ -104,10 +104,8 @@ api_join(sio_socket *s, const char *room)
 		return result;
 	if (!membership_hears(s->session, &s->ns->base.hub))
 		return -EPIPE;
-	return membership_join(s->h.app->base.hub, s->session, &s->ns->base.hub, slice_of(room)) ==
-	               -1
-	           ? -EIO
-	           : 0;
+	result = membership_join(s->h.app->base.hub, s->session, &s->ns->base.hub, slice_of(room));
+	return result == -1 ? -EIO : result;
 }
 
 static int
@@ -127,7 +125,6 @@ static int
 api_set(sio_socket *s, const char *key, const char *json)
 {
 	struct json_value value;
-	struct store *st;
 	int result;
 
 	if (json == NULL || json_parse(&value, slice_of(json)) == -1) {
@@ -139,11 +136,8 @@ api_set(sio_socket *s, const char *key, const char *json)
 	result = check_change(s, key);
 	if (result != 0)
 		return result;
-	st = writable_store(s);
-	if (st == NULL ||
-	    session_data_set(st, session_key(s->session), slice_of(key), slice_of(json)) == -1)
-		return application_fail(&s->h.app->base);
-	return 0;
+	return quota_set_value(
+	    s->h.app->base.hub, session_key(s->session), slice_of(key), slice_of(json));
 }
 
 static const char *

@@ -69,6 +69,9 @@ struct config {
 	size_t sessions_per_address; /* 0: no limit */
 	size_t address_share_from;  /* percent of `sessions`: once more are taken, an address ... */
 	size_t address_share;       /* ... has at most this percent; 0: no limit */
+	size_t rooms_per_session;   /* that it is in at once */
+	size_t data_per_session;    /* bytes of the values that the application sets */
+	size_t acks_per_session;    /* that it owes at once */
 	size_t connections;         /* of wsd; 0: what the descriptor limit allows */
 	int64_t request_timeout_ms; /* until a request to wsd must be complete */
 	int64_t send_timeout_ms;    /* a peer that does not read for so long is dropped */

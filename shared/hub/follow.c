@@ -188,11 +188,7 @@ is_for_session(const struct session *s, const struct message *m, int64_t chan, i
 		return true;
 	if (except_key == s->row.key || message_leaves_out(m, s->row.key))
 		return false;
-	for (uint32_t i = 0; i < s->subs_n; i++)
-		if (s->subs[i].chan == chan && s->subs[i].since < m->id &&
-		    m->id <= s->subs[i].until)
-			return true;
-	return false;
+	return held_covers(s, chan, m->id);
 }
 
 static void

@@ -75,6 +75,7 @@ struct hub_options {
 	bool no_app;
 	int64_t close_timeout_ms, polling_duration_ms, handshake_timeout_ms, early_timeout_ms;
 	size_t bad_packets, queue_packets, queue_bytes, sessions, sessions_per_address, log_bytes;
+	size_t rooms_per_session, data_per_session, acks_per_session;
 	size_t early_packets, early_bytes;
 	/* percent of `sessions`: once more than the first are taken, an address has at most the
 	 * second; 0: no limit */
@@ -216,7 +217,8 @@ void session_end(struct hub *h, struct session *s, const char *reason, bool reme
 
 /* --- namespaces and rooms ------------------------------------------------------------------- */
 
-/* -1: the session is over, or the turn is lost. */
+/* 0; -1: the session is over, or the turn is lost; or -EDQUOT, from membership_join(): the session
+ * is in rooms_per_session rooms, which is logged. */
 int membership_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room);
 int membership_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room);
 
@@ -232,6 +234,20 @@ void membership_kick(struct hub *h, struct session *s, struct hub_ns *ns, const 
 /* May packets of the namespace be sent to the client?  Not any more while the application is told
  * of its disconnect: a packet for a namespace that it has left would make it join again. */
 bool membership_hears(const struct session *s, const struct hub_ns *ns);
+
+/* --- values and acks: what the application keeps for a session ------------------------------ */
+
+/* Set a value (session_data.h).  0; -EDQUOT: more than data_per_session, which is logged; or -EIO:
+ * the turn is lost. */
+int quota_set_value(struct hub *h, int64_t key, struct slice name, struct slice value);
+
+/* Expect an ack; see ack_row_add().  0; -EDQUOT: more than acks_per_session, which is logged; or
+ * -EIO: the turn is lost. */
+struct quota_ack {
+	struct slice ns, handler, context; /* context.p NULL: none */
+	int64_t deadline;                  /* 0: none */
+};
+int quota_add_ack(struct hub *h, int64_t key, const struct quota_ack *ack, int64_t *id);
 
 /* --- sending -------------------------------------------------------------------------------- */
 

@@ -1,9 +1,9 @@
 /* internal: what the files of the hub share.  Only shared/hub/ includes it.
  *
  * Files call downwards only: hub, turn, chores and action_in, trim, receive, session, shares,
- * membership, early, publish, transaction, follow, local, held, channel and ring.  What a lower
- * file cannot do itself it leaves to the turn by a flag: `failed`, `log_unread`, a session's
- * `visiting` or `ready`. */
+ * membership, early, publish, quota, transaction, follow, local, held, sub_index, channel and ring.
+ * What a lower file cannot do itself it leaves to the turn by a flag: `failed`, `log_unread`, `gap`,
+ * a session's `visiting` or `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
 
@@ -24,6 +24,8 @@ struct hub {
 	int64_t next_chores, next_filter;
 	int64_t next_overflow_warning;
 	unsigned lagging_ended; /* since that warning */
+	int64_t next_refusal_line;
+	unsigned refused; /* since that line */
 	struct ring ring;
 	struct session *sessions; /* uthash: those in memory, by key */
 	struct channel *channels; /* uthash: those with members here, by chan */
@@ -72,10 +74,17 @@ void trim_advance_polls(struct hub *h);
  * turn's transaction. */
 void receive_answer(struct hub *h, struct session *s, int64_t id, struct slice args);
 
+/* --- quota.c --- */
+
+/* Log that the session is at the limit, as `setting` names it; ten seconds long only count.  Return
+ * -EDQUOT. */
+int quota_refuse(struct hub *h, int64_t key, const char *setting);
+
 /* --- membership.c --- */
 
 /* Become a member of a namespace, which the client calls by `endpoint` (p NULL: by its name), or of
- * a room of it (room.p not NULL).  0, or -1: the session is over, or the turn is lost. */
+ * a room of it (room.p not NULL).  0; -1: the session is over, or the turn is lost; or -EDQUOT:
+ * refused, and logged. */
 int membership_add(
     struct hub *h, struct session *s, struct hub_ns *ns, struct slice room, struct slice endpoint);
 

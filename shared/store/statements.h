@@ -34,8 +34,8 @@ X(Q_MESSAGE_READ_FOR,
 /* --- session_row.c --- */
 X(Q_SESSION_CREATE,
     "INSERT INTO session(key, sid, state, owner, gen, cursor, inflight, deadline, transport,"
-    " streaming, spoke, bad, ack_seq, address, handshake, network)"
-    " VALUES(?1, ?2, 0, -1, 0, 0, NULL, ?3, 0, 0, 0, 0, 0, ?4, ?5, nullif(?6, 0))")
+    " streaming, spoke, bad, ack_seq, acks, data_bytes, address, handshake, network)"
+    " VALUES(?1, ?2, 0, -1, 0, 0, NULL, ?3, 0, 0, 0, 0, 0, 0, 0, ?4, ?5, nullif(?6, 0))")
 X(Q_SESSION_LOAD,
     "SELECT sid, state, owner, gen, cursor, ifnull(inflight, -1), ifnull(last, 0), deadline,"
     " transport, streaming, spoke FROM session WHERE key = ?1")
@@ -76,6 +76,7 @@ X(Q_SUBSCRIPTION_ADD,
     "INSERT OR REPLACE INTO subscription(key, chan, since, until, ns, room, endpoint)"
     " VALUES(?1, ?2, ?3, NULL, ?4, ?5, ?6)")
 X(Q_SUBSCRIPTION_DELETE, "DELETE FROM subscription WHERE key = ?1 AND chan = ?2")
+X(Q_SUBSCRIPTION_FORGET, "DELETE FROM subscription WHERE key = ?1 AND chan = ?2 AND since = ?3")
 X(Q_SUBSCRIPTION_END,
     "UPDATE subscription SET until = ?3 WHERE key = ?1 AND chan = ?2 AND until IS NULL")
 X(Q_SUBSCRIPTION_DELETE_NS, "DELETE FROM subscription WHERE key = ?1 AND ns = ?2")
@@ -89,17 +90,27 @@ X(Q_SUBSCRIPTION_USER_SESSIONS,
     " WHERE session.user = ?1 AND s.chan = ?2 AND s.until IS NULL")
 
 /* --- session_data.c --- */
+/* Count a value of ?3 bytes in the place of the one of this name; no row is changed if there are more
+ * than ?4 then, unless they become fewer. */
+X(Q_DATA_COUNT,
+    "UPDATE session SET data_bytes = data_bytes + change.n FROM (SELECT ?3 - ifnull("
+    "(SELECT length(CAST(name AS BLOB)) + length(CAST(value AS BLOB)) + 64"
+    " FROM data WHERE key = ?1 AND name = ?2), 0) AS n) AS change"
+    " WHERE key = ?1 AND (change.n <= 0 OR data_bytes + change.n <= ?4)")
 X(Q_DATA_SET, "INSERT OR REPLACE INTO data(key, name, value) VALUES(?1, ?2, ?3)")
 X(Q_DATA_DELETE, "DELETE FROM data WHERE key = ?1 AND name = ?2")
 X(Q_DATA_GET, "SELECT value FROM data WHERE key = ?1 AND name = ?2")
 X(Q_DATA_LIST, "SELECT name, value FROM data WHERE key = ?1")
 
 /* --- ack_row.c --- */
-X(Q_ACK_NEXT_ID, "UPDATE session SET ack_seq = ack_seq + 1 WHERE key = ?1 RETURNING ack_seq")
+X(Q_ACK_NEXT_ID,
+    "UPDATE session SET ack_seq = ack_seq + 1, acks = acks + 1 WHERE key = ?1 AND acks < ?2"
+    " RETURNING ack_seq")
 X(Q_ACK_ADD,
     "INSERT INTO ack(key, id, ns, handler, context, deadline)"
     " VALUES(?1, ?2, ?3, ?4, ?5, nullif(?6, 0))")
 X(Q_ACK_TAKE, "DELETE FROM ack WHERE key = ?1 AND id = ?2 RETURNING ns, handler, context")
+X(Q_ACK_TAKEN, "UPDATE session SET acks = acks - 1 WHERE key = ?1")
 X(Q_ACK_LIST_DUE, "SELECT key, id FROM ack WHERE deadline <= ?1 LIMIT ?2")
 
 /* --- early_packet.c --- */

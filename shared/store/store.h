@@ -32,6 +32,7 @@ enum store_result {
 	STORE_NOT_FOUND, /* no such row */
 	STORE_TAKEN,     /* a row with this key exists */
 	STORE_MORE,      /* done in part: call again */
+	STORE_FULL,      /* a limit is reached */
 };
 
 /* Called with one session after the other; it must not use the store: collect the keys. */

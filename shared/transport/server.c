@@ -36,6 +36,9 @@ make_hub_options(const struct server *sv)
 	    .address_share = cfg->address_share,
 	    .proxies = &sv->proxies,
 	    .log_bytes = cfg->log_bytes,
+	    .rooms_per_session = cfg->rooms_per_session,
+	    .data_per_session = cfg->data_per_session,
+	    .acks_per_session = cfg->acks_per_session,
 	};
 }
 

@@ -206,6 +206,9 @@ open_fixture(void **state)
 	    .queue_bytes = 10000,
 	    .sessions = 1000,
 	    .log_bytes = 1 << 20,
+	    .rooms_per_session = 100,
+	    .data_per_session = 1 << 20,
+	    .acks_per_session = 100,
 	};
 	f->hub = hub_open(&options);
 	assert_non_null(f->hub);
@@ -289,7 +292,8 @@ test_data_outlives_the_session(void **state)
 	struct rows rows;
 	char *user;
 
-	assert_int_equal(session_data_set(st, f->key, SLICE("nick"), SLICE("\"bob\"")), 0);
+	assert_int_equal(
+	    session_data_set(st, f->key, SLICE("nick"), SLICE("\"bob\""), 1000), STORE_OK);
 	assert_int_equal(session_row_set_user(st, f->key, SLICE("42")), 0);
 	session_end(f->hub, session(f), "test", false);
 	rows = rows_of(f);

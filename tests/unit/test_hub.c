@@ -209,6 +209,9 @@ open_hub(struct world *w)
 	    .queue_bytes = 10000,
 	    .sessions = 1000,
 	    .log_bytes = 1 << 20,
+	    .rooms_per_session = 100,
+	    .data_per_session = 1 << 20,
+	    .acks_per_session = 100,
 	};
 
 	return hub_open(&options);
@@ -537,6 +540,47 @@ a_room_is_left_while_others_are_joined_elsewhere(void **state)
 	    h, message_log_channel(SLICE(""), SLICE("room 7")), 0, SLICE("3:::in"), false);
 	settle(w, 0);
 	assert_string_equal(k.got, "1:: 3:::in ");
+}
+
+/* So many that they have an index, left in another order than joined. */
+static void
+each_of_many_rooms_is_heard_until_it_is_left(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE], text[16], want[1000] = "1:: ";
+	struct sink k;
+	struct hub *h;
+
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	for (int turn = 0; turn < 3; turn++) {
+		h = begin(w, 0);
+		for (int i = 0; i < 90; i++) {
+			snprintf(text, sizeof(text), "%d", i);
+			assert_int_equal(
+			    membership_join(h, find_session(w, 0, sid), &w->root, slice_of(text)),
+			    0);
+		}
+		for (int i = 89; i >= 0; i -= 2 + turn) {
+			snprintf(text, sizeof(text), "%d", i);
+			assert_int_equal(
+			    membership_leave(h, find_session(w, 0, sid), &w->root, slice_of(text)),
+			    0);
+		}
+		settle(w, 0);
+	}
+	for (int i = 0; i < 90; i++) {
+		snprintf(text, sizeof(text), "%d", i);
+		hub_publish_channel(begin(w, 1), message_log_channel(SLICE(""), slice_of(text)), 0,
+		    slice_of(text), false);
+		settle(w, 1);
+		wake(w, 0);
+		if ((89 - i) % 4 != 0) {
+			strcat(want, text);
+			strcat(want, " ");
+		}
+	}
+	assert_string_equal(k.got, want);
 }
 
 static void
@@ -1408,6 +1452,7 @@ main(void)
 	    TEST(streams_of_one_process_need_no_log),
 	    TEST(a_room_joined_by_a_post_elsewhere_is_heard_by_the_held_poll),
 	    TEST(a_room_is_left_while_others_are_joined_elsewhere),
+	    TEST(each_of_many_rooms_is_heard_until_it_is_left),
 	    TEST(a_room_joined_in_two_processes_at_once_is_joined_once),
 	    TEST(volatile_is_only_for_those_who_listen),
 	    TEST(a_namespace_has_its_own_life),

@@ -157,9 +157,10 @@ an_ack_is_taken_once(void **state)
 
 	add_unused_session(st);
 	assert_int_equal(
-	    ack_row_add(st, KEY, SLICE("/chat"), SLICE("h"), (struct slice){NULL, 0}, 0, &first),
-	    0);
-	assert_int_equal(ack_row_add(st, KEY, SLICE(""), SLICE("h"), SLICE(""), 0, &second), 0);
+	    ack_row_add(st, KEY, SLICE("/chat"), SLICE("h"), (struct slice){NULL, 0}, 0, 2, &first),
+	    STORE_OK);
+	assert_int_equal(
+	    ack_row_add(st, KEY, SLICE(""), SLICE("h"), SLICE(""), 0, 2, &second), STORE_OK);
 	assert_int_equal(second, first + 1);
 	assert_int_equal(ack_row_take(st, KEY, first, &ack), STORE_OK);
 	assert_string_equal(ack.ns, "/chat");
@@ -244,7 +245,7 @@ data_outlives_a_session_while_events_of_it_wait(void **state)
 
 	add_unused_session(st);
 	session_row_set_user(st, KEY, SLICE("ann"));
-	session_data_set(st, KEY, SLICE("name"), SLICE("\"value\""));
+	session_data_set(st, KEY, SLICE("name"), SLICE("\"value\""), 1000);
 	assert_int_equal(hook_queue_add(st, &row), 0);
 	assert_int_equal(session_row_delete(st, KEY), 0);
 	text = hook_queue_user(st, KEY);

@@ -111,6 +111,17 @@ pollux('what was sent before a kick arrives, also when no poll was open', async 
   assert.deepStrictEqual(await poll(), ['3:::one', '0::']);
 });
 
+pollux('a join beyond the limit of a session is refused, with a line and a status of its own', async () => {
+  const { client, room, id } = await inRoom(Polling);
+  const env = { POLLUX_LIMITS_ROOMS_PER_SESSION: '1' };
+  const { status, stdout, stderr } = await run(['join', '-s', id, `${room}-more`], { env });
+  assert.strictEqual(status, 73);
+  assert.match(stdout, /^0 sessions$/m);
+  assert.match(stderr, new RegExp(`^pollux: 1 refused: session ${id} is at the limit rooms_per_session$`, 'm'));
+  assert.strictEqual((await run(['join', '-s', id, `${room}-more`])).status, 0);
+  await client.close();
+});
+
 pollux('join and leave say who hears a room', async () => {
   const { client, room, id } = await inRoom(Websocket);
   assert.strictEqual((await run(['join', '-s', id, `${room}-more`])).status, 0);

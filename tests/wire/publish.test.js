@@ -19,6 +19,7 @@ const hash = (name) => createHash('sha256').update(secret(name)).digest('hex');
 
 const server = useServer({
   conf: {
+    limits: { rooms_per_session: 5 },
     publish: {
       enabled: 'true',
       rate: RATE,
@@ -63,6 +64,25 @@ for (const [door, port] of Object.entries(DOORS)) {
       await client.close();
     });
   }
+
+  pollux(`${door}: who is at a limit is refused, and the answer says so; the others are served`, async () => {
+    const { client: full, room } = await inRoom(Polling);
+    const other = await Websocket.open(server);
+    await other.ask('join', [room]);
+    for (let i = 0; i < 4; i++) await full.ask('join', [`${room}-${i}`]);
+    const { status, json } = await call(port(), 'POST', 'actions', {
+      body: `[{"do":"join","to":{"room":"${room}"},"room":"${room}-new"},
+        {"do":"send","to":{"room":"${room}-new"},"text":"new"}]`
+    });
+    assert.strictEqual(status, 200);
+    assert.match(json.error.message, /^session P.{11} is at the limit rooms_per_session$/);
+    assert.deepStrictEqual({ ...json, error: { ...json.error, message: '' } },
+      { ok: true, actions: 2, queued: 2, refused: 1, error: { code: 'limit', message: '', index: 0 } });
+    assert.strictEqual(await other.take(), '3:::new');
+    assert.deepStrictEqual(await full.replies('3:::still served'), ['3:::still served']);
+    await full.close();
+    await other.close();
+  });
 
   pollux(`${door}: all of a request is done, or nothing`, async () => {
     const { client, room } = await inRoom(Websocket);
