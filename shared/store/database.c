@@ -11,7 +11,7 @@
 
 #include "schema.h" /* schema.sql as the string literal schema_sql, made by the Makefile */
 
-#define SCHEMA_VERSION  5
+#define SCHEMA_VERSION  6
 #define BUSY_TIMEOUT_MS 2000 /* for writers without LOCK_WRITER: sqlite3(1), recovery */
 
 /* Empty when there is no /proc: then every boot counts as the same. */
