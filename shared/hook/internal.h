@@ -16,6 +16,7 @@
 #include "shared/hook/hook.h"
 #include "shared/hook/http.h"
 #include "shared/hook/pace.h"
+#include "shared/hook/quiet.h"
 #include "shared/store/hook_queue.h"
 
 #define HOOK_ERROR_MAX  160
@@ -43,6 +44,7 @@ struct hook {
 	struct buf event;                /* scratch of packet_event() */
 	bool is_full;                    /* the queue is full, and the log says so */
 	bool is_failing;                 /* authorize requests fail, and the log says so */
+	struct quiet unauthorized;       /* and were answered 401 */
 	char last_error[HOOK_ERROR_MAX]; /* for the next request; "": none */
 	char node[256];                  /* this machine's name */
 };

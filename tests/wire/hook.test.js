@@ -311,6 +311,7 @@ pollux('authorize: refusals, errors and timeouts, in the plain form and in a scr
   const answers = {
     no: [{ accept: false, reason: 'banned' }, 403, 'handshake unauthorized'],
     s401: [401, 403, 'handshake unauthorized'],
+    s403: [403, 403, 'handshake unauthorized'],
     s500: [500, 500, 'handshake error'],
     s302: [302, 500, 'handshake error'],
     garbage: [{ raw: true, body: 'oops' }, 500, 'handshake error'],
@@ -325,6 +326,9 @@ pollux('authorize: refusals, errors and timeouts, in the plain form and in a scr
     const script = await shake(`what=${what}&jsonp=3`);
     assert.deepStrictEqual([script.status, script.text], [200, `io.j[3](new Error("${text}"));`], what);
   }
+  const lines = log(asked).split('\n').filter((line) => line.includes('answered 401'));
+  assert.strictEqual(lines.length, 1, 'two were answered so within a minute');
+  assert.match(lines[0], /warn: .*\[hook\] secret/);
   hook.authorize = () => 204;
   const { status, text } = await shake('what=empty', { headers: { Origin: 'http://example.com' } });
   assert.strictEqual(status, 200);
