@@ -117,12 +117,15 @@ CREATE TABLE hook_event(
 	time INTEGER NOT NULL,     -- when it happened, milliseconds since 1970
 	created INTEGER NOT NULL,
 	batch INTEGER NOT NULL,    -- first id of the request that it was sent in, and is sent in
-	                           -- again; 0: not tried yet
+	                           -- again; negative, its own: it is sent alone; 0: not tried yet
 	attempts INTEGER NOT NULL, -- failed ones
+	failed INTEGER NOT NULL,   -- of those, when it was sent alone and its answer was bad
 	due INTEGER NOT NULL,      -- when the next attempt is due
+	bytes INTEGER NOT NULL,    -- of the body
 	body TEXT NOT NULL         -- members of its JSON object, without those of the columns
 );
-CREATE INDEX hook_event_key ON hook_event(key);
+-- with the bytes, to add up those of a session without reading its rows
+CREATE INDEX hook_event_key ON hook_event(key, bytes);
 
 -- Sessions that ended while events of theirs wait: their data and user are still sent with those.
 CREATE TABLE hook_ended(

@@ -24,7 +24,8 @@
  *	$pollux->room('lobby')->emit('news', 1);
  *
  * The actions of a handler, its calls on $io, are collected and sent in the reply: they take effect
- * together once the handler has returned, or, if it throws, not at all.  docs/hook.md specifies the
+ * together once the handler has returned, or, if it throws, not at all; the event is then put
+ * aside, and those beside it are handled.  docs/hook.md specifies the
  * wire format and describes all names.  Licence: MIT. */
 
 /* Any failure.  When publishing, getCode() is the HTTP status, or 0 if there was no answer. */
@@ -38,6 +39,8 @@ final class Pollux
     const BODY_MAX = 4194304;        // bytes of a request; a longer one is refused
     const DEPTH_MAX = 1024;          // values are at most 512 deep, plus the request around them
     const WAKE_MAX = 1024;           // the maximum number of processes of one Pollux
+    const QUIET_S = 60;              // requests that are refused are logged this often at most
+    const ERROR_MAX = 500;           // bytes of an error in a reply
     const ANSWER_MAX = 1048576;      // bytes of an answer to publish() that are read
 
     private $options = [
@@ -179,6 +182,9 @@ final class Pollux
             $headers = array_change_key_case($headers);
             $request = $this->read($method, $headers, $body);
         } catch (PolluxError $e) {
+            if ($e->getCode() === 401 && isset($headers['webhook-signature'])) {
+                $this->logRefusal($e->getMessage());
+            }
             return self::text($e->getCode(), $e->getMessage());
         }
         if (isset($headers['x-pollux-last-error'])) {
@@ -188,8 +194,7 @@ final class Pollux
             return $request['hook'] === 'authorize' ?
                 $this->answerAuthorize($request) : $this->answerEvents($request);
         } catch (Throwable $e) {
-            $this->log(get_class($e) . ': ' . $e->getMessage() .
-                ' in ' . $e->getFile() . ':' . $e->getLine());
+            $this->log(self::errorText($e));
             return self::text(500, 'the handler failed');
         }
     }
@@ -221,6 +226,29 @@ final class Pollux
             abs(($now === null ? time() : $now) - (int) $time) > self::SKEW_S) {
             throw new PolluxError('stale timestamp', 401);
         }
+    }
+
+    private static function errorText($e)
+    {
+        return get_class($e) . ': ' . $e->getMessage() . ' in ' . $e->getFile() . ':' .
+            $e->getLine();
+    }
+
+    /* Of a request that says it is Pollux's.  Anybody may send us such, as many as he likes: log
+     * them once a minute.  PHP forgets everything between two requests, so the time of the last
+     * line is that of a file. */
+    private function logRefusal($why)
+    {
+        $mark = sys_get_temp_dir() . '/pollux-401-' . md5(__FILE__ . getmyuid());
+        clearstatcache(true, $mark);
+        if (is_file($mark) && @filemtime($mark) > time() - self::QUIET_S) {
+            return;
+        }
+        if (!is_link($mark)) {
+            @touch($mark);
+        }
+        $this->log("refused: $why (is the secret that of [hook] secret, and are both clocks " .
+            'right?); others within a minute are not logged');
     }
 
     /* Check the request and return it as an array. */
@@ -303,7 +331,15 @@ final class Pollux
             }
             $reply = $this->seen ? call_user_func($this->seen, $ev->id) : null;
             if (!is_string($reply)) {
-                $reply = $this->answerEvent($ev);
+                try {
+                    $reply = $this->answerEvent($ev);
+                } catch (Throwable $e) { // it costs this event, not those beside it
+                    $error = self::errorText($e);
+                    $name = $ev->name === null ? $ev->type : "$ev->type \"$ev->name\"";
+                    $this->log("the handler of $name of \"$ev->ns\" failed: $error");
+                    $results[] = ['id' => $ev->id, 'error' => self::cut($error)];
+                    continue;
+                }
                 if ($this->seen) {
                     call_user_func($this->seen, $ev->id, $reply);
                 }
@@ -317,6 +353,13 @@ final class Pollux
             return [204, [], ''];
         }
         return [200, ['Content-Type' => 'application/json'], self::encode(['results' => $results])];
+    }
+
+    /* Not longer than ERROR_MAX, and UTF-8, whatever a message holds. */
+    private static function cut($text)
+    {
+        $text = substr($text, 0, self::ERROR_MAX);
+        return preg_match('//u', $text) ? $text : preg_replace('/[^\x20-\x7e]+/', '?', $text);
     }
 
     /* Return the result of one event as JSON, or '' if it needs none. */

@@ -77,6 +77,7 @@ const struct config_row config_table[] = {
 	{"hook", "timeout", KIND_SECONDS, FIELD(hook_timeout_ms), "5", RANGE(SHORTEST, "3600")},
 	{"hook", "authorize_timeout", KIND_SECONDS, FIELD(hook_authorize_timeout_ms), "3", RANGE(SHORTEST, "3600")},
 	{"hook", "retry_for", KIND_SECONDS, FIELD(hook_retry_for_ms), "3600", RANGE("0", "86400")},
+	{"hook", "event_attempts", KIND_SIZE, FIELD(hook_event_attempts), "3", RANGE("1", "1000")},
 	{"client", "folder", KIND_PATH, FIELD(client_folder), "", ANY},
 	{"fcgi", "listen", KIND_LISTEN, FIELD(fcgi_listen), "", ANY},
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), "auto", ANY},

@@ -25,6 +25,7 @@ struct reply_reader {
 	size_t sent_n;
 	struct reply_part *parts; /* owned */
 	size_t n, cap;
+	char **errors; /* of each event; owned by the caller */
 	char *error;
 };
 
@@ -134,10 +135,28 @@ find_sent_event(const struct reply_reader *r, struct slice literal)
 	return NULL;
 }
 
+/* The handler of the event has failed: of the event nothing is done, and the text is kept. */
+static int
+read_reply_failure(
+    struct reply_reader *r, const struct hook_sent *sent, const struct json_value *value)
+{
+	char **at = &r->errors[sent - r->sent], text[HOOK_ERROR_MAX];
+	struct buf decoded = {.p = NULL};
+
+	if (value->kind != JSON_KIND_STRING)
+		return set_reply_error(r->error, "the \"error\" of a result is not a string");
+	json_string_decode(&decoded, value->text);
+	hook_event_plain(text, sizeof(text), buf_slice(&decoded));
+	buf_free(&decoded);
+	free(*at);
+	*at = strdup(text[0] == '\0' ? "the reply names no error" : text);
+	return *at == NULL ? set_reply_error(r->error, "no memory for an \"error\"") : 0;
+}
+
 static int
 read_reply_result(struct reply_reader *r, const struct json_value *result)
 {
-	struct json_value value, id = {.kind = JSON_KIND_NULL}, ack = id, actions = id;
+	struct json_value value, id = {.kind = JSON_KIND_NULL}, ack = id, actions = id, error = id;
 	const struct hook_sent *sent;
 	struct json_walk walk;
 	struct slice key;
@@ -153,12 +172,16 @@ read_reply_result(struct reply_reader *r, const struct json_value *result)
 			ack = value;
 		else if (json_string_is(key, "actions"))
 			actions = value;
+		else if (json_string_is(key, "error"))
+			error = value;
 	}
 	if (id.kind != JSON_KIND_STRING)
 		return set_reply_error(r->error, "a result has no \"id\"");
 	sent = find_sent_event(r, id.text);
 	if (sent == NULL)
 		return 0; /* an event of another request: ignored */
+	if (error.kind != JSON_KIND_NULL)
+		return read_reply_failure(r, sent, &error);
 	if (actions.kind != JSON_KIND_NULL && read_reply_actions(r, sent, &actions) == -1)
 		return -1;
 	if (ack.kind == JSON_KIND_NULL)
@@ -287,10 +310,18 @@ run_reply_parts(struct reply_reader *r)
 
 int
 hook_reply_run(struct hook *hook, const struct hook_sent *sent, size_t n, struct slice body,
-    char error[HOOK_ERROR_MAX])
+    char *errors[], char error[HOOK_ERROR_MAX])
 {
-	struct reply_reader r = {.hook = hook, .sent = sent, .sent_n = n, .error = error};
-	int result = read_events_reply(&r, body);
+	struct reply_reader r = {
+	    .hook = hook, .sent = sent, .sent_n = n, .errors = errors, .error = error};
+	int result;
+
+	memset(errors, 0, n * sizeof(*errors));
+	result = read_events_reply(&r, body);
+	for (size_t i = 0; i < n && result == -1; i++) {
+		free(errors[i]);
+		errors[i] = NULL;
+	}
 
 	if (result == 0)
 		run_reply_parts(&r);

@@ -146,14 +146,15 @@ X(Q_IDEMPOTENCY_TRIM,
 
 /* --- hook_queue.c --- */
 X(Q_HOOK_ADD,
-    "INSERT INTO hook_event(key, ns, ack, time, created, batch, attempts, due, body)"
-    " VALUES(?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6)")
+    "INSERT INTO hook_event(key, ns, ack, time, created, batch, attempts, failed, due, bytes, body)"
+    " VALUES(?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0, ?6, ?7)")
 X(Q_HOOK_LIST,
-    "SELECT id, key, ack IS NOT NULL, created, batch, attempts, due, length(body)"
+    "SELECT id, key, ack IS NOT NULL, created, batch, attempts, failed, due, bytes"
     " FROM hook_event WHERE id > ?1 ORDER BY id")
 X(Q_HOOK_READ, "SELECT key, ns, ack, time, body FROM hook_event WHERE id = ?1")
 X(Q_HOOK_DONE, "DELETE FROM hook_event WHERE id = ?1")
-X(Q_HOOK_RETRY, "UPDATE hook_event SET batch = ?2, attempts = ?3, due = ?4 WHERE id = ?1")
+X(Q_HOOK_RETRY,
+    "UPDATE hook_event SET batch = ?2, attempts = ?3, failed = ?4, due = ?5 WHERE id = ?1")
 X(Q_HOOK_DEAD_LETTER,
     "INSERT OR REPLACE INTO hook_dead(id, key, ns, ack, time, body, error)"
     " SELECT id, key, ns, ack, time, ?2, ?3 FROM hook_event WHERE id = ?1")

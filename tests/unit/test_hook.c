@@ -1,4 +1,4 @@
-/* The web hook: signatures, JSON out and in, the queue, and when it is tried again. */
+/* The web hook: signatures, JSON out and in, the queue, and what is tried again. */
 #include "tests/unit/process.h"
 
 #include <errno.h>
@@ -6,7 +6,6 @@
 
 #include <sqlite3.h>
 
-#include "shared/hook/deliver.h"
 #include "shared/hook/internal.h"
 #include "shared/store/hook_queue.h"
 #include "shared/store/session_data.h"
@@ -124,20 +123,27 @@ test_handshake(void **state)
 }
 
 static void
-test_delay(void **state)
+test_description(void **state)
 {
-	static const int seconds[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
+	char text[HOOK_EVENT_TEXT], name[300];
+	struct buf body = {.p = NULL};
 
 	(void)state;
-	for (int i = 0; i < 9; i++)
-		for (unsigned random = 0; random < 1000; random += 37) {
-			int64_t ms = deliver_retry_delay(i + 1, -1, random);
-
-			assert_in_range(ms, seconds[i] * 750, seconds[i] * 1250);
-		}
-	assert_int_equal(deliver_retry_delay(1, 7, 99), 7000);
-	assert_int_equal(deliver_retry_delay(1, 0, 99), 0);
-	assert_int_equal(deliver_retry_delay(1, 1000000, 99), 3600000);
+	hook_event_write_named(&body, SLICE("s\na\"y \xe2\x98\x83"), SLICE("[]"));
+	hook_event_describe(text, SLICE("/chat"), buf_slice(&body));
+	assert_string_equal(text, "event \"s?a\"y \xe2\x98\x83\" of \"/chat\"");
+	buf_clear(&body);
+	hook_event_write_disconnect(&body, "x");
+	hook_event_describe(text, SLICE(""), buf_slice(&body));
+	assert_string_equal(text, "disconnect of \"\"");
+	/* cut, but not in the middle of a character */
+	for (size_t n = 0; n + 3 < sizeof(name); n += 3)
+		memcpy(name + n, "\xe2\x98\x83", 4);
+	for (size_t size = 1; size < 20; size++) {
+		hook_event_plain(text, size, slice_of(name));
+		assert_int_equal(strlen(text), (size - 1) / 3 * 3);
+	}
+	buf_free(&body);
 }
 
 /* --- with a hub ----------------------------------------------------------------------------------
@@ -152,6 +158,7 @@ struct fixture {
 	int64_t now;
 	struct client client;
 	int64_t key;
+	char *thrown; /* what the last reply said went wrong with the event */
 };
 
 static int64_t
@@ -235,6 +242,7 @@ close_fixture(void **state)
 	application_close(f->app);
 	snprintf(command, sizeof(command), "rm -rf %s", f->folder);
 	assert_int_equal(system(command), 0);
+	free(f->thrown);
 	free(f);
 	return 0;
 }
@@ -349,7 +357,8 @@ reply(struct fixture *f, const char *format, char error[HOOK_ERROR_MAX])
 	}
 	f->client.sink.got[0] = '\0';
 	error[0] = '\0';
-	return hook_reply_run(f->hook, &sent, 1, slice_of(text), error);
+	free(f->thrown);
+	return hook_reply_run(f->hook, &sent, 1, slice_of(text), &f->thrown, error);
 }
 
 static void
@@ -382,6 +391,9 @@ test_reply(void **state)
 	     "{\"ns\":\"/nowhere\"},\"name\":\"x\"}]}]}",
 		NULL},
 	    {"{\"actions\":[{\"do\":\"send\",\"text\":\"x\"}]}", NULL},
+	    {"{\"results\":[{\"id\":\"ID\",\"error\":1}]}", NULL},
+	    {"{\"results\":[{\"id\":\"ID\",\"error\":\"x\"}],\"actions\":[1]}", NULL},
+	    {"{\"results\":[{\"id\":\"ID\",\"ack\":[1],\"error\":null}]}", "6:::07+[1] "},
 	};
 	struct fixture *f = *state;
 	char error[HOOK_ERROR_MAX];
@@ -394,6 +406,28 @@ test_reply(void **state)
 		transaction_open(f->hub);
 		assert_string_equal(f->client.sink.got, cases[i].got == NULL ? "" : cases[i].got);
 	}
+}
+
+static void
+test_error_in_a_reply(void **state)
+{
+	struct fixture *f = *state;
+	char error[HOOK_ERROR_MAX];
+
+	/* of the event nothing is done, of the rest everything */
+	assert_int_equal(
+	    reply(f,
+		"{\"results\":[{\"id\":\"ID\",\"ack\":[1],\"actions\":[{\"do\":\"fly\"}],"
+		"\"error\":\"Type\\nError\"}],\"actions\":[{\"do\":\"send\",\"to\":\"all\","
+		"\"text\":\"x\"}]}",
+		error),
+	    0);
+	assert_string_equal(f->thrown, "Type?Error");
+	assert_int_equal(transaction_open(f->hub), 0);
+	assert_string_equal(f->client.sink.got, "3:::x ");
+	/* a wrong reply has no texts */
+	assert_int_equal(reply(f, "{\"results\":[{\"id\":\"ID\",\"error\":\"x\"},1]}", error), -1);
+	assert_null(f->thrown);
 }
 
 static void
@@ -522,7 +556,7 @@ main(void)
 	    cmocka_unit_test(test_filter),
 	    cmocka_unit_test(test_row),
 	    cmocka_unit_test(test_handshake),
-	    cmocka_unit_test(test_delay),
+	    cmocka_unit_test(test_description),
 	    cmocka_unit_test(test_good_replies),
 	    cmocka_unit_test_setup_teardown(
 		test_events_stand_in_the_turn, open_fixture, close_fixture),
@@ -530,6 +564,7 @@ main(void)
 		test_data_outlives_the_session, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_full_queue, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_reply, open_fixture, close_fixture),
+	    cmocka_unit_test_setup_teardown(test_error_in_a_reply, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_verdicts, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_retries, open_fixture, close_fixture),
 	};
