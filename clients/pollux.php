@@ -989,8 +989,22 @@ final class PolluxTarget
 
     private function add(array $action)
     {
+        self::checkNames($action);
         call_user_func($this->add, Pollux::encode($action));
         return $this;
+    }
+
+    /* The server refuses these, too, but with all that is in the same request or reply. */
+    private static function checkNames(array $action)
+    {
+        foreach ([$action, isset($action['to']) ? $action['to'] : []] as $fields) {
+            foreach (['name', 'room', 'key', 'user', 'ack', 'ns'] as $field) {
+                if (is_array($fields) && isset($fields[$field]) &&
+                    strpos((string) $fields[$field], "\0") !== false) {
+                    throw new PolluxError("$field: a name cannot contain U+0000");
+                }
+            }
+        }
     }
 
     /* Add an action on one session; leave out a session and namespace that are the event's own. */

@@ -613,6 +613,7 @@ class Target:
     # --- internal ------------------------------------------------------------------------------
 
     def _add(self, action):
+        _check_names(action)
         self._add_text(_encode(action))
         return self
 
@@ -681,6 +682,14 @@ def _check_ns(ns):
     if ns and not ns.startswith('/'):
         raise ValueError('a namespace must be "" or begin with "/"')
     return ns
+
+
+def _check_names(action):
+    """The server refuses these, too, but with all that is in the same request or reply."""
+    for fields in (action, action.get('to')):
+        for field in ('name', 'room', 'key', 'user', 'ack', 'ns'):
+            if isinstance(fields, dict) and '\0' in str(fields.get(field)):
+                raise PolluxError(f'{field}: a name cannot contain U+0000')
 
 
 def _secret_bytes(text):

@@ -70,8 +70,8 @@ read_field(struct action_reader *r, enum field field, const struct json_value *v
 		return action_read_public_id(r, "session", value, &a->session);
 	case FIELD_NS:
 		return action_read_ns(r, value);
-	case FIELD_NAME: /* of an event: may be "" and of any length */
-		return action_read_text(r, "name", value, &a->name);
+	case FIELD_NAME: /* may be "" and of any length */
+		return action_read_event(r, "name", value, &a->name);
 	case FIELD_ARGS:
 		return action_read_args(r, value);
 	case FIELD_VOLATILE:

@@ -199,7 +199,8 @@ find_handler(const struct sio_ns *ns, struct slice name)
 	struct handler *at;
 
 	HASH_FIND(hh, ns->events, name.p, name.n, at);
-	return at != NULL ? at : ns->any;
+	/* "*" reads the name as a C string, which would be another name */
+	return at != NULL || slice_has_nul(name) ? at : ns->any;
 }
 
 /* Fill `e` in for a text message. */

@@ -57,12 +57,12 @@ convert_target(const sio_target *t, struct target *out)
 	    .ns = &t->ns->base.hub,
 	    .session = t->session,
 	    .user = slice_of(t->user),
-	    .room = slice_of(t->room),
+	    .room = t->room_n == 0 ? slice_of(t->room) : (struct slice){t->room, t->room_n},
 	    .except = t->except,
 	    .except_n = t->except_n,
 	    .is_volatile = t->is_volatile,
 	};
-	return name_is_valid(out->user) && name_is_valid(out->room) ? 0 : -EINVAL;
+	return name_is_valid(out->user) && name_is_valid_or_has_nul(out->room) ? 0 : -EINVAL;
 }
 
 sio_target

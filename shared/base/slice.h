@@ -41,6 +41,13 @@ slice_starts(struct slice s, struct slice prefix)
 	return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
 
+/* Would a NUL-terminated copy of it be cut? */
+static inline bool
+slice_has_nul(struct slice s)
+{
+	return s.n > 0 && memchr(s.p, '\0', s.n) != NULL;
+}
+
 /* `s` without its first `n` bytes; `n` may not exceed `s.n`. */
 static inline struct slice
 slice_skip(struct slice s, size_t n)

@@ -359,6 +359,10 @@ read_reply_transports(struct hook_admission *a, const struct json_value *value, 
 		if (name.kind == JSON_KIND_STRING)
 			json_string_decode(&names, name.text);
 	}
+	if (slice_has_nul(buf_slice(&names))) {
+		buf_free(&names);
+		return set_reply_error(error, "\"transports\" contains U+0000");
+	}
 	a->transports = names.failed ? NULL : strndup(names.n == 0 ? "" : names.p, names.n);
 	buf_free(&names);
 	return a->transports == NULL ? set_reply_error(error, "no memory for \"transports\"") : 0;
@@ -381,7 +385,7 @@ read_grant_actions(struct hook *hook, int64_t key, struct slice ns, struct hook_
 	return result;
 }
 
-/* A string's text, malloc'ed; NULL: not a string, or no memory. */
+/* A string's text, malloc'ed; NULL: not a string, it contains U+0000, or no memory. */
 static char *
 copy_string(const struct json_value *value)
 {
@@ -391,7 +395,9 @@ copy_string(const struct json_value *value)
 	if (value->kind != JSON_KIND_STRING)
 		return NULL;
 	json_string_decode(&text, value->text);
-	copy = text.failed ? NULL : strndup(text.n == 0 ? "" : text.p, text.n);
+	copy = text.failed || slice_has_nul(buf_slice(&text))
+	           ? NULL
+	           : strndup(text.n == 0 ? "" : text.p, text.n);
 	buf_free(&text);
 	return copy;
 }

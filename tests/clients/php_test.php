@@ -467,6 +467,16 @@ test('SQL: what cannot be done is said', function () {
         refused('PolluxError', 'broadcast: needs', function () use ($path) {
             (new Pollux(['db' => $path]))->all()->broadcast;
         });
+        refused('PolluxError', 'room: a name cannot contain U+0000', function () use ($path) {
+            (new Pollux(['db' => $path]))->room("a\0b")->send('x');
+        });
+        refused('PolluxError', 'user: a name cannot contain U+0000', function () use ($path) {
+            (new Pollux(['db' => $path]))->toUser("a\0b")->send('x');
+        });
+        refused('PolluxError', 'name: a name cannot contain U+0000', function () use ($path) {
+            (new Pollux(['db' => $path]))->all()->emit("a\0b");
+        });
+        same(0, count(rows($db)));
         $db->exec('DROP TABLE action_in');
         refused('PolluxError', 'no such table', function () use ($path) {
             (new Pollux(['db' => $path]))->all()->send('x');

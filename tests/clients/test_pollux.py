@@ -332,6 +332,10 @@ class Sql(unittest.TestCase):
         fails('"url" or "db"', lambda: Pollux().all().send('x'))
         fails('one session', lambda: self.p.room('x').join('y'))
         fails('broadcast: needs', lambda: self.p.all().broadcast)
+        fails('room: .* U[+]0000', lambda: self.p.room('a\0b').send('x'))
+        fails('user: .* U[+]0000', lambda: self.p.to_user('a\0b').send('x'))
+        fails('name: .* U[+]0000', lambda: self.p.all().emit('a\0b'))
+        self.assertEqual(self.rows(), [])
         self.db.execute('DROP TABLE action_in')
         fails('no such table', lambda: self.p.all().send('x'))
 

@@ -439,6 +439,7 @@ arguments_are_built_by_letters(void **state)
 	assert_null(sio_arg(app, "[1]", 1));
 	assert_string_equal(sio_text(app, "\"\\u00e4\\n\""), "\xc3\xa4\n");
 	assert_null(sio_text(app, "5"));
+	assert_null(sio_text(app, "\"a\\u0000b\""));
 	assert_null(sio_text(app, NULL));
 	assert_string_equal(sio_quote(app, "a\"", 2), "\"a\\\"\"");
 	assert_string_equal(sio_format(app, "[%d]", 5), "[5]");

@@ -84,6 +84,21 @@ for (const [door, port] of Object.entries(DOORS)) {
     await other.close();
   });
 
+  pollux(`${door}: a name with U+0000 is refused, and never taken for a shorter one`, async () => {
+    const { client, room } = await inRoom(Websocket);
+    for (const name of [`sessions?room=${room}%00x`, 'sessions?user=a%00', 'sessions?ns=/chat%00', 'users/a%00b']) {
+      const { status, json } = await call(port(), 'GET', name);
+      assert.strictEqual(status, 400, name);
+      /* lighttpd refuses %00 itself */
+      if (json !== null) assert.strictEqual(json.error.message, 'a name contains U+0000');
+      else assert.strictEqual(door, 'web server');
+    }
+    const bad = await call(port(), 'POST', 'actions', { body: JSON.stringify({ do: 'send', to: { room: `${room}\0x` }, text: 'cut' }) });
+    assert.deepStrictEqual([bad.status, bad.json.error.message], [400, '"room" contains U+0000']);
+    assert.deepStrictEqual(await client.replies(), []);
+    await client.close();
+  });
+
   pollux(`${door}: all of a request is done, or nothing`, async () => {
     const { client, room } = await inRoom(Websocket);
     const actions = [{ do: 'send', to: { room }, text: 'one' }, { do: 'send', to: { rom: room }, text: 'x' }];
