@@ -39,6 +39,7 @@ enum deadline {
 struct wsd_counters {
 	uint64_t accepted;  /* connections */
 	uint64_t refused;   /* connections over the limit, or without a descriptor */
+	uint64_t displaced; /* silent ones, closed for new ones over the limit */
 	uint64_t requests;  /* HTTP, upgrades too */
 	uint64_t upgrades;  /* granted */
 	uint64_t texts;     /* messages from websockets */
