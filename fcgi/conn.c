@@ -23,6 +23,10 @@
  * server that does not read. */
 #define STREAM_BYTES_MAX ((size_t)4 << 20)
 
+/* A connection that has had no request for this long can be given up for another: a web server that
+ * is about to send one is faster. */
+#define SILENT_MS 1000
+
 /* --- lists ---------------------------------------------------------------------------------- */
 
 static void
@@ -52,6 +56,22 @@ set_deadline(struct fcgi_conn *c, int64_t after_ms)
 	TAILQ_INSERT_TAIL(&c->fcgi->timed, c, by_deadline);
 }
 
+static void
+begin_idle(struct fcgi_conn *c)
+{
+	c->state = FCGI_CONN_IDLE;
+	c->idle_since = c->fcgi->now;
+	TAILQ_INSERT_TAIL(&c->fcgi->idle, c, next_idle);
+}
+
+/* The caller sets the next state. */
+static void
+end_idle(struct fcgi_conn *c)
+{
+	if (c->state == FCGI_CONN_IDLE)
+		TAILQ_REMOVE(&c->fcgi->idle, c, next_idle);
+}
+
 /* --- the end -------------------------------------------------------------------------------- */
 
 /* Tell the transport what became of its answer, once. */
@@ -74,6 +94,7 @@ fcgi_conn_close(struct fcgi_conn *c)
 		return;
 	ev_io_stop(c->fcgi->loop, &c->io);
 	clear_deadline(c);
+	end_idle(c);
 	c->state = FCGI_CONN_CLOSED;
 	/* callers up the stack still use it: the end of the turn frees it */
 	set_dirty(c);
@@ -199,6 +220,7 @@ ask_server(struct fcgi_conn *c, struct fcgi_request *rq)
 	clear_deadline(c);
 	/* while a poll is held, this sees the web server give it up */
 	ev_io_start(c->fcgi->loop, &c->io);
+	end_idle(c);
 	c->state = FCGI_CONN_HELD;
 	c->request_id = rq->id;
 	/* without its whole body, the next request could not be told from the rest of this one */
@@ -274,6 +296,7 @@ static void
 hand_to_reader(struct fcgi_conn *c)
 {
 	ev_io_stop(c->fcgi->loop, &c->io); /* the thread reads, the loop must not look */
+	end_idle(c);
 	c->state = FCGI_CONN_READING;
 	c->hurried = false;
 	set_deadline(c, c->fcgi->cfg->request_timeout_ms);
@@ -382,7 +405,7 @@ finish_writing(struct fcgi_conn *c)
 		fcgi_conn_close(c);
 		return;
 	}
-	c->state = FCGI_CONN_IDLE;
+	begin_idle(c);
 	fcgi_conn_watch(c, EV_READ);
 }
 
@@ -495,4 +518,16 @@ fcgi_conn_open(struct fcgi *f, int fd)
 	ev_io_start(f->loop, &c->io);
 	LIST_INSERT_HEAD(&f->conns, c, all);
 	f->conns_n++;
+	begin_idle(c);
+}
+
+bool
+fcgi_conn_displace(struct fcgi *f)
+{
+	struct fcgi_conn *c = TAILQ_FIRST(&f->idle);
+
+	if (c == NULL || c->idle_since > f->now - SILENT_MS)
+		return false;
+	fcgi_conn_close(c);
+	return true;
 }

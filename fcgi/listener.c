@@ -13,6 +13,7 @@
 #include "shared/base/log.h"
 
 #define ACCEPT_AT_ONCE 256 /* all polls of a broadcast come back at the same time */
+#define DISPLACED_MAX  16  /* over the limit, until the turn ends */
 #define PAUSE_S        0.2 /* short: polls end, and free their descriptors, all the time */
 
 struct fcgi_listener {
@@ -84,9 +85,10 @@ fcgi_listener_on_connection(struct ev_loop *loop, struct ev_io *io, int events)
 
 	(void)loop;
 	(void)events;
-	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+	/* what is left in the backlog comes in the next turn */
+	for (int i = 0; i < ACCEPT_AT_ONCE && f->conns_n < f->conns_max + DISPLACED_MAX; i++) {
 		fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd != -1 && f->conns_n < f->conns_max) {
+		if (fd != -1 && (f->conns_n < f->conns_max || fcgi_conn_displace(f))) {
 			fcgi_conn_open(f, fd);
 		} else if (fd != -1) {
 			/* the descriptors that are left are for the store */

@@ -138,6 +138,7 @@ static int
 fcgi_open(struct fcgi *f)
 {
 	LIST_INIT(&f->conns);
+	TAILQ_INIT(&f->idle);
 	TAILQ_INIT(&f->timed);
 	SLIST_INIT(&f->dirty);
 	f->sv = server_open(f->cfg, SERVER_FCGI);

@@ -188,7 +188,7 @@ wsd_conn_send(struct wsd_conn *c, struct message *m)
 		message_release(m);
 		return;
 	}
-	if (m == NULL || outqueue_add(&c->out, m) == -1)
+	if (m == NULL || outqueue_add(&c->out, m, &c->wsd->queued) == -1)
 		wsd_conn_close(c, "socket error");
 	else
 		wsd_conn_set_dirty(c);

@@ -91,10 +91,11 @@ wsd_on_report(struct ev_loop *loop, struct ev_signal *signal, int events)
 	LIST_FOREACH (c, &w->conns, all)
 		websockets += c->protocol == &ws_protocol && c->state == WSD_CONN_OPEN;
 	log_info("connections=%zu websockets=%zu accepted=%" PRIu64 " refused=%" PRIu64
-		 " requests=%" PRIu64 " upgrades=%" PRIu64 " messages=%" PRIu64 " policies=%" PRIu64
-		 " rollbacks=%" PRIu64,
-	    w->conns_n, websockets, n->accepted, n->refused, n->requests, n->upgrades, n->texts,
-	    n->policies, n->rollbacks);
+		 " displaced=%" PRIu64 " requests=%" PRIu64 " upgrades=%" PRIu64
+		 " messages=%" PRIu64 " policies=%" PRIu64 " shed=%" PRIu64
+		 " queued=%zu rollbacks=%" PRIu64,
+	    w->conns_n, websockets, n->accepted, n->refused, n->displaced, n->requests, n->upgrades,
+	    n->texts, n->policies, n->shed, w->queued, n->rollbacks);
 }
 
 static void

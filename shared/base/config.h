@@ -121,6 +121,7 @@ struct config {
 
 	/* [wsd] */
 	char wsd_listen[CONFIG_TEXT_MAX]; /* host:port, several separated by blanks */
+	size_t wsd_queue_memory;          /* bytes of all queues together; more drop the longest */
 	/* Whether websockets are offered to clients that come through the web server, which must
 	 * pass upgrades on; auto: probe whether it does. */
 	enum config_switch wsd_reachable;

@@ -83,6 +83,7 @@ const struct config_row config_table[] = {
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), "auto", ANY},
 	{"fcgi", "readers", KIND_SIZE, FIELD(fcgi_readers), "32", RANGE("1", "1000")},
 	{"wsd", "listen", KIND_LISTEN, FIELD(wsd_listen), "127.0.0.1:8081", NOT_EMPTY},
+	{"wsd", "queue_memory", KIND_SIZE, FIELD(wsd_queue_memory), "256M", RANGE("1M", MOST)},
 	{"wsd", "reachable", KIND_SWITCH, FIELD(wsd_reachable), "auto", ANY},
 	{"policyd", "listen", KIND_LISTEN, FIELD(policyd_listen), "*:843 *:10843", NOT_EMPTY},
 	{"policyd", "user", KIND_TEXT, FIELD(policyd_user), "", ANY},

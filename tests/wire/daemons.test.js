@@ -378,6 +378,23 @@ pollux('pollux.fcgi: beyond the limit on open files it refuses new connections, 
   assert.strictEqual(await daemon.stop(), 0);
 });
 
+pollux('pollux.fcgi: the longest idle connection goes for one that is over the limit', async () => {
+  const { daemon, port } = await started('pollux.fcgi', { before: ['sh', '-c', 'ulimit -n 200; exec "$0" "$@"'] });
+  const idle = Array.from({ length: 200 - 64 }, () => new Connection(port));
+  await Promise.all(idle.map((connection) => connection.opened));
+  const answered = async () => {
+    const connection = new Connection(port);
+    connection.send(getRequest('/socket.io/'));
+    return /Status: 200 OK/.test((await connection.closed()).toString());
+  };
+  /* a web server may be about to use a connection that has been idle for less than a second */
+  await until(answered, 'an answer');
+  for (let i = 0; i < 20; i++) assert.ok(await answered());
+  const closed = idle.filter((connection) => connection.ended).length;
+  assert.ok(closed > 0 && closed < 40, `${closed} of those that were idle are closed`);
+  assert.strictEqual(await daemon.stop(), 0);
+});
+
 pollux('pollux.fcgi: without an address or a socket of the web server it is 64', async () => {
   const daemon = startDaemon('pollux.fcgi', confFor('pollux.fcgi', ''), folder);
   assert.strictEqual(await daemon.end(), 64);
