@@ -1,8 +1,9 @@
 /* internal: what the files of the hub share.  Only shared/hub/ includes it.
  *
  * Files call downwards only: hub, turn, chores and action_in, receive, session, membership,
- * publish, transaction, follow, local, held, channel and ring.  What a lower file cannot do itself
- * it leaves to the turn by a flag: `failed`, `log_unread`, a session's `visiting` or `ready`. */
+ * publish, transaction, follow, local, held, channel, ring and lifecycle.  What a lower file cannot
+ * do itself it leaves to the turn by a flag: `failed`, `log_unread`, a session's `visiting` or
+ * `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
 
@@ -11,6 +12,7 @@
 #include "shared/hub/action_in.h"
 #include "shared/hub/held.h"
 #include "shared/hub/hub.h"
+#include "shared/hub/lifecycle.h"
 #include "shared/hub/ring.h"
 #include "shared/store/watch.h"
 
@@ -31,16 +33,20 @@ struct hub {
 	struct action_in action_in;
 	uint64_t received, sent;     /* packets, for pollux top */
 	const _Atomic int *watching; /* slots_watcher_count() */
+	bool traced;                 /* the log's level is trace */
 	struct {                     /* where a rollback returns to */
 		int64_t head;
 		uint64_t ring_end;
 	} mark;
 };
 
-/* Copy a packet to those who watch (pollux tail).  One load when there are none. */
+/* Copy a packet to those who watch (pollux tail), and to the log at the level trace.  Two loads
+ * when there are none. */
 static inline void
 show_watchers(struct hub *h, enum watch_kind kind, int64_t key, struct slice text)
 {
+	if (h->traced)
+		lifecycle_packet(kind, key, text);
 	if (atomic_load_explicit(h->watching, memory_order_relaxed) != 0)
 		watch_packet(h->store, kind, key, text);
 }

@@ -66,6 +66,9 @@ int session_row_end(struct store *st, int64_t key, int64_t deadline);
 /* The handshake's JSON, malloc'ed; NULL when there is no such session, or after an error. */
 char *session_row_handshake(struct store *st, int64_t key);
 
+/* The address of its client, malloc'ed, or NULL. */
+char *session_row_address(struct store *st, int64_t key);
+
 /* How many sessions this address has, or -1. */
 int64_t session_row_count(struct store *st, struct slice address);
 
