@@ -1,14 +1,11 @@
 #include "shared/hub/shares.h"
 
-#include <inttypes.h>
-
 #include "shared/base/log.h"
 #include "shared/base/proxies.h"
 #include "shared/hub/internal.h"
 #include "shared/store/slots.h"
 
 #define FULL_MS 1000
-#define SAY_MS  60000
 
 /* How many sessions an address may have now; SIZE_MAX: any number. */
 static size_t
@@ -45,18 +42,12 @@ note_full(struct hub *h, int64_t network)
 
 /* Return true. */
 static bool
-refuse(struct hub *h, struct slice address, size_t most)
+refuse(struct slice address, size_t most)
 {
-	struct shares *s = &h->shares;
-
-	s->refused++;
-	if (h->now >= s->say_at) {
-		log_warnx("handshakes are refused: %.*s has %zu sessions, all it may have; %" PRIu64
-			  " refused so (limits.address_share, sessions_per_address)",
-		    (int)address.n, address.p, most, s->refused);
-		s->say_at = h->now + SAY_MS;
-		s->refused = 0;
-	}
+	log_limited(LOG_LEVEL_WARN,
+	    "handshake refused: %.*s has %zu sessions, all it may have ([limits] address_share, "
+	    "sessions_per_address)",
+	    (int)address.n, address.p, most);
 	return true;
 }
 
@@ -73,10 +64,10 @@ shares_exceeded(struct hub *h, struct slice address)
 		return false;
 	network = address_network(&a);
 	if (was_full(h, network))
-		return refuse(h, address, most);
+		return refuse(address, most);
 	n = session_row_count(h->store, network, (int64_t)most);
 	if (n >= 0 && n < (int64_t)most)
 		return false;
 	note_full(h, network);
-	return refuse(h, address, most);
+	return refuse(address, most);
 }

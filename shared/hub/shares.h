@@ -18,8 +18,6 @@ struct shares {
 		int64_t network, until;
 	} full[SHARES_FULL]; /* a share is a tenth: not many can have one */
 	unsigned next;
-	int64_t say_at;   /* when the log may have another line about it */
-	uint64_t refused; /* since the last one */
 };
 
 /* Whether a new session of this address is one too many.  In the turn's transaction. */

@@ -152,8 +152,8 @@ for (const [name, door] of [['pollux.fcgi', byFastcgi], ['pollux-wsd', byHttp]])
     assert.strictEqual(await ask('2001:db8:0:1::1'), 200);
     /* a proxy that does not say whom it speaks for stands for all of its clients */
     assert.deepStrictEqual(await times(5, 'unknown'), [200, 200, 200, 200, 503]);
-    await made.says(/handshakes are refused: 192\.0\.2\.1 has 2 sessions, all it may have/);
-    assert.strictEqual(made.stderr.match(/handshakes are refused/g).length, 1, 'one line');
+    await made.says(/handshake refused: 192\.0\.2\.1 has 2 sessions, all it may have/);
+    assert.strictEqual(made.stderr.match(/handshake refused/g).length, 1, 'one line');
     assert.strictEqual(await made.stop(), 0);
   });
 
