@@ -318,7 +318,8 @@ handshake_request_handle(struct server *sv, struct exchange *x, const struct rou
 	    .origin = x->origin,
 	    .address = x->address,
 	    .has_jsonp = route->has_jsonp,
-	    .upgrades = x->upgrades(x),
+	    .upgrades = x->upgrades(x) && (sv->cfg->wsd_reachable == CONFIG_YES ||
+					      !ways_is_closed(sv->ways, x, sv->now)),
 	    .jsonp = route->jsonp};
 	const struct answer head = {
 	    .status = 200, .content_type = "text/plain", .origin = x->origin};

@@ -11,6 +11,7 @@
 #include "shared/transport/heartbeat.h"
 #include "shared/transport/server.h"
 #include "shared/transport/transport.h"
+#include "shared/transport/ways.h"
 #include "shared/transport/websocket.h"
 #include "shared/wire/route.h"
 
@@ -35,6 +36,7 @@ struct server {
 	enum server_kind kind;
 	struct application *application;
 	struct hub *hub;
+	struct ways *ways;
 	struct publish_keys *publish_keys; /* NULL: the publishing interface is off */
 	unsigned enabled;                  /* bit set of 1 << enum transport_id */
 	int64_t now;                       /* of this turn, ms */

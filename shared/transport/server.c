@@ -99,6 +99,10 @@ server_open(const struct config *cfg, enum server_kind kind)
 	sv->hub = hub_open(&options);
 	if (sv->hub == NULL)
 		goto fail;
+	/* in the folder that the hub has made */
+	sv->ways = ways_open(cfg->data);
+	if (sv->ways == NULL)
+		goto fail;
 	application_set_hub(sv->application, sv->hub);
 	return sv;
 fail:
@@ -118,6 +122,7 @@ server_close(struct server *sv)
 	hub_close(sv->hub);
 	application_close(sv->application);
 	publish_keys_close(sv->publish_keys);
+	ways_close(sv->ways);
 	message_release(sv->heartbeat_packet);
 	message_release(sv->disconnect_packet);
 	message_release(sv->unknown_session_packet);

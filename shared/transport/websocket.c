@@ -102,6 +102,7 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 		return WEBSOCKET_REFUSED;
 	switch (session_find(sv->hub, route->sid, &s)) {
 	case SESSION_LIVE:
+		ways_note_passed(sv->ways, x, sv->now);
 		return WEBSOCKET_GO;
 	case SESSION_UNKNOWN:
 		return WEBSOCKET_UNKNOWN;
@@ -228,9 +229,13 @@ answer_upgrade_required(
 {
 	struct answer a =
 	    answer_text(426, x->origin, SLICE("This transport needs an upgrade to websocket."));
+	struct session *s;
 
 	(void)t;
-	(void)route;
+	/* only a client of ours knows a session; anybody can send such a request */
+	if (sv->cfg->wsd_reachable != CONFIG_YES &&
+	    session_find(sv->hub, route->sid, &s) == SESSION_LIVE)
+		ways_note_stripped(sv->ways, x, sv->now);
 	a.headers = "Upgrade: websocket\r\nSec-WebSocket-Version: 13, 8, 7\r\n";
 	answer_send(sv, x, &a);
 }
