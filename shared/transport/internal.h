@@ -10,6 +10,7 @@
 #include "shared/transport/answer.h"
 #include "shared/transport/heartbeat.h"
 #include "shared/transport/server.h"
+#include "shared/transport/strays.h"
 #include "shared/transport/transport.h"
 #include "shared/transport/ways.h"
 #include "shared/transport/websocket.h"
@@ -45,7 +46,8 @@ struct server {
 	int64_t left_out_warned_at;              /* headers of a handshake; 0: never */
 	int64_t wsd_checked_at;                  /* when wsd_alive was found out; 0: never */
 	struct poll_queue polls;                 /* held for their session */
-	struct poll_queue delayed;               /* not served now: answered 8:: in a while */
+	struct poll_queue delayed;               /* not served now: answered in a while */
+	struct strays strays;                    /* what unknown sessions polls are for */
 	struct stream_queue streams;             /* by the time they end at the latest */
 	struct handshake_list handshakes;        /* the application has been asked about them */
 	struct heartbeat_queue beating, waiting; /* see heartbeat.h */
