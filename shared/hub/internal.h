@@ -1,8 +1,8 @@
 /* internal: what the files of the hub share.  Only shared/hub/ includes it.
  *
  * Files call downwards only: hub, turn, chores and action_in, trim, receive, session, shares,
- * membership, early, publish, quota, transaction, follow, local, held, sub_index, channel,
- * ring and lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag: `failed`,
+ * membership, early, publish, quota, transaction, follow, local, held, sub_index, channel, ring and
+ * lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag: `failed`,
  * `log_unread`, `gap`, a session's `visiting` or `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
