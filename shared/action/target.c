@@ -185,7 +185,9 @@ target_ask(struct application *app, const struct target_question *q)
 	    .context = q->context,
 	    .deadline = q->timeout_ms > 0 ? hub_now(app->hub) + q->timeout_ms : 0};
 	int64_t id;
-	int result = target_event_data(app, q->name, q->args, &pk.data);
+	int result = q->context.n > CONTEXT_BYTES_MAX
+	                 ? -EMSGSIZE
+	                 : target_event_data(app, q->name, q->args, &pk.data);
 
 	if (result == 0)
 		result = target_reach(app, q->ns, q->session, &s);

@@ -35,6 +35,9 @@ int target_keys(struct application *app, const struct target *t, struct buf *key
 int target_event_data(
     struct application *app, struct slice name, struct slice args, struct slice *data);
 
+/* Of the context of an ack, which the store keeps until the ack comes. */
+#define CONTEXT_BYTES_MAX 65536
+
 /* An event that wants an ack: see sio_emit_ack(). */
 struct target_question {
 	const struct hub_ns *ns;

@@ -17,6 +17,7 @@
 #include "shared/store/slots.h"
 
 #define CHORES_MS        1000 /* wake-ups are datagrams and may get lost: this is the safety net */
+#define TRIM_MORE_MS     100  /* while the log grows faster than one second's trimming */
 #define FILTER_PERIOD_MS 5000
 
 /* At most so many in one go; the rest waits for the next second. */
@@ -153,15 +154,17 @@ end_expired(struct hub *h, int64_t key)
 	}
 }
 
-static void
+/* Return whether the log should be trimmed again soon. */
+static bool
 do_maintenance(struct hub *h)
 {
 	struct reaped_keys keys = {.n = 0};
+	bool more;
 
 	/* one process at a time; the others find the work done */
 	if (h->o.no_app || !maintenance_lead(h->store))
-		return;
-	trim_log(h);
+		return false;
+	more = trim_log(h);
 	if (transaction_open(h) == 0 &&
 	    maintenance_list_expired(h->store, h->now, add_reaped_key, &keys) == 0)
 		for (int k = 0; k < keys.n; k++)
@@ -170,6 +173,7 @@ do_maintenance(struct hub *h)
 	end_as_asked(h);
 	early_expire(h);
 	maintenance_resign(h->store);
+	return more;
 }
 
 /* --- once a second -------------------------------------------------------------------------- */
@@ -213,6 +217,8 @@ chores_are_due(const struct hub *h)
 void
 chores_run(struct hub *h)
 {
+	bool more;
+
 	/* first: the rest must not work on a database that is gone */
 	if (store_was_replaced(h->store))
 		start_over(h);
@@ -220,7 +226,7 @@ chores_run(struct hub *h)
 		skip_ahead(h);
 	else
 		h->log_unread = true; /* in case a wake-up got lost */
-	do_maintenance(h);
+	more = do_maintenance(h);
 	log_tick(h->now);
 	trim_advance_polls(h);
 	/* under the writer's lock and after a catch-up: another process that has a session of ours
@@ -229,5 +235,5 @@ chores_run(struct hub *h)
 		channel_refresh_filter(h);
 		h->next_filter = h->now + FILTER_PERIOD_MS;
 	}
-	h->next_chores = h->now + CHORES_MS;
+	h->next_chores = h->now + (more ? TRIM_MORE_MS : CHORES_MS);
 }

@@ -1,8 +1,8 @@
 /* internal: what the files of the hub share.  Only shared/hub/ includes it.
  *
  * Files call downwards only: hub, turn, chores and action_in, trim, receive, session, shares,
- * membership, early, publish, quota, transaction, follow, local, held, sub_index, channel, ring
- * and lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag: `failed`,
+ * membership, early, publish, quota, transaction, follow, local, held, sub_index, channel, ring and
+ * lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag: `failed`,
  * `log_unread`, `gap`, a session's `visiting` or `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
@@ -25,8 +25,6 @@ struct hub {
 	int64_t next_chores, next_filter;
 	int64_t next_overflow_warning;
 	unsigned lagging_ended; /* since that warning */
-	int64_t next_refusal_line;
-	unsigned refused; /* since that line */
 	struct ring ring;
 	struct session *sessions; /* uthash: those in memory, by key */
 	struct channel *channels; /* uthash: those with members here, by chan */
@@ -66,8 +64,9 @@ void chores_run(struct hub *h);
 
 /* --- trim.c --- */
 
-/* Trim the log: as the process that does the maintenance, between transactions.  May open one. */
-void trim_log(struct hub *h);
+/* Trim the log: as the process that does the maintenance, between transactions.  May open one.
+ * Return whether there is more that nobody needs. */
+bool trim_log(struct hub *h);
 
 /* Move the cursors of the polls held here on when the log is half full, so that it can be trimmed.
  */
@@ -81,9 +80,8 @@ void receive_answer(struct hub *h, struct session *s, int64_t id, struct slice a
 
 /* --- quota.c --- */
 
-/* Log that the session is at the limit, as `setting` names it; ten seconds long only count.  Return
- * -EDQUOT. */
-int quota_refuse(struct hub *h, int64_t key, const char *setting);
+/* Log that the session is at the limit that the setting names.  Return -EDQUOT. */
+int quota_refuse(int64_t key, const char *setting);
 
 /* --- membership.c --- */
 

@@ -17,8 +17,6 @@
 #include "shared/wire/origins.h"
 #include "shared/wire/sid.h"
 
-#define LEFT_OUT_QUIET_MS 60000
-
 /* --- answers -------------------------------------------------------------------------------- */
 
 /* Whom to answer, and in which form. */
@@ -275,18 +273,6 @@ handshake_request_drain(struct server *sv)
 
 /* --- the request ---------------------------------------------------------------------------- */
 
-/* Once a minute: any client can cause it. */
-static void
-warn_left_out(struct server *sv, int headers)
-{
-	if (sv->left_out_warned_at != 0 && sv->now - sv->left_out_warned_at < LEFT_OUT_QUIET_MS)
-		return;
-	sv->left_out_warned_at = sv->now;
-	log_warnx("handshake: %d headers of a client did not fit into handshake_bytes; the "
-		  "application does not see them",
-	    headers);
-}
-
 static void
 decide_handshake(struct server *sv, const struct asker *asker, const struct route *route)
 {
@@ -297,7 +283,10 @@ decide_handshake(struct server *sv, const struct asker *asker, const struct rout
 	buf_clear(&sv->text);
 	left_out = handshake_json_write(&sv->text, asker->x, route, sv->cfg->handshake_bytes);
 	if (left_out > 0)
-		warn_left_out(sv, left_out);
+		log_limited(LOG_LEVEL_WARN,
+		    "handshake: %d headers of a client did not fit into handshake_bytes; the "
+		    "application does not see them",
+		    left_out);
 	if (sv->text.failed) {
 		refuse_busy_handshake(sv, asker);
 	} else if (left_out == -1) {

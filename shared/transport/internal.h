@@ -43,7 +43,6 @@ struct server {
 	int64_t now;                       /* of this turn, ms */
 	bool draining;
 	bool wsd_alive;
-	int64_t left_out_warned_at;              /* headers of a handshake; 0: never */
 	int64_t wsd_checked_at;                  /* when wsd_alive was found out; 0: never */
 	struct poll_queue polls;                 /* held for their session */
 	struct poll_queue delayed;               /* not served now: answered in a while */

@@ -88,10 +88,12 @@ for (const [door, port] of Object.entries(DOORS)) {
     const { client, room } = await inRoom(Websocket);
     for (const name of [`sessions?room=${room}%00x`, 'sessions?user=a%00', 'sessions?ns=/chat%00', 'users/a%00b']) {
       const { status, json } = await call(port(), 'GET', name);
-      assert.strictEqual(status, 400, name);
-      /* lighttpd refuses %00 itself */
-      if (json !== null) assert.strictEqual(json.error.message, 'a name contains U+0000');
-      else assert.strictEqual(door, 'web server');
+      if (json !== null) {
+        assert.deepStrictEqual([status, json.error.message], [400, 'a name contains U+0000'], name);
+      } else { /* lighttpd and Apache refuse %00 themselves */
+        assert.strictEqual(door, 'web server');
+        assert.ok(status === 400 || status === 404, `${name}: ${status}`);
+      }
     }
     const bad = await call(port(), 'POST', 'actions', { body: JSON.stringify({ do: 'send', to: { room: `${room}\0x` }, text: 'cut' }) });
     assert.deepStrictEqual([bad.status, bad.json.error.message], [400, '"room" contains U+0000']);
