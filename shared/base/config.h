@@ -104,7 +104,9 @@ struct config {
 	int64_t hook_timeout_ms;           /* of a whole request */
 	int64_t hook_authorize_timeout_ms; /* of a whole authorize request */
 	int64_t hook_retry_for_ms;         /* how long an event is retried */
-	size_t hook_event_attempts;        /* that fail, of an event alone */
+	size_t hook_session_events;        /* of one session, waiting for the hook */
+	size_t hook_session_bytes;
+	size_t hook_event_attempts; /* that fail, of an event alone */
 
 	/* [client] */
 	char client_folder[CONFIG_PATH_MAX]; /* socket.io.js and the other files that browsers get

@@ -72,6 +72,8 @@ const struct config_row config_table[] = {
 	{"hook", "authorize_on_error", KIND_ACCEPT, FIELD(hook_authorize_on_error), "refuse", ANY},
 	{"hook", "queue_events", KIND_SIZE, FIELD(hook_queue_events), "100000", RANGE("1", "10000000")},
 	{"hook", "queue_bytes", KIND_SIZE, FIELD(hook_queue_bytes), "64M", RANGE("64k", MOST)},
+	{"hook", "session_events", KIND_SIZE, FIELD(hook_session_events), "1000", RANGE("1", "10000000")},
+	{"hook", "session_bytes", KIND_SIZE, FIELD(hook_session_bytes), "1M", RANGE("8k", MOST)},
 	{"hook", "max_in_flight", KIND_SIZE, FIELD(hook_max_in_flight), "4", RANGE("1", "1000")},
 	{"hook", "connect_timeout", KIND_SECONDS, FIELD(hook_connect_timeout_ms), "1", RANGE(SHORTEST, "3600")},
 	{"hook", "timeout", KIND_SECONDS, FIELD(hook_timeout_ms), "5", RANGE(SHORTEST, "3600")},

@@ -179,6 +179,8 @@ struct sink_ops {
 	void (*end)(void *sink, enum sink_end why);
 	/* The client gave a sign of life by a request of its own.  NULL: not needed. */
 	void (*heard)(void *sink);
+	/* Read nothing from the client, or read on: session_pause().  NULL: it cannot. */
+	void (*pause)(void *sink, bool paused);
 };
 
 /* A transport opens: it becomes the session's sink, an older one ends.  The first one connects
@@ -199,6 +201,10 @@ int session_connect(struct hub *h, struct session *s, enum transport_id transpor
 /* The sink is about to go: a held poll is over without a message (the transport answers 8::), or
  * the peer has left. */
 void session_detach(struct hub *h, struct session *s);
+
+/* Have the session's stream read nothing from the client, or read on.  True: it is held here and
+ * does so; false: the client sends by requests of its own, or to another process. */
+bool session_pause(struct session *s, bool paused);
 
 /* A response with messages did not reach the peer: keep them for the next poll. */
 void session_undelivered(struct hub *h, int64_t key, int64_t gen);

@@ -376,6 +376,15 @@ session_heard(struct hub *h, struct session *s)
 		s->ops->heard(s->sink);
 }
 
+bool
+session_pause(struct session *s, bool paused)
+{
+	if (s->over || s->ops == NULL || s->ops->pause == NULL)
+		return false;
+	s->ops->pause(s->sink, paused);
+	return true;
+}
+
 /* --- ending --------------------------------------------------------------------------------- */
 
 /* End it in the store and tell the application and the process that holds it.  -1: the turn is

@@ -29,6 +29,7 @@ struct publish_keys;
 /* In all queues with a deadline the wait is equally long, so the first is always due first. */
 TAILQ_HEAD(poll_queue, poll);
 TAILQ_HEAD(stream_queue, stream);
+TAILQ_HEAD(late_post_queue, late_post);
 LIST_HEAD(handshake_list, pending_handshake);
 
 struct server {
@@ -48,6 +49,7 @@ struct server {
 	struct poll_queue delayed;               /* not served now: answered in a while */
 	struct strays strays;                    /* what unknown sessions polls are for */
 	struct stream_queue streams;             /* by the time they end at the latest */
+	struct late_post_queue late_posts;       /* of clients that are slowed */
 	struct handshake_list handshakes;        /* the application has been asked about them */
 	struct heartbeat_queue beating, waiting; /* see heartbeat.h */
 	/* shared by all websockets that they are sent to */
@@ -93,9 +95,17 @@ int handshake_json_write(
 int64_t polling_expire(struct server *sv);
 int64_t streaming_expire(struct server *sv);
 
+/* --- POSTs that are answered late ----------------------------------------------------------- */
+
+/* Before the end of the turn: answer those whose clients are not slowed any more. */
+void post_run(struct server *sv);
+/* After it: what the new ones report is committed, or they are answered 503. */
+void post_settle(struct server *sv, bool committed);
+
 /* --- shutdown: answer what is held ---------------------------------------------------------- */
 
 void polling_drain(struct server *sv);
+void post_drain(struct server *sv);
 void handshake_request_drain(struct server *sv);
 
 #endif

@@ -69,6 +69,7 @@ make_server(const struct config *cfg, enum server_kind kind)
 	TAILQ_INIT(&sv->polls);
 	TAILQ_INIT(&sv->delayed);
 	TAILQ_INIT(&sv->streams);
+	TAILQ_INIT(&sv->late_posts);
 	LIST_INIT(&sv->handshakes);
 	TAILQ_INIT(&sv->beating);
 	TAILQ_INIT(&sv->waiting);
@@ -294,6 +295,7 @@ server_settle(struct server *sv, int64_t *next_ms)
 
 	/* first what adds work to this turn: verdicts and actions of the application, ... */
 	application_run(sv->application);
+	post_run(sv);
 	/* ... and deadlines.  The streams before the heartbeats, which need not beat for those */
 	polls = polling_expire(sv);
 	streams = streaming_expire(sv);
@@ -304,6 +306,7 @@ server_settle(struct server *sv, int64_t *next_ms)
 		log_limited(
 		    LOG_LEVEL_WARN, "a turn was rolled back: its requests are answered 503");
 	answer_settle(sv, result == 0);
+	post_settle(sv, result == 0);
 	keep_earlier(next_ms, polls);
 	keep_earlier(next_ms, streams);
 	keep_earlier(next_ms, beats);
@@ -318,6 +321,7 @@ server_drain(struct server *sv)
 	/* first: a client that comes back at once must not be held again */
 	sv->draining = true;
 	polling_drain(sv);
+	post_drain(sv);
 	/* ends all streams and websockets, which have one each */
 	heartbeat_drain(sv);
 	handshake_request_drain(sv);

@@ -62,8 +62,21 @@ on_websocket_heard(void *sink)
 	heartbeat_heard(ws->server, &ws->heartbeat);
 }
 
+static void
+on_websocket_pause(void *sink, bool paused)
+{
+	struct websocket *ws = sink;
+
+	ws->paused = paused;
+	ws->ops->pause(ws, paused);
+}
+
 static const struct sink_ops websocket_sink = {
-    .send = on_websocket_send, .end = on_websocket_end, .heard = on_websocket_heard};
+    .send = on_websocket_send,
+    .end = on_websocket_end,
+    .heard = on_websocket_heard,
+    .pause = on_websocket_pause,
+};
 
 /* --- the upgrade ---------------------------------------------------------------------------- */
 
@@ -147,6 +160,11 @@ on_websocket_expired(struct server *sv, struct heartbeat *hb)
 {
 	struct websocket *ws = websocket_of(hb);
 
+	/* its answer may be there and is not read: who has paused it limits that */
+	if (ws->paused) {
+		heartbeat_start(sv, hb, hb->ops);
+		return;
+	}
 	end_websocket_session(sv, ws, "heartbeat timeout");
 	ws->ops->close(ws, 1000, "heartbeat timeout");
 }
