@@ -1,6 +1,7 @@
 #include "wsd/ws.h"
 
 #include "shared/base/container.h"
+#include "shared/hub/lifecycle.h"
 #include "wsd/deadline.h"
 #include "wsd/outqueue.h"
 #include "wsd/reply.h"
@@ -61,6 +62,7 @@ ws_send_last_packet(struct wsd_conn *c, struct slice packet)
 {
 	struct message *m = message_new(packet);
 
+	lifecycle_packet(WATCH_OUT, 0, packet);
 	wsd_conn_send(c, m == NULL ? NULL : c->dialect->frame(c->wsd, m));
 	message_release(m);
 	wsd_conn_send(c, c->dialect->close_frame(c->wsd, CLOSE_NORMAL, ""));

@@ -22,6 +22,13 @@ slice_of(const char *text)
 	return (struct slice){text, text == NULL ? 0 : strlen(text)};
 }
 
+/* For "%.*s", which may not be given NULL, even with a length of 0. */
+static inline const char *
+slice_text(struct slice s)
+{
+	return s.p == NULL ? "" : s.p;
+}
+
 static inline bool
 slice_equal(struct slice a, struct slice b)
 {

@@ -1,8 +1,8 @@
 /* internal: what the files of the hub share.  Only shared/hub/ includes it.
  *
  * Files call downwards only: hub, turn, chores and action_in, trim, receive, session, shares,
- * membership, early, publish, quota, transaction, follow, local, held, sub_index, channel and
- * ring.  What a lower file cannot do itself it leaves to the turn by a flag: `failed`,
+ * membership, early, publish, quota, transaction, follow, local, held, sub_index, channel, ring and
+ * lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag: `failed`,
  * `log_unread`, `gap`, a session's `visiting` or `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
@@ -12,6 +12,7 @@
 #include "shared/hub/action_in.h"
 #include "shared/hub/held.h"
 #include "shared/hub/hub.h"
+#include "shared/hub/lifecycle.h"
 #include "shared/hub/ring.h"
 #include "shared/hub/shares.h"
 #include "shared/store/watch.h"
@@ -39,16 +40,20 @@ struct hub {
 	struct shares shares;
 	uint64_t received, sent;     /* packets, for pollux top */
 	const _Atomic int *watching; /* slots_watcher_count() */
+	bool traced;                 /* the log's level is trace */
 	struct {                     /* where a rollback returns to */
 		int64_t head;
 		uint64_t ring_end;
 	} mark;
 };
 
-/* Copy a packet to those who watch (pollux tail).  One load when there are none. */
+/* Copy a packet to those who watch (pollux tail), and to the log at the level trace.  Two loads
+ * when there are none. */
 static inline void
 show_watchers(struct hub *h, enum watch_kind kind, int64_t key, struct slice text)
 {
+	if (h->traced)
+		lifecycle_packet(kind, key, text);
 	if (atomic_load_explicit(h->watching, memory_order_relaxed) != 0)
 		watch_packet(h->store, kind, key, text);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "shared/base/log.h"
 #include "shared/hub/follow.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/publish.h"
@@ -134,8 +135,12 @@ session_stream_here(struct hub *h, int64_t key)
 static bool
 too_many_sessions(struct hub *h, struct slice address)
 {
-	return slots_sessions(store_slots(h->store)) >= (int64_t)h->o.sessions ||
-	       shares_exceeded(h, address);
+	if (slots_sessions(store_slots(h->store)) < (int64_t)h->o.sessions)
+		return shares_exceeded(h, address);
+	log_limited(LOG_LEVEL_WARN,
+	    "handshake refused: there are %zu sessions, as many as [limits] sessions allows",
+	    h->o.sessions);
+	return true;
 }
 
 /* STORE_TAKEN: the id is in use. */
@@ -202,6 +207,7 @@ connect_session(struct hub *h, struct session *s)
 	struct slice none = {NULL, 0};
 
 	s->row.state = STORE_OPEN;
+	lifecycle_connected(h, s);
 	/* 1:: before anything that the application sends */
 	if (hub_publish_session(h, s, SLICE("1::"), false) == -1 ||
 	    membership_add(h, s, root, none, none) == -1)
@@ -297,6 +303,7 @@ session_attach(struct hub *h, struct session *s, enum transport_id transport, bo
     const struct sink_ops *ops, void *sink)
 {
 	bool first = s->row.state == STORE_NEW, repeat;
+	enum transport_id before = session_transport(s);
 
 	/* catch up first: another process may have ended the session.  Then the old transport goes,
 	 * before the row forgets who holds it */
@@ -306,6 +313,8 @@ session_attach(struct hub *h, struct session *s, enum transport_id transport, bo
 	 * have missed 1:: on the old one */
 	repeat = !first && !s->row.spoke && s->row.transport != (int)transport;
 	take_over(h, s, transport, streaming);
+	if (!first && transport != before)
+		lifecycle_changed(s, before);
 	/* before any other process can see that the session is ours: what it sends must be logged,
 	 * and be kept here for the next poll */
 	if (!streaming) {
@@ -389,6 +398,7 @@ end_row(struct hub *h, struct session *s, const char *reason, bool remember)
 	/* a handler that ends the session again, or sends to it, must not come back to here */
 	s->ending = true;
 	show_watchers(h, WATCH_END, s->row.key, slice_of(reason));
+	lifecycle_ended(s, s->row.state == STORE_OPEN, reason);
 	/* while its rooms and its data are still there, for the handlers to use */
 	if (s->row.state == STORE_OPEN)
 		membership_tell_all(h, s, reason);

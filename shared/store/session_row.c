@@ -161,6 +161,12 @@ session_row_handshake(struct store *st, int64_t key)
 	return statement_text(st, statement_bind(st, Q_SESSION_HANDSHAKE, "l", key));
 }
 
+char *
+session_row_address(struct store *st, int64_t key)
+{
+	return statement_text(st, statement_bind(st, Q_SESSION_ADDRESS, "l", key));
+}
+
 int64_t
 session_row_count(struct store *st, int64_t network, int64_t most)
 {

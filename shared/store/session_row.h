@@ -75,6 +75,9 @@ int session_row_end(struct store *st, const struct session_row *s);
 /* The handshake's JSON, malloc'ed; NULL when there is no such session, or after an error. */
 char *session_row_handshake(struct store *st, int64_t key);
 
+/* The address of its client, malloc'ed, or NULL. */
+char *session_row_address(struct store *st, int64_t key);
+
 /* How many sessions this network (address_network()) has, counted up to `most`; or -1. */
 int64_t session_row_count(struct store *st, int64_t network, int64_t most);
 

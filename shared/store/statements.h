@@ -50,6 +50,7 @@ X(Q_SESSION_UNRESERVE, "UPDATE session SET inflight = NULL WHERE key = ?1 AND ge
 X(Q_SESSION_SPOKE, "UPDATE session SET spoke = 1 WHERE key = ?1")
 X(Q_SESSION_BAD, "UPDATE session SET bad = bad + 1 WHERE key = ?1 RETURNING bad")
 X(Q_SESSION_HANDSHAKE, "SELECT handshake FROM session WHERE key = ?1")
+X(Q_SESSION_ADDRESS, "SELECT address FROM session WHERE key = ?1")
 X(Q_SESSION_COUNT,
     "SELECT count(*) FROM (SELECT 1 FROM session WHERE network = ?1 LIMIT ?2)")
 X(Q_SESSION_SET_USER, "UPDATE session SET user = ?2 WHERE key = ?1")

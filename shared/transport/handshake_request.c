@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "shared/base/log.h"
+#include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/handshake_text.h"
 #include "shared/wire/json.h"
@@ -59,10 +60,19 @@ refuse_handshake(struct server *sv, const struct asker *asker, int status, struc
 	buf_free(&script);
 }
 
+static void
+refuse_origin(struct server *sv, const struct asker *asker)
+{
+	cors_log_refusal("handshake", asker->x);
+	refuse_handshake(sv, asker, 403, SLICE("handshake bad origin"));
+}
+
 /* Clients that reconnect back off and retry after a 503; a 403 would end them (PROTOCOL 4.5). */
 static void
 refuse_busy_handshake(struct server *sv, const struct asker *asker)
 {
+	log_limited(LOG_LEVEL_INFO, "handshake refused: the server is busy, %.*s may try again",
+	    (int)asker->address.n, slice_text(asker->address));
 	refuse_handshake(sv, asker, 503, answer_busy(asker->origin).body);
 }
 
@@ -140,9 +150,14 @@ answer_handshake(struct server *sv, const struct asker *asker, enum session_crea
 		accept_handshake(sv, asker, buf_slice(&sv->text));
 		break;
 	case SESSION_UNAUTHORIZED:
+		log_limited(LOG_LEVEL_INFO, "handshake refused: the application does not want %.*s",
+		    (int)asker->address.n, slice_text(asker->address));
 		refuse_handshake(sv, asker, 403, SLICE("handshake unauthorized"));
 		break;
 	case SESSION_APP_ERROR:
+		log_limited(LOG_LEVEL_INFO,
+		    "handshake refused: the application could not decide about %.*s",
+		    (int)asker->address.n, slice_text(asker->address));
 		refuse_handshake(sv, asker, 500, SLICE("handshake error"));
 		break;
 	case SESSION_BUSY:
@@ -313,7 +328,7 @@ handshake_request_handle(struct server *sv, struct exchange *x, const struct rou
 	else if (!slice_is(x->method, "GET") && !slice_is(x->method, "POST"))
 		answer_error(sv, x, 405, "A handshake is a GET or a POST.");
 	else if (!origins_allow(slice_of(sv->cfg->origins), x->origin, x->referer))
-		refuse_handshake(sv, &asker, 403, SLICE("handshake bad origin"));
+		refuse_origin(sv, &asker);
 	else if (sv->draining)
 		refuse_busy_handshake(sv, &asker);
 	else
