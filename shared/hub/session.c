@@ -472,6 +472,12 @@ session_is_over(const struct session *s)
 	return s->over;
 }
 
+bool
+session_is_connected(const struct session *s)
+{
+	return s->row.state != STORE_NEW;
+}
+
 int64_t
 session_key(const struct session *s)
 {
