@@ -215,7 +215,7 @@ log_limited(enum log_level level, const char *format, ...)
 			kind->more++;
 			return;
 		}
-		if (kind->format == NULL)
+		if (kind->format == NULL && free_kind == NULL)
 			free_kind = kind;
 	}
 	if (free_kind != NULL) {

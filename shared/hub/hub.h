@@ -151,6 +151,8 @@ enum session_find_result session_find_key(struct hub *h, int64_t key, struct ses
 struct session *session_stream_here(struct hub *h, int64_t key);
 
 bool session_is_over(const struct session *s);
+/* False: its first transport has not opened yet; it is in no namespace. */
+bool session_is_connected(const struct session *s);
 int64_t session_key(const struct session *s);
 const char *session_sid(const struct session *s);
 enum transport_id session_transport(const struct session *s);

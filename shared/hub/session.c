@@ -135,13 +135,12 @@ session_stream_here(struct hub *h, int64_t key)
 static bool
 too_many_sessions(struct hub *h, struct slice address)
 {
-	if (slots_sessions(store_slots(h->store)) >= (int64_t)h->o.sessions) {
-		log_limited(LOG_LEVEL_WARN,
-		    "handshake refused: there are %zu sessions, the limit [limits] sessions",
-		    h->o.sessions);
-		return true;
-	}
-	return shares_exceeded(h, address);
+	if (slots_sessions(store_slots(h->store)) < (int64_t)h->o.sessions)
+		return shares_exceeded(h, address);
+	log_limited(LOG_LEVEL_WARN,
+	    "handshake refused: there are %zu sessions, as many as [limits] sessions allows",
+	    h->o.sessions);
+	return true;
 }
 
 /* STORE_TAKEN: the id is in use. */
@@ -480,6 +479,12 @@ bool
 session_is_over(const struct session *s)
 {
 	return s->over;
+}
+
+bool
+session_is_connected(const struct session *s)
+{
+	return s->row.state != STORE_NEW;
 }
 
 int64_t

@@ -97,6 +97,15 @@ for (const Transport of [Polling, Websocket]) {
   });
 }
 
+pollux('kick ends a session whose transport has not opened yet', async () => {
+  const known = new Set((await json('sessions')).map(({ id }) => id));
+  const { sid } = await handshake(server);
+  const [{ id }] = (await json('sessions')).filter((each) => !known.has(each.id) && each.transport === null);
+  assert.strictEqual((await run(['kick', '-s', id])).stdout, '1 session\n');
+  assert.deepStrictEqual(await json('sessions', '-s', id), []);
+  assert.strictEqual((await new Polling(server, sid).get()).text, '0::');
+});
+
 pollux('what was sent before a kick arrives, also when no poll was open', async () => {
   const client = new Polling(server, (await handshake(server)).sid);
   const room = `cli-${++rooms}`;
