@@ -89,6 +89,17 @@ $(B)/tests/modules/%.so: tests/modules/%.c $(wildcard include/pollux/*.h)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) -shared -o $@ $<
 
+# a program of a newer version, for tests/wire/store.test.js
+$(B)/newer/database.c: shared/store/database.c
+	@mkdir -p $(@D)
+	$(Q)sed 's/^\(#define SCHEMA_VERSION\) .*/\1 999/' $< > $@
+$(B)/newer/database.o: $(B)/newer/database.c $(B)/gen/schema.h
+	$(say) CC $<
+	$(Q)$(CC) $(ALL) -c -o $@ $<
+$(B)/newer/pollux-wsd: $(B)/newer/database.o $(WSD) $(B)/libpollux.a
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
+
 $(B)/bench/load: $(LOAD) $(B)/libpollux.a
 	@mkdir -p $(@D)
 	$(say) LD $@

@@ -81,6 +81,7 @@ struct config {
 
 	/* [store] */
 	char data[CONFIG_PATH_MAX]; /* folder of the database and the wake-up sockets */
+	char store_group[64];       /* that may use it, too; empty: its owner alone */
 	size_t log_bytes;           /* of message text kept at most */
 
 	/* [app] */

@@ -60,6 +60,7 @@ const struct config_row config_table[] = {
 	{"limits", "send_timeout", KIND_SECONDS, FIELD(send_timeout_ms), "30", RANGE(SHORTEST, "3600")},
 	{"server", "trusted_proxies", KIND_PROXIES, FIELD(trusted_proxies), "127.0.0.0/8,::1,unix", ANY},
 	{"store", "data", KIND_PATH, FIELD(data), "/var/lib/pollux", NOT_EMPTY},
+	{"store", "group", KIND_TEXT, FIELD(store_group), "", ANY},
 	{"store", "log_bytes", KIND_SIZE, FIELD(log_bytes), "256M", RANGE("64k", MOST)},
 	{"app", "module", KIND_PATH, FIELD(module), "", ANY},
 	{"hook", "url", KIND_TEXT, FIELD(hook_url), "", ANY},

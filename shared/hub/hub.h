@@ -67,6 +67,7 @@ struct hub_app {
 struct hub_options {
 	int kind; /* of the program, for the slot table */
 	const char *folder;
+	const char *group; /* that may use the folder, too; NULL or empty: none */
 	struct hub_app app;
 	/* The program runs no application (pollux).  It opens only a store that exists, leaves
 	 * maintenance to others, and asks for ends instead of carrying them out, so that the
@@ -84,7 +85,7 @@ struct hub_options {
 };
 
 /* Open the store and be ready.  `options` is copied, its strings are borrowed.  NULL after logging
- * why. */
+ * why; errno is EPROTONOSUPPORT if a newer version of Pollux uses the folder. */
 struct hub *hub_open(const struct hub_options *options);
 /* Commit, forget the sessions held here without a word to their sinks, and close.  Another process
  * then ends the streams ("socket end"); polls live on.  NULL is allowed. */
@@ -95,8 +96,11 @@ struct store *hub_store(struct hub *h);
 int64_t hub_now(const struct hub *h);
 /* How many sessions have their transport in this process. */
 unsigned hub_held(const struct hub *h);
-/* Readable: call hub_turn_wake(). */
+/* Readable: call hub_turn_wake().  It may be another one after any turn. */
 int hub_wake_fd(const struct hub *h);
+/* Whether a newer version of Pollux has taken the folder over, or wants to: end the program.  Until
+ * then no session is made. */
+bool hub_is_outdated(const struct hub *h);
 
 /* --- the turn ------------------------------------------------------------------------------- */
 

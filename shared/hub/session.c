@@ -162,11 +162,14 @@ static enum session_create_result
 create_session(
     struct hub *h, const char *handshake, struct slice address, char *sid, const char *given)
 {
-	/* before the transaction: what the application does meanwhile must not hold the lock */
-	int verdict = h->o.app.authorize(h->o.app.arg, handshake);
 	enum store_result result;
-	int tries = 0;
+	int verdict, tries = 0;
 
+	/* it would end at once, and its client would have to come back a second time */
+	if (store_is_outdated(h->store))
+		return SESSION_BUSY;
+	/* before the transaction: what the application does meanwhile must not hold the lock */
+	verdict = h->o.app.authorize(h->o.app.arg, handshake);
 	if (verdict != 0)
 		return verdict == -EACCES   ? SESSION_UNAUTHORIZED
 		       : verdict == -EAGAIN ? SESSION_BUSY

@@ -8,6 +8,7 @@
 /* --- store.c --- */
 X(Q_DISOWN,
     "UPDATE session SET owner = -1, deadline = iif(streaming, 0, deadline) WHERE owner = ?1")
+X(Q_PROBE, "INSERT OR REPLACE INTO meta VALUES('probe', ?1)")
 X(Q_BEGIN, "BEGIN IMMEDIATE")
 X(Q_ROLLBACK, "ROLLBACK")
 X(Q_COMMIT, "COMMIT")

@@ -1,10 +1,12 @@
 #include "shared/transport/server.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "shared/app/module.h"
 #include "shared/base/log.h"
 #include "shared/hook/hook.h"
+#include "shared/store/folder.h"
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/publish_keys.h"
@@ -20,6 +22,7 @@ make_hub_options(const struct server *sv)
 	return (struct hub_options){
 	    .kind = (int)sv->kind,
 	    .folder = cfg->data,
+	    .group = cfg->store_group,
 	    .app = application_for_hub(sv->application),
 	    .close_timeout_ms = cfg->close_timeout_ms,
 	    .polling_duration_ms = cfg->polling_duration_ms,
@@ -81,6 +84,7 @@ server_open(const struct config *cfg, enum server_kind kind)
 {
 	struct server *sv = make_server(cfg, kind);
 	struct hub_options options;
+	int reason = 0;
 
 	if (sv == NULL)
 		return NULL;
@@ -98,16 +102,19 @@ server_open(const struct config *cfg, enum server_kind kind)
 		goto fail;
 	options = make_hub_options(sv);
 	sv->hub = hub_open(&options);
-	if (sv->hub == NULL)
+	if (sv->hub == NULL) {
+		reason = errno;
 		goto fail;
+	}
 	/* in the folder that the hub has made */
-	sv->ways = ways_open(cfg->data);
+	sv->ways = ways_open(cfg->data, folder_file_mode(cfg->store_group));
 	if (sv->ways == NULL)
 		goto fail;
 	application_set_hub(sv->application, sv->hub);
 	return sv;
 fail:
 	server_close(sv);
+	errno = reason;
 	return NULL;
 }
 
@@ -173,6 +180,12 @@ bool
 server_is_busy(const struct server *sv)
 {
 	return application_is_busy(sv->application);
+}
+
+bool
+server_is_outdated(const struct server *sv)
+{
+	return hub_is_outdated(sv->hub);
 }
 
 unsigned

@@ -188,7 +188,7 @@ ways_note_passed(struct ways *w, const struct exchange *x, int64_t now)
 /* --- the beginning and the end -------------------------------------------------------------- */
 
 struct ways *
-ways_open(const char *folder)
+ways_open(const char *folder, mode_t mode)
 {
 	struct ways *w = calloc(1, sizeof(*w));
 	char path[CONFIG_PATH_MAX + sizeof("/ways")];
@@ -196,7 +196,7 @@ ways_open(const char *folder)
 	if (w == NULL)
 		return NULL;
 	snprintf(path, sizeof(path), "%s/ways", folder);
-	w->table = shm_map(path, WAYS * sizeof(w->table[0]));
+	w->table = shm_map(path, WAYS * sizeof(w->table[0]), mode);
 	if (w->table == NULL) {
 		log_err("cannot map what is known about proxies, %s", path);
 		free(w);

@@ -14,13 +14,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "shared/transport/exchange.h"
 
 struct ways;
 
-/* NULL after logging why. */
-struct ways *ways_open(const char *folder);
+/* `mode`: of the file that is made in the folder.  NULL after logging why. */
+struct ways *ways_open(const char *folder, mode_t mode);
 /* NULL is allowed. */
 void ways_close(struct ways *w);
 

@@ -37,7 +37,7 @@ function confFor(name, address, settings = {}) {
     return { ...settings, policyd: { listen: address, chroot: '/', ...settings.policyd } };
   }
   const data = path.join(folder, `data${++folders}`);
-  fs.mkdirSync(data);
+  fs.mkdirSync(data, 0o700);
   return { ...settings, store: { data }, [name === 'pollux.fcgi' ? 'fcgi' : 'wsd']: { listen: address } };
 }
 
