@@ -117,7 +117,7 @@ $(B)/tests/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(B)/libpollux.a
 	$(Q)$(CC) $(ALL) $(LDFLAGS) $(if $(FUZZING),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
 	  $(B)/libpollux.a -ljansson -lwslay -lhttp_parser $(SHARED_LIBS)
 
-DIALECTS  = $(addprefix $(B)/wsd/,hixie.o hybi.o outqueue.o request.o partial.o)
+DIALECTS  = $(addprefix $(B)/wsd/,hixie.o hybi.o outqueue.o request.o head.o partial.o)
 $(B)/tests/fuzz_hixie $(B)/tests/fuzz_hybi: $(DIALECTS)
 $(B)/tests/fuzz_records: $(B)/fcgi/records.o
 $(B)/tests/fuzz_request: $(DIALECTS) $(B)/wsd/upgrade.o
@@ -150,15 +150,21 @@ run:
 # --- make check: every suite leaves its count in $(B)/check, and runs again only if it failed or
 # --- its inputs have changed
 SERVERS   = lighttpd nginx apache
-SUITES    = format layers names links manual install unit unit-san fuzz-replay clients $(SERVERS:%=outside-%)
+SUITES    = format layers names links manual promises install unit unit-san fuzz-replay clients $(SERVERS:%=outside-%)
 C         = $(B)/check
-CLIENTS   = $(shell git ls-files -co --exclude-standard -- clients tests/clients apps/chat-php apps/chat-py)
-SOURCES   = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h')
-OUTSIDE   = $(shell git ls-files -co --exclude-standard -- tests/lib tests/wire tests/interop \
-            tests/browser tests/suite tools/run apache-conf apps package-lock.json)
-MANUALS   = $(shell git ls-files -co --exclude-standard -- '*.[1-9]' shared/base/config_table.c shared/base/daemon.c include/pollux/pollux.h tests/manual.sh tests/lib/tally.sh)
-EXAMPLES  = $(shell git ls-files -co --exclude-standard -- '*.md' docs/pollux-app.3 apps/hello/hello.c include)
-CORPORA   = $(shell git ls-files -co --exclude-standard -- tests/fuzz)
+# listed FOLDERS[, TESTS OF FIND]: the files there that are not made: what git would list, without git
+listed    = $(patsubst ./%,%,$(shell find $(1) \( -path ./build -o -path ./node_modules -o -path ./.git \
+            -o -name __pycache__ \) -prune -o -type f $(if $(2),\( $(2) \)) -print))
+CLIENTS   = $(call listed,clients tests/clients apps/chat-php apps/chat-py)
+SOURCES   = $(call listed,.,-name '*.[ch]')
+OUTSIDE   = $(call listed,tests/lib tests/wire tests/interop tests/browser tests/suite tools/run \
+            apache-conf apps package-lock.json)
+MANUALS   = $(call listed,.,-name '*.[1-9]') shared/base/config_table.c shared/base/daemon.c \
+            include/pollux/pollux.h tests/manual.sh tests/lib/tally.sh
+EXAMPLES  = $(call listed,.,-name '*.md') docs/pollux-app.3 apps/hello/hello.c $(call listed,include)
+DOCUMENTS = $(call listed,docs tests/promises) README.md SECURITY.md
+TESTS     = $(call listed,tests)
+CORPORA   = $(call listed,tests/fuzz)
 
 check:
 	@tools/setup check
@@ -178,6 +184,8 @@ $(C)/links: $(PROGRAMS) tests/links.sh tests/lib/tally.sh
 	@tools/check-one $@ tests/links.sh $(B)
 $(C)/manual: $(MANUALS)
 	@tools/check-one $@ tests/manual.sh
+$(C)/promises: $(DOCUMENTS) $(TESTS) tests/promises.js
+	@tools/check-one $@ tests/promises.js
 $(C)/install: $(MANUALS) $(EXAMPLES) Makefile pollux-app.pc.in tests/install.sh | $(PROGRAMS)
 	@tools/check-one $@ tests/install.sh
 $(C)/unit: $(UNIT:%=$(B)/tests/%) tests/vectors.json

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "shared/action/application.h"
+#include "shared/base/account.h"
 #include "shared/base/clock.h"
 #include "shared/base/privs.h"
 #include "shared/store/slots.h"
@@ -40,13 +41,13 @@ cli_configure(struct cli *c)
 static int
 check_data_folder(const char *folder)
 {
-	char path[CONFIG_PATH_MAX + 16];
+	char path[CONFIG_PATH_MAX + 16], why[ACCOUNT_WHY_MAX];
 
 	snprintf(path, sizeof(path), "%s/pollux.db", folder);
 	if (access(folder, R_OK | W_OK | X_OK) == 0 && access(path, R_OK | W_OK) == 0)
 		return 0;
 	if (errno == EACCES) {
-		cli_complain("%s: %s", path, strerror(errno));
+		cli_complain("%s: %s", path, account_why(why, path, errno));
 		return EX_NOPERM;
 	}
 	cli_complain(
@@ -90,6 +91,9 @@ cli_open(struct cli *c)
 	    .sessions = c->cfg.sessions,
 	    .sessions_per_address = c->cfg.sessions_per_address,
 	    .log_bytes = c->cfg.log_bytes,
+	    .rooms_per_session = c->cfg.rooms_per_session,
+	    .data_per_session = c->cfg.data_per_session,
+	    .acks_per_session = c->cfg.acks_per_session,
 	};
 	c->hub = hub_open(&options);
 	if (c->hub == NULL)

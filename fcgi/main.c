@@ -21,6 +21,7 @@
 #include "shared/base/daemon.h"
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
+#include "shared/base/preflight.h"
 #include "shared/base/privs.h"
 
 /* From the first SIGTERM to the end; answers that are not written by then are dropped. */
@@ -139,6 +140,7 @@ static int
 fcgi_open(struct fcgi *f)
 {
 	LIST_INIT(&f->conns);
+	TAILQ_INIT(&f->idle);
 	TAILQ_INIT(&f->timed);
 	SLIST_INIT(&f->dirty);
 	f->sv = server_open(f->cfg, SERVER_FCGI);
@@ -147,7 +149,8 @@ fcgi_open(struct fcgi *f)
 	f->reachable = reachable_open(f); /* after the store, which makes the folder */
 	if (f->reachable == NULL)
 		return EX_CANTCREAT;
-	f->readers = readers_open(f->loop, f->cfg->body_bytes, fcgi_conn_was_read);
+	f->readers = readers_open(
+	    f->loop, (unsigned)f->cfg->fcgi_readers, f->cfg->body_bytes, fcgi_conn_was_read);
 	return f->readers == NULL ? EX_OSERR : EX_OK;
 }
 
@@ -191,6 +194,18 @@ fcgi_serve(struct fcgi_daemon *d, const char *addresses)
 	return code;
 }
 
+/* -t.  Return the exit code. */
+static int
+fcgi_check(const struct config *cfg, const char *addresses)
+{
+	daemon_check_begin();
+	server_check(cfg);
+	/* else the web server or systemd has the sockets */
+	if (addresses[0] != '\0' && listen_inherited() == 0)
+		preflight_addresses("[fcgi] listen", addresses, true);
+	return daemon_check_end();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -203,8 +218,11 @@ main(int argc, char **argv)
 	    "Serve Socket.IO handshakes and polls behind a web server, by FastCGI.  ADDRESS is "
 	    "unix:/path or host:port.",
 	    argc, argv);
-	if (code != 0 || o.test)
+	if (code != 0)
 		return code;
+	addresses = o.listen != NULL ? o.listen : d.cfg.fcgi_listen;
+	if (o.test)
+		return fcgi_check(&d.cfg, addresses);
 	code = daemon_open_log(&d.cfg);
 	if (code != 0)
 		return code;
@@ -212,7 +230,6 @@ main(int argc, char **argv)
 		log_errx("libfcgi cannot start");
 		return EX_SOFTWARE;
 	}
-	addresses = o.listen != NULL ? o.listen : d.cfg.fcgi_listen;
 	/* a web server that starts us is mod_fcgid, which holds back the pieces of a stream */
 	if (d.cfg.fcgi_streaming == CONFIG_AUTO)
 		d.cfg.fcgi_streaming =

@@ -77,8 +77,8 @@ drop_late_peers(struct fcgi *f)
 	for (c = TAILQ_FIRST(&f->timed); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, by_deadline);
 		if (c->deadline <= f->now)
-			fcgi_conn_expire(c);
-		else if (c->deadline < soonest)
+			fcgi_conn_expire(c); /* it may get a new one */
+		if (c->timed && c->deadline < soonest)
 			soonest = c->deadline;
 	}
 	return soonest;

@@ -6,6 +6,7 @@
 #include "shared/base/log.h"
 #include "wsd/conn.h"
 #include "wsd/deadline.h"
+#include "wsd/shed.h"
 #include "wsd/ws.h"
 
 /* Commits in one turn.  Telling the hub that an answer was written can make work that can be
@@ -151,6 +152,8 @@ wsd_turn_flush(struct wsd *w)
 		if (c->state != WSD_CONN_CLOSED)
 			wsd_conn_flush(c);
 	}
+	/* only now: what the kernel takes at once needs no room */
+	shed_queues(w);
 }
 
 static void

@@ -46,15 +46,14 @@ end:
 	return r == -1 ? EX_OSERR : 0;
 }
 
-/* Make `folder` the root directory.  It must belong to root alone: whoever could write to it could
- * plant the files that the next program reads there. */
+/* It must belong to root alone: whoever could write to it could plant the files that the next
+ * program reads there.  `path` is how to reach it now. */
 static int
-chroot_to(const char *folder)
+check_chroot(const char *folder, const char *path)
 {
 	struct stat st;
 
-	/* enter it, then check what was entered: the path may be replaced in between */
-	if (chdir(folder) == -1 || stat(".", &st) == -1) {
+	if (stat(path, &st) == -1) {
 		log_err("chroot to %s", folder);
 		return EX_CONFIG;
 	}
@@ -62,6 +61,20 @@ chroot_to(const char *folder)
 		log_errx("chroot to %s: it must be root's, and writable by root alone", folder);
 		return EX_CONFIG;
 	}
+	return 0;
+}
+
+/* Make `folder` the root directory. */
+static int
+chroot_to(const char *folder)
+{
+	/* enter it, then check what was entered: the path may be replaced in between */
+	if (chdir(folder) == -1) {
+		log_err("chroot to %s", folder);
+		return EX_CONFIG;
+	}
+	if (check_chroot(folder, ".") != 0)
+		return EX_CONFIG;
 	if (chroot(".") == -1) {
 		log_err("cannot make %s the root directory", folder);
 		return EX_OSERR;
@@ -71,15 +84,19 @@ chroot_to(const char *folder)
 
 /* --- the user ------------------------------------------------------------------------------- */
 
+/* NULL after logging why. */
 static const struct passwd *
 find_account(const char *user)
 {
-	const struct passwd *pw;
+	const struct passwd *pw = getpwnam(user[0] == '\0' ? "pollux" : user);
 
-	if (user[0] != '\0')
-		return getpwnam(user);
-	pw = getpwnam("pollux");
-	return pw == NULL ? getpwnam("nobody") : pw;
+	if (pw == NULL && user[0] == '\0')
+		pw = getpwnam("nobody");
+	if (pw != NULL && pw->pw_uid != 0)
+		return pw;
+	log_errx("user %s: %s", user[0] == '\0' ? "nobody" : user,
+	    pw == NULL ? "there is no such account" : "it must not be root");
+	return NULL;
 }
 
 /* Change to this user for good, with the groups of account `name`, or with `gid` alone if that is
@@ -145,11 +162,8 @@ drop_root(const char *user, const char *folder)
 	const struct passwd *pw = find_account(user); /* before the chroot hides /etc/passwd */
 	int code = 0;
 
-	if (pw == NULL || pw->pw_uid == 0) {
-		log_errx("user %s: %s", user[0] == '\0' ? "nobody" : user,
-		    pw == NULL ? "there is no such account" : "it must not be root");
+	if (pw == NULL)
 		return EX_CONFIG;
-	}
 	if (folder[0] == '\0')
 		code = chroot_to_deleted();
 	else if (strcmp(folder, "/") != 0)
@@ -175,6 +189,16 @@ privs_drop(const char *user, const char *folder)
 		return EX_OSERR;
 	}
 	return 0;
+}
+
+void
+privs_check(const char *user, const char *folder)
+{
+	if (geteuid() != 0)
+		return;
+	(void)find_account(user);
+	if (folder[0] != '\0' && strcmp(folder, "/") != 0)
+		(void)check_chroot(folder, folder);
 }
 
 /* --- the owner of a folder ------------------------------------------------------------------ */

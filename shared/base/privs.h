@@ -24,4 +24,8 @@ int privs_forget_ports(void);
  * Return 0, or an exit code of sysexits.h after logging why; then the program must end. */
 int privs_drop(const char *user, const char *folder);
 
+/* Log what would keep it from its work, as root: an account that is missing, a folder that is not
+ * root's.  Changes nothing. */
+void privs_check(const char *user, const char *folder);
+
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "shared/base/log.h"
 #include "shared/hub/internal.h"
 #include "shared/store/message_log.h"
 #include "shared/store/slots.h"
@@ -27,6 +28,7 @@ hub_open(const struct hub_options *options)
 		errno = reason;
 		return NULL;
 	}
+	h->traced = log_enabled(LOG_LEVEL_TRACE);
 	h->watching = slots_watcher_count(store_slots(h->store));
 	slots_set_head(store_slots(h->store), h->head);
 	transaction_set_mark(h);

@@ -15,7 +15,7 @@
 
 #include "schema.h" /* schema.sql as the string literal schema_sql, made by the Makefile */
 
-#define SCHEMA_VERSION  5
+#define SCHEMA_VERSION  6
 #define BUSY_TIMEOUT_MS 2000 /* for writers without LOCK_WRITER: sqlite3(1), recovery */
 
 /* Empty when there is no /proc: then every boot counts as the same. */
@@ -95,7 +95,7 @@ create_tables(struct store *st)
 	sql = sqlite3_mprintf("BEGIN IMMEDIATE; %s"
 			      "INSERT INTO meta VALUES('boot', %Q), ('schema', '%d'),"
 			      " ('epoch', lower(hex(randomblob(6))));"
-			      "INSERT INTO message VALUES(1, 0, 2, 0, NULL, 0, x''); COMMIT;",
+			      "INSERT INTO message VALUES(1, 0, 2, 0, NULL, 0, 0, x''); COMMIT;",
 	    schema_sql, boot, SCHEMA_VERSION);
 	if (sql == NULL)
 		return -1;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shared/base/account.h"
 #include "shared/base/log.h"
 
 #define SHARED (S_ISGID | S_IRWXU | S_IRWXG) /* of a folder that a group may use */
@@ -42,11 +43,13 @@ folder_share(const char *path, const char *group, const struct stat *sb, bool qu
 int
 folder_prepare(const char *path, const char *group, bool quiet)
 {
+	char why[ACCOUNT_WHY_MAX];
 	struct stat sb;
 
 	if ((mkdir(path, 0700) == -1 && errno != EEXIST) || stat(path, &sb) == -1) {
 		if (!quiet)
-			log_err("store: cannot make the folder %s", path);
+			log_errx("store: cannot make the folder %s: %s", path,
+			    account_why(why, path, errno));
 		return -1;
 	}
 	if (!quiet && (sb.st_mode & (S_IXOTH | S_IWOTH)) != 0)

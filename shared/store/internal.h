@@ -12,6 +12,8 @@
 
 #define STORE_WAKE_CHANS 64
 
+struct action_queue;
+
 /* The files of the database. */
 enum database_file {
 	DATABASE_MAIN,
@@ -28,9 +30,10 @@ struct store {
 	int lock_fd;
 	int wake_fd;
 	struct slots *slots;
-	char group[64]; /* that may use the folder; empty: none */
-	int kind;       /* of the program */
-	mode_t mode;    /* of all files in the folder */
+	struct action_queue *actions; /* NULL: not the leader */
+	char group[64];               /* that may use the folder; empty: none */
+	int kind;                     /* of the program */
+	mode_t mode;                  /* of all files in the folder */
 	struct file_id lock_id, slots_id, wake_id, database_id[DATABASE_FILES]; /* those open */
 	struct health health;
 	int changes;             /* sqlite3_total_changes() when the transaction began */

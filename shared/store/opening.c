@@ -58,7 +58,7 @@ open_folder(struct store *st)
 	snprintf(path, sizeof(path), "%s/lock", st->folder);
 	st->lock_fd = lock_open(path, st->mode);
 	if (st->lock_fd == -1) {
-		health_complain(st, "cannot open %s", path);
+		health_complain_of(st, "cannot open", path);
 		return -1;
 	}
 	st->lock_id = file_identify(path);
@@ -142,7 +142,7 @@ open_slot(struct store *st)
 		return -1;
 	}
 	if (st->slots == NULL) {
-		health_complain(st, "cannot map %s", path);
+		health_complain_of(st, "cannot map", path);
 		return -1;
 	}
 	st->slots_id = file_identify(path);

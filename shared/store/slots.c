@@ -17,6 +17,7 @@ struct slot {
 	_Atomic uint64_t received, sent;
 	_Atomic int64_t head;
 	struct filter filter;
+	_Atomic unsigned slowed;
 };
 
 /* In shared memory, zeroed when created: 0 must be the right start value of every field. */
@@ -89,6 +90,7 @@ slots_open(const char *path, int lock_fd, int kind, int schema, mode_t mode)
 	slot->pid = getpid();
 	slot->held = 0;
 	slot->received = slot->sent = 0;
+	slot->slowed = 0;
 	slot->head = INT64_MAX; /* needs no row of the log yet */
 	slots_forget_watcher(sl, sl->own);
 	/* last: from now on others look at this slot */
@@ -375,4 +377,20 @@ void
 slots_set_hook_leader(struct slots *sl, int slot)
 {
 	sl->table->hook_leader = slot + 1;
+}
+
+void
+slots_set_slowed(struct slots *sl, unsigned n)
+{
+	struct slot *slot = &sl->table->slots[sl->own];
+
+	/* read first: a line of memory that all processes read is not written in every turn */
+	if (slot->slowed != n)
+		slot->slowed = n;
+}
+
+unsigned
+slots_slowed(const struct slots *sl, int slot)
+{
+	return sl->table->slots[slot].slowed;
 }

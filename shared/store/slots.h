@@ -112,6 +112,9 @@ int64_t slots_hook_bytes(const struct slots *sl);
 void slots_set_hook(struct slots *sl, int64_t events, int64_t bytes);
 void slots_add_hook(struct slots *sl, size_t bytes);
 int slots_hook_leader(const struct slots *sl);
+/* How many clients this process has slowed until some of it is delivered; and another one. */
+void slots_set_slowed(struct slots *sl, unsigned n);
+unsigned slots_slowed(const struct slots *sl, int slot);
 void slots_set_hook_leader(struct slots *sl, int slot);
 
 #endif

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shared/base/account.h"
 #include "shared/base/log.h"
+#include "shared/store/action_queue.h"
 #include "shared/store/database.h"
 #include "shared/store/health.h"
 #include "shared/store/internal.h"
@@ -59,6 +61,7 @@ store_close(struct store *st)
 {
 	if (st == NULL)
 		return;
+	action_queue_close(st);
 	if (st->db != NULL) {
 		store_rollback(st);
 		database_close(st);
@@ -200,20 +203,6 @@ void
 store_empty_wake_fd(struct store *st)
 {
 	wake_empty(st->wake_fd);
-}
-
-int64_t
-store_data_version(struct store *st)
-{
-	sqlite3_stmt *q = st->q[Q_DATA_VERSION];
-	int64_t version = -1;
-
-	if (sqlite3_step(q) == SQLITE_ROW)
-		version = sqlite3_column_int64(q, 0);
-	else
-		statement_fail(st, sqlite3_sql(q));
-	sqlite3_reset(q);
-	return version;
 }
 
 /* --- transactions --------------------------------------------------------------------------- */

@@ -32,6 +32,7 @@ enum store_result {
 	STORE_NOT_FOUND, /* no such row */
 	STORE_TAKEN,     /* a row with this key exists */
 	STORE_MORE,      /* done in part: call again */
+	STORE_FULL,      /* a limit is reached */
 };
 
 /* Called with one session after the other; it must not use the store: collect the keys. */
@@ -59,8 +60,8 @@ void store_empty_wake_fd(struct store *st);
 bool store_was_replaced(struct store *st);
 
 /* Once a second, outside of transactions: whether the errors since the last call say that the
- * database is damaged, or that its disk stays full.  Then store_reopen() makes it anew: drop all
- * sessions before.  Also reports how many errors were not logged. */
+ * database is damaged, or that it cannot be written for longer than a moment.  Then store_reopen()
+ * makes it anew: drop all sessions before. */
 bool store_is_damaged(struct store *st, int64_t now_ms);
 
 /* Open the store again; the wake-up descriptor and the slots may be others afterwards.  -1 after
@@ -72,10 +73,6 @@ bool store_is_outdated(const struct store *st);
 
 /* A random text that is different for every database ever created in this folder. */
 const char *store_epoch(const struct store *st);
-
-/* A number that changes when another process has committed, be it ours or any other program; -1
- * after logging why. */
-int64_t store_data_version(struct store *st);
 
 /* --- transactions -------------------------------------------------------------------------- */
 
