@@ -1,8 +1,8 @@
 /* chores: what is done once a second.
  *
  * Every process looks whether its store was replaced or is damaged, and at its own filter.  One
- * does the maintenance: it ends the sessions whose time is up, trims the log (trim.c), and does for the
- * application what no client's packet triggers: acks that did not come in time, and ends that
+ * does the maintenance: it ends the sessions whose time is up, trims the log (trim.c), and does for
+ * the application what no client's packet triggers: acks that did not come in time, and ends that
  * programs without an application asked for. */
 #include <stdlib.h>
 #include <string.h>
