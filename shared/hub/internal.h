@@ -1,8 +1,8 @@
 /* internal: what the files of the hub share.  Only shared/hub/ includes it.
  *
- * Files call downwards only: hub, turn, chores and action_in, trim, receive, session, shares,
- * membership, early, publish, quota, transaction, follow, local, held, sub_index, channel, ring and
- * lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag: `failed`,
+ * Files call downwards only: hub, turn, chores and action_in, trim, receive, session, per_address,
+ * membership, early, publish, quota, transaction, follow, local, held, sub_index, channel, ring
+ * and lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag: `failed`,
  * `log_unread`, `gap`, a session's `visiting` or `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
@@ -14,7 +14,7 @@
 #include "shared/hub/hub.h"
 #include "shared/hub/lifecycle.h"
 #include "shared/hub/ring.h"
-#include "shared/hub/shares.h"
+#include "shared/hub/per_address.h"
 #include "shared/store/watch.h"
 
 struct hub {
@@ -35,7 +35,7 @@ struct hub {
 	bool failed;     /* this turn cannot be committed */
 	bool gap;        /* rows of the log were dropped before they were read here */
 	struct action_in action_in;
-	struct shares shares;
+	struct per_address per_address;
 	uint64_t received, sent;     /* packets, for pollux top */
 	const _Atomic int *watching; /* slots_watcher_count() */
 	bool traced;                 /* the log's level is trace */

@@ -136,7 +136,7 @@ static bool
 too_many_sessions(struct hub *h, struct slice address)
 {
 	if (slots_sessions(store_slots(h->store)) < (int64_t)h->o.sessions)
-		return shares_exceeded(h, address);
+		return per_address_exceeded(h, address);
 	log_limited(LOG_LEVEL_WARN,
 	    "handshake refused: there are %zu sessions, as many as [limits] sessions allows",
 	    h->o.sessions);
