@@ -16,6 +16,7 @@ enum config_kind {
 	KIND_SIZE,    /* 1000, 64k, 1M, 2G: size_t */
 	KIND_TEXT,    /* char[]: verbatim; continuation lines are joined with a blank */
 	KIND_LIST,    /* char[]: words separated by commas or blanks, kept with single commas */
+	KIND_ORIGINS, /* char[]: the same, checked as shared/base/origins.h says */
 	KIND_PATH,    /* char[]: a relative path starts at the folder of the file that names it */
 	KIND_PREFIX,  /* char[]: a URL path, kept without the slashes around it */
 	KIND_LEVEL,   /* error, warn, info, debug or trace: enum log_level */

@@ -7,6 +7,7 @@
 
 #include "shared/base/config.h"
 #include "shared/base/log.h"
+#include "shared/base/origins.h"
 
 /* Return -1. */
 static int __attribute__((format(printf, 3, 4)))
@@ -149,6 +150,18 @@ set_list(const struct config_value *v, const struct config_row *row, struct slic
 }
 
 static int
+set_origins(
+    const struct config_value *v, const struct config_row *row, struct slice head, char *field)
+{
+	struct slice bad = {NULL, 0};
+	const char *wrong = origins_check(slice_of(v->text), &bad);
+
+	if (wrong != NULL)
+		return reject(v, row, "\"%.*s\": %s", (int)bad.n, bad.p, wrong);
+	return set_list(v, row, head, field);
+}
+
+static int
 set_path(const struct config_value *v, const struct config_row *row, char *field)
 {
 	bool relative = v->text[0] != '/' && v->text[0] != '\0';
@@ -230,7 +243,8 @@ config_value_set(struct config *cfg, const struct config_row *row, const struct 
 	struct slice head = {NULL, 0};
 
 	/* A line that is indented by mistake must not silently replace the value above it. */
-	if (value->more && row->kind != KIND_TEXT && row->kind != KIND_LIST)
+	if (value->more && row->kind != KIND_TEXT && row->kind != KIND_LIST &&
+	    row->kind != KIND_ORIGINS)
 		return reject(value, row, "takes one line, but an indented one follows");
 	if (value->more)
 		head = slice_of(field);
@@ -242,6 +256,8 @@ config_value_set(struct config *cfg, const struct config_row *row, const struct 
 		return join_text(value, row, head, " ", slice_of(value->text), field);
 	case KIND_LIST:
 		return set_list(value, row, head, field);
+	case KIND_ORIGINS:
+		return set_origins(value, row, head, field);
 	case KIND_PATH:
 		return set_path(value, row, field);
 	case KIND_PREFIX:

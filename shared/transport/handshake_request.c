@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/origins.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/handshake_text.h"
 #include "shared/wire/json.h"
-#include "shared/wire/origins.h"
 #include "shared/wire/sid.h"
 
 /* --- answers -------------------------------------------------------------------------------- */
