@@ -11,10 +11,10 @@
 
 #include "shared/base/log.h"
 #include "shared/transport/cors.h"
+#include "shared/base/origins.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/handshake_text.h"
 #include "shared/wire/json.h"
-#include "shared/wire/origins.h"
 #include "shared/wire/sid.h"
 
 /* --- answers -------------------------------------------------------------------------------- */
