@@ -49,7 +49,7 @@ struct config {
 	char transports[CONFIG_TEXT_MAX]; /* enabled and advertised, in this order; separated by
 	                                   * single commas.  transport/ knows the names */
 	char resource[CONFIG_TEXT_MAX];   /* "socket.io", without slashes around it */
-	char origins[CONFIG_TEXT_MAX];    /* see wire/origins.h */
+	char origins[CONFIG_TEXT_MAX];    /* see base/origins.h */
 	bool match_origin_protocol;       /* hixie: the scheme of the Location is wss for a page
 	                                   * from https */
 

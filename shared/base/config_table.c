@@ -35,7 +35,7 @@ const struct config_row config_table[] = {
 	{"protocol", "handshake_timeout", KIND_SECONDS, FIELD(handshake_timeout_ms), "60", RANGE(SHORTEST, LONGEST)},
 	{"protocol", "transports", KIND_LIST, FIELD(transports), "websocket,flashsocket,htmlfile,xhr-polling,jsonp-polling", NOT_EMPTY},
 	{"protocol", "resource", KIND_PREFIX, FIELD(resource), "socket.io", NOT_EMPTY},
-	{"protocol", "origins", KIND_LIST, FIELD(origins), "*:*", NOT_EMPTY},
+	{"protocol", "origins", KIND_ORIGINS, FIELD(origins), "*:*", NOT_EMPTY},
 	{"protocol", "match_origin_protocol", KIND_FLAG, FIELD(match_origin_protocol), "false", ANY},
 	{"limits", "body_bytes", KIND_SIZE, FIELD(body_bytes), "1M", RANGE("1", "1G")},
 	{"limits", "message_bytes", KIND_SIZE, FIELD(message_bytes), "1M", RANGE("1", "1G")},

@@ -11,10 +11,10 @@
 
 #include "shared/base/log.h"
 #include "shared/transport/cors.h"
+#include "shared/base/origins.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/handshake_text.h"
 #include "shared/wire/json.h"
-#include "shared/wire/origins.h"
 #include "shared/wire/sid.h"
 
 /* --- answers -------------------------------------------------------------------------------- */
@@ -69,9 +69,14 @@ refuse_origin(struct server *sv, const struct asker *asker)
 static void
 refuse_busy_handshake(struct server *sv, const struct asker *asker)
 {
-	log_limited(LOG_LEVEL_INFO, "handshake refused: the server is busy, %.*s may try again",
-	    (int)asker->address.n, slice_text(asker->address));
 	refuse_handshake(sv, asker, 503, answer_busy(asker->origin).body);
+}
+
+static void
+refuse_draining(struct server *sv, const struct asker *asker)
+{
+	log_limited(LOG_LEVEL_INFO, "handshake refused: this process is stopping");
+	refuse_busy_handshake(sv, asker);
 }
 
 /* Tell the client its session, which exists once the turn is committed. */
@@ -290,10 +295,17 @@ decide_handshake(struct server *sv, const struct asker *asker, const struct rout
 	if (sv->text.failed) {
 		refuse_busy_handshake(sv, asker);
 	} else if (left_out == -1) {
+		log_limited(LOG_LEVEL_INFO,
+		    "handshake refused: the query of %.*s does not fit into handshake_bytes",
+		    (int)asker->address.n, slice_text(asker->address));
 		refuse_handshake(sv, asker, 431, SLICE("handshake query too long"));
 	} else if (application_asks(sv->application)) {
-		if (ask_application(sv, asker, sv->text.p) == -1)
+		if (ask_application(sv, asker, sv->text.p) == -1) {
+			log_limited(LOG_LEVEL_WARN,
+			    "handshake refused: the web hook cannot be asked about %.*s now",
+			    (int)asker->address.n, slice_text(asker->address));
 			refuse_busy_handshake(sv, asker);
+		}
 	} else {
 		result = session_create(sv->hub, sv->text.p, asker->address, sid);
 		answer_handshake(sv, asker, result, sid, (struct slice){NULL, 0});
@@ -320,7 +332,7 @@ handshake_request_handle(struct server *sv, struct exchange *x, const struct rou
 	else if (!origins_allow(slice_of(sv->cfg->origins), x->origin, x->referer))
 		refuse_origin(sv, &asker);
 	else if (sv->draining)
-		refuse_busy_handshake(sv, &asker);
+		refuse_draining(sv, &asker);
 	else
 		decide_handshake(sv, &asker, route);
 }

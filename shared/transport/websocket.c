@@ -1,11 +1,11 @@
 #include "shared/transport/websocket.h"
 
 #include "shared/base/container.h"
+#include "shared/base/origins.h"
 #include "shared/hub/lifecycle.h"
 #include "shared/store/slots.h"
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
-#include "shared/wire/origins.h"
 
 #define WSD_CHECK_MS 1000 /* how long a look at the table of processes is good for */
 

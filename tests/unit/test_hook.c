@@ -73,6 +73,31 @@ test_filter(void **state)
 }
 
 static void
+test_event_list(void **state)
+{
+	static const char *const good[] = {"", "connect", "ack,json,message,disconnect,event",
+	    "event:say,event:order.*", "event:*", "event:", "event:a:b"};
+	static const struct {
+		const char *list, *wrong;
+	} bad[] = {
+	    {"events", "events"},
+	    {"connect,say", "say"},
+	    {"connect:x,ack", "connect:x"},
+	    {"Connect", "Connect"},
+	    {"event,message:*", "message:*"},
+	};
+	struct slice wrong;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(hook_event_list_is_valid(good[i], &wrong));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_false(hook_event_list_is_valid(bad[i].list, &wrong));
+		assert_true(slice_is(wrong, bad[i].wrong));
+	}
+}
+
+static void
 test_row(void **state)
 {
 	struct buf body = {.p = NULL}, out = {.p = NULL};
@@ -685,6 +710,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_signature),
 	    cmocka_unit_test(test_filter),
+	    cmocka_unit_test(test_event_list),
 	    cmocka_unit_test(test_row),
 	    cmocka_unit_test(test_handshake),
 	    cmocka_unit_test(test_description),
