@@ -173,6 +173,14 @@ talker_ws_close(struct websocket *ws, int code, const char *reason)
 	container_of(ws, struct talker, ws)->ws_open = false;
 }
 
-static const struct websocket_ops talker_ws_ops = {talker_ws_send, talker_ws_close};
+/* A program that is slow to hear of it: what is sent all the same must be held. */
+static inline void
+talker_ws_pause(struct websocket *ws, bool paused)
+{
+	MUST(ws->paused == paused);
+}
+
+static const struct websocket_ops talker_ws_ops = {
+    talker_ws_send, talker_ws_close, talker_ws_pause};
 
 #endif
