@@ -16,7 +16,6 @@
 #define REBUILD_MS         5000
 #define REBUILD_FAILING_MS 60000
 
-#define QUIET_MS    60000
 #define SMALL_PAGES 2048 /* 8 MiB are read in some 10 ms */
 
 /* --- errors --------------------------------------------------------------------------------- */
@@ -80,22 +79,13 @@ health_of_error(struct store *st)
 	return fault;
 }
 
-bool
+void
 health_note(struct store *st)
 {
-	struct health *health = &st->health;
 	enum health_fault fault = health_of_error(st);
-	int code = sqlite3_extended_errcode(st->db);
 
-	if (fault > health->fault)
-		health->fault = fault;
-	if (code == health->quiet_code) {
-		health->quiet_errors++;
-		return false;
-	}
-	health->quiet_code = code;
-	health->quiet_since_ms = 0;
-	return true;
+	if (fault > st->health.fault)
+		st->health.fault = fault;
 }
 
 void
@@ -151,30 +141,11 @@ may_rebuild(const struct store *st, int64_t now_ms)
 	return last == 0 || last > now_ms || now_ms - last >= pause;
 }
 
-/* Break the silence about an error that stays. */
-static void
-report_quiet(struct store *st, int64_t now_ms)
-{
-	struct health *health = &st->health;
-
-	if (health->quiet_code == 0)
-		return;
-	if (health->quiet_since_ms == 0)
-		health->quiet_since_ms = now_ms;
-	if (now_ms - health->quiet_since_ms < QUIET_MS)
-		return;
-	if (health->quiet_errors > 0)
-		log_errx("store %s: %u more errors like the last", st->path, health->quiet_errors);
-	health->quiet_code = 0;
-	health->quiet_errors = 0;
-}
-
 enum health_fault
 health_tick(struct store *st, int64_t now_ms)
 {
 	struct health *health = &st->health;
 
-	report_quiet(st, now_ms);
 	health->tick_ms = now_ms;
 	if (health->fault == HEALTH_OTHER)
 		health->fault = HEALTH_GOOD;

@@ -24,25 +24,20 @@ struct health {
 	char why[128];            /* SQLite's words for it */
 	int64_t tick_ms;          /* the last tick */
 	int64_t failing_since_ms; /* HEALTH_FULL or _FAILING; 0: since then something was written */
-
-	/* An error that stays is logged once a minute. */
-	int quiet_code; /* SQLite's code for it; 0: none */
-	int64_t quiet_since_ms;
-	unsigned quiet_errors; /* that were not logged */
 };
 
 /* What the last error of the connection is; health.why says it in words. */
 enum health_fault health_of_error(struct store *st);
 
-/* Note that a statement has failed.  False: do not log it, that was done less than a minute ago. */
-bool health_note(struct store *st);
+/* Note that a statement has failed. */
+void health_note(struct store *st);
 
 /* Note that something was written. */
 void health_note_written(struct store *st);
 
 /* Once a second: HEALTH_DAMAGED if the database has to be made anew; HEALTH_FULL or HEALTH_FAILING
  * if writing has failed for some seconds: it has to be made anew if that still fails, and if it is
- * of use; else HEALTH_GOOD.  Logs how many errors were not logged. */
+ * of use; else HEALTH_GOOD. */
 enum health_fault health_tick(struct store *st, int64_t now_ms);
 
 /* Forget all errors: the database is another one. */
