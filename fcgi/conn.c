@@ -77,7 +77,7 @@ fcgi_conn_close(struct fcgi_conn *c)
 }
 
 /* The client has left, but its web server may still listen: end the request.  lighttpd takes a
- * connection that only closes for a crash, and logs that with the URL, whose session id is secret. */
+ * connection that only closes for a crash, and logs it with the URL and its secret session id. */
 static void
 end_request_unanswered(struct fcgi_conn *c)
 {
