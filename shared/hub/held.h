@@ -23,6 +23,7 @@ struct sub {
 	char *endpoint;          /* as the client writes it, if that differs from the name */
 	struct channel *channel; /* while the transport is held here; else NULL */
 	uint32_t position;       /* in channel->members */
+	uint32_t next;           /* see sub_index.h */
 	bool is_ns;              /* of the namespace itself */
 	bool leaving;            /* the application has been told, or is being told, that it left */
 };
@@ -33,6 +34,10 @@ struct session {
 	void *sink;
 	struct sub *subs;
 	uint32_t subs_n, subs_cap;
+	uint32_t *buckets; /* see sub_index.h; owned */
+	uint32_t buckets_n;
+	uint32_t rooms_n; /* of `subs`: rooms that it is in ... */
+	uint32_t left_n;  /* ... and memberships left that are in the store, as far as known */
 	uint32_t pending_n, pending_cap;
 	struct message **pending;         /* of a poll: for its response, in log order */
 	SLIST_ENTRY(session) visits_link; /* while `visiting` */
@@ -81,6 +86,9 @@ void held_free_all(struct hub *h);
 
 /* The membership of a channel that the session has not left, or NULL. */
 struct sub *held_sub(const struct session *s, int64_t chan);
+
+/* Does the session get row `id` of the channel? */
+bool held_covers(const struct session *s, int64_t chan, int64_t id);
 
 /* Add a membership in memory, not yet linked to its channel.  NULL: out of memory. */
 struct sub *held_add_sub(struct hub *h, struct session *s, const struct subscription *sub);

@@ -39,7 +39,9 @@ join_namespace(struct hub *h, struct session *s, const struct packet *pk)
 		return;
 	}
 	ns = namespace_of_endpoint(h, pk->endpoint, &query);
-	if (ns == NULL || ns->name.n == 0) {
+	/* endpoint and query are C strings to the application, which must not be given a part */
+	if (ns == NULL || ns->name.n == 0 || slice_has_nul(pk->endpoint) ||
+	    slice_has_nul(pk->data)) {
 		membership_refuse(h, s, pk->endpoint);
 		return;
 	}

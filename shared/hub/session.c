@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "shared/base/log.h"
 #include "shared/hub/follow.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/publish.h"
@@ -134,14 +135,12 @@ session_stream_here(struct hub *h, int64_t key)
 static bool
 too_many_sessions(struct hub *h, struct slice address)
 {
-	int64_t n;
-
-	if (slots_sessions(store_slots(h->store)) >= (int64_t)h->o.sessions)
-		return true;
-	if (h->o.sessions_per_address == 0)
-		return false;
-	n = session_row_count(h->store, address);
-	return n < 0 || n >= (int64_t)h->o.sessions_per_address;
+	if (slots_sessions(store_slots(h->store)) < (int64_t)h->o.sessions)
+		return per_address_exceeded(h, address);
+	log_limited(LOG_LEVEL_WARN,
+	    "handshake refused: there are %zu sessions, as many as [limits] sessions allows",
+	    h->o.sessions);
+	return true;
 }
 
 /* STORE_TAKEN: the id is in use. */
@@ -163,11 +162,14 @@ static enum session_create_result
 create_session(
     struct hub *h, const char *handshake, struct slice address, char *sid, const char *given)
 {
-	/* before the transaction: what the application does meanwhile must not hold the lock */
-	int verdict = h->o.app.authorize(h->o.app.arg, handshake);
 	enum store_result result;
-	int tries = 0;
+	int verdict, tries = 0;
 
+	/* it would end at once, and its client would have to come back a second time */
+	if (store_is_outdated(h->store))
+		return SESSION_BUSY;
+	/* before the transaction: what the application does meanwhile must not hold the lock */
+	verdict = h->o.app.authorize(h->o.app.arg, handshake);
 	if (verdict != 0)
 		return verdict == -EACCES   ? SESSION_UNAUTHORIZED
 		       : verdict == -EAGAIN ? SESSION_BUSY
@@ -208,6 +210,7 @@ connect_session(struct hub *h, struct session *s)
 	struct slice none = {NULL, 0};
 
 	s->row.state = STORE_OPEN;
+	lifecycle_connected(h, s);
 	/* 1:: before anything that the application sends */
 	if (hub_publish_session(h, s, SLICE("1::"), false) == -1 ||
 	    membership_add(h, s, root, none, none) == -1)
@@ -303,6 +306,7 @@ session_attach(struct hub *h, struct session *s, enum transport_id transport, bo
     const struct sink_ops *ops, void *sink)
 {
 	bool first = s->row.state == STORE_NEW, repeat;
+	enum transport_id before = session_transport(s);
 
 	/* catch up first: another process may have ended the session.  Then the old transport goes,
 	 * before the row forgets who holds it */
@@ -312,6 +316,8 @@ session_attach(struct hub *h, struct session *s, enum transport_id transport, bo
 	 * have missed 1:: on the old one */
 	repeat = !first && !s->row.spoke && s->row.transport != (int)transport;
 	take_over(h, s, transport, streaming);
+	if (!first && transport != before)
+		lifecycle_changed(s, before);
 	/* before any other process can see that the session is ours: what it sends must be logged,
 	 * and be kept here for the next poll */
 	if (!streaming) {
@@ -347,8 +353,18 @@ session_detach(struct hub *h, struct session *s)
 void
 session_undelivered(struct hub *h, int64_t key, int64_t gen)
 {
-	if (transaction_open(h) == -1 || session_row_unreserve(h->store, key, gen) == -1)
+	struct message_span span;
+	struct session *s;
+
+	if (transaction_open(h) == -1 || session_row_unreserve(h->store, key, gen) == -1 ||
+	    message_log_span(h->store, &span) == -1) {
 		h->failed = true;
+		return;
+	}
+	/* a log that is too large takes what was sent for collected (trim.c) */
+	if (session_find_key(h, key, &s) == SESSION_LIVE && s->row.gen == gen &&
+	    s->row.cursor < span.oldest - 1)
+		session_end(h, s, "queue overflow", false);
 }
 
 void
@@ -360,6 +376,15 @@ session_heard(struct hub *h, struct session *s)
 		hub_publish_control(h, s->row.key, s->row.owner, SLICE("H"));
 	else if (s->ops->heard != NULL)
 		s->ops->heard(s->sink);
+}
+
+bool
+session_pause(struct session *s, bool paused)
+{
+	if (s->over || s->ops == NULL || s->ops->pause == NULL)
+		return false;
+	s->ops->pause(s->sink, paused);
+	return true;
 }
 
 /* --- ending --------------------------------------------------------------------------------- */
@@ -385,6 +410,7 @@ end_row(struct hub *h, struct session *s, const char *reason, bool remember)
 	/* a handler that ends the session again, or sends to it, must not come back to here */
 	s->ending = true;
 	show_watchers(h, WATCH_END, s->row.key, slice_of(reason));
+	lifecycle_ended(s, s->row.state == STORE_OPEN, reason);
 	/* while its rooms and its data are still there, for the handlers to use */
 	if (s->row.state == STORE_OPEN)
 		membership_tell_all(h, s, reason);
@@ -456,6 +482,12 @@ bool
 session_is_over(const struct session *s)
 {
 	return s->over;
+}
+
+bool
+session_is_connected(const struct session *s)
+{
+	return s->row.state != STORE_NEW;
 }
 
 int64_t

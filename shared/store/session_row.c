@@ -2,14 +2,17 @@
 
 #include <string.h>
 
+#include "shared/base/address.h"
 #include "shared/store/internal.h"
 
 enum store_result
 session_row_create(struct store *st, int64_t key, struct slice sid, int64_t deadline,
     struct slice address, struct slice handshake)
 {
-	sqlite3_stmt *q =
-	    statement_bind(st, Q_SESSION_CREATE, "lslss", key, sid, deadline, address, handshake);
+	struct address a;
+	int64_t network = address_parse(&a, address) ? address_network(&a) : 0;
+	sqlite3_stmt *q = statement_bind(
+	    st, Q_SESSION_CREATE, "lslssl", key, sid, deadline, address, handshake, network);
 	int step = sqlite3_step(q);
 
 	if (step == SQLITE_CONSTRAINT) {
@@ -75,6 +78,12 @@ session_row_reserve(struct store *st, int64_t key, int64_t gen, int64_t inflight
 	if (statement_exec(st, Q_SESSION_RESERVE, "llll", key, gen, inflight, deadline) == -1)
 		return STORE_FAILED;
 	return sqlite3_changes(st->db) == 1 ? STORE_OK : STORE_NOT_FOUND;
+}
+
+int
+session_row_advance(struct store *st, int64_t key, int64_t gen, int64_t cursor)
+{
+	return statement_exec(st, Q_SESSION_ADVANCE, "lll", key, gen, cursor);
 }
 
 int
@@ -152,10 +161,16 @@ session_row_handshake(struct store *st, int64_t key)
 	return statement_text(st, statement_bind(st, Q_SESSION_HANDSHAKE, "l", key));
 }
 
-int64_t
-session_row_count(struct store *st, struct slice address)
+char *
+session_row_address(struct store *st, int64_t key)
 {
-	sqlite3_stmt *q = statement_bind(st, Q_SESSION_COUNT, "s", address);
+	return statement_text(st, statement_bind(st, Q_SESSION_ADDRESS, "l", key));
+}
+
+int64_t
+session_row_count(struct store *st, int64_t network, int64_t most)
+{
+	sqlite3_stmt *q = statement_bind(st, Q_SESSION_COUNT, "ll", network, most);
 	int64_t n = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0)
 	                                          : statement_fail(st, "counting sessions");
 

@@ -50,6 +50,9 @@ int session_row_save(struct store *st, const struct session_row *s);
 enum store_result session_row_reserve(
     struct store *st, int64_t key, int64_t gen, int64_t inflight, int64_t deadline);
 
+/* The poll of generation `gen` has nothing to collect up to row `cursor` of the log. */
+int session_row_advance(struct store *st, int64_t key, int64_t gen, int64_t cursor);
+
 /* That response was not received: the next poll gets its messages again, unless a newer poll has
  * taken them already. */
 int session_row_unreserve(struct store *st, int64_t key, int64_t gen);
@@ -72,8 +75,11 @@ int session_row_end(struct store *st, const struct session_row *s);
 /* The handshake's JSON, malloc'ed; NULL when there is no such session, or after an error. */
 char *session_row_handshake(struct store *st, int64_t key);
 
-/* How many sessions this address has, or -1. */
-int64_t session_row_count(struct store *st, struct slice address);
+/* The address of its client, malloc'ed, or NULL. */
+char *session_row_address(struct store *st, int64_t key);
+
+/* How many sessions this network (address_network()) has, counted up to `most`; or -1. */
+int64_t session_row_count(struct store *st, int64_t network, int64_t most);
 
 /* Name the user of a session; p NULL: none. */
 int session_row_set_user(struct store *st, int64_t key, struct slice user);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/log.h"
+#include "shared/transport/cors.h"
 #include "shared/base/origins.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/handshake_text.h"
@@ -56,11 +58,25 @@ refuse_handshake(struct server *sv, const struct asker *asker, int status, struc
 	buf_free(&script);
 }
 
+static void
+refuse_origin(struct server *sv, const struct asker *asker)
+{
+	cors_log_refusal("handshake", asker->x);
+	refuse_handshake(sv, asker, 403, SLICE("handshake bad origin"));
+}
+
 /* Clients that reconnect back off and retry after a 503; a 403 would end them (PROTOCOL 4.5). */
 static void
 refuse_busy_handshake(struct server *sv, const struct asker *asker)
 {
 	refuse_handshake(sv, asker, 503, answer_busy(asker->origin).body);
+}
+
+static void
+refuse_draining(struct server *sv, const struct asker *asker)
+{
+	log_limited(LOG_LEVEL_INFO, "handshake refused: this process is stopping");
+	refuse_busy_handshake(sv, asker);
 }
 
 /* Tell the client its session, which exists once the turn is committed. */
@@ -137,9 +153,14 @@ answer_handshake(struct server *sv, const struct asker *asker, enum session_crea
 		accept_handshake(sv, asker, buf_slice(&sv->text));
 		break;
 	case SESSION_UNAUTHORIZED:
+		log_limited(LOG_LEVEL_INFO, "handshake refused: the application does not want %.*s",
+		    (int)asker->address.n, slice_text(asker->address));
 		refuse_handshake(sv, asker, 403, SLICE("handshake unauthorized"));
 		break;
 	case SESSION_APP_ERROR:
+		log_limited(LOG_LEVEL_INFO,
+		    "handshake refused: the application could not decide about %.*s",
+		    (int)asker->address.n, slice_text(asker->address));
 		refuse_handshake(sv, asker, 500, SLICE("handshake error"));
 		break;
 	case SESSION_BUSY:
@@ -262,14 +283,29 @@ decide_handshake(struct server *sv, const struct asker *asker, const struct rout
 {
 	char sid[STORE_SID_SIZE];
 	enum session_create_result result;
+	int left_out;
 
 	buf_clear(&sv->text);
-	handshake_json_write(&sv->text, asker->x, route);
+	left_out = handshake_json_write(&sv->text, asker->x, route, sv->cfg->handshake_bytes);
+	if (left_out > 0)
+		log_limited(LOG_LEVEL_WARN,
+		    "handshake: %d headers of a client did not fit into handshake_bytes; the "
+		    "application does not see them",
+		    left_out);
 	if (sv->text.failed) {
 		refuse_busy_handshake(sv, asker);
+	} else if (left_out == -1) {
+		log_limited(LOG_LEVEL_INFO,
+		    "handshake refused: the query of %.*s does not fit into handshake_bytes",
+		    (int)asker->address.n, slice_text(asker->address));
+		refuse_handshake(sv, asker, 431, SLICE("handshake query too long"));
 	} else if (application_asks(sv->application)) {
-		if (ask_application(sv, asker, sv->text.p) == -1)
+		if (ask_application(sv, asker, sv->text.p) == -1) {
+			log_limited(LOG_LEVEL_WARN,
+			    "handshake refused: the web hook cannot be asked about %.*s now",
+			    (int)asker->address.n, slice_text(asker->address));
 			refuse_busy_handshake(sv, asker);
+		}
 	} else {
 		result = session_create(sv->hub, sv->text.p, asker->address, sid);
 		answer_handshake(sv, asker, result, sid, (struct slice){NULL, 0});
@@ -283,7 +319,8 @@ handshake_request_handle(struct server *sv, struct exchange *x, const struct rou
 	    .origin = x->origin,
 	    .address = x->address,
 	    .has_jsonp = route->has_jsonp,
-	    .upgrades = x->upgrades(x),
+	    .upgrades = x->upgrades(x) && (sv->cfg->wsd_reachable == CONFIG_YES ||
+					      !ways_is_closed(sv->ways, x, sv->now)),
 	    .jsonp = route->jsonp};
 	const struct answer head = {
 	    .status = 200, .content_type = "text/plain", .origin = x->origin};
@@ -293,9 +330,9 @@ handshake_request_handle(struct server *sv, struct exchange *x, const struct rou
 	else if (!slice_is(x->method, "GET") && !slice_is(x->method, "POST"))
 		answer_error(sv, x, 405, "A handshake is a GET or a POST.");
 	else if (!origins_allow(slice_of(sv->cfg->origins), x->origin, x->referer))
-		refuse_handshake(sv, &asker, 403, SLICE("handshake bad origin"));
+		refuse_origin(sv, &asker);
 	else if (sv->draining)
-		refuse_busy_handshake(sv, &asker);
+		refuse_draining(sv, &asker);
 	else
 		decide_handshake(sv, &asker, route);
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/hub/lifecycle.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/payload.h"
 
@@ -63,6 +64,15 @@ answer_poll(struct poll *p, struct slice text)
 	answer_wrapped(p->sv, p->x, slice_of(p->origin), p->transport, p->index, text);
 }
 
+/* The same with a packet that does not come from the hub. */
+static void
+answer_poll_own(struct poll *p, struct slice packet)
+{
+	if (p->queue != NULL)
+		lifecycle_packet(WATCH_OUT, p->key, packet);
+	answer_poll(p, packet);
+}
+
 /* It cannot be served now: answer it in a while. */
 static void
 delay_poll(struct poll *p)
@@ -105,13 +115,13 @@ on_poll_end(void *sink, enum sink_end why)
 	switch (why) {
 	case SINK_SUPERSEDED:
 		/* its client does not listen any more, but the web server's slot gets free (8.4) */
-		answer_poll(sink, NOOP_PACKET);
+		answer_poll_own(sink, NOOP_PACKET);
 		break;
 	case SINK_DISCONNECTED:
-		answer_poll(sink, DISCONNECT_PACKET);
+		answer_poll_own(sink, DISCONNECT_PACKET);
 		break;
 	case SINK_LOST:
-		answer_poll(sink, UNKNOWN_SESSION_PACKET);
+		answer_poll_own(sink, UNKNOWN_SESSION_PACKET);
 		break;
 	case SINK_FAILED:
 		delay_poll(sink);
@@ -157,11 +167,12 @@ hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
 	int attached;
 
 	if (p == NULL) {
-		answer_wrapped(sv, x, x->origin, t, route->index, late);
+		answer_own_packet(sv, x, t, route, late);
 		return;
 	}
 	*p = (struct poll){
 	    .sv = sv, .x = x, .transport = t, .session = s, .late = late, .index = route->index};
+	p->key = s == NULL ? 0 : session_key(s);
 	if (x->origin.n > 0)
 		memcpy(p->origin, x->origin.p, x->origin.n);
 	p->origin[x->origin.n] = '\0';
@@ -204,7 +215,7 @@ polling_open(
 	/* the client polls again and reaches another process.  One that is repeated may be a poll
 	 * that its client left: it must not supersede the client's next */
 	if (sv->draining || x->again) {
-		answer_wrapped(sv, x, x->origin, t, route->index, NOOP_PACKET);
+		answer_own_packet(sv, x, t, route, NOOP_PACKET);
 		return;
 	}
 	switch (session_find(sv->hub, route->sid, &s)) {
@@ -218,7 +229,7 @@ polling_open(
 		if (strays_note(&sv->strays, route->sid, sv->now))
 			hold_poll(sv, t, x, route, NULL, UNKNOWN_SESSION_PACKET);
 		else
-			answer_wrapped(sv, x, x->origin, t, route->index, UNKNOWN_SESSION_PACKET);
+			answer_own_packet(sv, x, t, route, UNKNOWN_SESSION_PACKET);
 		break;
 	case SESSION_FAILED:
 		hold_poll(sv, t, x, route, NULL, NOOP_PACKET);
@@ -236,7 +247,7 @@ time_out_poll(struct poll *p)
 		session_detach(p->sv->hub, p->session);
 	/* detaching catches up with the other processes: that may have answered it */
 	if (p->queue != NULL)
-		answer_poll(p, p->late);
+		answer_poll_own(p, p->late);
 }
 
 /* End those of a queue that are due at `now`; return when the next one is. */

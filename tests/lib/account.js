@@ -55,7 +55,7 @@ function certificate(file) {
 }
 
 /* Apache and every program of this account run as an unprivileged user. */
-function start(log, command, ...args) {
+function startAs(log, command, ...args) {
   const as = process.getuid() === 0 ? ['--reuid=www-data', '--regid=www-data', '--init-groups'] : [];
   const stderr = fs.openSync(log, 'a');
   const child = spawn('setpriv', [...as, '--pdeathsig', 'TERM', command, ...args], {
@@ -120,7 +120,7 @@ class Account {
   /* Start Apache. */
   async serve() {
     this.give();
-    this.apache = start(this.logFile, 'apache2', '-D', 'FOREGROUND', '-f', path.join(this.folder, 'apache/conf'));
+    this.apache = startAs(this.logFile, 'apache2', '-D', 'FOREGROUND', '-f', path.join(this.folder, 'apache/conf'));
     await this.answers(this.apache, this.port, '/');
   }
 
@@ -129,7 +129,7 @@ class Account {
     const file = path.join(this.folder, 'wsd.conf');
     fs.writeFileSync(file, conf);
     this.give();
-    const child = start(this.logFile, path.join(B, 'pollux-wsd'), '-c', file);
+    const child = startAs(this.logFile, path.join(B, 'pollux-wsd'), '-c', file);
     this.daemons.push(child);
     await this.answers(child, this.wsdPort, '/');
     return child;
@@ -167,4 +167,4 @@ class Account {
   }
 }
 
-module.exports = { Account, B };
+module.exports = { Account, startAs, B };

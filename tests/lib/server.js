@@ -37,9 +37,10 @@ function referenceCommand(options) {
 
 function polluxCommand(options) {
   return {
-    command: path.join(ROOT, 'tools/run'),
-    args: [],
+    command: options.command || path.join(ROOT, 'tools/run'),
+    args: options.args || [],
     env: {
+      ...options.env,
       SERVER: options.kind, HOST: '127.0.0.1', APP: options.app || 'echo', PORT: String(options.port),
       WSD_PORT: String(options.wsdPort), POLICY_PORT: String(options.policyPort),
       DATA: options.data, CONF: options.confFile || '', TMPDIR: options.tmp
@@ -89,8 +90,8 @@ class Launcher {
   }
 }
 
-/* The folders and ports of one run.  Options: `kind` instead of SERVER, `app`, `conf`, and
- * `prefix`, the words before the command. */
+/* The folders and ports of one run.  Options: `kind` instead of SERVER, `app`, `conf`, `env` in
+ * addition, `command` and `args` instead of the launcher, and `prefix`, the words before it. */
 async function prepare(options = {}) {
   const [port, wsdPort, policyPort] = await freePorts(3);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-test-'));

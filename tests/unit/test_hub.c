@@ -209,6 +209,9 @@ open_hub(struct world *w)
 	    .queue_bytes = 10000,
 	    .sessions = 1000,
 	    .log_bytes = 1 << 20,
+	    .rooms_per_session = 100,
+	    .data_per_session = 1 << 20,
+	    .acks_per_session = 100,
 	};
 
 	return hub_open(&options);
@@ -537,6 +540,47 @@ a_room_is_left_while_others_are_joined_elsewhere(void **state)
 	    h, message_log_channel(SLICE(""), SLICE("room 7")), 0, SLICE("3:::in"), false);
 	settle(w, 0);
 	assert_string_equal(k.got, "1:: 3:::in ");
+}
+
+/* So many that they have an index, left in another order than joined. */
+static void
+each_of_many_rooms_is_heard_until_it_is_left(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE], text[16], want[1000] = "1:: ";
+	struct sink k;
+	struct hub *h;
+
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	for (int turn = 0; turn < 3; turn++) {
+		h = begin(w, 0);
+		for (int i = 0; i < 90; i++) {
+			snprintf(text, sizeof(text), "%d", i);
+			assert_int_equal(
+			    membership_join(h, find_session(w, 0, sid), &w->root, slice_of(text)),
+			    0);
+		}
+		for (int i = 89; i >= 0; i -= 2 + turn) {
+			snprintf(text, sizeof(text), "%d", i);
+			assert_int_equal(
+			    membership_leave(h, find_session(w, 0, sid), &w->root, slice_of(text)),
+			    0);
+		}
+		settle(w, 0);
+	}
+	for (int i = 0; i < 90; i++) {
+		snprintf(text, sizeof(text), "%d", i);
+		hub_publish_channel(begin(w, 1), message_log_channel(SLICE(""), slice_of(text)), 0,
+		    slice_of(text), false);
+		settle(w, 1);
+		wake(w, 0);
+		if ((89 - i) % 4 != 0) {
+			strcat(want, text);
+			strcat(want, " ");
+		}
+	}
+	assert_string_equal(k.got, want);
 }
 
 static void
@@ -1123,37 +1167,218 @@ a_queue_that_grows_too_long_ends_the_session(void **state)
 	assert_string_equal(k.got, "LOST ");
 }
 
+/* --- a log that is too large; log_bytes is 1 MiB ------------------------------------------------
+ */
+
+/* Send 1 KiB to the channel, so many times, from process 1. */
+static void
+flood(struct world *w, int64_t chan, int64_t except_key, int times)
+{
+	char text[1024];
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "3:::", 4);
+	begin(w, 1);
+	for (int i = 0; i < times; i++)
+		hub_publish_channel(
+		    w->hub[1], chan, except_key, (struct slice){text, sizeof(text)}, false);
+	settle(w, 1);
+}
+
+static int64_t
+room_of_root(void)
+{
+	return message_log_channel(SLICE(""), SLICE("room"));
+}
+
+/* A second passes in both processes. */
+static void
+second(struct world *w)
+{
+	w->now += 1000;
+	wake(w, 0);
+	wake(w, 1);
+}
+
+static int64_t
+log_size(struct world *w)
+{
+	struct message_span span;
+
+	assert_int_equal(message_log_span(hub_store(w->hub[0]), &span), 0);
+	return span.bytes;
+}
+
+static enum session_find_result
+look_up(struct world *w, const char *sid)
+{
+	struct session *s;
+	enum session_find_result result;
+
+	begin(w, 0);
+	result = session_find(w->hub[0], slice_of(sid), &s);
+	settle(w, 0);
+	return result;
+}
+
 /* A client that did not come for so long that the log could not wait. */
 static void
 who_has_missed_messages_is_ended_and_not_deceived(void **state)
 {
 	struct world *w = *state;
-	char missed[STORE_SID_SIZE], sees[STORE_SID_SIZE], text[1024];
+	char missed[STORE_SID_SIZE], sees[STORE_SID_SIZE];
 	struct sink k, stream;
-	struct session *s;
 
-	memset(text, 'x', sizeof(text));
-	memcpy(text, "3:::", 4);
 	handshake(w, 0, missed);
 	handshake(w, 0, sees);
 	poll_once(w, 0, missed, &k);
 	open_stream(w, 0, sees, &stream);
-	begin(w, 1);
-	for (int i = 0; i < 3000; i++) /* log_bytes is 1 MiB */
-		hub_publish_channel(
-		    w->hub[1], w->root.chan, 0, (struct slice){text, sizeof(text)}, false);
-	settle(w, 1);
 	for (int i = 0; i < 3; i++) {
-		w->now += 1000;
-		wake(w, 0);
-		begin(w, 1);
-		settle(w, 1);
+		flood(w, w->root.chan, 0, 700);
+		second(w);
 	}
 	assert_string_equal(w->told, "connect connect disconnect(queue overflow) ");
+	assert_int_equal(look_up(w, missed), SESSION_UNKNOWN);
+	assert_int_equal(look_up(w, sees), SESSION_LIVE);
+	assert_true(log_size(w) <= 1 << 20);
+}
+
+static void
+a_session_lives_on_when_what_it_has_not_read_is_not_for_it(void **state)
+{
+	struct world *w = *state;
+	char in[STORE_SID_SIZE], author[STORE_SID_SIZE], left[STORE_SID_SIZE], out[STORE_SID_SIZE];
+	char *all[] = {in, author, left, out};
+	struct sink k;
+	int64_t key = 0;
+
+	for (int i = 0; i < 4; i++) {
+		handshake(w, 0, all[i]);
+		poll_once(w, 0, all[i], &k);
+		if (all[i] != out)
+			post(w, 0, all[i], "3:::join");
+	}
+	post(w, 0, left, "3:::leave");
 	begin(w, 0);
-	assert_int_equal(session_find(w->hub[0], slice_of(missed), &s), SESSION_UNKNOWN);
-	assert_int_equal(session_find(w->hub[0], slice_of(sees), &s), SESSION_LIVE);
+	key = session_key(find_session(w, 0, author));
 	settle(w, 0);
+	w->told[0] = '\0';
+	for (int i = 0; i < 3; i++) {
+		flood(w, room_of_root(), key, 700);
+		second(w);
+	}
+	assert_string_equal(w->told, "disconnect(queue overflow) ");
+	assert_int_equal(look_up(w, in), SESSION_UNKNOWN);
+	assert_int_equal(look_up(w, author), SESSION_LIVE);
+	assert_int_equal(look_up(w, left), SESSION_LIVE);
+	assert_int_equal(look_up(w, out), SESSION_LIVE);
+	/* and what was for nobody is not missed */
+	poll_once(w, 0, out, &k);
+	assert_string_equal(k.got, "");
+	post(w, 1, out, "3:::me");
+	wake(w, 0);
+	assert_string_equal(k.got, "3:::me ");
+}
+
+static void
+who_left_a_room_and_has_not_collected_what_came_before_ends(void **state)
+{
+	struct world *w = *state;
+	char left[STORE_SID_SIZE];
+	struct sink k;
+
+	handshake(w, 0, left);
+	poll_once(w, 0, left, &k);
+	post(w, 0, left, "3:::join");
+	post(w, 0, left, "3:::room"); /* for itself */
+	post(w, 0, left, "3:::leave");
+	for (int i = 0; i < 3; i++) {
+		flood(w, room_of_root(), 0, 700);
+		second(w);
+	}
+	assert_non_null(strstr(w->told, "disconnect(queue overflow) "));
+}
+
+/* The handshakes are larger than the log may be, but they are not in the log. */
+static void
+handshakes_end_no_session(void **state)
+{
+	struct world *w = *state;
+	char polls[STORE_SID_SIZE], sid[STORE_SID_SIZE], text[8192];
+	struct sink k;
+
+	handshake(w, 0, polls);
+	poll_once(w, 0, polls, &k);
+	memset(text, ' ', sizeof(text));
+	text[0] = '{';
+	memcpy(text + sizeof(text) - 2, "}", 2);
+	for (int i = 0; i < 500; i++) {
+		assert_int_equal(
+		    session_create(begin(w, 1), text, SLICE("127.0.0.2"), sid), SESSION_CREATED);
+		settle(w, 1);
+	}
+	for (int i = 0; i < 3; i++)
+		second(w);
+	assert_int_equal(look_up(w, polls), SESSION_LIVE);
+	assert_int_equal(look_up(w, sid), SESSION_LIVE);
+	assert_string_equal(w->told, "connect ");
+}
+
+static void
+held_polls_do_not_keep_the_log_from_being_trimmed(void **state)
+{
+	struct world *w = *state;
+	char polls[STORE_SID_SIZE], streams[STORE_SID_SIZE];
+	struct sink k, stream;
+
+	handshake(w, 0, polls);
+	handshake(w, 0, streams);
+	poll_once(w, 0, polls, &k);
+	poll_once(w, 0, polls, &k);
+	open_stream(w, 0, streams, &stream);
+	post(w, 0, streams, "3:::join");
+	for (int i = 0; i < 8; i++) { /* 2 MiB in all */
+		flood(w, room_of_root(), 0, 256);
+		second(w);
+	}
+	second(w);
+	assert_true(log_size(w) < 1 << 19);
+	assert_false(k.done);
+	assert_null(strstr(w->told, "overflow"));
+	/* nothing is passed over */
+	post(w, 1, polls, "3:::me");
+	wake(w, 0);
+	assert_string_equal(k.got, "3:::me ");
+}
+
+/* It was stopped, say; what its streams have missed cannot be found out. */
+static void
+a_process_that_missed_rows_ends_its_streams(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE], polls[STORE_SID_SIZE];
+	struct sink stream, k;
+	int64_t key;
+
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &stream);
+	handshake(w, 0, polls);
+	poll_once(w, 0, polls, &k);
+	begin(w, 0);
+	key = session_key(find_session(w, 0, polls));
+	settle(w, 0);
+	poll_once(w, 0, polls, &k);
+	for (int i = 0; i < 3; i++) {
+		w->now += 1000;
+		flood(w, w->root.chan, key, 700);
+	}
+	wake(w, 0);
+	assert_string_equal(w->told, "connect connect disconnect(queue overflow) ");
+	assert_true(stream.done);
+	/* the poll has missed nothing that was for it, but comes again */
+	assert_string_equal(k.got, "SUPERSEDED ");
+	assert_int_equal(look_up(w, polls), SESSION_LIVE);
+	assert_int_equal(look_up(w, sid), SESSION_UNKNOWN);
 }
 
 static void
@@ -1237,6 +1462,7 @@ main(void)
 	    TEST(streams_of_one_process_need_no_log),
 	    TEST(a_room_joined_by_a_post_elsewhere_is_heard_by_the_held_poll),
 	    TEST(a_room_is_left_while_others_are_joined_elsewhere),
+	    TEST(each_of_many_rooms_is_heard_until_it_is_left),
 	    TEST(a_room_joined_in_two_processes_at_once_is_joined_once),
 	    TEST(volatile_is_only_for_those_who_listen),
 	    TEST(a_namespace_has_its_own_life),
@@ -1259,6 +1485,11 @@ main(void)
 	    TEST(too_many_bad_packets_end_the_session),
 	    TEST(a_queue_that_grows_too_long_ends_the_session),
 	    TEST(who_has_missed_messages_is_ended_and_not_deceived),
+	    TEST(a_session_lives_on_when_what_it_has_not_read_is_not_for_it),
+	    TEST(who_left_a_room_and_has_not_collected_what_came_before_ends),
+	    TEST(handshakes_end_no_session),
+	    TEST(held_polls_do_not_keep_the_log_from_being_trimmed),
+	    TEST(a_process_that_missed_rows_ends_its_streams),
 	    TEST(a_log_that_is_far_behind_is_read_from_the_store),
 	    TEST(a_replaced_database_ends_what_was_there),
 	    TEST(an_older_poll_cannot_take_messages_of_a_newer_one),

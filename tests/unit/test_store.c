@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/address.h"
 #include "shared/store/ack_row.h"
 #include "shared/store/action_queue.h"
 #include "shared/store/early_packet.h"
@@ -38,8 +39,8 @@ open_stores(void **state)
 
 	snprintf(s->folder, sizeof(s->folder), "/tmp/pollux-test-XXXXXX");
 	assert_non_null(mkdtemp(s->folder));
-	s->st = store_open(s->folder, 1, false);
-	s->other = store_open(s->folder, 1, false);
+	s->st = store_open(s->folder, "", 1, false);
+	s->other = store_open(s->folder, "", 1, false);
 	assert_non_null(s->st);
 	assert_non_null(s->other);
 	assert_int_equal(store_begin(s->st), 0);
@@ -81,8 +82,41 @@ a_session_is_found_once_created_and_its_key_is_taken(void **state)
 	assert_int_equal(row.state, STORE_NEW);
 	assert_int_equal(row.owner, -1);
 	assert_int_equal(row.inflight, -1);
-	assert_int_equal(session_row_count(st, SLICE("::1")), 1);
-	assert_int_equal(session_row_count(st, SLICE("::2")), 0);
+}
+
+static void
+sessions_are_counted_by_network(void **state)
+{
+	static const struct {
+		const char *address;
+		bool counted;
+	} table[] = {
+	    {"2001:db8::1", true},
+	    {"2001:db8::2:1", true},
+	    {"2001:db8:0:1::1", false},
+	    {"192.0.2.1", false},
+	    {"", false},
+	};
+	struct store *st = ((struct stores *)*state)->st;
+	struct address a;
+
+	assert_true(address_parse(&a, SLICE("2001:db8::9")));
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char sid[] = {(char)('a' + i), '\0'};
+
+		assert_int_equal(session_row_create(st, KEY + (int64_t)i, slice_of(sid), 1000,
+				     slice_of(table[i].address), SLICE("{}")),
+		    STORE_OK);
+	}
+	assert_int_equal(session_row_count(st, address_network(&a), 10), 2);
+	assert_int_equal(session_row_count(st, address_network(&a), 1), 1);
+	/* one that has ended is remembered, but not counted */
+	assert_int_equal(session_row_end(st,
+			     &(struct session_row){.key = KEY, .deadline = 2000, .inflight = -1}),
+	    0);
+	assert_int_equal(session_row_count(st, address_network(&a), 10), 1);
+	assert_int_equal(session_row_delete(st, KEY + 1), 0);
+	assert_int_equal(session_row_count(st, address_network(&a), 10), 0);
 }
 
 static void
@@ -123,9 +157,10 @@ an_ack_is_taken_once(void **state)
 
 	add_unused_session(st);
 	assert_int_equal(
-	    ack_row_add(st, KEY, SLICE("/chat"), SLICE("h"), (struct slice){NULL, 0}, 0, &first),
-	    0);
-	assert_int_equal(ack_row_add(st, KEY, SLICE(""), SLICE("h"), SLICE(""), 0, &second), 0);
+	    ack_row_add(st, KEY, SLICE("/chat"), SLICE("h"), (struct slice){NULL, 0}, 0, 2, &first),
+	    STORE_OK);
+	assert_int_equal(
+	    ack_row_add(st, KEY, SLICE(""), SLICE("h"), SLICE(""), 0, 2, &second), STORE_OK);
 	assert_int_equal(second, first + 1);
 	assert_int_equal(ack_row_take(st, KEY, first, &ack), STORE_OK);
 	assert_string_equal(ack.ns, "/chat");
@@ -210,7 +245,7 @@ data_outlives_a_session_while_events_of_it_wait(void **state)
 
 	add_unused_session(st);
 	session_row_set_user(st, KEY, SLICE("ann"));
-	session_data_set(st, KEY, SLICE("name"), SLICE("\"value\""));
+	session_data_set(st, KEY, SLICE("name"), SLICE("\"value\""), 1000);
 	assert_int_equal(hook_queue_add(st, &row), 0);
 	assert_int_equal(session_row_delete(st, KEY), 0);
 	text = hook_queue_user(st, KEY);
@@ -268,15 +303,20 @@ the_log_is_trimmed_in_parts_but_for_its_newest_row(void **state)
 {
 	struct store *st = ((struct stores *)*state)->st;
 	struct message_row m = {.chan = -1, .payload = SLICE("3:::x")};
-	int64_t floor, head;
+	struct message_span span;
+	int64_t head;
 	int rows = 0;
 
 	for (int i = 0; i < 1500; i++)
 		assert_int_equal(message_log_append(st, &m, 0), 0);
 	assert_int_equal(store_commit(st), 0);
-	assert_int_equal(maintenance_trim(st, 10000, INT64_C(1) << 30, &floor), STORE_MORE);
-	assert_int_equal(maintenance_trim(st, 10000, INT64_C(1) << 30, &floor), STORE_OK);
-	assert_int_equal(floor, 0); /* nobody missed anything */
+	assert_int_equal(message_log_span(st, &span), 0);
+	assert_int_equal(span.newest - span.oldest, 1500);
+	assert_int_equal(span.bytes, 1500 * (5 + MESSAGE_ROW_BYTES));
+	assert_int_equal(maintenance_trim(st, 10000), STORE_MORE);
+	assert_int_equal(maintenance_trim(st, 10000), STORE_OK);
+	assert_int_equal(message_log_span(st, &span), 0);
+	assert_int_equal(span.bytes, 0);
 	assert_int_equal(message_log_read(st, 0, count_message, &rows), 0);
 	assert_int_equal(rows, 1);
 	assert_int_equal(message_log_head(st, &head), 0);
@@ -320,9 +360,9 @@ a_database_of_another_schema_is_replaced_under_running_processes(void **state)
 	    sqlite3_exec(db, "UPDATE meta SET v = '0' WHERE k = 'schema'", NULL, NULL, NULL),
 	    SQLITE_OK);
 	sqlite3_close(db);
-	assert_null(store_open(s->folder, 1, true)); /* replaces nothing */
+	assert_null(store_open(s->folder, "", 1, true)); /* replaces nothing */
 	assert_false(store_was_replaced(s->st));
-	late = store_open(s->folder, 1, false);
+	late = store_open(s->folder, "", 1, false);
 	assert_non_null(late);
 	assert_true(store_was_replaced(s->st));
 	assert_int_equal(store_reopen(s->st), 0);
@@ -339,6 +379,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(a_session_is_found_once_created_and_its_key_is_taken),
+	    TEST(sessions_are_counted_by_network),
 	    TEST(only_the_newest_generation_reserves_a_response),
 	    TEST(an_ack_is_taken_once),
 	    TEST(early_packets_wait_within_limits_and_until_they_are_due),

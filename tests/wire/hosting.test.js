@@ -10,9 +10,11 @@ const { test, before, after } = require('node:test');
 const { KIND } = require('../lib/suite');
 const { Account } = require('../lib/account');
 const { ROOT, start, programs, commandLine, processesOf } = require('../lib/server');
-const { request, closeAll } = require('../lib/http');
+const { request, closeAll, readUpTo } = require('../lib/http');
 const { handshake, Polling } = require('../lib/polling');
+const { Htmlfile } = require('../lib/htmlfile');
 const { Websocket } = require('../lib/websocket');
+const { startHaproxy } = require('../lib/haproxy');
 const { event } = require('../lib/client');
 const realclient = require('../lib/realclient');
 const { until } = require('../lib/wait');
@@ -241,10 +243,14 @@ hosting('.htaccess to a daemon: no other address is passed on', async () => {
 /* --- mod_proxy_fcgi --------------------------------------------------------------------------- */
 
 const farm = {};
+const haproxy = {}; /* in front of the programs of farm */
 before(async () => {
-  if (KIND === RUN_ON) Object.assign(farm, await start({ kind: 'apache-proxy' }));
+  if (KIND !== RUN_ON) return;
+  Object.assign(farm, await start({ kind: 'apache-proxy' }));
+  Object.assign(haproxy, await startHaproxy(farm));
 });
 after(async () => {
+  if (haproxy.stop) await haproxy.stop();
   if (farm.stop) assert.deepStrictEqual((await farm.stop()).left, [], 'left behind by the server');
 });
 
@@ -283,10 +289,70 @@ hosting('mod_proxy_fcgi: a poll whose process is killed is answered all the same
   await client.close();
 });
 
+/* --- HAProxy ---------------------------------------------------------------------------------- */
+
+for (const transport of ['websocket', 'xhr-polling']) {
+  hosting(`HAProxy: the real client by ${transport}`, async () => {
+    const socket = await realclient.connected(haproxy, transport, { query: 'user=me' });
+    const [who] = await realclient.ask(socket, 'whoami');
+    assert.strictEqual(who.transport, transport);
+    assert.strictEqual(who.query.user, 'me');
+    const heard = realclient.next(socket, 'message');
+    socket.send('h\u00ebllo \u2603');
+    assert.deepStrictEqual((await heard).slice(0, 1), ['h\u00ebllo \u2603']);
+    socket.disconnect();
+  });
+}
+
+hosting('HAProxy: what is offered is what works', async () => {
+  const { transports } = await until(async () => {
+    const answer = await handshake(haproxy);
+    return answer.transports.includes('websocket') && answer;
+  }, 'websocket is offered');
+  assert.deepStrictEqual(transports, ['websocket', 'flashsocket', 'htmlfile', 'xhr-polling', 'jsonp-polling']);
+});
+
+hosting('HAProxy: the pieces of htmlfile come one by one', async () => {
+  const page = await Htmlfile.open(haproxy);
+  assert.deepStrictEqual(await page.replies('3:::one'), ['3:::one']);
+  assert.deepStrictEqual(await page.replies('3:::two'), ['3:::two']);
+  await page.close();
+});
+
+hosting('HAProxy: the browser gets its client', () => assertClient(haproxy.port));
+
+hosting('HAProxy: a client that leaves its poll, posts and polls again loses nothing', async () => {
+  const client = new Polling(haproxy, (await handshake(haproxy)).sid);
+  assert.strictEqual((await client.get()).text, '1::');
+  for (let i = 0; i < 5; i++) {
+    const { connection } = await client.hold();
+    connection.destroy();
+    await readUpTo(haproxy.port);
+    assert.strictEqual((await client.post(`3:::${i}`)).text, '1');
+    assert.strictEqual((await client.get()).text, `3:::${i}`);
+  }
+});
+
+hosting('HAProxy: a poll whose process is killed is answered by the other', async () => {
+  const client = await Polling.open(haproxy);
+  await client.replies();
+  const killed = programs('pollux.fcgi', farm.data).filter((pid) => commandLine(pid).includes('0.sock'));
+  process.kill(killed[0], 'SIGKILL');
+  await until(() => !programs('pollux.fcgi', farm.data).includes(killed[0]), 'end of the killed process');
+  assert.deepStrictEqual(await client.replies('3:::after'), ['3:::after']);
+  await client.close();
+});
+
+hosting('HAProxy: no other address is passed on', async () => {
+  for (const target of ['/', '/socket.iofoo', '/other/1/']) {
+    assert.strictEqual((await request(haproxy.port, { path: target })).status, 503, target);
+  }
+});
+
 /* --- all of them ------------------------------------------------------------------------------ */
 
 hosting('every configuration is run by a test', () => {
-  const here = ['htaccess', 'htaccess-pollux.conf', 'htaccess-proxy', 'apache-proxy_fcgi.conf'];
+  const here = ['htaccess', 'htaccess-pollux.conf', 'htaccess-proxy', 'apache-proxy_fcgi.conf', 'haproxy.cfg'];
   const suites = ['apache-mod_fcgid.conf', 'lighttpd.conf', 'nginx.conf'];
   assert.deepStrictEqual(fs.readdirSync(CONF).filter((name) => name !== 'README.md').sort(), [...here, ...suites].sort());
 });

@@ -2,16 +2,18 @@
 'use strict';
 
 const assert = require('node:assert');
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const { after } = require('node:test');
-const { pollux } = require('../lib/suite');
-const { ROOT, prepare, launch, start, processes, leftovers } = require('../lib/server');
+const { pollux, KIND } = require('../lib/suite');
+const { ROOT, prepare, launch, start, processes, leftovers, commandLine } = require('../lib/server');
 const { request } = require('../lib/http');
 const { Polling } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
-const { within } = require('../lib/wait');
+const { freePorts } = require('../lib/ports');
+const { within, until } = require('../lib/wait');
 
 const folders = [];
 after(() => folders.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
@@ -74,6 +76,29 @@ pollux('a second start on the same DATA works', async () => {
   }
 });
 
+pollux('its own question whether all is well leaves no session behind', async () => {
+  const made = await plan({});
+  const launcher = launch(made);
+  await launcher.ready();
+  const pollux = path.join(ROOT, process.env.B || 'build', 'pollux');
+  const { stdout, stderr } = spawnSync(pollux, ['sessions', '-j', '-d', made.data], { encoding: 'utf8' });
+  assert.deepStrictEqual(JSON.parse(stdout), [], stderr);
+  await launcher.stop();
+});
+
+pollux('a web hook that is down is named, and may be started later', async () => {
+  const [port] = await freePorts(1);
+  const made = await plan({ conf: { hook: {
+    url: `http://127.0.0.1:${port}/hook`, secret: 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz', authorize: 'true'
+  } }, app: path.join(ROOT, 'docs') });
+  const launcher = launch(made);
+  await launcher.ready();
+  await until(() => launcher.stderr !== '', 'a word about it');
+  assertOneSentence(launcher.stderr.trim(), `run: the hook http://127.0.0.1:${port}/hook: authorize: `, 'clients are refused');
+  assert.strictEqual((await request(made.port, { path: '/socket.io/1/' })).status, 500);
+  await launcher.stop();
+});
+
 pollux('kill -9 of the launcher, then a new start on the same ports and DATA', async () => {
   const made = await plan({});
   const first = launch(made);
@@ -133,4 +158,81 @@ pollux('an application that is missing, or not an application, gives one sentenc
   for (const app of ['/nonexistent/app.so', path.join(ROOT, 'README.md'), 'nosuchapp']) {
     assertOneSentence(await refused(await plan({ app })), app);
   }
+});
+
+/* --- a /dev/null that cannot be written to: a folder in its place refuses root too ---------- */
+
+pollux('a /dev/null that cannot be written to gives one sentence', async () => {
+  const made = await plan({});
+  made.env = { RUN_NULL: made.tmp };
+  assertOneSentence(await refused(made), 'cannot write to', made.tmp);
+});
+
+pollux('/dev/null becomes unwritable: children that live are not restarted, and all end', async () => {
+  const made = await plan({});
+  const nothing = path.join(made.tmp, 'null');
+  fs.writeFileSync(nothing, '');
+  fs.chmodSync(nothing, 0o666);
+  made.env = { RUN_NULL: nothing };
+  const launcher = launch(made);
+  await launcher.ready();
+  fs.rmSync(nothing);
+  fs.mkdirSync(nothing);
+  const alive = processes(launcher.pid);
+  const victim = alive.find(({ pid }) => /pollux-policyd/.test(commandLine(pid)));
+  process.kill(victim.pid, 'SIGKILL');
+  await until(() => /pollux-policyd ended/.test(launcher.stderr), 'the launcher sees the end of a child');
+  assert.doesNotMatch(launcher.stderr, /pollux-wsd ended|pollux\.fcgi.* ended/);
+  const { code } = await launcher.stop('SIGTERM');
+  assert.ok(code !== null);
+  fs.rmdirSync(nothing);
+  assert.deepStrictEqual(await leftovers(made, alive), []);
+});
+
+/* --- web servers ---------------------------------------------------------------------------- */
+
+pollux('a web server that does not start: its worst line is shown, not its last', async () => {
+  const kinds = { apache: 'apache2', 'apache-proxy': 'apache2', nginx: 'nginx' };
+  for (const [kind, program] of Object.entries(kinds)) {
+    const made = await plan({ kind });
+    const bin = path.join(made.folder, 'data'); /* leftovers() expects it */
+    fs.mkdirSync(bin);
+    fs.chmodSync(bin, 0o755);
+    fs.writeFileSync(path.join(bin, program), `#!/bin/sh
+echo "${program}: [warn] this is not it"
+echo "[today] [core:emerg] [pid 1] this is why"
+echo "[today] [core:crit] [pid 1] so it ends"
+echo "[today] [core:notice] [pid 1] bye"
+exit 1
+`, { mode: 0o755 });
+    made.data = path.join(bin, 'of-the-run');
+    made.env = { PATH: `${bin}:${process.env.PATH}` };
+    fs.mkdirSync(made.data, { mode: 0o777 });
+    fs.chmodSync(made.data, 0o777);
+    assertOneSentence(await refused(made), program, 'this is why');
+  }
+});
+
+/* Words before the launcher: it finds Apache with suEXEC, which is a program of root's with the
+ * right to change its user.  Only the launcher and its children see it. */
+function withSuexec(made) {
+  const copy = path.join(made.folder, 'suexec');
+  const prepareMount = `
+    mkdir "$0" && cp -a /usr/lib/apache2/. "$0" && cp /bin/true "$0/suexec" &&
+    chmod 4755 "$0/suexec" && mount --bind "$0" /usr/lib/apache2 && exec "$@"`;
+  return ['unshare', '-m', 'sh', '-c', prepareMount, copy];
+}
+
+const canMount = KIND === 'apache' && process.getuid() === 0 && spawnSync('unshare', ['-m', 'true']).status === 0;
+
+pollux('Apache with suEXEC, started by root, serves', { skip: !canMount && 'needs Apache and root' }, async () => {
+  const made = await plan({});
+  made.prefix = withSuexec(made);
+  const launcher = launch(made);
+  await launcher.ready();
+  assert.strictEqual((await request(made.port, { path: '/socket.io/1/' })).status, 200);
+  const alive = processes(launcher.pid);
+  await launcher.stop();
+  fs.rmSync(path.join(made.folder, 'suexec'), { recursive: true });
+  assert.deepStrictEqual(await leftovers(made, alive), []);
 });

@@ -151,6 +151,19 @@ for (const Transport of [Polling, Websocket]) {
     await client.close();
   });
 
+  pollux(`${name}: a name with U+0000 is not the name before it`, async () => {
+    const client = await Transport.open(server);
+    const other = await Websocket.open(server);
+    await other.ask('join', ['cut']);
+    assert.deepStrictEqual(await client.replies('5:1+::{"name":"join\\u0000x","args":["cut"]}'), [], 'an event');
+    assert.deepStrictEqual(await client.replies('5:2+::{"name":"join","args":["cut\\u0000x"]}'), [], 'a room');
+    assert.deepStrictEqual(await client.replies('5:3+::{"name":"join","args":["cut"]}'), ['6:::3+["ok"]']);
+    assert.deepStrictEqual(await client.replies('1::/chat\0x'), ['7::/chat\0x:2'], 'a namespace');
+    assert.deepStrictEqual(await client.replies('1::/chat?a=b\0c'), ['7::/chat?a=b\0c:2'], 'its query');
+    await client.close();
+    await other.close();
+  });
+
   pollux(`${name}: a hundred packets of rubbish, and the session is over`, async () => {
     const client = await Transport.open(server);
     for (let i = 0; i < 50; i++) await client.send('rubbish');
