@@ -90,6 +90,17 @@ $(B)/tests/modules/%.so: tests/modules/%.c $(wildcard include/pollux/*.h)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) -shared -o $@ $<
 
+# a program of a newer version, for tests/wire/store.test.js
+$(B)/newer/database.c: shared/store/database.c
+	@mkdir -p $(@D)
+	$(Q)sed 's/^\(#define SCHEMA_VERSION\) .*/\1 999/' $< > $@
+$(B)/newer/database.o: $(B)/newer/database.c $(B)/gen/schema.h
+	$(say) CC $<
+	$(Q)$(CC) $(ALL) -c -o $@ $<
+$(B)/newer/pollux-wsd: $(B)/newer/database.o $(WSD) $(B)/libpollux.a
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
+
 $(B)/bench/load: $(LOAD) $(B)/libpollux.a
 	@mkdir -p $(@D)
 	$(say) LD $@
@@ -107,7 +118,7 @@ $(B)/tests/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(B)/libpollux.a
 	$(Q)$(CC) $(ALL) $(LDFLAGS) $(if $(FUZZING),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
 	  $(B)/libpollux.a -ljansson -lwslay -lhttp_parser $(SHARED_LIBS)
 
-DIALECTS  = $(addprefix $(B)/wsd/,hixie.o hybi.o outqueue.o request.o partial.o)
+DIALECTS  = $(addprefix $(B)/wsd/,hixie.o hybi.o outqueue.o request.o head.o partial.o)
 $(B)/tests/fuzz_hixie $(B)/tests/fuzz_hybi: $(DIALECTS)
 $(B)/tests/fuzz_records: $(B)/fcgi/records.o
 $(B)/tests/fuzz_request: $(DIALECTS) $(B)/wsd/upgrade.o
@@ -140,7 +151,8 @@ run:
 # --- make check: every suite leaves its count in $(B)/check, and runs again only if it failed or
 # --- its inputs have changed
 SERVERS   = lighttpd nginx apache
-SUITES    = format layers names links manual install unit unit-san fuzz-replay clients chaos $(SERVERS:%=outside-%)
+SUITES    = format layers names links manual promises install unit unit-san fuzz-replay clients chaos \
+            $(SERVERS:%=outside-%)
 C         = $(B)/check
 # listed FOLDERS[, TESTS OF FIND]: the files there that are not made: what git would list, without git
 listed    = $(patsubst ./%,%,$(shell find $(1) \( -path ./build -o -path ./node_modules -o -path ./.git \
@@ -152,6 +164,8 @@ OUTSIDE   = $(call listed,tests/lib tests/wire tests/interop tests/browser tests
 MANUALS   = $(call listed,.,-name '*.[1-9]') shared/base/config_table.c shared/base/daemon.c \
             include/pollux/pollux.h tests/manual.sh tests/lib/tally.sh
 EXAMPLES  = $(call listed,.,-name '*.md') docs/pollux-app.3 apps/hello/hello.c $(call listed,include)
+DOCUMENTS = $(call listed,docs tests/promises) README.md SECURITY.md
+TESTS     = $(call listed,tests)
 CORPORA   = $(call listed,tests/fuzz)
 CHAOS     = $(call listed,tests/chaos tests/lib tools/run apache-conf/nginx.conf)
 
@@ -173,6 +187,8 @@ $(C)/links: $(PROGRAMS) tests/links.sh tests/lib/tally.sh
 	@tools/check-one $@ tests/links.sh $(B)
 $(C)/manual: $(MANUALS)
 	@tools/check-one $@ tests/manual.sh
+$(C)/promises: $(DOCUMENTS) $(TESTS) tests/promises.js
+	@tools/check-one $@ tests/promises.js
 $(C)/install: $(MANUALS) $(EXAMPLES) Makefile pollux-app.pc.in tests/install.sh | $(PROGRAMS)
 	@tools/check-one $@ tests/install.sh
 $(C)/unit: $(UNIT:%=$(B)/tests/%) tests/vectors.json

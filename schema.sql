@@ -3,8 +3,8 @@
 -- Its heart is an append-only log: a broadcast is one row, and every session reads the log from its
 -- own cursor on.  Times are milliseconds of CLOCK_MONOTONIC.
 --
--- Other programs may insert into action_in (docs/publish.md).  All other tables are private and
--- change without notice.
+-- All tables are private and change without notice.  Other programs have actions.db
+-- (docs/publish.md).
 
 CREATE TABLE meta(
 	k TEXT PRIMARY KEY,
@@ -21,6 +21,8 @@ CREATE TABLE message(
 	except_key INTEGER NOT NULL, -- key of the session that must not get it; 0: none
 	except_more BLOB,          -- more such keys, an array of int64_t; mostly NULL
 	ts INTEGER NOT NULL,
+	total INTEGER NOT NULL,    -- bytes of all rows up to this one, since the first: the newest
+	                           -- minus the oldest is what the log holds, whoever was killed
 	payload BLOB NOT NULL      -- an encoded packet, or a message between processes
 );
 
@@ -32,17 +34,22 @@ CREATE TABLE session(
 	gen INTEGER NOT NULL,      -- +1 whenever a transport opens: the newest wins
 	cursor INTEGER NOT NULL,   -- the client has acknowledged the log up to here ...
 	inflight INTEGER,          -- ... and was sent it up to here; its next poll acknowledges
+	last INTEGER,              -- once ended: the row of its 0::; NULL: no poll needs it
 	deadline INTEGER NOT NULL, -- when it ends unless it is renewed
 	transport INTEGER NOT NULL, -- enum transport_id
 	streaming INTEGER NOT NULL, -- 1: on a socket or an open stream, needs no cursor
 	spoke INTEGER NOT NULL,    -- 1: the client has sent a packet
 	bad INTEGER NOT NULL,      -- number of malformed packets that it sent
 	ack_seq INTEGER NOT NULL,  -- the last ack id that the server has used
-	address TEXT NOT NULL,
+	acks INTEGER NOT NULL,     -- number of its rows in table ack
+	data_bytes INTEGER NOT NULL, -- of its rows in table data: name, value, and 64 for each
+	address TEXT NOT NULL,     -- canonical; empty: unknown
+	network INTEGER,           -- whom limits count, address_network(); NULL: unknown, or ended
 	user TEXT,                 -- the user's name, set by the application
 	handshake TEXT NOT NULL    -- JSON for the application: headers, query, address, ...
 );
 CREATE INDEX session_user ON session(user) WHERE user IS NOT NULL;
+CREATE INDEX session_network ON session(network) WHERE network IS NOT NULL;
 
 -- Which session is in which room; room NULL: in the namespace itself.  A session gets the rows of
 -- the channel with since < id <= until.
@@ -57,6 +64,18 @@ CREATE TABLE subscription(
 	PRIMARY KEY(key, chan, since)
 ) WITHOUT ROWID;
 CREATE INDEX subscription_members ON subscription(chan) WHERE until IS NULL;
+CREATE INDEX subscription_left ON subscription(until) WHERE until IS NOT NULL;
+
+-- Packets for namespaces that their session has not joined yet.
+CREATE TABLE early_packet(
+	id INTEGER PRIMARY KEY,
+	key INTEGER NOT NULL,
+	ns TEXT NOT NULL,
+	until INTEGER NOT NULL,    -- then it is dropped
+	packet BLOB                -- NULL: the session has left it, keep none until it joins again
+);
+CREATE INDEX early_packet_key ON early_packet(key);
+CREATE INDEX early_packet_until ON early_packet(until) WHERE packet IS NOT NULL;
 
 -- Values of socket.set() and socket.get().
 CREATE TABLE data(
@@ -98,12 +117,15 @@ CREATE TABLE hook_event(
 	time INTEGER NOT NULL,     -- when it happened, milliseconds since 1970
 	created INTEGER NOT NULL,
 	batch INTEGER NOT NULL,    -- first id of the request that it was sent in, and is sent in
-	                           -- again; 0: not tried yet
+	                           -- again; negative, its own: it is sent alone; 0: not tried yet
 	attempts INTEGER NOT NULL, -- failed ones
+	failed INTEGER NOT NULL,   -- of those, when it was sent alone and its answer was bad
 	due INTEGER NOT NULL,      -- when the next attempt is due
+	bytes INTEGER NOT NULL,    -- of the body
 	body TEXT NOT NULL         -- members of its JSON object, without those of the columns
 );
-CREATE INDEX hook_event_key ON hook_event(key);
+-- with the bytes, to add up those of a session without reading its rows
+CREATE INDEX hook_event_key ON hook_event(key, bytes);
 
 -- Sessions that ended while events of theirs wait: their data and user are still sent with those.
 CREATE TABLE hook_ended(
@@ -128,12 +150,23 @@ CREATE TABLE hook_dead(
 	error TEXT NOT NULL
 );
 
--- Actions that other programs want run (docs/publish.md): one a row, in the order of their ids.  A
--- plain table without triggers or functions, so that any version of SQLite can insert into it.
+-- Which rows of actions.db were run last (shared/store/action_queue.h): written in the transaction of
+-- their effects, before they are deleted there.
+CREATE TABLE action_done(
+	one INTEGER PRIMARY KEY,   -- 1: there is one row at most
+	file TEXT NOT NULL,        -- identity of the actions.db
+	first INTEGER NOT NULL,    -- the ids
+	last INTEGER NOT NULL
+);
+
+-- Where actions were written before they had a file of their own: who still does gets an error.
 CREATE TABLE action_in(
 	id INTEGER PRIMARY KEY,
 	json TEXT NOT NULL
 );
+CREATE TRIGGER action_in_moved BEFORE INSERT ON action_in BEGIN
+	SELECT RAISE(ABORT, 'actions are written to actions.db, in the same folder');
+END;
 
 -- Answers to requests that had an Idempotency-Key: kept for a day, at most 10,000 of them.
 CREATE TABLE idempotency(

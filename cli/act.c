@@ -258,13 +258,29 @@ ends_sessions(const struct action_list *list)
 	return false;
 }
 
-static void
+/* Return the exit status. */
+static int
 print_result(const struct cli *c, const struct action_result *result)
 {
+	struct buf out = {.p = NULL};
+
 	if (c->json)
-		printf("{\"actions\":%zu,\"receivers\":%zu}\n", result->actions, result->receivers);
+		buf_printf(
+		    &out, "{\"actions\":%zu,\"receivers\":%zu", result->actions, result->receivers);
 	else
-		printf("%zu session%s\n", result->receivers, result->receivers == 1 ? "" : "s");
+		buf_printf(
+		    &out, "%zu session%s", result->receivers, result->receivers == 1 ? "" : "s");
+	if (c->json) {
+		action_refused_write(&out, result);
+		buf_add_char(&out, '}');
+	}
+	buf_add_char(&out, '\n');
+	cli_flush(&out);
+	if (result->refused == 0)
+		return 0;
+	if (!c->json)
+		cli_complain("%zu refused: %s", result->refused, result->refusal.message);
+	return EX_CANTCREAT;
 }
 
 static int
@@ -296,7 +312,7 @@ run_actions(struct cli *c, struct slice json)
 	if (status == 0 && ends_sessions(&list))
 		status = await_ends(c);
 	if (status == 0)
-		print_result(c, &result);
+		status = print_result(c, &result);
 end:
 	action_free(&list);
 	return status;

@@ -4,7 +4,10 @@
 #include <sysexits.h>
 
 #include "cli/cli.h"
+#include "shared/base/log.h"
+#include "shared/base/preflight.h"
 #include "shared/store/listing.h"
+#include "shared/transport/server.h"
 #include "shared/wire/json.h"
 
 /* The word after the command, which must be "check". */
@@ -47,27 +50,75 @@ parse_check_line(struct cli *c, int argc, char **argv, const char *doc)
 	argp_parse(&argp, argc, argv, 0, NULL, &check);
 }
 
+/* What is wrong with a configuration: JSON arrays without their brackets. */
+struct mistakes {
+	const struct cli *cli;
+	struct buf errors, warnings;
+};
+
+/* log_taker: a start would log this. */
+static void
+on_mistake(void *arg, enum log_level level, const char *line)
+{
+	struct mistakes *m = arg;
+	bool error = level == LOG_LEVEL_ERROR;
+	struct buf *list = error ? &m->errors : &m->warnings;
+
+	if (!m->cli->json)
+		cli_complain("%s%s", error ? "" : "warning: ", line);
+	buf_puts(list, list->n > 0 ? "," : "");
+	json_write_string(list, slice_of(line));
+}
+
+/* Look for what the text alone does not tell. */
+static void
+check_start(struct cli *c, struct mistakes *m)
+{
+	log_collect(on_mistake, m);
+	server_check(&c->cfg);
+	preflight_log(&c->cfg);
+	/* not as ours: the programs may run as other users */
+	if (c->cfg.fcgi_listen[0] != '\0')
+		preflight_addresses("[fcgi] listen", c->cfg.fcgi_listen, false);
+	preflight_addresses("[wsd] listen", c->cfg.wsd_listen, false);
+	preflight_addresses("[policyd] listen", c->cfg.policyd_listen, false);
+	log_collect(NULL, NULL);
+}
+
 int
 check_config(struct cli *c, int argc, char **argv)
 {
 	char error[512];
 	struct buf out = {.p = NULL};
+	struct mistakes m = {.cli = c};
+	bool ok;
 
-	parse_check_line(c, argc, argv, "Check the configuration.");
+	parse_check_line(
+	    c, argc, argv, "Check the configuration, and what a start of the programs would need.");
 	/* Not cli_configure(): with --json the error is part of the answer. */
-	if (config_load(&c->cfg, c->paths, error, sizeof(error)) == 0) {
-		puts(c->json ? "{\"ok\":true}" : "ok");
-		return 0;
+	if (config_load(&c->cfg, c->paths, error, sizeof(error)) == -1) {
+		on_mistake(&m, LOG_LEVEL_ERROR, error);
+	} else {
+		/* As in cli_configure(). */
+		if (c->data != NULL)
+			snprintf(c->cfg.data, sizeof(c->cfg.data), "%s", c->data);
+		check_start(c, &m);
 	}
-	if (!c->json) {
-		cli_complain("%s", error);
-		return EX_CONFIG;
+	ok = m.errors.n == 0;
+	if (c->json) {
+		buf_printf(&out, "{\"ok\":%s,\"configuration\":", ok ? "true" : "false");
+		json_write_string(&out, slice_of(c->cfg.files));
+		buf_puts(&out, ",\"errors\":[");
+		buf_add_slice(&out, buf_slice(&m.errors));
+		buf_puts(&out, "],\"warnings\":[");
+		buf_add_slice(&out, buf_slice(&m.warnings));
+		buf_puts(&out, "]}\n");
+	} else {
+		buf_printf(&out, "configuration: %s\n%s", c->cfg.files, ok ? "ok\n" : "");
 	}
-	buf_puts(&out, "{\"ok\":false,\"error\":");
-	json_write_string(&out, slice_of(error));
-	buf_puts(&out, "}\n");
-	cli_flush(&out);
-	return EX_CONFIG;
+	buf_free(&m.errors);
+	buf_free(&m.warnings);
+	return cli_flush(&out) != 0 ? EX_SOFTWARE : ok ? 0 : EX_CONFIG;
 }
 
 /* Faults of the database; with --json they collect in `json`. */

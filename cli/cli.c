@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "shared/action/application.h"
+#include "shared/base/account.h"
 #include "shared/base/clock.h"
+#include "shared/base/privs.h"
 #include "shared/store/slots.h"
 #include "shared/transport/server.h"
 #include "shared/wire/sid.h"
@@ -39,13 +41,13 @@ cli_configure(struct cli *c)
 static int
 check_data_folder(const char *folder)
 {
-	char path[CONFIG_PATH_MAX + 16];
+	char path[CONFIG_PATH_MAX + 16], why[ACCOUNT_WHY_MAX];
 
 	snprintf(path, sizeof(path), "%s/pollux.db", folder);
 	if (access(folder, R_OK | W_OK | X_OK) == 0 && access(path, R_OK | W_OK) == 0)
 		return 0;
 	if (errno == EACCES) {
-		cli_complain("%s: %s", path, strerror(errno));
+		cli_complain("%s: %s", path, account_why(why, path, errno));
 		return EX_NOPERM;
 	}
 	cli_complain(
@@ -58,7 +60,13 @@ cli_open(struct cli *c)
 {
 	struct hub_options options;
 	int status = cli_configure(c);
+	bool became = false;
 
+	/* Files that root makes could not be used by those who own the folder. */
+	if (status == 0)
+		status = privs_become_owner(c->cfg.data, &became);
+	if (status == 0 && became)
+		status = privs_forget_ports();
 	if (status == 0)
 		status = check_data_folder(c->cfg.data);
 	if (status != 0)
@@ -71,6 +79,7 @@ cli_open(struct cli *c)
 	options = (struct hub_options){
 	    .kind = SERVER_TOOL,
 	    .folder = c->cfg.data,
+	    .group = c->cfg.store_group,
 	    .app = application_for_hub(c->application),
 	    .no_app = true,
 	    .close_timeout_ms = c->cfg.close_timeout_ms,
@@ -82,6 +91,9 @@ cli_open(struct cli *c)
 	    .sessions = c->cfg.sessions,
 	    .sessions_per_address = c->cfg.sessions_per_address,
 	    .log_bytes = c->cfg.log_bytes,
+	    .rooms_per_session = c->cfg.rooms_per_session,
+	    .data_per_session = c->cfg.data_per_session,
+	    .acks_per_session = c->cfg.acks_per_session,
 	};
 	c->hub = hub_open(&options);
 	if (c->hub == NULL)

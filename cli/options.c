@@ -18,6 +18,9 @@ parse_common(int key, char *arg, struct argp_state *state)
 	case 'd':
 		c->data = arg;
 		return 0;
+	case 'h':
+		argp_state_help(state, stdout, ARGP_HELP_STD_HELP); /* exits */
+		return 0;
 	case 'j':
 		c->json = true;
 		return 0;
@@ -31,6 +34,7 @@ static const struct argp_option common_options[] = {
 	10},
     {"data", 'd', "DIR", 0, "Use the data folder DIR instead of the configured one", 10},
     {"json", 'j', NULL, 0, "Print JSON", 10},
+    {NULL, 'h', NULL, OPTION_HIDDEN, NULL, 10},
     {0},
 };
 

@@ -194,6 +194,18 @@ struct largest {
 	} rooms[ROOMS_SHOWN];
 };
 
+/* A NUL is shown as cli_print() shows other controls, instead of ending the name. */
+static void
+copy_room_name(char *to, size_t size, struct slice ns, struct slice room)
+{
+	size_t n = (size_t)snprintf(
+	    to, size, "%.*s ", (int)(ns.n < size / 2 ? ns.n : size / 2), ns.n == 0 ? "" : ns.p);
+
+	for (size_t i = 0; i < room.n && n < size - 1; i++)
+		to[n++] = room.p[i] == '\0' ? '?' : room.p[i];
+	to[n] = '\0';
+}
+
 /* Insert a room where it belongs; the largest comes first, and the smallest drops out. */
 static void
 count_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
@@ -210,8 +222,7 @@ count_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
 	memmove(
 	    &l->rooms[at + 1], &l->rooms[at], (size_t)(ROOMS_SHOWN - 1 - at) * sizeof(l->rooms[0]));
 	l->rooms[at].sessions = sessions;
-	snprintf(l->rooms[at].name, sizeof(l->rooms[at].name), "%.*s %.*s", (int)ns.n,
-	    ns.n == 0 ? "" : ns.p, (int)room.n, room.p);
+	copy_room_name(l->rooms[at].name, sizeof(l->rooms[at].name), ns, room);
 }
 
 static void
@@ -302,6 +313,8 @@ stats_top(struct cli *c, int argc, char **argv)
 		/* A turn per round moves our cursor, or the log would be kept for us. */
 		cli_begin(c);
 		cli_settle(c);
+		if (hub_is_outdated(c->hub))
+			return EX_UNAVAILABLE;
 		if (collect_stats(c, &now) == -1)
 			return EX_TEMPFAIL;
 		status = show_stats(c, &now, &last, top.interval_s);

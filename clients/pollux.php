@@ -20,11 +20,12 @@
  *
  * and, anywhere else:
  *
- *	$pollux = new Pollux(['db' => '/home/me/pollux-data/pollux.db']);
+ *	$pollux = new Pollux(['db' => '/home/me/pollux-data/actions.db']);
  *	$pollux->room('lobby')->emit('news', 1);
  *
  * The actions of a handler, its calls on $io, are collected and sent in the reply: they take effect
- * together once the handler has returned, or, if it throws, not at all.  docs/hook.md specifies the
+ * together once the handler has returned, or, if it throws, not at all; the event is then put
+ * aside, and those beside it are handled.  docs/hook.md specifies the
  * wire format and describes all names.  Licence: MIT. */
 
 /* Any failure.  When publishing, getCode() is the HTTP status, or 0 if there was no answer. */
@@ -38,6 +39,8 @@ final class Pollux
     const BODY_MAX = 4194304;        // bytes of a request; a longer one is refused
     const DEPTH_MAX = 1024;          // values are at most 512 deep, plus the request around them
     const WAKE_MAX = 1024;           // the maximum number of processes of one Pollux
+    const QUIET_S = 60;              // requests that are refused are logged this often at most
+    const ERROR_MAX = 500;           // bytes of an error in a reply
     const ANSWER_MAX = 1048576;      // bytes of an answer to publish() that are read
 
     private $options = [
@@ -48,7 +51,7 @@ final class Pollux
                                      // through a socket: 'unix:/run/pollux/admin.sock'
         'key' => null,               // the key for it
         'timeout' => 5,              // seconds
-        'db' => null,                // or publish by SQL: the path of pollux.db
+        'db' => null,                // or publish by SQL: the path of actions.db
     ];
     private $secrets = [];           // as bytes
     private $handlers = [];          // [namespace][kind]
@@ -179,6 +182,9 @@ final class Pollux
             $headers = array_change_key_case($headers);
             $request = $this->read($method, $headers, $body);
         } catch (PolluxError $e) {
+            if ($e->getCode() === 401 && isset($headers['webhook-signature'])) {
+                $this->logRefusal($e->getMessage());
+            }
             return self::text($e->getCode(), $e->getMessage());
         }
         if (isset($headers['x-pollux-last-error'])) {
@@ -188,8 +194,7 @@ final class Pollux
             return $request['hook'] === 'authorize' ?
                 $this->answerAuthorize($request) : $this->answerEvents($request);
         } catch (Throwable $e) {
-            $this->log(get_class($e) . ': ' . $e->getMessage() .
-                ' in ' . $e->getFile() . ':' . $e->getLine());
+            $this->log(self::errorText($e));
             return self::text(500, 'the handler failed');
         }
     }
@@ -221,6 +226,29 @@ final class Pollux
             abs(($now === null ? time() : $now) - (int) $time) > self::SKEW_S) {
             throw new PolluxError('stale timestamp', 401);
         }
+    }
+
+    private static function errorText($e)
+    {
+        return get_class($e) . ': ' . $e->getMessage() . ' in ' . $e->getFile() . ':' .
+            $e->getLine();
+    }
+
+    /* Of a request that says it is Pollux's.  Anybody may send us such, as many as he likes: log
+     * them once a minute.  PHP forgets everything between two requests, so the time of the last
+     * line is that of a file. */
+    private function logRefusal($why)
+    {
+        $mark = sys_get_temp_dir() . '/pollux-401-' . md5(__FILE__ . getmyuid());
+        clearstatcache(true, $mark);
+        if (is_file($mark) && @filemtime($mark) > time() - self::QUIET_S) {
+            return;
+        }
+        if (!is_link($mark)) {
+            @touch($mark);
+        }
+        $this->log("refused: $why (is the secret that of [hook] secret, and are both clocks " .
+            'right?); others within a minute are not logged');
     }
 
     /* Check the request and return it as an array. */
@@ -303,7 +331,15 @@ final class Pollux
             }
             $reply = $this->seen ? call_user_func($this->seen, $ev->id) : null;
             if (!is_string($reply)) {
-                $reply = $this->answerEvent($ev);
+                try {
+                    $reply = $this->answerEvent($ev);
+                } catch (Throwable $e) { // it costs this event, not those beside it
+                    $error = self::errorText($e);
+                    $name = $ev->name === null ? $ev->type : "$ev->type \"$ev->name\"";
+                    $this->log("the handler of $name of \"$ev->ns\" failed: $error");
+                    $results[] = ['id' => $ev->id, 'error' => self::cut($error)];
+                    continue;
+                }
                 if ($this->seen) {
                     call_user_func($this->seen, $ev->id, $reply);
                 }
@@ -317,6 +353,13 @@ final class Pollux
             return [204, [], ''];
         }
         return [200, ['Content-Type' => 'application/json'], self::encode(['results' => $results])];
+    }
+
+    /* Not longer than ERROR_MAX, and UTF-8, whatever a message holds. */
+    private static function cut($text)
+    {
+        $text = substr($text, 0, self::ERROR_MAX);
+        return preg_match('//u', $text) ? $text : preg_replace('/[^\x20-\x7e]+/', '?', $text);
     }
 
     /* Return the result of one event as JSON, or '' if it needs none. */
@@ -512,7 +555,6 @@ final class Pollux
         return $token;
     }
 
-    /* Pollux creates the database anew after a reboot, so a write need not be synced to disk. */
     private function insert(array $actions)
     {
         $path = $this->options['db'];
@@ -523,7 +565,7 @@ final class Pollux
             $db = new PDO("sqlite:$path", null, null, [
                 PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION,
                 PDO::ATTR_TIMEOUT => (int) ceil($this->options['timeout'])]);
-            $db->exec('PRAGMA synchronous = OFF');
+            $db->exec('PRAGMA synchronous = NORMAL'); // safe in WAL mode, and no wait for the disk
             $db->exec('BEGIN IMMEDIATE');
             $insert = $db->prepare('INSERT INTO action_in(json) VALUES (?)');
             foreach ($actions as $action) {
@@ -947,8 +989,22 @@ final class PolluxTarget
 
     private function add(array $action)
     {
+        self::checkNames($action);
         call_user_func($this->add, Pollux::encode($action));
         return $this;
+    }
+
+    /* The server refuses these, too, but with all that is in the same request or reply. */
+    private static function checkNames(array $action)
+    {
+        foreach ([$action, isset($action['to']) ? $action['to'] : []] as $fields) {
+            foreach (['name', 'room', 'key', 'user', 'ack', 'ns'] as $field) {
+                if (is_array($fields) && isset($fields[$field]) &&
+                    strpos((string) $fields[$field], "\0") !== false) {
+                    throw new PolluxError("$field: a name cannot contain U+0000");
+                }
+            }
+        }
     }
 
     /* Add an action on one session; leave out a session and namespace that are the event's own. */

@@ -22,11 +22,12 @@ your program:
 
 and, anywhere else:
 
-    pollux = Pollux(db='/home/me/pollux-data/pollux.db')
+    pollux = Pollux(db='/home/me/pollux-data/actions.db')
     pollux.room('lobby').emit('news', 1)
 
 The actions of a handler, its calls on `io`, are collected and sent in the reply: they take effect
-together once the handler has returned, or, if it raises, not at all.  Handlers may run in several
+together once the handler has returned, or, if it raises, not at all; the event is then put aside,
+and those beside it are handled.  Handlers may run in several
 threads at once.  docs/hook.md specifies the wire format and describes all names.
 Licence: MIT.
 """
@@ -45,6 +46,7 @@ import os
 import re
 import socket
 import time
+import traceback
 import urllib.parse
 from http import HTTPStatus
 
@@ -54,6 +56,8 @@ SKEW_S = 300  # how far a timestamp may be from our clock, either way
 BODY_MAX = 4 << 20  # bytes of a request; a longer one is refused
 ANSWER_MAX = 1 << 20  # bytes of an answer to publish() that are read
 WAKE_MAX = 1024  # the maximum number of processes of one Pollux
+QUIET_S = 60  # requests that are refused are logged this often at most
+ERROR_MAX = 500  # characters of an error in a reply
 IDLE_S = 60  # run() closes a connection that is idle for this long
 
 log = logging.getLogger('pollux')
@@ -82,7 +86,7 @@ class Pollux:
     """`secret` is 'whsec_...', or a list of them during a key rotation.
 
     Publishing needs `url`, 'http://127.0.0.1:8081/pollux/v1/' or 'unix:/run/pollux/admin.sock', and
-    `key`; or `db`, the path of pollux.db.
+    `key`; or `db`, the path of actions.db.
     """
 
     def __init__(self, secret=(), url=None, key=None, db=None, timeout=5):
@@ -95,6 +99,8 @@ class Pollux:
         self._handlers = {}  # (namespace, kind)
         self._authorizers = {}  # namespace
         self._seen = None
+        self._refused = 0  # requests that were refused since the last line about them
+        self._refused_at = None  # when that was written
 
     # --- handlers: fn(ev, io), except for authorize --------------------------------------------
 
@@ -183,6 +189,8 @@ class Pollux:
         try:
             request = self._read(method, headers, body)
         except PolluxError as error:
+            if error.status == HTTPStatus.UNAUTHORIZED and 'webhook-signature' in headers:
+                self._log_refusal(error)
             return _text(error.status, str(error))
         if 'x-pollux-last-error' in headers:
             log.error('an earlier reply was wrong: %s', headers['x-pollux-last-error'])
@@ -235,6 +243,16 @@ class Pollux:
                 return request
         raise PolluxError('not a request of Pollux 1', 400)
 
+    def _log_refusal(self, error):
+        """Of a request that says it is Pollux's.  Anybody may send us such, as many as he likes:
+        log them once a minute."""
+        self._refused += 1
+        now = time.monotonic()
+        if self._refused_at is None or now - self._refused_at >= QUIET_S:
+            log.warning('refused: %s (is the secret that of [hook] secret, and are both clocks '
+                        'right?); requests refused: %d', error, self._refused)
+            self._refused, self._refused_at = 0, now
+
     def _answer_authorize(self, request):
         handshake = Handshake(request)
         fn = self._authorizers.get(handshake.ns)
@@ -270,7 +288,13 @@ class Pollux:
             ev._change(changes.get(ev.session, ()))
             reply = self._seen(ev.id) if self._seen else None
             if reply is None:
-                reply = self._answer_event(ev)
+                try:
+                    reply = self._answer_event(ev)
+                    reply.encode()  # half a surrogate pair costs this event, too
+                except Exception as error:  # it costs this event, not those beside it
+                    log.exception('the handler of %s of "%s" failed', ev._describe(), ev.ns)
+                    results.append({'id': ev.id, 'error': _error_text(error)})
+                    continue
                 if self._seen:
                     self._seen(ev.id, reply)
             if reply:
@@ -384,8 +408,7 @@ class Pollux:
         try:
             with contextlib.closing(sqlite3.connect(
                     name, uri=True, timeout=self._timeout, isolation_level=None)) as db:
-                # Pollux creates the database anew after a reboot: no need to sync it to disk
-                db.execute('PRAGMA synchronous = OFF')
+                db.execute('PRAGMA synchronous = NORMAL')  # safe in WAL mode, no wait for the disk
                 db.execute('BEGIN IMMEDIATE')
                 db.executemany('INSERT INTO action_in(json) VALUES (?)', [(a,) for a in actions])
                 db.execute('COMMIT')
@@ -456,6 +479,10 @@ class Event:
             self.type, self.text = 'message', first
         else:
             self.type, self.value = 'json', first
+
+    def _describe(self):
+        """The event, for the log."""
+        return self.type if self.name is None else f'{self.type} "{self.name}"'
 
     def _change(self, actions):
         """Apply changes by earlier events of the same request."""
@@ -586,6 +613,7 @@ class Target:
     # --- internal ------------------------------------------------------------------------------
 
     def _add(self, action):
+        _check_names(action)
         self._add_text(_encode(action))
         return self
 
@@ -623,6 +651,13 @@ def _note_changes(changes, session, reply):
             changes.setdefault(action.get('session', session), []).append(action)
 
 
+def _error_text(error):
+    """An exception, and where it was raised, for the reply."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    text = f'{type(error).__name__}: {error} in {frame.filename}:{frame.lineno}'[:ERROR_MAX]
+    return text.encode(errors='replace').decode()
+
+
 def _text(status, text):
     headers = {'Content-Type': 'text/plain; charset=utf-8'}
     if status == 405:
@@ -647,6 +682,14 @@ def _check_ns(ns):
     if ns and not ns.startswith('/'):
         raise ValueError('a namespace must be "" or begin with "/"')
     return ns
+
+
+def _check_names(action):
+    """The server refuses these, too, but with all that is in the same request or reply."""
+    for fields in (action, action.get('to')):
+        for field in ('name', 'room', 'key', 'user', 'ack', 'ns'):
+            if isinstance(fields, dict) and '\0' in str(fields.get(field)):
+                raise PolluxError(f'{field}: a name cannot contain U+0000')
 
 
 def _secret_bytes(text):

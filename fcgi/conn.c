@@ -16,9 +16,16 @@
 /* How much is peeked at to see whether a request has arrived whole; larger ones go to a reader. */
 #define PEEK_BYTES 65536
 
+/* What a request that arrives slowly still gets when others wait for a thread to read them. */
+#define HURRY_MS 1000
+
 /* A streaming answer is given up when more than this, beyond [limits] queue_bytes, waits for a web
  * server that does not read. */
 #define STREAM_BYTES_MAX ((size_t)4 << 20)
+
+/* A connection that has had no request for this long can be given up for another: a web server that
+ * is about to send one is faster. */
+#define SILENT_MS 1000
 
 /* --- lists ---------------------------------------------------------------------------------- */
 
@@ -49,6 +56,22 @@ set_deadline(struct fcgi_conn *c, int64_t after_ms)
 	TAILQ_INSERT_TAIL(&c->fcgi->timed, c, by_deadline);
 }
 
+static void
+begin_idle(struct fcgi_conn *c)
+{
+	c->state = FCGI_CONN_IDLE;
+	c->idle_since = c->fcgi->now;
+	TAILQ_INSERT_TAIL(&c->fcgi->idle, c, next_idle);
+}
+
+/* The caller sets the next state. */
+static void
+end_idle(struct fcgi_conn *c)
+{
+	if (c->state == FCGI_CONN_IDLE)
+		TAILQ_REMOVE(&c->fcgi->idle, c, next_idle);
+}
+
 /* --- the end -------------------------------------------------------------------------------- */
 
 /* Tell the transport what became of its answer, once. */
@@ -71,6 +94,7 @@ fcgi_conn_close(struct fcgi_conn *c)
 		return;
 	ev_io_stop(c->fcgi->loop, &c->io);
 	clear_deadline(c);
+	end_idle(c);
 	c->state = FCGI_CONN_CLOSED;
 	/* callers up the stack still use it: the end of the turn frees it */
 	set_dirty(c);
@@ -196,6 +220,7 @@ ask_server(struct fcgi_conn *c, struct fcgi_request *rq)
 	clear_deadline(c);
 	/* while a poll is held, this sees the web server give it up */
 	ev_io_start(c->fcgi->loop, &c->io);
+	end_idle(c);
 	c->state = FCGI_CONN_HELD;
 	c->request_id = rq->id;
 	/* without its whole body, the next request could not be told from the rest of this one */
@@ -206,7 +231,7 @@ ask_server(struct fcgi_conn *c, struct fcgi_request *rq)
 	    .each_header = fcgi_conn_each_header,
 	    .upgrades = fcgi_conn_upgrades,
 	};
-	fcgi_request_describe(rq, &c->x);
+	fcgi_request_describe(rq, server_proxies(sv), &c->x);
 	fcgi_turn_enter(c->fcgi);
 	if (c->x.again && !slice_is(c->x.method, "GET")) {
 		/* a repeated POST has lost its body, and may have been carried out already */
@@ -225,11 +250,38 @@ ask_server(struct fcgi_conn *c, struct fcgi_request *rq)
 	fcgi_request_free(rq);
 }
 
+/* While a request waits because all threads are busy, the one that has been read for longest makes
+ * room: so slow ones wait for each other, and a quick one only for a moment. */
+static void
+hurry_slowest(struct fcgi *f)
+{
+	size_t n = 0;
+	struct fcgi_conn *c;
+
+	if (!readers_are_short(f->readers))
+		return;
+	/* the first in the list began first; beyond as many as there are threads they only wait */
+	TAILQ_FOREACH (c, &f->timed, by_deadline) {
+		if (c->state != FCGI_CONN_READING)
+			continue;
+		if (++n > f->cfg->fcgi_readers)
+			return;
+		if (c->hurried)
+			continue;
+		c->hurried = true;
+		if (c->deadline > f->now + HURRY_MS)
+			c->deadline = f->now + HURRY_MS;
+		return;
+	}
+}
+
 void
 fcgi_conn_was_read(void *conn, struct fcgi_request *rq)
 {
 	struct fcgi_conn *c = conn;
 
+	clear_deadline(c);
+	hurry_slowest(c->fcgi);
 	/* NULL: the peer left or was too slow.  Draining: the answer could not be waited for. */
 	if (rq == NULL || c->fcgi->draining) {
 		fcgi_request_free(rq);
@@ -244,12 +296,18 @@ static void
 hand_to_reader(struct fcgi_conn *c)
 {
 	ev_io_stop(c->fcgi->loop, &c->io); /* the thread reads, the loop must not look */
+	end_idle(c);
 	c->state = FCGI_CONN_READING;
+	c->hurried = false;
 	set_deadline(c, c->fcgi->cfg->request_timeout_ms);
+	c->read_end = c->deadline;
 	if (readers_add(c->fcgi->readers, c->io.fd, c) == -1) {
-		log_warnx("too many requests arrive slowly: one of them is dropped");
+		log_limited(
+		    LOG_LEVEL_WARN, "too many requests arrive slowly: one of them is dropped");
 		fcgi_conn_close(c);
+		return;
 	}
+	hurry_slowest(c->fcgi);
 }
 
 /* A connection without a request has become readable. */
@@ -282,7 +340,7 @@ begin_fcgi_request(struct fcgi_conn *c)
 		fcgi_conn_close(c);
 		break;
 	case RECORDS_GARBAGE:
-		log_debug("a connection that does not speak FastCGI is closed");
+		log_limited(LOG_LEVEL_DEBUG, "a connection that does not speak FastCGI is closed");
 		fcgi_conn_close(c);
 		break;
 	}
@@ -347,7 +405,7 @@ finish_writing(struct fcgi_conn *c)
 		fcgi_conn_close(c);
 		return;
 	}
-	c->state = FCGI_CONN_IDLE;
+	begin_idle(c);
 	fcgi_conn_watch(c, EV_READ);
 }
 
@@ -430,11 +488,17 @@ fcgi_conn_flush(struct fcgi_conn *c)
 void
 fcgi_conn_expire(struct fcgi_conn *c)
 {
+	struct fcgi *f = c->fcgi;
+
 	clear_deadline(c);
-	if (c->state == FCGI_CONN_READING)
-		shutdown(c->io.fd, SHUT_RDWR); /* ends the read: fcgi_conn_was_read() follows */
-	else
+	if (c->state != FCGI_CONN_READING) {
 		close_unanswered(c, EXCHANGE_FAILED);
+	} else if (c->read_end > f->now && !f->draining && !readers_are_short(f->readers)) {
+		c->hurried = false; /* nobody waits any more: it has all of its time */
+		set_deadline(c, c->read_end - f->now);
+	} else {
+		shutdown(c->io.fd, SHUT_RDWR); /* ends the read: fcgi_conn_was_read() follows */
+	}
 }
 
 void
@@ -454,4 +518,16 @@ fcgi_conn_open(struct fcgi *f, int fd)
 	ev_io_start(f->loop, &c->io);
 	LIST_INSERT_HEAD(&f->conns, c, all);
 	f->conns_n++;
+	begin_idle(c);
+}
+
+bool
+fcgi_conn_displace(struct fcgi *f)
+{
+	struct fcgi_conn *c = TAILQ_FIRST(&f->idle);
+
+	if (c == NULL || c->idle_since > f->now - SILENT_MS)
+		return false;
+	fcgi_conn_close(c);
+	return true;
 }

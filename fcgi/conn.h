@@ -28,13 +28,17 @@ struct fcgi_conn {
 	struct buf out;                     /* queued records */
 	size_t written;                     /* of them, bytes */
 	int64_t deadline;                   /* ms; valid while `timed` */
+	int64_t read_end;   /* ms; while READING: the deadline, unless others wait for its thread */
+	int64_t idle_since; /* ms; while FCGI_CONN_IDLE */
 	uint16_t request_id;
 	uint8_t state; /* enum fcgi_conn_state */
 	bool keep : 1; /* the web server wants to use the connection again */
 	bool dirty : 1;
 	bool timed : 1;
+	bool hurried : 1; /* READING, and its deadline was brought nearer */
 	LIST_ENTRY(fcgi_conn) all;
 	TAILQ_ENTRY(fcgi_conn) by_deadline; /* while `timed` */
+	TAILQ_ENTRY(fcgi_conn) next_idle;   /* while FCGI_CONN_IDLE */
 	SLIST_ENTRY(fcgi_conn) next_dirty;  /* while `dirty` */
 };
 
@@ -50,6 +54,10 @@ void fcgi_conn_close(struct fcgi_conn *c);
 /* The program ends: tell the server that there will be no answer, and end it.  If it is READING the
  * threads must be joined before the end of the turn, which frees it. */
 void fcgi_conn_abandon(struct fcgi_conn *c);
+
+/* Close the one that has had no request for the longest, if that is long.  Return false when there
+ * is none. */
+bool fcgi_conn_displace(struct fcgi *f);
 
 /* Write what is queued, and free it if it is closed.  After the commit. */
 void fcgi_conn_flush(struct fcgi_conn *c);

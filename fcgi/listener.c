@@ -13,6 +13,7 @@
 #include "shared/base/log.h"
 
 #define ACCEPT_AT_ONCE 256 /* all polls of a broadcast come back at the same time */
+#define DISPLACED_MAX  16  /* over the limit, until the turn ends */
 #define PAUSE_S        0.2 /* short: polls end, and free their descriptors, all the time */
 
 struct fcgi_listener {
@@ -66,8 +67,9 @@ refuse_with_reserve(struct fcgi_listener *l, int listening)
 static void
 fcgi_listener_pause_accept(struct fcgi_listener *l)
 {
-	log_warnx("%zu connections are open, and there is no descriptor for the next: not "
-		  "accepting for %d ms; raise the limit on open files",
+	log_limited(LOG_LEVEL_WARN,
+	    "%zu connections are open, and there is no descriptor for the next: not "
+	    "accepting for %d ms; raise the limit on open files",
 	    l->fcgi->conns_n, (int)(PAUSE_S * 1000));
 	watch_sockets(l, false);
 	ev_timer_set(&l->pause, PAUSE_S, 0.);
@@ -83,9 +85,10 @@ fcgi_listener_on_connection(struct ev_loop *loop, struct ev_io *io, int events)
 
 	(void)loop;
 	(void)events;
-	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+	/* what is left in the backlog comes in the next turn */
+	for (int i = 0; i < ACCEPT_AT_ONCE && f->conns_n < f->conns_max + DISPLACED_MAX; i++) {
 		fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd != -1 && f->conns_n < f->conns_max) {
+		if (fd != -1 && (f->conns_n < f->conns_max || fcgi_conn_displace(f))) {
 			fcgi_conn_open(f, fd);
 		} else if (fd != -1) {
 			/* the descriptors that are left are for the store */

@@ -7,6 +7,7 @@
  * Start: descriptors, options, configuration, log, sockets, store and application, loop.
  * The first SIGTERM, SIGINT or SIGUSR1 ends what is open in order, the second at once; SIGHUP opens
  * the log again. */
+#include <errno.h>
 #include <signal.h>
 #include <sysexits.h>
 
@@ -20,6 +21,8 @@
 #include "shared/base/daemon.h"
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
+#include "shared/base/preflight.h"
+#include "shared/base/privs.h"
 
 /* From the first SIGTERM to the end; answers that are not written by then are dropped. */
 #define DRAIN_S 5.
@@ -137,15 +140,17 @@ static int
 fcgi_open(struct fcgi *f)
 {
 	LIST_INIT(&f->conns);
+	TAILQ_INIT(&f->idle);
 	TAILQ_INIT(&f->timed);
 	SLIST_INIT(&f->dirty);
 	f->sv = server_open(f->cfg, SERVER_FCGI);
 	if (f->sv == NULL)
-		return EX_UNAVAILABLE;
+		return daemon_store_code(errno);
 	f->reachable = reachable_open(f); /* after the store, which makes the folder */
 	if (f->reachable == NULL)
 		return EX_CANTCREAT;
-	f->readers = readers_open(f->loop, f->cfg->body_bytes, fcgi_conn_was_read);
+	f->readers = readers_open(
+	    f->loop, (unsigned)f->cfg->fcgi_readers, f->cfg->body_bytes, fcgi_conn_was_read);
 	return f->readers == NULL ? EX_OSERR : EX_OK;
 }
 
@@ -154,6 +159,7 @@ static int
 fcgi_serve(struct fcgi_daemon *d, const char *addresses)
 {
 	struct fcgi *f = &d->f;
+	bool became;
 	int code;
 
 	f->cfg = &d->cfg;
@@ -162,8 +168,12 @@ fcgi_serve(struct fcgi_daemon *d, const char *addresses)
 		log_errx("libev found no way to wait for events");
 		return EX_OSERR;
 	}
+	code = privs_become_owner(d->cfg.data, &became);
 	/* the sockets first: a second process with the same address must not touch the store */
-	code = fcgi_listener_open(f, addresses);
+	if (code == EX_OK)
+		code = fcgi_listener_open(f, addresses);
+	if (code == EX_OK && became)
+		code = privs_forget_ports();
 	if (code == EX_OK)
 		code = fcgi_open(f);
 	if (code == EX_OK) {
@@ -172,6 +182,8 @@ fcgi_serve(struct fcgi_daemon *d, const char *addresses)
 		ev_run(f->loop, 0);
 		fcgi_stop_watching(d);
 		daemon_stopped();
+		if (server_is_outdated(f->sv))
+			code = DAEMON_OUTDATED;
 	} else {
 		readers_close(f->readers);
 	}
@@ -180,6 +192,18 @@ fcgi_serve(struct fcgi_daemon *d, const char *addresses)
 	server_close(f->sv);
 	fcgi_listener_close(f->listener);
 	return code;
+}
+
+/* -t.  Return the exit code. */
+static int
+fcgi_check(const struct config *cfg, const char *addresses)
+{
+	daemon_check_begin();
+	server_check(cfg);
+	/* else the web server or systemd has the sockets */
+	if (addresses[0] != '\0' && listen_inherited() == 0)
+		preflight_addresses("[fcgi] listen", addresses, true);
+	return daemon_check_end();
 }
 
 int
@@ -194,8 +218,11 @@ main(int argc, char **argv)
 	    "Serve Socket.IO handshakes and polls behind a web server, by FastCGI.  ADDRESS is "
 	    "unix:/path or host:port.",
 	    argc, argv);
-	if (code != 0 || o.test)
+	if (code != 0)
 		return code;
+	addresses = o.listen != NULL ? o.listen : d.cfg.fcgi_listen;
+	if (o.test)
+		return fcgi_check(&d.cfg, addresses);
 	code = daemon_open_log(&d.cfg);
 	if (code != 0)
 		return code;
@@ -203,7 +230,6 @@ main(int argc, char **argv)
 		log_errx("libfcgi cannot start");
 		return EX_SOFTWARE;
 	}
-	addresses = o.listen != NULL ? o.listen : d.cfg.fcgi_listen;
 	/* a web server that starts us is mod_fcgid, which holds back the pieces of a stream */
 	if (d.cfg.fcgi_streaming == CONFIG_AUTO)
 		d.cfg.fcgi_streaming =

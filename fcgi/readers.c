@@ -3,14 +3,15 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+#include <time.h>
 
 #include "shared/base/log.h"
 
-#define THREADS   4
-#define QUEUE_MAX 256
+#define QUEUE_MAX   256
+#define IDLE_S      3                   /* after which a thread without work ends */
+#define STACK_BYTES ((size_t)256 << 10) /* hosting accounts limit the address space */
 
 struct reader_job {
 	int fd; /* borrowed */
@@ -21,19 +22,30 @@ struct reader_job {
 
 STAILQ_HEAD(reader_queue, reader_job);
 
+struct reader {
+	struct readers *all;
+	pthread_t thread;
+	bool used;  /* there is a thread to be joined; of the loop */
+	bool ended; /* under the lock */
+};
+
 struct readers {
 	struct ev_loop *loop;
 	size_t body_max;
 	readers_on_read *on_read;
-	pthread_t threads[THREADS];
-	unsigned running;
+	struct reader *each;
+	unsigned max; /* in `each` */
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	struct reader_queue todo, done; /* under the lock */
 	unsigned waiting;               /* in todo, under the lock */
+	unsigned running;               /* threads, under the lock */
+	unsigned idle;                  /* of them, those that look for work, or will at once */
 	bool stop;                      /* under the lock */
 	struct ev_async finished;       /* wakes the loop: `done` is not empty */
 };
+
+/* --- the threads ---------------------------------------------------------------------------- */
 
 static void
 set_blocking(int fd, bool blocking)
@@ -43,20 +55,35 @@ set_blocking(int fd, bool blocking)
 	fcntl(fd, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
 }
 
+/* Wait for work, under the lock.  NULL: there is none, and the thread ends. */
+static struct reader_job *
+take_job(struct readers *r)
+{
+	struct timespec end;
+	struct reader_job *job;
+	int result = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += IDLE_S;
+	while ((job = STAILQ_FIRST(&r->todo)) == NULL && !r->stop && result == 0)
+		result = pthread_cond_timedwait(&r->work, &r->lock, &end);
+	r->idle--;
+	if (job != NULL) {
+		STAILQ_REMOVE_HEAD(&r->todo, next);
+		r->waiting--;
+	}
+	return job;
+}
+
 static void *
 reader_main(void *arg)
 {
-	struct readers *r = arg;
+	struct reader *self = arg;
+	struct readers *r = self->all;
 	struct reader_job *job;
 
 	pthread_mutex_lock(&r->lock);
-	for (;;) {
-		while ((job = STAILQ_FIRST(&r->todo)) == NULL && !r->stop)
-			pthread_cond_wait(&r->work, &r->lock);
-		if (job == NULL)
-			break;
-		STAILQ_REMOVE_HEAD(&r->todo, next);
-		r->waiting--;
+	while ((job = take_job(r)) != NULL) {
 		/* without the lock: this takes as long as the peer does.  The flag belongs to the
 		 * socket, which the loop does not watch meanwhile */
 		pthread_mutex_unlock(&r->lock);
@@ -65,12 +92,69 @@ reader_main(void *arg)
 		set_blocking(job->fd, false);
 		pthread_mutex_lock(&r->lock);
 		STAILQ_INSERT_TAIL(&r->done, job, next);
+		r->idle++;
 		/* the only call of libev that threads may make */
 		ev_async_send(r->loop, &r->finished);
 	}
+	self->ended = true;
+	r->running--;
 	pthread_mutex_unlock(&r->lock);
 	return NULL;
 }
+
+/* Under the lock; a thread that has ended does not take it any more. */
+static void
+join_ended(struct readers *r)
+{
+	for (unsigned i = 0; i < r->max; i++) {
+		if (!r->each[i].used || !r->each[i].ended)
+			continue;
+		pthread_join(r->each[i].thread, NULL);
+		r->each[i].used = r->each[i].ended = false;
+	}
+}
+
+static int
+create_thread(struct reader *reader)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	int result;
+
+	if (pthread_attr_init(&attr) != 0)
+		return -1;
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	/* threads inherit the mask: all signals go to the loop's thread, none interrupts a read */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	result = pthread_create(&reader->thread, &attr, reader_main, reader);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	return result == 0 ? 0 : -1;
+}
+
+/* Start one more thread if all are busy and there may be more, under the lock.  Return -1 if there
+ * is none at all. */
+static int
+start_thread(struct readers *r)
+{
+	if (r->waiting <= r->idle || r->running == r->max)
+		return 0;
+	join_ended(r);
+	for (unsigned i = 0; i < r->max; i++) {
+		if (r->each[i].used)
+			continue;
+		if (create_thread(&r->each[i]) == 0) {
+			r->each[i].used = true;
+			r->running++;
+			r->idle++; /* it will take the job that waits */
+		}
+		break;
+	}
+	return r->running == 0 ? -1 : 0;
+}
+
+/* --- the loop ------------------------------------------------------------------------------- */
 
 static void
 readers_on_finished(struct ev_loop *loop, struct ev_async *async, int events)
@@ -93,35 +177,34 @@ readers_on_finished(struct ev_loop *loop, struct ev_async *async, int events)
 }
 
 struct readers *
-readers_open(struct ev_loop *loop, size_t body_max, readers_on_read *on_read)
+readers_open(struct ev_loop *loop, unsigned max, size_t body_max, readers_on_read *on_read)
 {
 	struct readers *r = calloc(1, sizeof(*r));
-	sigset_t all, before;
+	pthread_condattr_t attr;
 
 	if (r == NULL)
 		return NULL;
+	r->each = calloc(max, sizeof(*r->each));
+	if (r->each == NULL) {
+		free(r);
+		return NULL;
+	}
 	r->loop = loop;
+	r->max = max;
 	r->body_max = body_max;
 	r->on_read = on_read;
+	for (unsigned i = 0; i < max; i++)
+		r->each[i].all = r;
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_cond_init(&r->work, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC); /* take_job() waits by it */
+	pthread_cond_init(&r->work, &attr);
+	pthread_condattr_destroy(&attr);
 	STAILQ_INIT(&r->todo);
 	STAILQ_INIT(&r->done);
 	ev_async_init(&r->finished, readers_on_finished);
 	r->finished.data = r;
 	ev_async_start(loop, &r->finished);
-	/* threads inherit the mask: all signals go to the loop's thread, none interrupts a read */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	for (; r->running < THREADS; r->running++)
-		if (pthread_create(&r->threads[r->running], NULL, reader_main, r) != 0)
-			break;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r->running == 0) {
-		log_errx("cannot start a thread to read requests");
-		readers_close(r);
-		return NULL;
-	}
 	return r;
 }
 
@@ -137,8 +220,9 @@ readers_close(struct readers *r)
 	pthread_cond_broadcast(&r->work);
 	pthread_mutex_unlock(&r->lock);
 	/* each finishes its request and then the rest of the queue, which fails at once */
-	while (r->running > 0)
-		pthread_join(r->threads[--r->running], NULL);
+	for (unsigned i = 0; i < r->max; i++)
+		if (r->each[i].used)
+			pthread_join(r->each[i].thread, NULL);
 	STAILQ_CONCAT(&r->done, &r->todo);
 	while ((job = STAILQ_FIRST(&r->done)) != NULL) {
 		STAILQ_REMOVE_HEAD(&r->done, next);
@@ -148,6 +232,7 @@ readers_close(struct readers *r)
 	ev_async_stop(r->loop, &r->finished);
 	pthread_cond_destroy(&r->work);
 	pthread_mutex_destroy(&r->lock);
+	free(r->each);
 	free(r);
 }
 
@@ -155,7 +240,7 @@ int
 readers_add(struct readers *r, int fd, void *arg)
 {
 	struct reader_job *job = calloc(1, sizeof(*job));
-	bool full;
+	int result = -1;
 
 	if (job == NULL)
 		return -1;
@@ -163,14 +248,29 @@ readers_add(struct readers *r, int fd, void *arg)
 	job->arg = arg;
 	pthread_mutex_lock(&r->lock);
 	/* a bound: each waits with its deadline running, which the last would miss anyway */
-	full = r->waiting >= QUEUE_MAX;
-	if (!full) {
+	if (r->waiting < QUEUE_MAX) {
 		STAILQ_INSERT_TAIL(&r->todo, job, next);
 		r->waiting++;
-		pthread_cond_signal(&r->work);
+		result = start_thread(r);
+		if (result == -1) { /* then there is no thread that could have taken it */
+			STAILQ_REMOVE(&r->todo, job, reader_job, next);
+			r->waiting--;
+		}
 	}
+	pthread_cond_signal(&r->work);
 	pthread_mutex_unlock(&r->lock);
-	if (full)
+	if (result == -1)
 		free(job);
-	return full ? -1 : 0;
+	return result;
+}
+
+bool
+readers_are_short(struct readers *r)
+{
+	bool is_short;
+
+	pthread_mutex_lock(&r->lock);
+	is_short = r->waiting > r->idle;
+	pthread_mutex_unlock(&r->lock);
+	return is_short;
 }

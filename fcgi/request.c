@@ -13,6 +13,7 @@
 #define HEADER_NAME_MAX 64
 #define READ_BYTES      4096 /* of a body, at a time */
 #define DISCARD_MAX     ((size_t)64 << 20)
+#define FORWARDED_MAX   8 /* headers; the last ones count */
 
 int
 fcgi_request_init(void)
@@ -187,8 +188,49 @@ fcgi_request_each_header(const struct fcgi_request *rq,
 	}
 }
 
+/* The X-Forwarded-For headers, the last one first: some web servers pass each on by itself. */
+static size_t
+list_forwarded_params(const struct fcgi_request *rq, struct slice forwarded[FORWARDED_MAX])
+{
+	const struct slice prefix = SLICE("HTTP_X_FORWARDED_FOR=");
+	size_t n = 0, params = 0;
+
+	while (rq->params[params] != NULL)
+		params++;
+	for (; params > 0 && n < FORWARDED_MAX; params--) {
+		struct slice param = slice_of(rq->params[params - 1]);
+
+		if (slice_starts(param, prefix))
+			forwarded[n++] = slice_skip(param, prefix.n);
+	}
+	return n;
+}
+
+/* The peer is whom the web server names. */
+static void
+find_client_address(struct fcgi_request *rq, const struct proxies *proxies, struct exchange *x)
+{
+	static const struct proxies none;
+	struct slice remote = slice_of(fcgi_request_param(rq, "REMOTE_ADDR"));
+	bool by_unix_socket =
+	    remote.n == 0 || remote.p[0] == '/' || slice_starts(remote, SLICE("unix:"));
+	struct slice forwarded[FORWARDED_MAX];
+	struct proxies_client client;
+	struct address peer;
+	bool known = !by_unix_socket && address_parse(&peer, remote);
+
+	proxies_find_client(known || by_unix_socket ? proxies : &none, known ? &peer : NULL,
+	    forwarded, list_forwarded_params(rq, forwarded), &client);
+	if (client.known)
+		address_write(&client.address, rq->client);
+	x->address = slice_of(rq->client);
+	x->port = client.passed == 0 ? atoi(fcgi_request_param(rq, "REMOTE_PORT")) : 0;
+	x->by_proxy = client.passed > 0 && client.outer_known;
+	x->proxy = client.outer;
+}
+
 void
-fcgi_request_describe(struct fcgi_request *rq, struct exchange *x)
+fcgi_request_describe(struct fcgi_request *rq, const struct proxies *proxies, struct exchange *x)
 {
 	const char *method = fcgi_request_param(rq, "REQUEST_METHOD");
 	const char *original = fcgi_request_param(rq, "REDIRECT_REQUEST_METHOD");
@@ -205,8 +247,7 @@ fcgi_request_describe(struct fcgi_request *rq, struct exchange *x)
 	x->referer = fcgi_request_header(rq, "referer");
 	x->body = buf_slice(&rq->body);
 	x->body_too_large = rq->too_large;
-	x->address = slice_of(fcgi_request_param(rq, "REMOTE_ADDR"));
-	x->port = atoi(fcgi_request_param(rq, "REMOTE_PORT"));
+	find_client_address(rq, proxies, x);
 	x->secure = strcmp(fcgi_request_param(rq, "HTTPS"), "on") == 0 ||
 	            strcmp(fcgi_request_param(rq, "REQUEST_SCHEME"), "https") == 0;
 }

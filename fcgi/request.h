@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "shared/base/buf.h"
+#include "shared/base/proxies.h"
 #include "shared/transport/exchange.h"
 
 struct fcgi_request {
@@ -14,6 +15,7 @@ struct fcgi_request {
 	void *fcgx;    /* owned FCGX_Request */
 	struct buf target;
 	struct buf body;
+	char client[ADDRESS_SIZE]; /* the client's address; empty: unknown */
 	uint16_t id;
 	bool keep;      /* the web server wants to use the connection again */
 	bool too_large; /* the body was read and dropped */
@@ -34,7 +36,8 @@ const char *fcgi_request_param(const struct fcgi_request *rq, const char *name);
 
 /* Fill the request part of an exchange, which borrows from `rq`.  The caller sets the lookup
  * functions. */
-void fcgi_request_describe(struct fcgi_request *rq, struct exchange *x);
+void fcgi_request_describe(
+    struct fcgi_request *rq, const struct proxies *proxies, struct exchange *x);
 
 /* Look a header up, name in lower case. */
 struct slice fcgi_request_header(const struct fcgi_request *rq, const char *name);

@@ -26,6 +26,8 @@ response_reason(int status)
 		return "Upgrade Required";
 	case 429:
 		return "Too Many Requests";
+	case 431:
+		return "Request Header Fields Too Large";
 	case 500:
 		return "Internal Server Error";
 	case 503:
@@ -43,6 +45,7 @@ response_add(struct buf *out, uint16_t request_id, const struct response *r, boo
 	if (r->content_type != NULL)
 		buf_printf(&content, "Content-Type: %s\r\n", r->content_type);
 	buf_add_slice(&content, r->headers);
+	buf_puts(&content, EXCHANGE_HEADERS);
 	/* of a 304 it would be the length of the body that is not sent */
 	if (with_length && r->status != 304)
 		buf_printf(&content, "Content-Length: %zu\r\n", r->body.n);

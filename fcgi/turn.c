@@ -1,11 +1,29 @@
 #include "fcgi/turn.h"
 
+#include <signal.h>
+
 #include "fcgi/conn.h"
 #include "shared/base/clock.h"
 
 /* Writing answers tells the server their fate, which may be work that it can do at once.  The rest
  * waits for the next turn, so that new requests get their share. */
 #define FINISH_ROUNDS 4
+
+/* The store may have another socket by now, or belong to a newer program. */
+static void
+fcgi_turn_follow_store(struct fcgi *f)
+{
+	int fd = server_wake_fd(f->sv);
+
+	if (f->wake.fd != fd) {
+		ev_io_stop(f->loop, &f->wake);
+		ev_io_set(&f->wake, fd, EV_READ);
+		ev_io_start(f->loop, &f->wake);
+	}
+	/* what SIGTERM does is done in this turn */
+	if (!f->draining && server_is_outdated(f->sv))
+		ev_feed_signal_event(f->loop, SIGTERM);
+}
 
 static void
 fcgi_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
@@ -16,6 +34,7 @@ fcgi_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
 	(void)events;
 	f->now = clock_ms();
 	fcgi_turn_enter(f);
+	fcgi_turn_follow_store(f);
 }
 
 static void
@@ -54,8 +73,8 @@ drop_late_peers(struct fcgi *f)
 	for (c = TAILQ_FIRST(&f->timed); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, by_deadline);
 		if (c->deadline <= f->now)
-			fcgi_conn_expire(c);
-		else if (c->deadline < soonest)
+			fcgi_conn_expire(c); /* it may get a new one */
+		if (c->timed && c->deadline < soonest)
 			soonest = c->deadline;
 	}
 	return soonest;

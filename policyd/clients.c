@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "policyd/address.h"
+#include "policyd/network.h"
 #include "shared/base/daemon.h"
 #include "shared/base/log.h"
 
@@ -22,11 +22,12 @@
 struct client {
 	struct ev_io io;
 	struct clients *all;
-	struct address *from;
+	struct network *net;
 	size_t sent, received; /* bytes */
 	bool half_closed;      /* it sends no more, but may still read */
 	ev_tstamp deadline_at; /* of the whole connection */
 	TAILQ_ENTRY(client) next;
+	TAILQ_ENTRY(client) next_of_net;
 };
 
 /* In the order of their deadlines, since each gets the same time. */
@@ -36,7 +37,7 @@ struct clients {
 	struct policyd *p;
 	struct client_list list;
 	size_t n, most;
-	struct addresses addresses;
+	struct networks networks;
 	struct ev_io listening[LISTEN_MAX];
 	struct ev_timer deadline; /* of the first of the list */
 	struct ev_timer pause;    /* no descriptors: accept nothing for a while */
@@ -54,8 +55,9 @@ client_end(struct client *c)
 	ev_io_stop(all->p->loop, &c->io);
 	close(c->io.fd);
 	TAILQ_REMOVE(&all->list, c, next);
+	TAILQ_REMOVE(&c->net->clients, c, next_of_net);
 	all->n--;
-	address_give(&all->addresses, c->from);
+	network_give(&all->networks, c->net);
 	free(c);
 	/* SIGTERM waits for the last one */
 	if (all->draining && all->n == 0)
@@ -159,32 +161,47 @@ clients_on_deadline(struct ev_loop *loop, struct ev_timer *timer, int events)
 
 /* --- accepting ------------------------------------------------------------------------------ */
 
+/* Room for one more of this network, which counts it already.  Who is silent for the longest goes:
+ * it has its answer, or does not read it, while the newcomer asks now. */
+static void
+make_room(struct clients *all, const struct network *net)
+{
+	struct policyd *p = all->p;
+	size_t most = p->cfg->policyd_connections_per_address;
+
+	if (most > 0 && net->n > most) {
+		p->counters.displaced++;
+		client_end(TAILQ_FIRST(&net->clients));
+	}
+	if (all->n >= all->most) {
+		p->counters.displaced++;
+		client_end(TAILQ_FIRST(&all->list));
+	}
+}
+
 /* Owns `fd`. */
 static void
 accept_client(struct clients *all, int fd, const struct sockaddr_storage *from)
 {
 	struct policyd *p = all->p;
-	struct address *a = NULL;
-	struct client *c = NULL;
+	struct network *net = network_take(&all->networks, from);
+	struct client *c = net == NULL ? NULL : calloc(1, sizeof(*c));
 
-	/* the limit of all comes first, so that what it refuses counts for no address */
-	if (all->n < all->most)
-		a = address_take(&all->addresses, from, p->cfg->policyd_connections_per_address);
-	if (a != NULL)
-		c = calloc(1, sizeof(*c));
 	if (c == NULL) {
-		if (a != NULL)
-			address_give(&all->addresses, a);
+		if (net != NULL)
+			network_give(&all->networks, net);
 		p->counters.refused++;
 		close(fd);
 		return;
 	}
+	make_room(all, net);
 	c->all = all;
-	c->from = a;
+	c->net = net;
 	c->deadline_at = ev_now(p->loop) + (double)p->cfg->request_timeout_ms / 1000;
 	ev_io_init(&c->io, client_on_io, fd, EV_READ);
 	c->io.data = c;
 	TAILQ_INSERT_TAIL(&all->list, c, next);
+	TAILQ_INSERT_TAIL(&net->clients, c, next_of_net);
 	all->n++;
 	arm_deadline(all);
 	/* without waiting for the request, as the reference does */
@@ -229,8 +246,8 @@ clients_pause_accept(struct clients *all, int listening)
 {
 	int fd;
 
-	log_warnx(
-	    "no descriptor for another client: none is accepted for %d ms", (int)(PAUSE_S * 1000));
+	log_limited(LOG_LEVEL_WARN, "no descriptor for another client: none is accepted for %d ms",
+	    (int)(PAUSE_S * 1000));
 	all->p->counters.refused++;
 	if (all->reserve != -1) {
 		close(all->reserve);

@@ -13,6 +13,7 @@
 #include "policyd/policytext.h"
 #include "shared/base/daemon.h"
 #include "shared/base/log.h"
+#include "shared/base/preflight.h"
 #include "shared/base/privs.h"
 
 /* From the first SIGTERM to the end: clients that are connected have their answer already. */
@@ -68,8 +69,10 @@ policyd_on_report(struct ev_loop *loop, struct ev_signal *signal, int events)
 
 	(void)loop;
 	(void)events;
-	log_info("connections=%zu answered=%" PRIu64 " refused=%" PRIu64 " late=%" PRIu64,
-	    clients_count(p), p->counters.answered, p->counters.refused, p->counters.late);
+	log_info("connections=%zu answered=%" PRIu64 " refused=%" PRIu64 " displaced=%" PRIu64
+		 " late=%" PRIu64,
+	    clients_count(p), p->counters.answered, p->counters.refused, p->counters.displaced,
+	    p->counters.late);
 }
 
 static void
@@ -125,11 +128,23 @@ end:
 	return code;
 }
 
+/* -t.  Return the exit code. */
+static int
+policyd_check(const struct config *cfg, const char *addresses)
+{
+	daemon_check_begin();
+	if (listen_inherited() == 0) /* else systemd has the sockets */
+		preflight_addresses("[policyd] listen", addresses, true);
+	privs_check(cfg->policyd_user, cfg->policyd_chroot);
+	return daemon_check_end();
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct policyd_daemon d;
 	struct daemon_options o;
+	const char *addresses;
 	char error[1024];
 	int code;
 
@@ -142,10 +157,14 @@ main(int argc, char **argv)
 	code = policytext_read(&d.p.policy, &d.cfg, error, sizeof(error));
 	if (code != 0)
 		daemon_complain("%s", error);
-	if (code == 0 && !o.test)
+	addresses = o.listen == NULL ? d.cfg.policyd_listen : o.listen;
+	if (code == 0 && o.test) {
+		code = policyd_check(&d.cfg, addresses);
+	} else if (code == 0) {
 		code = daemon_open_log(&d.cfg);
-	if (code == 0 && !o.test)
-		code = policyd_serve(&d, o.listen == NULL ? d.cfg.policyd_listen : o.listen);
+		if (code == 0)
+			code = policyd_serve(&d, addresses);
+	}
 	buf_free(&d.p.policy);
 	return code;
 }

@@ -21,9 +21,10 @@ struct policyd {
 
 	struct {
 		uint64_t answered;
-		uint64_t refused; /* one connection too many */
-		uint64_t late;    /* neither read the answer nor left in time */
-	} counters;               /* since the start, for SIGUSR1 */
+		uint64_t refused;   /* no descriptor, or no memory */
+		uint64_t displaced; /* by a newer connection, where there was one too many */
+		uint64_t late;      /* neither read the answer nor left in time */
+	} counters;                 /* since the start, for SIGUSR1 */
 };
 
 #endif

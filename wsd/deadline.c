@@ -67,3 +67,28 @@ deadline_next(const struct wsd *w)
 	}
 	return next;
 }
+
+int64_t
+deadline_begun(const struct wsd_conn *c)
+{
+	return c->deadline_at - c->wsd->timeout_ms[c->waits];
+}
+
+struct wsd_conn *
+deadline_longest_silent(const struct wsd *w)
+{
+	/* not DEADLINE_CLOSE: those may be over the limit themselves, on their way out */
+	static const enum deadline silent[] = {DEADLINE_REQUEST, DEADLINE_POLICY, DEADLINE_IDLE};
+	struct wsd_conn *longest = NULL;
+	int64_t earliest = INT64_MAX;
+
+	for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++) {
+		struct wsd_conn *c = TAILQ_FIRST(&w->waiting[silent[i]]);
+
+		if (c != NULL && deadline_begun(c) < earliest) {
+			earliest = deadline_begun(c);
+			longest = c;
+		}
+	}
+	return longest;
+}

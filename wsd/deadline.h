@@ -19,4 +19,11 @@ struct wsd_conn *deadline_due(const struct wsd *w);
 /* When the next one passes; INT64_MAX: none. */
 int64_t deadline_next(const struct wsd *w);
 
+/* When the deadline that it has was set, ms. */
+int64_t deadline_begun(const struct wsd_conn *c);
+
+/* The connection without a session that has let us wait for the longest for its request, or for the
+ * rest of it; NULL: there is none. */
+struct wsd_conn *deadline_longest_silent(const struct wsd *w);
+
 #endif

@@ -48,13 +48,13 @@ location_is_secure(const struct wsd *w, const struct wsd_http *h)
 				  strncasecmp(origin.p, "https:", 6) == 0);
 }
 
-/* The host that the client asked for; a proxy on this machine may have replaced the header. */
+/* The host that the client asked for; a proxy may have replaced the header. */
 static struct slice
 find_location_host(const struct wsd_http *h)
 {
 	struct slice list = wsd_request_header(h->request, "x-forwarded-host"), first;
 
-	if (h->peer.local && slice_cut(&list, ',', &first) && first.n > 0)
+	if (h->by_proxy && slice_cut(&list, ',', &first) && first.n > 0)
 		return first;
 	return wsd_request_header(h->request, "host");
 }

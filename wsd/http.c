@@ -3,11 +3,14 @@
 #include <stdlib.h>
 
 #include "shared/base/container.h"
+#include "shared/base/proxies.h"
 #include "shared/transport/cors.h"
 #include "wsd/deadline.h"
 #include "wsd/outqueue.h"
 
 #define NO_HEADERS ((struct slice){NULL, 0})
+
+#define FORWARDED_MAX 8 /* headers; the last ones count */
 
 static struct wsd_http *
 http_of_exchange(struct exchange *x)
@@ -139,7 +142,7 @@ can_upgrade_here(const struct exchange *x)
 {
 	const struct wsd_http *h = http_of_const_exchange(x);
 
-	return h->c->wsd->cfg->wsd_reachable != CONFIG_NO || !h->peer.local ||
+	return h->c->wsd->cfg->wsd_reachable != CONFIG_NO || !h->by_proxy ||
 	       find_exchange_header(x, "x-forwarded-for").n == 0;
 }
 
@@ -187,18 +190,41 @@ wsd_http_close(struct wsd_conn *c)
 	free(h);
 }
 
-/* A proxy on this machine forwards the client's address and whether it came over TLS. */
-static void
-apply_forwarded_headers(struct wsd_http *h)
+/* The X-Forwarded-For headers, the last one first. */
+static size_t
+list_forwarded(const struct wsd_request *r, struct slice forwarded[FORWARDED_MAX])
 {
-	struct slice address = peer_forwarded(wsd_request_header(h->request, "x-forwarded-for"));
+	struct slice name, value;
+	size_t n = 0;
 
+	for (unsigned i = r->fields_n; i > 0 && n < FORWARDED_MAX; i--)
+		if (wsd_request_field(r, i - 1, &name, &value) && slice_is(name, "x-forwarded-for"))
+			forwarded[n++] = value;
+	return n;
+}
+
+static void
+find_client(struct wsd_http *h)
+{
+	static const struct proxies none;
+	struct slice forwarded[FORWARDED_MAX];
+	struct proxies_client client;
+
+	proxies_find_client(h->peer.kind == PEER_UNKNOWN ? &none : server_proxies(h->c->wsd->sv),
+	    h->peer.kind == PEER_INTERNET ? &h->peer.address : NULL, forwarded,
+	    list_forwarded(h->request, forwarded), &client);
+	h->by_proxy = client.by_proxy;
+	h->client[0] = '\0';
+	if (client.known)
+		address_write(&client.address, h->client);
+	h->x.address = slice_of(h->client);
+	h->x.port = client.passed == 0 ? h->peer.port : 0;
+	/* one of them is the web server, which passes the request on to us */
+	h->x.by_proxy = client.passed > 1 && client.outer_known;
+	h->x.proxy = client.outer;
 	h->x.secure =
+	    client.by_proxy &&
 	    wsd_request_list_has(wsd_request_header(h->request, "x-forwarded-proto"), "https");
-	if (address.n > 0) {
-		h->x.address = address;
-		h->x.port = 0;
-	}
 }
 
 void
@@ -213,16 +239,12 @@ wsd_http_describe(struct wsd_http *h)
 	    .origin = wsd_request_header(r, "origin"),
 	    .referer = wsd_request_header(r, "referer"),
 	    .body = buf_slice(&r->body),
-	    .address = slice_of(h->peer.address),
-	    .port = h->peer.port,
 	    .body_too_large = r->body_too_large,
 	    .header = find_exchange_header,
 	    .each_header = each_exchange_header,
 	    .upgrades = can_upgrade_here,
 	};
-	/* from elsewhere these headers could be forged */
-	if (h->peer.local)
-		apply_forwarded_headers(h);
+	find_client(h);
 }
 
 void

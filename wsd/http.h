@@ -30,6 +30,8 @@ struct wsd_http {
 	bool bare_lf;         /* it ends lines by LF alone, and knows no chunks (CLIENTS 3) */
 	bool continued;       /* 100 Continue was sent */
 	struct peer peer;
+	bool by_proxy;             /* the peer is trusted, and so are its X-Forwarded headers */
+	char client[ADDRESS_SIZE]; /* the client's address, of the request; empty: unknown */
 };
 
 /* Allocate c->http.  Return 0, or -1 when out of memory. */

@@ -21,7 +21,7 @@ dispatch_request(struct wsd_conn *c)
 	deadline_clear(c);
 	c->wsd->counters.requests++;
 	h->http10 = h->request->parser.http_minor == 0;
-	h->bare_lf = h->request->bare_lf;
+	h->bare_lf = h->request->head.bare_lf;
 	h->how = (struct wsd_reply){
 	    .end = WSD_REPLY_LENGTH,
 	    .keep = h->request->keep && !c->wsd->draining,

@@ -11,10 +11,12 @@
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
 #include "wsd/conn.h"
+#include "wsd/deadline.h"
 #include "wsd/outqueue.h"
 #include "wsd/reply.h"
 
 #define ACCEPTS_AT_ONCE 64
+#define OVER_AT_ONCE    16 /* of them over the limit */
 #define PAUSE_S         1.
 
 /* Connections over the limit that get their 503 and are closed in order; beyond that, the 503 is
@@ -83,6 +85,32 @@ wsd_listener_refuse(struct wsd_listener *l, int fd)
 	wsd_conn_finish(c);
 }
 
+/* Over the limit a newcomer takes the place of the connection that has been silent for the longest.
+ * Whether it must wait for the next turn, since those that came in this one could not speak yet. */
+static bool
+must_wait(const struct wsd *w)
+{
+	const struct wsd_conn *c;
+
+	if (w->conns_n < w->conns_max)
+		return false;
+	c = deadline_longest_silent(w);
+	return c != NULL && deadline_begun(c) >= w->now;
+}
+
+/* Return false when no connection is silent: all belong to sessions. */
+static bool
+displace_silent(struct wsd *w)
+{
+	struct wsd_conn *c = deadline_longest_silent(w);
+
+	if (c == NULL)
+		return false;
+	w->counters.displaced++;
+	wsd_conn_close(c, "displaced"); /* it is freed at the end of the turn */
+	return true;
+}
+
 /* Out of descriptors: refuse one client, then accept nothing for a while. */
 static void
 wsd_listener_pause_accept(struct wsd_listener *l, int listening)
@@ -90,7 +118,8 @@ wsd_listener_pause_accept(struct wsd_listener *l, int listening)
 	int fd;
 
 	l->w->counters.refused++;
-	log_warn("accept: refusing new connections for a second");
+	log_limited(
+	    LOG_LEVEL_WARN, "accept: refusing new connections for a second: %s", strerror(errno));
 	if (l->reserve != -1) {
 		/* the client is in the backlog, and would hang there: give up the reserve to accept
 		 * it, and tell it */
@@ -111,14 +140,17 @@ wsd_listener_on_readable(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	struct wsd_listener *l = io->data;
 	struct wsd *w = l->w;
+	int over = 0;
 
 	(void)loop;
 	(void)events;
 	/* several at once spare turns, but those that are connected want their turn, too */
-	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+	for (int i = 0; i < ACCEPTS_AT_ONCE && over < OVER_AT_ONCE && !must_wait(w); i++) {
 		int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		bool full = w->conns_n >= w->conns_max;
 
-		if (fd != -1 && w->conns_n < w->conns_max) {
+		over += full;
+		if (fd != -1 && (!full || displace_silent(w))) {
 			w->counters.accepted++;
 			(void)wsd_conn_open(w, fd, l->first);
 		} else if (fd != -1) {
@@ -171,6 +203,8 @@ wsd_listener_open(struct wsd *w, const char *addresses, const struct protocol *f
 	}
 	for (size_t i = 0; i < l->sockets.n; i++) {
 		ev_io_init(&l->io[i], wsd_listener_on_readable, l->sockets.fd[i], EV_READ);
+		/* after the connections: they may have spoken by now, or left */
+		ev_set_priority(&l->io[i], EV_MINPRI);
 		l->io[i].data = l;
 	}
 	w->listener = l;

@@ -3,6 +3,7 @@
  * Start: descriptors, options, configuration, log, sockets, store and application, loop.  The first
  * SIGTERM or SIGINT closes all connections in order, the second ends at once; SIGHUP opens the log
  * file again, SIGUSR1 logs counters. */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,7 +13,10 @@
 
 #include "shared/base/config.h"
 #include "shared/base/daemon.h"
+#include "shared/base/listen.h"
 #include "shared/base/log.h"
+#include "shared/base/preflight.h"
+#include "shared/base/privs.h"
 #include "wsd/conn.h"
 #include "wsd/hybi.h"
 #include "wsd/listener.h"
@@ -89,10 +93,11 @@ wsd_on_report(struct ev_loop *loop, struct ev_signal *signal, int events)
 	LIST_FOREACH (c, &w->conns, all)
 		websockets += c->protocol == &ws_protocol && c->state == WSD_CONN_OPEN;
 	log_info("connections=%zu websockets=%zu accepted=%" PRIu64 " refused=%" PRIu64
-		 " requests=%" PRIu64 " upgrades=%" PRIu64 " messages=%" PRIu64 " policies=%" PRIu64
-		 " rollbacks=%" PRIu64,
-	    w->conns_n, websockets, n->accepted, n->refused, n->requests, n->upgrades, n->texts,
-	    n->policies, n->rollbacks);
+		 " displaced=%" PRIu64 " requests=%" PRIu64 " upgrades=%" PRIu64
+		 " messages=%" PRIu64 " policies=%" PRIu64 " shed=%" PRIu64
+		 " queued=%zu rollbacks=%" PRIu64,
+	    w->conns_n, websockets, n->accepted, n->refused, n->displaced, n->requests, n->upgrades,
+	    n->texts, n->policies, n->shed, w->queued, n->rollbacks);
 }
 
 static void
@@ -150,6 +155,7 @@ wsd_serve(struct wsd_daemon *d, const char *addresses)
 {
 	struct wsd *w = &d->w;
 	int code = EX_OSERR;
+	bool became;
 
 	w->cfg = &d->cfg;
 	w->loop = ev_default_loop(0);
@@ -161,21 +167,27 @@ wsd_serve(struct wsd_daemon *d, const char *addresses)
 		goto end;
 	}
 	http_parser_set_max_header_size((uint32_t)d->cfg.header_bytes);
+	code = privs_become_owner(d->cfg.data, &became);
+	if (code != 0)
+		goto end;
 	/* the sockets before the store: a second instance fails here, without touching the
 	 * database */
 	code = wsd_listener_open(w, addresses, &policy_protocol);
+	if (code == 0 && became)
+		code = privs_forget_ports();
 	if (code != 0)
 		goto end;
-	code = EX_UNAVAILABLE;
 	w->sv = server_open(w->cfg, SERVER_WSD);
-	if (w->sv == NULL)
+	if (w->sv == NULL) {
+		code = daemon_store_code(errno);
 		goto end;
+	}
 	wsd_start_watching(d);
 	daemon_started(addresses);
 	ev_run(w->loop, 0);
 	wsd_stop_watching(d);
 	daemon_stopped();
-	code = EX_OK;
+	code = server_is_outdated(w->sv) ? DAEMON_OUTDATED : EX_OK;
 end:
 	server_close(w->sv);
 	wsd_listener_close(w->listener);
@@ -185,19 +197,34 @@ end:
 	return code;
 }
 
+/* -t.  Return the exit code. */
+static int
+wsd_check(const struct config *cfg, const char *addresses)
+{
+	daemon_check_begin();
+	server_check(cfg);
+	if (listen_inherited() == 0) /* else systemd has the sockets */
+		preflight_addresses("[wsd] listen", addresses, true);
+	return daemon_check_end();
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct wsd_daemon d;
 	struct daemon_options o;
+	const char *addresses;
 	int code;
 
 	code = daemon_configure(&o, &d.cfg, "pollux-wsd",
 	    "Serve Socket.IO sessions over websocket, and their handshakes and polls.", argc, argv);
-	if (code != 0 || o.test)
+	if (code != 0)
 		return code;
+	addresses = o.listen == NULL ? d.cfg.wsd_listen : o.listen;
+	if (o.test)
+		return wsd_check(&d.cfg, addresses);
 	code = daemon_open_log(&d.cfg);
 	if (code != 0)
 		return code;
-	return wsd_serve(&d, o.listen == NULL ? d.cfg.wsd_listen : o.listen);
+	return wsd_serve(&d, addresses);
 }

@@ -9,9 +9,10 @@
 #define SMALLEST         4 /* a power of two, as every capacity */
 
 struct outqueue {
-	size_t bytes; /* of all, less what is written of the first */
-	size_t sent;  /* of the first */
-	size_t head;  /* index of the first */
+	size_t *memory; /* of all queues, in bytes */
+	size_t bytes;   /* of all, less what is written of the first */
+	size_t sent;    /* of the first */
+	size_t head;    /* index of the first */
 	size_t n;
 	size_t cap;
 	struct message *ring[];
@@ -21,6 +22,28 @@ static struct message *
 outqueue_at(const struct outqueue *q, size_t i)
 {
 	return q->ring[(q->head + i) & (q->cap - 1)];
+}
+
+/* What it takes; no more for a message that is in several queues. */
+static size_t
+memory_of_message(const struct message *m)
+{
+	return sizeof(*m) + m->n;
+}
+
+static size_t
+memory_of_queue(const struct outqueue *q)
+{
+	return sizeof(*q) + q->cap * sizeof(q->ring[0]);
+}
+
+/* It has left the queue. */
+static void
+release_queued(struct outqueue *q, struct message *m)
+{
+	if (--m->queued == 0)
+		*q->memory -= memory_of_message(m);
+	message_release(m);
 }
 
 static size_t
@@ -47,7 +70,7 @@ outqueue_raw(struct slice bytes)
 
 /* Double the capacity, and move the messages to its front. */
 static int
-outqueue_grow(struct outqueue **qp)
+outqueue_grow(struct outqueue **qp, size_t *memory)
 {
 	struct outqueue *q = *qp;
 	size_t cap = q == NULL ? SMALLEST : 2 * q->cap;
@@ -55,8 +78,10 @@ outqueue_grow(struct outqueue **qp)
 
 	if (wide == NULL)
 		return -1;
-	*wide = (struct outqueue){.cap = cap};
+	*wide = (struct outqueue){.memory = memory, .cap = cap};
+	*memory += memory_of_queue(wide);
 	if (q != NULL) {
+		*memory -= memory_of_queue(q);
 		wide->bytes = q->bytes;
 		wide->sent = q->sent;
 		wide->n = q->n;
@@ -69,11 +94,11 @@ outqueue_grow(struct outqueue **qp)
 }
 
 int
-outqueue_add(struct outqueue **qp, struct message *m)
+outqueue_add(struct outqueue **qp, struct message *m, size_t *memory)
 {
 	struct outqueue *q = *qp;
 
-	if ((q == NULL || q->n == q->cap) && outqueue_grow(qp) == -1) {
+	if ((q == NULL || q->n == q->cap) && outqueue_grow(qp, memory) == -1) {
 		message_release(m);
 		return -1;
 	}
@@ -81,6 +106,8 @@ outqueue_add(struct outqueue **qp, struct message *m)
 	q->ring[(q->head + q->n) & (q->cap - 1)] = m;
 	q->n++;
 	q->bytes += written_length(m);
+	if (m->queued++ == 0)
+		*memory += memory_of_message(m);
 	return 0;
 }
 
@@ -107,7 +134,7 @@ outqueue_cut(struct outqueue **qp, size_t n)
 		struct message *last = outqueue_at(q, --q->n);
 
 		q->bytes -= written_length(last);
-		message_release(last);
+		release_queued(q, last);
 	}
 	if (q->n == 0)
 		outqueue_free(qp);
@@ -121,7 +148,7 @@ outqueue_consume(struct outqueue *q, size_t n)
 	n += q->sent;
 	while (q->n > 0 && n >= written_length(outqueue_at(q, 0))) {
 		n -= written_length(outqueue_at(q, 0));
-		message_release(outqueue_at(q, 0));
+		release_queued(q, outqueue_at(q, 0));
 		q->head = (q->head + 1) & (q->cap - 1);
 		q->n--;
 	}
@@ -172,9 +199,9 @@ void
 outqueue_write_once(int fd, struct message *m)
 {
 	struct outqueue *q = NULL;
-	size_t written = 0;
+	size_t written = 0, memory = 0;
 
-	if (m == NULL || outqueue_add(&q, m) == -1)
+	if (m == NULL || outqueue_add(&q, m, &memory) == -1)
 		return;
 	(void)outqueue_write(&q, fd, &written);
 	outqueue_free(&q);
@@ -189,6 +216,7 @@ outqueue_free(struct outqueue **qp)
 	if (q == NULL)
 		return;
 	for (size_t i = 0; i < q->n; i++)
-		message_release(outqueue_at(q, i));
+		release_queued(q, outqueue_at(q, i));
+	*q->memory -= memory_of_queue(q);
 	free(q);
 }

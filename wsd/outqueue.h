@@ -13,9 +13,11 @@ struct outqueue;
  * becomes its head, so that it is written like a framed one.  NULL: no bytes, or out of memory. */
 struct message *outqueue_raw(struct slice bytes);
 
-/* Add a framed message; takes over the reference, on failure too.  Return 0, or -1 when out of
- * memory. */
-int outqueue_add(struct outqueue **q, struct message *m);
+/* Add a framed message; takes over the reference, on failure too.  `*memory` counts the bytes that
+ * this queue and others take: a message that waits in several counts once.  It is kept from the
+ * first message of a queue on, and must be the same for all queues that share messages.  Return 0,
+ * or -1 when out of memory. */
+int outqueue_add(struct outqueue **q, struct message *m, size_t *memory);
 
 /* Messages and bytes that wait. */
 size_t outqueue_count(const struct outqueue *q);

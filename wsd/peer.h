@@ -1,23 +1,24 @@
-/* peer: the address at the other end of a connection, and the client's if that is a proxy. */
+/* peer: what is at the other end of a connection: a client, or a proxy. */
 #ifndef POLLUX_WSD_PEER_H
 #define POLLUX_WSD_PEER_H
 
-#include <netinet/in.h>
-#include <stdbool.h>
+#include <stdint.h>
 
-#include "shared/base/slice.h"
+#include "shared/base/address.h"
 
-struct peer {
-	bool local; /* on this machine: its X-Forwarded headers are trusted */
-	int port;   /* 0: unknown */
-	char address[INET6_ADDRSTRLEN];
+enum peer_kind {
+	PEER_UNKNOWN, /* it has left already */
+	PEER_INTERNET,
+	PEER_UNIX, /* a unix socket */
 };
 
-/* Ask the kernel.  `*peer` must be zeroed; it stays so when the kernel does not know. */
-void peer_find(struct peer *peer, int fd);
+struct peer {
+	struct address address; /* PEER_INTERNET */
+	uint16_t port;          /* 0: unknown */
+	uint8_t kind;           /* enum peer_kind */
+};
 
-/* The last address of an X-Forwarded-For, borrowed from it: the one that the proxy has seen itself,
- * the others are the client's claim.  Empty if it is not an address. */
-struct slice peer_forwarded(struct slice list);
+/* Ask the kernel.  `*peer` must be zeroed. */
+void peer_find(struct peer *peer, int fd);
 
 #endif

@@ -41,6 +41,7 @@ wsd_reply_write(const struct response *r, const struct wsd_reply *how)
 	if (r->content_type != NULL)
 		buf_printf(&out, "Content-Type: %s\r\n", r->content_type);
 	buf_add_slice(&out, r->headers);
+	buf_puts(&out, EXCHANGE_HEADERS);
 	buf_puts(&out, how->keep ? "Connection: keep-alive\r\n" : "Connection: close\r\n");
 	switch (how->end) {
 	case WSD_REPLY_LENGTH:

@@ -48,6 +48,9 @@ wsd_request_on_name(http_parser *parser, const char *p, size_t n)
 	struct wsd_request *r = parser->data;
 	size_t at = r->text.n;
 
+	/* behind a chunked body: what the head says must not be changed there */
+	if (r->head_done)
+		return 0;
 	/* the parser gives a name in pieces, as the input is cut */
 	if (r->fields_n == 0 || r->in_value) {
 		if (r->fields_n == WSD_REQUEST_FIELDS)
@@ -73,12 +76,45 @@ wsd_request_on_value(http_parser *parser, const char *p, size_t n)
 {
 	struct wsd_request *r = parser->data;
 
+	if (r->head_done)
+		return 0;
 	/* http-parser does not check the first byte, which may be a NUL */
 	if (has_control_character(p, n, '\t'))
 		return reject_request(r, 400, "A header's value has a control character.");
 	r->in_value = true;
 	r->fields[r->fields_n - 1].value_n += (uint32_t)n;
 	return store_head_bytes(r, p, n);
+}
+
+static struct slice
+trim_blanks(struct slice s)
+{
+	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
+		s = slice_skip(s, 1);
+	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
+/* What http-parser leaves to us, and a proxy may read in another way, taking other bytes for
+ * the next request, or another site for this one.  There may be no Host: devices of the era send
+ * none. */
+static int
+check_head(struct wsd_request *r)
+{
+	struct slice name, value;
+	unsigned hosts = 0, codings = 0;
+
+	for (unsigned i = 0; wsd_request_field(r, i, &name, &value); i++) {
+		value = trim_blanks(value);
+		if (slice_is(name, "host") && ++hosts > 1)
+			return reject_request(r, 400, "The request has two Host headers.");
+		if (slice_is(name, "transfer-encoding") &&
+		    (++codings > 1 || value.n != 7 || strncasecmp(value.p, "chunked", 7) != 0))
+			return reject_request(
+			    r, 501, "The only Transfer-Encoding that is read is chunked.");
+	}
+	return 0;
 }
 
 /* Return 1 to make the parser skip the body. */
@@ -90,6 +126,8 @@ wsd_request_on_head(http_parser *parser)
 	r->head_done = true;
 	if (parser->http_major != 1)
 		return reject_request(r, 505, "Only HTTP/1.0 and HTTP/1.1 are supported.");
+	if (check_head(r) == -1)
+		return -1;
 	r->keep = http_should_keep_alive(parser) != 0;
 	/* refused by its length, before anything of it is stored */
 	if ((parser->flags & F_CONTENTLENGTH) != 0 && parser->content_length > r->body_max) {
@@ -99,18 +137,26 @@ wsd_request_on_head(http_parser *parser)
 	return 0;
 }
 
+/* A chunk is announced: a body that will be too large is refused before it arrives. */
+static int
+wsd_request_on_chunk(http_parser *parser)
+{
+	struct wsd_request *r = parser->data;
+
+	if (parser->content_length <= r->body_max - r->body.n)
+		return 0;
+	r->body_too_large = true;
+	r->done = true;
+	buf_free(&r->body);
+	return -1;
+}
+
 static int
 wsd_request_on_body(http_parser *parser, const char *p, size_t n)
 {
 	struct wsd_request *r = parser->data;
 
-	/* a chunked body has no length to refuse before */
-	if (n > r->body_max - r->body.n) {
-		r->body_too_large = true;
-		r->done = true;
-		buf_free(&r->body);
-		return -1;
-	}
+	/* no more than its length or its chunks have announced */
 	buf_add(&r->body, p, n);
 	return r->body.failed ? reject_request(r, 503, "Out of memory.") : 0;
 }
@@ -130,6 +176,7 @@ static const http_parser_settings wsd_request_callbacks = {
     .on_header_field = wsd_request_on_name,
     .on_header_value = wsd_request_on_value,
     .on_headers_complete = wsd_request_on_head,
+    .on_chunk_header = wsd_request_on_chunk,
     .on_body = wsd_request_on_body,
     .on_message_complete = wsd_request_on_end,
 };
@@ -159,26 +206,17 @@ wsd_request_free(struct wsd_request *r)
 	free(r);
 }
 
-/* Note whether the first line ends by LF alone, which http-parser accepts without telling. */
-static void
-note_first_line_end(struct wsd_request *r, struct slice in)
-{
-	const char *end = r->line_seen || in.n == 0 ? NULL : memchr(in.p, '\n', in.n);
-
-	if (end != NULL) {
-		r->line_seen = true;
-		r->bare_lf = (end == in.p ? r->last : end[-1]) != '\r';
-	} else if (in.n > 0) {
-		r->last = in.p[in.n - 1];
-	}
-}
-
 enum wsd_request_result
 wsd_request_feed(struct wsd_request *r, struct slice in, size_t *used)
 {
+	const char *wrong = head_look(&r->head, in);
 	enum http_errno e;
 
-	note_first_line_end(r, in);
+	if (wrong != NULL) {
+		*used = in.n;
+		(void)reject_request(r, 400, wrong);
+		return WSD_REQUEST_BAD;
+	}
 	*used = http_parser_execute(&r->parser, &wsd_request_callbacks, in.p, in.n);
 	if (r->status != 0)
 		return WSD_REQUEST_BAD;
@@ -231,16 +269,6 @@ wsd_request_header(const struct wsd_request *r, const char *name)
 		if (slice_is(found, name))
 			return value;
 	return (struct slice){NULL, 0};
-}
-
-static struct slice
-trim_blanks(struct slice s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = slice_skip(s, 1);
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
 }
 
 bool

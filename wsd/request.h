@@ -10,6 +10,7 @@
 
 #include "shared/base/buf.h"
 #include "shared/base/slice.h"
+#include "wsd/head.h"
 
 #define WSD_REQUEST_FIELDS 96 /* header lines; browsers send 10 to 20 */
 
@@ -24,9 +25,7 @@ struct wsd_request {
 	} fields[WSD_REQUEST_FIELDS];
 	unsigned fields_n;
 	bool in_value;       /* the last bytes of a header were of its value, not its name */
-	bool line_seen;      /* the first line was read to its end ... */
-	bool bare_lf;        /* ... which was LF alone */
-	char last;           /* until then: the last byte of the input so far */
+	struct head head;    /* its line ends */
 	bool head_done;      /* the empty line was read */
 	bool done;           /* the body was read, or the rest of it is dropped */
 	bool keep;           /* the client wants to reuse the connection */

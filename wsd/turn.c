@@ -1,8 +1,11 @@
 #include "wsd/turn.h"
 
+#include <signal.h>
+
 #include "shared/base/clock.h"
 #include "wsd/conn.h"
 #include "wsd/deadline.h"
+#include "wsd/shed.h"
 #include "wsd/ws.h"
 
 /* Commits in one turn.  Telling the hub that an answer was written can make work that can be
@@ -39,6 +42,22 @@ wsd_turn_read_unread(struct wsd *w)
 	}
 }
 
+/* The store may have another socket by now, or belong to a newer program. */
+static void
+wsd_turn_follow_store(struct wsd *w)
+{
+	int fd = server_wake_fd(w->sv);
+
+	if (w->wake.fd != fd) {
+		ev_io_stop(w->loop, &w->wake);
+		ev_io_set(&w->wake, fd, EV_READ);
+		ev_io_start(w->loop, &w->wake);
+	}
+	/* what SIGTERM does is done in this turn */
+	if (!w->draining && server_is_outdated(w->sv))
+		ev_feed_signal_event(w->loop, SIGTERM);
+}
+
 static void
 wsd_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
 {
@@ -52,6 +71,7 @@ wsd_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
 	w->texts = 0;
 	/* before any callback of what was polled: all of them may call the hub */
 	wsd_turn_enter(w);
+	wsd_turn_follow_store(w);
 	/* and before them the connections of the last turn, or the busiest would starve them */
 	wsd_turn_read_unread(w);
 }
@@ -128,6 +148,8 @@ wsd_turn_flush(struct wsd *w)
 		if (c->state != WSD_CONN_CLOSED)
 			wsd_conn_flush(c);
 	}
+	/* only now: what the kernel takes at once needs no room */
+	shed_queues(w);
 }
 
 static void

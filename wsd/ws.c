@@ -1,6 +1,7 @@
 #include "wsd/ws.h"
 
 #include "shared/base/container.h"
+#include "shared/hub/lifecycle.h"
 #include "wsd/deadline.h"
 #include "wsd/outqueue.h"
 #include "wsd/reply.h"
@@ -52,7 +53,18 @@ ws_send_close(struct websocket *ws, int code, const char *reason)
 	wsd_conn_finish(c);
 }
 
-static const struct websocket_ops ws_ops = {ws_send_packet, ws_send_close};
+static void
+ws_pause(struct websocket *ws, bool paused)
+{
+	struct wsd_conn *c = conn_of_websocket(ws);
+
+	c->paused = paused;
+	/* flushing it, even if nothing is queued, watches for what it takes now */
+	if (c->state == WSD_CONN_OPEN)
+		wsd_conn_set_dirty(c);
+}
+
+static const struct websocket_ops ws_ops = {ws_send_packet, ws_send_close, ws_pause};
 
 /* --- begin ---------------------------------------------------------------------------------- */
 
@@ -61,6 +73,7 @@ ws_send_last_packet(struct wsd_conn *c, struct slice packet)
 {
 	struct message *m = message_new(packet);
 
+	lifecycle_packet(WATCH_OUT, 0, packet);
 	wsd_conn_send(c, m == NULL ? NULL : c->dialect->frame(c->wsd, m));
 	message_release(m);
 	wsd_conn_send(c, c->dialect->close_frame(c->wsd, CLOSE_NORMAL, ""));
@@ -151,6 +164,8 @@ ws_takes_input(const struct wsd_conn *c)
 {
 	const struct config *cfg = c->wsd->cfg;
 
+	if (c->paused)
+		return false;
 	/* back-pressure: stop reading from a peer that does not read, at half of the limit that
 	 * closes, because what is being handled may queue more */
 	return !c->blocked || (outqueue_count(c->out) <= cfg->queue_packets / 2 &&

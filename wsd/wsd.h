@@ -39,10 +39,12 @@ enum deadline {
 struct wsd_counters {
 	uint64_t accepted;  /* connections */
 	uint64_t refused;   /* connections over the limit, or without a descriptor */
+	uint64_t displaced; /* silent ones, closed for new ones over the limit */
 	uint64_t requests;  /* HTTP, upgrades too */
 	uint64_t upgrades;  /* granted */
 	uint64_t texts;     /* messages from websockets */
 	uint64_t policies;  /* Flash policy requests answered */
+	uint64_t shed;      /* connections dropped since all queues took too much memory */
 	uint64_t rollbacks; /* turns that could not be committed */
 };
 
@@ -74,6 +76,9 @@ struct wsd {
 	struct wsd_conn_stack after;     /* after() is due once the queues are written */
 	struct wsd_conn_stack finalized; /* to be freed */
 	struct wsd_conn_line unread;     /* readable, but this turn had enough to do */
+	size_t queued;                   /* bytes of memory that wait in the queues of all */
+	int64_t shed_said_at; /* when the log last had a line about queues that were dropped, ms */
+	uint64_t shed_said;   /* of counters.shed, how many it has told */
 	struct wsd_conn_queue waiting[DEADLINE_COUNT];
 	int64_t timeout_ms[DEADLINE_COUNT];
 

@@ -57,6 +57,15 @@ struct sio_api {
 	const char *(*args)(const void *handle, const char *kinds, va_list values);
 	void (*log)(const void *handle, const char *format, ...)
 	    __attribute__((format(printf, 2, 3)));
+	int (*on_n)(sio_ns *ns, const char *event, size_t n, sio_handler *fn, void *user);
+	int (*join_n)(sio_socket *s, const char *room, size_t n);
+	int (*leave_n)(sio_socket *s, const char *room, size_t n);
+	int (*rooms_n)(
+	    sio_socket *s, void (*each)(void *arg, const char *room, size_t n), void *arg);
+	int (*set_n)(sio_socket *s, const char *key, size_t n, const char *json);
+	const char *(*get_n)(sio_socket *s, const char *key, size_t n);
+	int (*del_n)(sio_socket *s, const char *key, size_t n);
+	const char *(*text_n)(const void *handle, const char *json, size_t *n);
 };
 
 /* Every handle (application, namespace, socket, handshake) begins with these. */
@@ -87,6 +96,12 @@ static inline int
 sio_on(sio_ns *ns, const char *event, sio_handler *fn, void *user)
 {
 	return ns == NULL ? -EINVAL : SIO_API(ns)->on(ns, event, fn, user);
+}
+
+static inline int
+sio_on_n(sio_ns *ns, const char *event, size_t n, sio_handler *fn, void *user)
+{
+	return ns == NULL ? -EINVAL : SIO_API(ns)->on_n(ns, event, n, fn, user);
 }
 
 static inline int
@@ -240,13 +255,45 @@ sio_broadcast_to(sio_socket *s, const char *room)
 	t.except_n = 1;
 	t.session = 0;
 	t.room = room;
+	t.is_bad = room == NULL;
+	return t;
+}
+
+static inline sio_target
+sio_ns_in_n(sio_ns *ns, const char *room, size_t n)
+{
+	sio_target t = sio_ns_in(ns, room);
+
+	t.room_n = (uint16_t)n; /* 0: its NUL ends it, and so does that of "" */
+	t.is_bad = t.is_bad || room == NULL || n > UINT16_MAX;
+	if (n == 0)
+		t.room = "";
+	return t;
+}
+
+static inline sio_target
+sio_in_n(sio_socket *s, const char *room, size_t n)
+{
+	return sio_ns_in_n(SIO_API(s)->ns(s), room, n);
+}
+
+static inline sio_target
+sio_broadcast_to_n(sio_socket *s, const char *room, size_t n)
+{
+	sio_target t = sio_in_n(s, room, n);
+
+	t.except[0] = sio_self(s).session;
+	t.except_n = 1;
 	return t;
 }
 
 static inline sio_target
 sio_broadcast(sio_socket *s)
 {
-	return sio_broadcast_to(s, NULL);
+	sio_target t = sio_broadcast_to(s, NULL);
+
+	t.is_bad = false;
+	return t;
 }
 
 static inline sio_target
@@ -369,6 +416,42 @@ sio_rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg)
 }
 
 static inline int
+sio_join_n(sio_socket *s, const char *room, size_t n)
+{
+	return SIO_API(s)->join_n(s, room, n);
+}
+
+static inline int
+sio_leave_n(sio_socket *s, const char *room, size_t n)
+{
+	return SIO_API(s)->leave_n(s, room, n);
+}
+
+static inline int
+sio_rooms_n(sio_socket *s, void (*each)(void *arg, const char *room, size_t n), void *arg)
+{
+	return SIO_API(s)->rooms_n(s, each, arg);
+}
+
+static inline int
+sio_set_n(sio_socket *s, const char *key, size_t n, const char *json)
+{
+	return SIO_API(s)->set_n(s, key, n, json);
+}
+
+static inline const char *
+sio_get_n(sio_socket *s, const char *key, size_t n)
+{
+	return SIO_API(s)->get_n(s, key, n);
+}
+
+static inline int
+sio_del_n(sio_socket *s, const char *key, size_t n)
+{
+	return SIO_API(s)->del_n(s, key, n);
+}
+
+static inline int
 sio_set(sio_socket *s, const char *key, const char *json)
 {
 	return SIO_API(s)->set(s, key, json);
@@ -486,6 +569,12 @@ static inline const char *
 sio_text(const void *handle, const char *json)
 {
 	return SIO_API(handle)->text(handle, json);
+}
+
+static inline const char *
+sio_text_n(const void *handle, const char *json, size_t *n)
+{
+	return SIO_API(handle)->text_n(handle, json, n);
 }
 
 static inline const char *

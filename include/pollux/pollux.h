@@ -23,10 +23,14 @@
  *  - A handler returns soon: one thread serves all sessions of a process.  A slow one is logged.
  *  - Pointers that a handler is given live until it returns.
  *  - Texts are UTF-8 and NUL-terminated; their length is given where they may contain a NUL.
+ *  - A name that contains U+0000 is never cut: the calls whose names end in _n take it with its
+ *    length, and no other call takes or gives it.
  *  - JSON is passed as text, byte for byte.
  *  - What a handler does (emit, join, set ...) takes effect together or not at all.
  *  - Calls return 0, or a negative errno: -EINVAL (not JSON, an invalid name or target), -EPIPE
- *    (the session has ended, or is not in the namespace), -EMSGSIZE, -ENOMEM, -EIO (the store). */
+ *    (the session has ended, or is not in the namespace), -EDQUOT (the session is at a limit of
+ *    pollux.conf(5): rooms, bytes of values, acks awaited), -EMSGSIZE, -ENOMEM, -EIO (the store).
+ */
 #ifndef POLLUX_APP_H
 #define POLLUX_APP_H
 
@@ -79,7 +83,8 @@ typedef struct sio_target {
 	int64_t except[SIO_EXCEPT_MAX]; /* these are left out */
 	unsigned except_n;
 	bool is_volatile;
-	bool is_bad; /* made of an invalid id or NULL: calls that get it return -EINVAL */
+	bool is_bad;     /* made of an invalid id or NULL: calls that get it return -EINVAL */
+	uint16_t room_n; /* of a room with its length (sio_in_n); 0: its NUL ends it */
 } sio_target;
 
 typedef void sio_handler(sio_socket *s, const sio_event *e, void *user);
@@ -102,9 +107,12 @@ SIO_EXPORT int pollux_app(sio_app *app);
 static inline sio_ns *sio_of(sio_app *app, const char *ns);
 
 /* Call `fn` for an event of this name; "connection" and "disconnect" for the namespace's own,
- * "message" for send() and json.send(), "*" for any event without a handler of its own.  The last
- * one registered counts. */
+ * "message" for send() and json.send(), "*" for any event without a handler of its own, unless its
+ * name contains U+0000.  The last one registered counts. */
 static inline int sio_on(sio_ns *ns, const char *event, sio_handler *fn, void *user);
+
+/* The same for a name of `n` bytes, which may contain U+0000. */
+static inline int sio_on_n(sio_ns *ns, const char *event, size_t n, sio_handler *fn, void *user);
 
 /* Call `fn` when the client answers a sio_emit_ack() that named `name`, or has not in time. */
 static inline int sio_on_ack(sio_ns *ns, const char *name, sio_handler *fn, void *user);
@@ -144,7 +152,7 @@ static inline const char *sio_handshake_field(const sio_handshake *h, const char
 /* A header, its name in lower case; NULL when absent. */
 static inline const char *sio_header(const sio_handshake *h, const char *name);
 
-/* A key of the query, decoded; NULL when absent. */
+/* A key of the query, decoded; NULL when absent, or if it contains U+0000. */
 static inline const char *sio_query(const sio_handshake *h, const char *key);
 
 /* The whole query as a JSON object text. */
@@ -182,11 +190,17 @@ static inline sio_target sio_ns_in(sio_ns *ns, const char *room);
 /* The same in the socket's namespace. */
 static inline sio_target sio_in(sio_socket *s, const char *room);
 
-/* socket.broadcast.to(room): everyone in the room but the socket itself. */
+/* socket.broadcast.to(room): everyone in the room but the socket itself; room NULL: an invalid
+ * target. */
 static inline sio_target sio_broadcast_to(sio_socket *s, const char *room);
 
 /* socket.broadcast: everyone in the socket's namespace but the socket itself. */
 static inline sio_target sio_broadcast(sio_socket *s);
+
+/* The same for a room whose name has `n` bytes, which may contain U+0000. */
+static inline sio_target sio_ns_in_n(sio_ns *ns, const char *room, size_t n);
+static inline sio_target sio_in_n(sio_socket *s, const char *room, size_t n);
+static inline sio_target sio_broadcast_to_n(sio_socket *s, const char *room, size_t n);
 
 /* io.of(ns).socket(id): the session of this public id, if it is in the namespace. */
 static inline sio_target sio_ns_to(sio_ns *ns, const char *id);
@@ -246,9 +260,15 @@ static inline int sio_join(sio_socket *s, const char *room);
 /* Leaving a room that the socket is not in does nothing. */
 static inline int sio_leave(sio_socket *s, const char *room);
 
-/* Call `each` with every room of the namespace that the socket is in.  Return their number, or a
- * negative errno. */
+/* Call `each` with every room of the namespace that the socket is in, but for those whose names
+ * contain U+0000.  Return their number, or a negative errno. */
 static inline int sio_rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg);
+
+/* The same for names of `n` bytes, which may contain U+0000. */
+static inline int sio_join_n(sio_socket *s, const char *room, size_t n);
+static inline int sio_leave_n(sio_socket *s, const char *room, size_t n);
+static inline int sio_rooms_n(
+    sio_socket *s, void (*each)(void *arg, const char *room, size_t n), void *arg);
 
 /* Values are JSON texts, kept for the session and shared by its namespaces. */
 static inline int sio_set(sio_socket *s, const char *key, const char *json);
@@ -259,6 +279,11 @@ static inline const char *sio_get(sio_socket *s, const char *key);
 static inline bool sio_has(sio_socket *s, const char *key);
 
 static inline int sio_del(sio_socket *s, const char *key);
+
+/* The same for a key of `n` bytes, which may contain U+0000. */
+static inline int sio_set_n(sio_socket *s, const char *key, size_t n, const char *json);
+static inline const char *sio_get_n(sio_socket *s, const char *key, size_t n);
+static inline int sio_del_n(sio_socket *s, const char *key, size_t n);
 
 /* Set the session's user, as the application names it ("42"); NULL: none. */
 static inline int sio_set_user(sio_socket *s, const char *user);
@@ -315,8 +340,12 @@ static inline int sio_clients(sio_target t, void (*each)(void *arg, const char *
  * NULL: there are fewer. */
 static inline const char *sio_arg(const void *handle, const char *args, size_t i);
 
-/* Decode a JSON string literal to UTF-8 text.  NULL: `json` is NULL or not a string. */
+/* Decode a JSON string literal to UTF-8 text.  NULL: `json` is NULL or not a string, or the text
+ * contains U+0000: a client can send it, and the text would seem to end there. */
 static inline const char *sio_text(const void *handle, const char *json);
+
+/* The same for any text; `*n` is its length in bytes. */
+static inline const char *sio_text_n(const void *handle, const char *json, size_t *n);
 
 /* `text` as a JSON string literal, quotes included.  NULL: out of memory. */
 static inline const char *sio_quote(const void *handle, const char *text, size_t n);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "shared/action/action_read.h"
+#include "shared/action/target.h"
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
@@ -70,8 +71,8 @@ read_field(struct action_reader *r, enum field field, const struct json_value *v
 		return action_read_public_id(r, "session", value, &a->session);
 	case FIELD_NS:
 		return action_read_ns(r, value);
-	case FIELD_NAME: /* of an event: may be "" and of any length */
-		return action_read_text(r, "name", value, &a->name);
+	case FIELD_NAME: /* may be "" and of any length */
+		return action_read_event(r, "name", value, &a->name);
 	case FIELD_ARGS:
 		return action_read_args(r, value);
 	case FIELD_VOLATILE:
@@ -80,7 +81,10 @@ read_field(struct action_reader *r, enum field field, const struct json_value *v
 		return action_read_name(r, "ack", value, &a->handler);
 	case FIELD_CONTEXT:
 		a->context = value->text;
-		return 0;
+		return value->text.n <= CONTEXT_BYTES_MAX
+		           ? 0
+		           : BAD(r, "context", "\"context\" is longer than %d bytes",
+				 CONTEXT_BYTES_MAX);
 	case FIELD_TIMEOUT:
 		return action_read_timeout(r, value);
 	case FIELD_TEXT:
@@ -340,18 +344,36 @@ action_free(struct action_list *list)
 	*list = (struct action_list){.actions = NULL};
 }
 
-void
-action_error_write(struct buf *out, const struct action_error *error)
+/* Append {"code":"..","message":"..",..}. */
+static void
+write_error_object(struct buf *out, const struct action_error *error)
 {
 	struct buf message = {.p = NULL};
 
 	utf8_sanitize(&message, slice_of(error->message)); /* snprintf may have cut a character */
-	buf_printf(out, "{\"error\":{\"code\":\"%s\",\"message\":", error->code);
+	buf_printf(out, "{\"code\":\"%s\",\"message\":", error->code);
 	json_write_string(out, buf_slice(&message));
 	buf_free(&message);
 	if (error->index >= 0)
 		buf_printf(out, ",\"index\":%d", error->index);
 	if (error->field[0] != '\0')
 		buf_printf(out, ",\"field\":\"%s\"", error->field);
-	buf_puts(out, "}}");
+	buf_add_char(out, '}');
+}
+
+void
+action_error_write(struct buf *out, const struct action_error *error)
+{
+	buf_puts(out, "{\"error\":");
+	write_error_object(out, error);
+	buf_add_char(out, '}');
+}
+
+void
+action_refused_write(struct buf *out, const struct action_result *result)
+{
+	if (result->refused == 0)
+		return;
+	buf_printf(out, ",\"refused\":%zu,\"error\":", result->refused);
+	write_error_object(out, &result->refusal);
 }

@@ -103,6 +103,10 @@ void action_free(struct action_list *list);
 struct action_result {
 	size_t actions;   /* that were done */
 	size_t receivers; /* sessions that were reached, as far as they were counted */
+	/* Sessions that were at a limit ([limits] rooms_per_session and the like): an action did
+	 * nothing for them, which is logged, and everything else was done. */
+	size_t refused;
+	struct action_error refusal; /* the first one, code "limit" */
 };
 
 struct application;
@@ -126,5 +130,8 @@ void action_run_row(void *arg, int64_t row, struct slice json);
 
 /* Append {"error":{"code":"..","message":"..","index":1,"field":".."}}. */
 void action_error_write(struct buf *out, const struct action_error *error);
+
+/* When sessions were at a limit, append ,"refused":2,"error":{..}: members of an answer. */
+void action_refused_write(struct buf *out, const struct action_result *result);
 
 #endif

@@ -43,15 +43,22 @@ action_read_text(
 }
 
 int
-action_read_name(
+action_read_event(
     struct action_reader *r, const char *field, const struct json_value *value, struct slice *out)
 {
 	if (action_read_text(r, field, value, out) == -1)
 		return -1;
+	return slice_has_nul(*out) ? BAD(r, field, "\"%s\" contains U+0000", field) : 0;
+}
+
+int
+action_read_name(
+    struct action_reader *r, const char *field, const struct json_value *value, struct slice *out)
+{
+	if (action_read_event(r, field, value, out) == -1)
+		return -1;
 	if (out->n > NAME_BYTES_MAX)
 		return BAD(r, field, "\"%s\" is longer than %d bytes", field, NAME_BYTES_MAX);
-	if (memchr(out->p, '\0', out->n) != NULL)
-		return BAD(r, field, "\"%s\" contains a NUL", field);
 	return 0;
 }
 

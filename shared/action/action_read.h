@@ -24,7 +24,10 @@ int action_read_fail(struct action_reader *r, const char *code, const char *fiel
 /* Decode a string into the list's memory, where a NUL follows it. */
 int action_read_text(
     struct action_reader *r, const char *field, const struct json_value *value, struct slice *out);
-/* The same for a name: not too long, and without NUL. */
+/* The same for the name of an event: without NUL. */
+int action_read_event(
+    struct action_reader *r, const char *field, const struct json_value *value, struct slice *out);
+/* The same for any other name: not too long, and without NUL. */
 int action_read_name(
     struct action_reader *r, const char *field, const struct json_value *value, struct slice *out);
 int action_read_public_id(

@@ -10,6 +10,7 @@
 #include "shared/base/log.h"
 #include "shared/store/session_data.h"
 #include "shared/wire/json.h"
+#include "shared/wire/sid.h"
 
 /* A run in progress. */
 struct run {
@@ -33,6 +34,24 @@ fail_action_turn(const struct run *r, const struct action *a)
 {
 	transaction_fail(r->app->hub);
 	return fail_action(r, a, "failed", "the store failed, or memory ran out");
+}
+
+/* The session is at a limit: note it, and go on with the others. */
+static void
+note_refusal(const struct run *r, const struct action *a, int64_t key)
+{
+	const char *limit = a->kind == ACTION_JOIN  ? "rooms_per_session"
+	                    : a->kind == ACTION_SET ? "data_per_session"
+	                                            : "acks_per_session";
+	struct action_error *first = &r->result->refusal;
+	char id[SID_PUBLIC_LENGTH + 1];
+
+	if (r->result->refused++ > 0)
+		return;
+	sid_public_write(id, key);
+	*first = (struct action_error){.code = "limit", .index = (int)(a - r->list->actions)};
+	snprintf(
+	    first->message, sizeof(first->message), "session %s is at the limit %s", id, limit);
 }
 
 static struct hub_ns *
@@ -61,6 +80,15 @@ target_of_action(const struct run *r, const struct action *a)
 
 /* --- checks --------------------------------------------------------------------------------- */
 
+/* As target_reach(), for what the action does. */
+static int
+reach_session(const struct run *r, const struct action *a, struct hub_ns *ns, int64_t key,
+    struct session **out)
+{
+	return a->kind == ACTION_DISCONNECT ? target_reach_to_end(r->app, ns, key, out)
+	                                    : target_reach(r->app, ns, key, out);
+}
+
 static int
 check_action(const struct run *r, const struct action *a)
 {
@@ -73,7 +101,7 @@ check_action(const struct run *r, const struct action *a)
 		    r, a, "unknown_namespace", "the application has no such namespace");
 	if (a->session == 0 || (!r->list->strict && !a->strict))
 		return 0;
-	result = target_reach(r->app, ns, a->session, &s);
+	result = reach_session(r, a, ns, a->session, &s);
 	if (result == -EPIPE)
 		return fail_action(r, a, "unknown_session",
 		    "there is no such session, or it is not in the namespace");
@@ -129,7 +157,9 @@ ask_all(const struct run *r, const struct action *a)
 		result = target_ask(r->app, &q);
 		if (result == 0)
 			r->result->receivers++;
-		else if (result == -EPIPE)
+		else if (result == -EDQUOT)
+			note_refusal(r, a, q.session);
+		if (result == -EPIPE || result == -EDQUOT)
 			result = 0;
 	}
 	buf_free(&keys);
@@ -199,7 +229,7 @@ change_session(const struct run *r, const struct action *a, struct hub_ns *ns, s
 	case ACTION_LEAVE:
 		return membership_leave(h, s, ns, a->name);
 	case ACTION_SET:
-		return session_data_set(st, key, a->name, a->json);
+		return quota_set_value(h, key, a->name, a->json);
 	case ACTION_DEL:
 		return session_data_delete(st, key, a->name);
 	case ACTION_USER:
@@ -229,16 +259,25 @@ change_sessions(const struct run *r, const struct action *a)
 	struct buf keys = {.p = NULL};
 	struct session *s;
 	int64_t key;
-	int result = target_keys(r->app, &t, &keys);
+	int result = 0;
 
+	/* not target_keys(), which knows members of the namespace only */
+	if (a->kind == ACTION_DISCONNECT && t.session != 0 && t.except_n == 0)
+		buf_add(&keys, &t.session, sizeof(t.session));
+	else
+		result = target_keys(r->app, &t, &keys);
+	if (keys.failed)
+		result = -ENOMEM;
 	for (size_t i = 0; result == 0 && i < keys.n; i += sizeof(key)) {
 		memcpy(&key, keys.p + i, sizeof(key));
-		result = target_reach(r->app, ns, key, &s);
+		result = reach_session(r, a, ns, key, &s);
 		if (result == 0 && transaction_open(r->app->hub) == 0 && !session_is_over(s)) {
 			result = change_session(r, a, ns, s);
-			r->result->receivers++;
+			r->result->receivers += result == 0;
 		}
-		if (result == -EPIPE)
+		if (result == -EDQUOT)
+			note_refusal(r, a, key);
+		if (result == -EPIPE || result == -EDQUOT)
 			result = 0;
 	}
 	buf_free(&keys);
@@ -288,7 +327,7 @@ action_run(struct application *app, const struct action_list *list, struct actio
 {
 	struct run r = {app, list, result, error};
 
-	*result = (struct action_result){0, 0};
+	*result = (struct action_result){.actions = 0};
 	/* check all before the first is done: all or nothing */
 	if (action_run_check(app, list, error) == -1)
 		return -1;
@@ -311,5 +350,6 @@ action_run_row(void *arg, int64_t row, struct slice json)
 	if (action_parse(&list, json, &no_event, &error) == -1 ||
 	    action_run(arg, &list, &result, &error) == -1)
 		log_warnx("action_in: row %lld: %s: %s", (long long)row, error.code, error.message);
+	/* what was refused to a session that is at a limit is in the log already */
 	action_free(&list);
 }

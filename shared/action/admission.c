@@ -6,7 +6,6 @@
 
 #include "shared/action/application.h"
 #include "shared/action/name.h"
-#include "shared/store/session_data.h"
 #include "shared/wire/json.h"
 
 void
@@ -62,10 +61,11 @@ set_admitted_value(struct application *app, int64_t session, struct slice key, s
 
 	json_string_decode(&name, key);
 	if (!name.failed)
-		result = session_data_set(hub_store(app->hub), session,
-		    name.p == NULL ? SLICE("") : buf_slice(&name), value);
+		result = quota_set_value(
+		    app->hub, session, name.p == NULL ? SLICE("") : buf_slice(&name), value);
 	buf_free(&name);
-	return result;
+	/* beyond the limit the session begins without it, which is logged */
+	return result == -EDQUOT ? 0 : result;
 }
 
 int
@@ -86,7 +86,7 @@ admission_apply(struct application *app, int64_t session, const struct admission
 		return 0;
 	json_walk_begin(&walk, &object);
 	while (json_walk_member(&walk, &key, &value))
-		if (set_admitted_value(app, session, key, value.text) == -1)
+		if (set_admitted_value(app, session, key, value.text) != 0)
 			return -1;
 	return 0;
 }

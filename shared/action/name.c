@@ -5,10 +5,15 @@
 #include "shared/wire/utf8.h"
 
 bool
+name_is_valid_or_has_nul(struct slice name)
+{
+	return name.n <= NAME_BYTES_MAX && utf8_valid(name);
+}
+
+bool
 name_is_valid(struct slice name)
 {
-	return name.n <= NAME_BYTES_MAX && utf8_valid(name) &&
-	       (name.n == 0 || memchr(name.p, '\0', name.n) == NULL);
+	return name_is_valid_or_has_nul(name) && !slice_has_nul(name);
 }
 
 bool

@@ -37,6 +37,26 @@ target_reach(struct application *app, const struct hub_ns *ns, int64_t key, stru
 	return session_is_over(s) || !membership_hears(s, ns) ? -EPIPE : 0;
 }
 
+int
+target_reach_to_end(
+    struct application *app, const struct hub_ns *ns, int64_t key, struct session **out)
+{
+	int result = target_reach(app, ns, key, out);
+
+	if (result != -EPIPE || ns->name.n > 0)
+		return result;
+	switch (session_find_key(app->hub, key, out)) {
+	case SESSION_LIVE:
+		return session_is_connected(*out) ? -EPIPE : 0;
+	case SESSION_UNKNOWN:
+	case SESSION_ENDED:
+		return -EPIPE;
+	case SESSION_FAILED:
+		break;
+	}
+	return -EIO;
+}
+
 static int
 send_to_session(struct application *app, const struct target *t, int64_t key, struct slice packet)
 {
@@ -180,8 +200,14 @@ target_ask(struct application *app, const struct target_question *q)
 	struct target t = {.ns = q->ns, .session = q->session};
 	struct session *s;
 	char digits[24];
-	int64_t id, deadline = q->timeout_ms > 0 ? hub_now(app->hub) + q->timeout_ms : 0;
-	int result = target_event_data(app, q->name, q->args, &pk.data);
+	struct quota_ack ack = {.ns = q->ns->name,
+	    .handler = q->handler,
+	    .context = q->context,
+	    .deadline = q->timeout_ms > 0 ? hub_now(app->hub) + q->timeout_ms : 0};
+	int64_t id;
+	int result = q->context.n > CONTEXT_BYTES_MAX
+	                 ? -EMSGSIZE
+	                 : target_event_data(app, q->name, q->args, &pk.data);
 
 	if (result == 0)
 		result = target_reach(app, q->ns, q->session, &s);
@@ -191,9 +217,9 @@ target_ask(struct application *app, const struct target_question *q)
 		return -EIO;
 	if (session_is_over(s)) /* the transaction has read that another process ended it */
 		return -EPIPE;
-	if (ack_row_add(hub_store(app->hub), q->session, q->ns->name, q->handler, q->context,
-		deadline, &id) == -1)
-		return application_fail(app);
+	result = quota_add_ack(app->hub, q->session, &ack, &id);
+	if (result != 0)
+		return result;
 	snprintf(digits, sizeof(digits), "%" PRId64, id);
 	pk.id = slice_of(digits);
 	return target_send(app, &t, &pk);

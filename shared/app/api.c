@@ -36,17 +36,25 @@ check_setup(const struct sio_app *app, const void *name, bool has_function)
 }
 
 static int
-api_on(sio_ns *ns, const char *event, sio_handler *fn, void *user)
+api_on_n(sio_ns *ns, const char *event, size_t n, sio_handler *fn, void *user)
 {
+	struct slice name = {event, n};
+
 	if (check_setup(ns->h.app, event, fn != NULL) != 0)
 		return -EINVAL;
-	if (strcmp(event, "connection") == 0)
-		return handlers_set(&ns->connection, event, fn, user);
-	if (strcmp(event, "disconnect") == 0)
-		return handlers_set(&ns->disconnect, event, fn, user);
-	if (strcmp(event, "*") == 0)
-		return handlers_set(&ns->any, event, fn, user);
-	return handlers_set(&ns->events, event, fn, user);
+	if (slice_is(name, "connection"))
+		return handlers_set(&ns->connection, name, fn, user);
+	if (slice_is(name, "disconnect"))
+		return handlers_set(&ns->disconnect, name, fn, user);
+	if (slice_is(name, "*"))
+		return handlers_set(&ns->any, name, fn, user);
+	return handlers_set(&ns->events, name, fn, user);
+}
+
+static int
+api_on(sio_ns *ns, const char *event, sio_handler *fn, void *user)
+{
+	return api_on_n(ns, event, event == NULL ? 0 : strlen(event), fn, user);
 }
 
 static int
@@ -54,7 +62,7 @@ api_on_ack(sio_ns *ns, const char *name, sio_handler *fn, void *user)
 {
 	if (check_setup(ns->h.app, name, fn != NULL) != 0 || !name_is_valid(slice_of(name)))
 		return -EINVAL;
-	return handlers_set(&ns->acks, name, fn, user);
+	return handlers_set(&ns->acks, slice_of(name), fn, user);
 }
 
 static int
@@ -81,9 +89,9 @@ api_ns_authorization(sio_ns *ns, sio_authorizer *fn, void *user)
 
 /* Can the session be changed, and is the name valid?  0, -EINVAL or -EPIPE. */
 static int
-check_change(const sio_socket *s, const char *name)
+check_change(const sio_socket *s, struct slice name)
 {
-	if (name == NULL || !name_is_valid(slice_of(name)))
+	if (name.p == NULL || !name_is_valid_or_has_nul(name))
 		return -EINVAL;
 	return session_is_over(s->session) ? -EPIPE : 0;
 }
@@ -96,79 +104,116 @@ writable_store(const sio_socket *s)
 }
 
 static int
-api_join(sio_socket *s, const char *room)
+api_join_n(sio_socket *s, const char *room, size_t n)
 {
-	int result = check_change(s, room);
+	struct slice name = {room, n};
+	int result = check_change(s, name);
 
 	if (result != 0)
 		return result;
 	if (!membership_hears(s->session, &s->ns->base.hub))
 		return -EPIPE;
-	return membership_join(s->h.app->base.hub, s->session, &s->ns->base.hub, slice_of(room)) ==
-	               -1
-	           ? -EIO
-	           : 0;
+	result = membership_join(s->h.app->base.hub, s->session, &s->ns->base.hub, name);
+	return result == -1 ? -EIO : result;
+}
+
+static int
+api_join(sio_socket *s, const char *room)
+{
+	struct slice name = slice_of(room);
+
+	return api_join_n(s, name.p, name.n);
+}
+
+static int
+api_leave_n(sio_socket *s, const char *room, size_t n)
+{
+	struct slice name = {room, n};
+	int result = check_change(s, name);
+
+	if (result != 0)
+		return result;
+	return membership_leave(s->h.app->base.hub, s->session, &s->ns->base.hub, name) == -1 ? -EIO
+	                                                                                      : 0;
 }
 
 static int
 api_leave(sio_socket *s, const char *room)
 {
-	int result = check_change(s, room);
+	struct slice name = slice_of(room);
 
+	return api_leave_n(s, name.p, name.n);
+}
+
+static int
+api_set_n(sio_socket *s, const char *key, size_t n, const char *json)
+{
+	struct slice name = {key, n};
+	struct json_value value;
+	int result;
+
+	if (json == NULL || json_parse(&value, slice_of(json)) == -1) {
+		send_check_json("sio_set", key == NULL ? "" : key, json, false);
+		return -EINVAL;
+	}
+	if (value.text.n > VALUE_MAX)
+		return -EMSGSIZE;
+	result = check_change(s, name);
 	if (result != 0)
 		return result;
-	return membership_leave(s->h.app->base.hub, s->session, &s->ns->base.hub, slice_of(room)) ==
-	               -1
-	           ? -EIO
-	           : 0;
+	return quota_set_value(s->h.app->base.hub, session_key(s->session), name, slice_of(json));
 }
 
 static int
 api_set(sio_socket *s, const char *key, const char *json)
 {
-	struct json_value value;
-	struct store *st;
-	int result;
+	struct slice name = slice_of(key);
 
-	if (json == NULL || json_parse(&value, slice_of(json)) == -1)
-		return -EINVAL;
-	if (value.text.n > VALUE_MAX)
-		return -EMSGSIZE;
-	result = check_change(s, key);
-	if (result != 0)
-		return result;
-	st = writable_store(s);
-	if (st == NULL ||
-	    session_data_set(st, session_key(s->session), slice_of(key), slice_of(json)) == -1)
-		return application_fail(&s->h.app->base);
-	return 0;
+	return api_set_n(s, name.p, name.n, json);
+}
+
+static const char *
+api_get_n(sio_socket *s, const char *key, size_t n)
+{
+	return arena_keep(s->h.app, session_data_get(hub_store(s->h.app->base.hub),
+					session_key(s->session), (struct slice){key, n}));
 }
 
 static const char *
 api_get(sio_socket *s, const char *key)
 {
-	return arena_keep(s->h.app, session_data_get(hub_store(s->h.app->base.hub),
-					session_key(s->session), slice_of(key)));
+	struct slice name = slice_of(key);
+
+	return api_get_n(s, name.p, name.n);
 }
 
 static int
-api_del(sio_socket *s, const char *key)
+api_del_n(sio_socket *s, const char *key, size_t n)
 {
-	int result = check_change(s, key);
+	struct slice name = {key, n};
+	int result = check_change(s, name);
 	struct store *st;
 
 	if (result != 0)
 		return result;
 	st = writable_store(s);
-	if (st == NULL || session_data_delete(st, session_key(s->session), slice_of(key)) == -1)
+	if (st == NULL || session_data_delete(st, session_key(s->session), name) == -1)
 		return application_fail(&s->h.app->base);
 	return 0;
 }
 
 static int
+api_del(sio_socket *s, const char *key)
+{
+	struct slice name = slice_of(key);
+
+	return api_del_n(s, name.p, name.n);
+}
+
+static int
 api_set_user(sio_socket *s, const char *user)
 {
-	int result = check_change(s, user == NULL ? "" : user);
+	int result = check_change(s, user == NULL ? SLICE("") : slice_of(user));
 	struct store *st;
 
 	if (result != 0)
@@ -188,7 +233,7 @@ api_user(sio_socket *s)
 
 struct room_list {
 	struct slice ns;
-	struct buf names; /* each NUL-terminated */
+	struct buf names; /* of each its length, the name, and a NUL */
 };
 
 static void
@@ -198,28 +243,65 @@ add_room_name(void *arg, const struct subscription *sub)
 
 	if (sub->room.p == NULL || sub->until != INT64_MAX || !slice_equal(sub->ns, list->ns))
 		return;
+	buf_add(&list->names, &sub->room.n, sizeof(sub->room.n));
 	buf_add_slice(&list->names, sub->room);
 	buf_add_char(&list->names, '\0');
+}
+
+/* Collect the rooms first: `each` may call anything, so no query may be open.  0 or an errno. */
+static int
+collect_rooms(sio_socket *s, struct room_list *list)
+{
+	*list = (struct room_list){.ns = s->ns->base.hub.name};
+	if (subscription_list(
+		hub_store(s->h.app->base.hub), session_key(s->session), add_room_name, list) == -1)
+		return -EIO;
+	return list->names.failed ? -ENOMEM : 0;
+}
+
+/* Take the next name off the list. */
+static bool
+next_room(const struct room_list *list, size_t *at, struct slice *name)
+{
+	if (*at >= list->names.n)
+		return false;
+	memcpy(&name->n, list->names.p + *at, sizeof(name->n));
+	name->p = list->names.p + *at + sizeof(name->n);
+	*at += sizeof(name->n) + name->n + 1;
+	return true;
+}
+
+static int
+api_rooms_n(sio_socket *s, void (*each)(void *arg, const char *room, size_t n), void *arg)
+{
+	struct room_list list;
+	int result = collect_rooms(s, &list);
+	struct slice name;
+	size_t at = 0;
+
+	while (result >= 0 && next_room(&list, &at, &name)) {
+		result++;
+		if (each != NULL)
+			each(arg, name.p, name.n);
+	}
+	buf_free(&list.names);
+	return result;
 }
 
 static int
 api_rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg)
 {
-	struct room_list list = {.ns = s->ns->base.hub.name};
-	int result = 0;
+	struct room_list list;
+	int result = collect_rooms(s, &list);
+	struct slice name;
+	size_t at = 0;
 
-	if (subscription_list(
-		hub_store(s->h.app->base.hub), session_key(s->session), add_room_name, &list) == -1)
-		result = -EIO;
-	else if (list.names.failed)
-		result = -ENOMEM;
-	for (size_t at = 0; result >= 0 && at < list.names.n;) {
-		const char *name = list.names.p + at;
-
-		at += strlen(name) + 1;
+	while (result >= 0 && next_room(&list, &at, &name)) {
+		if (slice_has_nul(name))
+			continue;
 		result++;
 		if (each != NULL)
-			each(arg, name); /* may call anything: no query is open */
+			each(arg, name.p);
 	}
 	buf_free(&list.names);
 	return result;
@@ -377,4 +459,12 @@ const struct sio_api api_functions = {
     .format = text_format,
     .args = text_args,
     .log = text_log,
+    .on_n = api_on_n,
+    .join_n = api_join_n,
+    .leave_n = api_leave_n,
+    .rooms_n = api_rooms_n,
+    .set_n = api_set_n,
+    .get_n = api_get_n,
+    .del_n = api_del_n,
+    .text_n = text_decode_n,
 };

@@ -6,24 +6,28 @@
 
 #include "shared/app/internal.h"
 #include "shared/base/clock.h"
+#include "shared/base/crash.h"
 #include "shared/base/log.h"
 #include "shared/wire/json.h"
 
-#define SLOW_MS       10   /* a handler that takes longer is named in the log ... */
-#define SLOW_QUIET_MS 1000 /* ... this often at most */
+#define SLOW_MS       10    /* a handler that takes longer is named in the log ... */
+#define SLOW_QUIET_MS 60000 /* ... this often at most, each by itself */
 
-/* A slow handler delays every session of its process: log it, once a second at most. */
+/* A slow handler delays every session of its process: log it, once a minute at most. */
 static void
 log_slow_handler(const struct sio_ns *ns, struct handler *handler, int64_t began)
 {
 	int64_t now = clock_coarse_ms();
 
-	if (now - began <= SLOW_MS ||
-	    (handler->slow_logged_ms != 0 && now - handler->slow_logged_ms < SLOW_QUIET_MS))
+	if (now - began <= SLOW_MS)
+		return;
+	handler->slow_n++;
+	if (handler->slow_logged_ms != 0 && now - handler->slow_logged_ms < SLOW_QUIET_MS)
 		return;
 	handler->slow_logged_ms = now;
-	log_warnx("application: handler \"%s\" of namespace \"%s\" took %" PRId64 " ms",
-	    handler->name, ns->base.hub.name.p, now - began);
+	log_warnx("application: handler \"%s\" of namespace \"%s\" took %" PRId64
+		  " ms; slow %u times so far",
+	    handler->name, ns->base.hub.name.p, now - began, handler->slow_n);
 }
 
 static void
@@ -33,6 +37,7 @@ call_handler(struct sio_ns *ns, struct session *s, struct handler *handler, cons
 	struct sio_socket socket = {
 	    .h = ns->h, .session = s, .ns = ns, .handshake = {.h = ns->h}, .event = e};
 	struct session *before = app->base.current;
+	struct crash_place place;
 	int64_t began;
 
 	if (handler == NULL)
@@ -41,7 +46,9 @@ call_handler(struct sio_ns *ns, struct session *s, struct handler *handler, cons
 	app->base.current = s;
 	app->depth++;
 	began = clock_coarse_ms();
+	place = crash_enter(ns->base.hub.name.p, e->name);
 	handler->fn(&socket, e, handler->user);
+	crash_leave(place);
 	log_slow_handler(ns, handler, began);
 	app->base.current = before;
 	/* a handler may end a session, whose disconnect handler runs inside it */
@@ -67,18 +74,22 @@ ask_authorizer(sio_authorizer *authorizer, const sio_handshake *h, void *user)
 {
 	const char *address = sio_address(h);
 	int64_t began = clock_coarse_ms(), took;
+	struct crash_place place =
+	    crash_enter(h->socket == NULL ? "" : h->socket->ns->base.hub.name.p, "authorization");
 	int verdict = authorizer(h, user);
 
+	crash_leave(place);
 	took = clock_coarse_ms() - began;
 	if (took > SLOW_MS)
-		log_warnx("application: an authorizer took %" PRId64 " ms", took);
+		log_limited(LOG_LEVEL_WARN, "application: an authorizer took %" PRId64 " ms", took);
 	if (verdict == -EACCES)
-		log_info("application: refused %s%s%s: %s", address == NULL ? "" : address,
-		    h->socket == NULL ? "" : " for ",
+		log_limited(LOG_LEVEL_INFO, "application: refused %s%s%s: %s",
+		    address == NULL ? "" : address, h->socket == NULL ? "" : " for ",
 		    h->socket == NULL ? "" : h->socket->ns->base.hub.name.p,
 		    h->admission->reason == NULL ? "no reason given" : h->admission->reason);
 	else if (verdict != 0)
-		log_warnx("application: an authorizer failed: %s", strerror(-verdict));
+		log_limited(
+		    LOG_LEVEL_WARN, "application: an authorizer failed: %s", strerror(-verdict));
 	return verdict;
 }
 
@@ -188,7 +199,8 @@ find_handler(const struct sio_ns *ns, struct slice name)
 	struct handler *at;
 
 	HASH_FIND(hh, ns->events, name.p, name.n, at);
-	return at != NULL ? at : ns->any;
+	/* "*" reads the name as a C string, which would be another name */
+	return at != NULL || slice_has_nul(name) ? at : ns->any;
 }
 
 /* Fill `e` in for a text message. */
@@ -308,7 +320,8 @@ dispatch_answered(
 
 	HASH_FIND(hh, ns->acks, ack->handler, e.name_n, at);
 	if (at == NULL)
-		log_warnx("application: no sio_on_ack() handler \"%s\" for an ack", ack->handler);
+		log_limited(LOG_LEVEL_WARN,
+		    "application: no sio_on_ack() handler \"%s\" for an ack", ack->handler);
 	e.timed_out = args.p == NULL;
 	if (e.timed_out)
 		args = SLICE("[]");

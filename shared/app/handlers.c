@@ -41,23 +41,24 @@ free_handlers(struct handler **table)
 }
 
 int
-handlers_set(struct handler **table, const char *name, sio_handler *fn, void *user)
+handlers_set(struct handler **table, struct slice name, sio_handler *fn, void *user)
 {
-	size_t n = strlen(name);
 	struct handler *at;
 
-	HASH_FIND(hh, *table, name, n, at);
+	HASH_FIND(hh, *table, name.p, name.n, at);
 	if (at == NULL) {
 		at = calloc(1, sizeof(*at));
 		if (at == NULL)
 			return -ENOMEM;
-		at->name = strdup(name);
+		/* a NUL behind it for the log; strndup() would end at one inside */
+		at->name = calloc(1, name.n + 1);
 		if (at->name == NULL) {
 			free(at);
 			return -ENOMEM;
 		}
-		at->name_n = n;
-		HASH_ADD_KEYPTR(hh, *table, at->name, n, at);
+		memcpy(at->name, name.p, name.n);
+		at->name_n = name.n;
+		HASH_ADD_KEYPTR(hh, *table, at->name, name.n, at);
 	}
 	at->fn = fn;
 	at->user = user;

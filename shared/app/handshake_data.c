@@ -77,8 +77,9 @@ handshake_data_accept(const sio_handshake *h, const char *user, const char *data
 		return -EINVAL;
 	result = admission_grant(h->admission, user, data);
 	if (result == -EINVAL)
-		log_warnx("application: sio_accept(): "
-			  "the user is not a valid name, or the data not a JSON object");
+		log_limited(LOG_LEVEL_WARN,
+		    "application: sio_accept(): "
+		    "the user is not a valid name, or the data not a JSON object");
 	return result;
 }
 

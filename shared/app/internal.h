@@ -21,6 +21,7 @@ struct handler {
 	sio_handler *fn;
 	void *user;
 	int64_t slow_logged_ms; /* when it was last logged as slow */
+	unsigned slow_n;        /* how often it was */
 	UT_hash_handle hh;
 };
 
@@ -106,7 +107,7 @@ struct sio_ns *handlers_find_ns(struct sio_app *app, struct slice name);
 /* NULL: an invalid name, or no memory. */
 struct sio_ns *handlers_add_ns(struct sio_app *app, struct slice name);
 /* Add or replace a handler in a table.  0 or -ENOMEM. */
-int handlers_set(struct handler **table, const char *name, sio_handler *fn, void *user);
+int handlers_set(struct handler **table, struct slice name, sio_handler *fn, void *user);
 /* Free all namespaces with their handlers. */
 void handlers_free(struct sio_app *app);
 
@@ -127,6 +128,10 @@ void dispatch_answered(void *arg, struct hub_ns *base, struct session *s, const 
 extern const struct sio_api api_functions;
 
 /* --- send.c: as in pollux.h ----------------------------------------------------------------- */
+
+/* Log what is wrong with a text that should be JSON, or a JSON array.  `call` is that of pollux.h,
+ * `name` the event or key that it was for. */
+void send_check_json(const char *call, const char *name, const char *text, bool is_array);
 
 int send_emit(const sio_target *t, const char *name, const char *args);
 int send_text(const sio_target *t, const char *text, size_t n);
@@ -149,6 +154,7 @@ const char *handshake_data_query(const sio_handshake *h, const char *key);
 
 const char *text_arg(const void *handle, const char *args, size_t i);
 const char *text_decode(const void *handle, const char *json);
+const char *text_decode_n(const void *handle, const char *json, size_t *n);
 const char *text_quote(const void *handle, const char *text, size_t n);
 const char *text_format(const void *handle, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

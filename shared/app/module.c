@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "shared/app/internal.h"
+#include "shared/base/crash.h"
 #include "shared/base/log.h"
 
 /* Load the shared object and find its entry.  NULL after logging why. */
@@ -70,11 +71,23 @@ static const struct application_ops module_ops = {
     .close = close_module,
 };
 
+int
+module_check(const char *path)
+{
+	struct sio_app app = {.library = NULL};
+	bool good = load_entry(&app, path) != NULL;
+
+	if (app.library != NULL)
+		dlclose(app.library);
+	return good ? 0 : -1;
+}
+
 struct application *
 module_open(const char *path)
 {
 	struct sio_app *app = calloc(1, sizeof(*app));
-	int (*setup)(sio_app *);
+	int (*setup)(sio_app *), result;
+	struct crash_place place;
 
 	if (app == NULL)
 		return NULL;
@@ -87,7 +100,10 @@ module_open(const char *path)
 	setup = load_entry(app, path);
 	if (setup == NULL)
 		goto fail;
-	if (setup(app) != 0) {
+	place = crash_enter("", "pollux_app");
+	result = setup(app);
+	crash_leave(place);
+	if (result != 0) {
 		log_errx("application %s: its pollux_app() failed", path);
 		goto fail;
 	}

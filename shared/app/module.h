@@ -8,4 +8,8 @@
  * handlers.  NULL after logging what is wrong with which file. */
 struct application *module_open(const char *path);
 
+/* Load the module and check that it is one for this Pollux, but do not call it.  0, or -1 after
+ * logging what is wrong. */
+int module_check(const char *path);
+
 #endif

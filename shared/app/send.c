@@ -4,9 +4,46 @@
 
 #include "shared/action/target.h"
 #include "shared/app/internal.h"
+#include "shared/base/log.h"
 #include "shared/wire/json.h"
 #include "shared/wire/sid.h"
 #include "shared/wire/utf8.h"
+
+/* --- mistakes ------------------------------------------------------------------------------- */
+
+#define SHOWN_MAX 80 /* bytes of a wrong text that the log shows */
+
+/* Few modules look at what sio_emit() returns, and a client that gets nothing says nothing: log a
+ * text that is not JSON, or not an array if it must be one.  `name`: of the event or key. */
+void
+send_check_json(const char *call, const char *name, const char *text, bool is_array)
+{
+	struct json_value value;
+
+	if (text == NULL)
+		log_limited(
+		    LOG_LEVEL_WARN, "application: %s \"%s\": there is no JSON text", call, name);
+	else if (json_parse(&value, slice_of(text)) == -1)
+		log_limited(LOG_LEVEL_WARN, "application: %s \"%s\": this is not JSON: %.*s%s",
+		    call, name, SHOWN_MAX, text, strlen(text) > SHOWN_MAX ? "..." : "");
+	else if (is_array && value.kind != JSON_KIND_ARRAY)
+		log_limited(LOG_LEVEL_WARN,
+		    "application: %s \"%s\": this is JSON, but not an array: %.*s%s", call, name,
+		    SHOWN_MAX, text, strlen(text) > SHOWN_MAX ? "..." : "");
+}
+
+/* The same for what is sent with an event. */
+static void
+check_event(const char *call, const char *name, const char *args)
+{
+	if (name == NULL)
+		log_limited(LOG_LEVEL_WARN, "application: %s: the event has no name", call);
+	else if (!utf8_valid(slice_of(name)))
+		log_limited(
+		    LOG_LEVEL_WARN, "application: %s \"%s\": the name is not UTF-8", call, name);
+	else if (args != NULL)
+		send_check_json(call, name, args, true);
+}
 
 /* --- targets -------------------------------------------------------------------------------- */
 
@@ -20,12 +57,12 @@ convert_target(const sio_target *t, struct target *out)
 	    .ns = &t->ns->base.hub,
 	    .session = t->session,
 	    .user = slice_of(t->user),
-	    .room = slice_of(t->room),
+	    .room = t->room_n == 0 ? slice_of(t->room) : (struct slice){t->room, t->room_n},
 	    .except = t->except,
 	    .except_n = t->except_n,
 	    .is_volatile = t->is_volatile,
 	};
-	return name_is_valid(out->user) && name_is_valid(out->room) ? 0 : -EINVAL;
+	return name_is_valid(out->user) && name_is_valid_or_has_nul(out->room) ? 0 : -EINVAL;
 }
 
 sio_target
@@ -69,6 +106,8 @@ send_emit(const sio_target *t, const char *name, const char *args)
 
 	if (result == 0)
 		result = target_event_data(app, slice_of(name), slice_of(args), &pk.data);
+	if (result == -EINVAL)
+		check_event("sio_emit", name, args);
 	return result == 0 ? target_send(app, &target, &pk) : result;
 }
 
@@ -91,8 +130,12 @@ send_json(const sio_target *t, const char *value)
 	struct target target;
 	struct json_value parsed;
 
-	if (convert_target(t, &target) != 0 || json_parse(&parsed, slice_of(value)) == -1)
+	if (convert_target(t, &target) != 0)
 		return -EINVAL;
+	if (json_parse(&parsed, slice_of(value)) == -1) {
+		send_check_json("sio_json", "", value, false);
+		return -EINVAL;
+	}
 	buf_clear(&app->data);
 	json_write_safe(&app->data, parsed.text);
 	pk.data = buf_slice(&app->data);
@@ -115,11 +158,19 @@ send_emit_ack(sio_socket *s, const char *name, const char *args, const char *han
 	    .timeout_ms = timeout_ms,
 	};
 	struct json_value value;
+	int result;
 
-	if (name == NULL || handler == NULL || !name_is_valid(q.handler) || timeout_ms < 0 ||
-	    (context != NULL && json_parse(&value, q.context) == -1))
+	if (context != NULL && json_parse(&value, q.context) == -1) {
+		send_check_json(
+		    "sio_emit_ack, the context of", name == NULL ? "" : name, context, false);
 		return -EINVAL;
-	return target_ask(&s->h.app->base, &q);
+	}
+	if (name == NULL || handler == NULL || !name_is_valid(q.handler) || timeout_ms < 0)
+		return -EINVAL;
+	result = target_ask(&s->h.app->base, &q);
+	if (result == -EINVAL)
+		check_event("sio_emit_ack", name, args);
+	return result;
 }
 
 int
@@ -135,8 +186,10 @@ send_ack(sio_socket *s, const sio_event *e, const char *args)
 	if (!e->wants_ack || s->acked)
 		return 0;
 	if (json_parse(&value, args == NULL ? SLICE("[]") : slice_of(args)) == -1 ||
-	    value.kind != JSON_KIND_ARRAY)
+	    value.kind != JSON_KIND_ARRAY) {
+		send_check_json("sio_ack", e->name, args, true);
 		return -EINVAL;
+	}
 	s->acked = true;
 	buf_clear(&app->data);
 	packet_ack_write(&app->data, slice_of(e->ack_id), value.text);

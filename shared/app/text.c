@@ -10,7 +10,7 @@
 #include "shared/wire/utf8.h"
 
 /* Not JSON, so that the call that gets it fails: see sio_args(). */
-#define NOT_JSON "!"
+#define NOT_JSON "(an argument of sio_args() is wrong)"
 
 /* The text of `built` in the arena; NULL when building failed.  `built` is freed. */
 static const char *
@@ -42,7 +42,7 @@ text_arg(const void *handle, const char *args, size_t i)
 }
 
 const char *
-text_decode(const void *handle, const char *json)
+text_decode_n(const void *handle, const char *json, size_t *n)
 {
 	struct json_value value;
 	struct buf text = {.p = NULL};
@@ -51,7 +51,18 @@ text_decode(const void *handle, const char *json)
 	    value.kind != JSON_KIND_STRING)
 		return NULL;
 	json_string_decode(&text, value.text);
+	*n = text.n;
 	return finish_text(module_of_handle(handle), &text);
+}
+
+const char *
+text_decode(const void *handle, const char *json)
+{
+	size_t n;
+	const char *text = text_decode_n(handle, json, &n);
+
+	/* never a part of it: "admin\0x" is not the room "admin" */
+	return text == NULL || strlen(text) != n ? NULL : text;
 }
 
 const char *

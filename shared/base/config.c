@@ -1,12 +1,10 @@
 #include "shared/base/config.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <ini.h>
 
@@ -16,12 +14,16 @@
 
 #define WHY_MAX 1024 /* an error without its place; longer ones are cut */
 
+/* The working folder.  Not empty: dlopen() would look for a module without a slash elsewhere. */
+#define HERE SLICE("./")
+
 /* A file or variable being read, and its first error. */
 struct config_source {
 	struct config *cfg;
 	const char *where; /* path or variable, for the error */
 	int line;          /* 0: not a file */
-	struct slice base; /* folder where relative paths start, with its slash; may be empty */
+	struct slice base; /* folder where relative paths start, with its slash */
+	int *lines; /* where each row of the table was given; 0: not yet.  NULL: not a file */
 	FILE *file;
 	const struct config_row *last; /* the key that an indented line continues; NULL: none */
 	bool indented;                 /* the current line */
@@ -80,6 +82,38 @@ config_default(struct config *cfg)
 
 /* --- a file ----------------------------------------------------------------------------------- */
 
+/* Say that there is no such setting, and which one may have been meant.  Return 0, for libinih. */
+static int
+fail_unknown(struct config_source *source, const char *section, const char *key)
+{
+	const struct config_row *meant = config_table_guess(section, key);
+	char hint[128] = "";
+
+	if (meant != NULL && strcmp(meant->section, section) == 0)
+		snprintf(hint, sizeof(hint), ": write %s", meant->key);
+	else if (meant != NULL)
+		snprintf(hint, sizeof(hint), ": write %s in [%s]", meant->key, meant->section);
+	if (config_table_has_section(section))
+		source_fail(source, "unknown key \"%s\" in [%s]%s", key, section, hint);
+	else if (section[0] == '\0')
+		source_fail(source, "\"%s\" comes before the first [section]%s", key, hint);
+	else
+		source_fail(source, "unknown section [%s]%s", section, hint);
+	return 0;
+}
+
+/* Of two lines for one key only one can be meant.  Return 0, or -1. */
+static int
+note_line(struct config_source *source, const struct config_row *row)
+{
+	int *line = &source->lines[row - config_table];
+
+	if (*line != 0)
+		return source_fail(source, "%s: given twice, first in line %d", row->key, *line);
+	*line = source->line;
+	return 0;
+}
+
 /* libinih: a key, or a continuation line of it.  Return 1, or 0 after an error. */
 static int
 on_ini_value(void *arg, const char *section, const char *key, const char *value)
@@ -87,19 +121,14 @@ on_ini_value(void *arg, const char *section, const char *key, const char *value)
 	struct config_source *source = arg;
 	const struct config_row *row = config_table_find(section, key);
 
-	if (row != NULL) {
-		if (source_set(source, row, value, source->indented && row == source->last) == -1)
-			return 0;
-		source->last = row;
-		return 1;
-	}
-	if (config_table_has_section(section))
-		source_fail(source, "unknown key \"%s\" in [%s]", key, section);
-	else if (section[0] == '\0')
-		source_fail(source, "\"%s\" comes before the first [section]", key);
-	else
-		source_fail(source, "unknown section [%s]", section);
-	return 0;
+	bool more = source->indented && row == source->last;
+
+	if (row == NULL)
+		return fail_unknown(source, section, key);
+	if ((!more && note_line(source, row) == -1) || source_set(source, row, value, more) == -1)
+		return 0;
+	source->last = row;
+	return 1;
 }
 
 /* libinih: read the next line.  Its own reader neither tells the handler the line number nor
@@ -137,7 +166,7 @@ config_read(struct config *cfg, const char *path, char *error, size_t error_size
 {
 	const char *slash = strrchr(path, '/');
 	struct config_source source = {
-	    .cfg = cfg, .where = path, .error = error, .error_size = error_size};
+	    .cfg = cfg, .where = path, .base = HERE, .error = error, .error_size = error_size};
 	int line;
 
 	if (slash != NULL)
@@ -145,12 +174,18 @@ config_read(struct config *cfg, const char *path, char *error, size_t error_size
 	source.file = fopen(path, "re");
 	if (source.file == NULL)
 		return source_fail(&source, "%s", strerror(errno));
+	source.lines = calloc(config_table_n, sizeof(*source.lines));
+	if (source.lines == NULL) {
+		fclose(source.file);
+		return source_fail(&source, "no memory to read the file");
+	}
 	line = ini_parse_stream(read_ini_line, &source, on_ini_value, &source);
 	if (ferror(source.file)) {
 		source.line = 0;
 		source_fail(&source, "%s", strerror(errno));
 	}
 	fclose(source.file);
+	free(source.lines);
 	/* A syntax error does not stop libinih: it goes on, returns the line of the first one, and
 	 * our handler may have failed at a later line.  Report the earlier of the two. */
 	if (line > 0 && (!source.failed || line < source.line)) {
@@ -185,8 +220,11 @@ config_environment(struct config *cfg, char *const *environment, char *error, si
 
 	for (; *environment != NULL; environment++) {
 		struct slice rest = slice_of(*environment), key;
-		struct config_source source = {
-		    .cfg = cfg, .where = name, .error = error, .error_size = error_size};
+		struct config_source source = {.cfg = cfg,
+		    .where = name,
+		    .base = HERE,
+		    .error = error,
+		    .error_size = error_size};
 
 		if (!slice_starts(rest, SLICE("POLLUX_")) || !slice_cut(&rest, '=', &key) ||
 		    rest.p == NULL)
@@ -249,74 +287,4 @@ config_check(const struct config *cfg, char *error, size_t error_size)
 		cfg->close_timeout_ms, error, error_size) == -1)
 		return -1;
 	return 0;
-}
-
-/* --- all of it -------------------------------------------------------------------------------- */
-
-/* Read every file of a list separated by ':'. */
-static int
-read_path_list(struct config *cfg, const char *list, char *error, size_t error_size)
-{
-	struct slice rest = slice_of(list), piece;
-	char path[PATH_MAX];
-
-	while (slice_cut(&rest, ':', &piece)) {
-		if (piece.n == 0)
-			continue;
-		if (piece.n >= sizeof(path)) {
-			snprintf(error, error_size, "POLLUX_CONF: a path is too long");
-			return -1;
-		}
-		memcpy(path, piece.p, piece.n);
-		path[piece.n] = '\0';
-		if (config_read(cfg, path, error, error_size) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-/* Read pollux.conf beside the binary, if it exists: all that an account on shared hosting has,
- * where neither options nor variables reach the program. */
-static int
-read_beside_binary(struct config *cfg, char *error, size_t error_size)
-{
-	char path[PATH_MAX + sizeof("pollux.conf")];
-	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX);
-	char *slash;
-
-	if (n <= 0) /* no /proc: no file, as if there were none */
-		return 0;
-	path[n] = '\0';
-	slash = strrchr(path, '/');
-	if (slash == NULL)
-		return 0;
-	memcpy(slash + 1, "pollux.conf", sizeof("pollux.conf"));
-	if (access(path, F_OK) == -1)
-		return 0;
-	return config_read(cfg, path, error, error_size);
-}
-
-int
-config_load(struct config *cfg, const char *const *paths, char *error, size_t error_size)
-{
-	const char *list = getenv("POLLUX_CONF");
-
-	config_default(cfg);
-	/* -c replaces POLLUX_CONF, and that replaces the file beside the binary: a program that is
-	 * told what to read reads nothing else. */
-	if (paths[0] != NULL) {
-		for (; *paths != NULL; paths++)
-			if (config_read(cfg, *paths, error, error_size) == -1)
-				return -1;
-	} else if (list != NULL && list[0] != '\0') {
-		if (read_path_list(cfg, list, error, error_size) == -1)
-			return -1;
-	} else if (read_beside_binary(cfg, error, error_size) == -1) {
-		return -1;
-	}
-	/* Variables come after the files, which they override. */
-	if (config_environment(cfg, environ, error, error_size) == -1)
-		return -1;
-	/* Last: a file may be inconsistent until a later one or a variable corrects it. */
-	return config_check(cfg, error, error_size);
 }

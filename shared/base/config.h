@@ -11,7 +11,8 @@
  *	[limits]
  *	body_bytes = 1M              ; k, M, G
  *	[store]
- *	data = data                  ; relative paths start at the folder of this file
+ *	data = data                  ; relative paths start at the folder of this file, and those
+ *	                             ; in the environment at the working folder
  *
  * A field is named after its key; sections whose keys would clash come first ([hook] url is
  * hook_url).  Defaults and ranges: config_table.c.  A line has at most about 198 characters
@@ -56,18 +57,31 @@ struct config {
 	size_t body_bytes;           /* of a POST; more: 413 */
 	size_t message_bytes;        /* of one websocket message; more: close 1009 */
 	size_t header_bytes;         /* of a request's head on wsd's port; more: 431 */
+	size_t handshake_bytes;      /* of what a session keeps of its handshake, as JSON */
 	size_t packets_per_payload;  /* the rest of the body is dropped */
 	size_t bad_packets;          /* of one session; more end it */
 	size_t queue_packets;        /* unread by one session; more end it */
 	size_t queue_bytes;          /* the same in bytes */
+	size_t early_packets;        /* of one session, for namespaces that it has not joined yet */
+	size_t early_bytes;          /* the same in bytes */
+	int64_t early_timeout_ms;    /* how long they wait for that */
 	size_t sessions;             /* in all; more: handshakes get 503 */
 	size_t sessions_per_address; /* 0: no limit */
-	size_t connections;          /* of wsd; 0: what the descriptor limit allows */
-	int64_t request_timeout_ms;  /* until a request to wsd must be complete */
-	int64_t send_timeout_ms;     /* a peer that does not read for so long is dropped */
+	size_t address_share_from;  /* percent of `sessions`: once more are taken, an address ... */
+	size_t address_share;       /* ... has at most this percent; 0: no limit */
+	size_t rooms_per_session;   /* that it is in at once */
+	size_t data_per_session;    /* bytes of the values that the application sets */
+	size_t acks_per_session;    /* that it owes at once */
+	size_t connections;         /* of wsd; 0: what the descriptor limit allows */
+	int64_t request_timeout_ms; /* until a request to wsd must be complete */
+	int64_t send_timeout_ms;    /* a peer that does not read for so long is dropped */
+
+	/* [server] */
+	char trusted_proxies[CONFIG_TEXT_MAX]; /* see proxies.h */
 
 	/* [store] */
 	char data[CONFIG_PATH_MAX]; /* folder of the database and the wake-up sockets */
+	char store_group[64];       /* that may use it, too; empty: its owner alone */
 	size_t log_bytes;           /* of message text kept at most */
 
 	/* [app] */
@@ -91,6 +105,9 @@ struct config {
 	int64_t hook_timeout_ms;           /* of a whole request */
 	int64_t hook_authorize_timeout_ms; /* of a whole authorize request */
 	int64_t hook_retry_for_ms;         /* how long an event is retried */
+	size_t hook_session_events;        /* of one session, waiting for the hook */
+	size_t hook_session_bytes;
+	size_t hook_event_attempts; /* that fail, of an event alone */
 
 	/* [client] */
 	char client_folder[CONFIG_PATH_MAX]; /* socket.io.js and the other files that browsers get
@@ -103,9 +120,11 @@ struct config {
 	 * which we cannot see: mod_fcgid needs FcgidOutputBufferSize 0.  auto: only if we listen on
 	 * an address of our own. */
 	enum config_switch fcgi_streaming;
+	size_t fcgi_readers; /* threads at most, for requests that arrive in pieces */
 
 	/* [wsd] */
 	char wsd_listen[CONFIG_TEXT_MAX]; /* host:port, several separated by blanks */
+	size_t wsd_queue_memory;          /* bytes of all queues together; more drop the longest */
 	/* Whether websockets are offered to clients that come through the web server, which must
 	 * pass upgrades on; auto: probe whether it does. */
 	enum config_switch wsd_reachable;
@@ -129,6 +148,10 @@ struct config {
 	/* [log] */
 	enum log_level log_level;
 	char log_file[CONFIG_PATH_MAX]; /* empty: standard error */
+
+	/* No settings: what config_load() has read, for people */
+	char files[CONFIG_TEXT_MAX];
+	bool no_file; /* there was none */
 };
 
 /* Fill in the defaults of config_table.c. */

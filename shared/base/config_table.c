@@ -40,16 +40,27 @@ const struct config_row config_table[] = {
 	{"limits", "body_bytes", KIND_SIZE, FIELD(body_bytes), "1M", RANGE("1", "1G")},
 	{"limits", "message_bytes", KIND_SIZE, FIELD(message_bytes), "1M", RANGE("1", "1G")},
 	{"limits", "header_bytes", KIND_SIZE, FIELD(header_bytes), "16k", RANGE("256", "1M")},
+	{"limits", "handshake_bytes", KIND_SIZE, FIELD(handshake_bytes), "4k", RANGE("1k", "64k")},
 	{"limits", "packets_per_payload", KIND_SIZE, FIELD(packets_per_payload), "1000", RANGE("1", MOST)},
 	{"limits", "bad_packets", KIND_SIZE, FIELD(bad_packets), "100", RANGE("1", MOST)},
 	{"limits", "queue_packets", KIND_SIZE, FIELD(queue_packets), "10000", RANGE("1", MOST)},
 	{"limits", "queue_bytes", KIND_SIZE, FIELD(queue_bytes), "16M", RANGE("1", MOST)},
+	{"limits", "early_packets", KIND_SIZE, FIELD(early_packets), "16", RANGE("0", "1000")},
+	{"limits", "early_bytes", KIND_SIZE, FIELD(early_bytes), "64k", RANGE("0", "16M")},
+	{"limits", "early_timeout", KIND_SECONDS, FIELD(early_timeout_ms), "5", RANGE(SHORTEST, "3600")},
 	{"limits", "sessions", KIND_SIZE, FIELD(sessions), "100000", RANGE("1", MOST)},
 	{"limits", "sessions_per_address", KIND_SIZE, FIELD(sessions_per_address), "0", RANGE("0", MOST)},
+	{"limits", "address_share_from", KIND_SIZE, FIELD(address_share_from), "50", RANGE("0", "100")},
+	{"limits", "address_share", KIND_SIZE, FIELD(address_share), "10", RANGE("0", "100")},
+	{"limits", "rooms_per_session", KIND_SIZE, FIELD(rooms_per_session), "1000", RANGE("1", "1G")},
+	{"limits", "data_per_session", KIND_SIZE, FIELD(data_per_session), "1M", RANGE("1k", "1G")},
+	{"limits", "acks_per_session", KIND_SIZE, FIELD(acks_per_session), "1000", RANGE("1", "1G")},
 	{"limits", "connections", KIND_SIZE, FIELD(connections), "0", RANGE("0", MOST)},
 	{"limits", "request_timeout", KIND_SECONDS, FIELD(request_timeout_ms), "10", RANGE(SHORTEST, "3600")},
 	{"limits", "send_timeout", KIND_SECONDS, FIELD(send_timeout_ms), "30", RANGE(SHORTEST, "3600")},
+	{"server", "trusted_proxies", KIND_PROXIES, FIELD(trusted_proxies), "127.0.0.0/8,::1,unix", ANY},
 	{"store", "data", KIND_PATH, FIELD(data), "/var/lib/pollux", NOT_EMPTY},
+	{"store", "group", KIND_TEXT, FIELD(store_group), "", ANY},
 	{"store", "log_bytes", KIND_SIZE, FIELD(log_bytes), "256M", RANGE("64k", MOST)},
 	{"app", "module", KIND_PATH, FIELD(module), "", ANY},
 	{"hook", "url", KIND_TEXT, FIELD(hook_url), "", ANY},
@@ -62,17 +73,22 @@ const struct config_row config_table[] = {
 	{"hook", "authorize_on_error", KIND_ACCEPT, FIELD(hook_authorize_on_error), "refuse", ANY},
 	{"hook", "queue_events", KIND_SIZE, FIELD(hook_queue_events), "100000", RANGE("1", "10000000")},
 	{"hook", "queue_bytes", KIND_SIZE, FIELD(hook_queue_bytes), "64M", RANGE("64k", MOST)},
+	{"hook", "session_events", KIND_SIZE, FIELD(hook_session_events), "1000", RANGE("1", "10000000")},
+	{"hook", "session_bytes", KIND_SIZE, FIELD(hook_session_bytes), "1M", RANGE("8k", MOST)},
 	{"hook", "max_in_flight", KIND_SIZE, FIELD(hook_max_in_flight), "4", RANGE("1", "1000")},
 	{"hook", "connect_timeout", KIND_SECONDS, FIELD(hook_connect_timeout_ms), "1", RANGE(SHORTEST, "3600")},
 	{"hook", "timeout", KIND_SECONDS, FIELD(hook_timeout_ms), "5", RANGE(SHORTEST, "3600")},
 	{"hook", "authorize_timeout", KIND_SECONDS, FIELD(hook_authorize_timeout_ms), "3", RANGE(SHORTEST, "3600")},
 	{"hook", "retry_for", KIND_SECONDS, FIELD(hook_retry_for_ms), "3600", RANGE("0", "86400")},
+	{"hook", "event_attempts", KIND_SIZE, FIELD(hook_event_attempts), "3", RANGE("1", "1000")},
 	{"client", "folder", KIND_PATH, FIELD(client_folder), "", ANY},
-	{"fcgi", "listen", KIND_TEXT, FIELD(fcgi_listen), "", ANY},
+	{"fcgi", "listen", KIND_LISTEN, FIELD(fcgi_listen), "", ANY},
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), "auto", ANY},
-	{"wsd", "listen", KIND_TEXT, FIELD(wsd_listen), "127.0.0.1:8081", NOT_EMPTY},
+	{"fcgi", "readers", KIND_SIZE, FIELD(fcgi_readers), "32", RANGE("1", "1000")},
+	{"wsd", "listen", KIND_LISTEN, FIELD(wsd_listen), "127.0.0.1:8081", NOT_EMPTY},
+	{"wsd", "queue_memory", KIND_SIZE, FIELD(wsd_queue_memory), "256M", RANGE("1M", MOST)},
 	{"wsd", "reachable", KIND_SWITCH, FIELD(wsd_reachable), "auto", ANY},
-	{"policyd", "listen", KIND_TEXT, FIELD(policyd_listen), "*:843 *:10843", NOT_EMPTY},
+	{"policyd", "listen", KIND_LISTEN, FIELD(policyd_listen), "*:843 *:10843", NOT_EMPTY},
 	{"policyd", "user", KIND_TEXT, FIELD(policyd_user), "", ANY},
 	{"policyd", "chroot", KIND_PATH, FIELD(policyd_chroot), "", ANY},
 	{"policyd", "file", KIND_PATH, FIELD(policyd_file), "", ANY},
@@ -97,6 +113,42 @@ config_table_find(const char *section, const char *key)
 			return row;
 	}
 	return NULL;
+}
+
+/* Whether the key is `name` in another spelling. */
+static bool
+is_spelling_of(const char *name, const char *key)
+{
+	for (; *name != '\0' && *key != '\0'; name++, key++) {
+		char c = *key;
+
+		if (c == ' ' || c == '-')
+			c = '_';
+		else if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		if (c != *name)
+			return false;
+	}
+	return *name == *key;
+}
+
+const struct config_row *
+config_table_guess(const char *section, const char *key)
+{
+	const struct config_row *meant = NULL;
+	unsigned sections = 0;
+
+	for (size_t i = 0; i < config_table_n; i++) {
+		const struct config_row *row = &config_table[i];
+
+		if (!is_spelling_of(row->key, key))
+			continue;
+		if (is_spelling_of(row->section, section))
+			return row;
+		meant = row;
+		sections++;
+	}
+	return sections == 1 ? meant : NULL;
 }
 
 bool

@@ -16,6 +16,8 @@ enum config_kind {
 	KIND_SIZE,    /* 1000, 64k, 1M, 2G: size_t */
 	KIND_TEXT,    /* char[]: verbatim; continuation lines are joined with a blank */
 	KIND_LIST,    /* char[]: words separated by commas or blanks, kept with single commas */
+	KIND_LISTEN,  /* char[]: addresses as listen_open() takes them; continued like KIND_TEXT */
+	KIND_PROXIES, /* KIND_LIST of addresses and networks, see proxies.h */
 	KIND_PATH,    /* char[]: a relative path starts at the folder of the file that names it */
 	KIND_PREFIX,  /* char[]: a URL path, kept without the slashes around it */
 	KIND_LEVEL,   /* error, warn, info, debug or trace: enum log_level */
@@ -38,6 +40,10 @@ extern const size_t config_table_n;
 
 /* The row of a key; NULL: unknown. */
 const struct config_row *config_table_find(const char *section, const char *key);
+
+/* The row that was probably meant by an unknown key: blanks and hyphens for underscores as in
+ * socket.io 0.9, capitals, or another section.  NULL: none. */
+const struct config_row *config_table_guess(const char *section, const char *key);
 
 /* The row of a variable POLLUX_SECTION_KEY; NULL: unknown. */
 const struct config_row *config_table_find_variable(struct slice name);

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "shared/base/config.h"
+#include "shared/base/listen.h"
 #include "shared/base/log.h"
+#include "shared/base/proxies.h"
 
 /* Return -1. */
 static int __attribute__((format(printf, 3, 4)))
@@ -129,15 +131,15 @@ join_text(const struct config_value *v, const struct config_row *row, struct sli
 	return 0;
 }
 
-static int
-set_list(const struct config_value *v, const struct config_row *row, struct slice head, char *field)
+/* The words of a text with single commas between them. */
+static struct slice
+write_list(const char *text, char *list, size_t size)
 {
-	char list[CONFIG_TEXT_MAX + 1]; /* one too long for any field: join_text() refuses it */
 	size_t n = 0;
 
 	/* A run of separators becomes one comma: readers split at commas and find no empty
 	 * words. */
-	for (const char *p = v->text; *p != '\0' && n < sizeof(list); p++) {
+	for (const char *p = text; *p != '\0' && n < size; p++) {
 		if (strchr(", \t\r\n", *p) == NULL)
 			list[n++] = *p;
 		else if (n > 0 && list[n - 1] != ',')
@@ -145,16 +147,55 @@ set_list(const struct config_value *v, const struct config_row *row, struct slic
 	}
 	if (n > 0 && list[n - 1] == ',')
 		n--;
-	return join_text(v, row, head, ",", (struct slice){list, n}, field);
+	return (struct slice){list, n};
+}
+
+static int
+set_list(const struct config_value *v, const struct config_row *row, struct slice head, char *field)
+{
+	char list[CONFIG_TEXT_MAX + 1]; /* one too long for any field: join_text() refuses it */
+
+	return join_text(v, row, head, ",", write_list(v->text, list, sizeof(list)), field);
+}
+
+static int
+set_proxies(
+    const struct config_value *v, const struct config_row *row, struct slice head, char *field)
+{
+	char list[CONFIG_TEXT_MAX + 1];
+	struct slice words = write_list(v->text, list, sizeof(list)), bad;
+	struct proxies proxies;
+
+	if (words.n < sizeof(list) && proxies_parse(&proxies, words, &bad) == -1)
+		return reject(v, row,
+		    "\"%.*s\" is neither an address, nor a network such as 10.0.0.0/8, nor unix",
+		    (int)bad.n, bad.p);
+	return join_text(v, row, head, ",", words, field);
 }
 
 static int
 set_path(const struct config_value *v, const struct config_row *row, char *field)
 {
 	bool relative = v->text[0] != '/' && v->text[0] != '\0';
-	struct slice head = relative ? v->base : (struct slice){NULL, 0};
+	struct slice head = relative ? v->base : (struct slice){NULL, 0}, text = slice_of(v->text);
 
-	return join_text(v, row, head, "", slice_of(v->text), field);
+	/* the paths of sockets are short: no "././" */
+	while (relative && slice_starts(text, SLICE("./")))
+		text = slice_skip(text, 2);
+	return join_text(v, row, head, "", text, field);
+}
+
+/* Only what can be seen in the text: whether the address exists is found when it is used. */
+static int
+set_addresses(
+    const struct config_value *v, const struct config_row *row, struct slice head, char *field)
+{
+	struct slice wrong;
+
+	if (!listen_is_addresses(v->text, &wrong))
+		return reject(
+		    v, row, "\"%.*s\" is neither host:port nor unix:/path", (int)wrong.n, wrong.p);
+	return join_text(v, row, head, " ", slice_of(v->text), field);
 }
 
 static int
@@ -230,7 +271,8 @@ config_value_set(struct config *cfg, const struct config_row *row, const struct 
 	struct slice head = {NULL, 0};
 
 	/* A line that is indented by mistake must not silently replace the value above it. */
-	if (value->more && row->kind != KIND_TEXT && row->kind != KIND_LIST)
+	if (value->more && row->kind != KIND_TEXT && row->kind != KIND_LIST &&
+	    row->kind != KIND_LISTEN && row->kind != KIND_PROXIES)
 		return reject(value, row, "takes one line, but an indented one follows");
 	if (value->more)
 		head = slice_of(field);
@@ -242,6 +284,10 @@ config_value_set(struct config *cfg, const struct config_row *row, const struct 
 		return join_text(value, row, head, " ", slice_of(value->text), field);
 	case KIND_LIST:
 		return set_list(value, row, head, field);
+	case KIND_LISTEN:
+		return set_addresses(value, row, head, field);
+	case KIND_PROXIES:
+		return set_proxies(value, row, head, field);
 	case KIND_PATH:
 		return set_path(value, row, field);
 	case KIND_PREFIX:

@@ -15,8 +15,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "shared/base/crash.h"
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
+#include "shared/base/preflight.h"
 
 /* Some containers allow a billion; tables that grow with the number would eat all memory. */
 #define DESCRIPTORS_MAX ((rlim_t)1 << 20)
@@ -29,6 +31,8 @@ static struct {
 	const char *name;
 	int manager;        /* socket connected to the service manager; -1: none, or not yet */
 	bool by_web_server; /* the web server started us and passed the socket */
+	const struct config *cfg;
+	int errors; /* that a check has found */
 } ctx = {.name = "pollux", .manager = -1};
 
 /* --- options -------------------------------------------------------------------------------- */
@@ -53,6 +57,9 @@ daemon_parse_option(int key, char *arg, struct argp_state *state)
 	case 't':
 		o->test = true;
 		return 0;
+	case 'h':
+		argp_state_help(state, stdout, ARGP_HELP_STD_HELP); /* exits */
+		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "only options are expected, not \"%s\"", arg);
 		return EINVAL;
@@ -65,6 +72,7 @@ static const struct argp_option option_table[] = {
     {"config", 'c', "FILE", 0, "Read FILE, later ones win (default: POLLUX_CONF)", 0},
     {"listen", 'l', "ADDRESS", 0, "Listen on ADDRESS instead of where the configuration says", 0},
     {"test", 't', NULL, 0, "Check the configuration and exit", 0},
+    {NULL, 'h', NULL, OPTION_HIDDEN, NULL, 0},
     {0},
 };
 
@@ -102,6 +110,7 @@ daemon_configure(struct daemon_options *o, struct config *cfg, const char *name,
 	char error[512];
 
 	ctx.name = name;
+	ctx.cfg = cfg;
 	settle_descriptors(); /* before anything opens a descriptor that it would close */
 	daemon_read_options(o, doc, argc, argv);
 	if (config_load(cfg, o->paths, error, sizeof(error)) == -1) {
@@ -123,6 +132,33 @@ daemon_complain(const char *format, ...)
 	fputc('\n', stderr);
 }
 
+/* log_taker: a start would log this. */
+static void
+daemon_on_fault(void *arg, enum log_level level, const char *line)
+{
+	(void)arg;
+	ctx.errors += level == LOG_LEVEL_ERROR;
+	daemon_complain("%s%s", level == LOG_LEVEL_ERROR ? "" : "warning: ", line);
+}
+
+void
+daemon_check_begin(void)
+{
+	/* the level of the configuration is that of the running program, and might hide a fault */
+	log_open(ctx.name, LOG_LEVEL_WARN, NULL);
+	log_collect(daemon_on_fault, NULL);
+	if (ctx.cfg->no_file)
+		daemon_complain("configuration: %s", ctx.cfg->files);
+	preflight_log(ctx.cfg);
+}
+
+int
+daemon_check_end(void)
+{
+	log_collect(NULL, NULL);
+	return ctx.errors == 0 ? 0 : EX_CONFIG;
+}
+
 int
 daemon_open_log(const struct config *cfg)
 {
@@ -130,6 +166,7 @@ daemon_open_log(const struct config *cfg)
 		daemon_complain("cannot open the log file %s: %s", cfg->log_file, strerror(errno));
 		return EX_CANTCREAT;
 	}
+	crash_watch();
 	/* a peer that left is an error of the write, not the end of the program */
 	signal(SIGPIPE, SIG_IGN);
 	/* until the loop handles them: their default is to end the program */
@@ -196,9 +233,12 @@ daemon_started(const char *addresses)
 	ctx.by_web_server = inherited == 0 && addresses[0] == '\0';
 	if (ctx.by_web_server) {
 		log_debug("%s %s started, by the web server", ctx.name, POLLUX_VERSION);
+		/* on shared hosting nothing else tells that its file was not found */
+		if (ctx.cfg->no_file)
+			log_info("configuration: %s", ctx.cfg->files);
 		return;
 	}
-	log_info("%s %s started", ctx.name, POLLUX_VERSION);
+	log_info("%s %s started; configuration: %s", ctx.name, POLLUX_VERSION, ctx.cfg->files);
 	if (inherited > 0)
 		log_info("listening on the sockets of systemd (%d)", inherited);
 	else
@@ -221,8 +261,15 @@ daemon_stopping(size_t connections)
 void
 daemon_stopped(void)
 {
+	log_tick(INT64_MAX); /* what was counted and not yet written */
 	if (ctx.by_web_server)
 		log_debug("stopped");
 	else
 		log_info("stopped");
+}
+
+int
+daemon_store_code(int reason)
+{
+	return reason == EPROTONOSUPPORT ? EX_CONFIG : EX_UNAVAILABLE;
 }

@@ -19,6 +19,10 @@
 
 #define DAEMON_FILES 16
 
+/* Exit code of a program that a newer version of Pollux has asked to leave.  Start it again: it is
+ * the newer version then. */
+#define DAEMON_OUTDATED 75 /* EX_TEMPFAIL */
+
 struct daemon_options {
 	const char *paths[DAEMON_FILES + 1]; /* -c, for config_load(); ends with NULL */
 	const char *listen;                  /* -l: instead of the configuration; NULL: not given */
@@ -35,8 +39,15 @@ int daemon_configure(struct daemon_options *o, struct config *cfg, const char *n
 /* Say on standard error why the program does not start: for errors before daemon_open_log(). */
 void daemon_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* With -t, instead of all that follows: what is logged between these two, and would be an error or
+ * a warning of a start, is printed by daemon_complain().  The first looks at the log file, and says
+ * if there was no configuration; the second returns 0, or EX_CONFIG if there was an error. */
+void daemon_check_begin(void);
+int daemon_check_end(void);
+
 /* Open the log that `cfg` names, which must outlive it, and ignore SIGPIPE, SIGHUP and SIGUSR1: the
- * latter two would kill a program that has not started its loop.
+ * latter two would kill a program that has not started its loop.  From here on a fault that ends
+ * the program leaves a line in the log, see crash.h.
  * Return 0, or EX_CANTCREAT after daemon_complain(). */
 int daemon_open_log(const struct config *cfg);
 
@@ -56,5 +67,9 @@ void daemon_started(const char *addresses);
 /* The same at the end: it begins, with so many connections still open; everything is closed. */
 void daemon_stopping(size_t connections);
 void daemon_stopped(void);
+
+/* The exit code for a store that could not be opened for `reason`, an errno: EX_CONFIG if a newer
+ * version of Pollux uses its folder, where starting again does not help. */
+int daemon_store_code(int reason);
 
 #endif

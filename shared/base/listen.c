@@ -5,7 +5,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +15,9 @@
 #include <unistd.h>
 
 #include "shared/base/log.h"
-#include "shared/base/slice.h"
 
 #define FIRST_INHERITED 3 /* SD_LISTEN_FDS_START */
 #define INHERITED_MAX   1024
-#define ADDRESS_MAX     299 /* bytes of one address */
 
 #define UNIX_PREFIX SLICE("unix:")
 
@@ -41,9 +38,9 @@ own_socket(struct listen *l, int fd)
 	return 0;
 }
 
-/* Listen on one resolved address.  Return -1 with errno. */
+/* A socket that has one resolved address.  Return -1 with errno. */
 static int
-listen_on_address(struct listen *l, const struct addrinfo *ai)
+bound_socket(const struct addrinfo *ai)
 {
 	int on = 1, saved;
 	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -57,10 +54,26 @@ listen_on_address(struct listen *l, const struct addrinfo *ai)
 	if (ai->ai_family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == -1)
 		goto fail;
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == -1 || listen(fd, SOMAXCONN) == -1)
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == -1)
 		goto fail;
-	return own_socket(l, fd);
+	return fd;
 fail:
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+/* Listen on one resolved address.  Return -1 with errno. */
+static int
+listen_on_address(struct listen *l, const struct addrinfo *ai)
+{
+	int saved, fd = bound_socket(ai);
+
+	if (fd == -1)
+		return -1;
+	if (listen(fd, SOMAXCONN) == 0)
+		return own_socket(l, fd);
 	saved = errno;
 	close(fd);
 	errno = saved;
@@ -103,8 +116,9 @@ listen_on_path(struct listen *l, const char *path)
 	if (fd == -1)
 		return -1;
 	unlink(path); /* stale socket of a previous process: bind() would fail */
-	/* 0660, whatever the umask: the web server gets in by its group */
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) == -1 ||
+	/* 0660, whatever the umask, and never more: the web server gets in by its group */
+	if (fchmod(fd, 0660) == -1 ||
+	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) == -1 ||
 	    chmod(path, 0660) == -1 || listen(fd, SOMAXCONN) == -1) {
 		saved = errno;
 		close(fd);
@@ -159,7 +173,7 @@ listen_on_name(struct listen *l, const char *setting, const char *address)
 	    .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
 	struct addrinfo *all, *ai;
 	const char *host, *port;
-	char text[ADDRESS_MAX + 1];
+	char text[LISTEN_ADDRESS_MAX + 1];
 	size_t before = l->n;
 	int r, reason = 0;
 
@@ -189,14 +203,49 @@ listen_on_name(struct listen *l, const char *setting, const char *address)
 	return explain_failure(address, reason);
 }
 
+void
+listen_try(const char *setting, const char *address, bool as_ours)
+{
+	struct addrinfo hints = {
+	    .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+	struct addrinfo *all, *ai;
+	const char *host, *port;
+	char text[LISTEN_ADDRESS_MAX + 1];
+	int r, fd, reason = 0;
+
+	snprintf(text, sizeof(text), "%s", address);
+	if (cut_host_and_port(text, &host, &port) == -1)
+		return;
+	r = getaddrinfo(host, port, &hints, &all);
+	if (r != 0) {
+		log_errx("%s: %s: %s", setting, address, gai_strerror(r));
+		return;
+	}
+	/* one address that can be had is enough, as for listen_open() */
+	for (ai = all; ai != NULL; ai = ai->ai_next) {
+		fd = bound_socket(ai);
+		reason = fd == -1 ? errno : 0;
+		if (fd != -1)
+			close(fd);
+		if (reason == 0 || reason == EADDRINUSE || reason == EACCES)
+			break;
+	}
+	freeaddrinfo(all);
+	if (reason == EADDRINUSE || (reason == EACCES && !as_ours))
+		return;
+	errno = reason;
+	if (reason != 0)
+		log_err("%s: cannot listen on %s", setting, address);
+}
+
 /* Listen on one word of the configuration.  As listen_open(). */
 static int
 listen_on_word(struct listen *l, const char *setting, struct slice word)
 {
-	char address[ADDRESS_MAX + 1];
+	char address[LISTEN_ADDRESS_MAX + 1];
 
-	if (word.n > ADDRESS_MAX) {
-		log_errx("%s: an address is longer than %d bytes", setting, ADDRESS_MAX);
+	if (word.n > LISTEN_ADDRESS_MAX) {
+		log_errx("%s: an address is longer than %d bytes", setting, LISTEN_ADDRESS_MAX);
 		return EX_CONFIG;
 	}
 	memcpy(address, word.p, word.n);
@@ -207,6 +256,56 @@ listen_on_word(struct listen *l, const char *setting, struct slice word)
 	                                                       : explain_failure(address, errno);
 }
 
+bool
+listen_cut_address(struct slice *rest, struct slice *word)
+{
+	while (rest->n > 0 && rest->p[0] == ' ')
+		*rest = slice_skip(*rest, 1);
+	if (rest->n == 0)
+		return false;
+	if (!slice_starts(*rest, UNIX_PREFIX))
+		return slice_cut(rest, ' ', word);
+	/* a path may contain blanks: take all of it */
+	*word = *rest;
+	*rest = (struct slice){NULL, 0};
+	return true;
+}
+
+/* Whether it is a port's number, or could be the name of a service. */
+static bool
+is_port_or_service(const char *port)
+{
+	size_t digits = strspn(port, "0123456789");
+
+	return port[digits] != '\0' || (digits <= 5 && atoi(port) <= UINT16_MAX);
+}
+
+static bool
+is_address(struct slice word)
+{
+	char text[LISTEN_ADDRESS_MAX + 1];
+	const char *host, *port;
+
+	if (word.n > LISTEN_ADDRESS_MAX)
+		return false;
+	memcpy(text, word.p, word.n);
+	text[word.n] = '\0';
+	if (slice_starts(word, UNIX_PREFIX))
+		return text[UNIX_PREFIX.n] == '/';
+	return cut_host_and_port(text, &host, &port) == 0 && is_port_or_service(port);
+}
+
+bool
+listen_is_addresses(const char *addresses, struct slice *wrong)
+{
+	struct slice rest = slice_of(addresses);
+
+	while (listen_cut_address(&rest, wrong))
+		if (!is_address(*wrong))
+			return false;
+	return true;
+}
+
 /* Listen on every address of the configuration.  As listen_open(). */
 static int
 listen_on_words(struct listen *l, const char *setting, struct slice rest)
@@ -214,19 +313,8 @@ listen_on_words(struct listen *l, const char *setting, struct slice rest)
 	struct slice word;
 	int code = 0;
 
-	while (code == 0) {
-		while (rest.n > 0 && rest.p[0] == ' ')
-			rest = slice_skip(rest, 1);
-		/* a path may contain blanks: take all of it */
-		if (slice_starts(rest, UNIX_PREFIX)) {
-			word = rest;
-			rest = (struct slice){NULL, 0};
-		} else if (!slice_cut(&rest, ' ', &word)) {
-			break;
-		}
-		if (word.n > 0)
-			code = listen_on_word(l, setting, word);
-	}
+	while (code == 0 && listen_cut_address(&rest, &word))
+		code = listen_on_word(l, setting, word);
 	if (code == 0 && l->n == 0) {
 		log_errx("%s names no address", setting);
 		code = EX_CONFIG;

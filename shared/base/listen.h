@@ -3,9 +3,14 @@
 #ifndef POLLUX_LISTEN_H
 #define POLLUX_LISTEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-#define LISTEN_MAX 16
+#include "shared/base/slice.h"
+
+#define LISTEN_MAX         16
+#define LISTEN_ADDRESS_MAX 299 /* bytes of one address */
+#define LISTEN_PATH_MAX    107 /* bytes of the path of a socket */
 
 struct listen {
 	size_t n;
@@ -24,6 +29,17 @@ int listen_open(struct listen *l, const char *setting, const char *addresses);
 
 /* Listen on the socket that the web server passed as descriptor 0.  As listen_open(). */
 int listen_open_stdin(struct listen *l);
+
+/* Whether the text is a list of such addresses, as far as can be seen without looking them up; a
+ * path must begin with a slash.  False: `*wrong` is the first word that is not one. */
+bool listen_is_addresses(const char *addresses, struct slice *wrong);
+
+/* Cut the next address from the front of such a list.  False: there is none. */
+bool listen_cut_address(struct slice *rest, struct slice *word);
+
+/* Whether one host:port can be listened on, leaving aside that it may be in use, and unless
+ * `as_ours` that another user may have to do it.  Logs why not. */
+void listen_try(const char *setting, const char *address, bool as_ours);
 
 void listen_close(struct listen *l);
 

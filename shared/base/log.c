@@ -2,13 +2,30 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "shared/base/clock.h"
+
+#define QUIET_MS   60000 /* between two lines of one kind, log_limited() */
+#define KINDS_MAX  64    /* of such lines in that time: more than there are calls */
+#define KIND_BYTES 160   /* of a line that are repeated with the count */
+
+/* A kind of line that was written less than QUIET_MS ago. */
+struct log_kind {
+	const char *format; /* NULL: free */
+	enum log_level level;
+	int64_t since; /* when it was written */
+	uint64_t more; /* those that were not */
+	char text[KIND_BYTES];
+};
 
 /* Global, so that every module can log, also before the configuration is read. */
 static struct {
@@ -17,7 +34,10 @@ static struct {
 	enum log_level level;
 	int fd;
 	bool journal; /* systemd reads <N> priorities and stamps the time itself */
-} log_ctx = {"pollux", NULL, LOG_LEVEL_INFO, STDERR_FILENO, false};
+	struct log_kind kinds[KINDS_MAX];
+	log_taker *take; /* NULL: lines are written */
+	void *take_arg;
+} log_ctx = {.program = "pollux", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO};
 
 static const struct {
 	const char *name;
@@ -52,12 +72,26 @@ log_open(const char *program, enum log_level level, const char *path)
 	log_ctx.program = program;
 	log_ctx.level = level;
 	log_ctx.journal = getenv("JOURNAL_STREAM") != NULL;
+	/* a new log has had no line of any kind */
+	memset(log_ctx.kinds, 0, sizeof(log_ctx.kinds));
 	if (path == NULL || path[0] == '\0')
 		return 0;
 	if (log_use_file(path) == -1)
 		return -1;
 	log_ctx.journal = false; /* a file has no journal to stamp its lines */
 	return 0;
+}
+
+int
+log_give_to(uid_t uid, gid_t gid)
+{
+	struct stat sb;
+
+	/* somebody else's was there before us, and standard error is not ours to give */
+	if (log_ctx.path == NULL || fstat(log_ctx.fd, &sb) == -1 || !S_ISREG(sb.st_mode) ||
+	    sb.st_uid != 0)
+		return 0;
+	return fchown(log_ctx.fd, uid, gid);
 }
 
 int
@@ -85,7 +119,9 @@ log_write_line(enum log_level level, int error, const char *format, va_list args
 	size_t n = 0, room = sizeof(line) - 1; /* the last byte is for '\n' */
 	int k;
 
-	if (log_ctx.journal) {
+	if (log_ctx.take != NULL) {
+		k = 0; /* the taker needs no more than the words */
+	} else if (log_ctx.journal) {
 		k = snprintf(line, room, "<%d>%s: ", levels[level].priority, log_ctx.program);
 	} else {
 		struct timespec now;
@@ -113,6 +149,11 @@ log_write_line(enum log_level level, int error, const char *format, va_list args
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = ' ';
+	if (log_ctx.take != NULL) {
+		line[n] = '\0';
+		log_ctx.take(log_ctx.take_arg, level, line);
+		return;
+	}
 	line[n++] = '\n';
 	if (write(log_ctx.fd, line, n) == -1)
 		return; /* and there is nowhere to report that */
@@ -139,6 +180,173 @@ LOG_FUNCTION(log_warnx, LOG_LEVEL_WARN, 0)
 LOG_FUNCTION(log_info, LOG_LEVEL_INFO, 0)
 LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG, 0)
 LOG_FUNCTION(log_trace, LOG_LEVEL_TRACE, 0)
+
+/* --- lines that clients cause ----------------------------------------------------------------- */
+
+static void __attribute__((format(printf, 2, 3)))
+log_line(enum log_level level, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_write_line(level, 0, format, args);
+	va_end(args);
+}
+
+/* Once the quiet time of a kind is over: write how many lines were left out, or forget it. */
+static void
+log_count_kind(struct log_kind *kind, int64_t now)
+{
+	if (now - kind->since < QUIET_MS)
+		return;
+	if (kind->more > 0)
+		log_line(
+		    kind->level, "%s (%" PRIu64 " more like this since)", kind->text, kind->more);
+	/* one count a minute, until there was none to write */
+	if (kind->more == 0 || now == INT64_MAX)
+		kind->format = NULL;
+	kind->more = 0;
+	kind->since = now;
+}
+
+void
+log_limited(enum log_level level, const char *format, ...)
+{
+	struct log_kind *free_kind = NULL;
+	int64_t now = clock_coarse_ms();
+	int saved = errno;
+	va_list args;
+
+	if (!log_enabled(level))
+		return;
+	for (size_t i = 0; i < KINDS_MAX; i++) {
+		struct log_kind *kind = &log_ctx.kinds[i];
+
+		if (kind->format == format)
+			log_count_kind(kind, now);
+		if (kind->format == format) {
+			kind->more++;
+			return;
+		}
+		if (kind->format == NULL && free_kind == NULL)
+			free_kind = kind;
+	}
+	if (free_kind != NULL) {
+		*free_kind = (struct log_kind){.format = format, .level = level, .since = now};
+		va_start(args, format);
+		vsnprintf(free_kind->text, sizeof(free_kind->text), format, args);
+		va_end(args);
+	}
+	va_start(args, format);
+	log_write_line(level, 0, format, args);
+	va_end(args);
+	errno = saved;
+}
+
+/* --- from a signal handler: no stdio, no locale, no memory ------------------------------------ */
+
+struct log_safe_line {
+	char text[512];
+	size_t n;
+};
+
+static void
+log_add_safely(struct log_safe_line *line, const char *text)
+{
+	/* one event is one line, as above; the last byte is for '\n' */
+	for (; *text != '\0' && line->n < sizeof(line->text) - 1; text++)
+		line->text[line->n++] = *text;
+}
+
+/* `digits` digits, with zeros in front; 0: as many as there are. */
+static void
+log_add_number_safely(struct log_safe_line *line, int64_t number, int digits)
+{
+	char text[24];
+	size_t at = sizeof(text) - 1;
+
+	text[at] = '\0';
+	do {
+		text[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (--digits > 0 || (digits < 0 && number > 0));
+	log_add_safely(line, text + at);
+}
+
+/* As strftime() does it for UTC. */
+static void
+log_add_time_safely(struct log_safe_line *line)
+{
+	struct timespec now;
+	int64_t days, seconds, era, year_of_era, day_of_year, month;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	seconds = now.tv_sec % 86400;
+	/* years that begin in March, in eras of 400, have their leap day at the end */
+	days = now.tv_sec / 86400 + 719468;
+	era = days / 146097;
+	days %= 146097;
+	year_of_era = (days - days / 1460 + days / 36524 - days / 146096) / 365;
+	day_of_year = days - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	month = (5 * day_of_year + 2) / 153;
+	log_add_number_safely(line, era * 400 + year_of_era + (month >= 10), 4);
+	log_add_safely(line, "-");
+	log_add_number_safely(line, month < 10 ? month + 3 : month - 9, 2);
+	log_add_safely(line, "-");
+	log_add_number_safely(line, day_of_year - (153 * month + 2) / 5 + 1, 2);
+	log_add_safely(line, "T");
+	log_add_number_safely(line, seconds / 3600, 2);
+	log_add_safely(line, ":");
+	log_add_number_safely(line, seconds / 60 % 60, 2);
+	log_add_safely(line, ":");
+	log_add_number_safely(line, seconds % 60, 2);
+	log_add_safely(line, ".");
+	log_add_number_safely(line, now.tv_nsec / 1000000, 3);
+	log_add_safely(line, "Z ");
+}
+
+void
+log_from_signal(const char *const *texts)
+{
+	struct log_safe_line line = {.n = 0};
+	int saved = errno;
+
+	if (log_ctx.journal) {
+		log_add_safely(&line, "<3>");
+		log_add_safely(&line, log_ctx.program);
+		log_add_safely(&line, ": ");
+	} else {
+		log_add_time_safely(&line);
+		log_add_safely(&line, log_ctx.program);
+		log_add_safely(&line, "[");
+		log_add_number_safely(&line, getpid(), 0);
+		log_add_safely(&line, "] error: ");
+	}
+	for (; *texts != NULL; texts++)
+		log_add_safely(&line, *texts);
+	for (size_t i = 0; i < line.n; i++)
+		if ((unsigned char)line.text[i] < 0x20 || line.text[i] == 0x7f)
+			line.text[i] = ' ';
+	line.text[line.n++] = '\n';
+	if (write(log_ctx.fd, line.text, line.n) == -1)
+		line.n = 0; /* and there is nowhere to report that */
+	errno = saved;
+}
+
+void
+log_collect(log_taker *take, void *arg)
+{
+	log_ctx.take = take;
+	log_ctx.take_arg = arg;
+}
+
+void
+log_tick(int64_t now_ms)
+{
+	for (size_t i = 0; i < KINDS_MAX; i++)
+		if (log_ctx.kinds[i].format != NULL)
+			log_count_kind(&log_ctx.kinds[i], now_ms);
+}
 
 void
 log_reopen(void)

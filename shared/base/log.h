@@ -7,6 +7,9 @@
 #ifndef POLLUX_LOG_H
 #define POLLUX_LOG_H
 
+#include <stdint.h>
+#include <sys/types.h>
+
 enum log_level {
 	LOG_LEVEL_ERROR,
 	LOG_LEVEL_WARN,
@@ -25,6 +28,10 @@ int log_open(const char *program, enum log_level level, const char *path);
  * the failure is logged to it. */
 void log_reopen(void);
 
+/* Give a log file that root has made to this user, whom the program becomes.  Return 0, or -1 with
+ * errno. */
+int log_give_to(uid_t uid, gid_t gid);
+
 /* Read a level's name: error, warn, info, debug, trace.  Return 0 or -1. */
 int log_level_parse(const char *name, enum log_level *level);
 
@@ -38,5 +45,25 @@ void log_warnx(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* For a line that a client can cause as often as it likes: the first is written, those that follow
+ * within a minute are counted, and then the count is written with the first one's text, once a
+ * minute for as long as there are more.  `format`, which must be a literal, tells one kind of line
+ * from another.  From the thread of the loop only. */
+void log_limited(enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Write the counts that are due, also of kinds that occur no more.  Call it every second or so;
+ * `now_ms` is the time of clock_ms(), INT64_MAX at the end of the program. */
+void log_tick(int64_t now_ms);
+
+/* Write one error from a signal handler: the texts, up to a NULL, one after the other. */
+void log_from_signal(const char *const *texts);
+
+typedef void log_taker(void *arg, enum log_level level, const char *line);
+
+/* From now on hand lines to `take`, without time, program and level, instead of writing them: for a
+ * check that must know what a start would log.  NULL: write them again. */
+void log_collect(log_taker *take, void *arg);
 
 #endif

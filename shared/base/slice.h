@@ -22,6 +22,13 @@ slice_of(const char *text)
 	return (struct slice){text, text == NULL ? 0 : strlen(text)};
 }
 
+/* For "%.*s", which may not be given NULL, even with a length of 0. */
+static inline const char *
+slice_text(struct slice s)
+{
+	return s.p == NULL ? "" : s.p;
+}
+
 static inline bool
 slice_equal(struct slice a, struct slice b)
 {
@@ -39,6 +46,13 @@ static inline bool
 slice_starts(struct slice s, struct slice prefix)
 {
 	return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
+/* Would a NUL-terminated copy of it be cut? */
+static inline bool
+slice_has_nul(struct slice s)
+{
+	return s.n > 0 && memchr(s.p, '\0', s.n) != NULL;
 }
 
 /* `s` without its first `n` bytes; `n` may not exceed `s.n`. */

@@ -84,6 +84,17 @@ fail_question(struct hook_question *q, const char *error)
 	conclude_question(q, accept_on_error ? 0 : -EPROTO, &nothing);
 }
 
+/* 401 refuses one client, as 403 does; but from a hook that checks signatures it means that it
+ * refuses every client. */
+static void
+warn_of_401(struct hook *hook)
+{
+	quiet_warn(&hook->unauthorized, hub_now(hook->base.hub), 1,
+	    "hook %s: authorize was answered 401: is [hook] secret the same there, and are both "
+	    "clocks right?",
+	    hook_http_name(hook->http));
+}
+
 static void
 on_verdict_reply(void *arg, const struct hook_result *result)
 {
@@ -96,6 +107,8 @@ on_verdict_reply(void *arg, const struct hook_result *result)
 
 	q->call = NULL; /* hook_http frees it after this callback */
 	hook->asked_n--;
+	if (result->status == 401)
+		warn_of_401(hook);
 	if (result->status == 0)
 		snprintf(error, sizeof(error), "%s", result->error);
 	else if (result->status == 401 || result->status == 403)

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared/base/log.h"
-
 #define BATCH_BYTES ((size_t)64 << 10) /* of a body, after which no further event is added */
 
 /* Writes events one after the other; keeps what it has read of their session. */
@@ -26,12 +24,13 @@ write_event_row(void *arg, const struct hook_row *row)
 	struct ns *ns = namespace_find(&w->hook->base, row->ns);
 
 	w->sent->ns = ns == NULL ? NULL : &ns->hub;
+	w->sent->kind = pace_kind(row->body);
 	snprintf(w->sent->ack, sizeof(w->sent->ack), "%.*s", (int)row->ack.n,
 	    row->ack.p == NULL ? "" : row->ack.p);
 	hook_body_write_event(w->out, epoch, row, w->user, buf_slice(&w->data));
 }
 
-/* Append the event to the body.  STORE_NOT_FOUND: its row is gone. */
+/* Append the event.  STORE_NOT_FOUND: its row is gone. */
 static enum store_result
 write_event(struct event_writer *w, struct hook_sent *sent)
 {
@@ -57,6 +56,17 @@ end_event_writer(struct event_writer *w)
 	free(w->user);
 }
 
+enum store_result
+batch_write_event(struct hook *hook, struct buf *out, const struct hook_sent *sent)
+{
+	struct hook_sent copy = *sent;
+	struct event_writer w = {.hook = hook, .out = out};
+	enum store_result written = write_event(&w, &copy);
+
+	end_event_writer(&w);
+	return written;
+}
+
 /* Add one event to the batch and its body.  False: its row is gone. */
 static bool
 add_event_to_batch(struct batch *b, struct event_writer *w, const struct hook_sent *sent)
@@ -70,7 +80,8 @@ add_event_to_batch(struct batch *b, struct event_writer *w, const struct hook_se
 		buf_add_char(&b->body, ',');
 	written = write_event(w, &b->sent[b->n]);
 	if (written == STORE_OK) {
-		b->n++;
+		b->takes_us +=
+		    pace_estimate(&l->pace, b->sent[b->n++].kind, l->hook->cfg->hook_timeout_ms);
 		return true;
 	}
 	b->body.n = before;
@@ -83,7 +94,13 @@ add_event_to_batch(struct batch *b, struct event_writer *w, const struct hook_se
 static bool
 batch_has_room(const struct batch *b)
 {
-	return b->n == 0 || (b->n < HOOK_BATCH && b->body.n < BATCH_BYTES);
+	int64_t timeout_ms = b->lanes->hook->cfg->hook_timeout_ms;
+
+	/* with one more event of the kind of the last one */
+	return b->n == 0 || (b->id > 0 && b->n < HOOK_BATCH && b->body.n < BATCH_BYTES &&
+				b->takes_us + pace_estimate(&b->lanes->pace, b->sent[b->n - 1].kind,
+						  timeout_ms) <=
+				    pace_room(timeout_ms));
 }
 
 /* Take the events of a lane that go into this batch, at least the first. */
@@ -96,7 +113,7 @@ take_from_lane(struct batch *b, struct event_writer *w, struct lane *lane)
 	lane->batch = b;
 	/* sync and queued events never share a request: a client waits for the first kind only */
 	while ((e = STAILQ_FIRST(&lane->events)) != NULL && e->is_sync == b->is_sync &&
-	       batch_has_room(b)) {
+	       batch_has_room(b) && (b->n == 0 || !e->is_alone)) {
 		struct hook_sent sent = {
 		    .id = e->id, .key = lane->key, .created = e->created, .bytes = e->bytes};
 
@@ -113,14 +130,18 @@ batch_fill(struct lanes *l, struct lane_list *list, size_t lanes_max)
 {
 	struct lane *lane = TAILQ_FIRST(list);
 	struct queued_event *first = STAILQ_FIRST(&lane->events);
-	struct batch *b = lanes_new_batch(l, first->id, first->is_sync);
+	struct batch *b =
+	    lanes_new_batch(l, first->is_alone ? -first->id : first->id, first->is_sync);
 	struct event_writer w = {.hook = l->hook};
 
 	if (b == NULL)
 		return NULL;
+	b->attempts = first->attempts;
 	w.out = &b->body;
 	hook_body_begin_events(&b->body, l->hook);
-	while ((lane = TAILQ_FIRST(list)) != NULL && batch_has_room(b) && lanes_max-- > 0) {
+	/* up to a lane whose next event is sent alone: it has its turn, too */
+	while ((lane = TAILQ_FIRST(list)) != NULL && batch_has_room(b) &&
+	       (b->n == 0 || !STAILQ_FIRST(&lane->events)->is_alone) && lanes_max-- > 0) {
 		TAILQ_REMOVE(list, lane, ready);
 		take_from_lane(b, &w, lane);
 	}
@@ -153,86 +174,37 @@ batch_refill(struct batch *b)
 	return 0;
 }
 
-/* --- rows ----------------------------------------------------------------------------------- */
-
-/* Move an event to the dead letters, with its body as it would have been sent.  0 or -1. */
-static int
-add_dead_letter(struct hook *hook, struct hook_sent *sent, const char *error)
-{
-	struct store *st = hub_store(hook->base.hub);
-	struct buf body = {.p = NULL};
-	struct event_writer w = {.hook = hook, .out = &body};
-	enum store_result written = write_event(&w, sent);
-	bool failed = written == STORE_FAILED;
-
-	if (written == STORE_OK)
-		failed = hook_queue_dead_letter(st, sent->id, buf_slice(&body), error) == -1;
-	end_event_writer(&w);
-	buf_free(&body);
-	return failed ? -1 : hook_queue_forget(st, sent->key);
-}
-
-void
-batch_delete_rows(struct batch *b)
-{
-	struct store *st = hub_store(b->lanes->hook->base.hub);
-
-	memset(b->again, 0, sizeof(b->again));
-	for (size_t i = 0; i < b->n; i++)
-		if (hook_queue_done(st, b->sent[i].id) == -1 ||
-		    hook_queue_forget(st, b->sent[i].key) == -1)
-			transaction_fail(b->lanes->hook->base.hub);
-}
-
-void
-batch_postpone_rows(struct batch *b, int64_t due, const char *error)
-{
-	struct hook *hook = b->lanes->hook;
-	struct store *st = hub_store(hook->base.hub);
-	unsigned dead = 0;
-	int failed = 0;
-
-	b->due = due;
-	for (size_t i = 0; i < b->n && failed == 0; i++) {
-		b->again[i] = due - b->sent[i].created <= hook->cfg->hook_retry_for_ms;
-		if (b->again[i]) {
-			failed = hook_queue_retry(st, b->sent[i].id, b->id, b->attempts + 1, due);
-		} else {
-			failed = add_dead_letter(hook, &b->sent[i], error);
-			dead++;
-		}
-	}
-	if (dead > 0)
-		log_warnx(
-		    "hook %s: %u events could not be delivered (%s) and are kept in hook_dead",
-		    hook_http_name(hook->http), dead, error);
-	if (failed != 0)
-		transaction_fail(hook->base.hub);
-}
+/* --- after the turn ------------------------------------------------------------------------- */
 
 void
 batch_settle(struct batch *b, bool committed)
 {
+	struct lanes *l = b->lanes;
 	struct hook_sent before[HOOK_BATCH];
 	size_t all = b->n;
 
 	b->state = BATCH_WAITING;
 	if (!committed) {
-		/* the rows are still there */
-		b->due = hub_now(b->lanes->hook->base.hub) + BATCH_AGAIN_MS;
+		/* the rows are still there, as they were */
+		b->due = hub_now(l->hook->base.hub) + BATCH_AGAIN_MS;
 		return;
 	}
+	b->attempts++;
 	memcpy(before, b->sent, sizeof(before));
 	b->n = 0;
 	for (size_t i = 0; i < all; i++) {
-		if (b->again[i]) {
+		if (b->fate[i] == BATCH_AGAIN)
 			b->sent[b->n++] = before[i];
-			continue;
+		else if (b->fate[i] == BATCH_GONE) {
+			l->events--;
+			l->bytes -= (int64_t)before[i].bytes;
 		}
-		b->lanes->events--;
-		b->lanes->bytes -= (int64_t)before[i].bytes;
 	}
-	b->attempts++;
+	/* from the last on, so that those of a session are in order again; before the lanes are
+	 * released, which makes them ready or forgets them */
+	for (size_t i = all; i-- > 0;)
+		if (b->fate[i] == BATCH_APART && lanes_put_back(b, &before[i]) == -1)
+			l->stale = true;
 	lanes_release_batch(b, before, all);
 	if (b->n == 0)
 		lanes_free_batch(b);

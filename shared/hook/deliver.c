@@ -4,25 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/rand.h>
-
 #include "shared/base/log.h"
 #include "shared/hook/batch.h"
+#include "shared/hook/breaker.h"
+#include "shared/hook/outcome.h"
 #include "shared/store/slots.h"
 
-#define TICK_MS        1000 /* retry leadership and rescan this often */
-#define GATHER_MS      20   /* an event waits this long for others, unless nothing is in flight */
-#define BREAK_FAILURES 5    /* in a row open the breaker ... */
-#define BREAK_MS       5000 /* ... for this long, until one request probes the hook */
-#define RETRY_MAX_S    60
-#define LOG_QUIET_MS   60000 /* single failures are logged this often at most */
-#define DISCARD_MAX    1000  /* rows deleted in one turn once the hook is off */
-
-enum breaker {
-	BREAKER_CLOSED,
-	BREAKER_OPEN,    /* nothing is sent until `probe_at` */
-	BREAKER_PROBING, /* one request is in flight */
-};
+#define TICK_MS     1000 /* retry leadership and rescan this often */
+#define GATHER_MS   20   /* an event waits this long for others, unless nothing is in flight */
+#define DISCARD_MAX 1000 /* rows deleted in one turn once the hook is off */
 
 struct delivery {
 	struct hook *hook;
@@ -33,9 +23,9 @@ struct delivery {
 	int64_t next_tick;
 	char epoch[32]; /* of the database that the lanes were read from */
 	size_t inflight;
-	enum breaker breaker;
-	int64_t probe_at, log_at;
-	unsigned failures; /* in a row */
+	struct breaker breaker;
+	struct outcome_log log;
+	bool ready_next; /* events that are ready have their turn before those that wait */
 };
 
 static int64_t
@@ -55,103 +45,38 @@ forget_lanes(struct delivery *d)
 {
 	lanes_forget(&d->lanes);
 	d->inflight = 0;
-	/* the probe was cancelled with all other requests */
-	if (d->breaker == BREAKER_PROBING)
-		d->breaker = BREAKER_OPEN;
-}
-
-int64_t
-deliver_retry_delay(int attempts, int64_t retry_after_s, unsigned random)
-{
-	int64_t s = RETRY_MAX_S;
-
-	if (retry_after_s >= 0)
-		return (retry_after_s < 3600 ? retry_after_s : 3600) * 1000;
-	if (attempts >= 1 && attempts < 7) /* 1 2 4 8 16 32 */
-		s = INT64_C(1) << (attempts - 1);
-	return s * 750 + (int64_t)(random % 501) * s;
+	breaker_cancelled(&d->breaker); /* its probe was, with all other requests */
 }
 
 /* --- results -------------------------------------------------------------------------------- */
 
 static void
-note_success(struct delivery *d)
+note_reached(struct delivery *d)
 {
 	struct batch *b;
 
-	d->failures = 0;
-	if (d->breaker == BREAKER_CLOSED)
+	if (!breaker_reached(&d->breaker))
 		return;
 	log_info("hook %s: answers again", hook_http_name(d->hook->http));
-	d->breaker = BREAKER_CLOSED;
 	/* what was postponed for the outage goes out at once */
 	TAILQ_FOREACH (b, &d->lanes.batches, all)
 		if (b->state == BATCH_WAITING)
 			b->due = 0;
 }
 
-/* Log when the breaker opens, and single failures once a minute. */
+/* Log when the breaker opens, and other failures once a minute. */
 static void
-note_failure(struct delivery *d, const char *error)
+note_failure(struct delivery *d, const struct outcome *o)
 {
 	int64_t now = delivery_now(d);
 
-	d->failures++;
-	if (d->breaker == BREAKER_CLOSED && d->failures >= BREAK_FAILURES)
-		log_warnx(
-		    "hook %s: %d failures in a row, the last: %s; one request every %d s tries it, "
-		    "events are kept",
-		    hook_http_name(d->hook->http), BREAK_FAILURES, error, BREAK_MS / 1000);
-	else if (d->breaker == BREAKER_CLOSED && now >= d->log_at) {
-		d->log_at = now + LOG_QUIET_MS;
-		log_warnx("hook %s: %s; queued events are sent again",
-		    hook_http_name(d->hook->http), error);
-	}
-	if (d->failures >= BREAK_FAILURES) {
-		d->breaker = BREAKER_OPEN;
-		d->probe_at = now + BREAK_MS;
-	}
-}
-
-static int64_t
-retry_at(const struct batch *b, const struct hook_result *result)
-{
-	unsigned random = 0;
-
-	RAND_bytes((unsigned char *)&random, sizeof(random));
-	return hub_now(b->lanes->hook->base.hub) +
-	       deliver_retry_delay(b->attempts + 1, result->retry_after_s, random);
-}
-
-static bool
-may_succeed_later(int status)
-{
-	return status == 0 || status == 408 || status == 425 || status == 429 || status >= 500;
-}
-
-static void
-on_events_reply(struct batch *b, const struct hook_result *result)
-{
-	struct hook *hook = b->lanes->hook;
-
-	if (result->body.n > 0 &&
-	    hook_reply_run(hook, b->sent, b->n, result->body, hook->last_error) == -1)
-		log_warnx("hook %s: bad reply, its actions are not done: %s",
-		    hook_http_name(hook->http), hook->last_error);
-	batch_delete_rows(b);
-}
-
-/* A status that another attempt would not change. */
-static void
-on_events_refusal(struct batch *b, const struct hook_result *result)
-{
-	struct delivery *d = delivery_of(b);
-
-	d->off = result->status == 410;
-	log_warnx("hook %s: answered %d: %zu events are dropped%s", hook_http_name(d->hook->http),
-	    result->status, b->n,
-	    d->off ? ", and all others: it is switched off until the next start" : "");
-	batch_delete_rows(b);
+	if (!o->reached && breaker_failed(&d->breaker, now))
+		log_warnx("hook %s: not reached, %d failures in a row, the last: %s; one request "
+			  "every %d s tries it, events are kept",
+		    hook_http_name(d->hook->http), BREAKER_FAILURES, o->error, BREAKER_MS / 1000);
+	else if (d->breaker.state == BREAKER_CLOSED)
+		quiet_warn(&d->log.failed, now, 1, "hook %s: %s; queued events are sent again",
+		    hook_http_name(d->hook->http), o->error);
 }
 
 /* A request has ended.  This runs in a turn, before its commit: the rows change now, the batch in
@@ -161,35 +86,22 @@ on_events_result(void *arg, const struct hook_result *result)
 {
 	struct batch *b = arg;
 	struct delivery *d = delivery_of(b);
-	char error[HOOK_ERROR_MAX];
-	bool good = result->status / 100 == 2 && hook_reply_is_good(result->body);
+	struct outcome o;
 
 	b->call = NULL;
 	b->state = BATCH_SETTLING;
 	d->inflight--;
-	if (result->status == 0)
-		snprintf(error, sizeof(error), "%s", result->error);
-	else if (result->status / 100 == 2)
-		snprintf(error, sizeof(error), "the reply is not a JSON object");
-	else
-		snprintf(error, sizeof(error), "answered %d", result->status);
+	outcome_judge(&o, result);
+	for (size_t i = 0; i < b->n && o.is_answer; i++)
+		pace_measure(&d->lanes.pace, b->sent[i].kind, b->n, delivery_now(d) - b->sent_at);
+	if (o.reached)
+		note_reached(d);
 	if (transaction_open(d->hook->base.hub) == -1)
 		return; /* batch_settle() sends it again */
-	if (good) {
-		note_success(d);
-		on_events_reply(b, result);
-	} else if (result->status / 100 != 2 && !may_succeed_later(result->status)) {
-		note_success(d);
-		on_events_refusal(b, result);
-	} else {
-		note_failure(d, error);
-		if (b->is_sync && !result->unsent)
-			/* it may have been carried out, and a client that waits has no use for
-			 * an answer minutes later */
-			batch_delete_rows(b);
-		else
-			batch_postpone_rows(b, retry_at(b, result), error);
-	}
+	if (o.kind == OUTCOME_LATER || o.kind == OUTCOME_FAILED)
+		note_failure(d, &o);
+	d->off = d->off || result->status == 410;
+	outcome_settle(b, &o, result, &d->log);
 }
 
 /* --- sending -------------------------------------------------------------------------------- */
@@ -210,8 +122,10 @@ send_batch(struct delivery *d, struct batch *b)
 
 	buf_puts(&b->body, "]}");
 	request.body = buf_slice(&b->body);
-	hook_event_id(id, store_epoch(hub_store(hook->base.hub)), b->id);
-	memcpy(id, "req", 3); /* of the request, not of its first event */
+	/* of the request, not of its first event; and an event that is sent alone is not the
+	 * request that it was the first of */
+	hook_event_id(id, store_epoch(hub_store(hook->base.hub)), b->id < 0 ? -b->id : b->id);
+	memcpy(id, b->id < 0 ? "one" : "req", 3);
 	b->call = b->body.failed ? NULL : hook_http_post(hook->http, &request, on_events_result, b);
 	if (b->call == NULL) {
 		b->state = BATCH_WAITING;
@@ -219,6 +133,7 @@ send_batch(struct delivery *d, struct batch *b)
 		return;
 	}
 	b->state = BATCH_INFLIGHT;
+	b->sent_at = delivery_now(d);
 	d->inflight++;
 	hook->last_error[0] = '\0';
 }
@@ -290,40 +205,53 @@ is_worth_a_request(struct delivery *d)
 		return true;
 	TAILQ_FOREACH (lane, &d->lanes.ready_queue, ready)
 		STAILQ_FOREACH (e, &lane->events, next)
-			if (e->is_sync || ++n == HOOK_BATCH)
+			if (e->is_sync || e->is_alone || ++n == HOOK_BATCH)
 				return true;
 	return false;
+}
+
+/* Send a batch again.  A probe that fails costs a sync event its answer, and a queued one nothing,
+ * so a probe takes queued events where there are some. */
+static bool
+send_waiting(struct delivery *d, bool probing)
+{
+	struct batch *b = next_waiting(d, !probing);
+
+	if (b == NULL || (probing && b->is_sync && !TAILQ_EMPTY(&d->lanes.ready_queue)))
+		return false;
+	send_again(d, b);
+	return true;
+}
+
+static bool
+send_ready(struct delivery *d, bool probing)
+{
+	bool has_queued = !TAILQ_EMPTY(&d->lanes.ready_queue);
+
+	if (!TAILQ_EMPTY(&d->lanes.ready_sync) && !(probing && has_queued))
+		send_new(d, &d->lanes.ready_sync);
+	else if (has_queued && is_worth_a_request(d))
+		send_new(d, &d->lanes.ready_queue);
+	else
+		return false;
+	return true;
 }
 
 /* Send one request if one is due.  False: none is. */
 static bool
 send_one(struct delivery *d)
 {
-	bool probing = d->breaker == BREAKER_OPEN;
-	struct batch *b = next_waiting(d, !probing);
-	bool has_queued = !TAILQ_EMPTY(&d->lanes.ready_queue);
+	bool probing = d->breaker.state == BREAKER_OPEN, ready_first = d->ready_next;
 
-	/* an open breaker lets one request pass, whose result closes it or opens it again */
-	if (probing) {
-		if (d->inflight > 0 || d->probe_at > delivery_now(d))
-			return false;
-		d->breaker = BREAKER_PROBING;
-	} else if (d->breaker == BREAKER_PROBING && d->inflight > 0) {
+	if (!breaker_allows(&d->breaker, d->inflight, delivery_now(d)))
 		return false;
-	}
-	/* The oldest first.  But a probe that fails costs a sync event its answer, and a queued one
-	 * nothing, so a probe takes queued events where there are some. */
-	if (b != NULL && !(probing && b->is_sync && has_queued))
-		send_again(d, b);
-	else if (!TAILQ_EMPTY(&d->lanes.ready_sync) && !(probing && has_queued))
-		send_new(d, &d->lanes.ready_sync);
-	else if (has_queued && is_worth_a_request(d))
-		send_new(d, &d->lanes.ready_queue);
-	else {
-		if (probing)
-			d->breaker = BREAKER_OPEN;
+	/* by turns, so that events that fail again and again hold up none that are new; probes,
+	 * too, or one event by which the connection breaks would keep the breaker open */
+	if (!(ready_first ? send_ready(d, probing) : send_waiting(d, probing)) &&
+	    !(ready_first ? send_waiting(d, probing) : send_ready(d, probing)))
 		return false;
-	}
+	d->ready_next = !ready_first;
+	breaker_sent(&d->breaker);
 	return true;
 }
 
@@ -353,9 +281,9 @@ next_delivery_due(struct delivery *d)
 	int64_t now = delivery_now(d), due = d->next_tick;
 	struct batch *b = next_waiting(d, false);
 
-	if (d->breaker == BREAKER_OPEN) {
-		if (d->inflight == 0 && d->probe_at > now && d->probe_at < due)
-			due = d->probe_at;
+	if (d->breaker.state == BREAKER_OPEN) {
+		if (d->inflight == 0 && d->breaker.probe_at > now && d->breaker.probe_at < due)
+			due = d->breaker.probe_at;
 		return due;
 	}
 	if (d->inflight >= d->hook->cfg->hook_max_in_flight)
@@ -402,6 +330,11 @@ follow_rows(struct delivery *d, bool committed)
 
 	/* a row that could not be read waits until no request is cancelled by starting again */
 	if (strcmp(d->epoch, epoch) != 0 || (d->lanes.stale && d->inflight == 0)) {
+		/* in a folder that was replaced the lock is another one: lead anew */
+		if (strcmp(d->epoch, epoch) != 0) {
+			d->leads = false;
+			d->next_tick = 0;
+		}
 		forget_lanes(d);
 		snprintf(d->epoch, sizeof(d->epoch), "%s", epoch);
 	}
@@ -427,6 +360,7 @@ change_leader(struct delivery *d)
 	if (now >= d->next_tick) {
 		d->lanes.rescan = true; /* a wake-up may have been lost */
 		d->next_tick = now + TICK_MS;
+		outcome_log_flush(&d->log, now);
 	}
 }
 
@@ -464,6 +398,7 @@ deliver_open(struct hook *hook)
 		return NULL;
 	d->hook = hook;
 	lanes_init(&d->lanes, hook);
+	outcome_log_init(&d->log);
 	return d;
 }
 

@@ -24,8 +24,4 @@ void deliver_stop(struct delivery *d);
 /* Is a request for events in flight? */
 bool deliver_is_busy(const struct delivery *d);
 
-/* Milliseconds until attempt number `attempts` + 1: 1, 2, 4 .. 60 s, a quarter more or less by
- * `random`; or what the hook asks for (-1: nothing), an hour at most. */
-int64_t deliver_retry_delay(int attempts, int64_t retry_after_s, unsigned random);
-
 #endif

@@ -34,6 +34,31 @@ hook_event_is_wanted(const char *list, const char *type, struct slice name)
 	return false;
 }
 
+static bool
+is_event_word(struct slice word)
+{
+	static const char *const types[] = {
+	    "connect", "disconnect", "message", "json", "event", "ack"};
+	struct slice type;
+
+	slice_cut(&word, ':', &type);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (slice_is(type, types[i])) /* only events have names */
+			return word.p == NULL || (slice_is(type, "event") && word.n > 0);
+	return false;
+}
+
+bool
+hook_event_list_is_valid(const char *list, struct slice *wrong)
+{
+	struct slice rest = slice_of(list);
+
+	while (list[0] != '\0' && slice_cut(&rest, ',', wrong))
+		if (!is_event_word(*wrong))
+			return false;
+	return true;
+}
+
 /* --- the members of each type --------------------------------------------------------------- */
 
 void
@@ -100,6 +125,56 @@ hook_event_write_ack(struct buf *out, const char *name, struct slice args)
 	buf_add_slice(out, args.p == NULL ? SLICE("[]") : args);
 	if (args.p == NULL)
 		buf_puts(out, ",\"timed_out\":true");
+}
+
+/* --- for the log ---------------------------------------------------------------------------- */
+
+void
+hook_event_plain(char *out, size_t size, struct slice text)
+{
+	struct buf clean = {.p = NULL};
+	size_t n;
+
+	utf8_sanitize(&clean, text);
+	n = clean.n < size ? clean.n : size - 1;
+	/* not in the middle of a character */
+	while (n > 0 && n < clean.n && ((unsigned char)clean.p[n] & 0xc0) == 0x80)
+		n--;
+	for (size_t i = 0; i < n; i++)
+		out[i] = (unsigned char)clean.p[i] < 0x20 || clean.p[i] == 0x7f ? '?' : clean.p[i];
+	out[n] = '\0';
+	buf_free(&clean);
+}
+
+void
+hook_event_describe(char text[HOOK_EVENT_TEXT], struct slice ns, struct slice members)
+{
+	struct buf object = {.p = NULL}, type = {.p = NULL}, name = {.p = NULL};
+	struct json_value all, value;
+	struct json_walk walk;
+	struct slice key;
+	char names[HOOK_EVENT_TEXT / 2], namespaces[HOOK_EVENT_TEXT / 4];
+
+	buf_add_char(&object, '{');
+	buf_add_slice(&object, members);
+	buf_add_char(&object, '}');
+	if (!object.failed && json_parse(&all, buf_slice(&object)) == 0) {
+		json_walk_begin(&walk, &all);
+		while (json_walk_member(&walk, &key, &value)) {
+			if (json_string_is(key, "type"))
+				json_string_decode(&type, value.text);
+			else if (json_string_is(key, "name"))
+				json_string_decode(&name, value.text);
+		}
+	}
+	hook_event_plain(names, sizeof(names), buf_slice(&name));
+	hook_event_plain(namespaces, sizeof(namespaces), ns);
+	snprintf(text, HOOK_EVENT_TEXT, "%.*s%s%s%s of \"%s\"", (int)type.n,
+	    type.n == 0 ? "" : type.p, name.n == 0 ? "" : " \"", name.n == 0 ? "" : names,
+	    name.n == 0 ? "" : "\"", namespaces);
+	buf_free(&object);
+	buf_free(&type);
+	buf_free(&name);
 }
 
 /* --- ids ------------------------------------------------------------------------------------ */

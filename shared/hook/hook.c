@@ -18,14 +18,12 @@ static bool
 queue_is_full(struct hook *hook)
 {
 	const struct slots *slots = store_slots(hub_store(hook->base.hub));
-	int64_t events = slots_hook_events(slots), bytes = slots_hook_bytes(slots);
-	bool full = events >= (int64_t)hook->cfg->hook_queue_events ||
-	            bytes >= (int64_t)hook->cfg->hook_queue_bytes;
+	bool full = share_queue_is_full(hook);
 
 	if (full && !hook->is_full)
-		log_warnx("hook %s: the queue is full (%lld events): "
-			  "sessions that send more are ended, new ones refused",
-		    hook_http_name(hook->http), (long long)events);
+		log_warnx("hook %s: the queue is full (%lld events): new sessions are refused, and "
+			  "those that have events waiting and send more are ended",
+		    hook_http_name(hook->http), (long long)slots_hook_events(slots));
 	hook->is_full = full;
 	return full;
 }
@@ -62,10 +60,11 @@ report_event(struct hook *hook, const struct hub_ns *ns, struct session *s, stru
 {
 	if (!can_report(hook, s))
 		return;
-	if (queue_is_full(hook))
-		session_end(hook->base.hub, s, "queue overflow", false);
-	else
+	queue_is_full(hook); /* for the log */
+	if (share_take(hook, s, hook->body.n))
 		queue_hook_event(hook, ns, s, ack);
+	else
+		session_end(hook->base.hub, s, "queue overflow", false);
 }
 
 /* Do the actions that came with the verdict, before any event of the namespace they join. */
@@ -112,6 +111,8 @@ hook_on_disconnected(void *arg, struct hub_ns *ns, struct session *s, const char
 	struct hook *hook = hook_of(arg);
 	struct slice none = {NULL, 0};
 
+	if (ns->name.n == 0)
+		share_forget(hook, session_key(s));
 	if (!hook_event_is_wanted(hook->cfg->hook_events, "disconnect", none) ||
 	    !can_report(hook, s))
 		return;
@@ -227,13 +228,19 @@ hook_run(struct application *app)
 	/* replies first: they free places for what waits */
 	hook_http_run(hook->http, hub_now(app->hub));
 	hook_ask_run(hook);
+	quiet_flush(&hook->unauthorized, hub_now(app->hub));
 	deliver_run(hook->delivery);
+	/* after the replies: by them some have room again */
+	share_run(hook);
 }
 
 static void
 hook_wake(struct application *app)
 {
-	deliver_rescan(hook_of(app)->delivery, false);
+	struct hook *hook = hook_of(app);
+
+	hook->shares.woken = true;
+	deliver_rescan(hook->delivery, false);
 }
 
 static int64_t
@@ -242,6 +249,9 @@ hook_settled(struct application *app, bool committed)
 	struct hook *hook = hook_of(app);
 	int64_t next = deliver_settled(hook->delivery, committed), other = hook_ask_next(hook);
 
+	if (other < next)
+		next = other;
+	other = share_settled(hook);
 	if (other < next)
 		next = other;
 	other = hook_http_next(hook->http);
@@ -258,6 +268,12 @@ static bool
 hook_is_busy(const struct application *app)
 {
 	return deliver_is_busy(hook_of_const(app)->delivery);
+}
+
+static bool
+hook_slows(const struct application *app, int64_t key)
+{
+	return share_is_slowed(hook_of_const(app), key);
 }
 
 static bool
@@ -281,6 +297,7 @@ hook_close(struct application *app)
 	struct hook *hook = hook_of(app);
 
 	deliver_close(hook->delivery);
+	share_close(&hook->shares);
 	hook_http_close(hook->http);
 	hook_cache_free(hook);
 	buf_free(&hook->body);
@@ -299,6 +316,7 @@ static const struct application_ops hook_ops = {
 	    .disconnected = hook_on_disconnected,
 	    .received = hook_on_received,
 	    .answered = hook_on_answered,
+	    .act = action_run_row,
 	},
     .close = hook_close,
     .stop = hook_stop,
@@ -308,6 +326,7 @@ static const struct application_ops hook_ops = {
     .run = hook_run,
     .settled = hook_settled,
     .is_busy = hook_is_busy,
+    .slows = hook_slows,
     .asks = hook_asks,
     .ask = hook_ask_handshake,
     .cancel = hook_ask_cancel,
@@ -331,6 +350,19 @@ open_hook_namespaces(struct hook *hook)
 	return 0;
 }
 
+static int
+check_hook_events(const struct config *cfg)
+{
+	struct slice wrong;
+
+	if (hook_event_list_is_valid(cfg->hook_events, &wrong))
+		return 0;
+	log_errx("[hook] events: \"%.*s\" is not connect, disconnect, message, json, ack, event, "
+		 "event:NAME or event:PREFIX*",
+	    (int)wrong.n, wrong.p);
+	return -1;
+}
+
 struct application *
 hook_open(const struct config *cfg)
 {
@@ -346,12 +378,15 @@ hook_open(const struct config *cfg)
 		return NULL;
 	application_init(&hook->base, &hook_ops);
 	hook->cfg = cfg;
+	share_init(&hook->shares);
+	hook->unauthorized.what = "clients refused";
 	TAILQ_INIT(&hook->questions);
 	if (gethostname(hook->node, sizeof(hook->node) - 1) == -1)
 		hook->node[0] = '\0';
 	hook->delivery = deliver_open(hook);
 	hook->http = hook_http_open(&options);
-	if (hook->delivery == NULL || hook->http == NULL || open_hook_namespaces(hook) == -1) {
+	if (hook->delivery == NULL || hook->http == NULL || open_hook_namespaces(hook) == -1 ||
+	    check_hook_events(cfg) == -1) {
 		application_close(&hook->base);
 		return NULL;
 	}

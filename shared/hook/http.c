@@ -117,6 +117,17 @@ was_unsent(const struct hook_call *call, CURLcode code)
 	return sent == 0;
 }
 
+/* Did the connection fail?  Not if the hook took the request and needed too long for it, or if its
+ * answer began. */
+static bool
+was_no_http(const struct hook_call *call, CURLcode code, bool unsent)
+{
+	long status = 0;
+
+	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status == 0 && (unsent || code != CURLE_OPERATION_TIMEDOUT);
+}
+
 static void
 finish_call(struct hook_call *call, CURLcode code)
 {
@@ -132,6 +143,7 @@ finish_call(struct hook_call *call, CURLcode code)
 		result.body = buf_slice(&call->reply);
 	} else {
 		result.unsent = was_unsent(call, code);
+		result.no_http = was_no_http(call, code, result.unsent);
 		result.error = too_long                 ? "the reply is longer than 1 MiB"
 		               : call->error[0] != '\0' ? call->error
 		                                        : curl_easy_strerror(code);

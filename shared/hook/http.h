@@ -54,6 +54,7 @@ struct hook_result {
 	struct slice body;     /* borrowed during the callback */
 	const char *error;     /* what went wrong when status is 0 */
 	bool unsent;           /* the request cannot have arrived */
+	bool no_http;          /* the connection failed, or nothing that is HTTP came by it */
 	int64_t retry_after_s; /* -1: not said */
 	int64_t max_age_s;     /* of Cache-Control; 0: not said */
 };

@@ -15,12 +15,16 @@
 #include "shared/base/container.h"
 #include "shared/hook/hook.h"
 #include "shared/hook/http.h"
+#include "shared/hook/pace.h"
+#include "shared/hook/quiet.h"
+#include "shared/hook/share.h"
 #include "shared/store/hook_queue.h"
 
 #define HOOK_ERROR_MAX  160
-#define HOOK_ID_MAX     64 /* of an event or a request, with its NUL */
-#define HOOK_BATCH      50 /* events in one request */
-#define HOOK_DIGEST_LEN 32 /* bytes of SHA-256 */
+#define HOOK_EVENT_TEXT 128
+#define HOOK_ID_MAX     64       /* of an event or a request, with its NUL */
+#define HOOK_BATCH      PACE_MAX /* events in one request */
+#define HOOK_DIGEST_LEN 32       /* bytes of SHA-256 */
 
 struct delivery;
 struct hook_cached;
@@ -39,8 +43,10 @@ struct hook {
 	const struct hook_admission *admission;
 	struct buf body;                 /* scratch: of an event */
 	struct buf event;                /* scratch of packet_event() */
+	struct shares shares;            /* what each session has in the queue */
 	bool is_full;                    /* the queue is full, and the log says so */
 	bool is_failing;                 /* authorize requests fail, and the log says so */
+	struct quiet unauthorized;       /* and were answered 401 */
 	char last_error[HOOK_ERROR_MAX]; /* for the next request; "": none */
 	char node[256];                  /* this machine's name */
 };
@@ -62,6 +68,9 @@ hook_of_const(const struct application *app)
 /* Is an event of this type on the list ([hook] events)?  `name`: of an "event"; else p NULL. */
 bool hook_event_is_wanted(const char *list, const char *type, struct slice name);
 
+/* Whether every word of such a list names a type.  False: `*wrong` does not. */
+bool hook_event_list_is_valid(const char *list, struct slice *wrong);
+
 /* Append members of an event's object.  What the client sent passes byte for byte, but for text
  * that is not UTF-8. */
 void hook_event_write_connect(struct buf *out, const char *transport, struct slice query);
@@ -74,6 +83,14 @@ void hook_event_write_ack(struct buf *out, const char *name, struct slice args);
 
 /* Append text as a JSON string, its bytes that are not UTF-8 replaced. */
 void hook_event_write_text(struct buf *out, struct slice text);
+
+/* Copy UTF-8 text, cut to `size` bytes with its NUL, for a line of the log: without control
+ * characters. */
+void hook_event_plain(char *out, size_t size, struct slice text);
+
+/* Describe an event for the log, by its namespace and the members of its object: event "say" of
+ * "/chat". */
+void hook_event_describe(char text[HOOK_EVENT_TEXT], struct slice ns, struct slice members);
 
 /* The id of event `number` of this database: "evt_<epoch>_<number>". */
 void hook_event_id(char id[HOOK_ID_MAX], const char *epoch, int64_t number);
@@ -102,6 +119,7 @@ void hook_body_write_handshake(struct buf *out, struct slice handshake, const ch
 struct hook_sent {
 	int64_t id, key, created;
 	size_t bytes;
+	uint8_t kind;            /* pace_kind() */
 	const struct hub_ns *ns; /* NULL: the namespace does not exist any more */
 	char ack[PACKET_ID_MAX + 1];
 };
@@ -109,10 +127,12 @@ struct hook_sent {
 /* Is it a JSON object, or empty? */
 bool hook_reply_is_good(struct slice body);
 
-/* Do what the reply to these events says, in the open transaction.  0, or -1: the reply is wrong,
- * `error` says how, and nothing was done.  When the store fails the turn does. */
+/* Do what the reply to these events says, in the open transaction.  Of each event for which it has
+ * an "error" nothing is done; `errors`, n pointers, gets the text, malloc'ed, or NULL.  0, or -1:
+ * the reply is wrong, `error` says how, nothing was done, and there are no texts.  When the store
+ * fails the turn does. */
 int hook_reply_run(struct hook *hook, const struct hook_sent *sent, size_t n, struct slice body,
-    char error[HOOK_ERROR_MAX]);
+    char *errors[], char error[HOOK_ERROR_MAX]);
 
 /* What an accepted session begins with.  The texts are owned. */
 struct hook_admission {

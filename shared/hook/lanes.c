@@ -74,6 +74,27 @@ free_lane(struct lanes *l, struct lane *lane)
 	free(lane);
 }
 
+int
+lanes_put_back(struct batch *b, const struct hook_sent *sent)
+{
+	struct queued_event *e = calloc(1, sizeof(*e));
+	struct lane *lane;
+
+	HASH_FIND(hh, b->lanes->by_key, &sent->key, sizeof(sent->key), lane);
+	if (e == NULL || lane == NULL) {
+		free(e);
+		return -1;
+	}
+	*e = (struct queued_event){.id = sent->id,
+	    .created = sent->created,
+	    .bytes = sent->bytes,
+	    .attempts = b->attempts,
+	    .is_sync = b->is_sync,
+	    .is_alone = true};
+	STAILQ_INSERT_HEAD(&lane->events, e, next);
+	return 0;
+}
+
 /* --- batches -------------------------------------------------------------------------------- */
 
 struct batch *
@@ -162,6 +183,7 @@ rejoin_batch(struct lanes *l, struct lane *lane, const struct hook_entry *entry)
 			return -1;
 		b->state = BATCH_WAITING;
 		b->attempts = entry->attempts;
+		b->failed = entry->failed;
 		b->due = entry->due;
 	}
 	if (b->n == HOOK_BATCH)
@@ -182,7 +204,9 @@ queue_event(struct lanes *l, struct lane *lane, const struct hook_entry *entry)
 	*e = (struct queued_event){.id = entry->id,
 	    .created = entry->created,
 	    .bytes = entry->bytes,
-	    .is_sync = entry->is_sync};
+	    .attempts = entry->attempts,
+	    .is_sync = entry->is_sync,
+	    .is_alone = entry->batch != 0};
 	STAILQ_INSERT_TAIL(&lane->events, e, next);
 	/* a lane that had events is on a list already */
 	if (lane->batch == NULL && STAILQ_FIRST(&lane->events) == e)
@@ -203,7 +227,10 @@ add_lane_entry(void *arg, const struct hook_entry *entry)
 	l->read_up_to = entry->id;
 	l->events++;
 	l->bytes += (int64_t)entry->bytes;
-	if (entry->batch != 0)
+	/* of events that are sent alone only the first of its session is on its way; so the second
+	 * has another batch than the one that holds the lane */
+	if (entry->batch != 0 && STAILQ_EMPTY(&lane->events) &&
+	    (lane->batch == NULL || lane->batch->id == entry->batch))
 		loading->failed = rejoin_batch(l, lane, entry) == -1;
 	else
 		loading->failed = queue_event(l, lane, entry) == -1;

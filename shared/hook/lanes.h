@@ -5,6 +5,9 @@
  *	          while the turn that deletes or postpones their rows is committed; WAITING to be
  *	          sent again
  *
+ * When a request has failed, any of its events may be the cause: they go back to their lanes, and
+ * each is sent alone.
+ *
  * Only what orders and counts events is in memory; the texts are read when a request is made.  All
  * of it can be forgotten at any time, and is when another process leads: the rows are the truth. */
 #ifndef POLLUX_HOOK_LANES_H
@@ -17,7 +20,9 @@ struct queued_event {
 	STAILQ_ENTRY(queued_event) next;
 	int64_t id, created;
 	size_t bytes;
-	bool is_sync; /* a client waits for the answer */
+	int attempts;  /* that have failed */
+	bool is_sync;  /* a client waits for the answer */
+	bool is_alone; /* shares its request with no other */
 };
 
 struct lane {
@@ -36,24 +41,36 @@ enum batch_state {
 	BATCH_WAITING,
 };
 
+/* SETTLING: what becomes of an event. */
+enum batch_fate {
+	BATCH_GONE,  /* its row is deleted */
+	BATCH_AGAIN, /* it is sent again in this batch */
+	BATCH_APART, /* it is sent again alone */
+};
+
 struct batch {
 	TAILQ_ENTRY(batch) all;
 	struct lanes *lanes;
 	enum batch_state state;
-	int64_t id; /* of its first event, even when that is gone */
+	int64_t id; /* of its first event, even when that is gone; negative: of the one event that
+	             * is sent alone because a request with others has failed */
 	bool is_sync;
-	int attempts; /* that have failed */
-	int64_t due;  /* WAITING, and SETTLING if something is sent again */
+	int attempts;    /* that have failed */
+	int failed;      /* those in which the only event got an answer, a bad one */
+	int64_t sent_at; /* INFLIGHT */
+	int64_t due;     /* WAITING, and SETTLING if something is sent again */
 	struct hook_call *call;
 	struct buf body;
+	int64_t takes_us; /* that its events are thought to take */
 	size_t n;
 	struct hook_sent sent[HOOK_BATCH];
-	bool again[HOOK_BATCH]; /* SETTLING: to be sent again */
+	enum batch_fate fate[HOOK_BATCH];
 };
 
 struct lanes {
 	struct hook *hook;
-	struct lane *by_key;                      /* uthash */
+	struct pace pace;    /* of the hook; kept when the lanes are forgotten */
+	struct lane *by_key; /* uthash */
 	struct lane_list ready_sync, ready_queue; /* by the kind of their first event */
 	TAILQ_HEAD(, batch) batches;
 	int64_t events, bytes; /* of all rows that are known */
@@ -74,6 +91,10 @@ void lanes_forget(struct lanes *l);
 struct batch *lanes_new_batch(struct lanes *l, int64_t id, bool is_sync);
 /* Free a batch without events. */
 void lanes_free_batch(struct batch *b);
+
+/* Put an event of the batch back to the front of its lane, to be sent alone.  0, or -1: no memory.
+ */
+int lanes_put_back(struct batch *b, const struct hook_sent *sent);
 
 /* The batch lets go of the lane of this session; it becomes ready, or is freed without events. */
 void lanes_release(struct lanes *l, int64_t key);

@@ -25,6 +25,7 @@ struct reply_reader {
 	size_t sent_n;
 	struct reply_part *parts; /* owned */
 	size_t n, cap;
+	char **errors; /* of each event; owned by the caller */
 	char *error;
 };
 
@@ -134,10 +135,28 @@ find_sent_event(const struct reply_reader *r, struct slice literal)
 	return NULL;
 }
 
+/* The handler of the event has failed: of the event nothing is done, and the text is kept. */
+static int
+read_reply_failure(
+    struct reply_reader *r, const struct hook_sent *sent, const struct json_value *value)
+{
+	char **at = &r->errors[sent - r->sent], text[HOOK_ERROR_MAX];
+	struct buf decoded = {.p = NULL};
+
+	if (value->kind != JSON_KIND_STRING)
+		return set_reply_error(r->error, "the \"error\" of a result is not a string");
+	json_string_decode(&decoded, value->text);
+	hook_event_plain(text, sizeof(text), buf_slice(&decoded));
+	buf_free(&decoded);
+	free(*at);
+	*at = strdup(text[0] == '\0' ? "the reply names no error" : text);
+	return *at == NULL ? set_reply_error(r->error, "no memory for an \"error\"") : 0;
+}
+
 static int
 read_reply_result(struct reply_reader *r, const struct json_value *result)
 {
-	struct json_value value, id = {.kind = JSON_KIND_NULL}, ack = id, actions = id;
+	struct json_value value, id = {.kind = JSON_KIND_NULL}, ack = id, actions = id, error = id;
 	const struct hook_sent *sent;
 	struct json_walk walk;
 	struct slice key;
@@ -153,12 +172,16 @@ read_reply_result(struct reply_reader *r, const struct json_value *result)
 			ack = value;
 		else if (json_string_is(key, "actions"))
 			actions = value;
+		else if (json_string_is(key, "error"))
+			error = value;
 	}
 	if (id.kind != JSON_KIND_STRING)
 		return set_reply_error(r->error, "a result has no \"id\"");
 	sent = find_sent_event(r, id.text);
 	if (sent == NULL)
 		return 0; /* an event of another request: ignored */
+	if (error.kind != JSON_KIND_NULL)
+		return read_reply_failure(r, sent, &error);
 	if (actions.kind != JSON_KIND_NULL && read_reply_actions(r, sent, &actions) == -1)
 		return -1;
 	if (ack.kind == JSON_KIND_NULL)
@@ -241,7 +264,7 @@ run_reply_list(struct hook *hook, struct action_list *list)
 
 	if (action_run(&hook->base, list, &result, &why) == 0)
 		return 0;
-	log_warnx("hook: action %d: %s", why.index, why.message);
+	log_limited(LOG_LEVEL_WARN, "hook: action %d: %s", why.index, why.message);
 	transaction_fail(hook->base.hub); /* every action was checked, so the store failed */
 	return -1;
 }
@@ -287,10 +310,18 @@ run_reply_parts(struct reply_reader *r)
 
 int
 hook_reply_run(struct hook *hook, const struct hook_sent *sent, size_t n, struct slice body,
-    char error[HOOK_ERROR_MAX])
+    char *errors[], char error[HOOK_ERROR_MAX])
 {
-	struct reply_reader r = {.hook = hook, .sent = sent, .sent_n = n, .error = error};
-	int result = read_events_reply(&r, body);
+	struct reply_reader r = {
+	    .hook = hook, .sent = sent, .sent_n = n, .errors = errors, .error = error};
+	int result;
+
+	memset(errors, 0, n * sizeof(*errors));
+	result = read_events_reply(&r, body);
+	for (size_t i = 0; i < n && result == -1; i++) {
+		free(errors[i]);
+		errors[i] = NULL;
+	}
 
 	if (result == 0)
 		run_reply_parts(&r);
@@ -328,6 +359,10 @@ read_reply_transports(struct hook_admission *a, const struct json_value *value, 
 		if (name.kind == JSON_KIND_STRING)
 			json_string_decode(&names, name.text);
 	}
+	if (slice_has_nul(buf_slice(&names))) {
+		buf_free(&names);
+		return set_reply_error(error, "\"transports\" contains U+0000");
+	}
 	a->transports = names.failed ? NULL : strndup(names.n == 0 ? "" : names.p, names.n);
 	buf_free(&names);
 	return a->transports == NULL ? set_reply_error(error, "no memory for \"transports\"") : 0;
@@ -350,7 +385,7 @@ read_grant_actions(struct hook *hook, int64_t key, struct slice ns, struct hook_
 	return result;
 }
 
-/* A string's text, malloc'ed; NULL: not a string, or no memory. */
+/* A string's text, malloc'ed; NULL: not a string, it contains U+0000, or no memory. */
 static char *
 copy_string(const struct json_value *value)
 {
@@ -360,7 +395,9 @@ copy_string(const struct json_value *value)
 	if (value->kind != JSON_KIND_STRING)
 		return NULL;
 	json_string_decode(&text, value->text);
-	copy = text.failed ? NULL : strndup(text.n == 0 ? "" : text.p, text.n);
+	copy = text.failed || slice_has_nul(buf_slice(&text))
+	           ? NULL
+	           : strndup(text.n == 0 ? "" : text.p, text.n);
 	buf_free(&text);
 	return copy;
 }
@@ -394,8 +431,8 @@ log_hook_refusal(int64_t key, struct slice ns, const struct json_value *reason)
 		set_reply_error(text, "%s", copy);
 	free(copy);
 	sid_public_write(id, key);
-	log_info("hook: refused %s%s%.*s: %s", id, ns.n == 0 ? "" : " for ", (int)ns.n,
-	    ns.p == NULL ? "" : ns.p, text);
+	log_limited(LOG_LEVEL_INFO, "hook: refused %s%s%.*s: %s", id, ns.n == 0 ? "" : " for ",
+	    (int)ns.n, ns.p == NULL ? "" : ns.p, text);
 }
 
 int
@@ -448,7 +485,7 @@ hook_reply_run_actions(struct hook *hook, int64_t key, struct slice ns, const ch
 	bool acked = true;
 
 	if (check_reply_actions(hook, &list, slice_of(actions), &ctx, error) == -1) {
-		log_warnx("hook: %s", error);
+		log_limited(LOG_LEVEL_WARN, "hook: %s", error);
 	} else {
 		keep_first_ack(&list, NULL, &acked);
 		run_reply_list(hook, &list);

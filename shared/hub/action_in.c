@@ -48,11 +48,6 @@ do_action_row(struct hub *h, int64_t id, struct slice json)
 {
 	struct action_in *a = &h->action_in;
 
-	/* deleted in the transaction of its effects: it is done once, or not at all */
-	if (action_queue_done(h->store, id) == -1) {
-		h->failed = true;
-		return;
-	}
 	/* a row with which the store keeps failing must not block those after it for ever */
 	if (id == a->stuck_row && a->tries >= TRIES_MAX) {
 		log_warnx("action_in: row %lld is skipped: the store failed %d times with it",
@@ -66,23 +61,26 @@ do_action_row(struct hub *h, int64_t id, struct slice json)
 	}
 }
 
+/* Do rows up to the first that memory did not suffice for.  Return how many were done. */
 static int
 do_action_rows(struct hub *h)
 {
 	struct action_rows rows; /* 5 kB */
-	int n;
+	int done = 0;
 
 	rows.n = 0;
-	/* read before the transaction: an empty table must not cost the writer's lock; only the
-	 * leader deletes rows */
-	n = action_queue_list(h->store, ROWS_MAX, BYTES_MAX, add_action_row, &rows);
-	if (n > 0 && transaction_open(h) == 0)
-		for (int i = 0; i < rows.n && !h->failed; i++)
-			if (rows.at[i].json != NULL)
-				do_action_row(h, rows.at[i].id,
-				    (struct slice){rows.at[i].json, rows.at[i].n});
+	/* read before the transaction: no row must not cost the writer's lock */
+	if (action_queue_list(h->store, ROWS_MAX, BYTES_MAX, add_action_row, &rows) > 0 &&
+	    transaction_open(h) == 0)
+		for (; done < rows.n && rows.at[done].json != NULL && !h->failed; done++)
+			do_action_row(h, rows.at[done].id,
+			    (struct slice){rows.at[done].json, rows.at[done].n});
+	/* noted in the transaction of their effects: they are done once, or not at all */
+	if (rows.n > 0 && !h->failed &&
+	    (done == 0 || action_queue_note(h->store, rows.at[0].id, rows.at[done - 1].id) == -1))
+		h->failed = true;
 	free_action_rows(&rows);
-	return n > 0 ? n : 0;
+	return rows.n;
 }
 
 static bool
@@ -97,27 +95,20 @@ action_in_is_due(struct hub *h)
 	if (!a->woken && h->now < a->next_look)
 		return false;
 	a->woken = a->failed = false;
-	if (!a->leader) {
+	/* wake-ups come thousands a second: most of them cost the leader the look alone */
+	if (!a->leader || h->now >= a->next_look) {
 		a->leader = action_queue_lead(h->store);
-		a->version = -1;
+		a->next_look = h->now + (a->leader && sessions ? LOOK_MS : IDLE_MS);
 	}
-	a->next_look = h->now + (a->leader && sessions ? LOOK_MS : IDLE_MS);
 	return a->leader;
 }
 
 int
 action_in_run(struct hub *h)
 {
-	struct action_in *a = &h->action_in;
-	int64_t version;
-
-	if (h->o.no_app || h->o.app.act == NULL || !action_in_is_due(h))
+	if (h->o.no_app || h->o.app.act == NULL || !action_in_is_due(h) ||
+	    !action_queue_has_changed(h->store))
 		return 0;
-	/* taken before the look: what is committed meanwhile changes it again */
-	version = store_data_version(h->store);
-	if (version == a->version && version != -1)
-		return 0;
-	a->version = version;
 	return do_action_rows(h);
 }
 
@@ -126,9 +117,10 @@ action_in_settled(struct hub *h, int rows, bool committed)
 {
 	struct action_in *a = &h->action_in;
 
-	/* look again in any case: our own deletions do not change the version */
-	a->version = -1;
+	/* look again in any case: our own deletions are no change */
+	action_queue_look_again(h->store);
 	if (committed) {
+		action_queue_settled(h->store);
 		a->next_look = h->now; /* there may be more than ROWS_MAX */
 		return;
 	}

@@ -1,4 +1,5 @@
-/* action_in: actions that other programs write into the table action_in (docs/publish.md).
+/* action_in: actions that other programs write into the table action_in of actions.db
+ * (docs/publish.md).
  *
  * One process, the leader, does them all, in their order, so that the others do not queue for the
  * writer's lock in vain.  It looks when it is woken, and every 100 ms while there are sessions,
@@ -18,7 +19,6 @@ struct action_in {
 	bool woken;        /* look now */
 	bool failed;       /* the last turn with rows was rolled back: wait */
 	int64_t next_look; /* ms */
-	int64_t version;   /* store_data_version() when the table was empty; -1: look in any case */
 	int64_t stuck_row; /* the row that made the last turn fail; 0: none */
 	int tries;         /* with stuck_row */
 };

@@ -58,7 +58,8 @@ channel_link(struct hub *h, struct session *s, uint32_t index)
 	sub->position = c->n++;
 	return;
 fail:
-	log_errx("hub: out of memory: a session cannot join a room; the turn is rolled back");
+	log_limited(LOG_LEVEL_ERROR,
+	    "hub: out of memory: a session cannot join a room; the turn is rolled back");
 	h->failed = true;
 }
 

@@ -1,14 +1,15 @@
 /* chores: what is done once a second.
  *
- * Every process looks whether its database was replaced, and at its own filter.  One does the
- * maintenance: it ends the sessions whose time is up, trims the log, and does for the application
- * what no client's packet triggers: acks that did not come in time, and ends that programs without
- * an application asked for. */
+ * Every process looks whether its store was replaced or is damaged, and at its own filter.  One
+ * does the maintenance: it ends the sessions whose time is up, trims the log (trim.c), and does for the
+ * application what no client's packet triggers: acks that did not come in time, and ends that
+ * programs without an application asked for. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "shared/base/log.h"
 #include "shared/hub/channel.h"
+#include "shared/hub/early.h"
 #include "shared/hub/internal.h"
 #include "shared/store/end_request.h"
 #include "shared/store/maintenance.h"
@@ -16,8 +17,8 @@
 #include "shared/store/slots.h"
 
 #define CHORES_MS        1000 /* wake-ups are datagrams and may get lost: this is the safety net */
+#define TRIM_MORE_MS     100  /* while the log grows faster than one second's trimming */
 #define FILTER_PERIOD_MS 5000
-#define TRIM_ROUNDS      20 /* of 1,000 rows */
 
 /* At most so many in one go; the rest waits for the next second. */
 #define EXPIRE_MAX  1000
@@ -153,78 +154,52 @@ end_expired(struct hub *h, int64_t key)
 	}
 }
 
-/* Rows that the session still needs were trimmed: end it, since a gap must not go unnoticed. */
-static void
-end_with_gap(struct hub *h, int64_t key, int64_t floor)
-{
-	struct session *s;
-
-	if (session_find_key(h, key, &s) == SESSION_LIVE && !s->row.streaming &&
-	    s->row.cursor < floor)
-		session_end(h, s, "queue overflow", false);
-}
-
-static void
-trim_log(struct hub *h, struct reaped_keys *keys)
-{
-	int64_t floor = 0;
-	enum store_result trimmed = STORE_MORE;
-
-	for (int i = 0; i < TRIM_ROUNDS && trimmed == STORE_MORE; i++) {
-		trimmed = maintenance_trim(h->store, h->now, (int64_t)h->o.log_bytes, &floor);
-		keys->n = 0;
-		if (floor > 0 &&
-		    maintenance_list_lagging(h->store, floor, add_reaped_key, keys) == 0)
-			for (int k = 0; k < keys->n; k++)
-				end_with_gap(h, keys->key[k], floor);
-		if (floor > 0)
-			log_warnx("store: the log outgrew log_bytes; "
-				  "%d sessions that had not read the rows trimmed were ended",
-			    keys->n);
-		/* maintenance_trim() wants a transaction of its own: commit the ends first */
-		if (store_in_transaction(h->store))
-			break;
-	}
-}
-
-static void
+/* Return whether the log should be trimmed again soon. */
+static bool
 do_maintenance(struct hub *h)
 {
-	struct reaped_keys keys;
+	struct reaped_keys keys = {.n = 0};
+	bool more;
 
 	/* one process at a time; the others find the work done */
 	if (h->o.no_app || !maintenance_lead(h->store))
-		return;
-	trim_log(h, &keys);
-	keys.n = 0;
+		return false;
+	more = trim_log(h);
 	if (transaction_open(h) == 0 &&
 	    maintenance_list_expired(h->store, h->now, add_reaped_key, &keys) == 0)
 		for (int k = 0; k < keys.n; k++)
 			end_expired(h, keys.key[k]);
 	end_overdue_answers(h);
 	end_as_asked(h);
+	early_expire(h);
 	maintenance_resign(h->store);
+	return more;
 }
 
 /* --- once a second -------------------------------------------------------------------------- */
 
-/* The database was replaced: everything cached is stale. */
-static void
+/* The database was replaced, or must be: everything cached is stale.  Return -1 if there is none
+ * for the moment. */
+static int
 start_over(struct hub *h)
 {
 	struct session *s, *next;
 
-	log_warnx("store: the database was replaced; all %u sessions held here end", h->held);
+	if (h->held > 0)
+		log_warnx("store: another database; all %u sessions held here end", h->held);
 	HASH_ITER (hh, h->sessions, s, next) {
 		s->over = true; /* so that nothing of it is saved in the new one */
 		held_drop_sink(h, s, SINK_LOST);
 	}
 	held_free_all(h);
 	ring_free(&h->ring);
-	h->action_in.version = -1;
-	if (store_reopen(h->store) == -1 || message_log_head(h->store, &h->head) == -1)
+	if (store_reopen(h->store) == -1 || message_log_head(h->store, &h->head) == -1) {
 		h->failed = true;
+		return -1;
+	}
+	h->watching = slots_watcher_count(store_slots(h->store));
 	transaction_set_mark(h); /* ids of the new database have nothing to do with the old ones */
+	return 0;
 }
 
 /* A process that holds no session need not read the rows: skip to the newest. */
@@ -248,19 +223,28 @@ chores_are_due(const struct hub *h)
 void
 chores_run(struct hub *h)
 {
-	/* first: the rest must not work on a database that is gone */
-	if (store_was_replaced(h->store))
-		start_over(h);
+	bool more;
+
+	h->next_chores = h->now + CHORES_MS;
+	log_tick(h->now);
+	/* first: the rest must not work on a database that is gone.  But a newer program's is not
+	 * for us, and one that it will replace can stay as it is */
+	if (!store_is_outdated(h->store) &&
+	    (store_was_replaced(h->store) || store_is_damaged(h->store, h->now)) &&
+	    start_over(h) == -1)
+		return;
 	if (h->held == 0)
 		skip_ahead(h);
 	else
 		h->log_unread = true; /* in case a wake-up got lost */
-	do_maintenance(h);
+	more = do_maintenance(h);
+	trim_advance_polls(h);
 	/* under the writer's lock and after a catch-up: another process that has a session of ours
 	 * join a room adds the bit, and we know of the room only from the log */
 	if (!h->o.no_app && h->now >= h->next_filter && transaction_open(h) == 0) {
 		channel_refresh_filter(h);
 		h->next_filter = h->now + FILTER_PERIOD_MS;
 	}
-	h->next_chores = h->now + CHORES_MS;
+	if (more)
+		h->next_chores = h->now + TRIM_MORE_MS;
 }

@@ -90,9 +90,7 @@ obey_control(struct hub *h, struct session *s, struct slice text)
 		break;
 	case 'E':
 	case 'X':
-		s->over = true;
-		s->remembered = text.p[0] == 'E';
-		held_drop_sink(h, s, text.p[0] == 'E' ? SINK_DISCONNECTED : SINK_LOST);
+		held_end(h, s, text.p[0] == 'E');
 		break;
 	case 'H':
 		if (s->ops->heard != NULL)
@@ -136,6 +134,9 @@ on_log_row(void *arg, const struct message_row *row)
 	struct session *s = row->chan > 0 ? held_find(h, row->chan) : NULL;
 	struct channel *c = NULL;
 
+	/* ids leave no gap by themselves */
+	if (row->id != h->head + 1 && h->held > 0)
+		h->gap = true;
 	h->head = row->id;
 	if ((row->flags & STORE_CONTROL) != 0) {
 		if (s != NULL)
@@ -188,11 +189,7 @@ is_for_session(const struct session *s, const struct message *m, int64_t chan, i
 		return true;
 	if (except_key == s->row.key || message_leaves_out(m, s->row.key))
 		return false;
-	for (uint32_t i = 0; i < s->subs_n; i++)
-		if (s->subs[i].chan == chan && s->subs[i].since < m->id &&
-		    m->id <= s->subs[i].until)
-			return true;
-	return false;
+	return held_covers(s, chan, m->id);
 }
 
 static void

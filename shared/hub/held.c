@@ -5,6 +5,7 @@
 
 #include "shared/hub/channel.h"
 #include "shared/hub/internal.h"
+#include "shared/hub/sub_index.h"
 
 struct session *
 held_find(const struct hub *h, int64_t key)
@@ -91,6 +92,22 @@ held_drop_sink(struct hub *h, struct session *s, enum sink_end why)
 }
 
 void
+held_end(struct hub *h, struct session *s, bool remembered)
+{
+	s->over = true;
+	s->remembered = remembered;
+	if (!remembered || !s->ready) {
+		held_drop_sink(h, s, remembered ? SINK_DISCONNECTED : SINK_LOST);
+		return;
+	}
+	/* a poll: its response is due, and its last packet is 0::.  Nothing may come behind that */
+	channel_unlink_all(h, s);
+	for (uint32_t i = 0; i < s->subs_n; i++)
+		if (s->subs[i].until > h->head)
+			s->subs[i].until = h->head;
+}
+
+void
 held_free(struct hub *h, struct session *s)
 {
 	HASH_DEL(h->sessions, s);
@@ -100,6 +117,7 @@ held_free(struct hub *h, struct session *s)
 	for (uint32_t i = 0; i < s->subs_n; i++)
 		free(s->subs[i].endpoint);
 	free(s->subs);
+	free(s->buckets);
 	free(s);
 }
 
@@ -121,10 +139,28 @@ held_free_all(struct hub *h)
 struct sub *
 held_sub(const struct session *s, int64_t chan)
 {
-	for (uint32_t i = 0; i < s->subs_n; i++)
-		if (s->subs[i].chan == chan && s->subs[i].until == INT64_MAX)
-			return &s->subs[i];
-	return NULL;
+	struct sub *sub = sub_index_next(s, chan, NULL);
+
+	while (sub != NULL && sub->until != INT64_MAX)
+		sub = sub_index_next(s, chan, sub);
+	return sub;
+}
+
+bool
+held_covers(const struct session *s, int64_t chan, int64_t id)
+{
+	const struct sub *sub = sub_index_next(s, chan, NULL);
+
+	while (sub != NULL && !(sub->since < id && id <= sub->until))
+		sub = sub_index_next(s, chan, sub);
+	return sub != NULL;
+}
+
+/* Is it a room that the session is in? */
+static bool
+is_room(const struct sub *sub)
+{
+	return !sub->is_ns && sub->until == INT64_MAX;
 }
 
 struct sub *
@@ -156,6 +192,11 @@ held_add_sub(struct hub *h, struct session *s, const struct subscription *sub)
 		s->aliased = true;
 	}
 	s->subs_n++;
+	sub_index_add(s);
+	if (sub->until != INT64_MAX)
+		s->left_n++;
+	else if (is_room(added))
+		s->rooms_n++;
 	return added;
 }
 
@@ -166,6 +207,9 @@ held_remove_sub(struct hub *h, struct session *s, struct sub *sub)
 
 	channel_unlink(h, sub);
 	free(sub->endpoint);
+	if (is_room(sub))
+		s->rooms_n--;
+	sub_index_remove(s, (uint32_t)(sub - s->subs));
 	/* the last one moves into the gap; its channel must know */
 	last = &s->subs[--s->subs_n];
 	if (sub == last)

@@ -23,6 +23,7 @@ struct sub {
 	char *endpoint;          /* as the client writes it, if that differs from the name */
 	struct channel *channel; /* while the transport is held here; else NULL */
 	uint32_t position;       /* in channel->members */
+	uint32_t next;           /* see sub_index.h */
 	bool is_ns;              /* of the namespace itself */
 	bool leaving;            /* the application has been told, or is being told, that it left */
 };
@@ -33,6 +34,10 @@ struct session {
 	void *sink;
 	struct sub *subs;
 	uint32_t subs_n, subs_cap;
+	uint32_t *buckets; /* see sub_index.h; owned */
+	uint32_t buckets_n;
+	uint32_t rooms_n; /* of `subs`: rooms that it is in ... */
+	uint32_t left_n;  /* ... and memberships left that are in the store, as far as known */
 	uint32_t pending_n, pending_cap;
 	struct message **pending;         /* of a poll: for its response, in log order */
 	SLIST_ENTRY(session) visits_link; /* while `visiting` */
@@ -44,6 +49,8 @@ struct session {
 	bool remembered;                  /* ... and its client must not come back */
 	bool unsaved;                     /* `row` must be written before the commit */
 	bool aliased;                     /* some sub has an endpoint of its own */
+	const struct hub_ns *shut;        /* no early packet of this one is kept ... */
+	int64_t shut_until;               /* ... until then */
 	UT_hash_handle hh;                /* in hub->sessions by row.key */
 };
 
@@ -69,12 +76,19 @@ void held_detach(struct hub *h, struct session *s);
 /* The same, and tell the sink why. */
 void held_drop_sink(struct hub *h, struct session *s, enum sink_end why);
 
+/* The session has ended: its sink ends, and if it is a poll that 0:: is pending for, as soon as
+ * that is delivered. */
+void held_end(struct hub *h, struct session *s, bool remembered);
+
 /* Free a session, or all of them without telling their sinks. */
 void held_free(struct hub *h, struct session *s);
 void held_free_all(struct hub *h);
 
 /* The membership of a channel that the session has not left, or NULL. */
 struct sub *held_sub(const struct session *s, int64_t chan);
+
+/* Does the session get row `id` of the channel? */
+bool held_covers(const struct session *s, int64_t chan, int64_t id);
 
 /* Add a membership in memory, not yet linked to its channel.  NULL: out of memory. */
 struct sub *held_add_sub(struct hub *h, struct session *s, const struct subscription *sub);

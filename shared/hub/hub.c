@@ -1,7 +1,9 @@
 #include "shared/hub/hub.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
+#include "shared/base/log.h"
 #include "shared/hub/internal.h"
 #include "shared/store/message_log.h"
 #include "shared/store/slots.h"
@@ -16,12 +18,17 @@ hub_open(const struct hub_options *options)
 	h->o = *options;
 	LIST_INIT(&h->ready);
 	SLIST_INIT(&h->visits);
-	h->store = store_open(options->folder, options->kind, options->no_app);
+	h->store = store_open(options->folder, options->group == NULL ? "" : options->group,
+	    options->kind, options->no_app);
 	/* what was sent before us concerns no session held here */
 	if (h->store == NULL || message_log_head(h->store, &h->head) == -1) {
+		int reason = errno;
+
 		hub_close(h);
+		errno = reason;
 		return NULL;
 	}
+	h->traced = log_enabled(LOG_LEVEL_TRACE);
 	h->watching = slots_watcher_count(store_slots(h->store));
 	slots_set_head(store_slots(h->store), h->head);
 	transaction_set_mark(h);
@@ -66,4 +73,10 @@ int
 hub_wake_fd(const struct hub *h)
 {
 	return store_wake_fd(h->store);
+}
+
+bool
+hub_is_outdated(const struct hub *h)
+{
+	return store_is_outdated(h->store);
 }

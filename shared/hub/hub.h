@@ -67,18 +67,25 @@ struct hub_app {
 struct hub_options {
 	int kind; /* of the program, for the slot table */
 	const char *folder;
+	const char *group; /* that may use the folder, too; NULL or empty: none */
 	struct hub_app app;
 	/* The program runs no application (pollux).  It opens only a store that exists, leaves
 	 * maintenance to others, and asks for ends instead of carrying them out, so that the
 	 * application hears of them: the process that does maintenance ends them, at once or within
 	 * a second. */
 	bool no_app;
-	int64_t close_timeout_ms, polling_duration_ms, handshake_timeout_ms;
+	int64_t close_timeout_ms, polling_duration_ms, handshake_timeout_ms, early_timeout_ms;
 	size_t bad_packets, queue_packets, queue_bytes, sessions, sessions_per_address, log_bytes;
+	size_t rooms_per_session, data_per_session, acks_per_session;
+	size_t early_packets, early_bytes;
+	/* percent of `sessions`: once more than the first are taken, an address has at most the
+	 * second; 0: no limit */
+	size_t address_share_from, address_share;
+	const struct proxies *proxies; /* stand for any number of clients; borrowed; NULL: none */
 };
 
 /* Open the store and be ready.  `options` is copied, its strings are borrowed.  NULL after logging
- * why. */
+ * why; errno is EPROTONOSUPPORT if a newer version of Pollux uses the folder. */
 struct hub *hub_open(const struct hub_options *options);
 /* Commit, forget the sessions held here without a word to their sinks, and close.  Another process
  * then ends the streams ("socket end"); polls live on.  NULL is allowed. */
@@ -89,8 +96,11 @@ struct store *hub_store(struct hub *h);
 int64_t hub_now(const struct hub *h);
 /* How many sessions have their transport in this process. */
 unsigned hub_held(const struct hub *h);
-/* Readable: call hub_turn_wake(). */
+/* Readable: call hub_turn_wake().  It may be another one after any turn. */
 int hub_wake_fd(const struct hub *h);
+/* Whether a newer version of Pollux has taken the folder over, or wants to: end the program.  Until
+ * then no session is made. */
+bool hub_is_outdated(const struct hub *h);
 
 /* --- the turn ------------------------------------------------------------------------------- */
 
@@ -145,6 +155,8 @@ enum session_find_result session_find_key(struct hub *h, int64_t key, struct ses
 struct session *session_stream_here(struct hub *h, int64_t key);
 
 bool session_is_over(const struct session *s);
+/* False: its first transport has not opened yet; it is in no namespace. */
+bool session_is_connected(const struct session *s);
 int64_t session_key(const struct session *s);
 const char *session_sid(const struct session *s);
 enum transport_id session_transport(const struct session *s);
@@ -173,6 +185,8 @@ struct sink_ops {
 	void (*end)(void *sink, enum sink_end why);
 	/* The client gave a sign of life by a request of its own.  NULL: not needed. */
 	void (*heard)(void *sink);
+	/* Read nothing from the client, or read on: session_pause().  NULL: it cannot. */
+	void (*pause)(void *sink, bool paused);
 };
 
 /* A transport opens: it becomes the session's sink, an older one ends.  The first one connects
@@ -183,12 +197,20 @@ struct sink_ops {
 int session_attach(struct hub *h, struct session *s, enum transport_id transport, bool streaming,
     const struct sink_ops *ops, void *sink);
 
+/* The same for a poll of a session that has ended (SESSION_ENDED): it is answered with what the
+ * client has not collected yet, and 0::. */
+int session_attach_ended(struct hub *h, struct session *s, const struct sink_ops *ops, void *sink);
+
 /* Connect a session that has no transport yet: a POST came before the first GET. */
 int session_connect(struct hub *h, struct session *s, enum transport_id transport);
 
 /* The sink is about to go: a held poll is over without a message (the transport answers 8::), or
  * the peer has left. */
 void session_detach(struct hub *h, struct session *s);
+
+/* Have the session's stream read nothing from the client, or read on.  True: it is held here and
+ * does so; false: the client sends by requests of its own, or to another process. */
+bool session_pause(struct session *s, bool paused);
 
 /* A response with messages did not reach the peer: keep them for the next poll. */
 void session_undelivered(struct hub *h, int64_t key, int64_t gen);
@@ -200,14 +222,15 @@ void receive_packet(struct hub *h, struct session *s, struct slice packet);
  * life, in whatever process. */
 void session_heard(struct hub *h, struct session *s);
 
-/* End the session: each joined namespace gets its disconnect once, the sink its end.  `remember`:
- * the client's next poll is told 0:: and does not reconnect.  With no_app: later, and
- * remembered. */
+/* End the session: each joined namespace gets its disconnect once, the sink what was sent before
+ * and its end.  `remember`: the client's next poll is told 0:: and does not reconnect.  With
+ * no_app: later, and remembered. */
 void session_end(struct hub *h, struct session *s, const char *reason, bool remember);
 
 /* --- namespaces and rooms ------------------------------------------------------------------- */
 
-/* -1: the session is over, or the turn is lost. */
+/* 0; -1: the session is over, or the turn is lost; or -EDQUOT, from membership_join(): the session
+ * is in rooms_per_session rooms, which is logged. */
 int membership_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room);
 int membership_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room);
 
@@ -223,6 +246,20 @@ void membership_kick(struct hub *h, struct session *s, struct hub_ns *ns, const 
 /* May packets of the namespace be sent to the client?  Not any more while the application is told
  * of its disconnect: a packet for a namespace that it has left would make it join again. */
 bool membership_hears(const struct session *s, const struct hub_ns *ns);
+
+/* --- values and acks: what the application keeps for a session ------------------------------ */
+
+/* Set a value (session_data.h).  0; -EDQUOT: more than data_per_session, which is logged; or -EIO:
+ * the turn is lost. */
+int quota_set_value(struct hub *h, int64_t key, struct slice name, struct slice value);
+
+/* Expect an ack; see ack_row_add().  0; -EDQUOT: more than acks_per_session, which is logged; or
+ * -EIO: the turn is lost. */
+struct quota_ack {
+	struct slice ns, handler, context; /* context.p NULL: none */
+	int64_t deadline;                  /* 0: none */
+};
+int quota_add_ack(struct hub *h, int64_t key, const struct quota_ack *ack, int64_t *id);
 
 /* --- sending -------------------------------------------------------------------------------- */
 

@@ -1,8 +1,9 @@
 /* internal: what the files of the hub share.  Only shared/hub/ includes it.
  *
- * Files call downwards only: hub, turn, chores and action_in, receive, session, membership,
- * publish, transaction, follow, local, held, channel and ring.  What a lower file cannot do itself
- * it leaves to the turn by a flag: `failed`, `log_unread`, a session's `visiting` or `ready`. */
+ * Files call downwards only: hub, turn, chores and action_in, trim, receive, session, shares,
+ * membership, early, publish, quota, transaction, follow, local, held, sub_index, channel, ring and
+ * lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag: `failed`,
+ * `log_unread`, `gap`, a session's `visiting` or `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
 
@@ -11,7 +12,9 @@
 #include "shared/hub/action_in.h"
 #include "shared/hub/held.h"
 #include "shared/hub/hub.h"
+#include "shared/hub/lifecycle.h"
 #include "shared/hub/ring.h"
+#include "shared/hub/shares.h"
 #include "shared/store/watch.h"
 
 struct hub {
@@ -20,6 +23,8 @@ struct hub {
 	int64_t now;
 	int64_t head; /* the newest row of the log that was read or written here */
 	int64_t next_chores, next_filter;
+	int64_t next_overflow_warning;
+	unsigned lagging_ended; /* since that warning */
 	struct ring ring;
 	struct session *sessions; /* uthash: those in memory, by key */
 	struct channel *channels; /* uthash: those with members here, by chan */
@@ -28,19 +33,25 @@ struct hub {
 	unsigned held;
 	bool log_unread; /* catch up before the turn ends */
 	bool failed;     /* this turn cannot be committed */
+	bool gap;        /* rows of the log were dropped before they were read here */
 	struct action_in action_in;
+	struct shares shares;
 	uint64_t received, sent;     /* packets, for pollux top */
 	const _Atomic int *watching; /* slots_watcher_count() */
+	bool traced;                 /* the log's level is trace */
 	struct {                     /* where a rollback returns to */
 		int64_t head;
 		uint64_t ring_end;
 	} mark;
 };
 
-/* Copy a packet to those who watch (pollux tail).  One load when there are none. */
+/* Copy a packet to those who watch (pollux tail), and to the log at the level trace.  Two loads
+ * when there are none. */
 static inline void
 show_watchers(struct hub *h, enum watch_kind kind, int64_t key, struct slice text)
 {
+	if (h->traced)
+		lifecycle_packet(kind, key, text);
 	if (atomic_load_explicit(h->watching, memory_order_relaxed) != 0)
 		watch_packet(h->store, kind, key, text);
 }
@@ -51,16 +62,32 @@ bool chores_are_due(const struct hub *h);
 /* Called between transactions; opens one if there is something to do. */
 void chores_run(struct hub *h);
 
+/* --- trim.c --- */
+
+/* Trim the log: as the process that does the maintenance, between transactions.  May open one.
+ * Return whether there is more that nobody needs. */
+bool trim_log(struct hub *h);
+
+/* Move the cursors of the polls held here on when the log is half full, so that it can be trimmed.
+ */
+void trim_advance_polls(struct hub *h);
+
 /* --- receive.c --- */
 
 /* The answer to a packet that was sent with an ack, or with args.p NULL: none came in time.  In the
  * turn's transaction. */
 void receive_answer(struct hub *h, struct session *s, int64_t id, struct slice args);
 
+/* --- quota.c --- */
+
+/* Log that the session is at the limit that the setting names.  Return -EDQUOT. */
+int quota_refuse(int64_t key, const char *setting);
+
 /* --- membership.c --- */
 
 /* Become a member of a namespace, which the client calls by `endpoint` (p NULL: by its name), or of
- * a room of it (room.p not NULL).  0, or -1: the session is over, or the turn is lost. */
+ * a room of it (room.p not NULL).  0; -1: the session is over, or the turn is lost; or -EDQUOT:
+ * refused, and logged. */
 int membership_add(
     struct hub *h, struct session *s, struct hub_ns *ns, struct slice room, struct slice endpoint);
 

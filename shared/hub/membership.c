@@ -1,6 +1,9 @@
 /* membership: namespaces and rooms as a session joins and leaves them. */
+#include <errno.h>
+
 #include "shared/base/buf.h"
 #include "shared/hub/channel.h"
+#include "shared/hub/early.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/publish.h"
 #include "shared/store/end_request.h"
@@ -25,7 +28,7 @@ announce_membership(
     struct hub *h, struct session *s, int64_t chan, struct slice ns, const struct subscription *sub)
 {
 	if (!s->row.streaming)
-		membership_mark_waiting(h, s);
+		filter_add(slots_waiting(store_slots(h->store)), chan);
 	if (s->ops != NULL) {
 		channel_link(h, s, s->subs_n - 1);
 		return 0;
@@ -55,6 +58,9 @@ membership_add(
 		return -1;
 	if (held_sub(s, sub.chan) != NULL)
 		return 0;
+	if ((room.p != NULL && s->rooms_n >= h->o.rooms_per_session) ||
+	    s->left_n >= 2 * (uint64_t)h->o.rooms_per_session)
+		return quota_refuse(s->row.key, "rooms_per_session");
 	sub.since = h->head;
 	if (subscription_add(h->store, s->row.key, &sub) == -1 ||
 	    held_add_sub(h, s, &sub) == NULL ||
@@ -76,6 +82,14 @@ membership_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slic
 void
 membership_refuse(struct hub *h, struct session *s, struct slice endpoint)
 {
+	struct slice rest = endpoint, name;
+	const struct hub_ns *ns;
+
+	if (slice_cut(&rest, '?', &name)) {
+		ns = h->o.app.find(h->o.app.arg, name);
+		if (ns != NULL)
+			early_drop(h, s, ns);
+	}
 	hub_publish_packet(
 	    h, s, &(struct packet){.type = PACKET_ERROR, .endpoint = endpoint, .data = SLICE("2")});
 }
@@ -86,17 +100,25 @@ membership_accept(
 {
 	struct slice alias = slice_equal(endpoint, ns->name) ? (struct slice){NULL, 0} : endpoint;
 	bool again;
+	int joined;
 
 	/* catch up: another process may have made it join meanwhile */
 	if (held_sub(s, ns->chan) == NULL && transaction_open(h) == -1)
 		return;
 	again = held_sub(s, ns->chan) != NULL;
-	if (!again && membership_add(h, s, ns, (struct slice){NULL, 0}, alias) == -1)
-		return;
+	if (!again) {
+		joined = membership_add(h, s, ns, (struct slice){NULL, 0}, alias);
+		if (joined == -EDQUOT) /* it came and went too often */
+			membership_refuse(h, s, endpoint);
+		if (joined != 0)
+			return;
+	}
 	/* 1:: comes before anything that the application sends on the connection */
 	hub_publish_packet(h, s, &(struct packet){.type = PACKET_CONNECT, .endpoint = endpoint});
-	if (!again)
-		h->o.app.connected(h->o.app.arg, ns, s, query);
+	if (again)
+		return;
+	h->o.app.connected(h->o.app.arg, ns, s, query);
+	early_deliver(h, s, ns);
 }
 
 /* --- leaving -------------------------------------------------------------------------------- */
@@ -107,6 +129,19 @@ static int64_t
 leave_until(const struct hub *h, const struct session *s)
 {
 	return s->row.streaming ? -1 : h->head;
+}
+
+/* Write that the session leaves. */
+static int
+end_in_store(struct hub *h, struct session *s, const struct sub *sub)
+{
+	int64_t until = leave_until(h, s);
+
+	/* nothing was sent meanwhile: so coming and going leaves nothing behind */
+	if (until >= 0 && until <= sub->since)
+		return subscription_forget(h->store, s->row.key, sub->chan, sub->since);
+	s->left_n += until >= 0;
+	return subscription_end(h->store, s->row.key, sub->chan, until);
 }
 
 int
@@ -124,7 +159,7 @@ membership_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct sli
 	sub = held_sub(s, chan);
 	if (sub == NULL || s->over)
 		return 0;
-	if (subscription_end(h->store, s->row.key, chan, leave_until(h, s)) == -1 ||
+	if (end_in_store(h, s, sub) == -1 ||
 	    (s->ops == NULL && hub_publish_control_room(h, s, false, ns->name, room, none) == -1)) {
 		h->failed = true;
 		return -1;
@@ -155,8 +190,12 @@ membership_leave_namespace(struct hub *h, struct session *s, struct hub_ns *ns, 
 	}
 	/* backwards: removing moves the last one into the gap */
 	for (uint32_t i = s->subs_n; i-- > 0;)
-		if (s->subs[i].ns == ns && s->subs[i].until == INT64_MAX)
+		if (s->subs[i].ns == ns && s->subs[i].until == INT64_MAX) {
 			held_remove_sub(h, s, &s->subs[i]);
+			s->left_n += !s->row.streaming;
+		}
+	if (early_shut(h, s, ns) == -1)
+		return -1;
 	if (s->ops != NULL)
 		return 0;
 	return hub_publish_control_room(h, s, false, ns->name, none, none);

@@ -19,6 +19,7 @@ struct message {
 	int64_t id;           /* of its row in the log; 0: not logged */
 	int64_t *except_more; /* owned: keys that must not get it, beside the row's except_key */
 	uint32_t except_n;    /* of except_more */
+	uint32_t queued;      /* for the program: in how many queues it waits to be written */
 	uint8_t head_n;       /* bytes in use at the end of `head`; 0: not framed yet */
 	bool is_volatile;
 	unsigned char head[MESSAGE_HEADROOM];

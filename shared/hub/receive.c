@@ -3,22 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/hub/early.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/publish.h"
 
 /* Digits of an ack's id; one with more was not sent by us, and would overflow. */
 #define ACK_DIGITS_MAX 18
-
-/* PROTOCOL 5.4: an id without '+' is acknowledged by the server itself, before the application
- * sees the packet; not for heartbeats, acks, and the end of the whole session. */
-static void
-acknowledge_packet(struct hub *h, struct session *s, const struct packet *pk)
-{
-	if (pk->id.n == 0 || pk->ack_data || pk->type == PACKET_HEARTBEAT || pk->type == PACKET_ACK)
-		return;
-	hub_publish_packet(
-	    h, s, &(struct packet){.type = PACKET_ACK, .endpoint = pk->endpoint, .data = pk->id});
-}
 
 /* PROTOCOL 5.6: the name of a namespace ends at '?'. */
 static struct hub_ns *
@@ -49,7 +39,9 @@ join_namespace(struct hub *h, struct session *s, const struct packet *pk)
 		return;
 	}
 	ns = namespace_of_endpoint(h, pk->endpoint, &query);
-	if (ns == NULL || ns->name.n == 0) {
+	/* endpoint and query are C strings to the application, which must not be given a part */
+	if (ns == NULL || ns->name.n == 0 || slice_has_nul(pk->endpoint) ||
+	    slice_has_nul(pk->data)) {
 		membership_refuse(h, s, pk->endpoint);
 		return;
 	}
@@ -85,13 +77,13 @@ leave_namespace(struct hub *h, struct session *s, const struct packet *pk)
 }
 
 static void
-hand_to_application(struct hub *h, struct session *s, const struct packet *pk)
+hand_to_application(struct hub *h, struct session *s, const struct packet *pk, struct slice text)
 {
 	struct slice query;
 	struct hub_ns *ns = namespace_of_endpoint(h, pk->endpoint, &query);
 
-	if (ns != NULL && membership_hears(s, ns))
-		h->o.app.received(h->o.app.arg, ns, s, pk);
+	if (ns != NULL)
+		early_receive(h, s, ns, pk, text);
 }
 
 void
@@ -174,27 +166,29 @@ receive_packet(struct hub *h, struct session *s, struct slice packet)
 	/* an endpoint begins with a slash; only a client that wants to join is told of its error */
 	if (pk.endpoint.n > 0 && pk.endpoint.p[0] != '/' && pk.type != PACKET_CONNECT)
 		return;
-	/* before the application sees it, and not once the session has ended */
-	if (pk.type != PACKET_DISCONNECT || pk.endpoint.n > 0)
-		acknowledge_packet(h, s, &pk);
 	switch (pk.type) {
 	case PACKET_DISCONNECT:
+		if (pk.endpoint.n > 0)
+			early_acknowledge(h, s, &pk);
 		leave_namespace(h, s, &pk);
 		break;
 	case PACKET_CONNECT:
+		early_acknowledge(h, s, &pk);
 		join_namespace(h, s, &pk);
 		break;
 	case PACKET_MESSAGE:
 	case PACKET_JSON:
 	case PACKET_EVENT:
-		hand_to_application(h, s, &pk);
+		hand_to_application(h, s, &pk, packet);
 		break;
 	case PACKET_ACK:
 		receive_ack(h, s, &pk);
 		break;
-	case PACKET_HEARTBEAT:
 	case PACKET_ERROR:
 	case PACKET_NOOP:
+		early_acknowledge(h, s, &pk);
+		break;
+	case PACKET_HEARTBEAT:
 		break;
 	}
 }

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "shared/base/log.h"
 #include "shared/hub/follow.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/publish.h"
+#include "shared/store/message_log.h"
 #include "shared/store/slots.h"
 #include "shared/store/subscription.h"
 #include "shared/wire/sid.h"
@@ -58,7 +60,7 @@ expire_session(struct hub *h, struct session *s)
 {
 	if (!s->over)
 		session_end(h, s, s->row.streaming ? "socket end" : "close timeout", false);
-	else if (session_row_end(h->store, s->row.key, 0) == -1)
+	else if (session_row_delete(h->store, s->row.key) == -1)
 		h->failed = true;
 	s->remembered = false;
 }
@@ -80,7 +82,8 @@ load_session(struct hub *h, int64_t key, struct session **out)
 	held_add(h, s); /* the end of the turn frees it, on failure too */
 	if (s->row.state == STORE_ENDED)
 		s->over = s->remembered = true;
-	else if (s->row.state == STORE_OPEN && load_subs(h, s) == -1)
+	/* of one that has ended: for the poll that collects what came before */
+	if ((s->row.state == STORE_OPEN || s->row.last != 0) && load_subs(h, s) == -1)
 		return SESSION_FAILED;
 	/* a stream lives as long as its process, whatever its deadline says */
 	if (s->row.deadline <= h->now && !(s->row.streaming && s->row.owner >= 0))
@@ -132,14 +135,12 @@ session_stream_here(struct hub *h, int64_t key)
 static bool
 too_many_sessions(struct hub *h, struct slice address)
 {
-	int64_t n;
-
-	if (slots_sessions(store_slots(h->store)) >= (int64_t)h->o.sessions)
-		return true;
-	if (h->o.sessions_per_address == 0)
-		return false;
-	n = session_row_count(h->store, address);
-	return n < 0 || n >= (int64_t)h->o.sessions_per_address;
+	if (slots_sessions(store_slots(h->store)) < (int64_t)h->o.sessions)
+		return shares_exceeded(h, address);
+	log_limited(LOG_LEVEL_WARN,
+	    "handshake refused: there are %zu sessions, as many as [limits] sessions allows",
+	    h->o.sessions);
+	return true;
 }
 
 /* STORE_TAKEN: the id is in use. */
@@ -161,11 +162,14 @@ static enum session_create_result
 create_session(
     struct hub *h, const char *handshake, struct slice address, char *sid, const char *given)
 {
-	/* before the transaction: what the application does meanwhile must not hold the lock */
-	int verdict = h->o.app.authorize(h->o.app.arg, handshake);
 	enum store_result result;
-	int tries = 0;
+	int verdict, tries = 0;
 
+	/* it would end at once, and its client would have to come back a second time */
+	if (store_is_outdated(h->store))
+		return SESSION_BUSY;
+	/* before the transaction: what the application does meanwhile must not hold the lock */
+	verdict = h->o.app.authorize(h->o.app.arg, handshake);
 	if (verdict != 0)
 		return verdict == -EACCES   ? SESSION_UNAUTHORIZED
 		       : verdict == -EAGAIN ? SESSION_BUSY
@@ -206,6 +210,7 @@ connect_session(struct hub *h, struct session *s)
 	struct slice none = {NULL, 0};
 
 	s->row.state = STORE_OPEN;
+	lifecycle_connected(h, s);
 	/* 1:: before anything that the application sends */
 	if (hub_publish_session(h, s, SLICE("1::"), false) == -1 ||
 	    membership_add(h, s, root, none, none) == -1)
@@ -301,6 +306,7 @@ session_attach(struct hub *h, struct session *s, enum transport_id transport, bo
     const struct sink_ops *ops, void *sink)
 {
 	bool first = s->row.state == STORE_NEW, repeat;
+	enum transport_id before = session_transport(s);
 
 	/* catch up first: another process may have ended the session.  Then the old transport goes,
 	 * before the row forgets who holds it */
@@ -310,6 +316,8 @@ session_attach(struct hub *h, struct session *s, enum transport_id transport, bo
 	 * have missed 1:: on the old one */
 	repeat = !first && !s->row.spoke && s->row.transport != (int)transport;
 	take_over(h, s, transport, streaming);
+	if (!first && transport != before)
+		lifecycle_changed(s, before);
 	/* before any other process can see that the session is ours: what it sends must be logged,
 	 * and be kept here for the next poll */
 	if (!streaming) {
@@ -345,8 +353,18 @@ session_detach(struct hub *h, struct session *s)
 void
 session_undelivered(struct hub *h, int64_t key, int64_t gen)
 {
-	if (transaction_open(h) == -1 || session_row_unreserve(h->store, key, gen) == -1)
+	struct message_span span;
+	struct session *s;
+
+	if (transaction_open(h) == -1 || session_row_unreserve(h->store, key, gen) == -1 ||
+	    message_log_span(h->store, &span) == -1) {
 		h->failed = true;
+		return;
+	}
+	/* a log that is too large takes what was sent for collected (trim.c) */
+	if (session_find_key(h, key, &s) == SESSION_LIVE && s->row.gen == gen &&
+	    s->row.cursor < span.oldest - 1)
+		session_end(h, s, "queue overflow", false);
 }
 
 void
@@ -358,6 +376,15 @@ session_heard(struct hub *h, struct session *s)
 		hub_publish_control(h, s->row.key, s->row.owner, SLICE("H"));
 	else if (s->ops->heard != NULL)
 		s->ops->heard(s->sink);
+}
+
+bool
+session_pause(struct session *s, bool paused)
+{
+	if (s->over || s->ops == NULL || s->ops->pause == NULL)
+		return false;
+	s->ops->pause(s->sink, paused);
+	return true;
 }
 
 /* --- ending --------------------------------------------------------------------------------- */
@@ -378,18 +405,32 @@ end_row(struct hub *h, struct session *s, const char *reason, bool remember)
 	}
 	if (loaded == STORE_NOT_FOUND || row.state == STORE_ENDED)
 		return 0;
+	if (s->unsaved) /* it opened in this turn */
+		row = s->row;
 	/* a handler that ends the session again, or sends to it, must not come back to here */
 	s->ending = true;
 	show_watchers(h, WATCH_END, s->row.key, slice_of(reason));
+	lifecycle_ended(s, s->row.state == STORE_OPEN, reason);
 	/* while its rooms and its data are still there, for the handlers to use */
 	if (s->row.state == STORE_OPEN)
 		membership_tell_all(h, s, reason);
+	/* for polls 0:: is a message, behind those that wait to be collected */
+	if (remember && row.state == STORE_OPEN && !row.streaming) {
+		if (hub_publish_session(h, s, SLICE("0::"), false) == -1)
+			return -1;
+		row.last = h->head;
+	}
 	/* before the owner is gone from the store */
 	if (s->ops == NULL &&
 	    hub_publish_control(h, row.key, row.owner, remember ? SLICE("E") : SLICE("X")) == -1)
 		return -1;
-	if (session_row_end(h->store, row.key, remember ? h->now + h->o.close_timeout_ms : 0) == -1)
+	row.state = STORE_ENDED;
+	row.deadline = h->now + h->o.close_timeout_ms;
+	if ((remember ? session_row_end(h->store, &row) : session_row_delete(h->store, row.key)) ==
+	    -1)
 		h->failed = true;
+	s->row = row;
+	s->unsaved = false; /* it is saved */
 	s->ending = false;
 	return 0;
 }
@@ -406,12 +447,33 @@ session_end(struct hub *h, struct session *s, const char *reason, bool remember)
 	/* catching up may bring the news that another process ended it */
 	if (transaction_open(h) == -1 || s->over || end_row(h, s, reason, remember) == -1)
 		return;
-	s->over = true;
-	s->remembered = remember;
-	s->unsaved = false; /* saving it would undo the end */
 	/* last: what the handlers sent to it comes before the end */
-	held_drop_sink(h, s, remember ? SINK_DISCONNECTED : SINK_LOST);
+	held_end(h, s, remember);
 	held_visit(h, s);
+}
+
+int
+session_attach_ended(struct hub *h, struct session *s, const struct sink_ops *ops, void *sink)
+{
+	struct session_row *row = &s->row;
+	int64_t first;
+
+	if (transaction_open(h) == -1 || message_log_first(h->store, &first) == -1)
+		return -1;
+	held_drop_sink(h, s, SINK_SUPERSEDED);
+	row->cursor = last_seen_row(h, s);
+	row->inflight = -1;
+	row->gen++;
+	held_attach(h, s, ops, sink);
+	/* rows that were trimmed may have been for it: no part of them without the rest */
+	if (row->cursor < row->last && row->cursor + 1 >= first) {
+		if (follow_missed(h, s, row->cursor) == FOLLOW_FAILED)
+			return -1;
+		s->unsaved = true; /* the reservation of its response saves it */
+	}
+	if (!s->unsaved || s->pending_n == 0)
+		held_drop_sink(h, s, SINK_DISCONNECTED);
+	return 0;
 }
 
 /* --- accessors ------------------------------------------------------------------------------ */
@@ -420,6 +482,12 @@ bool
 session_is_over(const struct session *s)
 {
 	return s->over;
+}
+
+bool
+session_is_connected(const struct session *s)
+{
+	return s->row.state != STORE_NEW;
 }
 
 int64_t

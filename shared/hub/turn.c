@@ -1,6 +1,7 @@
 /* turn: the beginning and the end of a turn of the program's loop. */
 #include <stdlib.h>
 
+#include "shared/base/log.h"
 #include "shared/hub/internal.h"
 #include "shared/store/slots.h"
 #include "shared/wire/payload.h"
@@ -61,7 +62,8 @@ reserve_response(struct hub *h, struct session *s)
 		/* the poll opened in this turn: its generation is ours, and one write does both */
 		s->row.inflight = last;
 		s->row.owner = -1;
-		s->row.deadline = deadline;
+		if (!s->over)
+			s->row.deadline = deadline;
 		s->unsaved = false;
 		if (session_row_save(h->store, &s->row) == -1)
 			reserved = STORE_FAILED;
@@ -128,7 +130,8 @@ save_visits(struct hub *h)
 	SLIST_FOREACH (s, &h->visits, visits_link) {
 		if (h->failed)
 			return;
-		if (!s->unsaved || s->over) /* session_end() wrote the latter */
+		/* one that is over is written by its end, and by the response to its last poll */
+		if (!s->unsaved || s->over)
 			continue;
 		s->unsaved = false;
 		if (session_row_save(h->store, &s->row) == -1)
@@ -173,6 +176,26 @@ roll_back_turn(struct hub *h, struct ready_list *answering)
 	h->log_unread = true;
 }
 
+/* This process was stopped for so long that rows were dropped which it had not read.  What its
+ * streams have missed cannot be found out, so they end.  Polls that missed a message were ended by
+ * whoever dropped it; but what they joined or left meanwhile is missing too: they come again. */
+static void
+end_held_with_gap(struct hub *h)
+{
+	struct session *s, *next;
+
+	log_warnx("store: messages were dropped before this process had read them; all streams "
+		  "that it holds end");
+	HASH_ITER (hh, h->sessions, s, next) {
+		if (s->ops == NULL)
+			continue;
+		if (s->row.streaming)
+			session_end(h, s, "queue overflow", false);
+		else
+			held_drop_sink(h, s, SINK_SUPERSEDED);
+	}
+}
+
 static int
 end_transaction(struct hub *h)
 {
@@ -182,6 +205,8 @@ end_transaction(struct hub *h)
 	 * writer's lock */
 	if (h->log_unread && !store_in_transaction(h->store))
 		transaction_read(h);
+	if (h->gap)
+		end_held_with_gap(h);
 	/* before the commit, so that two polls of one session cannot both be answered */
 	reserve_responses(h, &answering);
 	/* after the reservations, which save some of the sessions themselves */
@@ -191,6 +216,7 @@ end_transaction(struct hub *h)
 		roll_back_turn(h, &answering);
 		return -1;
 	}
+	h->gap = false;
 	/* only after the commit: what a client has seen cannot be taken back */
 	write_responses(h, &answering);
 	/* last: all of the above may have added visits */

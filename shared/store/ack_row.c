@@ -5,23 +5,22 @@
 
 #include "shared/store/internal.h"
 
-int
+enum store_result
 ack_row_add(struct store *st, int64_t key, struct slice ns, struct slice handler,
-    struct slice context, int64_t deadline, int64_t *id)
+    struct slice context, int64_t deadline, int64_t most, int64_t *id)
 {
 	/* ids count up per session, so that an id alone finds its row: some clients omit the
 	 * endpoint in the ack (CLIENTS 10) */
-	sqlite3_stmt *q = statement_bind(st, Q_ACK_NEXT_ID, "l", key);
+	sqlite3_stmt *q = statement_bind(st, Q_ACK_NEXT_ID, "ll", key, most);
+	int step = sqlite3_step(q);
 
-	if (sqlite3_step(q) != SQLITE_ROW) {
-		statement_fail(st, "counting up the ack id of a session");
-		sqlite3_reset(q);
-		return -1;
-	}
+	if (step != SQLITE_ROW)
+		return statement_finish(st, q, step) == -1 ? STORE_FAILED : STORE_FULL;
 	*id = sqlite3_column_int64(q, 0);
-	if (statement_run(st, q) == -1)
-		return -1;
-	return statement_exec(st, Q_ACK_ADD, "llsssl", key, *id, ns, handler, context, deadline);
+	if (statement_run(st, q) == -1 ||
+	    statement_exec(st, Q_ACK_ADD, "llsssl", key, *id, ns, handler, context, deadline) == -1)
+		return STORE_FAILED;
+	return STORE_OK;
 }
 
 enum store_result
@@ -44,7 +43,8 @@ ack_row_take(struct store *st, int64_t key, int64_t id, struct ack_row *ack)
 	    .handler = strndup(statement_column(q, 1).p, statement_column(q, 1).n),
 	    .context = context.p == NULL ? NULL : strndup(context.p, context.n),
 	};
-	if (statement_run(st, q) == -1 || ack->ns == NULL || ack->handler == NULL) {
+	if (statement_run(st, q) == -1 || statement_exec(st, Q_ACK_TAKEN, "l", key) == -1 ||
+	    ack->ns == NULL || ack->handler == NULL) {
 		ack_row_free(ack);
 		return STORE_FAILED;
 	}

@@ -15,9 +15,10 @@ struct ack_row {
 };
 
 /* Expect an ack; `*id` is the id to send with the packet.  `context` p NULL: none.  `deadline` 0:
- * as long as the session lives. */
-int ack_row_add(struct store *st, int64_t key, struct slice ns, struct slice handler,
-    struct slice context, int64_t deadline, int64_t *id);
+ * as long as the session lives.  STORE_OK; STORE_FULL: the session owes `most` acks already, or has
+ * ended; or STORE_FAILED. */
+enum store_result ack_row_add(struct store *st, int64_t key, struct slice ns, struct slice handler,
+    struct slice context, int64_t deadline, int64_t most, int64_t *id);
 
 /* Fetch and delete one: STORE_OK (free `ack` with ack_row_free), STORE_NOT_FOUND or
  * STORE_FAILED. */

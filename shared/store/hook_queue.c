@@ -13,8 +13,8 @@ hook_queue_add(struct store *st, struct hook_row *row)
 	int leader = slots_hook_leader(st->slots);
 
 	/* in the transaction of what it reports: neither is ever there without the other */
-	if (statement_exec(st, Q_HOOK_ADD, "lsslls", row->key, row->ns, row->ack, row->time,
-		row->created, row->body) == -1)
+	if (statement_exec(st, Q_HOOK_ADD, "lssllls", row->key, row->ns, row->ack, row->time,
+		row->created, (int64_t)row->body.n, row->body) == -1)
 		return -1;
 	row->id = sqlite3_last_insert_rowid(st->db);
 	/* a rollback does not undo this, but the leader sets the true count every turn */
@@ -40,8 +40,9 @@ hook_queue_list(struct store *st, int64_t after,
 			      .created = sqlite3_column_int64(q, 3),
 			      .batch = sqlite3_column_int64(q, 4),
 			      .attempts = sqlite3_column_int(q, 5),
-			      .due = sqlite3_column_int64(q, 6),
-			      .bytes = (size_t)sqlite3_column_int64(q, 7),
+			      .failed = sqlite3_column_int(q, 6),
+			      .due = sqlite3_column_int64(q, 7),
+			      .bytes = (size_t)sqlite3_column_int64(q, 8),
 			  });
 	return statement_finish(st, q, step);
 }
@@ -69,15 +70,42 @@ hook_queue_read(
 }
 
 int
+hook_queue_count(struct store *st, int64_t key, int64_t *events, int64_t *bytes)
+{
+	sqlite3_stmt *q = statement_bind(st, Q_HOOK_COUNT, "l", key);
+	int step = sqlite3_step(q);
+
+	if (step == SQLITE_ROW) {
+		*events = sqlite3_column_int64(q, 0);
+		*bytes = sqlite3_column_int64(q, 1);
+	} else {
+		statement_fail(st, "counting events for the hook");
+	}
+	sqlite3_reset(q);
+	return step == SQLITE_ROW ? 0 : -1;
+}
+
+void
+hook_queue_drained(struct store *st)
+{
+	int high = slots_high(st->slots);
+
+	for (int i = 0; i < high; i++)
+		if (slots_slowed(st->slots, i) > 0)
+			store_wake_slot(st, i);
+}
+
+int
 hook_queue_done(struct store *st, int64_t id)
 {
 	return statement_exec(st, Q_HOOK_DONE, "l", id);
 }
 
 int
-hook_queue_retry(struct store *st, int64_t id, int64_t batch, int attempts, int64_t due)
+hook_queue_retry(struct store *st, int64_t id, const struct hook_retry *retry)
 {
-	return statement_exec(st, Q_HOOK_RETRY, "llil", id, batch, attempts, due);
+	return statement_exec(st, Q_HOOK_RETRY, "lliil", id, retry->batch, retry->attempts,
+	    retry->failed, retry->due);
 }
 
 int

@@ -30,10 +30,19 @@ struct hook_row {
 struct hook_entry {
 	int64_t id, key, created;
 	bool is_sync;  /* the client expects an ack */
-	int64_t batch; /* first id of the request that it was sent in; 0: not tried yet */
-	int attempts;
+	int64_t batch; /* of struct hook_retry; 0: not tried yet */
+	int attempts, failed;
 	int64_t due;
 	size_t bytes; /* of the body */
+};
+
+/* What a row keeps of the attempts that have failed. */
+struct hook_retry {
+	int64_t batch; /* first id of the request that it was sent in, and is sent in again;
+	                * negative, its own: it is sent alone */
+	int attempts;
+	int failed; /* of those, when it was sent alone and its answer was bad */
+	int64_t due;
 };
 
 /* Add a row and set its id; the leader is woken after the commit. */
@@ -47,10 +56,15 @@ int hook_queue_list(struct store *st, int64_t after,
 enum store_result hook_queue_read(
     struct store *st, int64_t id, void (*each)(void *arg, const struct hook_row *row), void *arg);
 
+/* How many rows of the session wait, and the bytes of their bodies. */
+int hook_queue_count(struct store *st, int64_t key, int64_t *events, int64_t *bytes);
+/* Rows were deleted: after the commit wake the processes that wait for that (slots_set_slowed). */
+void hook_queue_drained(struct store *st);
+
 /* Delete a row that was delivered, or never will be. */
 int hook_queue_done(struct store *st, int64_t id);
-/* Note a failed attempt; the next one is `due`. */
-int hook_queue_retry(struct store *st, int64_t id, int64_t batch, int attempts, int64_t due);
+/* Note a failed attempt. */
+int hook_queue_retry(struct store *st, int64_t id, const struct hook_retry *retry);
 /* Move a row that could not be delivered to the dead letters, with the body as it would be sent and
  * the last error.  The oldest dead letters are dropped when there are too many. */
 int hook_queue_dead_letter(struct store *st, int64_t id, struct slice body, const char *error);

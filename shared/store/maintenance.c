@@ -5,8 +5,9 @@
 #include "shared/store/internal.h"
 #include "shared/store/lock.h"
 
-#define WAITING_PERIOD_MS 5000 /* how often the `waiting` filter drops channels no longer used */
-#define TRIM_FULL         900  /* this near to the 1,000 rows of Q_TRIM_POINT, expect more */
+#define WAITING_PERIOD_MS 5000  /* how often the `waiting` filter drops channels no longer used */
+#define TRIM_FULL         900   /* this near to the 1,000 rows of Q_TRIM_POINT, expect more */
+#define OVERFLOW_ROWS     10000 /* dropped in one go */
 
 bool
 maintenance_lead(struct store *st)
@@ -25,13 +26,15 @@ maintenance_resign(struct store *st)
 int
 maintenance_list_expired(struct store *st, int64_t now_ms, store_each_key *each, void *arg)
 {
-	int owners[SLOTS_MAX], n = 0;
+	int owners[SLOTS_MAX], n = 0, step;
 	sqlite3_stmt *q = st->q[Q_OWNERS];
 
 	/* read to the end first: the loop below updates the rows that this statement reads */
-	while (sqlite3_step(q) == SQLITE_ROW && n < SLOTS_MAX)
-		owners[n++] = sqlite3_column_int(q, 0);
-	sqlite3_reset(q);
+	while ((step = sqlite3_step(q)) == SQLITE_ROW)
+		if (n < SLOTS_MAX)
+			owners[n++] = sqlite3_column_int(q, 0);
+	if (statement_finish(st, q, step) == -1)
+		return -1;
 	for (int i = 0; i < n; i++) {
 		if (slots_alive(st->slots, owners[i]))
 			continue;
@@ -42,14 +45,6 @@ maintenance_list_expired(struct store *st, int64_t now_ms, store_each_key *each,
 			return -1;
 	}
 	return statement_each_key(st, statement_bind(st, Q_EXPIRED, "l", now_ms), each, arg) == -1
-	           ? -1
-	           : 0;
-}
-
-int
-maintenance_list_lagging(struct store *st, int64_t floor, store_each_key *each, void *arg)
-{
-	return statement_each_key(st, statement_bind(st, Q_LAGGING, "l", floor), each, arg) == -1
 	           ? -1
 	           : 0;
 }
@@ -77,65 +72,88 @@ refresh_waiting(struct store *st, int64_t now_ms)
 {
 	struct filter fresh;
 	sqlite3_stmt *q = st->q[Q_WAITING];
+	int step;
 
 	if (now_ms - st->last_waiting_ms < WAITING_PERIOD_MS)
 		return;
 	st->last_waiting_ms = now_ms;
 	memset(&fresh, 0, sizeof(fresh));
-	while (sqlite3_step(q) == SQLITE_ROW)
+	while ((step = sqlite3_step(q)) == SQLITE_ROW)
 		filter_add(&fresh, sqlite3_column_int64(q, 0));
-	sqlite3_reset(q);
-	filter_replace(slots_waiting(st->slots), &fresh);
+	/* half a filter would hide messages from those who wait for them */
+	if (statement_finish(st, q, step) == 0)
+		filter_replace(slots_waiting(st->slots), &fresh);
 }
 
-/* The newest row to delete, 0: none.  `*floor` as maintenance_trim() says. */
+/* The newest row that nobody needs any more, at most 1,000 rows from the oldest on; 0: none. */
 static int64_t
-trim_up_to(struct store *st, int64_t max_bytes, int64_t *floor)
+find_trim_point(struct store *st)
 {
 	/* rows are needed by polling sessions from their cursors on ... */
 	int64_t needed = read_number_or(st, Q_LOWEST_CURSOR, INT64_MAX);
 	/* ... and by processes from where they have read to */
 	int64_t lowest = slots_lowest_head(st->slots);
-	/* events that wait for the hook have a limit of their own */
-	int64_t bytes = read_number_or(st, Q_USED_BYTES, 0) - slots_hook_bytes(st->slots);
-	/* at most 1,000 rows a round, and never the newest: ids continue from it */
+	/* never the newest: ids continue from it */
 	int64_t point = read_number_or(st, Q_TRIM_POINT, 0);
 
 	if (lowest < needed)
 		needed = lowest;
-	if (point <= needed)
-		return point;
-	if (bytes <= max_bytes)
-		return needed;
-	*floor = point;
-	return point;
+	return point < needed ? point : needed;
+}
+
+/* Delete the rows up to `last`.  Return how many they were, or -1. */
+static int
+delete_rows(struct store *st, int64_t last)
+{
+	int n;
+
+	if (statement_exec(st, Q_TRIM_MESSAGES, "l", last) == -1)
+		return -1;
+	n = sqlite3_changes(st->db);
+	/* a subscription that was left is read until its last row is gone */
+	return statement_exec(st, Q_TRIM_SUBSCRIPTIONS, "l", last) == -1 ? -1 : n;
 }
 
 enum store_result
-maintenance_trim(struct store *st, int64_t now_ms, int64_t max_bytes, int64_t *floor)
+maintenance_trim(struct store *st, int64_t now_ms)
 {
 	int64_t last;
-	bool more = false;
+	int deleted = 0;
 
-	*floor = 0;
 	if (store_begin(st) == -1)
 		return STORE_FAILED;
 	refresh_waiting(st, now_ms);
 	/* the counter only grows between two rounds: sessions that end are not subtracted */
 	slots_set_sessions(st->slots, read_number_or(st, Q_SESSION_TOTAL, 0));
-	last = trim_up_to(st, max_bytes, floor);
-	if (last > 0) {
-		if (statement_exec(st, Q_TRIM_MESSAGES, "l", last) == -1)
-			goto fail;
-		more = sqlite3_changes(st->db) >= TRIM_FULL;
-		/* a subscription that was left is read until its last row is gone */
-		if (statement_exec(st, Q_TRIM_SUBSCRIPTIONS, "l", last) == -1)
-			goto fail;
+	last = find_trim_point(st);
+	if (last > 0)
+		deleted = delete_rows(st, last);
+	if (deleted == -1) {
+		store_rollback(st);
+		return STORE_FAILED;
 	}
 	if (store_commit(st) == -1)
 		return STORE_FAILED;
-	return more ? STORE_MORE : STORE_OK;
-fail:
-	store_rollback(st);
-	return STORE_FAILED;
+	return deleted >= TRIM_FULL ? STORE_MORE : STORE_OK;
+}
+
+/* --- a log that is too large ---------------------------------------------------------------- */
+
+int64_t
+maintenance_overflow(struct store *st, int64_t max_bytes)
+{
+	statement_bind(st, Q_OVERFLOW_POINT, "li", max_bytes, OVERFLOW_ROWS);
+	return read_number_or(st, Q_OVERFLOW_POINT, 0);
+}
+
+int
+maintenance_list_lagging(struct store *st, int64_t last, int max, store_each_key *each, void *arg)
+{
+	return statement_each_key(st, statement_bind(st, Q_LAGGING, "li", last, max), each, arg);
+}
+
+int
+maintenance_drop(struct store *st, int64_t last)
+{
+	return delete_rows(st, last) == -1 ? -1 : 0;
 }

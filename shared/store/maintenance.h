@@ -18,16 +18,23 @@ void maintenance_resign(struct store *st);
  * transaction.  `each` must not use the store: collect the keys.  Return 0, or -1 after logging. */
 int maintenance_list_expired(struct store *st, int64_t now_ms, store_each_key *each, void *arg);
 
-/* Delete at most 1,000 rows of the log that every reader has passed.  While the database is larger
- * than `max_bytes`, delete rows still needed too; `*floor` is then the newest id deleted (sessions
- * with an older cursor lost messages), else 0.  Also refreshes the `waiting` filter and the count
- * of sessions.  Opens and commits a transaction of its own, so none may be open.  STORE_OK,
- * STORE_MORE when there is more to trim, or STORE_FAILED. */
-enum store_result maintenance_trim(
-    struct store *st, int64_t now_ms, int64_t max_bytes, int64_t *floor);
+/* Delete at most 1,000 rows of the log that every reader has passed.  Also refreshes the `waiting`
+ * filter and the count of sessions.  Opens and commits a transaction of its own, so none may be
+ * open.  STORE_OK, STORE_MORE when there is more to trim, or STORE_FAILED. */
+enum store_result maintenance_trim(struct store *st, int64_t now_ms);
 
-/* Call `each` with every polling session whose cursor is below `floor`; it must not use the store.
- * Return 0, or -1 after logging. */
-int maintenance_list_lagging(struct store *st, int64_t floor, store_each_key *each, void *arg);
+/* When the log has more than `max_bytes` (message_log_span): the newest of its oldest rows, of at
+ * most 10,000 of them, that must go although somebody may need them; 0: none. */
+int64_t maintenance_overflow(struct store *st, int64_t max_bytes);
+
+/* Call `each` with every polling session, at most `max`, to which a row up to `last` that is for it
+ * was not sent.  Its cursor alone says nothing: what it has not read may be for others.  Return
+ * their number, or -1 after logging. */
+int maintenance_list_lagging(
+    struct store *st, int64_t last, int max, store_each_key *each, void *arg);
+
+/* Delete the rows up to `last`, needed or not.  Needs an open transaction, in which the sessions
+ * that lag were ended.  Return 0, or -1 after logging. */
+int maintenance_drop(struct store *st, int64_t last);
 
 #endif

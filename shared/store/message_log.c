@@ -31,23 +31,56 @@ message_log_channel(struct slice ns, struct slice room)
 int
 message_log_append(struct store *st, struct message_row *m, int64_t now_ms)
 {
-	if (statement_exec(st, Q_MESSAGE_APPEND, "lilnlb", m->chan, (int)m->flags, m->except_key,
-		m->except_more, now_ms, m->payload) == -1)
+	int64_t bytes = (int64_t)(m->payload.n + m->except_more.n) + MESSAGE_ROW_BYTES;
+
+	if (statement_exec(st, Q_MESSAGE_APPEND, "lilnlbl", m->chan, (int)m->flags, m->except_key,
+		m->except_more, now_ms, m->payload, bytes) == -1)
 		return -1;
 	m->id = sqlite3_last_insert_rowid(st->db);
 	return 0;
 }
 
-int
-message_log_head(struct store *st, int64_t *head)
+/* Read the one number that a statement gives; NULL, when the log is empty, as 0. */
+static int
+read_message_id(struct store *st, enum query query, const char *what, int64_t *id)
 {
-	sqlite3_stmt *q = st->q[Q_MESSAGE_HEAD];
+	sqlite3_stmt *q = st->q[query];
 	int result = 0;
 
 	if (sqlite3_step(q) == SQLITE_ROW)
-		*head = sqlite3_column_int64(q, 0);
+		*id = sqlite3_column_int64(q, 0);
 	else
-		result = statement_fail(st, "reading the newest id of the log");
+		result = statement_fail(st, what);
+	sqlite3_reset(q);
+	return result;
+}
+
+int
+message_log_head(struct store *st, int64_t *head)
+{
+	return read_message_id(st, Q_MESSAGE_HEAD, "reading the newest id of the log", head);
+}
+
+int
+message_log_first(struct store *st, int64_t *first)
+{
+	return read_message_id(st, Q_MESSAGE_FIRST, "reading the oldest id of the log", first);
+}
+
+int
+message_log_span(struct store *st, struct message_span *span)
+{
+	sqlite3_stmt *q = st->q[Q_MESSAGE_SPAN];
+	int result = 0;
+
+	if (sqlite3_step(q) == SQLITE_ROW)
+		*span = (struct message_span){
+		    .oldest = sqlite3_column_int64(q, 0),
+		    .newest = sqlite3_column_int64(q, 1),
+		    .bytes = sqlite3_column_int64(q, 2),
+		};
+	else
+		result = statement_fail(st, "reading the size of the log");
 	sqlite3_reset(q);
 	return result;
 }

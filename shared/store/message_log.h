@@ -34,6 +34,17 @@ int message_log_append(struct store *st, struct message_row *m, int64_t now_ms);
 
 /* The id of the newest row. */
 int message_log_head(struct store *st, int64_t *head);
+/* The id of the oldest row that was not trimmed. */
+int message_log_first(struct store *st, int64_t *first);
+
+/* From the oldest row to the newest, and the bytes between them: of each row its text, the keys
+ * that it leaves out, and MESSAGE_ROW_BYTES for the rest.  Two look-ups, however many rows. */
+#define MESSAGE_ROW_BYTES 64
+struct message_span {
+	int64_t oldest, newest; /* ids */
+	int64_t bytes;
+};
+int message_log_span(struct store *st, struct message_span *span);
 
 /* Call `each` for every row with id > after, in order. */
 typedef void message_log_each(void *arg, const struct message_row *m);

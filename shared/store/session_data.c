@@ -2,15 +2,26 @@
 
 #include "shared/store/internal.h"
 
-int
-session_data_set(struct store *st, int64_t key, struct slice name, struct slice value)
+#define VALUE_BYTES 64 /* of a value besides its texts; Q_DATA_COUNT has it too */
+
+enum store_result
+session_data_set(struct store *st, int64_t key, struct slice name, struct slice value, int64_t most)
 {
-	return statement_exec(st, Q_DATA_SET, "lss", key, name, value);
+	int64_t bytes = (int64_t)(name.n + value.n) + VALUE_BYTES;
+
+	if (statement_exec(st, Q_DATA_COUNT, "lsll", key, name, bytes, most) == -1)
+		return STORE_FAILED;
+	if (sqlite3_changes(st->db) == 0)
+		return STORE_FULL;
+	return statement_exec(st, Q_DATA_SET, "lss", key, name, value) == -1 ? STORE_FAILED
+	                                                                     : STORE_OK;
 }
 
 int
 session_data_delete(struct store *st, int64_t key, struct slice name)
 {
+	if (statement_exec(st, Q_DATA_COUNT, "lsll", key, name, INT64_C(0), INT64_C(0)) == -1)
+		return -1;
 	return statement_exec(st, Q_DATA_DELETE, "ls", key, name);
 }
 

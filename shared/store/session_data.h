@@ -8,10 +8,12 @@
 #include <stdint.h>
 
 #include "shared/base/slice.h"
+#include "shared/store/store.h"
 
-struct store;
-
-int session_data_set(struct store *st, int64_t key, struct slice name, struct slice value);
+/* STORE_OK; STORE_FULL: the session has more than `most` bytes of values then, or has ended, and
+ * nothing was changed; or STORE_FAILED.  A value counts with its name and 64 bytes. */
+enum store_result session_data_set(
+    struct store *st, int64_t key, struct slice name, struct slice value, int64_t most);
 int session_data_delete(struct store *st, int64_t key, struct slice name);
 
 /* The value, malloc'ed, or NULL when it is not set, or after an error. */

@@ -2,14 +2,17 @@
 
 #include <string.h>
 
+#include "shared/base/address.h"
 #include "shared/store/internal.h"
 
 enum store_result
 session_row_create(struct store *st, int64_t key, struct slice sid, int64_t deadline,
     struct slice address, struct slice handshake)
 {
-	sqlite3_stmt *q =
-	    statement_bind(st, Q_SESSION_CREATE, "lslss", key, sid, deadline, address, handshake);
+	struct address a;
+	int64_t network = address_parse(&a, address) ? address_network(&a) : 0;
+	sqlite3_stmt *q = statement_bind(
+	    st, Q_SESSION_CREATE, "lslssl", key, sid, deadline, address, handshake, network);
 	int step = sqlite3_step(q);
 
 	if (step == SQLITE_CONSTRAINT) {
@@ -45,10 +48,11 @@ session_row_load(struct store *st, int64_t key, struct session_row *out)
 		    .gen = sqlite3_column_int64(q, 3),
 		    .cursor = sqlite3_column_int64(q, 4),
 		    .inflight = sqlite3_column_int64(q, 5),
-		    .deadline = sqlite3_column_int64(q, 6),
-		    .transport = sqlite3_column_int(q, 7),
-		    .streaming = sqlite3_column_int(q, 8) != 0,
-		    .spoke = sqlite3_column_int(q, 9) != 0,
+		    .last = sqlite3_column_int64(q, 6),
+		    .deadline = sqlite3_column_int64(q, 7),
+		    .transport = sqlite3_column_int(q, 8),
+		    .streaming = sqlite3_column_int(q, 9) != 0,
+		    .spoke = sqlite3_column_int(q, 10) != 0,
 		};
 		memcpy(out->sid, sid.p, sid.n);
 		result = STORE_OK;
@@ -74,6 +78,12 @@ session_row_reserve(struct store *st, int64_t key, int64_t gen, int64_t inflight
 	if (statement_exec(st, Q_SESSION_RESERVE, "llll", key, gen, inflight, deadline) == -1)
 		return STORE_FAILED;
 	return sqlite3_changes(st->db) == 1 ? STORE_OK : STORE_NOT_FOUND;
+}
+
+int
+session_row_advance(struct store *st, int64_t key, int64_t gen, int64_t cursor)
+{
+	return statement_exec(st, Q_SESSION_ADVANCE, "lll", key, gen, cursor);
 }
 
 int
@@ -103,25 +113,46 @@ session_row_count_bad(struct store *st, int64_t key)
 	return statement_run(st, q) == -1 ? -1 : n;
 }
 
-int
-session_row_end(struct store *st, int64_t key, int64_t deadline)
+/* All that hangs on a session but its subscriptions. */
+static int
+delete_belongings(struct store *st, int64_t key)
 {
 	/* Q_HOOK_KEEP_ENDED first: it copies the user from the session's row */
 	static const enum query parts[] = {
 	    Q_HOOK_KEEP_ENDED,
-	    Q_SUBSCRIPTION_DELETE_ALL,
 	    Q_DATA_DELETE_ALL,
 	    Q_ACK_DELETE_ALL,
 	    Q_HOOK_DELETE_DEFERRED,
+	    Q_EARLY_DELETE_ALL,
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (statement_exec(st, parts[i], "l", key) == -1)
 			return -1;
-	/* either way a response on its way finds no row of its generation to reserve */
-	if (deadline == 0)
-		return statement_exec(st, Q_SESSION_DELETE, "l", key);
-	return statement_exec(st, Q_SESSION_TOMBSTONE, "ll", key, deadline);
+	return 0;
+}
+
+int
+session_row_delete(struct store *st, int64_t key)
+{
+	/* a response on its way finds no row to reserve */
+	if (delete_belongings(st, key) == -1 ||
+	    statement_exec(st, Q_SUBSCRIPTION_DELETE_ALL, "l", key) == -1)
+		return -1;
+	return statement_exec(st, Q_SESSION_DELETE, "l", key);
+}
+
+int
+session_row_end(struct store *st, const struct session_row *s)
+{
+	int ended = s->last == 0
+	                ? statement_exec(st, Q_SUBSCRIPTION_DELETE_ALL, "l", s->key)
+	                : statement_exec(st, Q_SUBSCRIPTION_END_ALL, "ll", s->key, s->last);
+
+	if (ended == -1 || delete_belongings(st, s->key) == -1)
+		return -1;
+	return statement_exec(st, Q_SESSION_END, "lllllli", s->key, s->gen, s->cursor, s->inflight,
+	    s->last, s->deadline, (int)s->streaming);
 }
 
 char *
@@ -130,10 +161,16 @@ session_row_handshake(struct store *st, int64_t key)
 	return statement_text(st, statement_bind(st, Q_SESSION_HANDSHAKE, "l", key));
 }
 
-int64_t
-session_row_count(struct store *st, struct slice address)
+char *
+session_row_address(struct store *st, int64_t key)
 {
-	sqlite3_stmt *q = statement_bind(st, Q_SESSION_COUNT, "s", address);
+	return statement_text(st, statement_bind(st, Q_SESSION_ADDRESS, "l", key));
+}
+
+int64_t
+session_row_count(struct store *st, int64_t network, int64_t most)
+{
+	sqlite3_stmt *q = statement_bind(st, Q_SESSION_COUNT, "ll", network, most);
 	int64_t n = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0)
 	                                          : statement_fail(st, "counting sessions");
 

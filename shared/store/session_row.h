@@ -26,6 +26,7 @@ struct session_row {
 	int owner; /* slot; -1: none */
 	int64_t gen, cursor;
 	int64_t inflight; /* -1: none */
+	int64_t last;     /* once ended: the row of its 0::, which is for its polls; 0: none */
 	int64_t deadline;
 	int transport;
 	bool streaming;
@@ -39,14 +40,18 @@ enum store_result session_row_create(struct store *st, int64_t key, struct slice
 /* Fill `out`: STORE_OK, STORE_NOT_FOUND or STORE_FAILED. */
 enum store_result session_row_load(struct store *st, int64_t key, struct session_row *out);
 
-/* Write owner, gen, cursor, inflight, deadline, transport, streaming, spoke, state of `s`. */
+/* Write all but sid and last of `s`. */
 int session_row_save(struct store *st, const struct session_row *s);
 
 /* A response with everything up to `inflight` is about to be written to the poll of generation
- * `gen`; the session is free for its next poll until `deadline`.  STORE_OK; STORE_NOT_FOUND when
- * it ended or a newer poll superseded this one (write nothing); STORE_FAILED. */
+ * `gen`; the session is free for its next poll until `deadline` (one that has ended keeps its own).
+ * STORE_OK; STORE_NOT_FOUND when it is gone or a newer poll superseded this one (write nothing);
+ * STORE_FAILED. */
 enum store_result session_row_reserve(
     struct store *st, int64_t key, int64_t gen, int64_t inflight, int64_t deadline);
+
+/* The poll of generation `gen` has nothing to collect up to row `cursor` of the log. */
+int session_row_advance(struct store *st, int64_t key, int64_t gen, int64_t cursor);
 
 /* That response was not received: the next poll gets its messages again, unless a newer poll has
  * taken them already. */
@@ -58,16 +63,23 @@ int session_row_set_spoke(struct store *st, int64_t key);
 /* Count one more malformed packet.  Return how many there were so far, or -1. */
 int64_t session_row_count_bad(struct store *st, int64_t key);
 
-/* End it: its subscriptions, acks and data are deleted (data stays while events of the session wait
- * for the web hook: hook_queue.h).  The row stays as STORE_ENDED until `deadline`; with `deadline`
- * 0 it is deleted too. */
-int session_row_end(struct store *st, int64_t key, int64_t deadline);
+/* Delete it with its subscriptions, acks and data (data stays while events of the session wait for
+ * the web hook: hook_queue.h). */
+int session_row_delete(struct store *st, int64_t key);
+
+/* The same, but the row stays, as STORE_ENDED, until its deadline: with gen, cursor, inflight,
+ * last, deadline and streaming of `s`.  If it has a last row its subscriptions stay too, ended by
+ * that row: its polls may not have collected what came before. */
+int session_row_end(struct store *st, const struct session_row *s);
 
 /* The handshake's JSON, malloc'ed; NULL when there is no such session, or after an error. */
 char *session_row_handshake(struct store *st, int64_t key);
 
-/* How many sessions this address has, or -1. */
-int64_t session_row_count(struct store *st, struct slice address);
+/* The address of its client, malloc'ed, or NULL. */
+char *session_row_address(struct store *st, int64_t key);
+
+/* How many sessions this network (address_network()) has, counted up to `most`; or -1. */
+int64_t session_row_count(struct store *st, int64_t network, int64_t most);
 
 /* Name the user of a session; p NULL: none. */
 int session_row_set_user(struct store *st, int64_t key, struct slice user);

@@ -8,16 +8,22 @@
 /* --- store.c --- */
 X(Q_DISOWN,
     "UPDATE session SET owner = -1, deadline = iif(streaming, 0, deadline) WHERE owner = ?1")
-X(Q_DATA_VERSION, "PRAGMA data_version")
+X(Q_PROBE, "INSERT OR REPLACE INTO meta VALUES('probe', ?1)")
 X(Q_BEGIN, "BEGIN IMMEDIATE")
 X(Q_ROLLBACK, "ROLLBACK")
 X(Q_COMMIT, "COMMIT")
 
 /* --- message_log.c --- */
 X(Q_MESSAGE_APPEND,
-    "INSERT INTO message(chan, flags, except_key, except_more, ts, payload)"
-    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
+    "INSERT INTO message(chan, flags, except_key, except_more, ts, total, payload)"
+    " VALUES(?1, ?2, ?3, ?4, ?5,"
+    " (SELECT total FROM message ORDER BY id DESC LIMIT 1) + ?7, ?6)")
 X(Q_MESSAGE_HEAD, "SELECT max(id) FROM message")
+X(Q_MESSAGE_FIRST, "SELECT min(id) FROM message")
+X(Q_MESSAGE_SPAN,
+    "SELECT a.id, b.id, b.total - a.total"
+    " FROM (SELECT id, total FROM message ORDER BY id LIMIT 1) AS a,"
+    " (SELECT id, total FROM message ORDER BY id DESC LIMIT 1) AS b")
 X(Q_MESSAGE_READ,
     "SELECT id, chan, flags, except_key, except_more, payload FROM message"
     " WHERE id > ?1 ORDER BY id")
@@ -29,42 +35,50 @@ X(Q_MESSAGE_READ_FOR,
 /* --- session_row.c --- */
 X(Q_SESSION_CREATE,
     "INSERT INTO session(key, sid, state, owner, gen, cursor, inflight, deadline, transport,"
-    " streaming, spoke, bad, ack_seq, address, handshake)"
-    " VALUES(?1, ?2, 0, -1, 0, 0, NULL, ?3, 0, 0, 0, 0, 0, ?4, ?5)")
+    " streaming, spoke, bad, ack_seq, acks, data_bytes, address, handshake, network)"
+    " VALUES(?1, ?2, 0, -1, 0, 0, NULL, ?3, 0, 0, 0, 0, 0, 0, 0, ?4, ?5, nullif(?6, 0))")
 X(Q_SESSION_LOAD,
-    "SELECT sid, state, owner, gen, cursor, ifnull(inflight, -1), deadline, transport, streaming,"
-    " spoke FROM session WHERE key = ?1")
+    "SELECT sid, state, owner, gen, cursor, ifnull(inflight, -1), ifnull(last, 0), deadline,"
+    " transport, streaming, spoke FROM session WHERE key = ?1")
 X(Q_SESSION_SAVE,
     "UPDATE session SET state = ?2, owner = ?3, gen = ?4, cursor = ?5, inflight = nullif(?6, -1),"
     " deadline = ?7, transport = ?8, streaming = ?9, spoke = ?10 WHERE key = ?1")
 X(Q_SESSION_RESERVE,
-    "UPDATE session SET inflight = ?3, owner = -1, deadline = ?4 WHERE key = ?1 AND gen = ?2")
+    "UPDATE session SET inflight = ?3, owner = -1, deadline = iif(state = 2, deadline, ?4)"
+    " WHERE key = ?1 AND gen = ?2")
+X(Q_SESSION_ADVANCE, "UPDATE session SET cursor = ?3 WHERE key = ?1 AND gen = ?2")
 X(Q_SESSION_UNRESERVE, "UPDATE session SET inflight = NULL WHERE key = ?1 AND gen = ?2")
 X(Q_SESSION_SPOKE, "UPDATE session SET spoke = 1 WHERE key = ?1")
 X(Q_SESSION_BAD, "UPDATE session SET bad = bad + 1 WHERE key = ?1 RETURNING bad")
 X(Q_SESSION_HANDSHAKE, "SELECT handshake FROM session WHERE key = ?1")
-X(Q_SESSION_COUNT, "SELECT count(*) FROM session WHERE address = ?1 AND state < 2")
+X(Q_SESSION_ADDRESS, "SELECT address FROM session WHERE key = ?1")
+X(Q_SESSION_COUNT,
+    "SELECT count(*) FROM (SELECT 1 FROM session WHERE network = ?1 LIMIT ?2)")
 X(Q_SESSION_SET_USER, "UPDATE session SET user = ?2 WHERE key = ?1")
 X(Q_SESSION_USER, "SELECT user FROM session WHERE key = ?1")
-/* session_row_end() runs the next five, all bound to the key alone, then one of the last two. */
+/* session_row_delete() and session_row_end() run these: five for both, then two of each. */
 X(Q_HOOK_KEEP_ENDED,
     "INSERT OR IGNORE INTO hook_ended(key, user) SELECT key, user FROM session"
     " WHERE key = ?1 AND EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)")
-X(Q_SUBSCRIPTION_DELETE_ALL, "DELETE FROM subscription WHERE key = ?1")
 X(Q_DATA_DELETE_ALL,
     "DELETE FROM data WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)")
 X(Q_ACK_DELETE_ALL, "DELETE FROM ack WHERE key = ?1")
 X(Q_HOOK_DELETE_DEFERRED, "DELETE FROM hook_deferred WHERE key = ?1")
+X(Q_EARLY_DELETE_ALL, "DELETE FROM early_packet WHERE key = ?1")
+X(Q_SUBSCRIPTION_DELETE_ALL, "DELETE FROM subscription WHERE key = ?1")
 X(Q_SESSION_DELETE, "DELETE FROM session WHERE key = ?1")
-X(Q_SESSION_TOMBSTONE,
-    "UPDATE session SET state = 2, owner = -1, gen = gen + 1, streaming = 0, deadline = ?2"
-    " WHERE key = ?1")
+X(Q_SUBSCRIPTION_END_ALL,
+    "UPDATE subscription SET until = ?2 WHERE key = ?1 AND until IS NULL")
+X(Q_SESSION_END,
+    "UPDATE session SET state = 2, owner = -1, gen = ?2, cursor = ?3, inflight = nullif(?4, -1),"
+    " last = nullif(?5, 0), deadline = ?6, streaming = ?7, network = NULL WHERE key = ?1")
 
 /* --- subscription.c --- */
 X(Q_SUBSCRIPTION_ADD,
     "INSERT OR REPLACE INTO subscription(key, chan, since, until, ns, room, endpoint)"
     " VALUES(?1, ?2, ?3, NULL, ?4, ?5, ?6)")
 X(Q_SUBSCRIPTION_DELETE, "DELETE FROM subscription WHERE key = ?1 AND chan = ?2")
+X(Q_SUBSCRIPTION_FORGET, "DELETE FROM subscription WHERE key = ?1 AND chan = ?2 AND since = ?3")
 X(Q_SUBSCRIPTION_END,
     "UPDATE subscription SET until = ?3 WHERE key = ?1 AND chan = ?2 AND until IS NULL")
 X(Q_SUBSCRIPTION_DELETE_NS, "DELETE FROM subscription WHERE key = ?1 AND ns = ?2")
@@ -78,18 +92,42 @@ X(Q_SUBSCRIPTION_USER_SESSIONS,
     " WHERE session.user = ?1 AND s.chan = ?2 AND s.until IS NULL")
 
 /* --- session_data.c --- */
+/* Count a value of ?3 bytes in the place of the one of this name; no row is changed if there are more
+ * than ?4 then, unless they become fewer. */
+X(Q_DATA_COUNT,
+    "UPDATE session SET data_bytes = data_bytes + change.n FROM (SELECT ?3 - ifnull("
+    "(SELECT length(CAST(name AS BLOB)) + length(CAST(value AS BLOB)) + 64"
+    " FROM data WHERE key = ?1 AND name = ?2), 0) AS n) AS change"
+    " WHERE key = ?1 AND (change.n <= 0 OR data_bytes + change.n <= ?4)")
 X(Q_DATA_SET, "INSERT OR REPLACE INTO data(key, name, value) VALUES(?1, ?2, ?3)")
 X(Q_DATA_DELETE, "DELETE FROM data WHERE key = ?1 AND name = ?2")
 X(Q_DATA_GET, "SELECT value FROM data WHERE key = ?1 AND name = ?2")
 X(Q_DATA_LIST, "SELECT name, value FROM data WHERE key = ?1")
 
 /* --- ack_row.c --- */
-X(Q_ACK_NEXT_ID, "UPDATE session SET ack_seq = ack_seq + 1 WHERE key = ?1 RETURNING ack_seq")
+X(Q_ACK_NEXT_ID,
+    "UPDATE session SET ack_seq = ack_seq + 1, acks = acks + 1 WHERE key = ?1 AND acks < ?2"
+    " RETURNING ack_seq")
 X(Q_ACK_ADD,
     "INSERT INTO ack(key, id, ns, handler, context, deadline)"
     " VALUES(?1, ?2, ?3, ?4, ?5, nullif(?6, 0))")
 X(Q_ACK_TAKE, "DELETE FROM ack WHERE key = ?1 AND id = ?2 RETURNING ns, handler, context")
+X(Q_ACK_TAKEN, "UPDATE session SET acks = acks - 1 WHERE key = ?1")
 X(Q_ACK_LIST_DUE, "SELECT key, id FROM ack WHERE deadline <= ?1 LIMIT ?2")
+
+/* --- early_packet.c --- */
+X(Q_EARLY_ADD,
+    "WITH kept AS (SELECT ns, packet FROM early_packet WHERE key = ?1)"
+    " INSERT INTO early_packet(key, ns, until, packet) SELECT ?1, ?2, ?3, ?4"
+    " WHERE NOT EXISTS (SELECT 1 FROM kept WHERE ns = ?2 AND packet IS NULL)"
+    " AND (SELECT count(packet) < ?5 AND total(length(packet)) + length(?4) <= ?6 FROM kept)")
+X(Q_EARLY_SHUT, "INSERT INTO early_packet(key, ns, until, packet) VALUES(?1, ?2, ?3, NULL)")
+X(Q_EARLY_LIST, "SELECT packet, until FROM early_packet WHERE key = ?1 AND ns = ?2 ORDER BY id")
+X(Q_EARLY_DELETE, "DELETE FROM early_packet WHERE key = ?1 AND ns = ?2")
+X(Q_EARLY_LIST_DUE,
+    "SELECT key, ns, count(*) FROM early_packet WHERE packet IS NOT NULL AND until <= ?1"
+    " GROUP BY key, ns LIMIT ?2")
+X(Q_EARLY_DELETE_DUE, "DELETE FROM early_packet WHERE packet IS NOT NULL AND until <= ?1")
 
 /* --- end_request.c --- */
 X(Q_END_REQUEST_ADD, "INSERT OR IGNORE INTO end_request(key, ns, reason) VALUES(?1, ?2, ?3)")
@@ -97,8 +135,8 @@ X(Q_END_REQUEST_LIST, "SELECT key, ns, reason FROM end_request LIMIT ?1")
 X(Q_END_REQUEST_DELETE, "DELETE FROM end_request WHERE key = ?1 AND ns = ?2")
 
 /* --- action_queue.c --- */
-X(Q_ACTION_LIST, "SELECT id, json FROM action_in ORDER BY id LIMIT ?1")
-X(Q_ACTION_DELETE, "DELETE FROM action_in WHERE id = ?1")
+X(Q_ACTION_NOTE, "INSERT OR REPLACE INTO action_done(one, file, first, last) VALUES(1, ?1, ?2, ?3)")
+X(Q_ACTION_NOTED, "SELECT first, last FROM action_done WHERE file = ?1")
 
 /* --- idempotency.c --- */
 X(Q_IDEMPOTENCY_FIND, "SELECT answer FROM idempotency WHERE key = ?1 AND until > ?2")
@@ -110,14 +148,16 @@ X(Q_IDEMPOTENCY_TRIM,
 
 /* --- hook_queue.c --- */
 X(Q_HOOK_ADD,
-    "INSERT INTO hook_event(key, ns, ack, time, created, batch, attempts, due, body)"
-    " VALUES(?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6)")
+    "INSERT INTO hook_event(key, ns, ack, time, created, batch, attempts, failed, due, bytes, body)"
+    " VALUES(?1, ?2, ?3, ?4, ?5, 0, 0, 0, 0, ?6, ?7)")
 X(Q_HOOK_LIST,
-    "SELECT id, key, ack IS NOT NULL, created, batch, attempts, due, length(body)"
+    "SELECT id, key, ack IS NOT NULL, created, batch, attempts, failed, due, bytes"
     " FROM hook_event WHERE id > ?1 ORDER BY id")
 X(Q_HOOK_READ, "SELECT key, ns, ack, time, body FROM hook_event WHERE id = ?1")
+X(Q_HOOK_COUNT, "SELECT count(*), ifnull(sum(bytes), 0) FROM hook_event WHERE key = ?1")
 X(Q_HOOK_DONE, "DELETE FROM hook_event WHERE id = ?1")
-X(Q_HOOK_RETRY, "UPDATE hook_event SET batch = ?2, attempts = ?3, due = ?4 WHERE id = ?1")
+X(Q_HOOK_RETRY,
+    "UPDATE hook_event SET batch = ?2, attempts = ?3, failed = ?4, due = ?5 WHERE id = ?1")
 X(Q_HOOK_DEAD_LETTER,
     "INSERT OR REPLACE INTO hook_dead(id, key, ns, ack, time, body, error)"
     " SELECT id, key, ns, ack, time, ?2, ?3 FROM hook_event WHERE id = ?1")
@@ -142,12 +182,13 @@ X(Q_OWNERS, "SELECT DISTINCT owner FROM session WHERE owner >= 0")
 X(Q_ORPHANED_STREAMS, "SELECT key FROM session WHERE owner = ?1 AND streaming")
 X(Q_RELEASE_POLLS, "UPDATE session SET owner = -1 WHERE owner = ?1 AND NOT streaming")
 X(Q_EXPIRED, "SELECT key FROM session WHERE deadline <= ?1 AND NOT (streaming AND owner >= 0)")
-X(Q_LAGGING, "SELECT key FROM session WHERE state = 1 AND NOT streaming AND cursor < ?1")
 X(Q_WAITING,
     "SELECT DISTINCT s.chan FROM session JOIN subscription AS s ON s.key = session.key"
     " WHERE session.state = 1 AND NOT session.streaming")
 X(Q_SESSION_TOTAL, "SELECT count(*) FROM session WHERE state < 2")
-X(Q_LOWEST_CURSOR, "SELECT min(cursor) FROM session WHERE state = 1 AND NOT streaming")
+X(Q_LOWEST_CURSOR,
+    "SELECT min(iif(state = 1, cursor, ifnull(inflight, cursor))) FROM session"
+    " WHERE NOT streaming AND (state = 1 OR state = 2 AND ifnull(inflight, cursor) < last)")
 X(Q_USED_BYTES,
     "SELECT (page_count - freelist_count) * page_size"
     " - (SELECT ifnull(sum(length(body)), 0) FROM hook_dead)"
@@ -155,6 +196,32 @@ X(Q_USED_BYTES,
 X(Q_TRIM_POINT,
     "SELECT max(id) FROM (SELECT id FROM message ORDER BY id LIMIT 1000)"
     " WHERE id < (SELECT max(id) FROM message)")
+X(Q_OVERFLOW_POINT,
+    "SELECT max(id) FROM (SELECT id, total FROM message ORDER BY id LIMIT ?2)"
+    " WHERE total <= (SELECT total FROM message ORDER BY id DESC LIMIT 1) - ?1"
+    " AND id < (SELECT max(id) FROM message)")
+/* Polling sessions to which a row with id <= ?1 that is for them was not sent.  `gone` has a row for
+ * each channel and sender left out, and of those the two newest: a session is left out of one of
+ * them at most. */
+X(Q_LAGGING,
+    "WITH gone AS MATERIALIZED (SELECT * FROM (SELECT chan, except_key, min(id) AS first,"
+    " max(id) AS last, row_number() OVER (PARTITION BY chan ORDER BY max(id) DESC) AS rank"
+    " FROM message WHERE id <= ?1 AND flags & 3 = 0 GROUP BY chan, except_key)"
+    " WHERE rank <= 2),"
+    " reader AS NOT MATERIALIZED (SELECT key, ifnull(inflight, cursor) AS seen FROM session"
+    " WHERE state = 1 AND NOT streaming)"
+    " SELECT r.key FROM gone CROSS JOIN reader AS r ON r.key = gone.chan"
+    " WHERE r.seen < gone.last"
+    " UNION SELECT r.key FROM gone CROSS JOIN subscription AS s"
+    " ON s.chan = gone.chan AND s.until IS NULL CROSS JOIN reader AS r ON r.key = s.key"
+    " WHERE gone.except_key <> r.key AND max(r.seen, s.since) < gone.last"
+    " UNION SELECT r.key FROM subscription AS s CROSS JOIN gone ON gone.chan = s.chan"
+    " CROSS JOIN reader AS r ON r.key = s.key"
+    " WHERE s.until IS NOT NULL AND gone.except_key <> r.key AND gone.first <= s.until"
+    " AND max(r.seen, s.since) < gone.last AND (gone.last <= s.until OR EXISTS"
+    " (SELECT 1 FROM message AS m WHERE m.id > max(r.seen, s.since)"
+    " AND m.id <= min(s.until, ?1) AND m.chan = s.chan AND m.flags & 3 = 0"
+    " AND m.except_key <> r.key)) LIMIT ?2")
 X(Q_TRIM_MESSAGES, "DELETE FROM message WHERE id <= ?1")
 X(Q_TRIM_SUBSCRIPTIONS, "DELETE FROM subscription WHERE until <= ?1")
 /* clang-format on */

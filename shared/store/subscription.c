@@ -18,6 +18,12 @@ subscription_end(struct store *st, int64_t key, int64_t chan, int64_t until)
 }
 
 int
+subscription_forget(struct store *st, int64_t key, int64_t chan, int64_t since)
+{
+	return statement_exec(st, Q_SUBSCRIPTION_FORGET, "lll", key, chan, since);
+}
+
+int
 subscription_end_namespace(struct store *st, int64_t key, struct slice ns, int64_t until)
 {
 	if (until < 0)

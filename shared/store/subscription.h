@@ -25,6 +25,9 @@ int subscription_add(struct store *st, int64_t key, const struct subscription *s
 /* Leave: `until` is the last row that it still gets; < 0: delete the subscription at once. */
 int subscription_end(struct store *st, int64_t key, int64_t chan, int64_t until);
 
+/* Delete the one that began after row `since`. */
+int subscription_forget(struct store *st, int64_t key, int64_t chan, int64_t since);
+
 /* Leave a namespace with all its rooms. */
 int subscription_end_namespace(struct store *st, int64_t key, struct slice ns, int64_t until);
 

@@ -2,8 +2,11 @@
 
 #include <stdlib.h>
 
+#include "shared/base/log.h"
+#include "shared/hub/lifecycle.h"
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
+#include "shared/wire/sid.h"
 
 #define PLAIN_TEXT "text/plain; charset=UTF-8"
 
@@ -75,6 +78,16 @@ answer_wrapped(struct server *sv, struct exchange *x, struct slice origin,
 	if (sv->wrapped.failed)
 		a = answer_busy(origin);
 	answer_send(sv, x, &a);
+}
+
+void
+answer_own_packet(struct server *sv, struct exchange *x, const struct transport *t,
+    const struct route *route, struct slice packet)
+{
+	/* the public id of one that is unknown or has ended, too: the log may tell more of it */
+	if (log_enabled(LOG_LEVEL_TRACE))
+		lifecycle_packet(WATCH_OUT, sid_key(route->sid), packet);
+	answer_wrapped(sv, x, x->origin, t, route->index, packet);
 }
 
 void

@@ -36,6 +36,10 @@ void answer_error(struct server *sv, struct exchange *x, int status, const char 
 void answer_wrapped(struct server *sv, struct exchange *x, struct slice origin,
     const struct transport *t, unsigned index, struct slice text);
 
+/* The same with a packet that does not come from the hub, to the client of `route`. */
+void answer_own_packet(struct server *sv, struct exchange *x, const struct transport *t,
+    const struct route *route, struct slice packet);
+
 /* Begin the answer of a stream. */
 void answer_begin(struct server *sv, struct exchange *x, const struct transport *t);
 

@@ -1,5 +1,7 @@
 #include "shared/transport/cors.h"
 
+#include "shared/base/log.h"
+
 void
 cors_allow(struct buf *headers, struct slice origin)
 {
@@ -26,4 +28,15 @@ cors_allow_preflight(struct buf *headers, struct slice wanted)
 		buf_puts(headers, "\r\n");
 	}
 	buf_puts(headers, "Access-Control-Max-Age: 3600\r\n");
+}
+
+void
+cors_log_refusal(const char *what, const struct exchange *x)
+{
+	struct slice page = x->origin.n > 0 ? x->origin : x->referer;
+
+	if (page.n == 0)
+		page = SLICE("a client without an origin");
+	log_limited(LOG_LEVEL_INFO, "%s refused: [protocol] origins does not allow %.*s, at %.*s",
+	    what, (int)page.n, page.p, (int)x->address.n, slice_text(x->address));
 }

@@ -10,9 +10,14 @@
 
 #include <stdbool.h>
 
+#include "shared/base/address.h"
 #include "shared/base/slice.h"
 
 struct exchange;
+
+/* Header lines of every answer, which the programs add: browsers must not take what a client wrote,
+ * and gets back, for a script or a page. */
+#define EXCHANGE_HEADERS "X-Content-Type-Options: nosniff\r\n"
 
 struct response {
 	int status;               /* 200; a 304 has no body and no length */
@@ -51,8 +56,11 @@ struct exchange {
 	struct slice origin;  /* Origin header; empty if none */
 	struct slice referer; /* Referer header; empty if none */
 	struct slice body;    /* as received; its length is within the configured limit */
-	struct slice address; /* of the client, as text */
+	struct slice address; /* of the client, as canonical text; empty: unknown (proxies.h) */
 	int port;             /* of the client; 0 unknown */
+	bool by_proxy;        /* it came through trusted proxies before it reached the web server,
+	                       * or us; the outermost is ... */
+	struct address proxy; /* ... this one */
 	bool secure;          /* came over TLS, as far as the web server says */
 	bool body_too_large;  /* the body was left unread: the answer is 413 */
 	bool again;           /* the web server repeats it, as the process that had it died.  Its

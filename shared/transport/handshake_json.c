@@ -7,7 +7,8 @@
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
-#define KEPT_BYTES 8192 /* of the headers, and of the query: it is stored with each session */
+#define HEADERS_BEGIN "{\"headers\":{"
+#define HEADERS_END   "},"
 
 /* Append text that a client wrote as a JSON string. */
 static void
@@ -39,25 +40,54 @@ add_form_string(struct buf *out, struct slice raw)
 	buf_free(&plain);
 }
 
+/* --- the headers ---------------------------------------------------------------------------- */
+
 struct header_list {
 	struct buf *out;
+	size_t end;    /* `out` may become so long */
+	bool identity; /* those that say who the client is, or all others */
 	bool any;
+	int left_out;
 };
 
 static void
 add_handshake_header(void *arg, struct slice name, struct slice value)
 {
 	struct header_list *list = arg;
+	struct buf *out = list->out;
+	size_t before = out->n;
 
-	if (name.n + value.n + list->out->n > KEPT_BYTES)
+	if (list->identity != (slice_is(name, "cookie") || slice_is(name, "authorization")))
 		return;
 	if (list->any)
-		buf_add_char(list->out, ',');
-	list->any = true;
-	add_foreign_string(list->out, name);
-	buf_add_char(list->out, ':');
-	add_foreign_string(list->out, value);
+		buf_add_char(out, ',');
+	add_foreign_string(out, name);
+	buf_add_char(out, ':');
+	add_foreign_string(out, value);
+	/* measured when escaped, which can make six bytes of one */
+	if (out->n > list->end) {
+		out->n = before;
+		list->left_out++;
+	} else {
+		list->any = true;
+	}
 }
+
+/* Append the headers, each if it fits into what is left of `most` bytes.  Return how many did not.
+ */
+static int
+add_handshake_headers(struct buf *out, const struct exchange *x, size_t most)
+{
+	struct header_list list = {.out = out, .end = out->n + most, .identity = true};
+
+	/* what an application needs most comes first: it fits, or nothing does */
+	x->each_header(x, add_handshake_header, &list);
+	list.identity = false;
+	x->each_header(x, add_handshake_header, &list);
+	return list.left_out;
+}
+
+/* --- the rest ------------------------------------------------------------------------------- */
 
 static void
 add_handshake_query(struct buf *out, struct slice query)
@@ -66,9 +96,6 @@ add_handshake_query(struct buf *out, struct slice query)
 	bool any = false;
 
 	while (form_next(&query, &key, &value)) {
-		/* `out` holds the headers already */
-		if (key.n + value.n + out->n > 2 * KEPT_BYTES)
-			continue;
 		if (any)
 			buf_add_char(out, ',');
 		any = true;
@@ -78,17 +105,15 @@ add_handshake_query(struct buf *out, struct slice query)
 	}
 }
 
-void
-handshake_json_write(struct buf *out, const struct exchange *x, const struct route *route)
+/* Append the members between the headers and the URL. */
+static void
+add_handshake_members(struct buf *out, const struct exchange *x, const struct route *route)
 {
-	struct header_list list = {out, false};
 	struct timespec now;
 	struct tm utc;
 	char text[64];
 
-	buf_puts(out, "{\"headers\":{");
-	x->each_header(x, add_handshake_header, &list);
-	buf_puts(out, "},\"query\":{");
+	buf_puts(out, "\"query\":{");
 	add_handshake_query(out, route->query);
 	buf_puts(out, "},\"address\":{\"address\":");
 	add_foreign_string(out, x->address);
@@ -99,7 +124,33 @@ handshake_json_write(struct buf *out, const struct exchange *x, const struct rou
 	    ",\"port\":%d},\"time\":\"%s\",\"issued\":%lld,\"xdomain\":%s,\"secure\":%s,\"url\":",
 	    x->port, text, (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000,
 	    x->origin.n > 0 ? "true" : "false", x->secure ? "true" : "false");
-	add_foreign_string(out, x->target.n > KEPT_BYTES ? SLICE("") : x->target);
-	buf_add_char(out, '}');
-	buf_add_char(out, '\0');
+}
+
+int
+handshake_json_write(
+    struct buf *out, const struct exchange *x, const struct route *route, size_t most)
+{
+	struct buf rest = {.p = NULL};
+	const size_t frame = sizeof(HEADERS_BEGIN HEADERS_END) - 1;
+	size_t url_at;
+	int left_out = -1;
+
+	add_handshake_members(&rest, x, route);
+	url_at = rest.n;
+	add_foreign_string(&rest, x->target);
+	buf_add_char(&rest, '}');
+	if (rest.n + frame > most && !rest.failed) { /* the URL has the query once more */
+		rest.n = url_at;
+		buf_puts(&rest, "\"\"}");
+	}
+	if (rest.n + frame <= most) {
+		buf_puts(out, HEADERS_BEGIN);
+		left_out = add_handshake_headers(out, x, most - rest.n - frame);
+		buf_puts(out, HEADERS_END);
+		buf_add_slice(out, buf_slice(&rest));
+		buf_add_char(out, '\0');
+	}
+	out->failed = out->failed || rest.failed;
+	buf_free(&rest);
+	return left_out;
 }

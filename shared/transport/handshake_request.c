@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/log.h"
+#include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/handshake_text.h"
 #include "shared/wire/json.h"
@@ -56,10 +58,19 @@ refuse_handshake(struct server *sv, const struct asker *asker, int status, struc
 	buf_free(&script);
 }
 
+static void
+refuse_origin(struct server *sv, const struct asker *asker)
+{
+	cors_log_refusal("handshake", asker->x);
+	refuse_handshake(sv, asker, 403, SLICE("handshake bad origin"));
+}
+
 /* Clients that reconnect back off and retry after a 503; a 403 would end them (PROTOCOL 4.5). */
 static void
 refuse_busy_handshake(struct server *sv, const struct asker *asker)
 {
+	log_limited(LOG_LEVEL_INFO, "handshake refused: the server is busy, %.*s may try again",
+	    (int)asker->address.n, slice_text(asker->address));
 	refuse_handshake(sv, asker, 503, answer_busy(asker->origin).body);
 }
 
@@ -137,9 +148,14 @@ answer_handshake(struct server *sv, const struct asker *asker, enum session_crea
 		accept_handshake(sv, asker, buf_slice(&sv->text));
 		break;
 	case SESSION_UNAUTHORIZED:
+		log_limited(LOG_LEVEL_INFO, "handshake refused: the application does not want %.*s",
+		    (int)asker->address.n, slice_text(asker->address));
 		refuse_handshake(sv, asker, 403, SLICE("handshake unauthorized"));
 		break;
 	case SESSION_APP_ERROR:
+		log_limited(LOG_LEVEL_INFO,
+		    "handshake refused: the application could not decide about %.*s",
+		    (int)asker->address.n, slice_text(asker->address));
 		refuse_handshake(sv, asker, 500, SLICE("handshake error"));
 		break;
 	case SESSION_BUSY:
@@ -262,11 +278,19 @@ decide_handshake(struct server *sv, const struct asker *asker, const struct rout
 {
 	char sid[STORE_SID_SIZE];
 	enum session_create_result result;
+	int left_out;
 
 	buf_clear(&sv->text);
-	handshake_json_write(&sv->text, asker->x, route);
+	left_out = handshake_json_write(&sv->text, asker->x, route, sv->cfg->handshake_bytes);
+	if (left_out > 0)
+		log_limited(LOG_LEVEL_WARN,
+		    "handshake: %d headers of a client did not fit into handshake_bytes; the "
+		    "application does not see them",
+		    left_out);
 	if (sv->text.failed) {
 		refuse_busy_handshake(sv, asker);
+	} else if (left_out == -1) {
+		refuse_handshake(sv, asker, 431, SLICE("handshake query too long"));
 	} else if (application_asks(sv->application)) {
 		if (ask_application(sv, asker, sv->text.p) == -1)
 			refuse_busy_handshake(sv, asker);
@@ -283,7 +307,8 @@ handshake_request_handle(struct server *sv, struct exchange *x, const struct rou
 	    .origin = x->origin,
 	    .address = x->address,
 	    .has_jsonp = route->has_jsonp,
-	    .upgrades = x->upgrades(x),
+	    .upgrades = x->upgrades(x) && (sv->cfg->wsd_reachable == CONFIG_YES ||
+					      !ways_is_closed(sv->ways, x, sv->now)),
 	    .jsonp = route->jsonp};
 	const struct answer head = {
 	    .status = 200, .content_type = "text/plain", .origin = x->origin};
@@ -293,7 +318,7 @@ handshake_request_handle(struct server *sv, struct exchange *x, const struct rou
 	else if (!slice_is(x->method, "GET") && !slice_is(x->method, "POST"))
 		answer_error(sv, x, 405, "A handshake is a GET or a POST.");
 	else if (!origins_allow(slice_of(sv->cfg->origins), x->origin, x->referer))
-		refuse_handshake(sv, &asker, 403, SLICE("handshake bad origin"));
+		refuse_origin(sv, &asker);
 	else if (sv->draining)
 		refuse_busy_handshake(sv, &asker);
 	else

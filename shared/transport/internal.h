@@ -10,7 +10,9 @@
 #include "shared/transport/answer.h"
 #include "shared/transport/heartbeat.h"
 #include "shared/transport/server.h"
+#include "shared/transport/strays.h"
 #include "shared/transport/transport.h"
+#include "shared/transport/ways.h"
 #include "shared/transport/websocket.h"
 #include "shared/wire/route.h"
 
@@ -27,13 +29,16 @@ struct publish_keys;
 /* In all queues with a deadline the wait is equally long, so the first is always due first. */
 TAILQ_HEAD(poll_queue, poll);
 TAILQ_HEAD(stream_queue, stream);
+TAILQ_HEAD(late_post_queue, late_post);
 LIST_HEAD(handshake_list, pending_handshake);
 
 struct server {
 	const struct config *cfg;
+	struct proxies proxies;
 	enum server_kind kind;
 	struct application *application;
 	struct hub *hub;
+	struct ways *ways;
 	struct publish_keys *publish_keys; /* NULL: the publishing interface is off */
 	unsigned enabled;                  /* bit set of 1 << enum transport_id */
 	int64_t now;                       /* of this turn, ms */
@@ -41,8 +46,10 @@ struct server {
 	bool wsd_alive;
 	int64_t wsd_checked_at;                  /* when wsd_alive was found out; 0: never */
 	struct poll_queue polls;                 /* held for their session */
-	struct poll_queue delayed;               /* not served now: answered 8:: in a while */
+	struct poll_queue delayed;               /* not served now: answered in a while */
+	struct strays strays;                    /* what unknown sessions polls are for */
 	struct stream_queue streams;             /* by the time they end at the latest */
+	struct late_post_queue late_posts;       /* of clients that are slowed */
 	struct handshake_list handshakes;        /* the application has been asked about them */
 	struct heartbeat_queue beating, waiting; /* see heartbeat.h */
 	/* shared by all websockets that they are sent to */
@@ -61,6 +68,12 @@ server_enables(const struct server *sv, enum transport_id id)
 	return (sv->enabled & 1u << id) != 0;
 }
 
+/* Read the setting `transports` into a bit set.  0, or -1 after logging which name is wrong. */
+int server_check_transports(const struct config *cfg, unsigned *enabled);
+
+/* Warn of settings that have no effect because of another one. */
+void server_check_unused(const struct config *cfg);
+
 /* --- requests: each is answered or held ----------------------------------------------------- */
 
 void handshake_request_handle(struct server *sv, struct exchange *x, const struct route *route);
@@ -71,17 +84,28 @@ bool post_disconnect(struct server *sv, struct exchange *x, const struct route *
 /* Return false when the path is not that of a file of the browser's client. */
 bool static_files_serve(struct server *sv, struct exchange *x, const struct route *route);
 
-/* Append the JSON object that the application sees of a handshake (PROTOCOL 4.6) and a NUL. */
-void handshake_json_write(struct buf *out, const struct exchange *x, const struct route *route);
+/* Append the JSON object that the application sees of a handshake (PROTOCOL 4.6) and a NUL.  It is
+ * kept with the session, so it has at most `most` bytes: the URL, then headers are left out when
+ * they do not fit.  Return the number of headers left out, or -1 when the query does not fit. */
+int handshake_json_write(
+    struct buf *out, const struct exchange *x, const struct route *route, size_t most);
 
 /* --- deadlines: act on those that have passed; the next one, INT64_MAX for none ------------- */
 
 int64_t polling_expire(struct server *sv);
 int64_t streaming_expire(struct server *sv);
 
+/* --- POSTs that are answered late ----------------------------------------------------------- */
+
+/* Before the end of the turn: answer those whose clients are not slowed any more. */
+void post_run(struct server *sv);
+/* After it: what the new ones report is committed, or they are answered 503. */
+void post_settle(struct server *sv, bool committed);
+
 /* --- shutdown: answer what is held ---------------------------------------------------------- */
 
 void polling_drain(struct server *sv);
+void post_drain(struct server *sv);
 void handshake_request_drain(struct server *sv);
 
 #endif

@@ -7,15 +7,17 @@
  *	                         -- time is up -----> answered 8::            | wait for the next
  *	                         -- the turn fails -> sv->delayed: 8:: later  | GET, freed
  *	                         -- the peer left --> freed
+ *	    of an unknown session -- 7:::1+0 at once, or if it is repeated from sv->delayed
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/hub/lifecycle.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/payload.h"
 
-/* A poll that cannot be served is answered 8:: after this time: an error would end the session, and
- * an answer at once would bring the client back at once. */
+/* A poll that cannot be served is answered after this time: an error would end the session, and an
+ * answer at once would bring the client back at once. */
 #define DELAY_MS 1000
 
 /* A GET from its arrival until its fate is known. */
@@ -27,11 +29,12 @@ struct poll {
 	struct poll_queue *queue; /* that holds it; NULL once it is answered */
 	TAILQ_ENTRY(poll) link;
 	int64_t deadline;
-	int64_t key, gen; /* of the session, to take messages back that were not delivered */
-	unsigned index;   /* of the script's callback */
-	bool delivered;   /* the answer holds messages, or is `incomplete` */
-	bool incomplete;  /* it should have held them, but there was no memory */
-	char origin[];    /* of the request, NUL-terminated */
+	struct slice late; /* static; the answer when the time is up */
+	int64_t key, gen;  /* of the session, to take messages back that were not delivered */
+	unsigned index;    /* of the script's callback */
+	bool delivered;    /* the answer holds messages, or is `incomplete` */
+	bool incomplete;   /* it should have held them, but there was no memory */
+	char origin[];     /* of the request, NUL-terminated */
 };
 
 static void
@@ -59,6 +62,15 @@ answer_poll(struct poll *p, struct slice text)
 	dequeue_poll(p);
 	p->session = NULL;
 	answer_wrapped(p->sv, p->x, slice_of(p->origin), p->transport, p->index, text);
+}
+
+/* The same with a packet that does not come from the hub. */
+static void
+answer_poll_own(struct poll *p, struct slice packet)
+{
+	if (p->queue != NULL)
+		lifecycle_packet(WATCH_OUT, p->key, packet);
+	answer_poll(p, packet);
 }
 
 /* It cannot be served now: answer it in a while. */
@@ -103,13 +115,13 @@ on_poll_end(void *sink, enum sink_end why)
 	switch (why) {
 	case SINK_SUPERSEDED:
 		/* its client does not listen any more, but the web server's slot gets free (8.4) */
-		answer_poll(sink, NOOP_PACKET);
+		answer_poll_own(sink, NOOP_PACKET);
 		break;
 	case SINK_DISCONNECTED:
-		answer_poll(sink, DISCONNECT_PACKET);
+		answer_poll_own(sink, DISCONNECT_PACKET);
 		break;
 	case SINK_LOST:
-		answer_poll(sink, UNKNOWN_SESSION_PACKET);
+		answer_poll_own(sink, UNKNOWN_SESSION_PACKET);
 		break;
 	case SINK_FAILED:
 		delay_poll(sink);
@@ -146,18 +158,21 @@ on_poll_fate(struct exchange *x, enum exchange_fate fate, void *holder)
 	free(p);
 }
 
-/* Hold the exchange: for its session, or if `s` is NULL to answer it in a while. */
+/* Hold the exchange for its session, or if `s` is NULL for a while.  Then it is answered `late`. */
 static void
 hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
-    const struct route *route, struct session *s)
+    const struct route *route, struct session *s, struct slice late)
 {
 	struct poll *p = malloc(sizeof(*p) + x->origin.n + 1);
+	int attached;
 
 	if (p == NULL) {
-		answer_wrapped(sv, x, x->origin, t, route->index, NOOP_PACKET);
+		answer_own_packet(sv, x, t, route, late);
 		return;
 	}
-	*p = (struct poll){.sv = sv, .x = x, .transport = t, .session = s, .index = route->index};
+	*p = (struct poll){
+	    .sv = sv, .x = x, .transport = t, .session = s, .late = late, .index = route->index};
+	p->key = s == NULL ? 0 : session_key(s);
 	if (x->origin.n > 0)
 		memcpy(p->origin, x->origin.p, x->origin.n);
 	p->origin[x->origin.n] = '\0';
@@ -169,8 +184,12 @@ hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
 	}
 	/* queued before it is attached: the hub may answer it in that very call */
 	enqueue_poll(p, &sv->polls, sv->cfg->polling_duration_ms);
-	if (session_attach(sv->hub, s, route->transport, false, &poll_sink, p) == -1 &&
-	    p->session != NULL) {
+	/* one that has ended is told 0::, and not 7:::1+0, which would bring a kicked client back
+	 * (14.6) */
+	attached = session_is_over(s)
+	               ? session_attach_ended(sv->hub, s, &poll_sink, p)
+	               : session_attach(sv->hub, s, route->transport, false, &poll_sink, p);
+	if (attached == -1 && p->session != NULL) {
 		/* it failed before or after the session took the poll: take it back */
 		if (session_has_sink(s, p))
 			session_detach(sv->hub, s);
@@ -196,22 +215,24 @@ polling_open(
 	/* the client polls again and reaches another process.  One that is repeated may be a poll
 	 * that its client left: it must not supersede the client's next */
 	if (sv->draining || x->again) {
-		answer_wrapped(sv, x, x->origin, t, route->index, NOOP_PACKET);
+		answer_own_packet(sv, x, t, route, NOOP_PACKET);
 		return;
 	}
 	switch (session_find(sv->hub, route->sid, &s)) {
 	case SESSION_LIVE:
-		hold_poll(sv, t, x, route, s);
-		break;
 	case SESSION_ENDED:
-		/* and not 7:::1+0, which would bring a kicked client back (14.6) */
-		answer_wrapped(sv, x, x->origin, t, route->index, DISCONNECT_PACKET);
+		hold_poll(sv, t, x, route, s, NOOP_PACKET);
 		break;
 	case SESSION_UNKNOWN:
-		answer_wrapped(sv, x, x->origin, t, route->index, UNKNOWN_SESSION_PACKET);
+		/* at once, since most clients come back with a new handshake; but not to one that
+		 * asks again, and would do so without end */
+		if (strays_note(&sv->strays, route->sid, sv->now))
+			hold_poll(sv, t, x, route, NULL, UNKNOWN_SESSION_PACKET);
+		else
+			answer_own_packet(sv, x, t, route, UNKNOWN_SESSION_PACKET);
 		break;
 	case SESSION_FAILED:
-		hold_poll(sv, t, x, route, NULL);
+		hold_poll(sv, t, x, route, NULL, NOOP_PACKET);
 		break;
 	}
 }
@@ -226,7 +247,7 @@ time_out_poll(struct poll *p)
 		session_detach(p->sv->hub, p->session);
 	/* detaching catches up with the other processes: that may have answered it */
 	if (p->queue != NULL)
-		answer_poll(p, NOOP_PACKET);
+		answer_poll_own(p, p->late);
 }
 
 /* End those of a queue that are due at `now`; return when the next one is. */

@@ -62,8 +62,10 @@ run_publish_actions(
 		publish_answer_action_error(p, &error);
 		return;
 	}
-	buf_printf(&text, "{\"ok\":true,\"actions\":%zu,\"queued\":%zu}", result.actions,
-	    result.receivers);
+	buf_printf(
+	    &text, "{\"ok\":true,\"actions\":%zu,\"queued\":%zu", result.actions, result.receivers);
+	action_refused_write(&text, &result);
+	buf_add_char(&text, '}');
 	/* in the same transaction: the actions and the memory that they ran, or neither */
 	if (text.failed)
 		transaction_fail(p->sv->hub);

@@ -73,10 +73,14 @@ decode_form(struct buf *out, struct slice raw)
 		form_decode(out, raw);
 }
 
-/* Return 0, or -1 when a value is malformed. */
-static int
+#define NAME_ERROR "a name contains U+0000"
+
+/* Return NULL, or what is wrong with the query. */
+static const char *
 parse_listing_query(const struct publish_request *p, struct listing *l)
 {
+	static const char wrong[] =
+	    "limit must be a number from 1 to 1000, after a public session id";
 	struct slice rest = p->query, key, value;
 
 	while (form_next(&rest, &key, &value)) {
@@ -88,17 +92,20 @@ parse_listing_query(const struct publish_request *p, struct listing *l)
 			decode_form(&l->user, value);
 		else if (slice_is(key, "limit")) {
 			if (parse_listing_limit(value, &l->filter.limit) == -1)
-				return -1;
+				return wrong;
 		} else if (slice_is(key, "after")) {
 			if (sid_public_read(value, &l->filter.after) == -1)
-				return -1;
+				return wrong;
 		}
 	}
+	if (slice_has_nul(buf_slice(&l->ns)) || slice_has_nul(buf_slice(&l->room)) ||
+	    slice_has_nul(buf_slice(&l->user)))
+		return NAME_ERROR;
 	l->filter.user = buf_slice(&l->user);
 	/* not by length: the name of the default namespace is empty */
 	if (l->ns.p != NULL || l->room.p != NULL)
 		l->filter.chan = message_log_channel(buf_slice(&l->ns), buf_slice(&l->room));
-	return 0;
+	return NULL;
 }
 
 static void
@@ -138,11 +145,11 @@ void
 publish_read_sessions(const struct publish_request *p)
 {
 	struct listing l = {.filter = {.limit = LIMIT_DEFAULT}};
+	const char *wrong = parse_listing_query(p, &l);
 	int listed;
 
-	if (parse_listing_query(p, &l) == -1) {
-		publish_answer_error(p, 400, NULL, "bad_request",
-		    "limit must be a number from 1 to 1000, after a public session id");
+	if (wrong != NULL) {
+		publish_answer_error(p, 400, NULL, "bad_request", wrong);
 		free_listing(&l);
 		return;
 	}
@@ -193,6 +200,11 @@ publish_read_user(const struct publish_request *p)
 	int listed;
 
 	decode_path_segment(&l.user, p->rest);
+	if (slice_has_nul(buf_slice(&l.user))) {
+		publish_answer_error(p, 400, NULL, "bad_request", NAME_ERROR);
+		free_listing(&l);
+		return;
+	}
 	l.filter.user = buf_slice(&l.user);
 	/* users are looked up by their bytes, but what goes into JSON must be UTF-8 */
 	utf8_sanitize(&name, l.filter.user);

@@ -1,34 +1,18 @@
 #include "shared/transport/server.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "shared/app/module.h"
 #include "shared/base/log.h"
 #include "shared/hook/hook.h"
+#include "shared/store/folder.h"
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/publish_keys.h"
 #include "shared/transport/publish_request.h"
 
 /* --- opening and closing -------------------------------------------------------------------- */
-
-/* Read the setting `transports`.  0, or -1 after logging which name is wrong. */
-static int
-enable_transports(struct server *sv)
-{
-	struct slice rest = slice_of(sv->cfg->transports), name;
-
-	while (slice_cut(&rest, ',', &name)) {
-		enum transport_id id = route_transport_by_name(name);
-
-		if (id == TRANSPORT_NONE) {
-			log_errx("transports: unknown transport \"%.*s\"", (int)name.n, name.p);
-			return -1;
-		}
-		sv->enabled |= 1u << id;
-	}
-	return 0;
-}
 
 static struct hub_options
 make_hub_options(const struct server *sv)
@@ -38,6 +22,7 @@ make_hub_options(const struct server *sv)
 	return (struct hub_options){
 	    .kind = (int)sv->kind,
 	    .folder = cfg->data,
+	    .group = cfg->store_group,
 	    .app = application_for_hub(sv->application),
 	    .close_timeout_ms = cfg->close_timeout_ms,
 	    .polling_duration_ms = cfg->polling_duration_ms,
@@ -45,9 +30,18 @@ make_hub_options(const struct server *sv)
 	    .bad_packets = cfg->bad_packets,
 	    .queue_packets = cfg->queue_packets,
 	    .queue_bytes = cfg->queue_bytes,
+	    .early_packets = cfg->early_packets,
+	    .early_bytes = cfg->early_bytes,
+	    .early_timeout_ms = cfg->early_timeout_ms,
 	    .sessions = cfg->sessions,
 	    .sessions_per_address = cfg->sessions_per_address,
+	    .address_share_from = cfg->address_share_from,
+	    .address_share = cfg->address_share,
+	    .proxies = &sv->proxies,
 	    .log_bytes = cfg->log_bytes,
+	    .rooms_per_session = cfg->rooms_per_session,
+	    .data_per_session = cfg->data_per_session,
+	    .acks_per_session = cfg->acks_per_session,
 	};
 }
 
@@ -67,14 +61,18 @@ static struct server *
 make_server(const struct config *cfg, enum server_kind kind)
 {
 	struct server *sv = calloc(1, sizeof(*sv));
+	struct slice bad;
 
 	if (sv == NULL)
 		return NULL;
 	sv->cfg = cfg;
+	/* it was checked when it was read */
+	(void)proxies_parse(&sv->proxies, slice_of(cfg->trusted_proxies), &bad);
 	sv->kind = kind;
 	TAILQ_INIT(&sv->polls);
 	TAILQ_INIT(&sv->delayed);
 	TAILQ_INIT(&sv->streams);
+	TAILQ_INIT(&sv->late_posts);
 	LIST_INIT(&sv->handshakes);
 	TAILQ_INIT(&sv->beating);
 	TAILQ_INIT(&sv->waiting);
@@ -86,11 +84,13 @@ server_open(const struct config *cfg, enum server_kind kind)
 {
 	struct server *sv = make_server(cfg, kind);
 	struct hub_options options;
+	int reason = 0;
 
 	if (sv == NULL)
 		return NULL;
-	if (make_packets(sv) == -1 || enable_transports(sv) == -1)
+	if (make_packets(sv) == -1 || server_check_transports(cfg, &sv->enabled) == -1)
 		goto fail;
+	server_check_unused(cfg);
 	if (cfg->publish_enabled) {
 		sv->publish_keys = publish_keys_open(cfg->publish_keys);
 		if (sv->publish_keys == NULL)
@@ -102,12 +102,19 @@ server_open(const struct config *cfg, enum server_kind kind)
 		goto fail;
 	options = make_hub_options(sv);
 	sv->hub = hub_open(&options);
-	if (sv->hub == NULL)
+	if (sv->hub == NULL) {
+		reason = errno;
+		goto fail;
+	}
+	/* in the folder that the hub has made */
+	sv->ways = ways_open(cfg->data, folder_file_mode(cfg->store_group));
+	if (sv->ways == NULL)
 		goto fail;
 	application_set_hub(sv->application, sv->hub);
 	return sv;
 fail:
 	server_close(sv);
+	errno = reason;
 	return NULL;
 }
 
@@ -123,6 +130,7 @@ server_close(struct server *sv)
 	hub_close(sv->hub);
 	application_close(sv->application);
 	publish_keys_close(sv->publish_keys);
+	ways_close(sv->ways);
 	message_release(sv->heartbeat_packet);
 	message_release(sv->disconnect_packet);
 	message_release(sv->unknown_session_packet);
@@ -140,6 +148,12 @@ int
 server_wake_fd(const struct server *sv)
 {
 	return hub_wake_fd(sv->hub);
+}
+
+const struct proxies *
+server_proxies(const struct server *sv)
+{
+	return &sv->proxies;
 }
 
 void
@@ -166,6 +180,12 @@ bool
 server_is_busy(const struct server *sv)
 {
 	return application_is_busy(sv->application);
+}
+
+bool
+server_is_outdated(const struct server *sv)
+{
+	return hub_is_outdated(sv->hub);
 }
 
 unsigned
@@ -288,6 +308,7 @@ server_settle(struct server *sv, int64_t *next_ms)
 
 	/* first what adds work to this turn: verdicts and actions of the application, ... */
 	application_run(sv->application);
+	post_run(sv);
 	/* ... and deadlines.  The streams before the heartbeats, which need not beat for those */
 	polls = polling_expire(sv);
 	streams = streaming_expire(sv);
@@ -295,8 +316,10 @@ server_settle(struct server *sv, int64_t *next_ms)
 	/* commit, and only then answer what reports it */
 	result = hub_turn_end(sv->hub, next_ms);
 	if (result == -1)
-		log_warnx("a turn was rolled back: its requests are answered 503");
+		log_limited(
+		    LOG_LEVEL_WARN, "a turn was rolled back: its requests are answered 503");
 	answer_settle(sv, result == 0);
+	post_settle(sv, result == 0);
 	keep_earlier(next_ms, polls);
 	keep_earlier(next_ms, streams);
 	keep_earlier(next_ms, beats);
@@ -311,6 +334,7 @@ server_drain(struct server *sv)
 	/* first: a client that comes back at once must not be held again */
 	sv->draining = true;
 	polling_drain(sv);
+	post_drain(sv);
 	/* ends all streams and websockets, which have one each */
 	heartbeat_drain(sv);
 	handshake_request_drain(sv);

@@ -41,7 +41,8 @@ open_static_file(struct static_file *o, const char *folder, const char *name, bo
 	if (o->fd == -1)
 		return -1;
 	if (fstat(o->fd, &st) == -1 || !S_ISREG(st.st_mode) || st.st_size > FILE_BYTES_MAX) {
-		log_warnx("client: %s is not served: not a regular file of at most 4 MiB", path);
+		log_limited(LOG_LEVEL_WARN,
+		    "client: %s is not served: not a regular file of at most 4 MiB", path);
 		close(o->fd);
 		return -1;
 	}

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "shared/base/container.h"
+#include "shared/hub/lifecycle.h"
 #include "shared/transport/internal.h"
 
 /* A GET from its arrival until its fate is known. */
@@ -18,6 +19,7 @@ struct stream {
 	struct session *session;    /* NULL once it is detached */
 	struct heartbeat heartbeat; /* runs while it has a session */
 	TAILQ_ENTRY(stream) link;   /* in sv->streams while it has a session */
+	int64_t key;                /* of the session */
 	int64_t ends_at;
 	bool finished; /* the answer has ended */
 };
@@ -45,6 +47,14 @@ send_piece(struct stream *st, struct slice packet)
 		finish_stream(st);
 	else
 		st->x->ops->piece(st->x, buf_slice(piece));
+}
+
+/* The same for one that does not come from the hub. */
+static void
+send_own_piece(struct stream *st, struct slice packet)
+{
+	lifecycle_packet(WATCH_OUT, st->key, packet);
+	send_piece(st, packet);
 }
 
 /* The session is not ours any more: nothing is due for it.  Return it. */
@@ -88,13 +98,13 @@ on_stream_end(void *sink, enum sink_end why)
 	case SINK_SUPERSEDED:
 		break;
 	case SINK_DISCONNECTED:
-		send_piece(st, DISCONNECT_PACKET);
+		send_own_piece(st, DISCONNECT_PACKET);
 		break;
 	case SINK_LOST:
-		send_piece(st, UNKNOWN_SESSION_PACKET);
+		send_own_piece(st, UNKNOWN_SESSION_PACKET);
 		break;
 	case SINK_FAILED:
-		send_piece(st, RECONNECT_PACKET);
+		send_own_piece(st, RECONNECT_PACKET);
 		break;
 	}
 	finish_stream(st);
@@ -123,7 +133,7 @@ static void
 on_stream_beat(struct server *sv, struct heartbeat *hb)
 {
 	(void)sv;
-	send_piece(stream_of(hb), HEARTBEAT_PACKET);
+	send_own_piece(stream_of(hb), HEARTBEAT_PACKET);
 }
 
 static void
@@ -144,7 +154,7 @@ on_stream_drained(struct server *sv, struct heartbeat *hb)
 
 	(void)sv;
 	/* htmlfile does not notice that its stream ends: a packet must say so, before the end */
-	send_piece(st, RECONNECT_PACKET);
+	send_own_piece(st, RECONNECT_PACKET);
 	end_stream_session(st, "server shutdown");
 	finish_stream(st);
 }
@@ -174,13 +184,14 @@ start_stream(struct server *sv, const struct transport *t, struct exchange *x,
 	struct stream *st = calloc(1, sizeof(*st));
 
 	if (st == NULL) {
-		answer_wrapped(sv, x, x->origin, t, 0, RECONNECT_PACKET);
+		answer_own_packet(sv, x, t, route, RECONNECT_PACKET);
 		return;
 	}
 	st->sv = sv;
 	st->x = x;
 	st->transport = t;
 	st->session = s;
+	st->key = session_key(s);
 	/* the head first: attaching sends 1:: and whatever waits */
 	answer_begin(sv, x, t);
 	x->on_fate = on_stream_fate;
@@ -194,7 +205,7 @@ start_stream(struct server *sv, const struct transport *t, struct exchange *x,
 		drop_stream_session(st);
 		if (session_has_sink(s, st))
 			session_detach(sv->hub, s);
-		send_piece(st, RECONNECT_PACKET);
+		send_own_piece(st, RECONNECT_PACKET);
 		finish_stream(st);
 	}
 }
@@ -219,7 +230,7 @@ streaming_open(
 	/* one that is repeated may be a stream that its client left: it must not supersede another
 	 * transport of the session */
 	if (sv->draining || x->again) {
-		answer_wrapped(sv, x, x->origin, t, 0, RECONNECT_PACKET);
+		answer_own_packet(sv, x, t, route, RECONNECT_PACKET);
 		return;
 	}
 	switch (session_find(sv->hub, route->sid, &s)) {
@@ -227,13 +238,13 @@ streaming_open(
 		start_stream(sv, t, x, route, s);
 		break;
 	case SESSION_ENDED:
-		answer_wrapped(sv, x, x->origin, t, 0, DISCONNECT_PACKET);
+		answer_own_packet(sv, x, t, route, DISCONNECT_PACKET);
 		break;
 	case SESSION_UNKNOWN:
-		answer_wrapped(sv, x, x->origin, t, 0, UNKNOWN_SESSION_PACKET);
+		answer_own_packet(sv, x, t, route, UNKNOWN_SESSION_PACKET);
 		break;
 	case SESSION_FAILED:
-		answer_wrapped(sv, x, x->origin, t, 0, RECONNECT_PACKET);
+		answer_own_packet(sv, x, t, route, RECONNECT_PACKET);
 		break;
 	}
 }
@@ -246,7 +257,7 @@ streaming_expire(struct server *sv)
 	while ((st = TAILQ_FIRST(&sv->streams)) != NULL && st->ends_at <= sv->now) {
 		/* before the web server's limit on a request cuts it off: its client would not
 		 * notice, and would wait for its heartbeat timeout */
-		send_piece(st, RECONNECT_PACKET);
+		send_own_piece(st, RECONNECT_PACKET);
 		end_stream_session(st, "socket end");
 		finish_stream(st);
 	}

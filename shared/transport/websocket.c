@@ -1,7 +1,9 @@
 #include "shared/transport/websocket.h"
 
 #include "shared/base/container.h"
+#include "shared/hub/lifecycle.h"
 #include "shared/store/slots.h"
+#include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/origins.h"
 
@@ -17,11 +19,20 @@ on_websocket_send(void *sink, struct message *m)
 	ws->ops->send(ws, m);
 }
 
+/* Send a packet that does not come from the hub. */
+static void
+send_own_packet(struct websocket *ws, int64_t key, struct message *m)
+{
+	lifecycle_packet(WATCH_OUT, key, message_text(m));
+	ws->ops->send(ws, m);
+}
+
 static void
 on_websocket_end(void *sink, enum sink_end why)
 {
 	struct websocket *ws = sink;
 	struct server *sv = ws->server;
+	int64_t key = session_key(ws->session);
 
 	/* the hub has detached it.  From here on websocket_text() takes no packets */
 	heartbeat_stop(sv, &ws->heartbeat);
@@ -30,10 +41,10 @@ on_websocket_end(void *sink, enum sink_end why)
 	case SINK_SUPERSEDED:
 		break;
 	case SINK_DISCONNECTED:
-		ws->ops->send(ws, sv->disconnect_packet);
+		send_own_packet(ws, key, sv->disconnect_packet);
 		break;
 	case SINK_LOST:
-		ws->ops->send(ws, sv->unknown_session_packet);
+		send_own_packet(ws, key, sv->unknown_session_packet);
 		break;
 	case SINK_FAILED:
 		/* not a packet: to the client it is a lost connection, and it reconnects */
@@ -51,8 +62,21 @@ on_websocket_heard(void *sink)
 	heartbeat_heard(ws->server, &ws->heartbeat);
 }
 
+static void
+on_websocket_pause(void *sink, bool paused)
+{
+	struct websocket *ws = sink;
+
+	ws->paused = paused;
+	ws->ops->pause(ws, paused);
+}
+
 static const struct sink_ops websocket_sink = {
-    .send = on_websocket_send, .end = on_websocket_end, .heard = on_websocket_heard};
+    .send = on_websocket_send,
+    .end = on_websocket_end,
+    .heard = on_websocket_heard,
+    .pause = on_websocket_pause,
+};
 
 /* --- the upgrade ---------------------------------------------------------------------------- */
 
@@ -79,6 +103,7 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 		return WEBSOCKET_REFUSED;
 	}
 	if (!origins_allow(slice_of(sv->cfg->origins), x->origin, x->referer)) {
+		cors_log_refusal("websocket", x);
 		*status = 403;
 		*why = "handshake bad origin";
 		return WEBSOCKET_REFUSED;
@@ -90,6 +115,7 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 		return WEBSOCKET_REFUSED;
 	switch (session_find(sv->hub, route->sid, &s)) {
 	case SESSION_LIVE:
+		ways_note_passed(sv->ways, x, sv->now);
 		return WEBSOCKET_GO;
 	case SESSION_UNKNOWN:
 		return WEBSOCKET_UNKNOWN;
@@ -126,7 +152,7 @@ on_websocket_beat(struct server *sv, struct heartbeat *hb)
 {
 	struct websocket *ws = websocket_of(hb);
 
-	ws->ops->send(ws, sv->heartbeat_packet);
+	send_own_packet(ws, session_key(ws->session), sv->heartbeat_packet);
 }
 
 static void
@@ -134,6 +160,11 @@ on_websocket_expired(struct server *sv, struct heartbeat *hb)
 {
 	struct websocket *ws = websocket_of(hb);
 
+	/* its answer may be there and is not read: who has paused it limits that */
+	if (ws->paused) {
+		heartbeat_start(sv, hb, hb->ops);
+		return;
+	}
 	end_websocket_session(sv, ws, "heartbeat timeout");
 	ws->ops->close(ws, 1000, "heartbeat timeout");
 }
@@ -216,9 +247,13 @@ answer_upgrade_required(
 {
 	struct answer a =
 	    answer_text(426, x->origin, SLICE("This transport needs an upgrade to websocket."));
+	struct session *s;
 
 	(void)t;
-	(void)route;
+	/* only a client of ours knows a session; anybody can send such a request */
+	if (sv->cfg->wsd_reachable != CONFIG_YES &&
+	    session_find(sv->hub, route->sid, &s) == SESSION_LIVE)
+		ways_note_stripped(sv->ways, x, sv->now);
 	a.headers = "Upgrade: websocket\r\nSec-WebSocket-Version: 13, 8, 7\r\n";
 	answer_send(sv, x, &a);
 }

@@ -169,13 +169,18 @@ class Hook:
                 (401, 'stale timestamp', (body, sign(body, timestamp=int(time.time()) - 400))),
                 (401, 'no signature', (body, {})),
                 (400, 'not JSON', (b'{', sign(b'{'))),
-                (500, 'the handler failed', (events({'name': 'fail'}),)),
                 (405, 'POST only', (None, {}, 'GET')),
                 (405, 'POST only', (b'x', {}, 'PUT'))):
             status, headers, reply = self.post(*given)
             self.assertEqual((status, reply.decode()[:len(text)]), (wanted, text))
             self.assertEqual(headers['content-type'], 'text/plain; charset=utf-8')
             self.assertEqual(headers.get('allow'), 'POST' if wanted == 405 else None)
+
+    def test_a_handler_that_fails_costs_its_own_event(self):
+        status, _, reply = self.post(events({'name': 'fail'}, {'name': 'echo', 'ack': 1}))
+        failed, echo = json.loads(reply)['results']
+        self.assertEqual((status, failed['id'], echo['ack']), (200, 'evt_0', []))
+        self.assertEqual(failed['error'][:23], 'Exception: as asked in ')
 
     def test_a_long_request_is_read(self):
         args = ['x' * 2000000]

@@ -50,7 +50,7 @@ class SameAsPhp(unittest.TestCase):
             status, headers, body = post(app(secret=SECRET), support.case_body(case))
         is_silent = 'reply' in case and case['reply'] is None
         self.assertEqual(status, case.get('status', 204 if is_silent else 200))
-        self.assertEqual(len(lines), 1 if status == 500 else 0)
+        self.assertEqual(len(lines), 1 if status == 500 or 'log' in case else 0)
         if 'log' in case:
             self.assertIn(case['log'], lines[0])
         if status == 204:
@@ -149,6 +149,36 @@ class Requests(unittest.TestCase):
         self.assertEqual(post(p, b'"\xff"')[0], 400)
         self.assertEqual(post(p, b'[' * 100000)[0], 400)
 
+    def test_a_wrong_secret_is_logged_once(self):
+        p, body = app(secret=SECRET), events()
+        with logged() as lines:
+            for _ in range(20):
+                self.assertEqual(p.handle('POST', sign(body, OTHER_SECRET), body)[0], 401)
+        self.assertEqual(len(lines), 1)
+        self.assertIn('wrong signature', lines[0])
+        self.assertIn('[hook] secret', lines[0])
+
+    def test_an_error_that_is_not_text_costs_its_event_only(self):
+        p = app(secret=SECRET)
+
+        @p.on('half')
+        def half(ev, io):
+            io.emit('\ud83d')
+
+        @p.on('raise half')
+        def raise_half(ev, io):
+            raise ValueError('\ud83d' + 'x' * 10000)
+
+        body = events({'name': 'half'}, {'name': 'raise half'}, {'name': 'echo', 'ack': 1})
+        with logged() as lines:
+            status, _, reply = post(p, body)
+        self.assertEqual((status, len(lines)), (200, 2))
+        results = json.loads(reply)['results']
+        self.assertIn('UnicodeEncodeError', results[0]['error'])
+        self.assertIn('ValueError: ?xxx', results[1]['error'])
+        self.assertLessEqual(len(results[1]['error']), 500)
+        self.assertEqual(results[2]['ack'], [])
+
     def test_an_error_that_the_server_tells_of_is_logged(self):
         body = VECTOR['body']
         with logged() as lines:
@@ -214,7 +244,7 @@ class Twice(unittest.TestCase):
         third = json.loads(post(self.p, events(*twice, {'name': 'x', 'ack': 2}))[2])
         self.assertEqual(third['results'][1]['ack'], [{'n': 1}])
 
-    def test_when_a_later_handler_fails_those_before_it_are_not_run_again(self):
+    def test_when_a_handler_fails_the_others_are_not_run_again(self):
         @self.p.on('*')
         def rest(ev, io):
             self.runs.append(ev.name)
@@ -222,8 +252,8 @@ class Twice(unittest.TestCase):
                 raise Exception('the first time')
 
         body = events({'name': 'a'}, {'name': 'b'}, {'name': 'c'})
-        self.assertEqual([post(self.p, body)[0], post(self.p, body)[0]], [500, 204])
-        self.assertEqual(self.runs, ['a', 'b', 'b', 'c'])
+        self.assertEqual([post(self.p, body)[0], post(self.p, body)[0]], [200, 204])
+        self.assertEqual(self.runs, ['a', 'b', 'c', 'b'])
 
 
 class Sql(unittest.TestCase):
@@ -232,11 +262,11 @@ class Sql(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix='pollux-py-')
         self.addCleanup(folder.cleanup)
-        self.path = os.path.join(folder.name, 'pollux.db')
+        self.path = os.path.join(folder.name, 'actions.db')
         self.db = sqlite3.connect(self.path, isolation_level=None)
         self.addCleanup(self.db.close)
         self.db.execute('PRAGMA journal_mode = WAL')
-        self.db.execute('CREATE TABLE action_in(id INTEGER PRIMARY KEY, json TEXT NOT NULL)')
+        self.db.execute('CREATE TABLE action_in(id INTEGER PRIMARY KEY AUTOINCREMENT, json TEXT NOT NULL)')
         self.alive, dead = (socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(2))
         self.addCleanup(self.alive.close)
         self.alive.setblocking(False)
@@ -302,6 +332,10 @@ class Sql(unittest.TestCase):
         fails('"url" or "db"', lambda: Pollux().all().send('x'))
         fails('one session', lambda: self.p.room('x').join('y'))
         fails('broadcast: needs', lambda: self.p.all().broadcast)
+        fails('room: .* U[+]0000', lambda: self.p.room('a\0b').send('x'))
+        fails('user: .* U[+]0000', lambda: self.p.to_user('a\0b').send('x'))
+        fails('name: .* U[+]0000', lambda: self.p.all().emit('a\0b'))
+        self.assertEqual(self.rows(), [])
         self.db.execute('DROP TABLE action_in')
         fails('no such table', lambda: self.p.all().send('x'))
 

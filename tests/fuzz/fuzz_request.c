@@ -136,7 +136,7 @@ try_upgrade(
 	struct wsd w = {.cfg = &cfg};
 	struct wsd_conn c = {.wsd = &w, .state = WSD_CONN_OPEN};
 	struct wsd_http h = {
-	    .c = &c, .peer.local = true, .request = (struct wsd_request *)(uintptr_t)request};
+	    .c = &c, .by_proxy = true, .request = (struct wsd_request *)(uintptr_t)request};
 	bool taken;
 
 	trace = out;

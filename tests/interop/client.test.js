@@ -52,6 +52,18 @@ for (const transport of TRANSPORTS) {
     socket.disconnect();
   });
 
+  both(`${transport}: what the server sends before it disconnects the client arrives first`, async () => {
+    const socket = await connected(server, transport);
+    const heard = [];
+    socket.on('echo', (word) => heard.push(word));
+    const left = next(socket, 'disconnect');
+    socket.emit('echo', 'bye', () => heard.push('ack'));
+    socket.emit('kick');
+    assert.deepStrictEqual((await left).slice(0, 1), ['booted']);
+    assert.deepStrictEqual(heard.sort(), ['ack', 'bye']);
+    assert.ok(!socket.socket.reconnecting);
+  });
+
   both(`${transport}: namespaces, several on one connection`, async () => {
     const root = await connected(server, transport);
     const chat = root.socket.of('/chat');

@@ -1,7 +1,7 @@
 /* daemon: one program on its own, without the launcher. */
 'use strict';
 
-const { spawn } = require('node:child_process');
+const { execFileSync, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const net = require('node:net');
 const os = require('node:os');
@@ -93,9 +93,17 @@ function startDaemon(name, conf, folder, { args = [], ...options } = {}) {
   return new Daemon(name, ['-c', file, ...args], options);
 }
 
+/* Build tests/modules/NAME.c; the path of the module. */
+function buildModule(name, folder) {
+  const file = path.join(folder, `${name}.so`);
+  execFileSync(process.env.CC || 'cc', ['-shared', '-fPIC', '-O1', '-I', path.join(ROOT, 'include'),
+    '-o', file, path.join(ROOT, `tests/modules/${name}.c`)]);
+  return file;
+}
+
 /* Clean up after failed tests. */
 function killAll() {
   for (const daemon of running) daemon.kill('SIGKILL');
 }
 
-module.exports = { Daemon, startDaemon, makeFolder, program, killAll };
+module.exports = { Daemon, buildModule, startDaemon, makeFolder, program, killAll };

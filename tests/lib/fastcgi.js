@@ -1,4 +1,4 @@
-/* fastcgi: one request as a web server writes it, for pollux.fcgi without one. */
+/* fastcgi: requests as a web server writes them, for pollux.fcgi without one. */
 'use strict';
 
 function record(type, content) {
@@ -10,15 +10,29 @@ function parameter([name, value]) {
   return Buffer.concat([Buffer.from([name.length, value.length]), Buffer.from(name + value)]);
 }
 
-/* The records of a GET; the connection is not kept after the answer. */
-function getRequest(target) {
-  const parameters = Object.entries({ REQUEST_METHOD: 'GET', REQUEST_URI: target, REMOTE_ADDR: '127.0.0.1' });
+/* The records of a request; the connection is not kept after the answer.  `more`: [name, value] of
+ * further parameters; a name may come twice. */
+function requestRecords(method, target, more, body = '') {
+  const own = {
+    REQUEST_METHOD: method, REQUEST_URI: target, REMOTE_ADDR: '127.0.0.1', ...(body && { CONTENT_LENGTH: String(body.length) })
+  };
+  for (const [name] of more) delete own[name];
+  const parameters = [...Object.entries(own), ...more];
   return Buffer.concat([
     record(1, Buffer.from([0, 1, 0, 0, 0, 0, 0, 0])), /* a responder */
     record(4, Buffer.concat(parameters.map(parameter))),
     record(4, Buffer.alloc(0)),
+    ...(body ? [record(5, Buffer.from(body))] : []),
     record(5, Buffer.alloc(0))
   ]);
 }
 
-module.exports = { getRequest };
+function getRequest(target, more = []) {
+  return requestRecords('GET', target, more);
+}
+
+function postRequest(target, body) {
+  return requestRecords('POST', target, [], body);
+}
+
+module.exports = { getRequest, postRequest };

@@ -91,8 +91,13 @@ class Hook {
     }
   }
 
-  /* Send a status, an object, or anything else: {raw: true, status, headers, body}. */
+  /* Send a status, an object, or anything else: {raw: true, status, headers, body}; or break the
+   * connection: {raw: true, destroy: true}. */
   reply(response, answer, what) {
+    if (answer.destroy) {
+      response.socket.destroy();
+      return;
+    }
     let { status = 200, headers = {}, body = JSON.stringify(answer) } = typeof answer === 'object' && answer.raw ? answer : {};
     if (typeof answer === 'number') [status, body] = [answer, ''];
     if (!answer.raw && status < 300) this.events.push(...what.events);

@@ -1,4 +1,4 @@
-/* realclient: socket.io-client 0.9.17, held to one transport.
+/* realclient: socket.io-client 0.9.17 (or 0.8.7), held to one transport.
  *
  * Its `transports` option does not do that in node: the array is merged element by element into the
  * default list, so websocket stays first.  The list itself must be replaced before connect(); the
@@ -8,11 +8,12 @@
 
 const { within } = require('./wait');
 
-const io = require('socket.io-client');
+const CLIENTS = new Map([['0.9.17', 'socket.io-client'], ['0.8.7', 'socket.io-client-0.8']]);
 const open = new Set();
 
 /* A new connection; `events` counts what happens to it. */
-function connect(target, transport, { query = '', namespace = '', options = {} } = {}) {
+function connect(target, transport, { query = '', namespace = '', version = '0.9.17', options = {} } = {}) {
+  const io = require(CLIENTS.get(version));
   io.transports.splice(0, io.transports.length, transport);
   const url = `http://127.0.0.1:${target.port}${namespace}${query ? `?${query}` : ''}`;
   const socket = io.connect(url, { 'force new connection': true, 'reconnection delay': 50, ...options });

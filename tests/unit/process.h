@@ -115,6 +115,9 @@ open_hub(const struct world *w, struct application *app, bool guest)
 	    .queue_bytes = 10000,
 	    .sessions = 1000,
 	    .log_bytes = 1 << 20,
+	    .rooms_per_session = 100,
+	    .data_per_session = 1 << 20,
+	    .acks_per_session = 100,
 	};
 	struct hub *h = hub_open(&options);
 

@@ -282,6 +282,34 @@ another_namespace_can_be_sent_to(void **state)
 	assert_string_equal(b.sink.got, "1::/chat 3::/chat:x ");
 }
 
+static void
+say_where_it_is(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	assert_ptr_equal(sio_namespace(s), sio_of(w->app[0], sio_endpoint(s)));
+	assert_int_equal(sio_json_to(sio_ns_in(sio_namespace(s), NULL), "{\"pi\":3.140}"), 0);
+	assert_int_equal(sio_json_to(sio_in(s, NULL), "3.140}"), -EINVAL);
+	sio_log(s, "a line of %s", "the application");
+}
+
+static void
+a_namespace_hears_json_and_the_log_a_line(void **state)
+{
+	struct world *w = *state;
+	struct client a;
+	const char *log, *said;
+
+	open_stream(w, 0, &a);
+	say(w, 0, &a, "1::/chat", NULL);
+	log = log_into(w);
+	w->script = say_where_it_is;
+	say(w, 0, &a, DO_CHAT, NULL);
+	said = log_said(log);
+	assert_string_equal(a.sink.got, "1::/chat 4::/chat:{\"pi\":3.140} ");
+	assert_non_null(strstr(said, "a line of the application\n"));
+}
+
 /* In the reference a room "chat" of the default namespace is also the namespace /chat. */
 static void
 say_to_room_chat(struct world *w, sio_socket *s, const sio_event *e)
@@ -411,9 +439,77 @@ arguments_are_built_by_letters(void **state)
 	assert_null(sio_arg(app, "[1]", 1));
 	assert_string_equal(sio_text(app, "\"\\u00e4\\n\""), "\xc3\xa4\n");
 	assert_null(sio_text(app, "5"));
+	assert_null(sio_text(app, "\"a\\u0000b\""));
 	assert_null(sio_text(app, NULL));
 	assert_string_equal(sio_quote(app, "a\"", 2), "\"a\\\"\"");
 	assert_string_equal(sio_format(app, "[%d]", 5), "[5]");
+}
+
+static void
+say_no_json(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	assert_int_equal(sio_emit(s, "news", "1,2"), -EINVAL);
+	assert_int_equal(sio_emit(s, "more", "1,2"), -EINVAL);
+	assert_int_equal(sio_emit(s, "object", "{}"), -EINVAL);
+	assert_int_equal(sio_emit(s, "b\xff", NULL), -EINVAL);
+	assert_int_equal(sio_emit(s, NULL, NULL), -EINVAL);
+}
+
+static void
+set_no_json(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	assert_int_equal(sio_set(s, "nick", "bob"), -EINVAL);
+	assert_int_equal(sio_set(s, "age", NULL), -EINVAL);
+	log_tick(INT64_MAX);
+	assert_int_equal(sio_json(s, "nope"), -EINVAL);
+	log_tick(INT64_MAX);
+	assert_int_equal(sio_ack(s, e, "[1"), -EINVAL);
+	log_tick(INT64_MAX);
+	assert_int_equal(sio_emit(s, "args", sio_args(s, "j", "1]")), -EINVAL);
+	log_tick(INT64_MAX);
+	assert_int_equal(sio_emit_ack(s, "asked", "5", "answer", NULL, 0), -EINVAL);
+	log_tick(INT64_MAX);
+	assert_int_equal(sio_emit_ack(s, "asked", NULL, "answer", "ctx", 0), -EINVAL);
+}
+
+static void
+what_is_not_json_is_named_in_the_log(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+	const char *log, *said;
+
+	open_stream(w, 0, &c);
+	log = log_into(w);
+	run(w, 0, &c, say_no_json);
+	log_tick(INT64_MAX);
+	said = log_said(log);
+	assert_int_equal(
+	    count(said, "warn: application: sio_emit \"news\": this is not JSON: 1,2\n"), 1);
+	assert_int_equal(count(said, "this is not JSON: 1,2 (1 more like this since)\n"), 1);
+	assert_int_equal(
+	    count(said, "sio_emit \"object\": this is JSON, but not an array: {}\n"), 1);
+	assert_int_equal(count(said, "the name is not UTF-8\n"), 1);
+	assert_int_equal(count(said, "sio_emit: the event has no name\n"), 1);
+	log = log_into(w);
+	w->script = set_no_json;
+	say(w, 0, &c, "5:1+::{\"name\":\"do\"}", NULL);
+	said = log_said(log);
+	assert_int_equal(count(said, "sio_set \"nick\": this is not JSON: bob\n"), 1);
+	assert_int_equal(count(said, "sio_set \"age\": there is no JSON text\n"), 1);
+	assert_int_equal(count(said, "sio_json \"\": this is not JSON: nope\n"), 1);
+	assert_int_equal(count(said, "sio_ack \"do\": this is not JSON: [1\n"), 1);
+	assert_int_equal(
+	    count(said,
+		"sio_emit \"args\": this is not JSON: (an argument of sio_args() is wrong)\n"),
+	    1);
+	assert_int_equal(
+	    count(said, "sio_emit_ack \"asked\": this is JSON, but not an array: 5\n"), 1);
+	assert_int_equal(
+	    count(said, "sio_emit_ack, the context of \"asked\": this is not JSON: ctx\n"), 1);
 }
 
 static void
@@ -487,12 +583,14 @@ main(void)
 	    TEST(several_sessions_are_left_out_of_one_message),
 	    TEST(volatile_is_lost_between_polls),
 	    TEST(another_namespace_can_be_sent_to),
+	    TEST(a_namespace_hears_json_and_the_log_a_line),
 	    TEST(rooms_of_different_namespaces_are_different),
 	    TEST(events_find_their_handlers_and_no_others),
 	    TEST(an_event_is_answered_once_and_only_if_it_asks),
 	    TEST(an_answer_finds_its_handler_in_any_process),
 	    TEST(an_answer_that_does_not_come_is_told_once),
 	    TEST(arguments_are_built_by_letters),
+	    TEST(what_is_not_json_is_named_in_the_log),
 	    TEST(a_reserved_name_is_warned_of_once),
 	    TEST(a_slow_handler_is_named),
 	};

@@ -257,6 +257,8 @@ see_bob(struct world *w, sio_socket *s, const sio_event *e)
 	assert_int_equal(sio_issued(h), 1795407439000);
 	assert_true(sio_xdomain(h));
 	assert_false(sio_secure(h));
+	assert_string_equal(sio_handshake_field(h, "issued"), "1795407439000");
+	assert_null(sio_handshake_field(h, "nobody"));
 	assert_string_equal(sio_query_json(h), "{\"token\":\"bob\"}");
 	assert_string_equal(sio_transport(s), "websocket");
 	assert_int_equal(sio_accept(h, "x", NULL), -EINVAL); /* not here */

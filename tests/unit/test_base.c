@@ -1,4 +1,5 @@
 #include "shared/base/buf.h"
+#include "shared/base/clock.h"
 #include "shared/base/log.h"
 #include "shared/base/slice.h"
 
@@ -275,6 +276,71 @@ a_log_that_cannot_be_opened_changes_nothing(void **state)
 }
 
 static void
+a_line_from_a_signal_handler_looks_like_the_others(void **state)
+{
+	struct capture c;
+	char first[sizeof(c.line)], other[sizeof(c.line)];
+
+	(void)state;
+	capture_open(&c, LOG_LEVEL_INFO);
+	do { /* until no second ends between the lines */
+		log_errx("a \"b\" c ");
+		log_from_signal((const char *const[]){"a \"", "b", "\" c\n", NULL});
+		log_errx("d");
+		assert_string_equal(capture_line(&c), "error: a \"b\" c ");
+		strcpy(first, c.line);
+		assert_string_equal(capture_line(&c), "error: a \"b\" c ");
+		strcpy(other, c.line);
+		assert_non_null(capture_line(&c));
+	} while (strncmp(first, c.line, 19) != 0);
+	/* but for the milliseconds */
+	memset(first + 20, 'x', 3);
+	memset(other + 20, 'x', 3);
+	assert_string_equal(first, other);
+	capture_close(&c);
+}
+
+/* One call, hence one kind. */
+static void
+complain_of(int n)
+{
+	log_limited(LOG_LEVEL_WARN, "client %d is rude", n);
+}
+
+static void
+a_line_that_repeats_is_counted_once_a_minute(void **state)
+{
+	struct capture c;
+	int64_t now = clock_ms();
+
+	(void)state;
+	capture_open(&c, LOG_LEVEL_INFO);
+	for (int i = 1; i <= 1000; i++)
+		complain_of(i);
+	log_limited(LOG_LEVEL_INFO, "another kind");
+	log_limited(LOG_LEVEL_DEBUG, "not said");
+	assert_string_equal(capture_line(&c), "warn: client 1 is rude");
+	assert_string_equal(capture_line(&c), "info: another kind");
+	log_tick(now + 50000);
+	assert_null(capture_line(&c));
+	/* the count comes by itself, also if no more follow; a single line has none */
+	log_tick(now + 61000);
+	assert_string_equal(capture_line(&c), "warn: client 1 is rude (999 more like this since)");
+	assert_null(capture_line(&c));
+	/* and the next ones wait for the minute after it */
+	complain_of(2);
+	complain_of(3);
+	assert_null(capture_line(&c));
+	log_tick(now + 122000);
+	assert_string_equal(capture_line(&c), "warn: client 1 is rude (2 more like this since)");
+	/* after a minute without any it is news again */
+	log_tick(now + 183000);
+	complain_of(4);
+	assert_string_equal(capture_line(&c), "warn: client 4 is rude");
+	capture_close(&c);
+}
+
+static void
 levels_have_names(void **state)
 {
 	static const char *const names[] = {"error", "warn", "info", "debug", "trace"};
@@ -302,6 +368,8 @@ main(void)
 	    cmocka_unit_test(a_line_begins_with_time_program_and_process),
 	    cmocka_unit_test(what_a_client_sent_stays_on_one_line),
 	    cmocka_unit_test(a_log_that_cannot_be_opened_changes_nothing),
+	    cmocka_unit_test(a_line_from_a_signal_handler_looks_like_the_others),
+	    cmocka_unit_test(a_line_that_repeats_is_counted_once_a_minute),
 	    cmocka_unit_test(levels_have_names),
 	};
 

@@ -81,6 +81,9 @@ every_kind_of_value_is_read(void **state)
 					 "body_bytes = 64k\n"
 					 "queue_bytes = 2G\n"
 					 "sessions_per_address = 0\n"
+					 "[server]\n"
+					 "trusted_proxies = 10.0.0.0/8 ::1\n"
+					 "\tunix, 192.0.2.1\n"
 					 "[store]\n"
 					 "data = some/data\n"
 					 "[app]\n"
@@ -112,6 +115,7 @@ every_kind_of_value_is_read(void **state)
 	assert_int_equal(cfg.body_bytes, 64 << 10);
 	assert_true(cfg.queue_bytes == (size_t)2 << 30);
 	assert_int_equal(cfg.sessions_per_address, 0);
+	assert_string_equal(cfg.trusted_proxies, "10.0.0.0/8,::1,unix,192.0.2.1");
 	assert_memory_equal(cfg.data, folder, sizeof(folder) - 1);
 	assert_string_equal(cfg.data + sizeof(folder) - 1, "/some/data");
 	assert_string_equal(cfg.module, "");
@@ -138,6 +142,25 @@ a_mistake_is_reported_with_file_and_line(void **state)
 	    {"[protocol]\nheartbeat = 1\n", 2, "unknown key \"heartbeat\" in [protocol]"},
 	    {"[polling]\n\nduration = 1\n", 3, "unknown section [polling]"},
 	    {"duration = 1\n", 1, "before the first [section]"},
+	    /* as socket.io 0.9 spells it, and in another section */
+	    {"[protocol]\nheartbeat interval = 25\n", 2,
+		"unknown key \"heartbeat interval\" in [protocol]: write heartbeat_interval"},
+	    {"[protocol]\nCloseTimeout = 1\nclose-timeout = 1\n", 2, "unknown key"},
+	    {"[protocol]\nclose-timeout = 1\n", 2, ": write close_timeout"},
+	    {"heartbeat interval = 25\n", 1, ": write heartbeat_interval in [protocol]"},
+	    {"[Log]\nLevel = info\n", 2, "unknown section [Log]: write level in [log]"},
+	    {"[store]\nlevel = info\n", 2, "in [store]: write level in [log]"},
+	    {"[store]\nlisten = *:1\n", 2, "unknown key \"listen\" in [store]"},
+	    /* given twice */
+	    {"[log]\nlevel = info\nlevel = warn\n", 3, "level: given twice, first in line 2"},
+	    {"[log]\nlevel = info\n[app]\nmodule=\n[log]\nlevel = info\n", 6,
+		"level: given twice, first in line 2"},
+	    /* addresses */
+	    {"[wsd]\nlisten = 8081\n", 2, "listen: \"8081\" is neither host:port nor unix:/path"},
+	    {"[wsd]\nlisten = localhost:\n", 2, "\"localhost:\" is neither"},
+	    {"[wsd]\nlisten = *:1 *:65536\n", 2, "\"*:65536\" is neither"},
+	    {"[wsd]\nlisten = *:1\n  [::1:2\n", 3, "\"[::1:2\" is neither"},
+	    {"[fcgi]\nlisten = unix:run/fcgi\n", 2, "\"unix:run/fcgi\" is neither"},
 	    {"[protocol]\nmatch_origin_protocol = on\n", 2, "neither true nor false"},
 	    {"\n[protocol\n", 2, "neither"},
 	    {"[protocol]\nheartbeat_timeout 20\nfoo = 1\n", 2, "neither"},
@@ -163,6 +186,11 @@ a_mistake_is_reported_with_file_and_line(void **state)
 	    {"[limits]\nbody_bytes = 2G\n", 2, "not a number"},
 	    {"[limits]\nsessions = 9999999999G\n", 2, "not a number"},
 	    {"[limits]\nsessions = 10kk\n", 2, "not a number"},
+	    {"[server]\ntrusted_proxies = ::1, 10.0.0.0/33\n", 2,
+		"trusted_proxies: \"10.0.0.0/33\" is"},
+	    {"[server]\ntrusted_proxies = ::1\n  proxy.example\n", 3,
+		"\"proxy.example\" is neither"},
+	    {"[server]\ntrusted_proxies = 10.0.0.1:80\n", 2, "is neither an address, nor"},
 	    {"[store]\ndata =\n", 2, "may not be empty"},
 	    {"[wsd]\nreachable = maybe\n", 2, "is not auto, yes or no"},
 	    {"[wsd]\nreachable =\n", 2, "is not auto, yes or no"},
@@ -296,7 +324,8 @@ only_required_texts_may_not_be_empty(void **state)
 	for (size_t i = 0; i < config_table_n; i++) {
 		const struct config_row *row = &config_table[i];
 
-		if (row->kind != KIND_TEXT && row->kind != KIND_LIST && row->kind != KIND_PATH)
+		if (row->kind != KIND_TEXT && row->kind != KIND_LIST && row->kind != KIND_PROXIES &&
+		    row->kind != KIND_PATH)
 			continue;
 		assert_int_equal(read_row(&cfg, row, ""), row->required ? -1 : 0);
 	}
@@ -338,6 +367,55 @@ timeouts_that_end_live_sessions_are_refused(void **state)
 	assert_int_equal(config_check(&cfg, error, sizeof(error)), -1);
 	assert_string_equal(
 	    error, "[protocol] heartbeat_interval (25 s) must be less than close_timeout (24.5 s)");
+}
+
+static void
+a_relative_path_starts_at_the_file_however_it_is_named(void **state)
+{
+	static const char text[] = "[app]\nmodule = x.so\n[log]\nfile = ./log/x\n";
+	static char module[] = "POLLUX_APP_MODULE=y.so", *list[] = {module, NULL};
+	char want[sizeof(path) + 8], before[512];
+	struct config cfg;
+
+	(void)state;
+	file(1, text);
+	assert_non_null(getcwd(before, sizeof(before)));
+	assert_int_equal(chdir(folder), 0);
+	/* never without a slash: a module would be looked for where libraries are */
+	config_default(&cfg);
+	assert_int_equal(config_read(&cfg, "1.conf", error, sizeof(error)), 0);
+	assert_string_equal(cfg.module, "./x.so");
+	assert_string_equal(cfg.log_file, "./log/x");
+	assert_int_equal(config_read(&cfg, "./1.conf", error, sizeof(error)), 0);
+	assert_string_equal(cfg.module, "./x.so");
+	assert_int_equal(config_environment(&cfg, list, error, sizeof(error)), 0);
+	assert_string_equal(cfg.module, "./y.so");
+	assert_int_equal(chdir(before), 0);
+	assert_int_equal(config_read(&cfg, path, error, sizeof(error)), 0);
+	snprintf(want, sizeof(want), "%s/x.so", folder);
+	assert_string_equal(cfg.module, want);
+	snprintf(want, sizeof(want), "%s/log/x", folder);
+	assert_string_equal(cfg.log_file, want);
+}
+
+static void
+what_was_read_is_known(void **state)
+{
+	char first[sizeof(path)], want[2 * sizeof(path) + 2];
+	const char *paths[] = {first, path, NULL}, *none[] = {NULL};
+	struct config cfg;
+
+	(void)state;
+	strcpy(first, file(1, "[limits]\nsessions = 1\n"));
+	file(2, "[limits]\nsessions = 2\n"); /* in another file it is no second time */
+	assert_int_equal(config_load(&cfg, paths, error, sizeof(error)), 0);
+	snprintf(want, sizeof(want), "%s, %s", first, path);
+	assert_string_equal(cfg.files, want);
+	assert_false(cfg.no_file);
+	assert_int_equal(config_load(&cfg, none, error, sizeof(error)), 0);
+	assert_true(cfg.no_file);
+	assert_non_null(strstr(cfg.files, "none (no -c, no POLLUX_CONF, no /"));
+	assert_non_null(strstr(cfg.files, "/pollux.conf)"));
 }
 
 static void
@@ -433,6 +511,8 @@ main(void)
 	    cmocka_unit_test(the_environment_is_read_like_a_file),
 	    cmocka_unit_test(a_hook_needs_a_url_a_secret_and_no_module),
 	    cmocka_unit_test(timeouts_that_end_live_sessions_are_refused),
+	    cmocka_unit_test(a_relative_path_starts_at_the_file_however_it_is_named),
+	    cmocka_unit_test(what_was_read_is_known),
 	    cmocka_unit_test(later_files_win_and_the_environment_wins_over_all),
 	};
 

@@ -1,4 +1,4 @@
-/* The web hook: signatures, JSON out and in, the queue, and when it is tried again. */
+/* The web hook: signatures, JSON out and in, the queue, and what is tried again. */
 #include "tests/unit/process.h"
 
 #include <errno.h>
@@ -6,10 +6,12 @@
 
 #include <sqlite3.h>
 
-#include "shared/hook/deliver.h"
+#include "shared/hook/batch.h"
 #include "shared/hook/internal.h"
+#include "shared/hook/lanes.h"
 #include "shared/store/hook_queue.h"
 #include "shared/store/session_data.h"
+#include "shared/store/slots.h"
 
 #define SECRET "whsec_cG9sbHV4LXRlc3QtdmVjdG9yLXNlY3JldC0wMDAx"
 #define BODY   "{\"v\":1,\"hook\":\"events\",\"events\":[]}"
@@ -124,20 +126,27 @@ test_handshake(void **state)
 }
 
 static void
-test_delay(void **state)
+test_description(void **state)
 {
-	static const int seconds[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
+	char text[HOOK_EVENT_TEXT], name[300];
+	struct buf body = {.p = NULL};
 
 	(void)state;
-	for (int i = 0; i < 9; i++)
-		for (unsigned random = 0; random < 1000; random += 37) {
-			int64_t ms = deliver_retry_delay(i + 1, -1, random);
-
-			assert_in_range(ms, seconds[i] * 750, seconds[i] * 1250);
-		}
-	assert_int_equal(deliver_retry_delay(1, 7, 99), 7000);
-	assert_int_equal(deliver_retry_delay(1, 0, 99), 0);
-	assert_int_equal(deliver_retry_delay(1, 1000000, 99), 3600000);
+	hook_event_write_named(&body, SLICE("s\na\"y \xe2\x98\x83"), SLICE("[]"));
+	hook_event_describe(text, SLICE("/chat"), buf_slice(&body));
+	assert_string_equal(text, "event \"s?a\"y \xe2\x98\x83\" of \"/chat\"");
+	buf_clear(&body);
+	hook_event_write_disconnect(&body, "x");
+	hook_event_describe(text, SLICE(""), buf_slice(&body));
+	assert_string_equal(text, "disconnect of \"\"");
+	/* cut, but not in the middle of a character */
+	for (size_t n = 0; n + 3 < sizeof(name); n += 3)
+		memcpy(name + n, "\xe2\x98\x83", 4);
+	for (size_t size = 1; size < 20; size++) {
+		hook_event_plain(text, size, slice_of(name));
+		assert_int_equal(strlen(text), (size - 1) / 3 * 3);
+	}
+	buf_free(&body);
 }
 
 /* --- with a hub ----------------------------------------------------------------------------------
@@ -152,6 +161,7 @@ struct fixture {
 	int64_t now;
 	struct client client;
 	int64_t key;
+	char *thrown; /* what the last reply said went wrong with the event */
 };
 
 static int64_t
@@ -206,6 +216,9 @@ open_fixture(void **state)
 	    .queue_bytes = 10000,
 	    .sessions = 1000,
 	    .log_bytes = 1 << 20,
+	    .rooms_per_session = 100,
+	    .data_per_session = 1 << 20,
+	    .acks_per_session = 100,
 	};
 	f->hub = hub_open(&options);
 	assert_non_null(f->hub);
@@ -232,6 +245,7 @@ close_fixture(void **state)
 	application_close(f->app);
 	snprintf(command, sizeof(command), "rm -rf %s", f->folder);
 	assert_int_equal(system(command), 0);
+	free(f->thrown);
 	free(f);
 	return 0;
 }
@@ -289,7 +303,8 @@ test_data_outlives_the_session(void **state)
 	struct rows rows;
 	char *user;
 
-	assert_int_equal(session_data_set(st, f->key, SLICE("nick"), SLICE("\"bob\"")), 0);
+	assert_int_equal(
+	    session_data_set(st, f->key, SLICE("nick"), SLICE("\"bob\""), 1000), STORE_OK);
 	assert_int_equal(session_row_set_user(st, f->key, SLICE("42")), 0);
 	session_end(f->hub, session(f), "test", false);
 	rows = rows_of(f);
@@ -328,6 +343,130 @@ test_full_queue(void **state)
 	assert_string_equal(f->client.sink.got, "1:: LOST ");
 }
 
+static void
+test_share_of(void **state)
+{
+	(void)state;
+	assert_int_equal(share_of(100000, 1000, 8, 0), 1000);
+	assert_int_equal(share_of(100000, 1000, 8, 92000), 1000);
+	assert_int_equal(share_of(100000, 1000, 8, 96000), 500);
+	assert_int_equal(share_of(100000, 1000, 8, 99999), 8);
+	assert_int_equal(share_of(100000, 1000, 8, 300000), 8);
+	/* however many take all that they may, there is room for one more */
+	for (int64_t used = 0, n = 0; n < 5000; n++) {
+		assert_true(used < 100000);
+		used += share_of(100000, 1000, 8, used) > 8 ? share_of(100000, 1000, 8, used) : 0;
+	}
+}
+
+/* Send n messages as the client; return the rows there are then. */
+static int64_t
+send_messages(struct fixture *f, int n)
+{
+	int64_t events, bytes;
+
+	while (n-- > 0)
+		receive_packet(f->hub, session(f), SLICE("3:::x"));
+	assert_int_equal(hook_queue_count(hub_store(f->hub), f->key, &events, &bytes), 0);
+	assert_int_equal(bytes > 0, events > 0);
+	return events;
+}
+
+static void
+test_shares(void **state)
+{
+	struct fixture *f = *state;
+	struct session *s;
+
+	f->cfg.hook_session_events = 10;
+	f->cfg.hook_max_in_flight = 0; /* nothing is delivered */
+	assert_int_equal(send_messages(f, 8), 9);
+	assert_false(application_slows(f->app, f->key));
+	/* what comes in one turn is taken, and slows the client */
+	assert_int_equal(send_messages(f, 10), 19);
+	assert_true(application_slows(f->app, f->key));
+	turn(f);
+	assert_true(application_slows(f->app, f->key));
+	assert_int_equal(
+	    slots_slowed(store_slots(hub_store(f->hub)), slots_own(store_slots(hub_store(f->hub)))),
+	    1);
+	/* for two seconds, if its transport cannot be paused */
+	f->now += 2100;
+	hub_turn_begin(f->hub, f->now);
+	turn(f);
+	assert_false(application_slows(f->app, f->key));
+	/* one that goes on is ended when it has twice its share */
+	assert_int_equal(send_messages(f, 1), 20);
+	assert_int_equal(session_find_key(f->hub, f->key, &s), SESSION_LIVE);
+	receive_packet(f->hub, s, SLICE("3:::x"));
+	assert_true(session_is_over(s));
+	assert_false(application_slows(f->app, f->key));
+	assert_string_equal(f->client.sink.got, "1:: LOST ");
+}
+
+static void
+test_full_queue_spares_others(void **state)
+{
+	struct fixture *f = *state;
+	struct slots *slots = store_slots(hub_store(f->hub));
+
+	f->cfg.hook_max_in_flight = 0;
+	turn(f);
+	slots_set_hook(slots, (int64_t)f->cfg.hook_queue_events, 0); /* of other sessions */
+	assert_int_equal(send_messages(f, 3), 4);
+	assert_false(application_slows(f->app, f->key));
+	assert_int_equal(send_messages(f, 3), 7);
+	assert_false(session_is_over(session(f)));
+}
+
+/* Lanes that another leader has left: an event that is sent alone waits for the one before it. */
+static void
+test_alone_after_another_leader(void **state)
+{
+	struct fixture *f = *state;
+	struct store *st = hub_store(f->hub);
+	struct lanes lanes = {.hook = NULL};
+	struct rows rows;
+	struct batch *b;
+
+	send_messages(f, 3);
+	rows = rows_of(f); /* connect and three */
+	assert_int_equal(rows.n, 4);
+	for (size_t i = 1; i < 3; i++)
+		assert_int_equal(
+		    hook_queue_retry(st, rows.at[i].id,
+			&(struct hook_retry){
+			    .batch = -rows.at[i].id, .attempts = 2, .failed = 1, .due = 7}),
+		    0);
+	lanes_init(&lanes, f->hook);
+	assert_int_equal(lanes_load(&lanes), 0);
+	b = batch_fill(&lanes, &lanes.ready_queue, HOOK_BATCH);
+	assert_int_equal(b->n, 1);
+	assert_int_equal(b->id, rows.at[0].id);
+	lanes_forget(&lanes);
+	/* without the first, the second is on its way, and the third waits for it */
+	assert_int_equal(hook_queue_done(st, rows.at[0].id), 0);
+	assert_int_equal(lanes_load(&lanes), 0);
+	assert_true(TAILQ_EMPTY(&lanes.ready_queue));
+	b = TAILQ_FIRST(&lanes.batches);
+	assert_int_equal(b->id, -rows.at[1].id);
+	assert_int_equal(b->n, 1);
+	assert_int_equal(b->attempts, 2);
+	assert_int_equal(b->failed, 1);
+	/* and when it is delivered, the third goes alone, too, and then the fourth */
+	b->fate[0] = BATCH_GONE;
+	batch_settle(b, true);
+	for (size_t i = 2; i < 4; i++) {
+		b = batch_fill(&lanes, &lanes.ready_queue, HOOK_BATCH);
+		assert_int_equal(b->n, 1);
+		assert_int_equal(b->id, i == 2 ? -rows.at[i].id : rows.at[i].id);
+		b->fate[0] = BATCH_GONE;
+		batch_settle(b, true);
+	}
+	assert_int_equal(lanes.events, 0);
+	lanes_forget(&lanes);
+}
+
 static int
 reply(struct fixture *f, const char *format, char error[HOOK_ERROR_MAX])
 {
@@ -345,7 +484,8 @@ reply(struct fixture *f, const char *format, char error[HOOK_ERROR_MAX])
 	}
 	f->client.sink.got[0] = '\0';
 	error[0] = '\0';
-	return hook_reply_run(f->hook, &sent, 1, slice_of(text), error);
+	free(f->thrown);
+	return hook_reply_run(f->hook, &sent, 1, slice_of(text), &f->thrown, error);
 }
 
 static void
@@ -378,6 +518,9 @@ test_reply(void **state)
 	     "{\"ns\":\"/nowhere\"},\"name\":\"x\"}]}]}",
 		NULL},
 	    {"{\"actions\":[{\"do\":\"send\",\"text\":\"x\"}]}", NULL},
+	    {"{\"results\":[{\"id\":\"ID\",\"error\":1}]}", NULL},
+	    {"{\"results\":[{\"id\":\"ID\",\"error\":\"x\"}],\"actions\":[1]}", NULL},
+	    {"{\"results\":[{\"id\":\"ID\",\"ack\":[1],\"error\":null}]}", "6:::07+[1] "},
 	};
 	struct fixture *f = *state;
 	char error[HOOK_ERROR_MAX];
@@ -390,6 +533,28 @@ test_reply(void **state)
 		transaction_open(f->hub);
 		assert_string_equal(f->client.sink.got, cases[i].got == NULL ? "" : cases[i].got);
 	}
+}
+
+static void
+test_error_in_a_reply(void **state)
+{
+	struct fixture *f = *state;
+	char error[HOOK_ERROR_MAX];
+
+	/* of the event nothing is done, of the rest everything */
+	assert_int_equal(
+	    reply(f,
+		"{\"results\":[{\"id\":\"ID\",\"ack\":[1],\"actions\":[{\"do\":\"fly\"}],"
+		"\"error\":\"Type\\nError\"}],\"actions\":[{\"do\":\"send\",\"to\":\"all\","
+		"\"text\":\"x\"}]}",
+		error),
+	    0);
+	assert_string_equal(f->thrown, "Type?Error");
+	assert_int_equal(transaction_open(f->hub), 0);
+	assert_string_equal(f->client.sink.got, "3:::x ");
+	/* a wrong reply has no texts */
+	assert_int_equal(reply(f, "{\"results\":[{\"id\":\"ID\",\"error\":\"x\"},1]}", error), -1);
+	assert_null(f->thrown);
 }
 
 static void
@@ -417,6 +582,10 @@ test_verdicts(void **state)
 	    {"{}", -EPROTO},
 	    {"{\"accept\":1}", -EPROTO},
 	    {"{\"accept\":true,\"user\":7}", -EPROTO},
+	    {"{\"accept\":true,\"user\":\"42\\u0000x\"}", -EPROTO},
+	    {"{\"accept\":true,\"data\":{\"k\\u0000x\":1}}", -EPROTO},
+	    {"{\"accept\":true,\"transports\":[\"websocket\\u0000\"]}", -EPROTO},
+	    {"{\"accept\":true,\"actions\":[{\"do\":\"join\",\"room\":\"a\\u0000\"}]}", -EPROTO},
 	    {"{\"accept\":true,\"data\":[]}", -EPROTO},
 	    {"{\"accept\":true,\"actions\":{}}", -EPROTO},
 	    {"{\"accept\":true,\"actions\":[{\"do\":\"join\"}]}", -EPROTO},
@@ -518,14 +687,21 @@ main(void)
 	    cmocka_unit_test(test_filter),
 	    cmocka_unit_test(test_row),
 	    cmocka_unit_test(test_handshake),
-	    cmocka_unit_test(test_delay),
+	    cmocka_unit_test(test_description),
 	    cmocka_unit_test(test_good_replies),
 	    cmocka_unit_test_setup_teardown(
 		test_events_stand_in_the_turn, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(
 		test_data_outlives_the_session, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_full_queue, open_fixture, close_fixture),
+	    cmocka_unit_test(test_share_of),
+	    cmocka_unit_test_setup_teardown(test_shares, open_fixture, close_fixture),
+	    cmocka_unit_test_setup_teardown(
+		test_full_queue_spares_others, open_fixture, close_fixture),
+	    cmocka_unit_test_setup_teardown(
+		test_alone_after_another_leader, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_reply, open_fixture, close_fixture),
+	    cmocka_unit_test_setup_teardown(test_error_in_a_reply, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_verdicts, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_retries, open_fixture, close_fixture),
 	};

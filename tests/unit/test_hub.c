@@ -28,6 +28,8 @@ struct world {
 	int64_t now;
 	char told[4096];      /* one word per event */
 	struct hub *speaking; /* the hub in which handlers send */
+	int verdict;          /* on who wants to join a namespace */
+	bool turns_away;      /* whoever connects is told "me" and kicked */
 };
 
 static struct hub_ns *
@@ -58,20 +60,26 @@ static int
 authorize_ns(
     void *arg, struct hub_ns *ns, struct session *s, struct slice endpoint, struct slice query)
 {
+	struct world *w = arg;
+
 	(void)endpoint;
-	(void)arg;
 	(void)ns;
 	(void)s;
 	(void)query;
-	return 0;
+	return w->verdict;
 }
 
 static void
 connected(void *arg, struct hub_ns *ns, struct session *s, struct slice query)
 {
-	(void)s;
+	struct world *w = arg;
+
 	(void)query;
-	note(arg, ns->name.n == 0 ? "connect" : "connect/chat");
+	note(w, ns->name.n == 0 ? "connect" : "connect/chat");
+	if (w->turns_away) {
+		hub_publish_session(w->speaking, s, SLICE("3:::me"), false);
+		session_end(w->speaking, s, "booted", true);
+	}
 }
 
 static void
@@ -84,7 +92,7 @@ disconnected(void *arg, struct hub_ns *ns, struct session *s, const char *reason
 	note(arg, text);
 }
 
-/* "join", "leave" and "all" are commands; anything else is noted. */
+/* "join", "leave", "all", "kick" are commands; anything else is noted. */
 static void
 received(void *arg, struct hub_ns *ns, struct session *s, const struct packet *pk)
 {
@@ -107,6 +115,8 @@ received(void *arg, struct hub_ns *ns, struct session *s, const struct packet *p
 		hub_publish_channel(w->speaking, ns->chan, 0, SLICE("3:::volatile"), true);
 	else if (slice_is(pk->data, "me"))
 		hub_publish_session(w->speaking, s, SLICE("3:::me"), false);
+	else if (slice_is(pk->data, "kick"))
+		session_end(w->speaking, s, "booted", true);
 	snprintf(text, sizeof(text), "%.*s", (int)pk->data.n, pk->data.p);
 	note(w, text);
 }
@@ -192,10 +202,16 @@ open_hub(struct world *w)
 	    .polling_duration_ms = 20000,
 	    .handshake_timeout_ms = 60000,
 	    .bad_packets = 5,
+	    .early_packets = 3,
+	    .early_bytes = 60,
+	    .early_timeout_ms = 5000,
 	    .queue_packets = 100,
 	    .queue_bytes = 10000,
 	    .sessions = 1000,
 	    .log_bytes = 1 << 20,
+	    .rooms_per_session = 100,
+	    .data_per_session = 1 << 20,
+	    .acks_per_session = 100,
 	};
 
 	return hub_open(&options);
@@ -526,6 +542,47 @@ a_room_is_left_while_others_are_joined_elsewhere(void **state)
 	assert_string_equal(k.got, "1:: 3:::in ");
 }
 
+/* So many that they have an index, left in another order than joined. */
+static void
+each_of_many_rooms_is_heard_until_it_is_left(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE], text[16], want[1000] = "1:: ";
+	struct sink k;
+	struct hub *h;
+
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	for (int turn = 0; turn < 3; turn++) {
+		h = begin(w, 0);
+		for (int i = 0; i < 90; i++) {
+			snprintf(text, sizeof(text), "%d", i);
+			assert_int_equal(
+			    membership_join(h, find_session(w, 0, sid), &w->root, slice_of(text)),
+			    0);
+		}
+		for (int i = 89; i >= 0; i -= 2 + turn) {
+			snprintf(text, sizeof(text), "%d", i);
+			assert_int_equal(
+			    membership_leave(h, find_session(w, 0, sid), &w->root, slice_of(text)),
+			    0);
+		}
+		settle(w, 0);
+	}
+	for (int i = 0; i < 90; i++) {
+		snprintf(text, sizeof(text), "%d", i);
+		hub_publish_channel(begin(w, 1), message_log_channel(SLICE(""), slice_of(text)), 0,
+		    slice_of(text), false);
+		settle(w, 1);
+		wake(w, 0);
+		if ((89 - i) % 4 != 0) {
+			strcat(want, text);
+			strcat(want, " ");
+		}
+	}
+	assert_string_equal(k.got, want);
+}
+
 static void
 a_room_joined_in_two_processes_at_once_is_joined_once(void **state)
 {
@@ -608,6 +665,94 @@ an_endpoint_with_a_query_keeps_its_spelling(void **state)
 }
 
 static void
+packets_for_a_namespace_that_is_joined_later_wait(void **state)
+{
+	struct world *w = *state;
+	char polls[STORE_SID_SIZE], streams[STORE_SID_SIZE];
+	struct sink k, stream;
+
+	/* each in a request of its own, to another process */
+	handshake(w, 0, polls);
+	poll_once(w, 0, polls, &k);
+	post(w, 0, polls, "3:1:/chat:a");
+	post(w, 1, polls, "3:2:/chat:b");
+	poll_once(w, 0, polls, &k);
+	assert_false(k.done); /* not acknowledged before the application has it */
+	post(w, 1, polls, "1::/chat");
+	wake(w, 0);
+	assert_string_equal(k.got, "1::/chat 6::/chat:1 6::/chat:2 ");
+	assert_string_equal(w->told, "connect connect/chat a b ");
+	post(w, 1, polls, "3::/chat:c");
+	assert_string_equal(w->told, "connect connect/chat a b c ");
+	/* all on one socket; the application answers later, in another process */
+	w->told[0] = '\0';
+	w->verdict = -EINPROGRESS;
+	handshake(w, 0, streams);
+	open_stream(w, 0, streams, &stream);
+	begin(w, 0);
+	receive_packet(w->hub[0], find_session(w, 0, streams), SLICE("3:1:/chat?x=1:a"));
+	receive_packet(w->hub[0], find_session(w, 0, streams), SLICE("1::/chat?x=1"));
+	receive_packet(w->hub[0], find_session(w, 0, streams), SLICE("3::/chat?x=1:b"));
+	settle(w, 0);
+	assert_string_equal(stream.got, "1:: ");
+	begin(w, 1);
+	membership_accept(
+	    w->hub[1], find_session(w, 1, streams), &w->chat, SLICE("/chat?x=1"), SLICE("x=1"));
+	settle(w, 1);
+	wake(w, 0);
+	assert_string_equal(stream.got, "1:: 1::/chat?x=1 6::/chat?x=1:1 ");
+	assert_string_equal(w->told, "connect connect/chat a b ");
+}
+
+static void
+packets_for_a_namespace_that_is_not_joined_are_dropped(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	/* not in time; the two processes do not agree on who looks */
+	post(w, 1, sid, "3:1:/chat:late");
+	w->now += 5000;
+	post(w, 0, sid, "1::/chat");
+	assert_string_equal(w->told, "connect connect/chat ");
+	/* left, and joined again */
+	post(w, 0, sid, "0::/chat");
+	post(w, 0, sid, "3:2:/chat:left");
+	post(w, 1, sid, "3:3:/chat:left");
+	post(w, 1, sid, "1::/chat");
+	wake(w, 0);
+	assert_string_equal(w->told, "connect connect/chat disconnect/chat(packet) connect/chat ");
+	/* beyond the limits */
+	w->told[0] = '\0';
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	post(w, 0, sid, "3::/chat:a-packet-of-more-than-sixty-bytes-which-is-more-than-allowed");
+	w->now += 5000; /* until then this process remembers that it is full */
+	for (int i = 0; i < 5; i++)
+		post(w, 0, sid, i < 3 ? "3:4:/chat:kept" : "3:5:/chat:over");
+	post(w, 0, sid, "1::/chat");
+	assert_string_equal(w->told, "connect connect/chat kept kept kept ");
+	assert_string_equal(k.got, "1:: 1::/chat 6::/chat:4 6::/chat:4 6::/chat:4 ");
+	/* refused, and let in later */
+	w->told[0] = '\0';
+	w->verdict = -EACCES;
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	post(w, 0, sid, "3:6:/chat:refused");
+	post(w, 0, sid, "1::/chat");
+	w->verdict = 0;
+	post(w, 0, sid, "1::/chat");
+	assert_string_equal(w->told, "connect connect/chat ");
+	assert_string_equal(k.got, "1:: 7::/chat:2 1::/chat ");
+	/* of a namespace that does not exist */
+	post(w, 0, sid, "3:7:/nope:x");
+	assert_string_equal(k.got, "1:: 7::/chat:2 1::/chat ");
+}
+
+static void
 disconnect_is_told_once_and_remembered(void **state)
 {
 	struct world *w = *state;
@@ -634,6 +779,167 @@ disconnect_is_told_once_and_remembered(void **state)
 	begin(w, 0);
 	assert_int_equal(session_find(w->hub[0], slice_of(sid), &s), SESSION_UNKNOWN);
 	settle(w, 0);
+}
+
+/* A poll of a session that has ended. */
+static void
+poll_ended(struct world *w, int i, const char *sid, struct sink *k)
+{
+	struct session *s;
+
+	*k = (struct sink){.done = false};
+	begin(w, i);
+	assert_int_equal(session_find(w->hub[i], slice_of(sid), &s), SESSION_ENDED);
+	assert_int_equal(session_attach_ended(w->hub[i], s, &ops, k), 0);
+	settle(w, i);
+	assert_true(k->done);
+}
+
+static void
+the_last_response_has_what_was_sent_before_the_end(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k, next;
+	struct hub *h;
+	struct session *s;
+
+	for (int kicker = 0; kicker < 2; kicker++) {
+		handshake(w, 0, sid);
+		poll_once(w, 0, sid, &k);
+		poll_once(w, 0, sid, &k);
+		h = begin(w, kicker); /* the poll is held by hub 0 */
+		s = find_session(w, kicker, sid);
+		receive_packet(h, s, SLICE("3:::me"));
+		receive_packet(h, s, SLICE("3:::all"));
+		receive_packet(h, s, SLICE("3:::kick"));
+		receive_packet(h, s, SLICE("3:::me"));
+		hub_publish_channel(h, w->root.chan, 0, SLICE("3:::late"), false);
+		settle(w, kicker);
+		wake(w, 0);
+		assert_string_equal(k.got, "3:::me 3:::all 0:: ");
+		assert_int_equal(hub_held(w->hub[0]), 0);
+		/* it did not arrive: the client asks again, whichever process */
+		begin(w, 1);
+		session_undelivered(w->hub[1], k.key, k.gen);
+		settle(w, 1);
+		poll_ended(w, 1, sid, &next);
+		assert_string_equal(next.got, "3:::me 3:::all 0:: ");
+		poll_ended(w, 0, sid, &next);
+		assert_string_equal(next.got, "DISCONNECTED ");
+	}
+}
+
+static void
+what_was_sent_between_polls_comes_before_the_end(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k, other;
+	struct hub *h;
+	struct session *s;
+	int64_t next;
+
+	handshake(w, 0, sid);
+	poll_once(w, 0, sid, &k);
+	post(w, 1, sid, "3:::join");
+	h = begin(w, 1);
+	hub_publish_channel(
+	    h, message_log_channel(SLICE(""), SLICE("room")), 0, SLICE("3:::room"), false);
+	receive_packet(h, find_session(w, 1, sid), SLICE("3:::me"));
+	receive_packet(h, find_session(w, 1, sid), SLICE("3:::kick"));
+	hub_publish_channel(h, w->root.chan, 0, SLICE("3:::late"), false);
+	settle(w, 1);
+	/* nobody has it yet, so it is not trimmed */
+	for (int i = 0; i < 3; i++) {
+		w->now += 1000;
+		wake(w, 0);
+	}
+	/* of two polls at once the newer gets it */
+	k = other = (struct sink){.done = false};
+	h = begin(w, 0);
+	assert_int_equal(session_find(h, slice_of(sid), &s), SESSION_ENDED);
+	assert_int_equal(session_attach_ended(h, s, &ops, &k), 0);
+	assert_int_equal(session_find(h, slice_of(sid), &s), SESSION_ENDED);
+	assert_int_equal(session_attach_ended(h, s, &ops, &other), 0);
+	assert_int_equal(hub_turn_end(h, &next), 0);
+	assert_string_equal(k.got, "SUPERSEDED ");
+	assert_string_equal(other.got, "3:::room 3:::me 0:: ");
+	/* polling does not keep it from being forgotten */
+	w->now += 57500;
+	begin(w, 0);
+	assert_int_equal(session_find(w->hub[0], slice_of(sid), &s), SESSION_UNKNOWN);
+	settle(w, 0);
+}
+
+static void
+who_is_turned_away_by_the_connection_event_reads_why(void **state)
+{
+	struct world *w = *state;
+	char polls[STORE_SID_SIZE], posts[STORE_SID_SIZE];
+	struct sink k;
+
+	w->turns_away = true;
+	handshake(w, 0, polls);
+	poll_once(w, 0, polls, &k);
+	assert_string_equal(k.got, "1:: 3:::me 0:: ");
+	handshake(w, 0, posts);
+	post(w, 0, posts, "3:::x");
+	poll_ended(w, 1, posts, &k);
+	assert_string_equal(k.got, "1:: 3:::me 0:: ");
+	assert_string_equal(w->told, "connect disconnect(booted) connect disconnect(booted) ");
+}
+
+/* More than fits into one response: the end comes with the last of it. */
+static void
+a_long_queue_is_read_to_the_end(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	handshake(w, 0, sid);
+	poll_once(w, 0, sid, &k);
+	poll_once(w, 0, sid, &k);
+	begin(w, 0);
+	hub_publish_session(
+	    w->hub[0], find_session(w, 0, sid), SLICE("3:::\xef\xbf\xbd"), false); /* comes alone */
+	receive_packet(w->hub[0], find_session(w, 0, sid), SLICE("3:::me"));
+	receive_packet(w->hub[0], find_session(w, 0, sid), SLICE("3:::kick"));
+	settle(w, 0);
+	assert_string_equal(k.got, "3:::\xef\xbf\xbd ");
+	poll_ended(w, 1, sid, &k);
+	assert_string_equal(k.got, "3:::me 0:: ");
+}
+
+static void
+who_was_kicked_and_lost_messages_gets_none_of_them(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE], other[STORE_SID_SIZE], text[1024];
+	struct sink k;
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "3:::", 4);
+	handshake(w, 0, sid);
+	handshake(w, 0, other);
+	poll_once(w, 0, sid, &k);
+	poll_once(w, 0, other, &k);
+	post(w, 1, sid, "3:::me");
+	begin(w, 1);
+	for (int i = 0; i < 3000; i++) /* log_bytes is 1 MiB */
+		hub_publish_session(w->hub[1], find_session(w, 1, other),
+		    (struct slice){text, sizeof(text)}, false);
+	receive_packet(w->hub[1], find_session(w, 1, sid), SLICE("3:::me"));
+	receive_packet(w->hub[1], find_session(w, 1, sid), SLICE("3:::kick"));
+	settle(w, 1);
+	for (int i = 0; i < 3; i++) {
+		w->now += 1000;
+		wake(w, 0);
+		wake(w, 1);
+	}
+	poll_ended(w, 0, sid, &k);
+	assert_string_equal(k.got, "DISCONNECTED ");
 }
 
 static void
@@ -861,37 +1167,218 @@ a_queue_that_grows_too_long_ends_the_session(void **state)
 	assert_string_equal(k.got, "LOST ");
 }
 
+/* --- a log that is too large; log_bytes is 1 MiB ------------------------------------------------
+ */
+
+/* Send 1 KiB to the channel, so many times, from process 1. */
+static void
+flood(struct world *w, int64_t chan, int64_t except_key, int times)
+{
+	char text[1024];
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "3:::", 4);
+	begin(w, 1);
+	for (int i = 0; i < times; i++)
+		hub_publish_channel(
+		    w->hub[1], chan, except_key, (struct slice){text, sizeof(text)}, false);
+	settle(w, 1);
+}
+
+static int64_t
+room_of_root(void)
+{
+	return message_log_channel(SLICE(""), SLICE("room"));
+}
+
+/* A second passes in both processes. */
+static void
+second(struct world *w)
+{
+	w->now += 1000;
+	wake(w, 0);
+	wake(w, 1);
+}
+
+static int64_t
+log_size(struct world *w)
+{
+	struct message_span span;
+
+	assert_int_equal(message_log_span(hub_store(w->hub[0]), &span), 0);
+	return span.bytes;
+}
+
+static enum session_find_result
+look_up(struct world *w, const char *sid)
+{
+	struct session *s;
+	enum session_find_result result;
+
+	begin(w, 0);
+	result = session_find(w->hub[0], slice_of(sid), &s);
+	settle(w, 0);
+	return result;
+}
+
 /* A client that did not come for so long that the log could not wait. */
 static void
 who_has_missed_messages_is_ended_and_not_deceived(void **state)
 {
 	struct world *w = *state;
-	char missed[STORE_SID_SIZE], sees[STORE_SID_SIZE], text[1024];
+	char missed[STORE_SID_SIZE], sees[STORE_SID_SIZE];
 	struct sink k, stream;
-	struct session *s;
 
-	memset(text, 'x', sizeof(text));
-	memcpy(text, "3:::", 4);
 	handshake(w, 0, missed);
 	handshake(w, 0, sees);
 	poll_once(w, 0, missed, &k);
 	open_stream(w, 0, sees, &stream);
-	begin(w, 1);
-	for (int i = 0; i < 3000; i++) /* log_bytes is 1 MiB */
-		hub_publish_channel(
-		    w->hub[1], w->root.chan, 0, (struct slice){text, sizeof(text)}, false);
-	settle(w, 1);
 	for (int i = 0; i < 3; i++) {
-		w->now += 1000;
-		wake(w, 0);
-		begin(w, 1);
-		settle(w, 1);
+		flood(w, w->root.chan, 0, 700);
+		second(w);
 	}
 	assert_string_equal(w->told, "connect connect disconnect(queue overflow) ");
+	assert_int_equal(look_up(w, missed), SESSION_UNKNOWN);
+	assert_int_equal(look_up(w, sees), SESSION_LIVE);
+	assert_true(log_size(w) <= 1 << 20);
+}
+
+static void
+a_session_lives_on_when_what_it_has_not_read_is_not_for_it(void **state)
+{
+	struct world *w = *state;
+	char in[STORE_SID_SIZE], author[STORE_SID_SIZE], left[STORE_SID_SIZE], out[STORE_SID_SIZE];
+	char *all[] = {in, author, left, out};
+	struct sink k;
+	int64_t key = 0;
+
+	for (int i = 0; i < 4; i++) {
+		handshake(w, 0, all[i]);
+		poll_once(w, 0, all[i], &k);
+		if (all[i] != out)
+			post(w, 0, all[i], "3:::join");
+	}
+	post(w, 0, left, "3:::leave");
 	begin(w, 0);
-	assert_int_equal(session_find(w->hub[0], slice_of(missed), &s), SESSION_UNKNOWN);
-	assert_int_equal(session_find(w->hub[0], slice_of(sees), &s), SESSION_LIVE);
+	key = session_key(find_session(w, 0, author));
 	settle(w, 0);
+	w->told[0] = '\0';
+	for (int i = 0; i < 3; i++) {
+		flood(w, room_of_root(), key, 700);
+		second(w);
+	}
+	assert_string_equal(w->told, "disconnect(queue overflow) ");
+	assert_int_equal(look_up(w, in), SESSION_UNKNOWN);
+	assert_int_equal(look_up(w, author), SESSION_LIVE);
+	assert_int_equal(look_up(w, left), SESSION_LIVE);
+	assert_int_equal(look_up(w, out), SESSION_LIVE);
+	/* and what was for nobody is not missed */
+	poll_once(w, 0, out, &k);
+	assert_string_equal(k.got, "");
+	post(w, 1, out, "3:::me");
+	wake(w, 0);
+	assert_string_equal(k.got, "3:::me ");
+}
+
+static void
+who_left_a_room_and_has_not_collected_what_came_before_ends(void **state)
+{
+	struct world *w = *state;
+	char left[STORE_SID_SIZE];
+	struct sink k;
+
+	handshake(w, 0, left);
+	poll_once(w, 0, left, &k);
+	post(w, 0, left, "3:::join");
+	post(w, 0, left, "3:::room"); /* for itself */
+	post(w, 0, left, "3:::leave");
+	for (int i = 0; i < 3; i++) {
+		flood(w, room_of_root(), 0, 700);
+		second(w);
+	}
+	assert_non_null(strstr(w->told, "disconnect(queue overflow) "));
+}
+
+/* The handshakes are larger than the log may be, but they are not in the log. */
+static void
+handshakes_end_no_session(void **state)
+{
+	struct world *w = *state;
+	char polls[STORE_SID_SIZE], sid[STORE_SID_SIZE], text[8192];
+	struct sink k;
+
+	handshake(w, 0, polls);
+	poll_once(w, 0, polls, &k);
+	memset(text, ' ', sizeof(text));
+	text[0] = '{';
+	memcpy(text + sizeof(text) - 2, "}", 2);
+	for (int i = 0; i < 500; i++) {
+		assert_int_equal(
+		    session_create(begin(w, 1), text, SLICE("127.0.0.2"), sid), SESSION_CREATED);
+		settle(w, 1);
+	}
+	for (int i = 0; i < 3; i++)
+		second(w);
+	assert_int_equal(look_up(w, polls), SESSION_LIVE);
+	assert_int_equal(look_up(w, sid), SESSION_LIVE);
+	assert_string_equal(w->told, "connect ");
+}
+
+static void
+held_polls_do_not_keep_the_log_from_being_trimmed(void **state)
+{
+	struct world *w = *state;
+	char polls[STORE_SID_SIZE], streams[STORE_SID_SIZE];
+	struct sink k, stream;
+
+	handshake(w, 0, polls);
+	handshake(w, 0, streams);
+	poll_once(w, 0, polls, &k);
+	poll_once(w, 0, polls, &k);
+	open_stream(w, 0, streams, &stream);
+	post(w, 0, streams, "3:::join");
+	for (int i = 0; i < 8; i++) { /* 2 MiB in all */
+		flood(w, room_of_root(), 0, 256);
+		second(w);
+	}
+	second(w);
+	assert_true(log_size(w) < 1 << 19);
+	assert_false(k.done);
+	assert_null(strstr(w->told, "overflow"));
+	/* nothing is passed over */
+	post(w, 1, polls, "3:::me");
+	wake(w, 0);
+	assert_string_equal(k.got, "3:::me ");
+}
+
+/* It was stopped, say; what its streams have missed cannot be found out. */
+static void
+a_process_that_missed_rows_ends_its_streams(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE], polls[STORE_SID_SIZE];
+	struct sink stream, k;
+	int64_t key;
+
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &stream);
+	handshake(w, 0, polls);
+	poll_once(w, 0, polls, &k);
+	begin(w, 0);
+	key = session_key(find_session(w, 0, polls));
+	settle(w, 0);
+	poll_once(w, 0, polls, &k);
+	for (int i = 0; i < 3; i++) {
+		w->now += 1000;
+		flood(w, w->root.chan, key, 700);
+	}
+	wake(w, 0);
+	assert_string_equal(w->told, "connect connect disconnect(queue overflow) ");
+	assert_true(stream.done);
+	/* the poll has missed nothing that was for it, but comes again */
+	assert_string_equal(k.got, "SUPERSEDED ");
+	assert_int_equal(look_up(w, polls), SESSION_LIVE);
+	assert_int_equal(look_up(w, sid), SESSION_UNKNOWN);
 }
 
 static void
@@ -975,11 +1462,19 @@ main(void)
 	    TEST(streams_of_one_process_need_no_log),
 	    TEST(a_room_joined_by_a_post_elsewhere_is_heard_by_the_held_poll),
 	    TEST(a_room_is_left_while_others_are_joined_elsewhere),
+	    TEST(each_of_many_rooms_is_heard_until_it_is_left),
 	    TEST(a_room_joined_in_two_processes_at_once_is_joined_once),
 	    TEST(volatile_is_only_for_those_who_listen),
 	    TEST(a_namespace_has_its_own_life),
 	    TEST(an_endpoint_with_a_query_keeps_its_spelling),
+	    TEST(packets_for_a_namespace_that_is_joined_later_wait),
+	    TEST(packets_for_a_namespace_that_is_not_joined_are_dropped),
 	    TEST(disconnect_is_told_once_and_remembered),
+	    TEST(the_last_response_has_what_was_sent_before_the_end),
+	    TEST(what_was_sent_between_polls_comes_before_the_end),
+	    TEST(who_is_turned_away_by_the_connection_event_reads_why),
+	    TEST(a_long_queue_is_read_to_the_end),
+	    TEST(who_was_kicked_and_lost_messages_gets_none_of_them),
 	    TEST(sessions_end_by_their_deadlines),
 	    TEST(a_session_past_its_deadline_is_found_no_more),
 	    TEST(streams_of_a_process_that_is_replaced_have_ended),
@@ -990,6 +1485,11 @@ main(void)
 	    TEST(too_many_bad_packets_end_the_session),
 	    TEST(a_queue_that_grows_too_long_ends_the_session),
 	    TEST(who_has_missed_messages_is_ended_and_not_deceived),
+	    TEST(a_session_lives_on_when_what_it_has_not_read_is_not_for_it),
+	    TEST(who_left_a_room_and_has_not_collected_what_came_before_ends),
+	    TEST(handshakes_end_no_session),
+	    TEST(held_polls_do_not_keep_the_log_from_being_trimmed),
+	    TEST(a_process_that_missed_rows_ends_its_streams),
 	    TEST(a_log_that_is_far_behind_is_read_from_the_store),
 	    TEST(a_replaced_database_ends_what_was_there),
 	    TEST(an_older_poll_cannot_take_messages_of_a_newer_one),

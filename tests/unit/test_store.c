@@ -12,8 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/address.h"
 #include "shared/store/ack_row.h"
 #include "shared/store/action_queue.h"
+#include "shared/store/early_packet.h"
 #include "shared/store/hook_queue.h"
 #include "shared/store/idempotency.h"
 #include "shared/store/maintenance.h"
@@ -37,8 +39,8 @@ open_stores(void **state)
 
 	snprintf(s->folder, sizeof(s->folder), "/tmp/pollux-test-XXXXXX");
 	assert_non_null(mkdtemp(s->folder));
-	s->st = store_open(s->folder, 1, false);
-	s->other = store_open(s->folder, 1, false);
+	s->st = store_open(s->folder, "", 1, false);
+	s->other = store_open(s->folder, "", 1, false);
 	assert_non_null(s->st);
 	assert_non_null(s->other);
 	assert_int_equal(store_begin(s->st), 0);
@@ -80,8 +82,41 @@ a_session_is_found_once_created_and_its_key_is_taken(void **state)
 	assert_int_equal(row.state, STORE_NEW);
 	assert_int_equal(row.owner, -1);
 	assert_int_equal(row.inflight, -1);
-	assert_int_equal(session_row_count(st, SLICE("::1")), 1);
-	assert_int_equal(session_row_count(st, SLICE("::2")), 0);
+}
+
+static void
+sessions_are_counted_by_network(void **state)
+{
+	static const struct {
+		const char *address;
+		bool counted;
+	} table[] = {
+	    {"2001:db8::1", true},
+	    {"2001:db8::2:1", true},
+	    {"2001:db8:0:1::1", false},
+	    {"192.0.2.1", false},
+	    {"", false},
+	};
+	struct store *st = ((struct stores *)*state)->st;
+	struct address a;
+
+	assert_true(address_parse(&a, SLICE("2001:db8::9")));
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char sid[] = {(char)('a' + i), '\0'};
+
+		assert_int_equal(session_row_create(st, KEY + (int64_t)i, slice_of(sid), 1000,
+				     slice_of(table[i].address), SLICE("{}")),
+		    STORE_OK);
+	}
+	assert_int_equal(session_row_count(st, address_network(&a), 10), 2);
+	assert_int_equal(session_row_count(st, address_network(&a), 1), 1);
+	/* one that has ended is remembered, but not counted */
+	assert_int_equal(session_row_end(st,
+			     &(struct session_row){.key = KEY, .deadline = 2000, .inflight = -1}),
+	    0);
+	assert_int_equal(session_row_count(st, address_network(&a), 10), 1);
+	assert_int_equal(session_row_delete(st, KEY + 1), 0);
+	assert_int_equal(session_row_count(st, address_network(&a), 10), 0);
 }
 
 static void
@@ -98,12 +133,18 @@ only_the_newest_generation_reserves_a_response(void **state)
 	assert_int_equal(session_row_reserve(st, KEY, row.gen, 5, 2000), STORE_OK);
 	session_row_load(st, KEY, &row);
 	assert_int_equal(row.inflight, 5);
-	/* a session that has ended keeps its row until the deadline, but no poll of it is served */
-	assert_int_equal(session_row_end(st, KEY, 3000), 0);
-	assert_int_equal(session_row_reserve(st, KEY, row.gen, 6, 2000), STORE_NOT_FOUND);
+	/* a session that has ended keeps its row until the deadline, for the last poll; that does
+	 * not put the deadline off */
+	row.deadline = 3000;
+	row.last = 7;
+	assert_int_equal(session_row_end(st, &row), 0);
+	assert_int_equal(session_row_reserve(st, KEY, row.gen - 1, 6, 9000), STORE_NOT_FOUND);
+	assert_int_equal(session_row_reserve(st, KEY, row.gen, 6, 9000), STORE_OK);
 	assert_int_equal(session_row_load(st, KEY, &row), STORE_OK);
 	assert_int_equal(row.state, STORE_ENDED);
-	assert_int_equal(session_row_end(st, KEY, 0), 0);
+	assert_int_equal(row.last, 7);
+	assert_int_equal(row.deadline, 3000);
+	assert_int_equal(session_row_delete(st, KEY), 0);
 	assert_int_equal(session_row_load(st, KEY, &row), STORE_NOT_FOUND);
 }
 
@@ -116,9 +157,10 @@ an_ack_is_taken_once(void **state)
 
 	add_unused_session(st);
 	assert_int_equal(
-	    ack_row_add(st, KEY, SLICE("/chat"), SLICE("h"), (struct slice){NULL, 0}, 0, &first),
-	    0);
-	assert_int_equal(ack_row_add(st, KEY, SLICE(""), SLICE("h"), SLICE(""), 0, &second), 0);
+	    ack_row_add(st, KEY, SLICE("/chat"), SLICE("h"), (struct slice){NULL, 0}, 0, 2, &first),
+	    STORE_OK);
+	assert_int_equal(
+	    ack_row_add(st, KEY, SLICE(""), SLICE("h"), SLICE(""), 0, 2, &second), STORE_OK);
 	assert_int_equal(second, first + 1);
 	assert_int_equal(ack_row_take(st, KEY, first, &ack), STORE_OK);
 	assert_string_equal(ack.ns, "/chat");
@@ -128,6 +170,61 @@ an_ack_is_taken_once(void **state)
 	assert_int_equal(ack_row_take(st, KEY, second, &ack), STORE_OK);
 	assert_string_equal(ack.context, "");
 	ack_row_free(&ack);
+}
+
+static void
+note_early(void *arg, struct slice packet, int64_t until)
+{
+	char *text = arg;
+
+	snprintf(text + strlen(text), 64, "%.*s@%d ", (int)packet.n, packet.p, (int)until);
+}
+
+static void
+note_due(void *arg, int64_t key, struct slice ns, int n)
+{
+	char *text = arg;
+
+	assert_int_equal(key, KEY);
+	snprintf(text + strlen(text), 64, "%.*s*%d ", (int)ns.n, ns.p, n);
+}
+
+static void
+early_packets_wait_within_limits_and_until_they_are_due(void **state)
+{
+	struct store *st = ((struct stores *)*state)->st;
+	const struct early_limits limits = {.packets = 3, .bytes = 10};
+	struct slice chat = SLICE("/chat"), news = SLICE("/news");
+	char text[256] = "";
+
+	add_unused_session(st);
+	assert_int_equal(
+	    early_packet_add(st, KEY, chat, SLICE("0123456789a"), 500, &limits), STORE_NOT_FOUND);
+	assert_int_equal(early_packet_add(st, KEY, chat, SLICE("a"), 500, &limits), STORE_OK);
+	assert_int_equal(early_packet_add(st, KEY, news, SLICE("b"), 600, &limits), STORE_OK);
+	assert_int_equal(early_packet_add(st, KEY, chat, SLICE("c"), 700, &limits), STORE_OK);
+	assert_int_equal(
+	    early_packet_add(st, KEY, news, SLICE("d"), 700, &limits), STORE_NOT_FOUND);
+	assert_int_equal(early_packet_list(st, KEY, chat, note_early, text), 2);
+	assert_int_equal(early_packet_list(st, KEY + 1, chat, note_early, text), 0);
+	assert_string_equal(text, "a@500 c@700 ");
+	text[0] = '\0';
+	assert_int_equal(early_packet_list_due(st, 499, 10, note_due, text), 0);
+	assert_int_equal(early_packet_list_due(st, 699, 10, note_due, text), 2);
+	assert_string_equal(text, "/chat*1 /news*1 ");
+	assert_int_equal(early_packet_delete_due(st, 699), 0);
+	assert_int_equal(early_packet_add(st, KEY, news, SLICE("d"), 700, &limits), STORE_OK);
+	/* left: nothing is kept, and that is not due */
+	assert_int_equal(early_packet_delete(st, KEY, chat), 0);
+	assert_int_equal(early_packet_shut(st, KEY, chat), 0);
+	assert_int_equal(early_packet_delete_due(st, 1000), 0);
+	assert_int_equal(
+	    early_packet_add(st, KEY, chat, SLICE("e"), 2000, &limits), STORE_NOT_FOUND);
+	assert_int_equal(early_packet_add(st, KEY, news, SLICE("e"), 2000, &limits), STORE_OK);
+	/* nothing outlives the session */
+	assert_int_equal(session_row_delete(st, KEY), 0);
+	assert_int_equal(early_packet_list(st, KEY, chat, note_early, text), 0);
+	assert_int_equal(early_packet_list(st, KEY, news, note_early, text), 0);
 }
 
 static void
@@ -148,9 +245,9 @@ data_outlives_a_session_while_events_of_it_wait(void **state)
 
 	add_unused_session(st);
 	session_row_set_user(st, KEY, SLICE("ann"));
-	session_data_set(st, KEY, SLICE("name"), SLICE("\"value\""));
+	session_data_set(st, KEY, SLICE("name"), SLICE("\"value\""), 1000);
 	assert_int_equal(hook_queue_add(st, &row), 0);
-	assert_int_equal(session_row_end(st, KEY, 0), 0);
+	assert_int_equal(session_row_delete(st, KEY), 0);
 	text = hook_queue_user(st, KEY);
 	assert_string_equal(text, "ann");
 	free(text);
@@ -206,15 +303,20 @@ the_log_is_trimmed_in_parts_but_for_its_newest_row(void **state)
 {
 	struct store *st = ((struct stores *)*state)->st;
 	struct message_row m = {.chan = -1, .payload = SLICE("3:::x")};
-	int64_t floor, head;
+	struct message_span span;
+	int64_t head;
 	int rows = 0;
 
 	for (int i = 0; i < 1500; i++)
 		assert_int_equal(message_log_append(st, &m, 0), 0);
 	assert_int_equal(store_commit(st), 0);
-	assert_int_equal(maintenance_trim(st, 10000, INT64_C(1) << 30, &floor), STORE_MORE);
-	assert_int_equal(maintenance_trim(st, 10000, INT64_C(1) << 30, &floor), STORE_OK);
-	assert_int_equal(floor, 0); /* nobody missed anything */
+	assert_int_equal(message_log_span(st, &span), 0);
+	assert_int_equal(span.newest - span.oldest, 1500);
+	assert_int_equal(span.bytes, 1500 * (5 + MESSAGE_ROW_BYTES));
+	assert_int_equal(maintenance_trim(st, 10000), STORE_MORE);
+	assert_int_equal(maintenance_trim(st, 10000), STORE_OK);
+	assert_int_equal(message_log_span(st, &span), 0);
+	assert_int_equal(span.bytes, 0);
 	assert_int_equal(message_log_read(st, 0, count_message, &rows), 0);
 	assert_int_equal(rows, 1);
 	assert_int_equal(message_log_head(st, &head), 0);
@@ -258,9 +360,9 @@ a_database_of_another_schema_is_replaced_under_running_processes(void **state)
 	    sqlite3_exec(db, "UPDATE meta SET v = '0' WHERE k = 'schema'", NULL, NULL, NULL),
 	    SQLITE_OK);
 	sqlite3_close(db);
-	assert_null(store_open(s->folder, 1, true)); /* replaces nothing */
+	assert_null(store_open(s->folder, "", 1, true)); /* replaces nothing */
 	assert_false(store_was_replaced(s->st));
-	late = store_open(s->folder, 1, false);
+	late = store_open(s->folder, "", 1, false);
 	assert_non_null(late);
 	assert_true(store_was_replaced(s->st));
 	assert_int_equal(store_reopen(s->st), 0);
@@ -277,8 +379,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(a_session_is_found_once_created_and_its_key_is_taken),
+	    TEST(sessions_are_counted_by_network),
 	    TEST(only_the_newest_generation_reserves_a_response),
 	    TEST(an_ack_is_taken_once),
+	    TEST(early_packets_wait_within_limits_and_until_they_are_due),
 	    TEST(data_outlives_a_session_while_events_of_it_wait),
 	    TEST(deferred_actions_are_taken_once),
 	    TEST(an_answer_is_remembered_until_it_expires),

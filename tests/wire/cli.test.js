@@ -5,14 +5,19 @@ const assert = require('node:assert');
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+const { after } = require('node:test');
 const { useServer, pollux } = require('../lib/suite');
-const { Polling } = require('../lib/polling');
+const payload = require('../lib/payload');
+const { Polling, handshake } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { event } = require('../lib/client');
+const { buildModule, makeFolder } = require('../lib/daemon');
 const { ROOT } = require('../lib/server');
 const { within, until, deferred } = require('../lib/wait');
 
 const server = useServer();
+const folder = makeFolder();
+after(() => fs.rmSync(folder, { recursive: true }));
 const PROGRAM = path.join(ROOT, process.env.B || 'build', 'pollux');
 let rooms = 0;
 
@@ -91,6 +96,40 @@ for (const Transport of [Polling, Websocket]) {
     await client.close();
   });
 }
+
+pollux('kick ends a session whose transport has not opened yet', async () => {
+  const known = new Set((await json('sessions')).map(({ id }) => id));
+  const { sid } = await handshake(server);
+  const [{ id }] = (await json('sessions')).filter((each) => !known.has(each.id) && each.transport === null);
+  assert.strictEqual((await run(['kick', '-s', id])).stdout, '1 session\n');
+  assert.deepStrictEqual(await json('sessions', '-s', id), []);
+  assert.strictEqual((await new Polling(server, sid).get()).text, '0::');
+});
+
+pollux('what was sent before a kick arrives, also when no poll was open', async () => {
+  const client = new Polling(server, (await handshake(server)).sid);
+  const room = `cli-${++rooms}`;
+  const poll = async () => payload.decode((await client.get()).text);
+  assert.deepStrictEqual(await poll(), ['1::']);
+  await client.emit('join', [room], '1+');
+  assert.deepStrictEqual(await poll(), ['6:::1+["ok"]']);
+  assert.strictEqual((await run(['send', '-r', room, 'one'])).status, 0);
+  assert.strictEqual((await run(['kick', '-r', room])).status, 0);
+  await until(async () => (await json('sessions', '-r', room)).length === 0, 'the end of the session');
+  assert.strictEqual((await run(['send', '-r', room, 'late'])).status, 0);
+  assert.deepStrictEqual(await poll(), ['3:::one', '0::']);
+});
+
+pollux('a join beyond the limit of a session is refused, with a line and a status of its own', async () => {
+  const { client, room, id } = await inRoom(Polling);
+  const env = { POLLUX_LIMITS_ROOMS_PER_SESSION: '1' };
+  const { status, stdout, stderr } = await run(['join', '-s', id, `${room}-more`], { env });
+  assert.strictEqual(status, 73);
+  assert.match(stdout, /^0 sessions$/m);
+  assert.match(stderr, new RegExp(`^pollux: 1 refused: session ${id} is at the limit rooms_per_session$`, 'm'));
+  assert.strictEqual((await run(['join', '-s', id, `${room}-more`])).status, 0);
+  await client.close();
+});
 
 pollux('join and leave say who hears a room', async () => {
   const { client, room, id } = await inRoom(Websocket);
@@ -183,7 +222,7 @@ pollux('tail shows the packets of one session, both ways, without its secret', a
   });
   assert.ok(tail.stdout.includes('"args":[1.10]'));
   assert.deepStrictEqual([find('out', 'ack').answers, find('out', 'event').name], ['7', 'echo']);
-  assert.strictEqual(lines.at(-1).reason, 'watched');
+  assert.strictEqual(lines.find(({ direction }) => direction === 'end').reason, 'watched');
   assert.ok(!tail.stdout.includes(client.sid) && !tail.stdout.includes('not shown'));
   assert.strictEqual(tail.stderr, '');
   client.stop();
@@ -202,8 +241,62 @@ pollux('terminal escape sequences are not printed', async () => {
 pollux('checks say ok', async () => {
   assert.strictEqual((await run(['db', 'check'])).stdout, 'ok\n');
   assert.deepStrictEqual(await json('db', 'check'), { ok: true, faults: [] });
-  const example = path.join(ROOT, 'docs/pollux.conf');
-  assert.deepStrictEqual(await run(['config', 'check', '-c', example], { data: null }), { status: 0, stdout: 'ok\n', stderr: '' });
+});
+
+/* docs/pollux.conf with some lines changed; the name of the file. */
+function example(name, ...changes) {
+  const file = path.join(folder, name);
+  let text = fs.readFileSync(path.join(ROOT, 'docs/pollux.conf'), 'utf8');
+  for (const [from, to] of [['/var/lib/pollux', server.data], ['/usr/local/lib/pollux/chat.so', path.join(path.dirname(PROGRAM), 'apps/chat.so')], ...changes]) {
+    assert.ok(text.includes(from), from);
+    text = text.replace(from, to);
+  }
+  fs.writeFileSync(file, text);
+  return file;
+}
+
+pollux('config check says which files it read, and that they are ok', async () => {
+  const good = example('good.conf');
+  assert.deepStrictEqual(await run(['config', 'check', '-c', good], { data: null }),
+    { status: 0, stdout: `configuration: ${good}\nok\n`, stderr: '' });
+  assert.deepStrictEqual(JSON.parse((await run(['config', 'check', '-j', '-c', good])).stdout),
+    { ok: true, configuration: good, errors: [], warnings: [] });
+  const none = await run(['config', 'check']);
+  assert.match(none.stdout, /^configuration: none \(no -c, no POLLUX_CONF, no .*pollux\.conf\): the defaults and the environment\n/);
+});
+
+pollux('config check finds everything at once that a start would find', async () => {
+  const bad = example('bad.conf', ['chat.so', 'chess.so'], ['websocket, xhr-polling', 'websocket, pigeon'],
+    ['127.0.0.1:8081', '192.0.2.1:8081'], ['file =', 'file = /nonexistent/log'], [`data = ${server.data}`, 'data = /nonexistent/data'],
+    ['[log]', '[publish]\nkeys = me:read\n[client]\nfolder = /nonexistent\n[fcgi]\nlisten = unix:/nonexistent/socket\n[log]']);
+  const { status, stderr, stdout } = await run(['config', 'check', '-c', bad], { data: null });
+  assert.strictEqual(status, 78);
+  assert.strictEqual(stdout, `configuration: ${bad}\n`);
+  for (const wanted of [/chess\.so: .*No such file/, /unknown transport "pigeon"/, /\[wsd\] listen: cannot listen on 192\.0\.2\.1:8081/,
+    /\[log\] file: \/nonexistent\/log/, /\[store\] data: \/nonexistent\/data/, /\[publish\] keys: key 1/,
+    /\[fcgi\] listen: \/nonexistent\/socket/, /warning: \[client\] folder: \/nonexistent\/socket\.io\.js/,
+    /warning: \[publish\] keys have no effect/]) assert.match(stderr, wanted);
+  const { ok, errors, warnings } = JSON.parse((await run(['config', 'check', '-j', '-c', bad], { data: null })).stdout);
+  assert.deepStrictEqual([ok, errors.length, warnings.length], [false, 7, 2], stderr);
+});
+
+pollux('config check runs no code of a module beyond what loading it runs', async () => {
+  const build = (name) => example(`${name}.conf`, [path.join(path.dirname(PROGRAM), 'apps/chat.so'), buildModule(name, folder)]);
+  const { status, stderr } = await run(['config', 'check', '-c', build('fails')]);
+  assert.strictEqual(status, 0, stderr); /* its pollux_app() would fail */
+  const abi = await run(['config', 'check', '-c', build('other-abi')]);
+  assert.strictEqual(abi.status, 78);
+  assert.match(abi.stderr, /built for ABI \d+, this Pollux has \d+: compile it again/);
+});
+
+pollux('-h is help, of the program and of a command', async () => {
+  for (const [args, says] of [[['-h'], /^Usage: pollux .*COMMAND/], [['emit', '-h'], /^Usage: pollux emit /],
+    [['config', '-h'], /^Usage: pollux config /], [['top', '-h'], /^Usage: pollux top /]]) {
+    const { status, stdout, stderr } = await run(args, { data: null });
+    assert.deepStrictEqual([status, stderr], [0, '']);
+    assert.match(stdout, says);
+    assert.match(stdout, /-c, --config=FILE/);
+  }
 });
 
 pollux('the exit status tells what went wrong', async () => {

@@ -11,7 +11,7 @@ const path = require('node:path');
 const { after } = require('node:test');
 const { pollux } = require('../lib/suite');
 const { ROOT: REPOSITORY } = require('../lib/server');
-const { Daemon, startDaemon, makeFolder, killAll, program } = require('../lib/daemon');
+const { Daemon, buildModule, startDaemon, makeFolder, killAll, program } = require('../lib/daemon');
 const { Connection, closeAll } = require('../lib/http');
 const { getRequest } = require('../lib/fastcgi');
 const { Websocket } = require('../lib/websocket');
@@ -37,7 +37,7 @@ function confFor(name, address, settings = {}) {
     return { ...settings, policyd: { listen: address, chroot: '/', ...settings.policyd } };
   }
   const data = path.join(folder, `data${++folders}`);
-  fs.mkdirSync(data);
+  fs.mkdirSync(data, 0o700);
   return { ...settings, store: { data }, [name === 'pollux.fcgi' ? 'fcgi' : 'wsd']: { listen: address } };
 }
 
@@ -102,6 +102,9 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
     assert.match(version.stdout, new RegExp(`^${name} \\d+\\.\\d+\n$`));
     const help = new Daemon(name, ['--help']);
     assert.strictEqual(await help.end(), 0);
+    const short = new Daemon(name, ['-h']);
+    assert.strictEqual(await short.end(), 0);
+    assert.strictEqual(short.stdout, help.stdout);
     for (const option of ['-c, --config=FILE', '-l, --listen=ADDRESS', '-t, --test']) assert.ok(help.stdout.includes(option), option);
   });
 
@@ -112,7 +115,8 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
   });
 
   pollux(`${name}: -t says nothing of a good configuration, and one sentence of a bad one`, async () => {
-    const good = startDaemon(name, confFor(name, '127.0.0.1:1'), folder, { args: ['-t'] });
+    const [port] = await freePorts(1);
+    const good = startDaemon(name, confFor(name, `127.0.0.1:${port}`), folder, { args: ['-t'] });
     assert.strictEqual(await good.end(), 0);
     assert.strictEqual(good.stderr + good.stdout, '');
     const bad = startDaemon(name, { protocol: { nonsense: 1 } }, folder, { args: ['-t'] });
@@ -121,6 +125,27 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
     const missing = new Daemon(name, ['-t', '-c', path.join(folder, 'missing.conf')]);
     assert.strictEqual(await missing.end(), 78);
     assertOneSentence(missing.stderr, /missing\.conf/);
+  });
+
+  pollux(`${name}: -t finds a log that cannot be opened and an address of another machine`, async () => {
+    const conf = confFor(name, '192.0.2.1:8081', { log: { file: '/nonexistent/log' } });
+    const daemon = startDaemon(name, conf, folder, { args: ['-t'] });
+    assert.strictEqual(await daemon.end(), 78);
+    assert.match(daemon.stderr, new RegExp(`${name}: \\[log\\] file: /nonexistent/log: No such file`));
+    assert.match(daemon.stderr, /listen: cannot listen on 192\.0\.2\.1:8081: Cannot assign/);
+    assert.strictEqual(daemon.stderr.trim().split('\n').length, 2, daemon.stderr);
+  });
+
+  pollux(`${name}: it says which configuration it has, and that there is none`, async () => {
+    const { daemon } = await started(name);
+    assert.match(daemon.stderr, new RegExp(`started; configuration: ${folder}/${name}-.*\\.conf\n`));
+    assert.strictEqual(await daemon.stop(), 0);
+    const [port] = await freePorts(1);
+    const data = path.join(folder, `data${++folders}`);
+    const none = new Daemon(name, ['-t', '-l', `127.0.0.1:${port}`], { env: { POLLUX_STORE_DATA: data } });
+    assert.strictEqual(await none.end(), 0);
+    assertOneSentence(none.stderr, /configuration: none \(no -c, no POLLUX_CONF, no .*\/pollux\.conf\): the defaults/);
+    assert.ok(!fs.existsSync(data), 'a check makes nothing');
   });
 
   pollux(`${name}: -l wins over the configuration`, async () => {
@@ -203,7 +228,7 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
     pollux(`${name}: ${signal} ends it with 0`, async () => {
       const { daemon } = await started(name);
       assert.strictEqual(await daemon.stop(signal), 0);
-      assert.match(daemon.stderr, new RegExp(`^.* info: ${name} \\d+\\.\\d+ started\n.* info: listening on 127\\.0\\.0\\.1:\\d+\n`));
+      assert.match(daemon.stderr, new RegExp(`^.* info: ${name} \\d+\\.\\d+ started; configuration: .*\n.* info: listening on 127\\.0\\.0\\.1:\\d+\n`));
       assert.match(daemon.stderr, /info: stopping, 0 connections are open\n.* info: stopped\n$/);
     });
   }
@@ -222,7 +247,7 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
     daemon.kill('SIGHUP');
     await until(() => fs.existsSync(file), 'a new file after that');
     assert.strictEqual(await daemon.stop(), 0);
-    assert.match(read(`${file}.1`), /^.* started\n.* listening on .*\n$/);
+    assert.match(read(`${file}.1`), /^.* started; .*\n.* listening on .*\n$/);
     assert.match(read(file), /^.* stopping, .*\n.* stopped\n$/);
   });
 
@@ -265,19 +290,80 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
   });
 }
 
+/* What a program refuses to start with, and what it says. */
+const HOOK = { url: 'http://127.0.0.1:1/', secret: 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz' };
+const REFUSED = [
+  ['an unknown transport', { protocol: { transports: 'websocket, pigeon' } }, /transports: unknown transport "pigeon"/],
+  ['a key that is not one', { publish: { enabled: 'true', keys: 'me:write' } }, /\[publish\] keys: key 1 is not NAME:SCOPES:HEX/],
+  ['a module that is missing', { app: { module: '/nonexistent/x.so' } }, /application \/nonexistent\/x\.so: .*No such file/],
+  ['a secret that is not one', { hook: { ...HOOK, secret: 'abc' } }, /\[hook\] secret: not "whsec_"/],
+  ['an event that cannot be', { hook: { ...HOOK, events: 'connect, event:say, messages' } }, /\[hook\] events: "messages" is not connect, disconnect/],
+  ['a namespace that cannot be', { hook: { ...HOOK, namespaces: 'chat' } }, /\[hook\] namespaces: "chat" is not/]
+];
+
 for (const name of ['pollux.fcgi', 'pollux-wsd']) {
-  for (const [what, settings, says] of [
-    ['an unknown transport', { protocol: { transports: 'websocket, pigeon' } }, /transports: unknown transport "pigeon"/],
-    ['a key that is not one', { publish: { enabled: 'true', keys: 'me:write' } }, /\[publish\] keys: key 1 is not NAME:SCOPES:HEX/]
-  ]) {
-    pollux(`${name}: ${what} is 69`, async () => {
+  for (const [what, settings, says] of REFUSED) {
+    pollux(`${name}: ${what} is 69, and -t finds it`, async () => {
       const [port] = await freePorts(1);
-      const daemon = startDaemon(name, confFor(name, `127.0.0.1:${port}`, settings), folder);
+      const conf = confFor(name, `127.0.0.1:${port}`, settings);
+      const daemon = startDaemon(name, conf, folder);
       assert.strictEqual(await daemon.end(), 69);
       assertOneSentence(daemon.stderr, says);
+      const check = startDaemon(name, conf, folder, { args: ['-t'] });
+      assert.strictEqual(await check.end(), 78);
+      assertOneSentence(check.stderr, says);
     });
   }
+
+  pollux(`${name}: settings without effect are a warning, of -t and of a start`, async () => {
+    const [port] = await freePorts(1);
+    const conf = confFor(name, `127.0.0.1:${port}`, {
+      publish: { keys: `me:read:${'0'.repeat(64)}` }, client: { folder: '/nonexistent/client' }
+    });
+    const check = startDaemon(name, conf, folder, { args: ['-t'] });
+    assert.strictEqual(await check.end(), 0);
+    assert.match(check.stderr, /warning: \[client\] folder: \/nonexistent\/client\/socket\.io\.js: No such file/);
+    assert.match(check.stderr, /warning: \[publish\] keys have no effect: enabled is no/);
+    const daemon = startDaemon(name, conf, folder);
+    await daemon.says(/listening on/);
+    assert.match(daemon.stderr, /warn: \[publish\] keys have no effect: enabled is no/);
+    assert.strictEqual(await daemon.stop(), 0);
+  });
+
+  pollux(`${name}: a module's path is relative to the configuration, however that is named`, async () => {
+    const [port] = await freePorts(1);
+    const home = openFolder(`${name} home`);
+    fs.copyFileSync(program('apps/hello.so'), path.join(home, 'hello.so'));
+    fs.writeFileSync(path.join(home, 'x.conf'), '[app]\nmodule = hello.so\n[store]\ndata = data\n');
+    const before = ['sh', '-c', 'cd "$1" && shift && exec "$@"', '-', home];
+    for (const file of ['x.conf', './x.conf', path.join(home, 'x.conf')]) {
+      const daemon = new Daemon(name, ['-t', '-c', file, '-l', `127.0.0.1:${port}`], { before });
+      assert.strictEqual(await daemon.end(), 0, daemon.stderr);
+    }
+  });
+
+  pollux(`${name}: of somebody else's data folder it says whose it is, and who we are`, { skip: notRoot }, async () => {
+    const [port] = await freePorts(1);
+    const conf = confFor(name, `127.0.0.1:${port}`);
+    fs.chmodSync(conf.store.data, 0o700);
+    for (const args of [['-t'], []]) {
+      const daemon = startDaemon(name, conf, folder, {
+        args, before: ['setpriv', '--reuid=nobody', '--regid=nogroup', '--clear-groups']
+      });
+      assert.notStrictEqual(await daemon.end(), 0);
+      assertOneSentence(daemon.stderr, /Permission denied: .*data\d+ belongs to user root, and we are user nobody/);
+    }
+  });
 }
+
+pollux('pollux-policyd: -t finds an account and a folder that it cannot use', { skip: notRoot }, async () => {
+  const [port] = await freePorts(1);
+  const daemon = startDaemon('pollux-policyd', {
+    policyd: { listen: `127.0.0.1:${port}`, user: 'nosuchuser', chroot: '/nonexistent' }
+  }, folder, { args: ['-t'] });
+  assert.strictEqual(await daemon.end(), 78);
+  assert.match(daemon.stderr, /user nosuchuser: there is no such account\n.*chroot to \/nonexistent: No such file/);
+});
 
 pollux('pollux.fcgi: beyond the limit on open files it refuses new connections, and serves those it has', async () => {
   const { daemon, port } = await started('pollux.fcgi', { before: ['sh', '-c', 'ulimit -n 200; exec "$0" "$@"'] });
@@ -289,6 +375,23 @@ pollux('pollux.fcgi: beyond the limit on open files it refuses new connections, 
   assert.match((await held[0].closed()).toString(), /Status: 200 OK/);
   held.forEach((connection) => connection.destroy());
   await assertServes('pollux.fcgi', port);
+  assert.strictEqual(await daemon.stop(), 0);
+});
+
+pollux('pollux.fcgi: the longest idle connection goes for one that is over the limit', async () => {
+  const { daemon, port } = await started('pollux.fcgi', { before: ['sh', '-c', 'ulimit -n 200; exec "$0" "$@"'] });
+  const idle = Array.from({ length: 200 - 64 }, () => new Connection(port));
+  await Promise.all(idle.map((connection) => connection.opened));
+  const answered = async () => {
+    const connection = new Connection(port);
+    connection.send(getRequest('/socket.io/'));
+    return /Status: 200 OK/.test((await connection.closed()).toString());
+  };
+  /* a web server may be about to use a connection that has been idle for less than a second */
+  await until(answered, 'an answer');
+  for (let i = 0; i < 20; i++) assert.ok(await answered());
+  const closed = idle.filter((connection) => connection.ended).length;
+  assert.ok(closed > 0 && closed < 40, `${closed} of those that were idle are closed`);
   assert.strictEqual(await daemon.stop(), 0);
 });
 
@@ -350,6 +453,40 @@ pollux('pollux-wsd: the counters count', async () => {
   await daemon.says(/websockets=1 .*upgrades=1 messages=2 policies=0/);
   client.stop();
   assert.strictEqual(await daemon.stop(), 0);
+});
+
+/* --- a crash in the application --------------------------------------------------------------- */
+
+/* No core dumps in the tree. */
+const NO_CORE = ['sh', '-c', 'ulimit -c 0; exec "$0" "$@"'];
+
+for (const [name, signal, at] of [
+  ['follow null', 'SIGSEGV', 'follow null'], ['recurse', 'SIGSEGV', 'recurse'],
+  ['abort', 'SIGABRT', 'abort'], ['kick', 'SIGABRT', 'kick']
+]) {
+  pollux(`pollux-wsd: a handler that ends by ${signal} (${name}) is named in one line`, { skip: SAN && signal === 'SIGSEGV' && 'the sanitizer reports it' }, async () => {
+    const { daemon, port } = await started('pollux-wsd', { before: NO_CORE, settings: { app: { module: buildModule('crashes', folder) } } });
+    const client = await Websocket.open({ port, wsdPort: port });
+    const before = daemon.stderr.split('\n').length;
+    await client.send(`5:::{"name":"${name}"}`);
+    assert.strictEqual((await within(daemon.exited.promise, 'its end')).signal, signal);
+    const lines = daemon.stderr.split('\n').slice(before - 1).filter((line) => / error: /.test(line));
+    assert.strictEqual(lines.length, 1, daemon.stderr);
+    assert.match(lines[0], new RegExp(`^\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z pollux-wsd\\[${daemon.pid}\\] error: ended by ${signal} in the application: event "${at}" of namespace ""$`));
+    client.stop();
+  });
+}
+
+pollux('pollux-wsd: a module that crashes while it is set up, and a crash outside of it', { skip: SAN && 'the sanitizer reports it' }, async () => {
+  const [port] = await freePorts(1);
+  const conf = confFor('pollux-wsd', `127.0.0.1:${port}`, { app: { module: buildModule('crashes', folder) } });
+  const early = startDaemon('pollux-wsd', conf, folder, { before: NO_CORE, env: { CRASH_AT_START: '1' } });
+  assert.strictEqual((await within(early.exited.promise, 'its end')).signal, 'SIGABRT');
+  assertOneSentence(early.stderr, /error: ended by SIGABRT in the application: event "pollux_app" of namespace ""/);
+  const { daemon } = await started('pollux-wsd', { before: NO_CORE });
+  daemon.kill('SIGBUS');
+  assert.strictEqual((await within(daemon.exited.promise, 'its end')).signal, 'SIGBUS');
+  assert.match(daemon.stderr, /error: ended by SIGBUS\n$/);
 });
 
 /* --- unit files ------------------------------------------------------------------------------- */

@@ -7,7 +7,8 @@ const { describe } = require('node:test');
 const { useServer, pollux, not, KIND } = require('../lib/suite');
 const { programs } = require('../lib/server');
 const { request } = require('../lib/http');
-const { Polling } = require('../lib/polling');
+const payload = require('../lib/payload');
+const { Polling, handshake } = require('../lib/polling');
 const { Jsonp } = require('../lib/jsonp');
 const { Htmlfile } = require('../lib/htmlfile');
 const { Websocket, frame, CLOSE } = require('../lib/websocket');
@@ -85,6 +86,13 @@ describe('ends', { concurrency: 20 }, () => {
       await ends('booted');
     });
 
+    pollux(`${name}: what is sent before the end arrives before it`, async () => {
+      const { client, ends } = await watched(Transport);
+      await client.send('3:::one', '3:1:/chat:two', '5:::{"name":"kick"}', '3:::late');
+      assert.deepStrictEqual(await client.takeUntil('0::'), ['3:::one', '6::/chat:1', '3::/chat:two', '0::']);
+      await ends('booted');
+    });
+
     pollux(`${name}: kicked`, async () => {
       const { client, ends } = await watched(Transport);
       await client.emit('kick', [], '', '/chat');
@@ -94,6 +102,15 @@ describe('ends', { concurrency: 20 }, () => {
   }
 
   for (const Transport of [Polling, Jsonp]) {
+    pollux(`${nameOf(Transport)}: the next poll gets what was sent before the end, and the end`, async () => {
+      const client = new Transport(server, (await handshake(server, {})).sid);
+      assert.strictEqual(client.read((await client.get()).text), '1::');
+      await client.send('3:::one', '3:1::two', '5:::{"name":"kick"}', '3:::late');
+      const poll = async () => payload.decode(client.read((await client.get()).text));
+      assert.deepStrictEqual(await poll(), ['3:::one', '6:::1', '3:::two', '0::']);
+      assert.deepStrictEqual(await poll(), ['0::']);
+    });
+
     pollux(`${nameOf(Transport)}: the client does not come back`, async () => {
       const { client, ends } = await watched(Transport, {}, hasty);
       client.stop();

@@ -2,47 +2,14 @@
 'use strict';
 
 const assert = require('node:assert');
-const crypto = require('node:crypto');
-const fs = require('node:fs');
-const path = require('node:path');
-const { before, after, beforeEach } = require('node:test');
-const { useServer, pollux } = require('../lib/suite');
 const { event } = require('../lib/client');
-const { Hook, SECRET } = require('../lib/hook');
+const { TRANSPORTS, useHook, open, log } = require('../lib/hooked');
 const { Connection, request, requestBytes } = require('../lib/http');
 const { Polling, handshake } = require('../lib/polling');
 const { programs } = require('../lib/server');
+const { pollux } = require('../lib/suite');
 const { deferred, until } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
-
-const TRANSPORTS = [['websocket', Websocket], ['xhr-polling', Polling]];
-
-/* A hook and the server that calls it. */
-function useHook({ socket = false, ...settings } = {}) {
-  const hook = new Hook(socket);
-  const options = { conf: { app: { module: '' } } };
-  before(async () => {
-    await hook.listen();
-    options.conf.hook = { url: hook.url, secret: SECRET, namespaces: '/chat', ...settings };
-  });
-  after(() => hook.end());
-  const server = useServer(options);
-  beforeEach(() => {
-    hook.on = () => undefined;
-    hook.answer = (request) => hook.resultsOf(request);
-  });
-  return { hook, server };
-}
-
-/* A client that knows its public id, as the hook sees it. */
-async function open({ hook, server }, Transport) {
-  const mark = crypto.randomBytes(6).toString('hex');
-  const client = await Transport.open(server);
-  await client.emit('who', [mark]);
-  const who = await hook.event((e) => e.name === 'who' && e.args[0] === mark, 'the client at the hook');
-  client.id = who.session;
-  return client;
-}
 
 const main = useHook();
 
@@ -184,7 +151,6 @@ pollux('a disconnect by the hook ends the session, and is reported once', async 
 
 /* The requests that contained an event of this name. */
 const tries = (name) => main.hook.requests.filter(({ events }) => events.some((e) => e.name === name));
-const log = ({ server }) => fs.readFileSync(path.join(server.data, 'pollux.log'), 'utf8');
 
 pollux('a failure that may pass: the same events are sent again under the same id', async () => {
   const { hook } = main;
@@ -345,6 +311,7 @@ pollux('authorize: refusals, errors and timeouts, in the plain form and in a scr
   const answers = {
     no: [{ accept: false, reason: 'banned' }, 403, 'handshake unauthorized'],
     s401: [401, 403, 'handshake unauthorized'],
+    s403: [403, 403, 'handshake unauthorized'],
     s500: [500, 500, 'handshake error'],
     s302: [302, 500, 'handshake error'],
     garbage: [{ raw: true, body: 'oops' }, 500, 'handshake error'],
@@ -359,6 +326,9 @@ pollux('authorize: refusals, errors and timeouts, in the plain form and in a scr
     const script = await shake(`what=${what}&jsonp=3`);
     assert.deepStrictEqual([script.status, script.text], [200, `io.j[3](new Error("${text}"));`], what);
   }
+  const lines = log(asked).split('\n').filter((line) => line.includes('answered 401'));
+  assert.strictEqual(lines.length, 1, 'two were answered so within a minute');
+  assert.match(lines[0], /warn: .*\[hook\] secret/);
   hook.authorize = () => 204;
   const { status, text } = await shake('what=empty', { headers: { Origin: 'http://example.com' } });
   assert.strictEqual(status, 200);
@@ -411,15 +381,17 @@ for (const [name, Transport] of TRANSPORTS) {
     };
     await client.send('1::/chat');
     await client.send('1::/chat');
-    await client.send('5::/chat:{"name":"lost"}');
+    await client.send('5::/chat:{"name":"early"}');
     await client.emit('mark', [client.id]);
-    await hook.event((e) => e.name === 'mark' && e.args[0] === client.id, 'what came behind the lost one');
+    await hook.event((e) => e.name === 'mark' && e.args[0] === client.id, 'what came behind the early one');
+    assert.ok(!hook.of(client.id).some((e) => e.name === 'early'));
     gate.resolve();
     await client.expect('1::/chat', '5::/chat:{"name":"hello"}');
     await client.send('5::/chat:{"name":"found"}');
     const found = await hook.event((e) => e.session === client.id && e.name === 'found');
     assert.deepStrictEqual([found.user, found.data], ['eve', { a: 1, b: 2 }]);
-    assert.ok(!hook.of(client.id).some((e) => e.name === 'lost'));
+    const inChat = hook.of(client.id).filter((e) => e.ns === '/chat').map((e) => e.name || e.type);
+    assert.deepStrictEqual(inChat, ['connect', 'early', 'found'], 'what came while the hook was asked has waited');
     const questions = hook.requests.filter((r) => r.json.hook === 'authorize' && r.json.session === client.id && r.json.ns === '/chat');
     assert.strictEqual(questions.length, 1);
     assert.deepStrictEqual([questions[0].json.user, questions[0].json.data], ['eve', { a: 1 }]);

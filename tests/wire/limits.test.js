@@ -80,6 +80,22 @@ pollux('a session whose queue overflows ends; the server stays small', async () 
   await other.close();
 });
 
+for (const [port, jsonp] of [['port', ''], ['wsdPort', ''], ['port', '&jsonp=0']]) {
+  pollux(`a handshake whose query is too long to be kept is refused with 431 on ${port}${jsonp}`, async () => {
+    const path = `/socket.io/1/?a=${'%5C'.repeat(2400)}${jsonp}`;
+    const response = await request(server[port], { path });
+    assert.strictEqual(response.status, jsonp === '' ? 431 : 200);
+    assert.strictEqual(response.text, jsonp === '' ? 'handshake query too long' : 'io.j[0](new Error("handshake query too long"));');
+    assert.strictEqual((await request(server[port], { path: `/socket.io/1/?a=${'%5C'.repeat(1500)}` })).status, 200);
+  });
+}
+
+pollux('a cookie that is too long to be kept does not keep its client out', async () => {
+  const { sid } = await handshake(server, { headers: { Cookie: `a=${'c'.repeat(6000)}` } });
+  const client = new Polling(server, sid);
+  assert.strictEqual((await client.get()).text, '1::');
+});
+
 pollux('an incomplete request times out', async () => {
   const start = Date.now();
   const connection = new Connection(server.wsdPort);

@@ -103,7 +103,7 @@ const ROWS = [
   ['1::/nope', ['7::/nope:2'], NONE], ['1::chat', ['7::chat:2'], NONE], ['1::/', ['7::/:2'], NONE], ['1:: /x', ['7:: /x:2'], NONE],
   ['1::/private', ['7::/private:2']],
   ['0::/nope', NONE], ['0::/', NONE], ['0::/chat', NONE],
-  ['3::/chat:unjoined', NONE], ['3:5::x', ['6:::5', '3:::x']], ['3:5:/chat:unjoined', ['6::/chat:5']], ['3:5:/nope:x', ['6::/nope:5']],
+  ['3::/chat:unjoined', NONE], ['3:5::x', ['6:::5', '3:::x']], ['3:5:/chat:unjoined', NONE, ['6::/chat:5']], ['3:5:/nope:x', NONE, ['6::/nope:5']],
   ['0:1:/chat', ['6::/chat:1']]
 ];
 
@@ -149,6 +149,19 @@ for (const Transport of [Polling, Websocket]) {
     assert.deepStrictEqual(await client.replies(`1::/${'x'.repeat(300)}`), []);
     assert.deepStrictEqual(await client.replies('3:123456789012345678901::x'), []);
     await client.close();
+  });
+
+  pollux(`${name}: a name with U+0000 is not the name before it`, async () => {
+    const client = await Transport.open(server);
+    const other = await Websocket.open(server);
+    await other.ask('join', ['cut']);
+    assert.deepStrictEqual(await client.replies('5:1+::{"name":"join\\u0000x","args":["cut"]}'), [], 'an event');
+    assert.deepStrictEqual(await client.replies('5:2+::{"name":"join","args":["cut\\u0000x"]}'), [], 'a room');
+    assert.deepStrictEqual(await client.replies('5:3+::{"name":"join","args":["cut"]}'), ['6:::3+["ok"]']);
+    assert.deepStrictEqual(await client.replies('1::/chat\0x'), ['7::/chat\0x:2'], 'a namespace');
+    assert.deepStrictEqual(await client.replies('1::/chat?a=b\0c'), ['7::/chat?a=b\0c:2'], 'its query');
+    await client.close();
+    await other.close();
   });
 
   pollux(`${name}: a hundred packets of rubbish, and the session is over`, async () => {

@@ -183,7 +183,14 @@ async function stay(port, localAddress) {
   let bytes = '';
   socket.setEncoding('latin1').on('data', (data) => { bytes += data; });
   await within(new Promise((resolve) => { socket.on('end', resolve).on('error', resolve).on('close', resolve); }), 'an end');
-  return { bytes, leave: () => socket.destroy() };
+  /* what is written to a connection that was closed is answered by a reset */
+  const isClosed = async () => {
+    const reset = new Promise((resolve) => socket.once('error', resolve));
+    const timer = setInterval(() => socket.write('x'), 20);
+    await within(reset, 'a reset');
+    clearInterval(timer);
+  };
+  return { bytes, isClosed, leave: () => socket.destroy() };
 }
 
 pollux('policyd: a policy file is sent unchanged', async () => {
@@ -224,16 +231,28 @@ pollux('policyd: malformed origins are reported', async () => {
   assert.match(daemon.stderr, /origins: "what:ever" is not host:port/);
 });
 
-pollux('policyd: an address is limited in its connections, others are served', async () => {
+pollux('policyd: with one connection too many, the longest silent one of that address goes', async () => {
   const { daemon, port } = await policyd({ connections_per_address: 3, connections: 5 });
-  const first = await Promise.all([1, 2, 3].map(() => stay(port)));
-  assert.deepStrictEqual(first.map(({ bytes }) => bytes), [POLICY, POLICY, POLICY]);
-  assert.strictEqual((await stay(port)).bytes, '', 'the fourth');
-  const second = await Promise.all([1, 2].map(() => stay(port, '127.0.0.2')));
-  assert.deepStrictEqual(second.map(({ bytes }) => bytes), [POLICY, POLICY]);
-  assert.strictEqual((await stay(port, '127.0.0.3')).bytes, '', 'the sixth in all');
-  for (const { leave } of [...first, ...second]) leave();
-  await until(async () => (await stay(port)).bytes === POLICY, 'room again');
+  const other = await stay(port, '127.0.0.2');
+  const first = [];
+  for (let i = 0; i < 3; i++) first.push(await stay(port));
+  assert.deepStrictEqual([other, ...first].map(({ bytes }) => bytes), Array(4).fill(POLICY));
+  assert.strictEqual((await stay(port)).bytes, POLICY, 'the fourth');
+  await first[0].isClosed();
+  /* of all five the one that has waited for the longest, whoever it is */
+  assert.deepStrictEqual((await stay(port, '127.0.0.3')).bytes, POLICY, 'the fifth in all');
+  assert.deepStrictEqual((await stay(port, '127.0.0.4')).bytes, POLICY, 'the sixth in all');
+  await other.isClosed();
+  daemon.kill('SIGUSR1');
+  await daemon.says(/connections=5 answered=\d+ refused=0 displaced=2 late=0/);
+  assert.strictEqual(await daemon.stop(), 0);
+});
+
+pollux('policyd: fifty silent connections of an address do not keep fifty others of it from their answer', async () => {
+  const { daemon, port } = await policyd({ connections_per_address: 50 });
+  await Promise.all(Array.from({ length: 50 }, () => stay(port)));
+  const answers = await Promise.all(Array.from({ length: 50 }, () => ask(port, REQUEST)));
+  assert.ok(answers.every((answer) => answer === POLICY));
   assert.strictEqual(await daemon.stop(), 0);
 });
 

@@ -8,7 +8,7 @@ const path = require('node:path');
 const { promisify } = require('node:util');
 const { useServer, pollux } = require('../lib/suite');
 const { Connection, request, requestBytes } = require('../lib/http');
-const { Polling } = require('../lib/polling');
+const { Polling, handshake } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { ROOT } = require('../lib/server');
 
@@ -19,6 +19,7 @@ const hash = (name) => createHash('sha256').update(secret(name)).digest('hex');
 
 const server = useServer({
   conf: {
+    limits: { rooms_per_session: 5 },
     publish: {
       enabled: 'true',
       rate: RATE,
@@ -64,6 +65,42 @@ for (const [door, port] of Object.entries(DOORS)) {
     });
   }
 
+  pollux(`${door}: who is at a limit is refused, and the answer says so; the others are served`, async () => {
+    const { client: full, room } = await inRoom(Polling);
+    const other = await Websocket.open(server);
+    await other.ask('join', [room]);
+    for (let i = 0; i < 4; i++) await full.ask('join', [`${room}-${i}`]);
+    const { status, json } = await call(port(), 'POST', 'actions', {
+      body: `[{"do":"join","to":{"room":"${room}"},"room":"${room}-new"},
+        {"do":"send","to":{"room":"${room}-new"},"text":"new"}]`
+    });
+    assert.strictEqual(status, 200);
+    assert.match(json.error.message, /^session P.{11} is at the limit rooms_per_session$/);
+    assert.deepStrictEqual({ ...json, error: { ...json.error, message: '' } },
+      { ok: true, actions: 2, queued: 2, refused: 1, error: { code: 'limit', message: '', index: 0 } });
+    assert.strictEqual(await other.take(), '3:::new');
+    assert.deepStrictEqual(await full.replies('3:::still served'), ['3:::still served']);
+    await full.close();
+    await other.close();
+  });
+
+  pollux(`${door}: a name with U+0000 is refused, and never taken for a shorter one`, async () => {
+    const { client, room } = await inRoom(Websocket);
+    for (const name of [`sessions?room=${room}%00x`, 'sessions?user=a%00', 'sessions?ns=/chat%00', 'users/a%00b']) {
+      const { status, json } = await call(port(), 'GET', name);
+      if (json !== null) {
+        assert.deepStrictEqual([status, json.error.message], [400, 'a name contains U+0000'], name);
+      } else { /* lighttpd and Apache refuse %00 themselves */
+        assert.strictEqual(door, 'web server');
+        assert.ok(status === 400 || status === 404, `${name}: ${status}`);
+      }
+    }
+    const bad = await call(port(), 'POST', 'actions', { body: JSON.stringify({ do: 'send', to: { room: `${room}\0x` }, text: 'cut' }) });
+    assert.deepStrictEqual([bad.status, bad.json.error.message], [400, '"room" contains U+0000']);
+    assert.deepStrictEqual(await client.replies(), []);
+    await client.close();
+  });
+
   pollux(`${door}: all of a request is done, or nothing`, async () => {
     const { client, room } = await inRoom(Websocket);
     const actions = [{ do: 'send', to: { room }, text: 'one' }, { do: 'send', to: { rom: room }, text: 'x' }];
@@ -100,6 +137,28 @@ for (const [door, port] of Object.entries(DOORS)) {
       assert.strictEqual(status, want, `${name} ${JSON.stringify(json)}`);
       assert.strictEqual(typeof (json.error || {}).code, want === 200 ? 'undefined' : 'string');
     }
+  });
+
+  pollux(`${door}: who sends no key is told to, and who sends a wrong one that it is wrong`, async () => {
+    const without = await call(port(), 'GET', 'rooms', { key: null });
+    assert.deepStrictEqual([without.json.error.code, without.status], ['no_key', 401]);
+    assert.match(without.json.error.message, /^a key is needed: send it as X-API-Key or Authorization: Bearer$/);
+    for (const headers of [{ 'X-API-Key': hash('all') }, { 'X-API-Key': 'x' }, { Authorization: 'Bearer x' }]) {
+      const wrong = await call(port(), 'GET', 'rooms', { key: null, headers });
+      assert.deepStrictEqual([wrong.json.error.code, wrong.status], ['bad_key', 401]);
+      assert.match(wrong.json.error.message, /^wrong key/);
+    }
+  });
+
+  pollux(`${door}: a session whose transport has not opened yet can be ended`, async () => {
+    const known = new Set((await call(port(), 'GET', 'sessions?limit=1000')).json.sessions.map(({ id }) => id));
+    const { sid } = await handshake(server);
+    const { sessions } = (await call(port(), 'GET', 'sessions?limit=1000')).json;
+    const [{ id }] = sessions.filter((each) => !known.has(each.id) && each.transport === null);
+    assert.deepStrictEqual((await call(port(), 'DELETE', `sessions/${id}`)).json, { ok: true, actions: 1, queued: 1 });
+    assert.strictEqual((await call(port(), 'GET', `sessions/${id}`)).status, 404);
+    assert.strictEqual((await call(port(), 'DELETE', `sessions/${id}`)).status, 404);
+    assert.strictEqual((await new Polling(server, sid).get()).text, '0::');
   });
 
   pollux(`${door}: a request that comes twice under one Idempotency-Key is done once`, async () => {

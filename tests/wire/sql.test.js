@@ -1,18 +1,37 @@
-/* Actions by SQL: rows of the table action_in, inserted with the helpers or with SQL alone. */
+/* Actions by SQL: rows of the table action_in of actions.db, inserted with the helpers or with SQL
+ * alone. */
 'use strict';
 
 const assert = require('node:assert');
-const { execFile } = require('node:child_process');
+const { execFile, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+const { before, after } = require('node:test');
 const { promisify } = require('node:util');
+const { startDaemon, makeFolder, killAll } = require('../lib/daemon');
+const { Hook, SECRET } = require('../lib/hook');
 const { useServer, pollux } = require('../lib/suite');
 const { Polling } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
+const { freePorts } = require('../lib/ports');
 const { ROOT } = require('../lib/server');
-const { until } = require('../lib/wait');
+const { until, within } = require('../lib/wait');
+
+const hook = new Hook();
+const toHook = { conf: { app: { module: '' }, hook: { secret: SECRET } } };
+before(async () => {
+  await hook.listen();
+  toHook.conf.hook.url = hook.url;
+});
+const folder = makeFolder();
+after(() => {
+  hook.end();
+  killAll();
+  fs.rmSync(folder, { recursive: true, force: true });
+});
 
 const server = useServer();
+const others = { hook: useServer(toHook), none: useServer({ conf: { app: { module: '' } } }) };
 const run = promisify(execFile);
 let rooms = 0;
 
@@ -24,20 +43,29 @@ with db:
     db.executemany('INSERT INTO action_in(json) VALUES (?)', [(row,) for row in json.loads(sys.argv[2])])
 db.close()`;
 
-function database() {
-  return path.join(server.data, 'pollux.db');
+function database(of = server) {
+  return path.join(of.data, 'actions.db');
+}
+
+function insertAt(of, ...rows) {
+  const texts = rows.map((row) => typeof row === 'string' ? row : JSON.stringify(row));
+  return run('python3', ['-c', INSERT, database(of), JSON.stringify(texts)]);
 }
 
 function insert(...rows) {
-  const texts = rows.map((row) => typeof row === 'string' ? row : JSON.stringify(row));
-  return run('python3', ['-c', INSERT, database(), JSON.stringify(texts)]);
+  return insertAt(server, ...rows);
 }
 
-async function count() {
+async function count(file = database()) {
   const { stdout } = await run('python3', ['-c',
     'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("SELECT count(*) FROM action_in").fetchone()[0])',
-    database()]);
+    file]);
   return Number(stdout);
+}
+
+/* Rows are deleted after their effects are committed. */
+function allDeleted(file) {
+  return until(async () => await count(file) === 0, 'the end of all rows');
 }
 
 /* A client in a room of its own. */
@@ -61,7 +89,7 @@ for (const Transport of [Polling, Websocket]) {
     const texts = Array.from({ length: 100 }, (_, i) => `text ${i}`);
     await insert(...texts.map((text) => ({ do: 'send', to: { room }, text })));
     await client.expect(...texts.map((text) => `3:::${text}`));
-    assert.strictEqual(await count(), 0);
+    await allDeleted();
     await client.close();
   });
 
@@ -74,6 +102,18 @@ for (const Transport of [Polling, Websocket]) {
   });
 }
 
+/* The tests above have a C module. */
+for (const kind of ['hook', 'none']) {
+  for (const Transport of [Polling, Websocket]) {
+    pollux(`${Transport.name}: an inserted action reaches its client, application: ${kind}`, async () => {
+      const client = await Transport.open(others[kind]);
+      await insertAt(others[kind], { do: 'send', to: 'all', text: `for ${Transport.name}` });
+      assert.strictEqual(await client.take(), `3:::for ${Transport.name}`);
+      await client.close();
+    });
+  }
+}
+
 pollux('a row that is not an action is deleted, logged, and stops nothing', async () => {
   const { client, room } = await inRoom(Websocket);
   const wrong = `wrong-${room}`;
@@ -81,7 +121,7 @@ pollux('a row that is not an action is deleted, logged, and stops nothing', asyn
     { do: 'send', to: { session: 'P.AAAAAAAAAAA' }, strict: true, text: 'to nobody' },
     { do: 'send', to: { room }, text: 'after' });
   await client.expect('3:::before', '3:::after');
-  assert.strictEqual(await count(), 0);
+  await allDeleted();
   const lines = fs.readFileSync(path.join(server.data, 'pollux.log'), 'utf8').split('\n');
   assert.strictEqual(lines.filter((line) => line.includes(wrong)).length, 1);
   assert.strictEqual(lines.filter((line) => /action_in: row \d+: bad_json/.test(line)).length, 1);
@@ -131,5 +171,73 @@ $db->prepare('INSERT INTO action_in(json) VALUES (?)')->execute([$argv[2]]);`;
 
 pollux('rows are run while no client is connected, too', async () => {
   await insert({ do: 'send', to: { room: 'nobody is in this room' }, text: 'into the void' });
-  await until(async () => await count() === 0, 'the end of the row');
+  await allDeleted();
+});
+
+/* A program that holds a lock until its input ends; then it inserts a row. */
+const HOLD = `
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute(sys.argv[2])
+print('locked', flush=True)
+sys.stdin.read()
+db.execute('INSERT INTO action_in(json) VALUES (?)', (sys.argv[3],))
+db.execute('COMMIT')`;
+
+for (const lock of ['BEGIN IMMEDIATE', 'BEGIN EXCLUSIVE']) {
+  pollux(`a program that holds ${lock} delays nobody but itself`, async () => {
+    const clients = await Promise.all([inRoom(Websocket), inRoom(Polling)]);
+    const { room } = clients[0];
+    const before = JSON.stringify({ do: 'send', to: { room }, text: 'before' });
+    const late = JSON.stringify({ do: 'send', to: { room }, text: 'late' });
+    await insert(before);
+    await clients[0].client.expect('3:::before');
+    const holder = spawn('python3', ['-c', HOLD, database(), lock, late], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const ended = new Promise((resolve) => holder.once('close', resolve));
+    await within(new Promise((resolve) => holder.stdout.once('data', resolve)), 'the lock');
+    /* each of them writes to the store, and each look of the leader meets the lock */
+    const end = Date.now() + 1500;
+    while (Date.now() < end) {
+      const begin = Date.now();
+      for (const { client } of clients) assert.deepStrictEqual(await client.replies('3:::echo'), ['3:::echo']);
+      await (await Polling.open(server)).close();
+      assert.ok(Date.now() - begin < 1000, `an exchange took ${Date.now() - begin} ms`);
+    }
+    holder.stdin.end();
+    assert.strictEqual(await ended, 0);
+    await clients[0].client.expect('3:::late');
+    await allDeleted();
+    for (const { client } of clients) await client.close();
+  });
+}
+
+pollux('who writes to the old table is told where it is now', async () => {
+  const script = `
+import sys
+sys.path.insert(0, sys.argv[1])
+from pollux import Pollux
+Pollux(db=sys.argv[2]).room('r').send('lost')`;
+  await assert.rejects(run('python3', ['-c', script, path.join(ROOT, 'clients'), path.join(server.data, 'pollux.db')]),
+    /actions are written to actions\.db, in the same folder/);
+});
+
+pollux('rows inserted while nothing runs are executed by the next process, once', async () => {
+  const data = path.join(folder, 'data');
+  const file = path.join(data, 'actions.db');
+  const start = async () => {
+    const [port] = await freePorts(1);
+    const daemon = startDaemon('pollux-wsd', { store: { data }, wsd: { listen: `127.0.0.1:${port}` } }, folder);
+    return daemon.listens(port);
+  };
+  fs.mkdirSync(data);
+  const first = await start();
+  await until(() => fs.existsSync(file), 'actions.db');
+  await first.stop();
+  await insertAt({ data }, 'no JSON');
+  for (const lines of [1, 0]) {
+    const daemon = await start();
+    await allDeleted(file);
+    assert.strictEqual(await daemon.stop(), 0);
+    assert.strictEqual(daemon.stderr.split('bad_json').length - 1, lines);
+  }
 });

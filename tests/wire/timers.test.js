@@ -149,9 +149,9 @@ describe('timers', { concurrency: 20 }, () => {
 
   pollux('an ended session is known for the close timeout, then it is unknown', async () => {
     const client = await opened();
+    const start = Date.now(); /* before its end, from which the server counts */
     await client.post('5:::{"name":"kick"}');
     assert.strictEqual((await client.get()).text, '0::');
-    const start = Date.now();
     await until(async () => (await client.get()).text === '7:::1+0', 'end of the tombstone', 15000);
     assertBetween(elapsed(start), 2000, 9000);
   });

@@ -1,0 +1,58 @@
+#include "shared/base/account.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NAME_MAX_BYTES 64
+
+/* "www-data", or its number. */
+static const char *
+name_account(char text[NAME_MAX_BYTES], uid_t uid)
+{
+	const struct passwd *pw = getpwuid(uid);
+
+	if (pw == NULL)
+		snprintf(text, NAME_MAX_BYTES, "%ld", (long)uid);
+	else
+		snprintf(text, NAME_MAX_BYTES, "%s", pw->pw_name);
+	return text;
+}
+
+/* Cut `path` down to what we may look at.  Return whether there is anything. */
+static int
+find_visible(char *path, struct stat *st)
+{
+	char *slash;
+
+	while (stat(path, st) == -1) {
+		slash = strrchr(path, '/');
+		if (slash == NULL)
+			return 0;
+		/* the last to try is "/" */
+		slash[slash == path] = '\0';
+		if (slash == path && stat(path, st) == -1)
+			return 0;
+	}
+	return 1;
+}
+
+const char *
+account_why(char text[ACCOUNT_WHY_MAX], const char *path, int error)
+{
+	char owner[NAME_MAX_BYTES], we[NAME_MAX_BYTES], where[ACCOUNT_WHY_MAX / 2];
+	struct stat st;
+
+	snprintf(text, ACCOUNT_WHY_MAX, "%s", strerror(error));
+	if (error != EACCES && error != EPERM)
+		return text;
+	snprintf(where, sizeof(where), "%s", path);
+	if (!find_visible(where, &st))
+		return text;
+	snprintf(text, ACCOUNT_WHY_MAX, "%s: %s belongs to user %s, and we are user %s",
+	    strerror(error), where, name_account(owner, st.st_uid), name_account(we, geteuid()));
+	return text;
+}

@@ -1,0 +1,93 @@
+/* config_load: which files a program reads, and what it says of them. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shared/base/config.h"
+#include "shared/base/slice.h"
+
+/* Read one file and note its name in `cfg->files`. */
+static int
+load_file(struct config *cfg, const char *path, char *error, size_t error_size)
+{
+	size_t n = strlen(cfg->files);
+
+	/* what does not fit is not said */
+	snprintf(cfg->files + n, sizeof(cfg->files) - n, "%s%s", n == 0 ? "" : ", ", path);
+	return config_read(cfg, path, error, error_size);
+}
+
+/* Read every file of a list separated by ':'. */
+static int
+load_path_list(struct config *cfg, const char *list, char *error, size_t error_size)
+{
+	struct slice rest = slice_of(list), piece;
+	char path[PATH_MAX];
+
+	while (slice_cut(&rest, ':', &piece)) {
+		if (piece.n == 0)
+			continue;
+		if (piece.n >= sizeof(path)) {
+			snprintf(error, error_size, "POLLUX_CONF: a path is too long");
+			return -1;
+		}
+		memcpy(path, piece.p, piece.n);
+		path[piece.n] = '\0';
+		if (load_file(cfg, path, error, error_size) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Read pollux.conf beside the binary, if it exists: all that an account on shared hosting has,
+ * where neither options nor variables reach the program. */
+static int
+load_beside_binary(struct config *cfg, char *error, size_t error_size)
+{
+	char path[PATH_MAX + sizeof("pollux.conf")];
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX);
+	char *slash;
+
+	if (n <= 0) /* no /proc: no file, as if there were none */
+		return 0;
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	if (slash == NULL)
+		return 0;
+	memcpy(slash + 1, "pollux.conf", sizeof("pollux.conf"));
+	if (access(path, F_OK) == -1) {
+		snprintf(cfg->files, sizeof(cfg->files),
+		    "none (no -c, no POLLUX_CONF, no %.900s): the defaults and the environment",
+		    path);
+		cfg->no_file = true;
+		return 0;
+	}
+	return load_file(cfg, path, error, error_size);
+}
+
+int
+config_load(struct config *cfg, const char *const *paths, char *error, size_t error_size)
+{
+	const char *list = getenv("POLLUX_CONF");
+
+	config_default(cfg);
+	/* -c replaces POLLUX_CONF, and that replaces the file beside the binary: a program that is
+	 * told what to read reads nothing else. */
+	if (paths[0] != NULL) {
+		for (; *paths != NULL; paths++)
+			if (load_file(cfg, *paths, error, error_size) == -1)
+				return -1;
+	} else if (list != NULL && list[0] != '\0') {
+		if (load_path_list(cfg, list, error, error_size) == -1)
+			return -1;
+	} else if (load_beside_binary(cfg, error, error_size) == -1) {
+		return -1;
+	}
+	/* Variables come after the files, which they override. */
+	if (config_environment(cfg, environ, error, error_size) == -1)
+		return -1;
+	/* Last: a file may be inconsistent until a later one or a variable corrects it. */
+	return config_check(cfg, error, error_size);
+}

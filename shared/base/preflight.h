@@ -1,0 +1,22 @@
+/* preflight: what a start needs of the machine: a folder, a log, addresses.  Looked at without
+ * changing anything, for -t and `pollux config check`; every fault is logged as an error that names
+ * the setting. */
+#ifndef POLLUX_PREFLIGHT_H
+#define POLLUX_PREFLIGHT_H
+
+#include <stdbool.h>
+
+#include "shared/base/config.h"
+
+/* Whether [store] data exists or can be made, and we have every right on what is in it. */
+void preflight_data(const struct config *cfg);
+
+/* Whether [log] file can be opened, or made. */
+void preflight_log(const struct config *cfg);
+
+/* Whether each of `addresses` is one of this machine, or a path where a socket can be made.
+ * `setting` names their place.  An address that is in use is none of our business: perhaps it is
+ * our own.  `as_ours`: also whether this user may take it, a port below 1024 for example. */
+void preflight_addresses(const char *setting, const char *addresses, bool as_ours);
+
+#endif

@@ -1,0 +1,43 @@
+/* outcome: what the end of a request means for its events (docs/hook.md, section 5). */
+#ifndef POLLUX_HOOK_OUTCOME_H
+#define POLLUX_HOOK_OUTCOME_H
+
+#include "shared/hook/lanes.h"
+#include "shared/hook/quiet.h"
+
+enum outcome_kind {
+	OUTCOME_DONE,    /* delivered */
+	OUTCOME_REFUSED, /* another attempt would not change that */
+	OUTCOME_LATER,   /* the hook was not reached, or is busy: the same request again */
+	OUTCOME_FAILED,  /* any of the events may be the cause: each again alone */
+};
+
+struct outcome {
+	enum outcome_kind kind;
+	bool reached;   /* the hook was; what the breaker counts */
+	bool is_answer; /* there was an answer, or none in time: what the pace is measured by */
+	bool counts;    /* FAILED: an event that was alone has caused it */
+	char error[HOOK_ERROR_MAX];
+};
+
+/* Judge a result.  Pure. */
+void outcome_judge(struct outcome *o, const struct hook_result *result);
+
+/* Lines of the log that could come for every event. */
+struct outcome_log {
+	struct quiet failed, refused, dead, thrown, bad;
+};
+void outcome_log_init(struct outcome_log *log);
+/* Write what waits if its time has come. */
+void outcome_log_flush(struct outcome_log *log, int64_t now);
+
+/* Do what the outcome means: the reply's actions, and the rows of the batch, in the open
+ * transaction. */
+void outcome_settle(struct batch *b, const struct outcome *o, const struct hook_result *result,
+    struct outcome_log *log);
+
+/* Milliseconds until attempt number `attempts` + 1: 1, 2, 4 .. 60 s, a quarter more or less by
+ * `random`; or what the hook asks for (-1: nothing), an hour at most. */
+int64_t outcome_retry_delay(int attempts, int64_t retry_after_s, unsigned random);
+
+#endif

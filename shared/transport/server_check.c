@@ -1,0 +1,76 @@
+/* server_check: what a start would find wrong with the configuration, without starting. */
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "shared/app/module.h"
+#include "shared/base/log.h"
+#include "shared/base/preflight.h"
+#include "shared/hook/hook.h"
+#include "shared/transport/internal.h"
+#include "shared/transport/publish_keys.h"
+
+int
+server_check_transports(const struct config *cfg, unsigned *enabled)
+{
+	struct slice rest = slice_of(cfg->transports), name;
+
+	while (slice_cut(&rest, ',', &name)) {
+		enum transport_id id = route_transport_by_name(name);
+
+		if (id == TRANSPORT_NONE) {
+			log_errx("transports: unknown transport \"%.*s\"", (int)name.n, name.p);
+			return -1;
+		}
+		*enabled |= 1u << id;
+	}
+	return 0;
+}
+
+void
+server_check_unused(const struct config *cfg)
+{
+	if (cfg->publish_enabled && cfg->publish_keys[0] == '\0')
+		log_warnx("[publish] enabled is yes, but there are no keys: every call is refused");
+	if (!cfg->publish_enabled && cfg->publish_keys[0] != '\0')
+		log_warnx("[publish] keys have no effect: enabled is no");
+	if (cfg->hook_url[0] == '\0' && cfg->hook_secret[0] != '\0')
+		log_warnx("[hook] secret has no effect: url is empty");
+}
+
+/* A site may have the client's files elsewhere, and then needs no folder: only a warning. */
+static void
+check_client_folder(const char *folder)
+{
+	char path[CONFIG_PATH_MAX + 16];
+
+	if (folder[0] == '\0')
+		return;
+	snprintf(path, sizeof(path), "%s/socket.io.js", folder);
+	if (access(path, R_OK) == -1)
+		log_warn("[client] folder: %s", path);
+}
+
+static void
+check_application(const struct config *cfg)
+{
+	/* opening asks nothing yet */
+	if (cfg->hook_url[0] != '\0')
+		application_close(hook_open(cfg));
+	else if (cfg->module[0] != '\0')
+		module_check(cfg->module);
+}
+
+void
+server_check(const struct config *cfg)
+{
+	unsigned enabled = 0;
+
+	server_check_transports(cfg, &enabled);
+	/* also if they are not enabled yet */
+	publish_keys_close(publish_keys_open(cfg->publish_keys));
+	check_application(cfg);
+	preflight_data(cfg);
+	check_client_folder(cfg->client_folder);
+	server_check_unused(cfg);
+}

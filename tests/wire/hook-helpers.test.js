@@ -1,0 +1,107 @@
+/* The helpers pollux.py and pollux.php behind a server: a handler that throws, and a wrong secret. */
+'use strict';
+
+const assert = require('node:assert');
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { after, before } = require('node:test');
+const { log, deadLetters } = require('../lib/hooked');
+const { SECRET } = require('../lib/hook');
+const { request } = require('../lib/http');
+const { Polling } = require('../lib/polling');
+const { freePorts } = require('../lib/ports');
+const { pollux, useServer } = require('../lib/suite');
+const { until } = require('../lib/wait');
+const { Websocket } = require('../lib/websocket');
+
+const CLIENTS = path.join(__dirname, '../../clients');
+
+const PROGRAMS = {
+  python: (port) => ['python3', ['-c', `
+import logging, sys
+sys.path.insert(0, '${CLIENTS}')
+sys.dont_write_bytecode = True
+from pollux import Pollux
+logging.basicConfig()
+p = Pollux(secret='${SECRET}')
+
+@p.authorize
+def authorize(handshake, io):
+    return True
+
+@p.on('say')
+def say(ev, io):
+    return [ev.args[0].upper()]
+
+p.run(port=${port})
+`]],
+  php: (port, folder) => {
+    fs.writeFileSync(path.join(folder, 'hook.php'), `<?php
+require '${CLIENTS}/pollux.php';
+(new Pollux(['secret' => '${SECRET}']))->authorize(function () {
+    return true;
+})->on('say', function ($ev) {
+    $upper = function (stdClass $x) {
+        return strtoupper($x->text);
+    };
+    return [$upper($ev->args[0] ?? null)];
+})->run();
+`);
+    return ['php', ['-d', 'error_log=', '-d', 'log_errors=1', '-d', 'display_errors=0', '-S', `127.0.0.1:${port}`,
+      path.join(folder, 'hook.php')]];
+  }
+};
+
+/* A helper as the hook of a server that signs with this secret; `said()`: what it has logged. */
+function useHelper(kind, secret) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-helper-'));
+  const options = { conf: { app: { module: '' } } };
+  let program, text = '';
+  before(async () => {
+    const [port] = await freePorts(1);
+    options.conf.hook = { url: `http://127.0.0.1:${port}/`, secret, authorize: 'yes' };
+    const [command, args] = PROGRAMS[kind](port, folder);
+    program = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TMPDIR: folder } });
+    for (const stream of [program.stdout, program.stderr]) stream.on('data', (data) => { text += data; });
+    await until(() => request(port, { method: 'POST', path: '/', body: 'x' }).then(() => true, () => false), `${kind} answers`);
+  });
+  after(() => {
+    program.kill();
+    fs.rmSync(folder, { recursive: true });
+  });
+  return { server: useServer(options), said: () => text };
+}
+
+const count = (text, what) => text.split('\n').filter((line) => line.includes(what)).length;
+
+for (const [kind, good] of [['python', '"a"'], ['php', '{"text":"a"}']]) {
+  const right = useHelper(kind, SECRET);
+  const wrong = useHelper(kind, 'whsec_b3RoZXI=');
+
+  pollux(`${kind}: a handler that throws costs its own event, and both sides say so`, async () => {
+    const [bad, ok] = [await Websocket.open(right.server), await Polling.open(right.server)];
+    for (let i = 0; i < 10; i++) {
+      await bad.send('5:1+::{"name":"say"}');
+      await ok.send(`5:${i + 1}+::{"name":"say","args":[${good}]}`);
+      await ok.expect(`6:::${i + 1}+["A"]`);
+    }
+    await bad.send(`5:2+::{"name":"say","args":[${good}]}`);
+    await bad.expect('6:::2+["A"]');
+    const dead = deadLetters(right);
+    assert.strictEqual(dead.length, 10);
+    assert.strictEqual(dead[0].name, 'say');
+    assert.strictEqual(count(right.said(), 'event "say" of "" failed'), 10);
+    assert.strictEqual(count(log(right), 'event "say" of "" failed: '), 1, 'once a minute');
+    assert.ok(!log(right).includes('answered 500'));
+    for (const client of [bad, ok]) await client.close();
+  });
+
+  pollux(`${kind}: a wrong secret: one line on each side`, async () => {
+    for (let i = 0; i < 5; i++) assert.strictEqual((await request(wrong.server.port, { path: '/socket.io/1/' })).status, 403);
+    assert.strictEqual(count(log(wrong), 'is [hook] secret the same'), 1);
+    await until(() => wrong.said().includes('wrong signature'), 'the line of the helper');
+    assert.strictEqual(count(wrong.said(), 'wrong signature'), 1);
+  });
+}

@@ -1,0 +1,129 @@
+/* What the log tells of sessions: their life at the level info, every packet at trace, and nothing that
+ * a client can repeat at will more than once a minute. */
+'use strict';
+
+const assert = require('node:assert');
+const fs = require('node:fs');
+const path = require('node:path');
+const { after } = require('node:test');
+const { pollux } = require('../lib/suite');
+const { startDaemon, makeFolder, killAll, program } = require('../lib/daemon');
+const { closeAll, request } = require('../lib/http');
+const { Jsonp } = require('../lib/jsonp');
+const { Polling, handshake } = require('../lib/polling');
+const { Websocket } = require('../lib/websocket');
+const { witness } = require('../lib/witness');
+const { freePorts } = require('../lib/ports');
+const { until } = require('../lib/wait');
+
+const folder = makeFolder();
+after(() => {
+  closeAll();
+  killAll();
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+
+/* A pollux-wsd of its own, and how to reach it. */
+async function start(settings, app = program('apps/echo.so')) {
+  const [port] = await freePorts(1);
+  const data = fs.mkdtempSync(path.join(folder, 'data'));
+  const daemon = startDaemon('pollux-wsd',
+    { store: { data }, app: { module: app }, wsd: { listen: `127.0.0.1:${port}` }, ...settings }, folder);
+  await daemon.listens(port);
+  return { daemon, target: { port, wsdPort: port } };
+}
+
+/* The words of the lines of this level that match. */
+function lines(daemon, level, pattern = /./) {
+  return daemon.stderr.split('\n').map((line) => line.split(` ${level}: `)[1]).filter((words) => words && pattern.test(words));
+}
+
+pollux('a session has a line when it connects, changes its transport and ends, with its public id', async () => {
+  const { daemon, target } = await start({ log: { level: 'info' } });
+  const { sid } = await handshake(target);
+  const client = new Polling(target, sid);
+  await client.get();
+  const other = new Jsonp(target, sid);
+  await other.get();
+  await client.post('0::');
+  const websocket = await Websocket.open(target);
+  websocket.stop();
+  await until(() => lines(daemon, 'info', /: disconnected: socket end/).length === 1, 'the end of the websocket');
+  const [one, two] = lines(daemon, 'info', /: connected/).map((line) => line.slice('session '.length, 'session '.length + 12));
+  assert.match(one, /^P[A-Za-z0-9_-]{11}$/);
+  assert.deepStrictEqual(lines(daemon, 'info', /^session/), [
+    `session ${one}: connected by xhr-polling from 127.0.0.1`,
+    `session ${one}: changed from xhr-polling to jsonp-polling`,
+    `session ${one}: disconnected: booted`,
+    `session ${two}: connected by websocket from 127.0.0.1`,
+    `session ${two}: disconnected: socket end`
+  ]);
+  assert.strictEqual(await daemon.stop(), 0);
+  for (const secret of [sid, websocket.sid]) assert.ok(!daemon.stderr.includes(secret), 'a secret session id');
+});
+
+pollux('at the level warn nothing is said of a session', async () => {
+  const { daemon, target } = await start({ log: { level: 'warn' } });
+  const client = await Websocket.open(target);
+  client.stop();
+  assert.strictEqual(await daemon.stop(), 0);
+  assert.strictEqual(daemon.stderr, '');
+});
+
+pollux('at the level trace every packet is there, both ways, also heartbeats', async () => {
+  const { daemon, target } = await start({
+    log: { level: 'trace' }, protocol: { heartbeat_interval: 0.2, polling_duration: 0.2 }
+  });
+  const client = await Websocket.open(target);
+  await client.send('3:::a\nb');
+  await client.ask('join', ['lobby']);
+  await daemon.says(/ out: 2::\n[^]* in: 2::\n/);
+  const polling = new Polling(target, (await handshake(target)).sid);
+  await polling.get();
+  assert.strictEqual((await polling.get()).text, '8::');
+  await request(target.port, { path: `/socket.io/1/xhr-polling/${'a'.repeat(20)}` });
+  await polling.post('0::');
+  client.stop();
+  assert.strictEqual(await daemon.stop(), 0);
+  const traced = lines(daemon, 'trace');
+  const [, id] = /^session (P\S+) out: 1::$/.exec(traced[0]);
+  for (const wanted of [`session ${id} in: 3:::a b`, `session ${id} out: 2::`, `session ${id} in: 2::`]) assert.ok(traced.includes(wanted), `${wanted} in ${traced.join('\n')}`);
+  assert.ok(traced.some((line) => line.startsWith(`session ${id} in: 5:901+::{"name":"join"`)), traced.join('\n'));
+  assert.ok(traced.some((line) => line.startsWith(`session ${id} out: 6:::901+`)), traced.join('\n'));
+  for (const end of [' out: 8::', ' in: 0::', ' out: 7:::1+0']) assert.ok(traced.some((line) => line.endsWith(end)), end);
+});
+
+pollux('a handshake that is refused has a line with the reason, and a thousand have no more', async () => {
+  const { daemon, target } = await start({
+    protocol: { origins: '*:80' }, limits: { sessions: 2 }
+  }, witness());
+  const good = { Origin: 'http://page.example' }, bad = { Origin: 'http://page.example:81' };
+  for (let i = 0; i < 100; i++) assert.strictEqual((await request(target.port, { path: '/socket.io/1/', headers: bad })).status, 403);
+  assert.strictEqual((await request(target.port, { path: '/socket.io/1/' })).status, 403);
+  assert.strictEqual((await request(target.port, { path: '/socket.io/1/?refuse=no', headers: good })).status, 403);
+  assert.strictEqual((await request(target.port, { path: '/socket.io/1/?refuse=error', headers: good })).status, 500);
+  await handshake(target, { headers: good });
+  await handshake(target, { headers: good });
+  assert.strictEqual((await request(target.port, { path: '/socket.io/1/', headers: good })).status, 503);
+  await daemon.says(/the server is busy/);
+  const refused = lines(daemon, 'info', /^handshake refused/);
+  assert.deepStrictEqual(refused, [
+    'handshake refused: [protocol] origins does not allow http://page.example:81, at 127.0.0.1',
+    'handshake refused: the application does not want 127.0.0.1',
+    'handshake refused: the application could not decide about 127.0.0.1',
+    'handshake refused: the server is busy, 127.0.0.1 may try again'
+  ]);
+  assert.deepStrictEqual(lines(daemon, 'warn', /sessions/), ['handshake refused: there are 2 sessions, as many as [limits] sessions allows']);
+  assert.strictEqual(await daemon.stop(), 0);
+  assert.deepStrictEqual(lines(daemon, 'info', /more like this since/), [`${refused[0]} (100 more like this since)`]);
+});
+
+pollux('payloads that are malformed do not fill the log', async () => {
+  const { daemon, target } = await start({ log: { level: 'debug' }, limits: { bad_packets: 1000 } });
+  const client = new Polling(target, (await handshake(target)).sid);
+  await client.get();
+  for (let i = 0; i < 50; i++) await client.post('\ufffd5\ufffd3:::a\ufffdx\ufffd3:::b');
+  assert.strictEqual(await daemon.stop(), 0);
+  const said = lines(daemon, 'debug', /malformed/);
+  assert.deepStrictEqual(said, [said[0], `${said[0]} (49 more like this since)`]);
+});

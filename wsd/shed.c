@@ -1,0 +1,60 @@
+#include "wsd/shed.h"
+
+#include <inttypes.h>
+
+#include "shared/base/log.h"
+#include "wsd/conn.h"
+#include "wsd/outqueue.h"
+
+/* Finding the longest queue looks at every connection: a few times a round, and until there is so
+ * much room that the next message does not begin it again. */
+#define AT_ONCE 16
+
+#define SAY_MS 60000
+
+static struct wsd_conn *
+find_longest_queue(const struct wsd *w)
+{
+	struct wsd_conn *c, *longest = NULL;
+	size_t most = 0;
+
+	LIST_FOREACH (c, &w->conns, all) {
+		if (c->state != WSD_CONN_CLOSED && outqueue_bytes(c->out) > most) {
+			most = outqueue_bytes(c->out);
+			longest = c;
+		}
+	}
+	return longest;
+}
+
+static void
+say_shed(struct wsd *w, size_t longest)
+{
+	if (w->shed_said > 0 && w->now < w->shed_said_at + SAY_MS)
+		return;
+	log_warnx("the queues of all connections hold more than [wsd] queue_memory: the longest, "
+		  "%zu bytes that its client does not read, is dropped (%" PRIu64
+		  " since the last such line)",
+	    longest, w->counters.shed - w->shed_said);
+	w->shed_said_at = w->now;
+	w->shed_said = w->counters.shed;
+}
+
+void
+shed_queues(struct wsd *w)
+{
+	size_t most = w->cfg->wsd_queue_memory;
+	struct wsd_conn *c;
+
+	if (w->queued <= most)
+		return;
+	for (int i = 0; i < AT_ONCE && w->queued > most - most / 8; i++) {
+		c = find_longest_queue(w);
+		if (c == NULL)
+			return;
+		w->counters.shed++;
+		say_shed(w, outqueue_bytes(c->out));
+		wsd_conn_close(c, "queue overflow");
+		outqueue_free(&c->out); /* now: the next one is looked for by what is left */
+	}
+}
