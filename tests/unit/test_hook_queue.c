@@ -87,6 +87,27 @@ test_shares(void **state)
 	assert_string_equal(f->client.sink.got, "1:: LOST ");
 }
 
+/* Joining and leaving, over and over, when only the latter is reported. */
+static void
+test_leaving_has_a_share(void **state)
+{
+	struct fixture *f = *state;
+	struct session *s;
+	int64_t n = 0;
+
+	snprintf(f->cfg.hook_events, sizeof(f->cfg.hook_events), "disconnect");
+	f->cfg.hook_session_events = 5;
+	f->cfg.hook_max_in_flight = 0;
+	for (; n < 100 && session_find_key(f->hub, f->key, &s) == SESSION_LIVE; n++) {
+		receive_packet(f->hub, s, SLICE("1::/chat"));
+		receive_packet(f->hub, s, SLICE("0::/chat"));
+		assert_int_equal(application_slows(f->app, f->key), n >= 3 && !session_is_over(s));
+		turn(f);
+	}
+	assert_int_equal(n, 10); /* connect, nine of leaving, and the end */
+	assert_int_equal(rows_of(f).n, 11);
+}
+
 static void
 test_full_queue_spares_others(void **state)
 {
@@ -222,6 +243,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_full_queue, open_fixture, close_fixture),
 	    cmocka_unit_test(test_share_of),
 	    cmocka_unit_test_setup_teardown(test_shares, open_fixture, close_fixture),
+	    cmocka_unit_test_setup_teardown(test_leaving_has_a_share, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(
 		test_full_queue_spares_others, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(
