@@ -96,6 +96,7 @@ fcgi_conn_close(struct fcgi_conn *c)
 	clear_deadline(c);
 	end_idle(c);
 	c->state = FCGI_CONN_CLOSED;
+	c->fcgi->closed_n++;
 	/* callers up the stack still use it: the end of the turn frees it */
 	set_dirty(c);
 }
@@ -140,6 +141,7 @@ fcgi_conn_free(struct fcgi_conn *c)
 {
 	LIST_REMOVE(c, all);
 	c->fcgi->conns_n--;
+	c->fcgi->closed_n--;
 	close(c->io.fd);
 	buf_free(&c->out);
 	free(c);
