@@ -5,7 +5,8 @@
 #   make check      every test; the last line is 'N passed, N failed'
 #   make bench      speed compared with its peers, as ratios
 #   make install    into PREFIX=/usr/local (DESTDIR= for packages)
-#   make fuzz       every parser on random input     (FUZZ= FUZZ_SECONDS=)
+#   make fuzz       parsers and a whole server on random input     (FUZZ= FUZZ_SECONDS=)
+#   make chaos      clients talk while faults befall the server   (CHAOS_SECONDS= _SEED= _FAULTS=)
 #   V=1             print each command in full
 #   SAN=1           with AddressSanitizer and UndefinedBehaviorSanitizer, in build/san
 
@@ -89,6 +90,17 @@ $(B)/tests/modules/%.so: tests/modules/%.c $(wildcard include/pollux/*.h)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) -shared -o $@ $<
 
+# a program of a newer version, for tests/wire/store.test.js
+$(B)/newer/database.c: shared/store/database.c
+	@mkdir -p $(@D)
+	$(Q)sed 's/^\(#define SCHEMA_VERSION\) .*/\1 999/' $< > $@
+$(B)/newer/database.o: $(B)/newer/database.c $(B)/gen/schema.h
+	$(say) CC $<
+	$(Q)$(CC) $(ALL) -c -o $@ $<
+$(B)/newer/pollux-wsd: $(B)/newer/database.o $(WSD) $(B)/libpollux.a
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
+
 $(B)/bench/load: $(LOAD) $(B)/libpollux.a
 	@mkdir -p $(@D)
 	$(say) LD $@
@@ -139,7 +151,7 @@ run:
 # --- make check: every suite leaves its count in $(B)/check, and runs again only if it failed or
 # --- its inputs have changed
 SERVERS   = lighttpd nginx apache
-SUITES    = format layers names links manual promises install unit unit-san fuzz-replay clients $(SERVERS:%=outside-%)
+SUITES    = format layers names links manual promises install unit unit-san fuzz-replay clients chaos $(SERVERS:%=outside-%)
 C         = $(B)/check
 # listed FOLDERS[, TESTS OF FIND]: the files there that are not made: what git would list, without git
 listed    = $(patsubst ./%,%,$(shell find $(1) \( -path ./build -o -path ./node_modules -o -path ./.git \
@@ -154,6 +166,7 @@ EXAMPLES  = $(call listed,.,-name '*.md') docs/pollux-app.3 apps/hello/hello.c $
 DOCUMENTS = $(call listed,docs tests/promises) README.md SECURITY.md
 TESTS     = $(call listed,tests)
 CORPORA   = $(call listed,tests/fuzz)
+CHAOS     = $(call listed,tests/chaos tests/lib tools/run apache-conf/nginx.conf)
 
 check:
 	@tools/setup check
@@ -187,10 +200,21 @@ $(C)/fuzz-replay: $(SOURCES) $(CORPORA) schema.sql Makefile
 	@tools/check-one $@ tests/fuzz/replay build/san
 $(C)/outside-%: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so) $(OUTSIDE)
 	@SERVER=$* tools/check-one $@ tests/suite wire interop browser
+$(C)/chaos: $(PROGRAMS) $(CHAOS)
+	@CHAOS_SECONDS=$(CHECK_CHAOS_SECONDS) tools/check-one $@ tests/chaos/run
 $(C)/clients: $(CLIENTS)
 	@tools/check-one $@ tests/clients/run
 
-.PHONY: bench
+# --- make chaos: tests/chaos/run explains the variables
+CHECK_CHAOS_SECONDS = 120 # in make check
+export CHAOS_SECONDS CHAOS_SEED CHAOS_FAULTS CHAOS_CLIENTS
+
+chaos:
+	@tools/setup check
+	@$(MAKE) -s --no-print-directory -j$(shell nproc) programs
+	@tests/chaos/run
+
+.PHONY: bench chaos
 bench:
 	@tools/setup bench
 	@$(MAKE) -s programs $(B)/bench/load $(B)/bench/bare >&2

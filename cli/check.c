@@ -77,6 +77,7 @@ check_start(struct cli *c, struct mistakes *m)
 	log_collect(on_mistake, m);
 	server_check(&c->cfg);
 	preflight_log(&c->cfg);
+	preflight_file("[policyd] file", c->cfg.policyd_file);
 	/* not as ours: the programs may run as other users */
 	if (c->cfg.fcgi_listen[0] != '\0')
 		preflight_addresses("[fcgi] listen", c->cfg.fcgi_listen, false);

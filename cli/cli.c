@@ -12,6 +12,7 @@
 #include "shared/action/application.h"
 #include "shared/base/account.h"
 #include "shared/base/clock.h"
+#include "shared/base/privs.h"
 #include "shared/store/slots.h"
 #include "shared/transport/server.h"
 #include "shared/wire/sid.h"
@@ -59,7 +60,13 @@ cli_open(struct cli *c)
 {
 	struct hub_options options;
 	int status = cli_configure(c);
+	bool became = false;
 
+	/* Files that root makes could not be used by those who own the folder. */
+	if (status == 0)
+		status = privs_become_owner(c->cfg.data, &became);
+	if (status == 0 && became)
+		status = privs_forget_ports();
 	if (status == 0)
 		status = check_data_folder(c->cfg.data);
 	if (status != 0)
@@ -72,6 +79,7 @@ cli_open(struct cli *c)
 	options = (struct hub_options){
 	    .kind = SERVER_TOOL,
 	    .folder = c->cfg.data,
+	    .group = c->cfg.store_group,
 	    .app = application_for_hub(c->application),
 	    .no_app = true,
 	    .close_timeout_ms = c->cfg.close_timeout_ms,

@@ -313,6 +313,8 @@ stats_top(struct cli *c, int argc, char **argv)
 		/* A turn per round moves our cursor, or the log would be kept for us. */
 		cli_begin(c);
 		cli_settle(c);
+		if (hub_is_outdated(c->hub))
+			return EX_UNAVAILABLE;
 		if (collect_stats(c, &now) == -1)
 			return EX_TEMPFAIL;
 		status = show_stats(c, &now, &last, top.interval_s);

@@ -16,6 +16,7 @@
 #define TURN_MS 1000 /* take a turn of the hub at least this often */
 
 struct tail {
+	int fd; /* copies of packets come in here */
 	struct cli *cli;
 	int64_t key; /* 0: all sessions */
 	bool raw;
@@ -220,16 +221,28 @@ show_packet(struct tail *t, const char *bytes, size_t n)
 		print_text(t, &s);
 }
 
+/* After the data folder was replaced there is another table of watchers, and another slot. */
 static int
-watch_packets(struct tail *t, int fd)
+watch_again(struct tail *t)
+{
+	struct store *st = hub_store(t->cli->hub);
+
+	watch_close(st, t->fd);
+	t->fd = watch_open(st, t->key);
+	return t->fd == -1 ? EX_UNAVAILABLE : 0;
+}
+
+static int
+watch_packets(struct tail *t)
 {
 	static char bytes[sizeof(struct watch_head) + WATCH_TEXT_MAX];
+	int wake = hub_wake_fd(t->cli->hub), status = 0;
 
 	do {
 		ssize_t n;
 
 		/* Empty the socket before the turn: while it is full, packets are dropped. */
-		while ((n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) >= 0)
+		while ((n = recv(t->fd, bytes, sizeof(bytes), MSG_DONTWAIT)) >= 0)
 			show_packet(t, bytes, (size_t)n);
 		/* Show packets now; the reader of a pipe may be gone. */
 		if (fflush(stdout) != 0)
@@ -237,8 +250,14 @@ watch_packets(struct tail *t, int fd)
 		/* Move our cursor, or the log would be kept for us. */
 		cli_begin(t->cli);
 		cli_settle(t->cli);
-	} while (cli_wait(fd, TURN_MS));
-	return 0;
+		if (hub_is_outdated(t->cli->hub))
+			return EX_UNAVAILABLE;
+		if (hub_wake_fd(t->cli->hub) != wake) {
+			wake = hub_wake_fd(t->cli->hub);
+			status = watch_again(t);
+		}
+	} while (status == 0 && cli_wait(t->fd, TURN_MS));
+	return status;
 }
 
 static error_t
@@ -279,7 +298,7 @@ tail_packets(struct cli *c, int argc, char **argv)
 	    .doc = "Show packets as they pass, until interrupted.",
 	    .children = children};
 	static struct tail t;
-	int status, fd;
+	int status;
 
 	t.cli = c;
 	argp_parse(&argp, argc, argv, 0, NULL, &t);
@@ -288,11 +307,12 @@ tail_packets(struct cli *c, int argc, char **argv)
 		return status;
 	/* Before watching: an interrupted tail must give its place among the watchers back. */
 	cli_catch_signals();
-	fd = watch_open(hub_store(c->hub), t.key);
-	if (fd == -1)
+	t.fd = watch_open(hub_store(c->hub), t.key);
+	if (t.fd == -1)
 		return EX_UNAVAILABLE;
-	status = watch_packets(&t, fd);
-	watch_close(hub_store(c->hub), fd);
+	status = watch_packets(&t);
+	if (t.fd != -1)
+		watch_close(hub_store(c->hub), t.fd);
 	buf_free(&t.scratch);
 	return status;
 }

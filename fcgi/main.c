@@ -7,6 +7,7 @@
  * Start: descriptors, options, configuration, log, sockets, store and application, loop.
  * The first SIGTERM, SIGINT or SIGUSR1 ends what is open in order, the second at once; SIGHUP opens
  * the log again. */
+#include <errno.h>
 #include <signal.h>
 #include <sysexits.h>
 
@@ -21,6 +22,7 @@
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
 #include "shared/base/preflight.h"
+#include "shared/base/privs.h"
 
 /* From the first SIGTERM to the end; answers that are not written by then are dropped. */
 #define DRAIN_S 5.
@@ -144,7 +146,7 @@ fcgi_open(struct fcgi *f)
 	SLIST_INIT(&f->dirty);
 	f->sv = server_open(f->cfg, SERVER_FCGI);
 	if (f->sv == NULL)
-		return EX_UNAVAILABLE;
+		return daemon_store_code(errno);
 	f->reachable = reachable_open(f); /* after the store, which makes the folder */
 	if (f->reachable == NULL)
 		return EX_CANTCREAT;
@@ -158,6 +160,7 @@ static int
 fcgi_serve(struct fcgi_daemon *d, const char *addresses)
 {
 	struct fcgi *f = &d->f;
+	bool became;
 	int code;
 
 	f->cfg = &d->cfg;
@@ -166,8 +169,12 @@ fcgi_serve(struct fcgi_daemon *d, const char *addresses)
 		log_errx("libev found no way to wait for events");
 		return EX_OSERR;
 	}
+	code = privs_become_owner(d->cfg.data, &became);
 	/* the sockets first: a second process with the same address must not touch the store */
-	code = fcgi_listener_open(f, addresses);
+	if (code == EX_OK)
+		code = fcgi_listener_open(f, addresses);
+	if (code == EX_OK && became)
+		code = privs_forget_ports();
 	if (code == EX_OK)
 		code = fcgi_open(f);
 	if (code == EX_OK) {
@@ -176,6 +183,8 @@ fcgi_serve(struct fcgi_daemon *d, const char *addresses)
 		ev_run(f->loop, 0);
 		fcgi_stop_watching(d);
 		daemon_stopped();
+		if (server_is_outdated(f->sv))
+			code = DAEMON_OUTDATED;
 	} else {
 		readers_close(f->readers);
 	}

@@ -292,7 +292,7 @@ reachable_open(struct fcgi *f)
 		return NULL;
 	snprintf(path, sizeof(path), "%s/upgrades", f->cfg->data);
 	r->fcgi = f;
-	r->table = shm_map(path, sizeof(*r->table));
+	r->table = shm_map(path, sizeof(*r->table), f->cfg->store_group[0] == '\0' ? 0600 : 0660);
 	if (r->table == NULL) {
 		log_err("cannot map the results of probes, %s", path);
 		free(r);

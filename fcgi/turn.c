@@ -1,5 +1,7 @@
 #include "fcgi/turn.h"
 
+#include <signal.h>
+
 #include "fcgi/conn.h"
 #include "shared/base/clock.h"
 
@@ -20,6 +22,22 @@ resume_parked(struct fcgi *f)
 		fcgi_conn_resume(c);
 }
 
+/* The store may have another socket by now, or belong to a newer program. */
+static void
+fcgi_turn_follow_store(struct fcgi *f)
+{
+	int fd = server_wake_fd(f->sv);
+
+	if (f->wake.fd != fd) {
+		ev_io_stop(f->loop, &f->wake);
+		ev_io_set(&f->wake, fd, EV_READ);
+		ev_io_start(f->loop, &f->wake);
+	}
+	/* what SIGTERM does is done in this turn */
+	if (!f->draining && server_is_outdated(f->sv))
+		ev_feed_signal_event(f->loop, SIGTERM);
+}
+
 static void
 fcgi_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
 {
@@ -29,6 +47,7 @@ fcgi_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
 	(void)events;
 	f->now = clock_ms();
 	fcgi_turn_enter(f);
+	fcgi_turn_follow_store(f);
 	resume_parked(f);
 }
 

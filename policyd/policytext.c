@@ -6,7 +6,6 @@
 #include <sysexits.h>
 
 #include "shared/wire/flashpolicy.h"
-#include "shared/wire/origins.h"
 
 /* Flash Player reads about 20 kB, and no more. */
 #define FILE_BYTES ((size_t)64 << 10)
@@ -45,16 +44,9 @@ end:
 int
 policytext_read(struct buf *policy, const struct config *cfg, char *error, size_t error_size)
 {
-	struct slice origins = slice_of(cfg->origins), bad;
-
 	if (cfg->policyd_file[0] != '\0')
 		return read_policy_file(policy, cfg->policyd_file, error, error_size);
-	if (origins_check(origins, &bad) == -1) {
-		snprintf(
-		    error, error_size, "origins: \"%.*s\" is not host:port", (int)bad.n, bad.p);
-		return EX_CONFIG;
-	}
-	flashpolicy_write(policy, origins);
+	flashpolicy_write(policy, slice_of(cfg->origins));
 	if (policy->failed) {
 		snprintf(error, error_size, "no memory for the policy");
 		return EX_OSERR;

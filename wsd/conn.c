@@ -179,14 +179,20 @@ wsd_conn_read(struct wsd_conn *c)
 {
 	struct wsd *w = c->wsd;
 	bool open = c->state == WSD_CONN_OPEN;
-	/* half a message is kept already: read the rest of it with as few calls as possible */
-	size_t room = open && c->partial == NULL ? c->protocol->read_bytes : READ_BUFFER;
+	/* a long message is on its way: read the rest of it with as few calls as possible */
+	bool is_long = c->partial != NULL && c->partial->bytes.n >= c->protocol->read_bytes;
+	size_t room = open && !is_long ? c->protocol->read_bytes : READ_BUFFER;
 	ssize_t n;
 
 	if (open && c->protocol->metered && w->texts >= TEXTS_PER_TURN) {
 		if (!c->is_unread)
 			STAILQ_INSERT_TAIL(&w->unread, c, unread);
 		c->is_unread = true;
+		return;
+	}
+	/* paused since it was readable: it is watched again when it takes input */
+	if (open && !c->protocol->takes_input(c)) {
+		wsd_conn_watch(c);
 		return;
 	}
 	n = recv(c->io.fd, w->in, room, 0);

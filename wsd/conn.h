@@ -63,6 +63,7 @@ struct wsd_conn {
 	bool is_parked : 1;
 	bool granted : 1; /* websocket: the head of the 101 was sent before the session was found */
 	bool attached : 1; /* websocket: the transport has `ws` */
+	bool paused : 1;   /* websocket: the transport wants nothing read */
 	bool blocked : 1;  /* the kernel takes no more: EV_WRITE is watched */
 	bool eof : 1;      /* the peer has sent its FIN */
 };

@@ -3,6 +3,7 @@
  * Start: descriptors, options, configuration, log, sockets, store and application, loop.  The first
  * SIGTERM or SIGINT closes all connections in order, the second ends at once; SIGHUP opens the log
  * file again, SIGUSR1 logs counters. */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
 #include "shared/base/preflight.h"
+#include "shared/base/privs.h"
 #include "wsd/conn.h"
 #include "wsd/hybi.h"
 #include "wsd/listener.h"
@@ -153,6 +155,7 @@ wsd_serve(struct wsd_daemon *d, const char *addresses)
 {
 	struct wsd *w = &d->w;
 	int code = EX_OSERR;
+	bool became;
 
 	w->cfg = &d->cfg;
 	w->loop = ev_default_loop(0);
@@ -164,21 +167,27 @@ wsd_serve(struct wsd_daemon *d, const char *addresses)
 		goto end;
 	}
 	http_parser_set_max_header_size((uint32_t)d->cfg.header_bytes);
+	code = privs_become_owner(d->cfg.data, &became);
+	if (code != 0)
+		goto end;
 	/* the sockets before the store: a second instance fails here, without touching the
 	 * database */
 	code = wsd_listener_open(w, addresses, &policy_protocol);
+	if (code == 0 && became)
+		code = privs_forget_ports();
 	if (code != 0)
 		goto end;
-	code = EX_UNAVAILABLE;
 	w->sv = server_open(w->cfg, SERVER_WSD);
-	if (w->sv == NULL)
+	if (w->sv == NULL) {
+		code = daemon_store_code(errno);
 		goto end;
+	}
 	wsd_start_watching(d);
 	daemon_started(addresses);
 	ev_run(w->loop, 0);
 	wsd_stop_watching(d);
 	daemon_stopped();
-	code = EX_OK;
+	code = server_is_outdated(w->sv) ? DAEMON_OUTDATED : EX_OK;
 end:
 	server_close(w->sv);
 	wsd_listener_close(w->listener);

@@ -1,5 +1,7 @@
 #include "wsd/turn.h"
 
+#include <signal.h>
+
 #include "shared/base/clock.h"
 #include "wsd/conn.h"
 #include "wsd/deadline.h"
@@ -53,6 +55,22 @@ wsd_turn_resume(struct wsd *w)
 		wsd_conn_resume(c);
 }
 
+/* The store may have another socket by now, or belong to a newer program. */
+static void
+wsd_turn_follow_store(struct wsd *w)
+{
+	int fd = server_wake_fd(w->sv);
+
+	if (w->wake.fd != fd) {
+		ev_io_stop(w->loop, &w->wake);
+		ev_io_set(&w->wake, fd, EV_READ);
+		ev_io_start(w->loop, &w->wake);
+	}
+	/* what SIGTERM does is done in this turn */
+	if (!w->draining && server_is_outdated(w->sv))
+		ev_feed_signal_event(w->loop, SIGTERM);
+}
+
 static void
 wsd_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
 {
@@ -66,6 +84,7 @@ wsd_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
 	w->texts = 0;
 	/* before any callback of what was polled: all of them may call the hub */
 	wsd_turn_enter(w);
+	wsd_turn_follow_store(w);
 	wsd_turn_resume(w);
 	/* and before them the connections of the last turn, or the busiest would starve them */
 	wsd_turn_read_unread(w);

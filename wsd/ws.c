@@ -53,7 +53,18 @@ ws_send_close(struct websocket *ws, int code, const char *reason)
 	wsd_conn_finish(c);
 }
 
-static const struct websocket_ops ws_ops = {ws_send_packet, ws_send_close};
+static void
+ws_pause(struct websocket *ws, bool paused)
+{
+	struct wsd_conn *c = conn_of_websocket(ws);
+
+	c->paused = paused;
+	/* flushing it, even if nothing is queued, watches for what it takes now */
+	if (c->state == WSD_CONN_OPEN)
+		wsd_conn_set_dirty(c);
+}
+
+static const struct websocket_ops ws_ops = {ws_send_packet, ws_send_close, ws_pause};
 
 /* --- begin ---------------------------------------------------------------------------------- */
 
@@ -158,7 +169,7 @@ ws_takes_input(const struct wsd_conn *c)
 {
 	const struct config *cfg = c->wsd->cfg;
 
-	if (c->parked != NULL)
+	if (c->paused || c->parked != NULL)
 		return false;
 	/* back-pressure: stop reading from a peer that does not read, at half of the limit that
 	 * closes, because what is being handled may queue more */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "shared/action/action_read.h"
+#include "shared/action/target.h"
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
@@ -80,7 +81,10 @@ read_field(struct action_reader *r, enum field field, const struct json_value *v
 		return action_read_name(r, "ack", value, &a->handler);
 	case FIELD_CONTEXT:
 		a->context = value->text;
-		return 0;
+		return value->text.n <= CONTEXT_BYTES_MAX
+		           ? 0
+		           : BAD(r, "context", "\"context\" is longer than %d bytes",
+				 CONTEXT_BYTES_MAX);
 	case FIELD_TIMEOUT:
 		return action_read_timeout(r, value);
 	case FIELD_TEXT:

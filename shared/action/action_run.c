@@ -80,6 +80,15 @@ target_of_action(const struct run *r, const struct action *a)
 
 /* --- checks --------------------------------------------------------------------------------- */
 
+/* As target_reach(), for what the action does. */
+static int
+reach_session(const struct run *r, const struct action *a, struct hub_ns *ns, int64_t key,
+    struct session **out)
+{
+	return a->kind == ACTION_DISCONNECT ? target_reach_to_end(r->app, ns, key, out)
+	                                    : target_reach(r->app, ns, key, out);
+}
+
 static int
 check_action(const struct run *r, const struct action *a)
 {
@@ -92,7 +101,7 @@ check_action(const struct run *r, const struct action *a)
 		    r, a, "unknown_namespace", "the application has no such namespace");
 	if (a->session == 0 || (!r->list->strict && !a->strict))
 		return 0;
-	result = target_reach(r->app, ns, a->session, &s);
+	result = reach_session(r, a, ns, a->session, &s);
 	if (result == -EPIPE)
 		return fail_action(r, a, "unknown_session",
 		    "there is no such session, or it is not in the namespace");
@@ -250,11 +259,18 @@ change_sessions(const struct run *r, const struct action *a)
 	struct buf keys = {.p = NULL};
 	struct session *s;
 	int64_t key;
-	int result = target_keys(r->app, &t, &keys);
+	int result = 0;
 
+	/* not target_keys(), which knows members of the namespace only */
+	if (a->kind == ACTION_DISCONNECT && t.session != 0 && t.except_n == 0)
+		buf_add(&keys, &t.session, sizeof(t.session));
+	else
+		result = target_keys(r->app, &t, &keys);
+	if (keys.failed)
+		result = -ENOMEM;
 	for (size_t i = 0; result == 0 && i < keys.n; i += sizeof(key)) {
 		memcpy(&key, keys.p + i, sizeof(key));
-		result = target_reach(r->app, ns, key, &s);
+		result = reach_session(r, a, ns, key, &s);
 		if (result == 0 && transaction_open(r->app->hub) == 0 && !session_is_over(s)) {
 			result = change_session(r, a, ns, s);
 			r->result->receivers += result == 0;

@@ -125,6 +125,12 @@ application_is_busy(const struct application *app)
 	return app->ops->is_busy != NULL && app->ops->is_busy(app);
 }
 
+bool
+application_slows(const struct application *app, int64_t key)
+{
+	return app->ops->slows != NULL && app->ops->slows(app, key);
+}
+
 void
 application_stop(struct application *app)
 {

@@ -37,6 +37,7 @@ struct application_ops {
 	void (*run)(struct application *app);
 	int64_t (*settled)(struct application *app, bool committed);
 	bool (*is_busy)(const struct application *app);
+	bool (*slows)(const struct application *app, int64_t key);
 	bool (*asks)(const struct application *app);
 	struct application_question *(*ask)(struct application *app, const char *handshake,
 	    int64_t key, application_verdict *done, void *arg);
@@ -90,6 +91,9 @@ int64_t application_settled(struct application *app, bool committed);
 void application_drain(struct application *app);
 /* Is a request under way whose reply would be lost with this process? */
 bool application_is_busy(const struct application *app);
+/* Has the client of this session sent more than the application can take, so that it must be
+ * slowed?  A websocket is paused by the hub (sink_ops), a POST asks here before it is answered. */
+bool application_slows(const struct application *app, int64_t key);
 /* End what is under way, before the hub is closed. */
 void application_stop(struct application *app);
 

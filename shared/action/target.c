@@ -37,6 +37,26 @@ target_reach(struct application *app, const struct hub_ns *ns, int64_t key, stru
 	return session_is_over(s) || !membership_hears(s, ns) ? -EPIPE : 0;
 }
 
+int
+target_reach_to_end(
+    struct application *app, const struct hub_ns *ns, int64_t key, struct session **out)
+{
+	int result = target_reach(app, ns, key, out);
+
+	if (result != -EPIPE || ns->name.n > 0)
+		return result;
+	switch (session_find_key(app->hub, key, out)) {
+	case SESSION_LIVE:
+		return session_is_connected(*out) ? -EPIPE : 0;
+	case SESSION_UNKNOWN:
+	case SESSION_ENDED:
+		return -EPIPE;
+	case SESSION_FAILED:
+		break;
+	}
+	return -EIO;
+}
+
 static int
 send_to_session(struct application *app, const struct target *t, int64_t key, struct slice packet)
 {
@@ -185,7 +205,9 @@ target_ask(struct application *app, const struct target_question *q)
 	    .context = q->context,
 	    .deadline = q->timeout_ms > 0 ? hub_now(app->hub) + q->timeout_ms : 0};
 	int64_t id;
-	int result = target_event_data(app, q->name, q->args, &pk.data);
+	int result = q->context.n > CONTEXT_BYTES_MAX
+	                 ? -EMSGSIZE
+	                 : target_event_data(app, q->name, q->args, &pk.data);
 
 	if (result == 0)
 		result = target_reach(app, q->ns, q->session, &s);

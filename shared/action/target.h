@@ -23,6 +23,11 @@ struct target {
 int target_reach(
     struct application *app, const struct hub_ns *ns, int64_t key, struct session **out);
 
+/* As target_reach(), for a session that is to end: from the default namespace also one whose
+ * transport has not opened yet, which is in no namespace, but is listed. */
+int target_reach_to_end(
+    struct application *app, const struct hub_ns *ns, int64_t key, struct session **out);
+
 /* Send `pk`, whose endpoint is filled in here.  0, -EPIPE: the one session is not in the namespace,
  * -EMSGSIZE, -ENOMEM or -EIO. */
 int target_send(struct application *app, const struct target *t, struct packet *pk);
@@ -34,6 +39,9 @@ int target_keys(struct application *app, const struct target *t, struct buf *key
  * 0, -EINVAL: not UTF-8 or not an array, or -EMSGSIZE. */
 int target_event_data(
     struct application *app, struct slice name, struct slice args, struct slice *data);
+
+/* Of the context of an ack, which the store keeps until the ack comes. */
+#define CONTEXT_BYTES_MAX 65536
 
 /* An event that wants an ack: see sio_emit_ack(). */
 struct target_question {

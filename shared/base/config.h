@@ -49,7 +49,7 @@ struct config {
 	char transports[CONFIG_TEXT_MAX]; /* enabled and advertised, in this order; separated by
 	                                   * single commas.  transport/ knows the names */
 	char resource[CONFIG_TEXT_MAX];   /* "socket.io", without slashes around it */
-	char origins[CONFIG_TEXT_MAX];    /* see wire/origins.h */
+	char origins[CONFIG_TEXT_MAX];    /* see base/origins.h */
 	bool match_origin_protocol;       /* hixie: the scheme of the Location is wss for a page
 	                                   * from https */
 
@@ -81,6 +81,7 @@ struct config {
 
 	/* [store] */
 	char data[CONFIG_PATH_MAX]; /* folder of the database and the wake-up sockets */
+	char store_group[64];       /* that may use it, too; empty: its owner alone */
 	size_t log_bytes;           /* of message text kept at most */
 
 	/* [app] */
@@ -104,7 +105,9 @@ struct config {
 	int64_t hook_timeout_ms;           /* of a whole request */
 	int64_t hook_authorize_timeout_ms; /* of a whole authorize request */
 	int64_t hook_retry_for_ms;         /* how long an event is retried */
-	size_t hook_event_attempts;        /* that fail, of an event alone */
+	size_t hook_session_events;        /* of one session, waiting for the hook */
+	size_t hook_session_bytes;
+	size_t hook_event_attempts; /* that fail, of an event alone */
 
 	/* [client] */
 	char client_folder[CONFIG_PATH_MAX]; /* socket.io.js and the other files that browsers get

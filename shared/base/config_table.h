@@ -16,6 +16,7 @@ enum config_kind {
 	KIND_SIZE,    /* 1000, 64k, 1M, 2G: size_t */
 	KIND_TEXT,    /* char[]: verbatim; continuation lines are joined with a blank */
 	KIND_LIST,    /* char[]: words separated by commas or blanks, kept with single commas */
+	KIND_ORIGINS, /* char[]: the same, checked as shared/base/origins.h says */
 	KIND_LISTEN,  /* char[]: addresses as listen_open() takes them; continued like KIND_TEXT */
 	KIND_PROXIES, /* KIND_LIST of addresses and networks, see proxies.h */
 	KIND_PATH,    /* char[]: a relative path starts at the folder of the file that names it */

@@ -8,6 +8,7 @@
 #include "shared/base/config.h"
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
+#include "shared/base/origins.h"
 #include "shared/base/proxies.h"
 
 /* Return -1. */
@@ -174,6 +175,18 @@ set_proxies(
 }
 
 static int
+set_origins(
+    const struct config_value *v, const struct config_row *row, struct slice head, char *field)
+{
+	struct slice bad = {NULL, 0};
+	const char *wrong = origins_check(slice_of(v->text), &bad);
+
+	if (wrong != NULL)
+		return reject(v, row, "\"%.*s\": %s", (int)bad.n, bad.p, wrong);
+	return set_list(v, row, head, field);
+}
+
+static int
 set_path(const struct config_value *v, const struct config_row *row, char *field)
 {
 	bool relative = v->text[0] != '/' && v->text[0] != '\0';
@@ -272,7 +285,7 @@ config_value_set(struct config *cfg, const struct config_row *row, const struct 
 
 	/* A line that is indented by mistake must not silently replace the value above it. */
 	if (value->more && row->kind != KIND_TEXT && row->kind != KIND_LIST &&
-	    row->kind != KIND_LISTEN && row->kind != KIND_PROXIES)
+	    row->kind != KIND_LISTEN && row->kind != KIND_PROXIES && row->kind != KIND_ORIGINS)
 		return reject(value, row, "takes one line, but an indented one follows");
 	if (value->more)
 		head = slice_of(field);
@@ -288,6 +301,8 @@ config_value_set(struct config *cfg, const struct config_row *row, const struct 
 		return set_addresses(value, row, head, field);
 	case KIND_PROXIES:
 		return set_proxies(value, row, head, field);
+	case KIND_ORIGINS:
+		return set_origins(value, row, head, field);
 	case KIND_PATH:
 		return set_path(value, row, field);
 	case KIND_PREFIX:

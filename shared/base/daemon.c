@@ -267,3 +267,9 @@ daemon_stopped(void)
 	else
 		log_info("stopped");
 }
+
+int
+daemon_store_code(int reason)
+{
+	return reason == EPROTONOSUPPORT ? EX_CONFIG : EX_UNAVAILABLE;
+}

@@ -19,6 +19,10 @@
 
 #define DAEMON_FILES 16
 
+/* Exit code of a program that a newer version of Pollux has asked to leave.  Start it again: it is
+ * the newer version then. */
+#define DAEMON_OUTDATED 75 /* EX_TEMPFAIL */
+
 struct daemon_options {
 	const char *paths[DAEMON_FILES + 1]; /* -c, for config_load(); ends with NULL */
 	const char *listen;                  /* -l: instead of the configuration; NULL: not given */
@@ -63,5 +67,9 @@ void daemon_started(const char *addresses);
 /* The same at the end: it begins, with so many connections still open; everything is closed. */
 void daemon_stopping(size_t connections);
 void daemon_stopped(void);
+
+/* The exit code for a store that could not be opened for `reason`, an errno: EX_CONFIG if a newer
+ * version of Pollux uses its folder, where starting again does not help. */
+int daemon_store_code(int reason);
 
 #endif

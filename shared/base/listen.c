@@ -116,8 +116,9 @@ listen_on_path(struct listen *l, const char *path)
 	if (fd == -1)
 		return -1;
 	unlink(path); /* stale socket of a previous process: bind() would fail */
-	/* 0660, whatever the umask: the web server gets in by its group */
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) == -1 ||
+	/* 0660, whatever the umask, and never more: the web server gets in by its group */
+	if (fchmod(fd, 0660) == -1 ||
+	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) == -1 ||
 	    chmod(path, 0660) == -1 || listen(fd, SOMAXCONN) == -1) {
 		saved = errno;
 		close(fd);

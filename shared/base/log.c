@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,6 +80,18 @@ log_open(const char *program, enum log_level level, const char *path)
 		return -1;
 	log_ctx.journal = false; /* a file has no journal to stamp its lines */
 	return 0;
+}
+
+int
+log_give_to(uid_t uid, gid_t gid)
+{
+	struct stat sb;
+
+	/* somebody else's was there before us, and standard error is not ours to give */
+	if (log_ctx.path == NULL || fstat(log_ctx.fd, &sb) == -1 || !S_ISREG(sb.st_mode) ||
+	    sb.st_uid != 0)
+		return 0;
+	return fchown(log_ctx.fd, uid, gid);
 }
 
 int
@@ -215,7 +228,7 @@ log_limited(enum log_level level, const char *format, ...)
 			kind->more++;
 			return;
 		}
-		if (kind->format == NULL)
+		if (kind->format == NULL && free_kind == NULL)
 			free_kind = kind;
 	}
 	if (free_kind != NULL) {

@@ -8,6 +8,7 @@
 #define POLLUX_LOG_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 enum log_level {
 	LOG_LEVEL_ERROR,
@@ -26,6 +27,10 @@ int log_open(const char *program, enum log_level level, const char *path);
 /* Open the file again, after it was renamed (SIGHUP).  If that fails the old one stays in use, and
  * the failure is logged to it. */
 void log_reopen(void);
+
+/* Give a log file that root has made to this user, whom the program becomes.  Return 0, or -1 with
+ * errno. */
+int log_give_to(uid_t uid, gid_t gid);
 
 /* Read a level's name: error, warn, info, debug, trace.  Return 0 or -1. */
 int log_level_parse(const char *name, enum log_level *level);

@@ -36,8 +36,8 @@ void
 preflight_data(const struct config *cfg)
 {
 	/* what a process opens there; one that is missing will be made */
-	static const char *const names[] = {
-	    "pollux.db", "pollux.db-wal", "pollux.db-shm", "lock", "slots"};
+	static const char *const names[] = {"pollux.db", "pollux.db-wal", "pollux.db-shm",
+	    "actions.db", "lock", "slots", "upgrades"};
 	char path[CONFIG_PATH_MAX + 16];
 	struct stat st;
 
@@ -59,6 +59,13 @@ preflight_data(const struct config *cfg)
 		if (eaccess(path, R_OK | W_OK) == -1 && errno != ENOENT)
 			log_fault("[store] data", path, errno);
 	}
+}
+
+void
+preflight_file(const char *setting, const char *path)
+{
+	if (path[0] != '\0' && eaccess(path, R_OK) == -1)
+		log_fault(setting, path, errno);
 }
 
 void

@@ -14,6 +14,9 @@ void preflight_data(const struct config *cfg);
 /* Whether [log] file can be opened, or made. */
 void preflight_log(const struct config *cfg);
 
+/* Whether the file at `path`, which may be empty, can be read.  `setting` names its place. */
+void preflight_file(const char *setting, const char *path);
+
 /* Whether each of `addresses` is one of this machine, or a path where a socket can be made.
  * `setting` names their place.  An address that is in use is none of our business: perhaps it is
  * our own.  `as_ours`: also whether this user may take it, a port below 1024 for example. */

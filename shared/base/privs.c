@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <libgen.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <stdbool.h>
@@ -97,17 +99,17 @@ find_account(const char *user)
 	return NULL;
 }
 
-/* Change to this user for good.  Return -1 with errno, which is 0 if the calls succeeded but had no
- * effect. */
+/* Change to this user for good, with the groups of account `name`, or with `gid` alone if that is
+ * NULL.  Return -1 with errno, which is 0 if the calls succeeded but had no effect. */
 static int
-change_user(uid_t uid, gid_t gid)
+change_user(uid_t uid, gid_t gid, const char *name)
 {
 	uid_t ruid, euid, suid;
 	gid_t rgid, egid, sgid;
 
 	/* groups first: without root they could no longer be changed */
-	if (setgroups(1, &gid) == -1 || setresgid(gid, gid, gid) == -1 ||
-	    setresuid(uid, uid, uid) == -1)
+	if ((name != NULL ? initgroups(name, gid) : setgroups(1, &gid)) == -1 ||
+	    setresgid(gid, gid, gid) == -1 || setresuid(uid, uid, uid) == -1)
 		return -1;
 	/* then verify: carrying on as root would be worse than not starting */
 	if (getresuid(&ruid, &euid, &suid) == -1 || getresgid(&rgid, &egid, &sgid) == -1)
@@ -166,7 +168,7 @@ drop_root(const char *user, const char *folder)
 		code = chroot_to_deleted();
 	else if (strcmp(folder, "/") != 0)
 		code = chroot_to(folder);
-	if (code == 0 && change_user(pw->pw_uid, pw->pw_gid) == -1) {
+	if (code == 0 && change_user(pw->pw_uid, pw->pw_gid, NULL) == -1) {
 		log_err("cannot become user %s", pw->pw_name);
 		code = EX_OSERR;
 	}
@@ -197,4 +199,65 @@ privs_check(const char *user, const char *folder)
 	(void)find_account(user);
 	if (folder[0] != '\0' && strcmp(folder, "/") != 0)
 		(void)check_chroot(folder, folder);
+}
+
+/* --- the owner of a folder ------------------------------------------------------------------ */
+
+/* Who owns the folder, or the one above it if it is still to be made. */
+static int
+stat_folder(const char *path, struct stat *sb)
+{
+	char above[PATH_MAX];
+
+	if (stat(path, sb) == 0)
+		return 0;
+	if (errno != ENOENT || strlen(path) >= sizeof(above))
+		return -1;
+	strcpy(above, path);
+	return stat(dirname(above), sb);
+}
+
+/* Keep one capability of those that root had. */
+static int
+keep_ports(void)
+{
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+	memset(sets, 0, sizeof(sets));
+	sets[0].permitted = sets[0].effective = 1u << CAP_NET_BIND_SERVICE;
+	return (int)syscall(SYS_capset, &cap_head, sets);
+}
+
+int
+privs_become_owner(const char *path, bool *became)
+{
+	const struct passwd *pw;
+	struct stat sb;
+
+	*became = false;
+	/* a folder that cannot be looked at is reported by whoever opens it */
+	if (geteuid() != 0 || stat_folder(path, &sb) == -1 || sb.st_uid == 0)
+		return 0;
+	pw = getpwuid(sb.st_uid);
+	if (log_give_to(sb.st_uid, sb.st_gid) == -1 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == -1 ||
+	    change_user(sb.st_uid, pw != NULL ? pw->pw_gid : sb.st_gid,
+		pw != NULL ? pw->pw_name : NULL) == -1 ||
+	    keep_ports() == -1) {
+		log_err("cannot become user %u, who owns %s", (unsigned)sb.st_uid, path);
+		return EX_NOPERM;
+	}
+	/* the change made us a process that leaves no core, as if the user were not to look */
+	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	*became = true;
+	log_info("started by root: from now on user %u, who owns %s", (unsigned)sb.st_uid, path);
+	return 0;
+}
+
+int
+privs_forget_ports(void)
+{
+	if (drop_capabilities() == 0)
+		return 0;
+	log_err("cannot drop capabilities");
+	return EX_OSERR;
 }

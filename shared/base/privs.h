@@ -1,6 +1,19 @@
-/* privs: give up privileges once the sockets are open. */
+/* privs: give up privileges: those of root where the files are somebody else's, and all that are
+ * left once the sockets are open. */
 #ifndef POLLUX_PRIVS_H
 #define POLLUX_PRIVS_H
+
+#include <stdbool.h>
+
+/* As root: become the owner of the folder at `path`, or if there is none of the folder above, for
+ * good; nothing happens if that is root.  Files that root made in it could not be used by the
+ * owner's own programs.  The right to listen on low ports is kept until privs_forget_ports().
+ * `*became` tells whether the user has changed.  Return 0, or an exit code of sysexits.h after
+ * logging why; then the program must end. */
+int privs_become_owner(const char *path, bool *became);
+
+/* Give up the right to listen on low ports.  Return as privs_become_owner(). */
+int privs_forget_ports(void);
 
 /* As root: make `folder` the root directory, become `user`, and verify that there is no way back.
  * As another user: give up all capabilities, such as the one that opened a low port.

@@ -5,11 +5,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "shared/base/file.h"
+
 void *
-shm_map(const char *path, size_t n)
+shm_map(const char *path, size_t n, mode_t mode)
 {
 	void *memory = NULL;
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+	int fd = file_open(path, mode);
 	int error;
 
 	if (fd == -1)

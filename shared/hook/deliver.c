@@ -330,6 +330,11 @@ follow_rows(struct delivery *d, bool committed)
 
 	/* a row that could not be read waits until no request is cancelled by starting again */
 	if (strcmp(d->epoch, epoch) != 0 || (d->lanes.stale && d->inflight == 0)) {
+		/* in a folder that was replaced the lock is another one: lead anew */
+		if (strcmp(d->epoch, epoch) != 0) {
+			d->leads = false;
+			d->next_tick = 0;
+		}
 		forget_lanes(d);
 		snprintf(d->epoch, sizeof(d->epoch), "%s", epoch);
 	}

@@ -44,7 +44,7 @@ is_event_word(struct slice word)
 	slice_cut(&word, ':', &type);
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (slice_is(type, types[i])) /* only events have names */
-			return word.p == NULL || (slice_is(type, "event") && word.n > 0);
+			return word.p == NULL || slice_is(type, "event");
 	return false;
 }
 

@@ -18,14 +18,12 @@ static bool
 queue_is_full(struct hook *hook)
 {
 	const struct slots *slots = store_slots(hub_store(hook->base.hub));
-	int64_t events = slots_hook_events(slots), bytes = slots_hook_bytes(slots);
-	bool full = events >= (int64_t)hook->cfg->hook_queue_events ||
-	            bytes >= (int64_t)hook->cfg->hook_queue_bytes;
+	bool full = share_queue_is_full(hook);
 
 	if (full && !hook->is_full)
-		log_warnx("hook %s: the queue is full (%lld events): "
-			  "sessions that send more are ended, new ones refused",
-		    hook_http_name(hook->http), (long long)events);
+		log_warnx("hook %s: the queue is full (%lld events): new sessions are refused, and "
+			  "those that have events waiting and send more are ended",
+		    hook_http_name(hook->http), (long long)slots_hook_events(slots));
 	hook->is_full = full;
 	return full;
 }
@@ -62,10 +60,11 @@ report_event(struct hook *hook, const struct hub_ns *ns, struct session *s, stru
 {
 	if (!can_report(hook, s))
 		return;
-	if (queue_is_full(hook))
-		session_end(hook->base.hub, s, "queue overflow", false);
-	else
+	queue_is_full(hook); /* for the log */
+	if (share_take(hook, s, hook->body.n))
 		queue_hook_event(hook, ns, s, ack);
+	else
+		session_end(hook->base.hub, s, "queue overflow", false);
 }
 
 /* Do the actions that came with the verdict, before any event of the namespace they join. */
@@ -112,6 +111,8 @@ hook_on_disconnected(void *arg, struct hub_ns *ns, struct session *s, const char
 	struct hook *hook = hook_of(arg);
 	struct slice none = {NULL, 0};
 
+	if (ns->name.n == 0)
+		share_forget(hook, session_key(s));
 	if (!hook_event_is_wanted(hook->cfg->hook_events, "disconnect", none) ||
 	    !can_report(hook, s))
 		return;
@@ -233,12 +234,17 @@ hook_run(struct application *app)
 	hook_ask_run(hook);
 	quiet_flush(&hook->unauthorized, hub_now(app->hub));
 	deliver_run(hook->delivery);
+	/* after the replies: by them some have room again */
+	share_run(hook);
 }
 
 static void
 hook_wake(struct application *app)
 {
-	deliver_rescan(hook_of(app)->delivery, false);
+	struct hook *hook = hook_of(app);
+
+	hook->shares.woken = true;
+	deliver_rescan(hook->delivery, false);
 }
 
 static int64_t
@@ -247,6 +253,9 @@ hook_settled(struct application *app, bool committed)
 	struct hook *hook = hook_of(app);
 	int64_t next = deliver_settled(hook->delivery, committed), other = hook_ask_next(hook);
 
+	if (other < next)
+		next = other;
+	other = share_settled(hook);
 	if (other < next)
 		next = other;
 	other = hook_http_next(hook->http);
@@ -263,6 +272,12 @@ static bool
 hook_is_busy(const struct application *app)
 {
 	return deliver_is_busy(hook_of_const(app)->delivery);
+}
+
+static bool
+hook_slows(const struct application *app, int64_t key)
+{
+	return share_is_slowed(hook_of_const(app), key);
 }
 
 static bool
@@ -286,6 +301,7 @@ hook_close(struct application *app)
 	struct hook *hook = hook_of(app);
 
 	deliver_close(hook->delivery);
+	share_close(&hook->shares);
 	hook_http_close(hook->http);
 	hook_cache_free(hook);
 	buf_free(&hook->body);
@@ -314,6 +330,7 @@ static const struct application_ops hook_ops = {
     .run = hook_run,
     .settled = hook_settled,
     .is_busy = hook_is_busy,
+    .slows = hook_slows,
     .asks = hook_asks,
     .ask = hook_ask_handshake,
     .cancel = hook_ask_cancel,
@@ -365,6 +382,7 @@ hook_open(const struct config *cfg)
 		return NULL;
 	application_init(&hook->base, &hook_ops);
 	hook->cfg = cfg;
+	share_init(&hook->shares);
 	hook->unauthorized.what = "clients refused";
 	TAILQ_INIT(&hook->questions);
 	if (gethostname(hook->node, sizeof(hook->node) - 1) == -1)

@@ -178,6 +178,11 @@ void
 outcome_settle(struct batch *b, const struct outcome *o, const struct hook_result *result,
     struct outcome_log *log)
 {
+	struct hook *hook = b->lanes->hook;
+
+	/* clients that were slowed may go on, here and elsewhere */
+	hook->shares.woken = true;
+	hook_queue_drained(hub_store(hook->base.hub));
 	switch (o->kind) {
 	case OUTCOME_DONE:
 		settle_reply(b, result, log);

@@ -1,8 +1,8 @@
 /* chores: what is done once a second.
  *
- * Every process looks whether its database was replaced, and at its own filter.  One does the
- * maintenance: it ends the sessions whose time is up, trims the log (trim.c), and does for the
- * application what no client's packet triggers: acks that did not come in time, and ends that
+ * Every process looks whether its store was replaced or is damaged, and at its own filter.  One
+ * does the maintenance: it ends the sessions whose time is up, trims the log (trim.c), and does for
+ * the application what no client's packet triggers: acks that did not come in time, and ends that
  * programs without an application asked for. */
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,7 @@
 #include "shared/store/slots.h"
 
 #define CHORES_MS        1000 /* wake-ups are datagrams and may get lost: this is the safety net */
+#define TRIM_MORE_MS     100  /* while the log grows faster than one second's trimming */
 #define FILTER_PERIOD_MS 5000
 
 /* At most so many in one go; the rest waits for the next second. */
@@ -154,15 +155,17 @@ end_expired(struct hub *h, int64_t key)
 	}
 }
 
-static void
+/* Return whether the log should be trimmed again soon. */
+static bool
 do_maintenance(struct hub *h)
 {
 	struct reaped_keys keys = {.n = 0};
+	bool more;
 
 	/* one process at a time; the others find the work done */
 	if (h->o.no_app || !maintenance_lead(h->store))
-		return;
-	trim_log(h);
+		return false;
+	more = trim_log(h);
 	if (transaction_open_now(h) == 0 &&
 	    maintenance_list_expired(h->store, h->now, add_reaped_key, &keys) == 0)
 		for (int k = 0; k < keys.n; k++)
@@ -171,26 +174,33 @@ do_maintenance(struct hub *h)
 	end_as_asked(h);
 	early_expire(h);
 	maintenance_resign(h->store);
+	return more;
 }
 
 /* --- once a second -------------------------------------------------------------------------- */
 
-/* The database was replaced: everything cached is stale. */
-static void
+/* The database was replaced, or must be: everything cached is stale.  Return -1 if there is none
+ * for the moment. */
+static int
 start_over(struct hub *h)
 {
 	struct session *s, *next;
 
-	log_warnx("store: the database was replaced; all %u sessions held here end", h->held);
+	if (h->held > 0)
+		log_warnx("store: another database; all %u sessions held here end", h->held);
 	HASH_ITER (hh, h->sessions, s, next) {
 		s->over = true; /* so that nothing of it is saved in the new one */
 		held_drop_sink(h, s, SINK_LOST);
 	}
 	held_free_all(h);
 	ring_free(&h->ring);
-	if (store_reopen(h->store) == -1 || message_log_head(h->store, &h->head) == -1)
+	if (store_reopen(h->store) == -1 || message_log_head(h->store, &h->head) == -1) {
 		h->failed = true;
+		return -1;
+	}
+	h->watching = slots_watcher_count(store_slots(h->store));
 	transaction_set_mark(h); /* ids of the new database have nothing to do with the old ones */
+	return 0;
 }
 
 /* A process that holds no session need not read the rows: skip to the newest. */
@@ -214,15 +224,21 @@ chores_are_due(const struct hub *h)
 void
 chores_run(struct hub *h)
 {
-	/* first: the rest must not work on a database that is gone */
-	if (store_was_replaced(h->store))
-		start_over(h);
+	bool more;
+
+	h->next_chores = h->now + CHORES_MS;
+	log_tick(h->now);
+	/* first: the rest must not work on a database that is gone.  But a newer program's is not
+	 * for us, and one that it will replace can stay as it is */
+	if (!store_is_outdated(h->store) &&
+	    (store_was_replaced(h->store) || store_is_damaged(h->store, h->now)) &&
+	    start_over(h) == -1)
+		return;
 	if (h->held == 0)
 		skip_ahead(h);
 	else
 		h->log_unread = true; /* in case a wake-up got lost */
-	do_maintenance(h);
-	log_tick(h->now);
+	more = do_maintenance(h);
 	trim_advance_polls(h);
 	/* under the writer's lock and after a catch-up: another process that has a session of ours
 	 * join a room adds the bit, and we know of the room only from the log */
@@ -230,5 +246,6 @@ chores_run(struct hub *h)
 		channel_refresh_filter(h);
 		h->next_filter = h->now + FILTER_PERIOD_MS;
 	}
-	h->next_chores = h->now + CHORES_MS;
+	if (more)
+		h->next_chores = h->now + TRIM_MORE_MS;
 }

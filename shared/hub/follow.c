@@ -134,7 +134,8 @@ on_log_row(void *arg, const struct message_row *row)
 	struct session *s = row->chan > 0 ? held_find(h, row->chan) : NULL;
 	struct channel *c = NULL;
 
-	if (row->id != h->head + 1) /* ids leave no gap by themselves */
+	/* ids leave no gap by themselves */
+	if (row->id != h->head + 1 && h->held > 0)
 		h->gap = true;
 	h->head = row->id;
 	if ((row->flags & STORE_CONTROL) != 0) {

@@ -1,5 +1,6 @@
 #include "shared/hub/hub.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "shared/base/log.h"
@@ -17,10 +18,14 @@ hub_open(const struct hub_options *options)
 	h->o = *options;
 	LIST_INIT(&h->ready);
 	SLIST_INIT(&h->visits);
-	h->store = store_open(options->folder, options->kind, options->no_app);
+	h->store = store_open(options->folder, options->group == NULL ? "" : options->group,
+	    options->kind, options->no_app);
 	/* what was sent before us concerns no session held here */
 	if (h->store == NULL || message_log_head(h->store, &h->head) == -1) {
+		int reason = errno;
+
 		hub_close(h);
+		errno = reason;
 		return NULL;
 	}
 	h->traced = log_enabled(LOG_LEVEL_TRACE);
@@ -80,4 +85,10 @@ int
 hub_wake_fd(const struct hub *h)
 {
 	return store_wake_fd(h->store);
+}
+
+bool
+hub_is_outdated(const struct hub *h)
+{
+	return store_is_outdated(h->store);
 }

@@ -67,6 +67,7 @@ struct hub_app {
 struct hub_options {
 	int kind; /* of the program, for the slot table */
 	const char *folder;
+	const char *group; /* that may use the folder, too; NULL or empty: none */
 	struct hub_app app;
 	/* The program runs no application (pollux).  It opens only a store that exists, leaves
 	 * maintenance to others, and asks for ends instead of carrying them out, so that the
@@ -84,7 +85,7 @@ struct hub_options {
 };
 
 /* Open the store and be ready.  `options` is copied, its strings are borrowed.  NULL after logging
- * why. */
+ * why; errno is EPROTONOSUPPORT if a newer version of Pollux uses the folder. */
 struct hub *hub_open(const struct hub_options *options);
 /* Commit, forget the sessions held here without a word to their sinks, and close.  Another process
  * then ends the streams ("socket end"); polls live on.  NULL is allowed. */
@@ -95,8 +96,11 @@ struct store *hub_store(struct hub *h);
 int64_t hub_now(const struct hub *h);
 /* How many sessions have their transport in this process. */
 unsigned hub_held(const struct hub *h);
-/* Readable: call hub_turn_wake(). */
+/* Readable: call hub_turn_wake().  It may be another one after any turn. */
 int hub_wake_fd(const struct hub *h);
+/* Whether a newer version of Pollux has taken the folder over, or wants to: end the program.  Until
+ * then no session is made. */
+bool hub_is_outdated(const struct hub *h);
 
 /* --- the turn ------------------------------------------------------------------------------- */
 
@@ -166,6 +170,8 @@ enum session_find_result session_find_key(struct hub *h, int64_t key, struct ses
 struct session *session_stream_here(struct hub *h, int64_t key);
 
 bool session_is_over(const struct session *s);
+/* False: its first transport has not opened yet; it is in no namespace. */
+bool session_is_connected(const struct session *s);
 int64_t session_key(const struct session *s);
 const char *session_sid(const struct session *s);
 enum transport_id session_transport(const struct session *s);
@@ -196,6 +202,8 @@ struct sink_ops {
 	void (*end)(void *sink, enum sink_end why);
 	/* The client gave a sign of life by a request of its own.  NULL: not needed. */
 	void (*heard)(void *sink);
+	/* Read nothing from the client, or read on: session_pause().  NULL: it cannot. */
+	void (*pause)(void *sink, bool paused);
 };
 
 /* A transport opens: it becomes the session's sink, an older one ends.  The first one connects
@@ -216,6 +224,10 @@ int session_connect(struct hub *h, struct session *s, enum transport_id transpor
 /* The sink is about to go: a held poll is over without a message (the transport answers 8::), or
  * the peer has left. */
 void session_detach(struct hub *h, struct session *s);
+
+/* Have the session's stream read nothing from the client, or read on.  True: it is held here and
+ * does so; false: the client sends by requests of its own, or to another process. */
+bool session_pause(struct session *s, bool paused);
 
 /* A response with messages did not reach the peer: keep them for the next poll. */
 void session_undelivered(struct hub *h, int64_t key, int64_t gen);

@@ -1,6 +1,6 @@
 /* internal: what the files of the hub share.  Only shared/hub/ includes it.
  *
- * Files call downwards only: hub, turn, chores and action_in, trim, receive, session, shares,
+ * Files call downwards only: hub, turn, chores and action_in, trim, receive, session, per_address,
  * membership, early, publish, quota, transaction, follow, local, held, sub_index, channel, ring
  * and lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag: `failed`,
  * `log_unread`, `gap`, a session's `visiting` or `ready`. */
@@ -14,7 +14,7 @@
 #include "shared/hub/hub.h"
 #include "shared/hub/lifecycle.h"
 #include "shared/hub/ring.h"
-#include "shared/hub/shares.h"
+#include "shared/hub/per_address.h"
 #include "shared/store/watch.h"
 
 struct hub {
@@ -25,8 +25,6 @@ struct hub {
 	int64_t next_chores, next_filter;
 	int64_t next_overflow_warning;
 	unsigned lagging_ended; /* since that warning */
-	int64_t next_refusal_line;
-	unsigned refused; /* since that line */
 	struct ring ring;
 	struct session *sessions; /* uthash: those in memory, by key */
 	struct channel *channels; /* uthash: those with members here, by chan */
@@ -44,7 +42,7 @@ struct hub {
 	unsigned opens; /* hub_opens() */
 	bool gap;       /* rows of the log were dropped before they were read here */
 	struct action_in action_in;
-	struct shares shares;
+	struct per_address per_address;
 	uint64_t received, sent;     /* packets, for pollux top */
 	const _Atomic int *watching; /* slots_watcher_count() */
 	bool traced;                 /* the log's level is trace */
@@ -73,8 +71,9 @@ void chores_run(struct hub *h);
 
 /* --- trim.c --- */
 
-/* Trim the log: as the process that does the maintenance, between transactions.  May open one. */
-void trim_log(struct hub *h);
+/* Trim the log: as the process that does the maintenance, between transactions.  May open one.
+ * Return whether there is more that nobody needs. */
+bool trim_log(struct hub *h);
 
 /* Move the cursors of the polls held here on when the log is half full, so that it can be trimmed.
  */
@@ -88,9 +87,8 @@ void receive_answer(struct hub *h, struct session *s, int64_t id, struct slice a
 
 /* --- quota.c --- */
 
-/* Log that the session is at the limit, as `setting` names it; ten seconds long only count.  Return
- * -EDQUOT. */
-int quota_refuse(struct hub *h, int64_t key, const char *setting);
+/* Log that the session is at the limit that the setting names.  Return -EDQUOT. */
+int quota_refuse(int64_t key, const char *setting);
 
 /* --- membership.c --- */
 

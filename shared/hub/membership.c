@@ -60,7 +60,7 @@ membership_add(
 		return 0;
 	if ((room.p != NULL && s->rooms_n >= h->o.rooms_per_session) ||
 	    s->left_n >= 2 * (uint64_t)h->o.rooms_per_session)
-		return quota_refuse(h, s->row.key, "rooms_per_session");
+		return quota_refuse(s->row.key, "rooms_per_session");
 	sub.since = h->head;
 	if (subscription_add(h->store, s->row.key, &sub) == -1 ||
 	    held_add_sub(h, s, &sub) == NULL ||

@@ -7,20 +7,15 @@
 #include "shared/store/session_data.h"
 #include "shared/wire/sid.h"
 
-#define QUIET_MS 10000 /* a line about refusals, so often at most */
-
 int
-quota_refuse(struct hub *h, int64_t key, const char *setting)
+quota_refuse(int64_t key, const char *setting)
 {
 	char id[SID_PUBLIC_LENGTH + 1];
 
-	h->refused++;
-	if (h->now < h->next_refusal_line)
-		return -EDQUOT;
 	sid_public_write(id, key);
-	log_warnx("session %s is at the limit %s; %u calls were refused", id, setting, h->refused);
-	h->refused = 0;
-	h->next_refusal_line = h->now + QUIET_MS;
+	log_limited(LOG_LEVEL_WARN,
+	    "session %s is at the limit %s: what the application asked for is refused", id,
+	    setting);
 	return -EDQUOT;
 }
 
@@ -33,7 +28,7 @@ quota_set_value(struct hub *h, int64_t key, struct slice name, struct slice valu
 		result =
 		    session_data_set(h->store, key, name, value, (int64_t)h->o.data_per_session);
 	if (result == STORE_FULL)
-		return quota_refuse(h, key, "data_per_session");
+		return quota_refuse(key, "data_per_session");
 	if (result == STORE_OK)
 		return 0;
 	h->failed = true;
@@ -49,7 +44,7 @@ quota_add_ack(struct hub *h, int64_t key, const struct quota_ack *ack, int64_t *
 		result = ack_row_add(h->store, key, ack->ns, ack->handler, ack->context,
 		    ack->deadline, (int64_t)h->o.acks_per_session, id);
 	if (result == STORE_FULL)
-		return quota_refuse(h, key, "acks_per_session");
+		return quota_refuse(key, "acks_per_session");
 	if (result == STORE_OK)
 		return 0;
 	h->failed = true;

@@ -141,13 +141,12 @@ session_streams_here(const struct session *s)
 static bool
 too_many_sessions(struct hub *h, struct slice address)
 {
-	if (slots_sessions(store_slots(h->store)) >= (int64_t)h->o.sessions) {
-		log_limited(LOG_LEVEL_WARN,
-		    "handshake refused: there are %zu sessions, the limit [limits] sessions",
-		    h->o.sessions);
-		return true;
-	}
-	return shares_exceeded(h, address);
+	if (slots_sessions(store_slots(h->store)) < (int64_t)h->o.sessions)
+		return per_address_exceeded(h, address);
+	log_limited(LOG_LEVEL_WARN,
+	    "handshake refused: there are %zu sessions, as many as [limits] sessions allows",
+	    h->o.sessions);
+	return true;
 }
 
 /* STORE_TAKEN: the id is in use. */
@@ -169,11 +168,14 @@ static enum session_create_result
 create_session(
     struct hub *h, const char *handshake, struct slice address, char *sid, const char *given)
 {
-	/* before the transaction: what the application does meanwhile must not hold the lock */
-	int verdict = h->o.app.authorize(h->o.app.arg, handshake);
 	enum store_result result;
-	int tries = 0;
+	int verdict, tries = 0;
 
+	/* it would end at once, and its client would have to come back a second time */
+	if (store_is_outdated(h->store))
+		return SESSION_BUSY;
+	/* before the transaction: what the application does meanwhile must not hold the lock */
+	verdict = h->o.app.authorize(h->o.app.arg, handshake);
 	if (verdict != 0)
 		return verdict == -EACCES   ? SESSION_UNAUTHORIZED
 		       : verdict == -EAGAIN ? SESSION_BUSY
@@ -382,6 +384,15 @@ session_heard(struct hub *h, struct session *s)
 		s->ops->heard(s->sink);
 }
 
+bool
+session_pause(struct session *s, bool paused)
+{
+	if (s->over || s->ops == NULL || s->ops->pause == NULL)
+		return false;
+	s->ops->pause(s->sink, paused);
+	return true;
+}
+
 /* --- ending --------------------------------------------------------------------------------- */
 
 /* End it in the store and tell the application and the process that holds it.  -1: the turn is
@@ -477,6 +488,12 @@ bool
 session_is_over(const struct session *s)
 {
 	return s->over;
+}
+
+bool
+session_is_connected(const struct session *s)
+{
+	return s->row.state != STORE_NEW;
 }
 
 int64_t

@@ -93,7 +93,7 @@ transaction_open_now(struct hub *h)
 void
 transaction_try_again(struct hub *h)
 {
-	if (!store_is_waiting(h->store))
+	if (h->taken_since == 0 && !store_is_waiting(h->store))
 		return;
 	if (!try_transaction(h) && !h->told_taken && transaction_gave_up(h)) {
 		log_warnx("store: another program has held a lock for %d s; until it is free, "

@@ -9,6 +9,7 @@
 #include "shared/store/message_log.h"
 
 #define TRIM_ROUNDS   20   /* of 1,000 rows */
+#define DROP_ROUNDS   10   /* of 10,000 rows */
 #define LAGGING_MAX   1000 /* sessions in one round ... */
 #define LAGGING_TIMES 100  /* ... of so many; the rest waits for the next second */
 #define QUIET_MS      60000
@@ -57,9 +58,13 @@ drop_overflow(struct hub *h)
 	/* in one transaction: no poll may come between the end of a session and its rows */
 	if (transaction_open_now(h) == -1)
 		return;
-	last = maintenance_overflow(h->store, (int64_t)h->o.log_bytes);
-	if (last > 0 && end_lagging(h, last) && maintenance_drop(h->store, last) == -1)
-		h->failed = true;
+	for (int i = 0; i < DROP_ROUNDS && !h->failed; i++) {
+		last = maintenance_overflow(h->store, (int64_t)h->o.log_bytes);
+		if (last == 0 || !end_lagging(h, last))
+			break;
+		if (maintenance_drop(h->store, last) == -1)
+			h->failed = true;
+	}
 	if (h->failed || h->now < h->next_overflow_warning)
 		return;
 	log_warnx("store: the log is larger than log_bytes; its oldest messages were dropped, and "
@@ -69,7 +74,7 @@ drop_overflow(struct hub *h)
 	h->next_overflow_warning = h->now + QUIET_MS;
 }
 
-void
+bool
 trim_log(struct hub *h)
 {
 	struct message_span span;
@@ -79,6 +84,7 @@ trim_log(struct hub *h)
 		trimmed = maintenance_trim(h->store, h->now);
 	if (message_log_span(h->store, &span) == 0 && span.bytes > (int64_t)h->o.log_bytes)
 		drop_overflow(h);
+	return trimmed == STORE_MORE;
 }
 
 /* A poll that is held has nothing to collect, or it would have been answered, or is about to. */

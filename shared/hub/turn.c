@@ -177,18 +177,24 @@ roll_back_turn(struct hub *h, struct ready_list *answering)
 	h->log_unread = true;
 }
 
-/* This process was stopped for so long that rows were dropped which it had not read: what its
- * streams have missed cannot be found out.  Polls that missed something were ended already. */
+/* This process was stopped for so long that rows were dropped which it had not read.  What its
+ * streams have missed cannot be found out, so they end.  Polls that missed a message were ended by
+ * whoever dropped it; but what they joined or left meanwhile is missing too: they come again. */
 static void
-end_streams_with_gap(struct hub *h)
+end_held_with_gap(struct hub *h)
 {
 	struct session *s, *next;
 
 	log_warnx("store: messages were dropped before this process had read them; all streams "
 		  "that it holds end");
-	HASH_ITER (hh, h->sessions, s, next)
-		if (s->ops != NULL && s->row.streaming)
+	HASH_ITER (hh, h->sessions, s, next) {
+		if (s->ops == NULL)
+			continue;
+		if (s->row.streaming)
 			session_end(h, s, "queue overflow", false);
+		else
+			held_drop_sink(h, s, SINK_SUPERSEDED);
+	}
 }
 
 static int
@@ -201,7 +207,7 @@ end_transaction(struct hub *h)
 	if (h->log_unread && !store_in_transaction(h->store))
 		transaction_read(h);
 	if (h->gap)
-		end_streams_with_gap(h);
+		end_held_with_gap(h);
 	/* before the commit, so that two polls of one session cannot both be answered */
 	reserve_responses(h, &answering);
 	/* after the reservations, which save some of the sessions themselves */

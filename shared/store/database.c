@@ -1,13 +1,17 @@
 #include "shared/store/database.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shared/base/file.h"
 #include "shared/base/log.h"
+#include "shared/store/health.h"
 #include "shared/store/internal.h"
+#include "shared/store/slots.h"
 
 #include "schema.h" /* schema.sql as the string literal schema_sql, made by the Makefile */
 
@@ -50,27 +54,34 @@ database_connect(struct store *st)
 	return sqlite3_exec(st->db, pragmas, NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
 }
 
-/* Whether the open database was made by this boot and has this schema.  False also when it has no
- * table meta: it is empty, not ours, or damaged. */
-static bool
-database_is_current(struct store *st)
+/* Whether the open database was made by this boot and has this schema.  A database without our
+ * table meta is not ours: not current, and not damaged either. */
+static enum health_fault
+database_is_current(struct store *st, bool *current)
 {
 	char boot[64], version[16];
 	sqlite3_stmt *q = NULL;
-	bool current = false;
+	enum health_fault fault = HEALTH_GOOD;
 
+	*current = false;
 	read_boot_id(boot);
 	snprintf(version, sizeof(version), "%d", SCHEMA_VERSION);
 	if (sqlite3_prepare_v2(st->db,
 		"SELECT (SELECT v FROM meta WHERE k = 'boot') = ?1"
 		" AND (SELECT v FROM meta WHERE k = 'schema') = ?2",
-		-1, &q, NULL) == SQLITE_OK) {
-		sqlite3_bind_text(q, 1, boot, -1, SQLITE_STATIC);
-		sqlite3_bind_text(q, 2, version, -1, SQLITE_STATIC);
-		current = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_int(q, 0) == 1;
+		-1, &q, NULL) != SQLITE_OK) {
+		bool empty = sqlite3_errcode(st->db) == SQLITE_ERROR;
+
+		return empty ? HEALTH_GOOD : health_of_error(st);
 	}
+	sqlite3_bind_text(q, 1, boot, -1, SQLITE_STATIC);
+	sqlite3_bind_text(q, 2, version, -1, SQLITE_STATIC);
+	if (sqlite3_step(q) == SQLITE_ROW)
+		*current = sqlite3_column_int(q, 0) == 1;
+	else
+		fault = health_of_error(st);
 	sqlite3_finalize(q);
-	return current;
+	return fault;
 }
 
 static int
@@ -93,28 +104,66 @@ create_tables(struct store *st)
 	return result == SQLITE_OK ? 0 : -1;
 }
 
+/* The name of one of its files. */
+static void
+database_path(const struct store *st, enum database_file file, char path[600])
+{
+	static const char *const suffixes[DATABASE_FILES] = {
+	    [DATABASE_WAL] = "-wal", [DATABASE_SHM] = "-shm"};
+
+	snprintf(path, 600, "%s%s", st->path, suffixes[file] == NULL ? "" : suffixes[file]);
+}
+
 static void
 unlink_database(const struct store *st)
 {
-	static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
 	char path[600];
 
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		snprintf(path, sizeof(path), "%s%s", st->path, suffixes[i]);
+	for (int i = 0; i < DATABASE_FILES; i++) {
+		database_path(st, (enum database_file)i, path);
+		/* a disk that is full needs the room now, and running processes keep the file until
+		 * they look.  Not the index: they have it mapped, and would be killed */
+		if (i != DATABASE_SHM)
+			(void)truncate(path, 0);
 		unlink(path);
 	}
+}
+
+/* A new database with its tables. */
+static int
+database_create(struct store *st)
+{
+	/* empty, but with its rights: SQLite would make it readable for all, and it gives its other
+	 * files the rights that this one has */
+	int fd = file_open(st->path, st->mode);
+
+	if (fd == -1) {
+		health_complain(st, "cannot create %s", st->path);
+		return -1;
+	}
+	close(fd);
+	if (database_connect(st) == -1 || create_tables(st) == -1) {
+		errno = 0;
+		health_complain(
+		    st, "cannot create the database %s: %s", st->path, sqlite3_errmsg(st->db));
+		return -1;
+	}
+	return 0;
 }
 
 static int
 database_recreate(struct store *st)
 {
-	/* new files, never the old one emptied: running processes still have that one open, and
-	 * tell by the inode that it was replaced */
+	/* new files: running processes still have the old one open, and tell by the inode that it
+	 * was replaced */
 	database_close(st);
 	unlink_database(st);
-	if (database_connect(st) == -1 || create_tables(st) == -1)
-		return statement_fail(st, "cannot create the database");
-	return 0;
+	if (database_create(st) == 0)
+		return 0;
+	/* half a database would be taken for another version's */
+	database_close(st);
+	unlink_database(st);
+	return -1;
 }
 
 static int
@@ -133,44 +182,117 @@ read_database_epoch(struct store *st)
 	return st->database_epoch[0] == '\0' ? -1 : 0;
 }
 
+/* Open what is there.  `*current`: it is usable.  `*fault`: what is wrong with it. */
+static void
+database_examine(struct store *st, bool *current, enum health_fault *fault)
+{
+	*current = false;
+	*fault =
+	    database_connect(st) == -1 ? health_of_error(st) : database_is_current(st, current);
+	if (!*current || *fault != HEALTH_GOOD)
+		return;
+	/* a guest replaces nothing, and may be there to look at the damage */
+	if (!st->must_exist)
+		*fault = health_check(st);
+	/* only now: the statements need the tables */
+	if (*fault == HEALTH_GOOD && statement_prepare_all(st) == -1)
+		*fault = health_of_error(st);
+	if (*fault == HEALTH_GOOD && read_database_epoch(st) == -1)
+		*fault = HEALTH_DAMAGED;
+	/* rows with our slot as their owner were left by a process that died, but the slot counts
+	 * as alive again: release its polls and make its streams overdue before maintenance looks.
+	 * It is also the first that is written */
+	if (*fault == HEALTH_GOOD && statement_exec(st, Q_DISOWN, "i", slots_own(st->slots)) == -1)
+		*fault = health_of_error(st);
+}
+
+/* Log what is to become of the database that is there.  Return whether it may be replaced. */
+static bool
+database_may_replace(const struct store *st, enum health_fault fault, bool useless)
+{
+	if (st->must_exist) {
+		errno = 0;
+		health_complain(st,
+		    "%s is from another boot or version, or damaged; a server "
+		    "that starts, or runs, will replace it",
+		    st->path);
+		return false;
+	}
+	if (fault == HEALTH_GOOD) {
+		log_info("store %s: from another boot or version; made anew", st->path);
+		return true;
+	}
+	/* a disk may be full for a moment: those who have the database in use will see */
+	if (fault == HEALTH_OTHER ||
+	    (fault == HEALTH_FAILING && !useless && !slots_alone(st->slots))) {
+		errno = 0;
+		health_complain(
+		    st, "cannot open the database %s: %s", st->path, sqlite3_errmsg(st->db));
+		return false;
+	}
+	log_warnx("store %s: %s; made anew, all its sessions end", st->path, st->health.why);
+	return true;
+}
+
+static void
+database_note_files(struct store *st)
+{
+	char path[600];
+
+	for (int i = 0; i < DATABASE_FILES; i++) {
+		database_path(st, (enum database_file)i, path);
+		st->database_id[i] = file_identify(path);
+		/* made by an earlier version, or before the group was set */
+		(void)chmod(path, st->mode);
+	}
+}
+
+bool
+database_is_there(const struct store *st)
+{
+	char path[600];
+
+	for (int i = 0; i < DATABASE_FILES; i++) {
+		database_path(st, (enum database_file)i, path);
+		if (!file_is(path, st->database_id[i]))
+			return false;
+	}
+	return true;
+}
+
 int
-database_open(struct store *st, bool *created)
+database_schema(void)
+{
+	return SCHEMA_VERSION;
+}
+
+enum database_opened
+database_open(struct store *st, bool useless)
 {
 	struct stat sb;
-	bool existed = stat(st->path, &sb) == 0, usable = false;
+	bool exists = stat(st->path, &sb) == 0 && sb.st_size > 0, current = false;
+	enum health_fault fault = useless ? st->health.fault : HEALTH_GOOD;
 
-	*created = false;
 	/* with must_exist never connect to a missing file: SQLite would create it */
-	if (existed || !st->must_exist)
-		usable = database_connect(st) == 0 && database_is_current(st);
-	if (!usable && st->must_exist) {
-		log_errx("store %s: from another boot or version, or damaged;"
-			 " a server that starts will replace it",
-		    st->path);
-		return -1;
+	if (!exists && st->must_exist) {
+		health_complain(st, "cannot find %s", st->path);
+		return DATABASE_FAILED;
 	}
-	if (!usable) {
-		if (existed)
-			log_info("store %s: from another boot or version, or damaged; created anew",
-			    st->path);
-		if (database_recreate(st) == -1)
-			return -1;
-		*created = true;
+	/* files that SQLite makes beside it get its rights */
+	(void)chmod(st->path, st->mode);
+	if (exists && !useless)
+		database_examine(st, &current, &fault);
+	if (!current || fault != HEALTH_GOOD) {
+		if (exists && !database_may_replace(st, fault, useless))
+			return DATABASE_FAILED;
+		if (database_recreate(st) == -1 || statement_prepare_all(st) == -1 ||
+		    read_database_epoch(st) == -1)
+			return DATABASE_FAILED;
+		current = false;
 	}
-	/* only now: the statements need the tables */
-	if (statement_prepare_all(st) == -1)
-		return -1;
-	if (read_database_epoch(st) == -1)
-		return statement_fail(st, "reading the epoch from table meta");
-	/* by the name, after connecting: what store_was_replaced() will compare with */
-	if (stat(st->path, &sb) == -1) {
-		log_err("store %s: opened, but not found again", st->path);
-		return -1;
-	}
-	st->inode = (uint64_t)sb.st_ino;
-	/* the group shares the folder, whatever the umask of the process that came first */
-	chmod(st->path, 0660);
-	return 0;
+	/* by their names, after connecting: what database_is_there() will compare with */
+	database_note_files(st);
+	return current ? DATABASE_OPENED : fault == HEALTH_GOOD ? DATABASE_MADE : DATABASE_MENDED;
 }
 
 void

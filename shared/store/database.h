@@ -9,10 +9,24 @@
 
 struct store;
 
-/* Open the database at st->path and prepare its statements.  One that is missing, of another boot
- * or schema, or damaged is created anew (then `*created` is set), unless st->must_exist.  Call it
- * with LOCK_INIT held.  Return 0, or -1 after logging; then call database_close(). */
-int database_open(struct store *st, bool *created);
+/* The version of schema.sql; a newer one is larger. */
+int database_schema(void);
+
+enum database_opened {
+	DATABASE_FAILED = -1, /* logged; call database_close() */
+	DATABASE_OPENED,
+	DATABASE_MADE,   /* there was none, or one of another boot or schema */
+	DATABASE_MENDED, /* made anew, because it was damaged */
+};
+
+/* Open the database at st->path, prepare its statements, and release what a process that had our
+ * slot has left.  One that is missing, of another boot or schema, or damaged is created anew,
+ * unless st->must_exist; with `useless` also if nothing seems wrong with it.  Call it with
+ * LOCK_INIT and a slot held. */
+enum database_opened database_open(struct store *st, bool useless);
+
+/* Whether the files that are open are still there under their names. */
+bool database_is_there(const struct store *st);
 
 /* Free the statements and the connection; allowed when they are half open or closed. */
 void database_close(struct store *st);

@@ -70,6 +70,32 @@ hook_queue_read(
 }
 
 int
+hook_queue_count(struct store *st, int64_t key, int64_t *events, int64_t *bytes)
+{
+	sqlite3_stmt *q = statement_bind(st, Q_HOOK_COUNT, "l", key);
+	int step = sqlite3_step(q);
+
+	if (step == SQLITE_ROW) {
+		*events = sqlite3_column_int64(q, 0);
+		*bytes = sqlite3_column_int64(q, 1);
+	} else {
+		statement_fail(st, "counting events for the hook");
+	}
+	sqlite3_reset(q);
+	return step == SQLITE_ROW ? 0 : -1;
+}
+
+void
+hook_queue_drained(struct store *st)
+{
+	int high = slots_high(st->slots);
+
+	for (int i = 0; i < high; i++)
+		if (slots_slowed(st->slots, i) > 0)
+			store_wake_slot(st, i);
+}
+
+int
 hook_queue_done(struct store *st, int64_t id)
 {
 	return statement_exec(st, Q_HOOK_DONE, "l", id);

@@ -56,6 +56,11 @@ int hook_queue_list(struct store *st, int64_t after,
 enum store_result hook_queue_read(
     struct store *st, int64_t id, void (*each)(void *arg, const struct hook_row *row), void *arg);
 
+/* How many rows of the session wait, and the bytes of their bodies. */
+int hook_queue_count(struct store *st, int64_t key, int64_t *events, int64_t *bytes);
+/* Rows were deleted: after the commit wake the processes that wait for that (slots_set_slowed). */
+void hook_queue_drained(struct store *st);
+
 /* Delete a row that was delivered, or never will be. */
 int hook_queue_done(struct store *st, int64_t id);
 /* Note a failed attempt. */

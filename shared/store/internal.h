@@ -4,6 +4,8 @@
 
 #include <sqlite3.h>
 
+#include "shared/base/file.h"
+#include "shared/store/health.h"
 #include "shared/store/slots.h"
 #include "shared/store/statement.h"
 #include "shared/store/store.h"
@@ -13,8 +15,16 @@
 struct action_queue;
 struct lock_waiter;
 
+/* The files of the database. */
+enum database_file {
+	DATABASE_MAIN,
+	DATABASE_WAL, /* the write-ahead log */
+	DATABASE_SHM, /* its index, in shared memory */
+	DATABASE_FILES
+};
+
 struct store {
-	sqlite3 *db;
+	sqlite3 *db; /* NULL: it could not be opened, and is tried again every second */
 	sqlite3_stmt *q[Q_N];
 	char folder[512];
 	char path[540]; /* of the database */
@@ -22,10 +32,18 @@ struct store {
 	int wake_fd;
 	struct slots *slots;
 	struct action_queue *actions; /* NULL: not the leader */
-	uint64_t inode;               /* of the database file that is open */
-	uint32_t epoch;               /* of the slot table when the database was opened */
-	char database_epoch[24];      /* store_epoch() */
-	bool must_exist;              /* never create or replace the database */
+	char group[64];               /* that may use the folder; empty: none */
+	int kind;                     /* of the program */
+	mode_t mode;                  /* of all files in the folder */
+	struct file_id lock_id, slots_id, wake_id, database_id[DATABASE_FILES]; /* those open */
+	struct health health;
+	int changes;             /* sqlite3_total_changes() when the transaction began */
+	int64_t patience_ms;     /* until when older processes are waited for; 0: none are */
+	bool outdated;           /* a newer program has the folder: leave */
+	bool complained;         /* that it cannot be opened again */
+	uint32_t epoch;          /* of the slot table when the database was opened */
+	char database_epoch[24]; /* store_epoch() */
+	bool must_exist;         /* never create or replace the database */
 	bool in_transaction;
 	bool has_lock;              /* LOCK_WRITER is ours, for a transaction or to begin one */
 	struct lock_waiter *waiter; /* waits for it; NULL: none */

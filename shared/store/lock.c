@@ -4,15 +4,15 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "shared/base/clock.h"
+#include "shared/base/file.h"
 
 int
-lock_open(const char *path)
+lock_open(const char *path, mode_t mode)
 {
-	return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+	return file_open(path, mode);
 }
 
 static int
@@ -83,7 +83,13 @@ lock_give(int fd, int byte)
 bool
 lock_is_held(int fd, int byte)
 {
-	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+	return lock_any_is_held(fd, byte, 1);
+}
+
+bool
+lock_any_is_held(int fd, int byte, int n)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = n};
 
 	return fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
 }

@@ -26,13 +26,15 @@ maintenance_resign(struct store *st)
 int
 maintenance_list_expired(struct store *st, int64_t now_ms, store_each_key *each, void *arg)
 {
-	int owners[SLOTS_MAX], n = 0;
+	int owners[SLOTS_MAX], n = 0, step;
 	sqlite3_stmt *q = st->q[Q_OWNERS];
 
 	/* read to the end first: the loop below updates the rows that this statement reads */
-	while (sqlite3_step(q) == SQLITE_ROW && n < SLOTS_MAX)
-		owners[n++] = sqlite3_column_int(q, 0);
-	sqlite3_reset(q);
+	while ((step = sqlite3_step(q)) == SQLITE_ROW)
+		if (n < SLOTS_MAX)
+			owners[n++] = sqlite3_column_int(q, 0);
+	if (statement_finish(st, q, step) == -1)
+		return -1;
 	for (int i = 0; i < n; i++) {
 		if (slots_alive(st->slots, owners[i]))
 			continue;
@@ -70,15 +72,17 @@ refresh_waiting(struct store *st, int64_t now_ms)
 {
 	struct filter fresh;
 	sqlite3_stmt *q = st->q[Q_WAITING];
+	int step;
 
 	if (now_ms - st->last_waiting_ms < WAITING_PERIOD_MS)
 		return;
 	st->last_waiting_ms = now_ms;
 	memset(&fresh, 0, sizeof(fresh));
-	while (sqlite3_step(q) == SQLITE_ROW)
+	while ((step = sqlite3_step(q)) == SQLITE_ROW)
 		filter_add(&fresh, sqlite3_column_int64(q, 0));
-	sqlite3_reset(q);
-	filter_replace(slots_waiting(st->slots), &fresh);
+	/* half a filter would hide messages from those who wait for them */
+	if (statement_finish(st, q, step) == 0)
+		filter_replace(slots_waiting(st->slots), &fresh);
 }
 
 /* The newest row that nobody needs any more, at most 1,000 rows from the oldest on; 0: none. */

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "shared/base/shm.h"
 #include "shared/store/lock.h"
+#include "shared/store/takeover.h"
 
 struct slot {
 	_Atomic int kind, pid;
@@ -15,10 +17,12 @@ struct slot {
 	_Atomic uint64_t received, sent;
 	_Atomic int64_t head;
 	struct filter filter;
+	_Atomic unsigned slowed;
 };
 
 /* In shared memory, zeroed when created: 0 must be the right start value of every field. */
 struct slot_table {
+	struct takeover_head head;
 	_Atomic int high; /* one more than the highest slot ever taken */
 	_Atomic uint32_t epoch;
 	_Atomic int64_t sessions;
@@ -31,11 +35,13 @@ struct slot_table {
 		_Atomic int64_t key;
 	} watchers[WATCHERS_MAX];
 	struct filter waiting;
+	_Atomic int64_t rebuilt_ms; /* when a damaged database was last made anew */
 	struct slot slots[SLOTS_MAX];
 };
 
 struct slots {
 	struct slot_table *table; /* shared memory */
+	uint64_t version;         /* slots_version() */
 	int lock_fd;              /* borrowed from the store */
 	int own;
 };
@@ -50,8 +56,15 @@ take_free_slot(const struct slots *sl)
 	return -1;
 }
 
+uint64_t
+slots_version(int schema)
+{
+	/* of two tables of one schema the larger is the newer: fields are only ever added */
+	return (uint64_t)schema << 32 | sizeof(struct slot_table);
+}
+
 struct slots *
-slots_open(const char *path, int lock_fd, int kind)
+slots_open(const char *path, int lock_fd, int kind, int schema, mode_t mode)
 {
 	static const struct filter none;
 	struct slots *sl = calloc(1, sizeof(*sl));
@@ -60,9 +73,13 @@ slots_open(const char *path, int lock_fd, int kind)
 	if (sl == NULL)
 		return NULL;
 	sl->lock_fd = lock_fd;
-	sl->table = shm_map(path, sizeof(*sl->table));
+	sl->version = slots_version(schema);
+	sl->table = shm_map(path, sizeof(*sl->table), mode);
 	if (sl->table == NULL)
 		goto fail;
+	/* made just now, or made by us before */
+	memcpy(sl->table->head.magic, TAKEOVER_MAGIC, sizeof(sl->table->head.magic));
+	sl->table->head.version = sl->version;
 	sl->own = take_free_slot(sl);
 	if (sl->own == -1)
 		goto fail;
@@ -73,6 +90,7 @@ slots_open(const char *path, int lock_fd, int kind)
 	slot->pid = getpid();
 	slot->held = 0;
 	slot->received = slot->sent = 0;
+	slot->slowed = 0;
 	slot->head = INT64_MAX; /* needs no row of the log yet */
 	slots_forget_watcher(sl, sl->own);
 	/* last: from now on others look at this slot */
@@ -173,7 +191,9 @@ slots_lowest_head(const struct slots *sl)
 	int64_t lowest = INT64_MAX;
 
 	for (int i = 0; i < slots_high(sl); i++)
-		if (sl->table->slots[i].head < lowest && slots_alive(sl, i))
+		/* kind 0: released, or a process of an older version that has another table */
+		if (sl->table->slots[i].kind != 0 && sl->table->slots[i].head < lowest &&
+		    slots_alive(sl, i))
 			lowest = sl->table->slots[i].head;
 	return lowest;
 }
@@ -279,6 +299,30 @@ slots_bump_epoch(struct slots *sl)
 	sl->table->epoch++;
 }
 
+bool
+slots_wanted(const struct slots *sl)
+{
+	return atomic_load_explicit(&sl->table->head.wanted, memory_order_relaxed) > sl->version;
+}
+
+bool
+slots_alone(const struct slots *sl)
+{
+	return !lock_any_is_held(sl->lock_fd, LOCK_SLOT, SLOTS_MAX);
+}
+
+int64_t
+slots_rebuilt(const struct slots *sl)
+{
+	return sl->table->rebuilt_ms;
+}
+
+void
+slots_set_rebuilt(struct slots *sl, int64_t now_ms)
+{
+	sl->table->rebuilt_ms = now_ms;
+}
+
 int64_t
 slots_sessions(const struct slots *sl)
 {
@@ -333,4 +377,20 @@ void
 slots_set_hook_leader(struct slots *sl, int slot)
 {
 	sl->table->hook_leader = slot + 1;
+}
+
+void
+slots_set_slowed(struct slots *sl, unsigned n)
+{
+	struct slot *slot = &sl->table->slots[sl->own];
+
+	/* read first: a line of memory that all processes read is not written in every turn */
+	if (slot->slowed != n)
+		slot->slowed = n;
+}
+
+unsigned
+slots_slowed(const struct slots *sl, int slot)
+{
+	return sl->table->slots[slot].slowed;
 }

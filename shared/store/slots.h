@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "shared/store/filter.h"
 
@@ -18,10 +19,15 @@
 
 struct slots;
 
-/* Map the table at `path`, creating it if needed, take a free slot and empty its filter.
- * `lock_fd` is the store's lock file; `kind` is the program's.  Call it with LOCK_INIT held.
- * Return NULL with errno; EUSERS: all slots are taken. */
-struct slots *slots_open(const char *path, int lock_fd, int kind);
+/* The version of the table, which says whether two programs can share one: the schema of their
+ * database, and the table's own layout.  A newer version is a larger number. */
+uint64_t slots_version(int schema);
+
+/* Map the table at `path`, creating it with the rights `mode` if needed, take a free slot and empty
+ * its filter.  takeover_look() must have said READY.  `lock_fd` is the store's lock file; `kind` is
+ * the program's.  Call it with LOCK_INIT held.  Return NULL with errno; EUSERS: all slots are
+ * taken. */
+struct slots *slots_open(const char *path, int lock_fd, int kind, int schema, mode_t mode);
 
 /* Release the slot and free `sl`; NULL is allowed. */
 void slots_close(struct slots *sl);
@@ -56,6 +62,16 @@ int64_t slots_lowest_head(const struct slots *sl);
 /* The epoch counts how often the database was created anew under running processes. */
 uint32_t slots_epoch(const struct slots *sl);
 void slots_bump_epoch(struct slots *sl);
+
+/* Whether a program of a newer version wants the folder: leave.  Costs one load. */
+bool slots_wanted(const struct slots *sl);
+
+/* Whether no other process is alive. */
+bool slots_alone(const struct slots *sl);
+
+/* When a damaged database was last made anew, ms of CLOCK_MONOTONIC, maybe of an earlier boot. */
+int64_t slots_rebuilt(const struct slots *sl);
+void slots_set_rebuilt(struct slots *sl, int64_t now_ms);
 
 /* Whether ends were requested (end_request.h) that must not wait for the next round. */
 void slots_set_end_requested(struct slots *sl, bool asked);
@@ -96,6 +112,9 @@ int64_t slots_hook_bytes(const struct slots *sl);
 void slots_set_hook(struct slots *sl, int64_t events, int64_t bytes);
 void slots_add_hook(struct slots *sl, size_t bytes);
 int slots_hook_leader(const struct slots *sl);
+/* How many clients this process has slowed until some of it is delivered; and another one. */
+void slots_set_slowed(struct slots *sl, unsigned n);
+unsigned slots_slowed(const struct slots *sl, int slot);
 void slots_set_hook_leader(struct slots *sl, int slot);
 
 #endif

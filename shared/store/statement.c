@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "shared/base/log.h"
+#include "shared/store/health.h"
 #include "shared/store/internal.h"
 
 static const char *const statement_sql[Q_N] = {
@@ -17,7 +18,9 @@ static const char *const statement_sql[Q_N] = {
 int
 statement_fail(struct store *st, const char *what)
 {
-	log_errx("store %s: %s: %s", st->path, what, sqlite3_errmsg(st->db));
+	/* no database: whoever could not open it has said so */
+	if (st->db != NULL && health_note(st))
+		log_errx("store %s: %s: %s", st->path, what, sqlite3_errmsg(st->db));
 	return -1;
 }
 

@@ -8,6 +8,7 @@
 /* --- store.c --- */
 X(Q_DISOWN,
     "UPDATE session SET owner = -1, deadline = iif(streaming, 0, deadline) WHERE owner = ?1")
+X(Q_PROBE, "INSERT OR REPLACE INTO meta VALUES('probe', ?1)")
 X(Q_BEGIN, "BEGIN IMMEDIATE")
 X(Q_ROLLBACK, "ROLLBACK")
 X(Q_COMMIT, "COMMIT")
@@ -153,6 +154,7 @@ X(Q_HOOK_LIST,
     "SELECT id, key, ack IS NOT NULL, created, batch, attempts, failed, due, bytes"
     " FROM hook_event WHERE id > ?1 ORDER BY id")
 X(Q_HOOK_READ, "SELECT key, ns, ack, time, body FROM hook_event WHERE id = ?1")
+X(Q_HOOK_COUNT, "SELECT count(*), ifnull(sum(bytes), 0) FROM hook_event WHERE key = ?1")
 X(Q_HOOK_DONE, "DELETE FROM hook_event WHERE id = ?1")
 X(Q_HOOK_RETRY,
     "UPDATE hook_event SET batch = ?2, attempts = ?3, failed = ?4, due = ?5 WHERE id = ?1")

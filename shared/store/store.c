@@ -5,16 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shared/base/account.h"
 #include "shared/base/log.h"
 #include "shared/store/action_queue.h"
 #include "shared/store/database.h"
+#include "shared/store/health.h"
 #include "shared/store/internal.h"
 #include "shared/store/lock.h"
 #include "shared/store/lock_waiter.h"
+#include "shared/store/opening.h"
 #include "shared/store/wake.h"
 
 #define LOCK_TIMEOUT_MS 5000 /* a process that holds a lock for longer is stuck */
@@ -42,110 +43,35 @@ stop_waiting(struct store *st)
 
 /* --- opening -------------------------------------------------------------------------------- */
 
-static int
-lock_init(struct store *st)
-{
-	if (lock_take(st->lock_fd, LOCK_INIT, LOCK_TIMEOUT_MS) == -1) {
-		log_err(
-		    "store: cannot lock %s/lock within %d s", st->folder, LOCK_TIMEOUT_MS / 1000);
-		return -1;
-	}
-	return 0;
-}
-
-/* Make the folder and the lock file as needed, and take LOCK_INIT. */
-static int
-open_folder(struct store *st)
-{
-	char path[600], why[ACCOUNT_WHY_MAX];
-
-	/* first, before anything is created: a mistyped folder must not come into being */
-	if (st->must_exist && access(st->path, F_OK) == -1) {
-		log_err("store: cannot find %s", st->path);
-		return -1;
-	}
-	if (mkdir(st->folder, 0770) == -1 && errno != EEXIST) {
-		log_errx("store: cannot make the folder %s: %s", st->folder,
-		    account_why(why, st->folder, errno));
-		return -1;
-	}
-	snprintf(path, sizeof(path), "%s/lock", st->folder);
-	st->lock_fd = lock_open(path);
-	if (st->lock_fd == -1) {
-		log_errx("store: cannot open %s: %s", path, account_why(why, path, errno));
-		return -1;
-	}
-	return lock_init(st);
-}
-
-/* Take a slot, and bind the socket that bears its number. */
-static int
-open_slot(struct store *st, int kind)
-{
-	char path[600], why[ACCOUNT_WHY_MAX];
-
-	snprintf(path, sizeof(path), "%s/slots", st->folder);
-	st->slots = slots_open(path, st->lock_fd, kind);
-	if (st->slots == NULL && errno == EUSERS) {
-		log_errx("store: all %d process slots of %s are taken", SLOTS_MAX, st->folder);
-		return -1;
-	}
-	if (st->slots == NULL) {
-		log_errx("store: cannot map %s: %s", path, account_why(why, path, errno));
-		return -1;
-	}
-	st->wake_fd = wake_open(st->folder, slots_own(st->slots));
-	if (st->wake_fd == -1) {
-		log_err("store: cannot bind the wake-up socket in %s", st->folder);
-		return -1;
-	}
-	return 0;
-}
-
-/* Open the database and note which one it is.  LOCK_INIT is held. */
-static int
-open_current_database(struct store *st)
-{
-	bool created = false;
-	int result = database_open(st, &created);
-
-	/* running processes still have the deleted file open: this tells them to reopen */
-	if (created)
-		slots_bump_epoch(st->slots);
-	/* after the bump, which is not news to us */
-	st->epoch = slots_epoch(st->slots);
-	return result;
-}
-
-struct store *
-store_open(const char *folder, int kind, bool must_exist)
+static struct store *
+make_store(const char *folder, const char *group, int kind, bool must_exist)
 {
 	struct store *st = calloc(1, sizeof(*st));
 
 	if (st == NULL)
 		return NULL;
 	st->lock_fd = st->wake_fd = -1;
+	st->kind = kind;
 	st->must_exist = must_exist;
 	snprintf(st->folder, sizeof(st->folder), "%s", folder);
 	snprintf(st->path, sizeof(st->path), "%s/pollux.db", st->folder);
-	/* takes LOCK_INIT: of processes that start together one takes a slot at a time, the first
-	 * creates the database, and the others find it complete */
-	if (open_folder(st) == -1)
-		goto fail;
-	/* the slot before the database: creating one bumps the epoch in the slot table */
-	if (open_slot(st, kind) == -1)
-		goto fail;
-	if (open_current_database(st) == -1)
-		goto fail;
-	/* rows with our slot as their owner were left by a process that died, but the slot
-	 * counts as alive again: release its polls and make its streams overdue before
-	 * maintenance looks */
-	if (statement_exec(st, Q_DISOWN, "i", slots_own(st->slots)) == -1)
-		goto fail;
-	lock_give(st->lock_fd, LOCK_INIT);
+	snprintf(st->group, sizeof(st->group), "%s", group);
 	return st;
-fail:
+}
+
+struct store *
+store_open(const char *folder, const char *group, int kind, bool must_exist)
+{
+	struct store *st = make_store(folder, group, kind, must_exist);
+	bool outdated;
+
+	if (st == NULL)
+		return NULL;
+	if (opening_run(st, true) == 0)
+		return st;
+	outdated = st->outdated;
 	store_close(st);
+	errno = outdated ? EPROTONOSUPPORT : EIO;
 	return NULL;
 }
 
@@ -162,7 +88,7 @@ store_close(struct store *st)
 	stop_waiting(st);
 	/* the socket bears the slot's number, so it goes before the slot can be taken again */
 	if (st->wake_fd != -1)
-		wake_close(st->wake_fd, st->folder, slots_own(st->slots));
+		wake_close(st->wake_fd, st->folder, slots_own(st->slots), st->wake_id);
 	slots_close(st->slots);
 	/* last: this releases every lock, and slots_close() still needs the descriptor */
 	if (st->lock_fd != -1)
@@ -170,30 +96,104 @@ store_close(struct store *st)
 	free(st);
 }
 
+/* --- once a second -------------------------------------------------------------------------- */
+
 bool
 store_was_replaced(struct store *st)
 {
-	struct stat sb;
+	/* the epoch tells of a replacement by one of ours; the inodes of files deleted by hand */
+	return st->db == NULL || slots_epoch(st->slots) != st->epoch || !database_is_there(st) ||
+	       !opening_folder_is_there(st);
+}
 
-	/* the epoch tells of a replacement by one of ours; the inode of a file deleted by hand */
-	return slots_epoch(st->slots) != st->epoch || stat(st->path, &sb) == -1 ||
-	       (uint64_t)sb.st_ino != st->inode;
+/* Whether a small write fails: a single large one that had no room is no reason to give up all. */
+static bool
+still_fails(struct store *st, int64_t now_ms)
+{
+	st->health.fault = HEALTH_GOOD;
+	if (store_try(st) == STORE_OK && statement_exec(st, Q_PROBE, "l", now_ms) == 0 &&
+	    store_commit(st) == 0)
+		return false;
+	store_rollback(st);
+	if (st->health.fault >= HEALTH_FAILING)
+		return true;
+	/* another process has the writer's lock: ask again at the next tick */
+	st->health.fault = HEALTH_FAILING;
+	return false;
+}
+
+bool
+store_is_damaged(struct store *st, int64_t now_ms)
+{
+	enum health_fault fault = health_tick(st, now_ms);
+
+	return fault == HEALTH_DAMAGED || (fault == HEALTH_FAILING && still_fails(st, now_ms));
+}
+
+bool
+store_is_outdated(const struct store *st)
+{
+	return st->outdated || slots_wanted(st->slots);
+}
+
+static int
+reopen_database(struct store *st)
+{
+	bool useless;
+	int result;
+
+	/* of the processes that notice at the same time, one creates the new database */
+	if (opening_lock(st, false) == -1)
+		return -1;
+	/* another one, or a new one: then it is not the one that failed */
+	useless = st->health.fault >= HEALTH_FAILING && st->epoch == slots_epoch(st->slots) &&
+	          database_is_there(st);
+	database_close(st);
+	result = opening_database(st, useless);
+	lock_give(st->lock_fd, LOCK_INIT);
+	return result;
+}
+
+/* Open what is there now, and exchange it for what was open. */
+static int
+reopen_folder(struct store *st)
+{
+	struct store *fresh = make_store(st->folder, st->group, st->kind, st->must_exist), old;
+
+	/* first: whoever asks meanwhile must not get answers from a database of ours alone */
+	database_close(st);
+	if (fresh == NULL)
+		return -1;
+	fresh->patience_ms = st->patience_ms;
+	fresh->complained = st->complained;
+	memcpy(fresh->watch_numbers, st->watch_numbers, sizeof(st->watch_numbers));
+	if (opening_run(fresh, false) == -1) {
+		st->patience_ms = fresh->patience_ms;
+		st->outdated = fresh->outdated;
+		store_close(fresh);
+		return -1;
+	}
+	old = *st;
+	*st = *fresh;
+	*fresh = old;
+	store_close(fresh);
+	return 0;
 }
 
 int
 store_reopen(struct store *st)
 {
-	int result;
-
 	store_rollback(st);
 	stop_waiting(st);
-	/* of the processes that notice at the same time, one creates the new database */
-	if (lock_init(st) == -1)
+	if ((opening_folder_is_there(st) ? reopen_database(st) : reopen_folder(st)) == -1) {
+		/* said once: it is tried again every second */
+		st->complained = true;
 		return -1;
-	database_close(st);
-	result = open_current_database(st);
-	lock_give(st->lock_fd, LOCK_INIT);
-	return result;
+	}
+	if (st->complained)
+		log_warnx("store %s: works again", st->folder);
+	st->complained = false;
+	return 0;
 }
 
 const char *
@@ -269,6 +269,7 @@ begin_under_lock(struct store *st, int timeout_ms)
 		return STORE_FAILED;
 	}
 	st->in_transaction = true;
+	st->changes = sqlite3_total_changes(st->db);
 	memset(st->wake_slots, 0, sizeof(st->wake_slots));
 	st->wakes_slots = st->ends_requested = false;
 	st->wake_chans_n = 0;
@@ -282,6 +283,8 @@ store_begin(struct store *st, int timeout_ms)
 
 	if (st->in_transaction)
 		return 0;
+	if (st->db == NULL)
+		return -1;
 	/* our own lock first: its waiters queue in the kernel, where SQLite's would sleep and poll,
 	 * and some would starve */
 	begun = take_writer(st, timeout_ms, false) ? begin_under_lock(st, timeout_ms) : STORE_TAKEN;
@@ -301,6 +304,8 @@ store_try(struct store *st)
 
 	if (st->in_transaction)
 		return STORE_OK;
+	if (st->db == NULL)
+		return STORE_FAILED;
 	/* the moment is for our own processes, which hold it for less; nobody waits it twice */
 	if (!take_writer(st, again ? 0 : MOMENT_MS, true))
 		return STORE_TAKEN;
@@ -371,6 +376,8 @@ store_commit(struct store *st)
 		store_rollback(st);
 		return -1;
 	}
+	if (sqlite3_total_changes(st->db) != st->changes)
+		health_note_written(st);
 	/* the lock before the wake-ups: those woken may want to write */
 	st->in_transaction = false;
 	give_writer(st);

@@ -39,10 +39,12 @@ enum store_result {
 typedef void store_each_key(void *arg, int64_t key);
 
 /* Open the store in `folder`, creating the folder and the database as needed, and replacing a
- * database of an earlier boot or another schema.  `must_exist`: fail instead of creating or
- * replacing anything.  `kind` is the program's, for the slot table.  Call it after any fork.
- * Return NULL after logging why. */
-struct store *store_open(const char *folder, int kind, bool must_exist);
+ * database of an earlier boot or another schema.  `group` (empty: none) may use its files, too.
+ * `must_exist`: fail instead of creating or replacing anything.  `kind` is the program's, for the
+ * slot table.  Call it after any fork.  Waits some seconds for processes of an older version to
+ * leave.  Return NULL after logging why; errno is EPROTONOSUPPORT if the folder is a newer
+ * version's, which has living processes. */
+struct store *store_open(const char *folder, const char *group, int kind, bool must_exist);
 void store_close(struct store *st);
 
 struct slots *store_slots(struct store *st);
@@ -52,10 +54,22 @@ struct slots *store_slots(struct store *st);
 int store_wake_fd(const struct store *st);
 void store_empty_wake_fd(struct store *st);
 
-/* Whether the database was replaced or deleted since it was opened.  Then everything cached is
- * stale: drop all sessions and call store_reopen().  Costs a stat(): call it once a second. */
+/* Once a second: whether the database or another file of the folder was replaced or deleted since
+ * it was opened, or could not be opened again.  Then everything cached is stale: drop all sessions
+ * and call store_reopen().  Costs some stat(). */
 bool store_was_replaced(struct store *st);
+
+/* Once a second, outside of transactions: whether the errors since the last call say that the
+ * database is damaged, or that its disk stays full.  Then store_reopen() makes it anew: drop all
+ * sessions before.  Also reports how many errors were not logged. */
+bool store_is_damaged(struct store *st, int64_t now_ms);
+
+/* Open the store again; the wake-up descriptor and the slots may be others afterwards.  -1 after
+ * logging why, the first time: everything fails until it succeeds, so try again in a second. */
 int store_reopen(struct store *st);
+
+/* Whether a newer version of Pollux wants the folder, or has it: end the program.  Costs a load. */
+bool store_is_outdated(const struct store *st);
 
 /* A random text that is different for every database ever created in this folder. */
 const char *store_epoch(const struct store *st);

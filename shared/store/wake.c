@@ -28,19 +28,8 @@ wake_address(struct sockaddr_un *address, const char *folder, const char *name, 
 	return 0;
 }
 
-/* When root runs pollux(1) on another user's data folder, that user's processes must be able to
- * write to the socket. */
-static void
-chown_like_folder(const char *path, const char *folder)
-{
-	struct stat sb;
-
-	if (geteuid() == 0 && stat(folder, &sb) == 0 && lchown(path, sb.st_uid, sb.st_gid) == -1)
-		log_warn("cannot give %s to the owner of its folder", path);
-}
-
 int
-wake_bind(const char *folder, const char *name, int slot)
+wake_bind(const char *folder, const char *name, int slot, mode_t mode)
 {
 	struct sockaddr_un address;
 	int fd;
@@ -52,13 +41,14 @@ wake_bind(const char *folder, const char *name, int slot)
 		return -1;
 	/* stale socket of a dead process: the slot is ours now, so the socket has no reader */
 	unlink(address.sun_path);
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) == -1) {
+	/* before it has a name: bind() gives the file these rights, less the umask */
+	if (fchmod(fd, mode) == -1 ||
+	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) == -1) {
 		close(fd);
 		return -1;
 	}
-	/* writing to a socket takes write permission: the group shares the folder */
-	chmod(address.sun_path, 0660);
-	chown_like_folder(address.sun_path, folder);
+	/* writing to a socket takes write permission, which the umask may have taken */
+	chmod(address.sun_path, mode);
 	return fd;
 }
 
@@ -74,15 +64,33 @@ wake_unbind(int fd, const char *folder, const char *name, int slot)
 }
 
 int
-wake_open(const char *folder, int slot)
+wake_open(const char *folder, int slot, mode_t mode, struct file_id *id)
 {
-	return wake_bind(folder, WAKE_NAME, slot);
+	struct sockaddr_un address;
+	int fd = wake_bind(folder, WAKE_NAME, slot, mode);
+
+	if (fd != -1 && wake_address(&address, folder, WAKE_NAME, slot) == 0)
+		*id = file_identify(address.sun_path);
+	return fd;
+}
+
+bool
+wake_is_there(const char *folder, int slot, struct file_id id)
+{
+	struct sockaddr_un address;
+
+	return wake_address(&address, folder, WAKE_NAME, slot) == 0 &&
+	       file_is(address.sun_path, id);
 }
 
 void
-wake_close(int fd, const char *folder, int slot)
+wake_close(int fd, const char *folder, int slot, struct file_id id)
 {
-	wake_unbind(fd, folder, WAKE_NAME, slot);
+	/* in a folder that was replaced the name may be another process's by now */
+	if (wake_is_there(folder, slot, id))
+		wake_unbind(fd, folder, WAKE_NAME, slot);
+	else
+		close(fd);
 }
 
 void

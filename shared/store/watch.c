@@ -53,7 +53,7 @@ int
 watch_open(struct store *st, int64_t key)
 {
 	int bytes = WATCH_BUFFER_BYTES;
-	int fd = wake_bind(st->folder, WATCH_NAME, slots_own(st->slots));
+	int fd = wake_bind(st->folder, WATCH_NAME, slots_own(st->slots), st->mode);
 
 	if (fd == -1) {
 		log_err("watch: cannot bind a socket in %s", st->folder);

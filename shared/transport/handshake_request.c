@@ -11,13 +11,11 @@
 
 #include "shared/base/log.h"
 #include "shared/transport/cors.h"
+#include "shared/base/origins.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/handshake_text.h"
 #include "shared/wire/json.h"
-#include "shared/wire/origins.h"
 #include "shared/wire/sid.h"
-
-#define LEFT_OUT_QUIET_MS 60000
 
 /* --- answers -------------------------------------------------------------------------------- */
 
@@ -71,9 +69,14 @@ refuse_origin(struct server *sv, const struct asker *asker)
 static void
 refuse_busy_handshake(struct server *sv, const struct asker *asker)
 {
-	log_limited(LOG_LEVEL_INFO, "handshake refused: the server is busy, %.*s may try again",
-	    (int)asker->address.n, slice_text(asker->address));
 	refuse_handshake(sv, asker, 503, answer_busy(asker->origin).body);
+}
+
+static void
+refuse_draining(struct server *sv, const struct asker *asker)
+{
+	log_limited(LOG_LEVEL_INFO, "handshake refused: this process is stopping");
+	refuse_busy_handshake(sv, asker);
 }
 
 /* Tell the client its session, which exists once the turn is committed. */
@@ -275,18 +278,6 @@ handshake_request_drain(struct server *sv)
 
 /* --- the request ---------------------------------------------------------------------------- */
 
-/* Once a minute: any client can cause it. */
-static void
-warn_left_out(struct server *sv, int headers)
-{
-	if (sv->left_out_warned_at != 0 && sv->now - sv->left_out_warned_at < LEFT_OUT_QUIET_MS)
-		return;
-	sv->left_out_warned_at = sv->now;
-	log_warnx("handshake: %d headers of a client did not fit into handshake_bytes; the "
-		  "application does not see them",
-	    headers);
-}
-
 static void
 decide_handshake(struct server *sv, const struct asker *asker, const struct route *route)
 {
@@ -297,14 +288,24 @@ decide_handshake(struct server *sv, const struct asker *asker, const struct rout
 	buf_clear(&sv->text);
 	left_out = handshake_json_write(&sv->text, asker->x, route, sv->cfg->handshake_bytes);
 	if (left_out > 0)
-		warn_left_out(sv, left_out);
+		log_limited(LOG_LEVEL_WARN,
+		    "handshake: %d headers of a client did not fit into handshake_bytes; the "
+		    "application does not see them",
+		    left_out);
 	if (sv->text.failed) {
 		refuse_busy_handshake(sv, asker);
 	} else if (left_out == -1) {
+		log_limited(LOG_LEVEL_INFO,
+		    "handshake refused: the query of %.*s does not fit into handshake_bytes",
+		    (int)asker->address.n, slice_text(asker->address));
 		refuse_handshake(sv, asker, 431, SLICE("handshake query too long"));
 	} else if (application_asks(sv->application)) {
-		if (ask_application(sv, asker, sv->text.p) == -1)
+		if (ask_application(sv, asker, sv->text.p) == -1) {
+			log_limited(LOG_LEVEL_WARN,
+			    "handshake refused: the web hook cannot be asked about %.*s now",
+			    (int)asker->address.n, slice_text(asker->address));
 			refuse_busy_handshake(sv, asker);
+		}
 	} else {
 		result = session_create(sv->hub, sv->text.p, asker->address, sid);
 		answer_handshake(sv, asker, result, sid, (struct slice){NULL, 0});
@@ -318,7 +319,8 @@ handshake_request_handle(struct server *sv, struct exchange *x, const struct rou
 	    .origin = x->origin,
 	    .address = x->address,
 	    .has_jsonp = route->has_jsonp,
-	    .upgrades = x->upgrades(x),
+	    .upgrades = x->upgrades(x) && (sv->cfg->wsd_reachable == CONFIG_YES ||
+					      !ways_is_closed(sv->ways, x, sv->now)),
 	    .jsonp = route->jsonp};
 	const struct answer head = {
 	    .status = 200, .content_type = "text/plain", .origin = x->origin};
@@ -330,7 +332,7 @@ handshake_request_handle(struct server *sv, struct exchange *x, const struct rou
 	else if (!origins_allow(slice_of(sv->cfg->origins), x->origin, x->referer))
 		refuse_origin(sv, &asker);
 	else if (sv->draining)
-		refuse_busy_handshake(sv, &asker);
+		refuse_draining(sv, &asker);
 	else
 		decide_handshake(sv, &asker, route);
 }

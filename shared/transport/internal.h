@@ -10,7 +10,9 @@
 #include "shared/transport/answer.h"
 #include "shared/transport/heartbeat.h"
 #include "shared/transport/server.h"
+#include "shared/transport/strays.h"
 #include "shared/transport/transport.h"
+#include "shared/transport/ways.h"
 #include "shared/transport/websocket.h"
 #include "shared/wire/route.h"
 
@@ -27,6 +29,7 @@ struct publish_keys;
 /* In all queues with a deadline the wait is equally long, so the first is always due first. */
 TAILQ_HEAD(poll_queue, poll);
 TAILQ_HEAD(stream_queue, stream);
+TAILQ_HEAD(late_post_queue, late_post);
 LIST_HEAD(handshake_list, pending_handshake);
 
 struct server {
@@ -35,16 +38,18 @@ struct server {
 	enum server_kind kind;
 	struct application *application;
 	struct hub *hub;
+	struct ways *ways;
 	struct publish_keys *publish_keys; /* NULL: the publishing interface is off */
 	unsigned enabled;                  /* bit set of 1 << enum transport_id */
 	int64_t now;                       /* of this turn, ms */
 	bool draining;
 	bool wsd_alive;
-	int64_t left_out_warned_at;              /* headers of a handshake; 0: never */
 	int64_t wsd_checked_at;                  /* when wsd_alive was found out; 0: never */
 	struct poll_queue polls;                 /* held for their session */
-	struct poll_queue delayed;               /* not served now: answered 8:: in a while */
+	struct poll_queue delayed;               /* not served now: answered in a while */
+	struct strays strays;                    /* what unknown sessions polls are for */
 	struct stream_queue streams;             /* by the time they end at the latest */
+	struct late_post_queue late_posts;       /* of clients that are slowed */
 	struct handshake_list handshakes;        /* the application has been asked about them */
 	struct heartbeat_queue beating, waiting; /* see heartbeat.h */
 	/* shared by all websockets that they are sent to */
@@ -92,9 +97,17 @@ bool streaming_is_due(const struct server *sv);
 int64_t polling_expire(struct server *sv);
 int64_t streaming_expire(struct server *sv);
 
+/* --- POSTs that are answered late ----------------------------------------------------------- */
+
+/* Before the end of the turn: answer those whose clients are not slowed any more. */
+void post_run(struct server *sv);
+/* After it: what the new ones report is committed, or they are answered 503. */
+void post_settle(struct server *sv, bool committed);
+
 /* --- shutdown: answer what is held ---------------------------------------------------------- */
 
 void polling_drain(struct server *sv);
+void post_drain(struct server *sv);
 void handshake_request_drain(struct server *sv);
 
 #endif

@@ -7,6 +7,7 @@
  *	                         -- time is up -----> answered 8::            | wait for the next
  *	                         -- the turn fails -> sv->delayed: 8:: later  | GET, freed
  *	                         -- the peer left --> freed
+ *	    of an unknown session -- 7:::1+0 at once, or if it is repeated from sv->delayed
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,8 @@
 #include "shared/transport/internal.h"
 #include "shared/wire/payload.h"
 
-/* A poll that cannot be served is answered 8:: after this time: an error would end the session, and
- * an answer at once would bring the client back at once. */
+/* A poll that cannot be served is answered after this time: an error would end the session, and an
+ * answer at once would bring the client back at once. */
 #define DELAY_MS 1000
 
 /* A GET from its arrival until its fate is known. */
@@ -28,11 +29,12 @@ struct poll {
 	struct poll_queue *queue; /* that holds it; NULL once it is answered */
 	TAILQ_ENTRY(poll) link;
 	int64_t deadline;
-	int64_t key, gen; /* of the session, to take messages back that were not delivered */
-	unsigned index;   /* of the script's callback */
-	bool delivered;   /* the answer holds messages, or is `incomplete` */
-	bool incomplete;  /* it should have held them, but there was no memory */
-	char origin[];    /* of the request, NUL-terminated */
+	struct slice late; /* static; the answer when the time is up */
+	int64_t key, gen;  /* of the session, to take messages back that were not delivered */
+	unsigned index;    /* of the script's callback */
+	bool delivered;    /* the answer holds messages, or is `incomplete` */
+	bool incomplete;   /* it should have held them, but there was no memory */
+	char origin[];     /* of the request, NUL-terminated */
 };
 
 static void
@@ -156,19 +158,20 @@ on_poll_fate(struct exchange *x, enum exchange_fate fate, void *holder)
 	free(p);
 }
 
-/* Hold the exchange: for its session, or if `s` is NULL to answer it in a while. */
+/* Hold the exchange for its session, or if `s` is NULL for a while.  Then it is answered `late`. */
 static void
 hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
-    const struct route *route, struct session *s)
+    const struct route *route, struct session *s, struct slice late)
 {
 	struct poll *p = malloc(sizeof(*p) + x->origin.n + 1);
 	int attached;
 
 	if (p == NULL) {
-		answer_own_packet(sv, x, t, route, NOOP_PACKET);
+		answer_own_packet(sv, x, t, route, late);
 		return;
 	}
-	*p = (struct poll){.sv = sv, .x = x, .transport = t, .session = s, .index = route->index};
+	*p = (struct poll){
+	    .sv = sv, .x = x, .transport = t, .session = s, .late = late, .index = route->index};
 	p->key = s == NULL ? 0 : session_key(s);
 	if (x->origin.n > 0)
 		memcpy(p->origin, x->origin.p, x->origin.n);
@@ -218,13 +221,18 @@ polling_open(
 	switch (session_find(sv->hub, route->sid, &s)) {
 	case SESSION_LIVE:
 	case SESSION_ENDED:
-		hold_poll(sv, t, x, route, s);
+		hold_poll(sv, t, x, route, s, NOOP_PACKET);
 		break;
 	case SESSION_UNKNOWN:
-		answer_own_packet(sv, x, t, route, UNKNOWN_SESSION_PACKET);
+		/* at once, since most clients come back with a new handshake; but not to one that
+		 * asks again, and would do so without end */
+		if (strays_note(&sv->strays, route->sid, sv->now))
+			hold_poll(sv, t, x, route, NULL, UNKNOWN_SESSION_PACKET);
+		else
+			answer_own_packet(sv, x, t, route, UNKNOWN_SESSION_PACKET);
 		break;
 	case SESSION_FAILED:
-		hold_poll(sv, t, x, route, NULL);
+		hold_poll(sv, t, x, route, NULL, NOOP_PACKET);
 		break;
 	}
 }
@@ -239,7 +247,7 @@ time_out_poll(struct poll *p)
 		session_detach(p->sv->hub, p->session);
 	/* detaching catches up with the other processes: that may have answered it */
 	if (p->queue != NULL)
-		answer_poll_own(p, NOOP_PACKET);
+		answer_poll_own(p, p->late);
 }
 
 /* End those of a queue that are due at `now`; return when the next one is. */

@@ -1,9 +1,127 @@
 /* What a client says by a request of its own, whatever transport holds its session: its packets
  * (PROTOCOL 8.2), and that it leaves (14.6). */
+#include <stdlib.h>
+#include <string.h>
+
 #include "shared/base/log.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/payload.h"
 #include "shared/wire/utf8.h"
+
+/* A POST of a client that is slowed, from its arrival to its answer. */
+struct late_post {
+	struct server *sv;
+	struct exchange *x;
+	TAILQ_ENTRY(late_post) link;
+	int64_t key; /* of the session */
+	bool committed;
+	char origin[]; /* of the request, NUL-terminated */
+};
+
+/* --- answers -------------------------------------------------------------------------------- */
+
+static struct answer
+answer_taken(struct slice origin)
+{
+	struct answer taken = answer_text(200, origin, SLICE("1"));
+
+	if (origin.n > 0)
+		taken.headers = "X-XSS-Protection: 0\r\n";
+	return taken;
+}
+
+static void
+free_late_post(struct late_post *p)
+{
+	TAILQ_REMOVE(&p->sv->late_posts, p, link);
+	free(p);
+}
+
+static void
+on_late_post_fate(struct exchange *x, enum exchange_fate fate, void *holder)
+{
+	(void)x;
+	(void)fate; /* its peer left before the answer: afterwards nobody holds it */
+	free_late_post(holder);
+}
+
+static void
+answer_late_post(struct late_post *p)
+{
+	struct exchange *x = p->x;
+	struct slice origin = slice_of(p->origin);
+	const struct answer a = p->committed ? answer_taken(origin) : answer_busy(origin);
+
+	x->on_fate = NULL;
+	answer_send(p->sv, x, &a);
+	free_late_post(p);
+}
+
+/* Answer later: at the end of the turn; or later still if the client sends more than the
+ * application can take, which its next POST has to wait for. */
+static void
+hold_post(struct server *sv, struct exchange *x, int64_t key)
+{
+	const struct answer taken = answer_taken(x->origin), busy = answer_busy(x->origin);
+	struct late_post *p = NULL;
+
+	if (application_slows(sv->application, key) && !sv->draining)
+		p = calloc(1, sizeof(*p) + x->origin.n + 1);
+	if (p == NULL) {
+		/* "1" promises that the packets are not lost: only the commit makes it so */
+		answer_later(sv, x, &taken, &busy);
+		return;
+	}
+	p->sv = sv;
+	p->x = x;
+	p->key = key;
+	if (x->origin.n > 0)
+		memcpy(p->origin, x->origin.p, x->origin.n);
+	x->on_fate = on_late_post_fate;
+	x->holder = p;
+	TAILQ_INSERT_TAIL(&sv->late_posts, p, link);
+}
+
+void
+post_run(struct server *sv)
+{
+	struct late_post *p, *next;
+
+	for (p = TAILQ_FIRST(&sv->late_posts); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, link);
+		if (p->committed && !application_slows(sv->application, p->key))
+			answer_late_post(p);
+	}
+}
+
+void
+post_settle(struct server *sv, bool committed)
+{
+	struct late_post *p = TAILQ_LAST(&sv->late_posts, late_post_queue), *earlier;
+
+	/* the new ones are at the end */
+	for (; p != NULL && !p->committed; p = earlier) {
+		earlier = TAILQ_PREV(p, late_post_queue, link);
+		p->committed = committed;
+		if (!committed)
+			answer_late_post(p);
+	}
+}
+
+void
+post_drain(struct server *sv)
+{
+	struct late_post *p, *next;
+
+	/* not those of this turn, which are not committed: a POST is never late for long */
+	for (p = TAILQ_FIRST(&sv->late_posts); p != NULL; p = next) {
+		next = TAILQ_NEXT(p, link);
+		if (p->committed)
+			answer_late_post(p);
+	}
+}
+
+/* --- requests ------------------------------------------------------------------------------- */
 
 static void
 receive_packets(struct server *sv, struct session *s, struct slice payload)
@@ -45,12 +163,10 @@ void
 post_handle(
     struct server *sv, const struct transport *t, struct exchange *x, const struct route *route)
 {
-	struct answer taken = answer_text(200, x->origin, SLICE("1"));
+	const struct answer taken = answer_taken(x->origin);
 	const struct answer busy = answer_busy(x->origin);
 	struct session *s;
 
-	if (x->origin.n > 0)
-		taken.headers = "X-XSS-Protection: 0\r\n";
 	switch (session_find(sv->hub, route->sid, &s)) {
 	case SESSION_LIVE:
 		/* first, since the packets may end the session */
@@ -58,9 +174,7 @@ post_handle(
 		/* a POST may come before the first GET: 1:: must be sent before any reply to it */
 		if (session_connect(sv->hub, s, route->transport) == 0 &&
 		    receive_body(sv, s, t, x->body) == 0)
-			/* "1" promises that the packets are not lost: only the commit makes it
-			 * so */
-			answer_later(sv, x, &taken, &busy);
+			hold_post(sv, x, session_key(s));
 		else
 			answer_send(sv, x, &busy);
 		break;

@@ -1,5 +1,6 @@
 #include "shared/transport/publish_request.h"
 
+#include "shared/base/log.h"
 #include "shared/transport/internal.h"
 
 #define BASE "/pollux/v1/"
@@ -56,18 +57,35 @@ find_api_key(const struct exchange *x)
 	                                              : (struct slice){NULL, 0};
 }
 
+/* Set p->key.  Return false after answering. */
+static bool
+identify_publisher(struct publish_request *p)
+{
+	struct slice secret = find_api_key(p->x);
+
+	if (secret.n == 0) {
+		publish_answer_error(p, 401, "WWW-Authenticate: Bearer\r\n", "no_key",
+		    "a key is needed: send it as X-API-Key or Authorization: Bearer");
+		return false;
+	}
+	p->key = publish_keys_find(p->sv->publish_keys, secret);
+	if (p->key != NULL)
+		return true;
+	log_limited(LOG_LEVEL_WARN, "publish: a wrong key from %.*s", (int)p->x->address.n,
+	    slice_text(p->x->address));
+	publish_answer_error(p, 401, "WWW-Authenticate: Bearer\r\n", "bad_key",
+	    "wrong key: [publish] keys of this server has no such key");
+	return false;
+}
+
 /* Whether this key may make the call.  Return false after answering. */
 static bool
 check_publish_key(struct publish_request *p, const struct publish_call *call)
 {
 	if (call->scope == PUBLISH_ANYBODY)
 		return true;
-	p->key = publish_keys_find(p->sv->publish_keys, find_api_key(p->x));
-	if (p->key == NULL) {
-		publish_answer_error(p, 401, "WWW-Authenticate: Bearer\r\n", "bad_key",
-		    "send a valid key as X-API-Key or Authorization: Bearer");
+	if (!identify_publisher(p))
 		return false;
-	}
 	/* before the scope: guessing what a key may do is limited, too */
 	if (!publish_keys_take(p->key, p->sv->cfg->publish_rate, p->sv->now)) {
 		publish_answer_error(p, 429, "Retry-After: 1\r\n", "too_often",

@@ -1,10 +1,12 @@
 #include "shared/transport/server.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "shared/app/module.h"
 #include "shared/base/log.h"
 #include "shared/hook/hook.h"
+#include "shared/store/folder.h"
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/publish_keys.h"
@@ -20,6 +22,7 @@ make_hub_options(const struct server *sv)
 	return (struct hub_options){
 	    .kind = (int)sv->kind,
 	    .folder = cfg->data,
+	    .group = cfg->store_group,
 	    .app = application_for_hub(sv->application),
 	    .close_timeout_ms = cfg->close_timeout_ms,
 	    .polling_duration_ms = cfg->polling_duration_ms,
@@ -69,6 +72,7 @@ make_server(const struct config *cfg, enum server_kind kind)
 	TAILQ_INIT(&sv->polls);
 	TAILQ_INIT(&sv->delayed);
 	TAILQ_INIT(&sv->streams);
+	TAILQ_INIT(&sv->late_posts);
 	LIST_INIT(&sv->handshakes);
 	TAILQ_INIT(&sv->beating);
 	TAILQ_INIT(&sv->waiting);
@@ -80,6 +84,7 @@ server_open(const struct config *cfg, enum server_kind kind)
 {
 	struct server *sv = make_server(cfg, kind);
 	struct hub_options options;
+	int reason = 0;
 
 	if (sv == NULL)
 		return NULL;
@@ -97,12 +102,19 @@ server_open(const struct config *cfg, enum server_kind kind)
 		goto fail;
 	options = make_hub_options(sv);
 	sv->hub = hub_open(&options);
-	if (sv->hub == NULL)
+	if (sv->hub == NULL) {
+		reason = errno;
+		goto fail;
+	}
+	/* in the folder that the hub has made */
+	sv->ways = ways_open(cfg->data, folder_file_mode(cfg->store_group));
+	if (sv->ways == NULL)
 		goto fail;
 	application_set_hub(sv->application, sv->hub);
 	return sv;
 fail:
 	server_close(sv);
+	errno = reason;
 	return NULL;
 }
 
@@ -118,6 +130,7 @@ server_close(struct server *sv)
 	hub_close(sv->hub);
 	application_close(sv->application);
 	publish_keys_close(sv->publish_keys);
+	ways_close(sv->ways);
 	message_release(sv->heartbeat_packet);
 	message_release(sv->disconnect_packet);
 	message_release(sv->unknown_session_packet);
@@ -176,6 +189,12 @@ bool
 server_is_busy(const struct server *sv)
 {
 	return application_is_busy(sv->application);
+}
+
+bool
+server_is_outdated(const struct server *sv)
+{
+	return hub_is_outdated(sv->hub);
 }
 
 unsigned
@@ -330,6 +349,7 @@ run_due_work(struct server *sv)
 	int64_t next = INT64_MAX;
 
 	application_run(sv->application);
+	post_run(sv);
 	keep_earlier(&next, polling_expire(sv));
 	/* the streams before the heartbeats, which need not beat for those */
 	keep_earlier(&next, streaming_expire(sv));
@@ -354,6 +374,7 @@ server_settle(struct server *sv, int64_t *next_ms)
 		log_limited(
 		    LOG_LEVEL_WARN, "a turn was rolled back: its requests are answered 503");
 	answer_settle(sv, result == 0);
+	post_settle(sv, result == 0);
 	keep_earlier(next_ms, due);
 	/* last: requests to a hook leave only with events that are committed */
 	wanted = application_settled(sv->application, result == 0);
@@ -368,6 +389,7 @@ server_drain(struct server *sv)
 	/* first: a client that comes back at once must not be held again */
 	sv->draining = true;
 	polling_drain(sv);
+	post_drain(sv);
 	/* ends all streams and websockets, which have one each */
 	heartbeat_drain(sv);
 	handshake_request_drain(sv);

@@ -20,7 +20,8 @@ struct server;
 
 /* Open the store in cfg->data, load the application, and be ready.  `cfg` is borrowed for the life
  * of the server.  Must be called after any fork (kernel locks).  Return NULL after logging why;
- * without memory, silently. */
+ * without memory, silently.  errno is then EPROTONOSUPPORT if a newer version of Pollux uses the
+ * folder: starting again would not help. */
 struct server *server_open(const struct config *cfg, enum server_kind kind);
 
 /* Log what server_open() would fail with, as errors, and what is probably a mistake, as warnings,
@@ -32,7 +33,7 @@ void server_check(const struct config *cfg);
 void server_close(struct server *sv);
 
 /* The descriptor that becomes readable when another process has something for this one: then call
- * server_wake(). */
+ * server_wake().  It is another one after the data folder was replaced: look in every turn. */
 int server_wake_fd(const struct server *sv);
 
 /* The descriptor that becomes readable when the application needs a turn; -1: it has none. */
@@ -44,6 +45,10 @@ bool server_is_busy(const struct server *sv);
 
 /* The proxies that are trusted; as long as the server. */
 const struct proxies *server_proxies(const struct server *sv);
+
+/* Whether a newer version of Pollux takes the data folder over: end as at SIGTERM, but so that the
+ * program is started again. */
+bool server_is_outdated(const struct server *sv);
 
 /* At the top of every turn of the loop: milliseconds of CLOCK_MONOTONIC, which all processes of a
  * machine share. */

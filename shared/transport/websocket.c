@@ -1,11 +1,11 @@
 #include "shared/transport/websocket.h"
 
 #include "shared/base/container.h"
+#include "shared/base/origins.h"
 #include "shared/hub/lifecycle.h"
 #include "shared/store/slots.h"
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
-#include "shared/wire/origins.h"
 
 #define WSD_CHECK_MS 1000 /* how long a look at the table of processes is good for */
 
@@ -62,8 +62,21 @@ on_websocket_heard(void *sink)
 	heartbeat_heard(ws->server, &ws->heartbeat);
 }
 
+static void
+on_websocket_pause(void *sink, bool paused)
+{
+	struct websocket *ws = sink;
+
+	ws->paused = paused;
+	ws->ops->pause(ws, paused);
+}
+
 static const struct sink_ops websocket_sink = {
-    .send = on_websocket_send, .end = on_websocket_end, .heard = on_websocket_heard};
+    .send = on_websocket_send,
+    .end = on_websocket_end,
+    .heard = on_websocket_heard,
+    .pause = on_websocket_pause,
+};
 
 /* --- the upgrade ---------------------------------------------------------------------------- */
 
@@ -102,6 +115,7 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 		return WEBSOCKET_REFUSED;
 	switch (session_find(sv->hub, route->sid, &s)) {
 	case SESSION_LIVE:
+		ways_note_passed(sv->ways, x, sv->now);
 		return WEBSOCKET_GO;
 	case SESSION_UNKNOWN:
 		return WEBSOCKET_UNKNOWN;
@@ -146,6 +160,11 @@ on_websocket_expired(struct server *sv, struct heartbeat *hb)
 {
 	struct websocket *ws = websocket_of(hb);
 
+	/* its answer may be there and is not read: who has paused it limits that */
+	if (ws->paused) {
+		heartbeat_start(sv, hb, hb->ops);
+		return;
+	}
 	end_websocket_session(sv, ws, "heartbeat timeout");
 	ws->ops->close(ws, 1000, "heartbeat timeout");
 }
@@ -228,9 +247,13 @@ answer_upgrade_required(
 {
 	struct answer a =
 	    answer_text(426, x->origin, SLICE("This transport needs an upgrade to websocket."));
+	struct session *s;
 
 	(void)t;
-	(void)route;
+	/* only a client of ours knows a session; anybody can send such a request */
+	if (sv->cfg->wsd_reachable != CONFIG_YES &&
+	    session_find(sv->hub, route->sid, &s) == SESSION_LIVE)
+		ways_note_stripped(sv->ways, x, sv->now);
 	a.headers = "Upgrade: websocket\r\nSec-WebSocket-Version: 13, 8, 7\r\n";
 	answer_send(sv, x, &a);
 }

@@ -24,6 +24,8 @@ struct websocket_ops {
 	/* Send what is queued, then a close frame with this code, then end the connection.  The
 	 * session is detached: the transport makes no further call. */
 	void (*close)(struct websocket *ws, int code, const char *reason);
+	/* Stop reading from the connection (what was read already may still come), or read on. */
+	void (*pause)(struct websocket *ws, bool paused);
 };
 
 /* Embedded in the program's connection; zeroed before websocket_open(). */
@@ -32,6 +34,7 @@ struct websocket {
 	struct session *session;         /* the transport's; NULL when not open */
 	struct server *server;           /* the transport's */
 	struct heartbeat heartbeat;      /* the transport's; runs while it has a session */
+	bool paused;                     /* the transport's; the program reads nothing */
 };
 
 /* What to answer to an upgrade request. */

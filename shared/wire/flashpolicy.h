@@ -21,7 +21,8 @@ enum flashpolicy_sniff {
  * with or without NUL, and with " />" (PROTOCOL section 13). */
 enum flashpolicy_sniff flashpolicy_sniff(struct slice in);
 
-/* Append the policy for a list of origins (origins.h): each host may connect to every port. */
+/* Append the policy for a list of origins (base/origins.h): each host may connect to every port.
+ * Pages without a host, null and file://, are not in it. */
 void flashpolicy_write(struct buf *out, struct slice origins);
 
 /* Check a policy file that an administrator wrote.  Return NULL, or what is wrong with it (static,

@@ -40,7 +40,9 @@ write_value(char *to, size_t room, const struct config *cfg, const struct config
 		return;
 	case KIND_TEXT:
 	case KIND_LIST:
+	case KIND_LISTEN:
 	case KIND_PROXIES:
+	case KIND_ORIGINS:
 	case KIND_PATH:
 	case KIND_PREFIX:
 		MUST(memchr(field, '\0', row->room) != NULL);

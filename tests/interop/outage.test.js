@@ -5,7 +5,7 @@
 const assert = require('node:assert');
 const { after } = require('node:test');
 const { useServer, pollux } = require('../lib/suite');
-const { connected, next, closeAll } = require('../lib/realclient');
+const { connect, connected, next, closeAll } = require('../lib/realclient');
 const { Outage } = require('../lib/outage');
 const { until } = require('../lib/wait');
 
@@ -42,3 +42,18 @@ for (const [version, ...transports] of [['0.9.17', 'websocket', 'xhr-polling'], 
     });
   }
 }
+
+/* The server was replaced between the handshake and the first poll. */
+pollux('0.8.7, xhr-polling: who asks for a session that is gone does so slowly', async () => {
+  const way = await Outage.open(server.port);
+  const gone = 'gone5678901234567890';
+  way.change = (text) => text.replace(/[\w-]{20}(?=:\d+:\d+:)/, gone);
+  ways.push(way);
+  const socket = connect(way, 'xhr-polling', { version: '0.8.7', options: { 'connect timeout': 60000 } });
+  const polls = () => way.asked.split(`GET /socket.io/1/xhr-polling/${gone}`).length - 1;
+  await until(() => polls() > 0, 'its first poll');
+  const began = Date.now();
+  await until(() => polls() >= 4, 'it to ask again and again', 20000);
+  assert.ok(Date.now() - began > 1500, `${polls()} polls in ${Date.now() - began} ms`);
+  socket.socket.disconnect();
+});

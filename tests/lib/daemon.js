@@ -1,7 +1,7 @@
 /* daemon: one program on its own, without the launcher. */
 'use strict';
 
-const { execFileSync, spawn } = require('node:child_process');
+const { execFileSync, spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const net = require('node:net');
 const os = require('node:os');
@@ -101,9 +101,19 @@ function buildModule(name, folder) {
   return file;
 }
 
+/* The words before a command that another user than root is to run. */
+const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+
+/* Why that is not possible here, or false. */
+function notAsNobody() {
+  if (process.getuid() !== 0) return 'not root';
+  const { status } = spawnSync(NOBODY[0], [...NOBODY.slice(1), 'test', '-x', program('pollux')]);
+  return status === 0 ? false : 'others cannot reach the programs';
+}
+
 /* Clean up after failed tests. */
 function killAll() {
   for (const daemon of running) daemon.kill('SIGKILL');
 }
 
-module.exports = { Daemon, buildModule, startDaemon, makeFolder, program, killAll };
+module.exports = { Daemon, NOBODY, notAsNobody, buildModule, startDaemon, makeFolder, program, killAll };

@@ -13,10 +13,10 @@ const { Websocket } = require('./websocket');
 
 const TRANSPORTS = [['websocket', Websocket], ['xhr-polling', Polling]];
 
-/* A hook and the server that calls it. */
-function useHook({ socket = false, ...settings } = {}) {
+/* A hook and the server that calls it, with these settings of [hook] and of [protocol]. */
+function useHook({ socket = false, ...settings } = {}, protocol = {}) {
   const hook = new Hook(socket);
-  const options = { conf: { app: { module: '' } } };
+  const options = { conf: { app: { module: '' }, protocol } };
   before(async () => {
     await hook.listen();
     options.conf.hook = { url: hook.url, secret: SECRET, namespaces: '/chat', ...settings };

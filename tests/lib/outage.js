@@ -1,4 +1,5 @@
-/* outage: a way to the server that can be cut: a TCP proxy on a port of its own. */
+/* outage: a way to the server that can be cut: a TCP proxy on a port of its own.  `asked` collects
+ * all that came from clients; `change`, if set, may change what goes to them, by a read. */
 'use strict';
 
 const net = require('node:net');
@@ -9,6 +10,7 @@ class Outage {
   static async open(port) {
     const way = new Outage();
     way.sockets = new Set();
+    way.asked = '';
     way.listener = net.createServer((client) => way.join(client, port));
     [way.port] = await freePorts(1);
     way.listener.listen(way.port, '127.0.0.1');
@@ -22,13 +24,17 @@ class Outage {
       return;
     }
     const server = net.connect(port, '127.0.0.1');
+    client.on('data', (bytes) => { this.asked += bytes.toString('latin1'); });
+    server.on('data', (bytes) => {
+      client.write(this.change ? Buffer.from(this.change(bytes.toString('latin1')), 'latin1') : bytes);
+    });
+    client.pipe(server);
     for (const [from, to] of [[client, server], [server, client]]) {
       this.sockets.add(from);
       from.on('error', () => {}).on('close', () => {
         this.sockets.delete(from);
         to.destroy();
       });
-      from.pipe(to);
     }
   }
 

@@ -16,7 +16,7 @@ class Upgraded extends Client {
   }
 
   stop() {
-    this.connection.destroy();
+    if (this.connection) this.connection.destroy();
   }
 
   async close() {

@@ -57,7 +57,7 @@ open_leader(void **state)
 
 	snprintf(f->path, sizeof(f->path), "/tmp/pollux-test-XXXXXX");
 	assert_non_null(mkdtemp(f->path));
-	f->st = store_open(f->path, 1, false);
+	f->st = store_open(f->path, "", 1, false);
 	assert_non_null(f->st);
 	assert_true(action_queue_lead(f->st));
 	f->stranger = connect_to(f, "actions.db");
@@ -130,7 +130,7 @@ static void
 change_leader(struct folder *f)
 {
 	store_close(f->st);
-	f->st = store_open(f->path, 1, false);
+	f->st = store_open(f->path, "", 1, false);
 	assert_non_null(f->st);
 	assert_true(action_queue_lead(f->st));
 }
@@ -241,7 +241,7 @@ a_lock_while_it_is_opened_is_waited_for_outside(void **state)
 	sql(f->stranger, "INSERT INTO action_in(json) VALUES('a')");
 	store_close(f->st);
 	sql(f->stranger, "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE");
-	f->st = store_open(f->path, 1, false);
+	f->st = store_open(f->path, "", 1, false);
 	begin = clock_ms();
 	assert_false(action_queue_lead(f->st));
 	assert_in_range(clock_ms() - begin, 0, 1000);
@@ -265,7 +265,7 @@ write_over(struct folder *f, const char *text)
 	assert_int_equal(ftruncate(fileno(file), (long)strlen(text)), 0);
 	assert_true(fputs(text, file) >= 0);
 	assert_int_equal(fclose(file), 0);
-	f->st = store_open(f->path, 1, false);
+	f->st = store_open(f->path, "", 1, false);
 }
 
 static void

@@ -222,6 +222,41 @@ acks_awaited_of_a_session_have_a_limit(void **state)
 	run(w, 0, &c, ask);
 }
 
+static void
+ask_with_a_long_context(struct world *w, sio_socket *s, const sio_event *e)
+{
+	static char context[65538];
+
+	(void)w;
+	(void)e;
+	memset(context, '1', sizeof(context) - 1);
+	assert_int_equal(sio_emit_ack(s, "ask", NULL, "answer", context, 0), -EMSGSIZE);
+	assert_int_equal(sio_emit_ack(s, "ask", NULL, "answer", context + 1, 0), 0);
+}
+
+static void
+the_context_of_an_ack_has_a_limit(void **state)
+{
+	static const struct action_context nobody = {.session = 0};
+	struct world *w = *state;
+	struct client c;
+	struct buf json = {.p = NULL};
+	struct action_list list;
+	struct action_error error;
+
+	open_stream(w, 0, &c);
+	run(w, 0, &c, ask_with_a_long_context);
+	buf_puts(&json, "{\"do\":\"emit\",\"name\":\"x\",\"to\":{\"user\":\"a\"},\"ack\":\"h\","
+			"\"context\":");
+	for (int i = 0; i < 65537; i++)
+		buf_add_char(&json, '1');
+	buf_add_char(&json, '}');
+	assert_int_equal(action_parse(&list, buf_slice(&json), &nobody, &error), -1);
+	assert_string_equal(error.message, "\"context\" is longer than 65536 bytes");
+	action_free(&list);
+	buf_free(&json);
+}
+
 /* --- actions --------------------------------------------------------------------------------- */
 
 static void
@@ -294,6 +329,7 @@ main(void)
 	    TEST(rooms_that_were_left_are_kept_in_bounds),
 	    TEST(values_of_a_session_have_a_limit),
 	    TEST(acks_awaited_of_a_session_have_a_limit),
+	    TEST(the_context_of_an_ack_has_a_limit),
 	    TEST(an_action_is_refused_for_those_at_the_limit_only),
 	};
 

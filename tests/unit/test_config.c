@@ -181,7 +181,14 @@ a_mistake_is_reported_with_file_and_line(void **state)
 	    {"[protocol]\nclose_timeout = 20\n  close_timeout = 30\n", 3, "takes one line"},
 	    {"[protocol]\nresource = /\n", 2, "not a URL path"},
 	    {"[protocol]\nresource = a?b\n", 2, "not a URL path"},
+	    {"[protocol]\norigins =\n", 2, "may not be empty"},
 	    {"[protocol]\norigins = ,\n", 2, "may not be empty"},
+	    {"[protocol]\norigins = a, ,b\n", 2, "\",\": an item of the list may not be empty"},
+	    {"[protocol]\norigins = example.com:99999\n", 2,
+		"origins: \"example.com:99999\": the port is not a number from 1 to 65535"},
+	    {"[protocol]\norigins = a\n  https://b/page\n", 3,
+		"\"https://b/page\": the origin of a page has no path"},
+	    {"[protocol]\norigins = a.*\n", 2, "\"a.*\": the host is not"},
 	    {"[limits]\nbody_bytes = 1.5M\n", 2, "not a number from 1 to 1G (k,"},
 	    {"[limits]\nbody_bytes = 2G\n", 2, "not a number"},
 	    {"[limits]\nsessions = 9999999999G\n", 2, "not a number"},
@@ -325,7 +332,7 @@ only_required_texts_may_not_be_empty(void **state)
 		const struct config_row *row = &config_table[i];
 
 		if (row->kind != KIND_TEXT && row->kind != KIND_LIST && row->kind != KIND_PROXIES &&
-		    row->kind != KIND_PATH)
+		    row->kind != KIND_ORIGINS && row->kind != KIND_PATH)
 			continue;
 		assert_int_equal(read_row(&cfg, row, ""), row->required ? -1 : 0);
 	}

@@ -54,8 +54,10 @@ the_policy_names_the_host_of_each_origin(void **state)
 	    {TEXT("a.example:80"), TEXT(HEAD ALLOW("a.example") TAIL)},
 	    {TEXT("a.example:80,*:8080, https://b.example"),
 		TEXT(HEAD ALLOW("a.example") ALLOW("*") ALLOW("b.example") TAIL)},
-	    {TEXT("a&b.example:*"), TEXT(HEAD ALLOW("a&amp;b.example") TAIL)},
-	    {TEXT("<b>:80,\"x\":80"), TEXT(HEAD TAIL)}, /* not valid patterns */
+	    {TEXT("https://*.a.example,*.b.example:*"),
+		TEXT(HEAD ALLOW("*.a.example") ALLOW("*.b.example") TAIL)},
+	    {TEXT("null,a.example,file://"), TEXT(HEAD ALLOW("a.example") TAIL)},
+	    {TEXT("<b>:80,\"x\":80,a&b"), TEXT(HEAD TAIL)}, /* not valid patterns */
 	    {TEXT(""), TEXT(HEAD TAIL)},
 	};
 	struct buf out;

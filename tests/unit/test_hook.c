@@ -6,9 +6,12 @@
 
 #include <sqlite3.h>
 
+#include "shared/hook/batch.h"
 #include "shared/hook/internal.h"
+#include "shared/hook/lanes.h"
 #include "shared/store/hook_queue.h"
 #include "shared/store/session_data.h"
+#include "shared/store/slots.h"
 
 #define SECRET "whsec_cG9sbHV4LXRlc3QtdmVjdG9yLXNlY3JldC0wMDAx"
 #define BODY   "{\"v\":1,\"hook\":\"events\",\"events\":[]}"
@@ -67,6 +70,31 @@ test_filter(void **state)
 		assert_int_equal(
 		    hook_event_is_wanted(cases[i].list, cases[i].type, slice_of(cases[i].name)),
 		    cases[i].wanted);
+}
+
+static void
+test_event_list(void **state)
+{
+	static const char *const good[] = {"", "connect", "ack,json,message,disconnect,event",
+	    "event:say,event:order.*", "event:*", "event:", "event:a:b"};
+	static const struct {
+		const char *list, *wrong;
+	} bad[] = {
+	    {"events", "events"},
+	    {"connect,say", "say"},
+	    {"connect:x,ack", "connect:x"},
+	    {"Connect", "Connect"},
+	    {"event,message:*", "message:*"},
+	};
+	struct slice wrong;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(hook_event_list_is_valid(good[i], &wrong));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_false(hook_event_list_is_valid(bad[i].list, &wrong));
+		assert_true(slice_is(wrong, bad[i].wrong));
+	}
 }
 
 static void
@@ -340,6 +368,130 @@ test_full_queue(void **state)
 	assert_string_equal(f->client.sink.got, "1:: LOST ");
 }
 
+static void
+test_share_of(void **state)
+{
+	(void)state;
+	assert_int_equal(share_of(100000, 1000, 8, 0), 1000);
+	assert_int_equal(share_of(100000, 1000, 8, 92000), 1000);
+	assert_int_equal(share_of(100000, 1000, 8, 96000), 500);
+	assert_int_equal(share_of(100000, 1000, 8, 99999), 8);
+	assert_int_equal(share_of(100000, 1000, 8, 300000), 8);
+	/* however many take all that they may, there is room for one more */
+	for (int64_t used = 0, n = 0; n < 5000; n++) {
+		assert_true(used < 100000);
+		used += share_of(100000, 1000, 8, used) > 8 ? share_of(100000, 1000, 8, used) : 0;
+	}
+}
+
+/* Send n messages as the client; return the rows there are then. */
+static int64_t
+send_messages(struct fixture *f, int n)
+{
+	int64_t events, bytes;
+
+	while (n-- > 0)
+		receive_packet(f->hub, session(f), SLICE("3:::x"));
+	assert_int_equal(hook_queue_count(hub_store(f->hub), f->key, &events, &bytes), 0);
+	assert_int_equal(bytes > 0, events > 0);
+	return events;
+}
+
+static void
+test_shares(void **state)
+{
+	struct fixture *f = *state;
+	struct session *s;
+
+	f->cfg.hook_session_events = 10;
+	f->cfg.hook_max_in_flight = 0; /* nothing is delivered */
+	assert_int_equal(send_messages(f, 8), 9);
+	assert_false(application_slows(f->app, f->key));
+	/* what comes in one turn is taken, and slows the client */
+	assert_int_equal(send_messages(f, 10), 19);
+	assert_true(application_slows(f->app, f->key));
+	turn(f);
+	assert_true(application_slows(f->app, f->key));
+	assert_int_equal(
+	    slots_slowed(store_slots(hub_store(f->hub)), slots_own(store_slots(hub_store(f->hub)))),
+	    1);
+	/* for two seconds, if its transport cannot be paused */
+	f->now += 2100;
+	hub_turn_begin(f->hub, f->now);
+	turn(f);
+	assert_false(application_slows(f->app, f->key));
+	/* one that goes on is ended when it has twice its share */
+	assert_int_equal(send_messages(f, 1), 20);
+	assert_int_equal(session_find_key(f->hub, f->key, &s), SESSION_LIVE);
+	receive_packet(f->hub, s, SLICE("3:::x"));
+	assert_true(session_is_over(s));
+	assert_false(application_slows(f->app, f->key));
+	assert_string_equal(f->client.sink.got, "1:: LOST ");
+}
+
+static void
+test_full_queue_spares_others(void **state)
+{
+	struct fixture *f = *state;
+	struct slots *slots = store_slots(hub_store(f->hub));
+
+	f->cfg.hook_max_in_flight = 0;
+	turn(f);
+	slots_set_hook(slots, (int64_t)f->cfg.hook_queue_events, 0); /* of other sessions */
+	assert_int_equal(send_messages(f, 3), 4);
+	assert_false(application_slows(f->app, f->key));
+	assert_int_equal(send_messages(f, 3), 7);
+	assert_false(session_is_over(session(f)));
+}
+
+/* Lanes that another leader has left: an event that is sent alone waits for the one before it. */
+static void
+test_alone_after_another_leader(void **state)
+{
+	struct fixture *f = *state;
+	struct store *st = hub_store(f->hub);
+	struct lanes lanes = {.hook = NULL};
+	struct rows rows;
+	struct batch *b;
+
+	send_messages(f, 3);
+	rows = rows_of(f); /* connect and three */
+	assert_int_equal(rows.n, 4);
+	for (size_t i = 1; i < 3; i++)
+		assert_int_equal(
+		    hook_queue_retry(st, rows.at[i].id,
+			&(struct hook_retry){
+			    .batch = -rows.at[i].id, .attempts = 2, .failed = 1, .due = 7}),
+		    0);
+	lanes_init(&lanes, f->hook);
+	assert_int_equal(lanes_load(&lanes), 0);
+	b = batch_fill(&lanes, &lanes.ready_queue, HOOK_BATCH);
+	assert_int_equal(b->n, 1);
+	assert_int_equal(b->id, rows.at[0].id);
+	lanes_forget(&lanes);
+	/* without the first, the second is on its way, and the third waits for it */
+	assert_int_equal(hook_queue_done(st, rows.at[0].id), 0);
+	assert_int_equal(lanes_load(&lanes), 0);
+	assert_true(TAILQ_EMPTY(&lanes.ready_queue));
+	b = TAILQ_FIRST(&lanes.batches);
+	assert_int_equal(b->id, -rows.at[1].id);
+	assert_int_equal(b->n, 1);
+	assert_int_equal(b->attempts, 2);
+	assert_int_equal(b->failed, 1);
+	/* and when it is delivered, the third goes alone, too, and then the fourth */
+	b->fate[0] = BATCH_GONE;
+	batch_settle(b, true);
+	for (size_t i = 2; i < 4; i++) {
+		b = batch_fill(&lanes, &lanes.ready_queue, HOOK_BATCH);
+		assert_int_equal(b->n, 1);
+		assert_int_equal(b->id, i == 2 ? -rows.at[i].id : rows.at[i].id);
+		b->fate[0] = BATCH_GONE;
+		batch_settle(b, true);
+	}
+	assert_int_equal(lanes.events, 0);
+	lanes_forget(&lanes);
+}
+
 static int
 reply(struct fixture *f, const char *format, char error[HOOK_ERROR_MAX])
 {
@@ -558,6 +710,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_signature),
 	    cmocka_unit_test(test_filter),
+	    cmocka_unit_test(test_event_list),
 	    cmocka_unit_test(test_row),
 	    cmocka_unit_test(test_handshake),
 	    cmocka_unit_test(test_description),
@@ -567,6 +720,12 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		test_data_outlives_the_session, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_full_queue, open_fixture, close_fixture),
+	    cmocka_unit_test(test_share_of),
+	    cmocka_unit_test_setup_teardown(test_shares, open_fixture, close_fixture),
+	    cmocka_unit_test_setup_teardown(
+		test_full_queue_spares_others, open_fixture, close_fixture),
+	    cmocka_unit_test_setup_teardown(
+		test_alone_after_another_leader, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_reply, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_error_in_a_reply, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_verdicts, open_fixture, close_fixture),

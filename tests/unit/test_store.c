@@ -40,8 +40,8 @@ open_stores(void **state)
 
 	snprintf(s->folder, sizeof(s->folder), "/tmp/pollux-test-XXXXXX");
 	assert_non_null(mkdtemp(s->folder));
-	s->st = store_open(s->folder, 1, false);
-	s->other = store_open(s->folder, 1, false);
+	s->st = store_open(s->folder, "", 1, false);
+	s->other = store_open(s->folder, "", 1, false);
 	assert_non_null(s->st);
 	assert_non_null(s->other);
 	assert_int_equal(store_begin(s->st, 1000), 0);
@@ -361,9 +361,9 @@ a_database_of_another_schema_is_replaced_under_running_processes(void **state)
 	    sqlite3_exec(db, "UPDATE meta SET v = '0' WHERE k = 'schema'", NULL, NULL, NULL),
 	    SQLITE_OK);
 	sqlite3_close(db);
-	assert_null(store_open(s->folder, 1, true)); /* replaces nothing */
+	assert_null(store_open(s->folder, "", 1, true)); /* replaces nothing */
 	assert_false(store_was_replaced(s->st));
-	late = store_open(s->folder, 1, false);
+	late = store_open(s->folder, "", 1, false);
 	assert_non_null(late);
 	assert_true(store_was_replaced(s->st));
 	assert_int_equal(store_reopen(s->st), 0);
@@ -409,7 +409,7 @@ who_does_not_wait_for_the_lock_is_woken_when_it_is_free(void **state)
 	store_rollback(s->st);
 	assert_int_equal(store_begin(s->st, 0), 0);
 	store_rollback(s->st);
-	s->other = store_open(s->folder, 1, false);
+	s->other = store_open(s->folder, "", 1, false);
 	assert_non_null(s->other);
 }
 

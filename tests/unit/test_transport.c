@@ -297,6 +297,46 @@ answers_that_report_a_commit_wait_for_it(void **state)
 	tell_fate(&poll, EXCHANGE_GONE);
 }
 
+/* The client 0.8 polls again at once, without end. */
+static void
+a_poll_for_an_unknown_session_is_held_when_it_is_repeated(void **state)
+{
+	struct world *w = *state;
+	struct asked first, again, other;
+	char text[64];
+
+	for (int i = 0; i < 2; i++) {
+		ask(w, &first, "GET", "/socket.io/1/xhr-polling/gone?t=1", "");
+		answered(&first, 200, "7:::1+0");
+		ask(w, &again, "GET", "/socket.io/1/jsonp-polling/gone?t=2&i=7", "");
+		pass(w, 999);
+		assert_int_equal(again.status, 0);
+		ask(w, &other, "GET", "/socket.io/1/xhr-polling/other?t=1", "");
+		if (i == 0)
+			answered(&other, 200, "7:::1+0");
+		pass(w, 1);
+		answered(&again, 200, "io.j[7](\"7:::1+0\");");
+		if (i == 1) { /* its client leaves */
+			assert_int_equal(other.status, 0);
+			tell_fate(&other, EXCHANGE_GONE);
+		}
+		if (i == 0) /* then it is new again, and the other is not */
+			for (int s = 0; s < 10; s++) {
+				ask(w, &other, "GET", "/socket.io/1/xhr-polling/other?t=2", "");
+				pass(w, 1000);
+				answered(&other, 200, "7:::1+0");
+			}
+	}
+	/* however many there are, none is kept waiting for the others */
+	for (int i = 0; i < 1000; i++) {
+		snprintf(text, sizeof(text), "/socket.io/1/xhr-polling/flood%d", i);
+		ask(w, &first, "GET", text, "");
+		answered(&first, 200, "7:::1+0");
+	}
+	ask(w, &first, "GET", "/socket.io/1/xhr-polling/flood999", "");
+	answered(&first, 200, "7:::1+0");
+}
+
 static void
 a_failed_commit_is_told_to_a_handshake_and_a_post(void **state)
 {
@@ -558,6 +598,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(answers_that_report_a_commit_wait_for_it),
+	    TEST(a_poll_for_an_unknown_session_is_held_when_it_is_repeated),
 	    TEST(a_failed_commit_is_told_to_a_handshake_and_a_post),
 	    TEST(a_failed_commit_keeps_polls_waiting_and_streams_come_again),
 	    TEST(a_store_that_cannot_be_read),

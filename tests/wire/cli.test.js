@@ -2,7 +2,7 @@
 'use strict';
 
 const assert = require('node:assert');
-const { spawn } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after } = require('node:test');
@@ -11,7 +11,7 @@ const payload = require('../lib/payload');
 const { Polling, handshake } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { event } = require('../lib/client');
-const { buildModule, makeFolder } = require('../lib/daemon');
+const { NOBODY, notAsNobody, buildModule, makeFolder } = require('../lib/daemon');
 const { ROOT } = require('../lib/server');
 const { within, until, deferred } = require('../lib/wait');
 
@@ -96,6 +96,15 @@ for (const Transport of [Polling, Websocket]) {
     await client.close();
   });
 }
+
+pollux('kick ends a session whose transport has not opened yet', async () => {
+  const known = new Set((await json('sessions')).map(({ id }) => id));
+  const { sid } = await handshake(server);
+  const [{ id }] = (await json('sessions')).filter((each) => !known.has(each.id) && each.transport === null);
+  assert.strictEqual((await run(['kick', '-s', id])).stdout, '1 session\n');
+  assert.deepStrictEqual(await json('sessions', '-s', id), []);
+  assert.strictEqual((await new Polling(server, sid).get()).text, '0::');
+});
 
 pollux('what was sent before a kick arrives, also when no poll was open', async () => {
   const client = new Polling(server, (await handshake(server)).sid);
@@ -259,16 +268,16 @@ pollux('config check says which files it read, and that they are ok', async () =
 pollux('config check finds everything at once that a start would find', async () => {
   const bad = example('bad.conf', ['chat.so', 'chess.so'], ['websocket, xhr-polling', 'websocket, pigeon'],
     ['127.0.0.1:8081', '192.0.2.1:8081'], ['file =', 'file = /nonexistent/log'], [`data = ${server.data}`, 'data = /nonexistent/data'],
-    ['[log]', '[publish]\nkeys = me:read\n[client]\nfolder = /nonexistent\n[fcgi]\nlisten = unix:/nonexistent/socket\n[log]']);
+    ['[log]', '[policyd]\nfile = /nonexistent/policy\n[publish]\nkeys = me:read\n[client]\nfolder = /nonexistent\n[fcgi]\nlisten = unix:/nonexistent/socket\n[log]']);
   const { status, stderr, stdout } = await run(['config', 'check', '-c', bad], { data: null });
   assert.strictEqual(status, 78);
   assert.strictEqual(stdout, `configuration: ${bad}\n`);
   for (const wanted of [/chess\.so: .*No such file/, /unknown transport "pigeon"/, /\[wsd\] listen: cannot listen on 192\.0\.2\.1:8081/,
     /\[log\] file: \/nonexistent\/log/, /\[store\] data: \/nonexistent\/data/, /\[publish\] keys: key 1/,
-    /\[fcgi\] listen: \/nonexistent\/socket/, /warning: \[client\] folder: \/nonexistent\/socket\.io\.js/,
+    /\[fcgi\] listen: \/nonexistent\/socket/, /\[policyd\] file: \/nonexistent\/policy: No such file/, /warning: \[client\] folder: \/nonexistent\/socket\.io\.js/,
     /warning: \[publish\] keys have no effect/]) assert.match(stderr, wanted);
   const { ok, errors, warnings } = JSON.parse((await run(['config', 'check', '-j', '-c', bad], { data: null })).stdout);
-  assert.deepStrictEqual([ok, errors.length, warnings.length], [false, 7, 2], stderr);
+  assert.deepStrictEqual([ok, errors.length, warnings.length], [false, 8, 2], stderr);
 });
 
 pollux('config check runs no code of a module beyond what loading it runs', async () => {
@@ -311,6 +320,15 @@ pollux('the exit status tells what went wrong', async () => {
   const nowhere = await run(['stats'], { data: missing });
   assert.strictEqual(nowhere.status, 69);
   assert.ok(!fs.existsSync(missing));
+});
+
+pollux("a data folder of somebody else: whose, and who we are", { skip: notAsNobody() }, () => {
+  const theirs = fs.mkdtempSync(path.join(folder, 'theirs-'));
+  fs.writeFileSync(path.join(theirs, 'pollux.db'), '');
+  const [command, ...words] = [...NOBODY, PROGRAM, 'stats', '-d', theirs];
+  const { status, stderr } = spawnSync(command, words, { encoding: 'utf8' });
+  assert.strictEqual(status, 77);
+  assert.match(stderr, /^pollux: .*pollux\.db: Permission denied: .* belongs to user root, and we are user nobody\n$/);
 });
 
 pollux('configuration files name the data folder', async () => {

@@ -11,7 +11,7 @@ const path = require('node:path');
 const { after } = require('node:test');
 const { pollux } = require('../lib/suite');
 const { ROOT: REPOSITORY } = require('../lib/server');
-const { Daemon, buildModule, startDaemon, makeFolder, killAll, program } = require('../lib/daemon');
+const { Daemon, NOBODY, notAsNobody, buildModule, startDaemon, makeFolder, killAll, program } = require('../lib/daemon');
 const { Connection, closeAll } = require('../lib/http');
 const { getRequest } = require('../lib/fastcgi');
 const { Websocket } = require('../lib/websocket');
@@ -37,7 +37,7 @@ function confFor(name, address, settings = {}) {
     return { ...settings, policyd: { listen: address, chroot: '/', ...settings.policyd } };
   }
   const data = path.join(folder, `data${++folders}`);
-  fs.mkdirSync(data);
+  fs.mkdirSync(data, 0o700);
   return { ...settings, store: { data }, [name === 'pollux.fcgi' ? 'fcgi' : 'wsd']: { listen: address } };
 }
 
@@ -342,13 +342,13 @@ for (const name of ['pollux.fcgi', 'pollux-wsd']) {
     }
   });
 
-  pollux(`${name}: of somebody else's data folder it says whose it is, and who we are`, { skip: notRoot }, async () => {
+  pollux(`${name}: of somebody else's data folder it says whose it is, and who we are`, { skip: notAsNobody() }, async () => {
     const [port] = await freePorts(1);
     const conf = confFor(name, `127.0.0.1:${port}`);
     fs.chmodSync(conf.store.data, 0o700);
     for (const args of [['-t'], []]) {
       const daemon = startDaemon(name, conf, folder, {
-        args, before: ['setpriv', '--reuid=nobody', '--regid=nogroup', '--clear-groups']
+        args, before: NOBODY
       });
       assert.notStrictEqual(await daemon.end(), 0);
       assertOneSentence(daemon.stderr, /Permission denied: .*data\d+ belongs to user root, and we are user nobody/);

@@ -12,6 +12,7 @@ const { ROOT, prepare, launch, start, processes, leftovers, commandLine } = requ
 const { request } = require('../lib/http');
 const { Polling } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
+const { freePorts } = require('../lib/ports');
 const { within, until } = require('../lib/wait');
 
 const folders = [];
@@ -73,6 +74,29 @@ pollux('a second start on the same DATA works', async () => {
     await launcher.stop();
     assert.deepStrictEqual(await leftovers(made, []), []);
   }
+});
+
+pollux('its own question whether all is well leaves no session behind', async () => {
+  const made = await plan({});
+  const launcher = launch(made);
+  await launcher.ready();
+  const pollux = path.join(ROOT, process.env.B || 'build', 'pollux');
+  const { stdout, stderr } = spawnSync(pollux, ['sessions', '-j', '-d', made.data], { encoding: 'utf8' });
+  assert.deepStrictEqual(JSON.parse(stdout), [], stderr);
+  await launcher.stop();
+});
+
+pollux('a web hook that is down is named, and may be started later', async () => {
+  const [port] = await freePorts(1);
+  const made = await plan({ conf: { hook: {
+    url: `http://127.0.0.1:${port}/hook`, secret: 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz', authorize: 'true'
+  } }, app: path.join(ROOT, 'docs') });
+  const launcher = launch(made);
+  await launcher.ready();
+  await until(() => launcher.stderr !== '', 'a word about it');
+  assertOneSentence(launcher.stderr.trim(), `run: the hook http://127.0.0.1:${port}/hook: authorize: `, 'clients are refused');
+  assert.strictEqual((await request(made.port, { path: '/socket.io/1/' })).status, 500);
+  await launcher.stop();
 });
 
 pollux('kill -9 of the launcher, then a new start on the same ports and DATA', async () => {

@@ -95,24 +95,26 @@ pollux('at the level trace every packet is there, both ways, also heartbeats', a
 
 pollux('a handshake that is refused has a line with the reason, and a thousand have no more', async () => {
   const { daemon, target } = await start({
-    protocol: { origins: '*:80' }, limits: { sessions_per_address: 2 }
+    protocol: { origins: '*:80' }, limits: { sessions: 3, sessions_per_address: 2, address_share: 0 }
   }, witness());
-  const good = { Origin: 'http://page.example' }, bad = { Origin: 'http://page.example:81' };
-  for (let i = 0; i < 100; i++) assert.strictEqual((await request(target.port, { path: '/socket.io/1/', headers: bad })).status, 403);
-  assert.strictEqual((await request(target.port, { path: '/socket.io/1/' })).status, 403);
-  assert.strictEqual((await request(target.port, { path: '/socket.io/1/?refuse=no', headers: good })).status, 403);
-  assert.strictEqual((await request(target.port, { path: '/socket.io/1/?refuse=error', headers: good })).status, 500);
-  await handshake(target, { headers: good });
-  await handshake(target, { headers: good });
-  assert.strictEqual((await request(target.port, { path: '/socket.io/1/', headers: good })).status, 503);
-  await daemon.says(/the server is busy/);
+  const good = (address) => ({ Origin: 'http://page.example', 'X-Forwarded-For': address });
+  const ask = async (headers, query = '') => (await request(target.port, { path: `/socket.io/1/${query}`, headers })).status;
+  for (let i = 0; i < 100; i++) assert.strictEqual(await ask({ Origin: 'http://page.example:81' }), 403);
+  assert.strictEqual(await ask({}), 403);
+  assert.strictEqual(await ask(good('192.0.2.7'), '?refuse=no'), 403);
+  assert.strictEqual(await ask(good('192.0.2.7'), '?refuse=error'), 500);
+  for (const status of [200, 200, 503]) assert.strictEqual(await ask(good('192.0.2.7')), status);
+  for (const status of [200, 503]) assert.strictEqual(await ask(good('192.0.2.8')), status);
+  await daemon.says(/as many as/);
   const refused = lines(daemon, 'info', /^handshake refused/);
   assert.deepStrictEqual(refused, [
     'handshake refused: [protocol] origins does not allow http://page.example:81, at 127.0.0.1',
-    'handshake refused: the application does not want 127.0.0.1',
-    'handshake refused: the application could not decide about 127.0.0.1',
-    'handshake refused: 127.0.0.1 has 2 sessions, the limit [limits] sessions_per_address',
-    'handshake refused: the server is busy, 127.0.0.1 may try again'
+    'handshake refused: the application does not want 192.0.2.7',
+    'handshake refused: the application could not decide about 192.0.2.7'
+  ]);
+  assert.deepStrictEqual(lines(daemon, 'warn', /^handshake refused/), [
+    'handshake refused: 192.0.2.7 has 2 sessions, all it may have ([limits] address_share, sessions_per_address)',
+    'handshake refused: there are 3 sessions, as many as [limits] sessions allows'
   ]);
   assert.strictEqual(await daemon.stop(), 0);
   assert.deepStrictEqual(lines(daemon, 'info', /more like this since/), [`${refused[0]} (100 more like this since)`]);

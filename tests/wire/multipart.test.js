@@ -7,8 +7,7 @@ const { useServer, pollux } = require('../lib/suite');
 const { request } = require('../lib/http');
 const { handshake, Polling } = require('../lib/polling');
 const { Htmlfile, HEAD } = require('../lib/htmlfile');
-const { Poster } = require('../lib/poster');
-const { Stream } = require('../lib/stream');
+const { Multipart, BOUNDARY, part } = require('../lib/multipart');
 const { encode } = require('../lib/payload');
 
 const TRANSPORTS = 'websocket,htmlfile,xhr-multipart,xhr-polling';
@@ -17,33 +16,6 @@ const brief = useServer({ conf: { protocol: { transports: TRANSPORTS, htmlfile_d
 const plain = useServer(); /* without xhr-multipart */
 const bare = useServer({ conf: { fcgi: { streaming: 'no' } } });
 const UNKNOWN = '00000000000000000000';
-const BOUNDARY = '--socketio\n';
-
-function part(packet) {
-  return `Content-Type: text/plain; charset=UTF-8\n\n${packet}\n${BOUNDARY}`;
-}
-
-class Multipart extends Poster {
-  static transport = 'xhr-multipart';
-
-  static async open({ target = server, port = target.port, ...options } = {}) {
-    const client = new this(target, (await handshake(target)).sid, { port });
-    client.stream = await new Stream(port, { path: client.path(), ...options }).head();
-    return client;
-  }
-
-  /* The next bytes must be these, and the response still open. */
-  async expectBytes(bytes) {
-    const got = await this.stream.take((text) => (text.length >= bytes.length ? bytes.length : 0), bytes.slice(0, 60));
-    assert.strictEqual(got, bytes);
-    assert.ok(!this.stream.over);
-  }
-
-  stop() {
-    this.stream.destroy();
-  }
-}
-
 pollux('it is advertised only where the configuration names it', async () => {
   assert.deepStrictEqual((await handshake(server)).transports, TRANSPORTS.split(','));
   const { sid, transports } = await handshake(plain);
@@ -59,7 +31,7 @@ pollux('it is advertised only where the configuration names it', async () => {
 
 for (const port of ['port', 'wsdPort']) {
   pollux(`a boundary, then a part and a boundary for every packet, at once (${port})`, async () => {
-    const client = await Multipart.open({ port: server[port] });
+    const client = await Multipart.open({ target: server, port: server[port] });
     assert.strictEqual(client.stream.status, 200);
     assert.strictEqual(client.stream.header('content-type'), 'multipart/x-mixed-replace;boundary="socketio"');
     await client.expectBytes(BOUNDARY + part('1::'));
@@ -73,7 +45,7 @@ for (const port of ['port', 'wsdPort']) {
 }
 
 pollux('a client of HTTP/1.0 gets no chunks', async () => {
-  const client = await Multipart.open({ port: server.wsdPort, version: '1.0' });
+  const client = await Multipart.open({ target: server, port: server.wsdPort, version: '1.0' });
   assert.strictEqual(client.stream.header('transfer-encoding'), undefined);
   await client.expectBytes(BOUNDARY + part('1::'));
   client.stop();
@@ -86,7 +58,7 @@ pollux('a GET of an unknown session', async () => {
 });
 
 pollux('a newer transport takes over', async () => {
-  const client = await Multipart.open();
+  const client = await Multipart.open({ target: server });
   await client.expectBytes(BOUNDARY + part('1::'));
   await client.post('3:::x');
   await client.expectBytes(part('3:::x'));

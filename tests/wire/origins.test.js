@@ -8,6 +8,7 @@ const { handshake } = require('../lib/polling');
 const { upgrade } = require('../lib/websocket');
 
 const server = useServer({ conf: { protocol: { origins: 'good.example:80, other.example:*' } } });
+const wide = useServer({ conf: { protocol: { origins: '*.good.example, null, file://' } } });
 
 function ask(headers, query = '') {
   return request(server.port, { path: `/socket.io/1/${query}`, headers });
@@ -43,6 +44,16 @@ pollux('part of a good name is not a good name, and letter case does not matter'
   assert.strictEqual((await ask({ Origin: 'http://ood.example' })).status, 403);
   assert.strictEqual((await ask({ Origin: 'http://GOOD.example' })).status, 200);
   assert.strictEqual((await ask({ Origin: 'https://good.example' })).status, 403, 'port 443');
+});
+
+pollux('all hosts below one, and pages without a host', async () => {
+  const status = async (origin) => (await request(wide.port, { path: '/socket.io/1/', headers: { Origin: origin } })).status;
+  for (const origin of ['http://a.good.example', 'https://a.b.good.example:81', 'null', 'file://']) {
+    assert.strictEqual(await status(origin), 200, origin);
+  }
+  for (const origin of ['http://good.example', 'http://nogood.example', 'http://a.good.example.bad', 'http://null']) {
+    assert.strictEqual(await status(origin), 403, origin);
+  }
 });
 
 pollux('the refusal carries the CORS headers, so that the page can read it', async () => {

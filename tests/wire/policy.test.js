@@ -228,7 +228,7 @@ for (const [what, text, code, says] of [
 pollux('policyd: malformed origins are reported', async () => {
   const daemon = startDaemon('pollux-policyd', { protocol: { origins: 'a.example:80, what:ever' } }, folder, { args: ['-t'] });
   assert.strictEqual(await daemon.end(), 78);
-  assert.match(daemon.stderr, /origins: "what:ever" is not host:port/);
+  assert.match(daemon.stderr, /\.conf:\d+: origins: "what:ever": the port is not a number from 1 to 65535/);
 });
 
 pollux('policyd: with one connection too many, the longest silent one of that address goes', async () => {

@@ -72,7 +72,8 @@ pollux('an unknown transport is refused and the session unharmed', async () => {
 
 pollux('a plain GET on the websocket URL is refused and the session unharmed', async () => {
   const { sid } = await handshake(server);
-  const response = await get(`/socket.io/1/websocket/${sid}`);
+  /* of a name of its own: it learns that upgrades do not come through */
+  const response = await get(`/socket.io/1/websocket/${sid}`, { headers: { Host: 'urls.example' } });
   assert.ok([400, 426].includes(response.status), `status ${response.status}`);
   assert.strictEqual((await get(`/socket.io/1/xhr-polling/${sid}`)).text, '1::');
 });

@@ -1,4 +1,4 @@
-#include "shared/hub/shares.h"
+#include "shared/hub/per_address.h"
 
 #include "shared/base/log.h"
 #include "shared/base/proxies.h"
@@ -27,8 +27,9 @@ limit_of_address(const struct hub *h)
 static bool
 was_full(const struct hub *h, int64_t network)
 {
-	for (size_t i = 0; i < SHARES_FULL; i++)
-		if (h->shares.full[i].network == network && h->now < h->shares.full[i].until)
+	for (size_t i = 0; i < PER_ADDRESS_FULL; i++)
+		if (h->per_address.full[i].network == network &&
+		    h->now < h->per_address.full[i].until)
 			return true;
 	return false;
 }
@@ -36,8 +37,8 @@ was_full(const struct hub *h, int64_t network)
 static void
 note_full(struct hub *h, int64_t network)
 {
-	h->shares.full[h->shares.next++ % SHARES_FULL] =
-	    (struct shares_full){network, h->now + FULL_MS};
+	h->per_address.full[h->per_address.next++ % PER_ADDRESS_FULL] =
+	    (struct per_address_full){network, h->now + FULL_MS};
 }
 
 /* Return true. */
@@ -52,7 +53,7 @@ refuse(struct slice address, size_t most)
 }
 
 bool
-shares_exceeded(struct hub *h, struct slice address)
+per_address_exceeded(struct hub *h, struct slice address)
 {
 	size_t most = limit_of_address(h);
 	struct address a;
