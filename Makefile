@@ -151,7 +151,8 @@ run:
 # --- make check: every suite leaves its count in $(B)/check, and runs again only if it failed or
 # --- its inputs have changed
 SERVERS   = lighttpd nginx apache
-SUITES    = format layers names links manual promises install unit unit-san fuzz-replay clients chaos $(SERVERS:%=outside-%)
+SUITES    = format layers names links manual promises install unit unit-san fuzz-replay clients chaos \
+            $(SERVERS:%=outside-%)
 C         = $(B)/check
 # listed FOLDERS[, TESTS OF FIND]: the files there that are not made: what git would list, without git
 listed    = $(patsubst ./%,%,$(shell find $(1) \( -path ./build -o -path ./node_modules -o -path ./.git \

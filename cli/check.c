@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include "cli/cli.h"
+#include "shared/base/crash.h"
 #include "shared/base/log.h"
 #include "shared/base/preflight.h"
 #include "shared/store/listing.h"
@@ -74,6 +75,7 @@ on_mistake(void *arg, enum log_level level, const char *line)
 static void
 check_start(struct cli *c, struct mistakes *m)
 {
+	crash_watch(); /* a module is loaded */
 	log_collect(on_mistake, m);
 	server_check(&c->cfg);
 	preflight_log(&c->cfg);

@@ -134,6 +134,15 @@ cli_is_served(struct cli *c)
 	return slots_any_of_kind(slots, SERVER_FCGI) || slots_any_of_kind(slots, SERVER_WSD);
 }
 
+bool
+cli_must_leave(struct cli *c)
+{
+	if (!hub_is_outdated(c->hub))
+		return false;
+	cli_complain("a newer version of Pollux takes the data folder over");
+	return true;
+}
+
 /* --- waiting -------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t stopped;

@@ -48,6 +48,9 @@ void cli_close(struct cli *c);
 void cli_begin(struct cli *c);
 int cli_settle(struct cli *c);
 
+/* Whether a newer version of Pollux wants the folder, after complaining: end the command. */
+bool cli_must_leave(struct cli *c);
+
 /* Whether a process that runs the application is alive. */
 bool cli_is_served(struct cli *c);
 

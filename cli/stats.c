@@ -313,7 +313,7 @@ stats_top(struct cli *c, int argc, char **argv)
 		/* A turn per round moves our cursor, or the log would be kept for us. */
 		cli_begin(c);
 		cli_settle(c);
-		if (hub_is_outdated(c->hub))
+		if (cli_must_leave(c))
 			return EX_UNAVAILABLE;
 		if (collect_stats(c, &now) == -1)
 			return EX_TEMPFAIL;

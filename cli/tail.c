@@ -250,7 +250,7 @@ watch_packets(struct tail *t)
 		/* Move our cursor, or the log would be kept for us. */
 		cli_begin(t->cli);
 		cli_settle(t->cli);
-		if (hub_is_outdated(t->cli->hub))
+		if (cli_must_leave(t->cli))
 			return EX_UNAVAILABLE;
 		if (hub_wake_fd(t->cli->hub) != wake) {
 			wake = hub_wake_fd(t->cli->hub);

@@ -120,6 +120,7 @@ fcgi_conn_close(struct fcgi_conn *c)
 	clear_deadline(c);
 	end_idle(c);
 	c->state = FCGI_CONN_CLOSED;
+	c->fcgi->closed_n++;
 	/* callers up the stack still use it: the end of the turn frees it */
 	set_dirty(c);
 }
@@ -133,12 +134,32 @@ forget_request(struct fcgi_conn *c)
 	c->request = NULL;
 }
 
+/* The client has left, but its web server may still listen: end the request.  lighttpd takes a
+ * connection that only closes for a crash, and logs it with the URL and its secret session id. */
+static void
+end_request_unanswered(struct fcgi_conn *c)
+{
+	static const struct response nothing = {.status = 200};
+	struct buf end = {.p = NULL};
+
+	/* in the midst of a record nothing else can be said */
+	if (c->written > 0 || c->state == FCGI_CONN_IDLE || c->state == FCGI_CONN_READING)
+		return;
+	if (c->state != FCGI_CONN_OPEN) /* a stream has its head already */
+		response_add(&end, c->request_id, &nothing, true);
+	records_add_end(&end, c->request_id);
+	if (!end.failed)
+		(void)send(c->io.fd, end.p, end.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	buf_free(&end);
+}
+
 static void
 close_unanswered(struct fcgi_conn *c, enum exchange_fate fate)
 {
 	if (c->state == FCGI_CONN_CLOSED)
 		return;
 	forget_request(c);
+	end_request_unanswered(c);
 	/* what the transport does then needs the store: it is told when that can be had */
 	if (c->x.on_fate != NULL) {
 		fcgi_turn_enter(c->fcgi);
@@ -177,6 +198,7 @@ fcgi_conn_free(struct fcgi_conn *c)
 {
 	LIST_REMOVE(c, all);
 	c->fcgi->conns_n--;
+	c->fcgi->closed_n--;
 	close(c->io.fd);
 	buf_free(&c->out);
 	free(c);

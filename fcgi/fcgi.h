@@ -45,6 +45,7 @@ struct fcgi {
 	/* The connections. */
 	struct fcgi_conn_list conns;
 	size_t conns_n;
+	size_t closed_n; /* of them: closed, and freed at the end of the turn */
 	size_t conns_max;
 	struct fcgi_conn_stack dirty;  /* to be written to, or freed, at the end of the turn */
 	struct fcgi_conn_queue idle;   /* without a request, the longest idle first */

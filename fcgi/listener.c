@@ -88,7 +88,8 @@ fcgi_listener_on_connection(struct ev_loop *loop, struct ev_io *io, int events)
 	/* what is left in the backlog comes in the next turn */
 	for (int i = 0; i < ACCEPT_AT_ONCE && f->conns_n < f->conns_max + DISPLACED_MAX; i++) {
 		fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd != -1 && (f->conns_n < f->conns_max || fcgi_conn_displace(f))) {
+		if (fd != -1 &&
+		    (f->conns_n - f->closed_n < f->conns_max || fcgi_conn_displace(f))) {
 			fcgi_conn_open(f, fd);
 		} else if (fd != -1) {
 			/* the descriptors that are left are for the store */

@@ -4,6 +4,7 @@
 
 #include "fcgi/conn.h"
 #include "shared/base/clock.h"
+#include "shared/base/log.h"
 
 /* Writing answers tells the server their fate, which may be work that it can do at once.  The rest
  * waits for the next turn, so that new requests get their share. */
@@ -34,8 +35,11 @@ fcgi_turn_follow_store(struct fcgi *f)
 		ev_io_start(f->loop, &f->wake);
 	}
 	/* what SIGTERM does is done in this turn */
-	if (!f->draining && server_is_outdated(f->sv))
+	if (!f->draining && server_is_outdated(f->sv)) {
+		log_warnx(
+		    "a newer version of Pollux takes the data folder over; this process ends");
 		ev_feed_signal_event(f->loop, SIGTERM);
+	}
 }
 
 static void

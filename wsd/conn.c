@@ -75,6 +75,10 @@ wsd_conn_free(struct wsd_conn *c)
 	close(c->io.fd);
 	LIST_REMOVE(c, all);
 	c->wsd->conns_n--;
+	if (c->is_refused)
+		c->wsd->refused_n--;
+	else
+		c->wsd->closed_n--;
 	free(c);
 }
 
@@ -85,6 +89,7 @@ wsd_conn_close(struct wsd_conn *c, const char *reason)
 		return;
 	log_debug("fd %d closed: %s", c->io.fd, reason);
 	c->state = WSD_CONN_CLOSED;
+	c->wsd->closed_n += !c->is_refused;
 	/* a websocket that its peer has ended keeps the first reason: the application gets that */
 	if (c->reason == NULL)
 		c->reason = reason;

@@ -61,6 +61,7 @@ struct wsd_conn {
 	bool is_finalized : 1;
 	bool is_unread : 1;
 	bool is_parked : 1;
+	bool is_refused : 1; /* over the limit on connections: it gets its 503 and goes */
 	bool granted : 1; /* websocket: the head of the 101 was sent before the session was found */
 	bool attached : 1; /* websocket: the transport has `ws` */
 	bool paused : 1;   /* websocket: the transport wants nothing read */

@@ -74,16 +74,27 @@ deadline_begun(const struct wsd_conn *c)
 	return c->deadline_at - c->wsd->timeout_ms[c->waits];
 }
 
+/* The first of a list that is not over the limit itself, on its way out; those are few. */
+static struct wsd_conn *
+first_within_limit(const struct wsd *w, enum deadline kind)
+{
+	struct wsd_conn *c = TAILQ_FIRST(&w->waiting[kind]);
+
+	while (c != NULL && c->is_refused)
+		c = TAILQ_NEXT(c, wait);
+	return c;
+}
+
 struct wsd_conn *
 deadline_longest_silent(const struct wsd *w)
 {
-	/* not DEADLINE_CLOSE: those may be over the limit themselves, on their way out */
-	static const enum deadline silent[] = {DEADLINE_REQUEST, DEADLINE_POLICY, DEADLINE_IDLE};
+	static const enum deadline silent[] = {
+	    DEADLINE_REQUEST, DEADLINE_POLICY, DEADLINE_IDLE, DEADLINE_CLOSE};
 	struct wsd_conn *longest = NULL;
 	int64_t earliest = INT64_MAX;
 
 	for (size_t i = 0; i < sizeof(silent) / sizeof(silent[0]); i++) {
-		struct wsd_conn *c = TAILQ_FIRST(&w->waiting[silent[i]]);
+		struct wsd_conn *c = first_within_limit(w, silent[i]);
 
 		if (c != NULL && deadline_begun(c) < earliest) {
 			earliest = deadline_begun(c);

@@ -22,8 +22,8 @@ int64_t deadline_next(const struct wsd *w);
 /* When the deadline that it has was set, ms. */
 int64_t deadline_begun(const struct wsd_conn *c);
 
-/* The connection without a session that has let us wait for the longest for its request, or for the
- * rest of it; NULL: there is none. */
+/* The connection without a session that has let us wait for the longest for its request, the rest
+ * of it, or its end; NULL: there is none. */
 struct wsd_conn *deadline_longest_silent(const struct wsd *w);
 
 #endif

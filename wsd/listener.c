@@ -74,15 +74,23 @@ wsd_listener_refuse(struct wsd_listener *l, int fd)
 	struct wsd_conn *c;
 
 	w->counters.refused++;
-	if (w->conns_n >= w->conns_max + REFUSED_AT_ONCE) {
+	if (w->refused_n >= REFUSED_AT_ONCE) {
 		refuse_and_close(fd);
 		return;
 	}
 	c = wsd_conn_open(w, fd, l->first);
 	if (c == NULL)
 		return;
+	c->is_refused = true;
+	w->refused_n++;
 	wsd_conn_send(c, wsd_reply_error(503, "Too many connections.", (struct slice){NULL, 0}));
 	wsd_conn_finish(c);
+}
+
+static bool
+is_full(const struct wsd *w)
+{
+	return w->conns_n - w->refused_n - w->closed_n >= w->conns_max;
 }
 
 /* Over the limit a newcomer takes the place of the connection that has been silent for the longest.
@@ -92,7 +100,7 @@ must_wait(const struct wsd *w)
 {
 	const struct wsd_conn *c;
 
-	if (w->conns_n < w->conns_max)
+	if (!is_full(w))
 		return false;
 	c = deadline_longest_silent(w);
 	return c != NULL && deadline_begun(c) >= w->now;
@@ -147,7 +155,7 @@ wsd_listener_on_readable(struct ev_loop *loop, struct ev_io *io, int events)
 	/* several at once spare turns, but those that are connected want their turn, too */
 	for (int i = 0; i < ACCEPTS_AT_ONCE && over < OVER_AT_ONCE && !must_wait(w); i++) {
 		int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		bool full = w->conns_n >= w->conns_max;
+		bool full = is_full(w);
 
 		over += full;
 		if (fd != -1 && (!full || displace_silent(w))) {

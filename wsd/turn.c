@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "shared/base/clock.h"
+#include "shared/base/log.h"
 #include "wsd/conn.h"
 #include "wsd/deadline.h"
 #include "wsd/shed.h"
@@ -67,8 +68,11 @@ wsd_turn_follow_store(struct wsd *w)
 		ev_io_start(w->loop, &w->wake);
 	}
 	/* what SIGTERM does is done in this turn */
-	if (!w->draining && server_is_outdated(w->sv))
+	if (!w->draining && server_is_outdated(w->sv)) {
+		log_warnx(
+		    "a newer version of Pollux takes the data folder over; this process ends");
 		ev_feed_signal_event(w->loop, SIGTERM);
+	}
 }
 
 static void

@@ -70,7 +70,10 @@ struct wsd {
 
 	/* The connections. */
 	struct wsd_conn_list conns;
-	size_t conns_n;
+	size_t conns_n;   /* all of them; of these ... */
+	size_t refused_n; /* ... are over the limit, on their way out */
+	size_t
+	    closed_n; /* ... are closed, and freed at the end of the turn; without refused ones */
 	size_t conns_max;
 	struct wsd_conn_stack dirty;     /* something was queued since the last write */
 	struct wsd_conn_stack after;     /* after() is due once the queues are written */

@@ -15,8 +15,11 @@ static int (*load_entry(struct sio_app *app, const char *path))(sio_app *)
 		int (*function)(sio_app *);
 	} entry; /* ISO C has no cast from object to function pointer */
 	const struct sio_abi *abi;
+	struct crash_place place = crash_enter("", "loading");
 
+	/* this runs what the module has as constructors */
 	app->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	crash_leave(place);
 	if (app->library == NULL) {
 		log_errx("application %s: %s", path, dlerror());
 		return NULL;

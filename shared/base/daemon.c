@@ -146,6 +146,7 @@ daemon_check_begin(void)
 {
 	/* the level of the configuration is that of the running program, and might hide a fault */
 	log_open(ctx.name, LOG_LEVEL_WARN, NULL);
+	crash_watch(); /* a module is loaded */
 	log_collect(daemon_on_fault, NULL);
 	if (ctx.cfg->no_file)
 		daemon_complain("configuration: %s", ctx.cfg->files);

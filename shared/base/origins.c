@@ -118,7 +118,7 @@ consists_of(struct slice text, const char *characters)
 
 /* A name as browsers send it (others in their ASCII form), or an address. */
 static bool
-is_host(struct slice host)
+is_pattern_host(struct slice host)
 {
 	struct slice label;
 
@@ -144,7 +144,7 @@ read_pattern_host(struct slice host, struct page_origin *pattern)
 		pattern->kind = ORIGIN_BELOW;
 		host = slice_skip(host, 2);
 	}
-	return host.n > 0 && is_host(host)
+	return host.n > 0 && is_pattern_host(host)
 	           ? NULL
 	           : "the host is not a name, *.name, * or an address of IPv6 in brackets";
 }

@@ -241,16 +241,20 @@ send_ready(struct delivery *d, bool probing)
 static bool
 send_one(struct delivery *d)
 {
-	bool probing = d->breaker.state == BREAKER_OPEN, ready_first = d->ready_next;
+	bool probing = d->breaker.state == BREAKER_OPEN;
 
 	if (!breaker_allows(&d->breaker, d->inflight, delivery_now(d)))
 		return false;
 	/* by turns, so that events that fail again and again hold up none that are new; probes,
 	 * too, or one event by which the connection breaks would keep the breaker open */
-	if (!(ready_first ? send_ready(d, probing) : send_waiting(d, probing)) &&
-	    !(ready_first ? send_waiting(d, probing) : send_ready(d, probing)))
+	if (d->ready_next && send_ready(d, probing))
+		d->ready_next = false;
+	else if (send_waiting(d, probing))
+		d->ready_next = true;
+	else if (!d->ready_next && send_ready(d, probing))
+		d->ready_next = false;
+	else
 		return false;
-	d->ready_next = !ready_first;
 	breaker_sent(&d->breaker);
 	return true;
 }

@@ -43,7 +43,7 @@ struct hook {
 	const struct hook_admission *admission;
 	struct buf body;                 /* scratch: of an event */
 	struct buf event;                /* scratch of packet_event() */
-	struct shares shares;            /* what each session has in the queue */
+	struct hook_shares shares;       /* what each session has in the queue */
 	bool is_full;                    /* the queue is full, and the log says so */
 	bool is_failing;                 /* authorize requests fail, and the log says so */
 	struct quiet unauthorized;       /* and were answered 401 */

@@ -97,16 +97,16 @@ has(const struct share *share, int64_t events, int64_t bytes)
 /* --- the table ------------------------------------------------------------------------------ */
 
 void
-share_init(struct shares *shares)
+share_init(struct hook_shares *shares)
 {
-	*shares = (struct shares){
+	*shares = (struct hook_shares){
 	    .slow = {.what = "clients slowed"},
 	    .end = {.what = "sessions ended"},
 	};
 }
 
 static struct share *
-find_share(const struct shares *shares, int64_t key)
+find_share(const struct hook_shares *shares, int64_t key)
 {
 	struct share *share;
 
@@ -115,7 +115,7 @@ find_share(const struct shares *shares, int64_t key)
 }
 
 void
-share_close(struct shares *shares)
+share_close(struct hook_shares *shares)
 {
 	struct share *share, *next;
 
@@ -127,7 +127,7 @@ share_close(struct shares *shares)
 
 /* It is freed when the turn ends: until then the table may be walked. */
 static void
-end_slowing(struct shares *shares, struct share *share)
+end_slowing(struct hook_shares *shares, struct share *share)
 {
 	if (share->until == 0)
 		return;
@@ -274,7 +274,7 @@ expire_share(struct hook *hook, struct share *share)
 void
 share_run(struct hook *hook)
 {
-	struct shares *shares = &hook->shares;
+	struct hook_shares *shares = &hook->shares;
 	int64_t now = hub_now(hook->base.hub);
 	struct share_limits limits;
 	struct share *share, *next;
@@ -301,7 +301,7 @@ share_run(struct hook *hook)
 int64_t
 share_settled(struct hook *hook)
 {
-	struct shares *shares = &hook->shares;
+	struct hook_shares *shares = &hook->shares;
 	int64_t due = INT64_MAX;
 	struct share *share, *next;
 

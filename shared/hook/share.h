@@ -16,7 +16,7 @@
 struct hook;
 struct share;
 
-struct shares {
+struct hook_shares {
 	struct share *by_key;   /* uthash: sessions of this turn, and those that are slowed */
 	unsigned slowed_n;      /* of those */
 	bool woken;             /* rows were deleted: some may have room again */
@@ -24,8 +24,8 @@ struct shares {
 	struct quiet slow, end; /* for the log */
 };
 
-void share_init(struct shares *shares);
-void share_close(struct shares *shares);
+void share_init(struct hook_shares *shares);
+void share_close(struct hook_shares *shares);
 
 /* How much of a limit one session may have, when so much is used: `most`, or an eighth of what is
  * free, but always a little.  Pure. */

@@ -13,8 +13,8 @@
 #include "shared/hub/held.h"
 #include "shared/hub/hub.h"
 #include "shared/hub/lifecycle.h"
-#include "shared/hub/ring.h"
 #include "shared/hub/per_address.h"
+#include "shared/hub/ring.h"
 #include "shared/store/watch.h"
 
 struct hub {

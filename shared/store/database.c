@@ -224,7 +224,7 @@ database_may_replace(const struct store *st, enum health_fault fault, bool usele
 	}
 	/* a disk may be full for a moment: those who have the database in use will see */
 	if (fault == HEALTH_OTHER ||
-	    (fault == HEALTH_FAILING && !useless && !slots_alone(st->slots))) {
+	    (fault != HEALTH_DAMAGED && !useless && !slots_alone(st->slots))) {
 		errno = 0;
 		health_complain(
 		    st, "cannot open the database %s: %s", st->path, sqlite3_errmsg(st->db));
@@ -258,6 +258,21 @@ database_is_there(const struct store *st)
 			return false;
 	}
 	return true;
+}
+
+int64_t
+database_bytes(const struct store *st)
+{
+	int64_t bytes = 0;
+	struct stat sb;
+	char path[600];
+
+	for (int i = 0; i < DATABASE_FILES; i++) {
+		database_path(st, (enum database_file)i, path);
+		if (stat(path, &sb) == 0)
+			bytes += sb.st_size;
+	}
+	return bytes;
 }
 
 int

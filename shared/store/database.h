@@ -6,6 +6,7 @@
 #define POLLUX_DATABASE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct store;
 
@@ -27,6 +28,9 @@ enum database_opened database_open(struct store *st, bool useless);
 
 /* Whether the files that are open are still there under their names. */
 bool database_is_there(const struct store *st);
+
+/* How much of the disk its files take. */
+int64_t database_bytes(const struct store *st);
 
 /* Free the statements and the connection; allowed when they are half open or closed. */
 void database_close(struct store *st);

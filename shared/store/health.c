@@ -9,17 +9,22 @@
 #include "shared/base/log.h"
 #include "shared/store/internal.h"
 
-#define FAILING_MS 5000 /* a disk that is full for so long stays full, unless we free some of it */
-#define REBUILD_MS                                                                                 \
-	5000             /* between two rebuilds by all processes: damage that comes again at once
-                           * has a cause that a rebuild does not mend */
+#define FAILING_MS 5000 /* what has failed for so long goes on to fail unless we do something */
+
+/* Between two rebuilds by all processes.  What fails again at once has a cause that a rebuild does
+ * not mend, unless the disk is full, and of ours. */
+#define REBUILD_MS         5000
+#define REBUILD_FAILING_MS 60000
+
 #define SMALL_PAGES 2048 /* 8 MiB are read in some 10 ms */
 
 /* --- errors --------------------------------------------------------------------------------- */
 
 static enum health_fault
-health_of_io(int code)
+health_of_io(int code, int reason)
 {
+	if (reason == ENOSPC || reason == EDQUOT)
+		return HEALTH_FULL;
 	switch (code) {
 	case SQLITE_IOERR_NOMEM:
 		return HEALTH_OTHER;
@@ -27,13 +32,15 @@ health_of_io(int code)
 	case SQLITE_IOERR_SHORT_READ:
 	case SQLITE_IOERR_CORRUPTFS:
 		return HEALTH_DAMAGED;
-	default: /* a quota that is used up is one, an index of the WAL that cannot grow another */
+	case SQLITE_IOERR_SHMSIZE: /* the index of the WAL cannot grow */
+		return HEALTH_FULL;
+	default:
 		return HEALTH_FAILING;
 	}
 }
 
 static enum health_fault
-health_of_code(int code)
+health_of_code(int code, int reason)
 {
 	switch (code & 0xff) {
 	case SQLITE_OK:
@@ -44,9 +51,14 @@ health_of_code(int code)
 	case SQLITE_NOTADB:
 		return HEALTH_DAMAGED;
 	case SQLITE_FULL:
-		return HEALTH_FAILING;
+		return HEALTH_FULL;
 	case SQLITE_IOERR:
-		return health_of_io(code);
+		return health_of_io(code, reason);
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		/* a file of another user, in a folder of ours; not that descriptors are short */
+		return reason == EMFILE || reason == ENFILE ? HEALTH_OTHER : HEALTH_FAILING;
 	case SQLITE_ERROR:
 		/* our statements have no errors of their own: a table is not as they know it */
 		return HEALTH_DAMAGED;
@@ -58,7 +70,8 @@ health_of_code(int code)
 enum health_fault
 health_of_error(struct store *st)
 {
-	enum health_fault fault = health_of_code(sqlite3_extended_errcode(st->db));
+	enum health_fault fault =
+	    health_of_code(sqlite3_extended_errcode(st->db), sqlite3_system_errno(st->db));
 
 	/* now: the next call replaces the words */
 	if (fault > st->health.fault)
@@ -66,20 +79,19 @@ health_of_error(struct store *st)
 	return fault;
 }
 
-bool
+void
 health_note(struct store *st)
 {
 	enum health_fault fault = health_of_error(st);
 
 	if (fault > st->health.fault)
 		st->health.fault = fault;
-	return st->health.errors++ == 0;
 }
 
 void
 health_note_written(struct store *st)
 {
-	if (st->health.fault == HEALTH_FAILING)
+	if (st->health.fault != HEALTH_DAMAGED)
 		st->health.fault = HEALTH_GOOD;
 	st->health.failing_since_ms = 0;
 }
@@ -124,8 +136,9 @@ static bool
 may_rebuild(const struct store *st, int64_t now_ms)
 {
 	int64_t last = slots_rebuilt(st->slots);
+	int64_t pause = st->health.fault == HEALTH_FAILING ? REBUILD_FAILING_MS : REBUILD_MS;
 
-	return last == 0 || last > now_ms || now_ms - last >= REBUILD_MS;
+	return last == 0 || last > now_ms || now_ms - last >= pause;
 }
 
 enum health_fault
@@ -133,17 +146,15 @@ health_tick(struct store *st, int64_t now_ms)
 {
 	struct health *health = &st->health;
 
-	if (health->errors > 1)
-		log_errx("store %s: %u more errors", st->path, health->errors - 1);
-	health->errors = 0;
 	health->tick_ms = now_ms;
 	if (health->fault == HEALTH_OTHER)
 		health->fault = HEALTH_GOOD;
-	if (health->fault == HEALTH_FAILING && health->failing_since_ms == 0)
-		health->failing_since_ms = now_ms;
-	if (health->fault == HEALTH_GOOD || !may_rebuild(st, now_ms))
+	if (health->fault == HEALTH_GOOD)
 		return HEALTH_GOOD;
-	if (health->fault == HEALTH_FAILING && now_ms - health->failing_since_ms < FAILING_MS)
+	if (health->failing_since_ms == 0)
+		health->failing_since_ms = now_ms;
+	if (!may_rebuild(st, now_ms) ||
+	    (health->fault != HEALTH_DAMAGED && now_ms - health->failing_since_ms < FAILING_MS))
 		return HEALTH_GOOD;
 	return health->fault;
 }

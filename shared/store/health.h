@@ -12,33 +12,32 @@ struct store;
 
 enum health_fault {
 	HEALTH_GOOD,
-	HEALTH_OTHER,   /* not the database's fault: locked, no descriptor, no right, .. */
-	HEALTH_FAILING, /* it cannot be written; the disk is full, for one, which may pass */
+	HEALTH_OTHER,   /* not the database's fault: locked, no descriptor, no memory, .. */
+	HEALTH_FULL,    /* the disk, or the user's share of it, which may pass */
+	HEALTH_FAILING, /* it cannot be written for another reason, which may pass, too */
 	HEALTH_DAMAGED, /* it will not get better by itself */
 };
 
 /* What became of the database. */
 struct health {
-	enum health_fault fault; /* the worst since the last tick, or not mended yet */
-	char why[128];           /* SQLite's words for it */
-	unsigned errors;         /* since the last tick */
-	int64_t tick_ms;         /* when that was */
-	int64_t
-	    failing_since_ms; /* HEALTH_FAILING; 0: since the last write that succeeded it is not */
+	enum health_fault fault;  /* the worst since the last tick, or not mended yet */
+	char why[128];            /* SQLite's words for it */
+	int64_t tick_ms;          /* the last tick */
+	int64_t failing_since_ms; /* HEALTH_FULL or _FAILING; 0: since then something was written */
 };
 
 /* What the last error of the connection is; health.why says it in words. */
 enum health_fault health_of_error(struct store *st);
 
-/* Note that a statement has failed.  True: log it, false: there was one since the last tick. */
-bool health_note(struct store *st);
+/* Note that a statement has failed. */
+void health_note(struct store *st);
 
 /* Note that something was written. */
 void health_note_written(struct store *st);
 
-/* Once a second: HEALTH_DAMAGED if the database has to be made anew; HEALTH_FAILING if
- * writing has failed for some seconds: it has to be made anew if that still fails; else
- * HEALTH_GOOD. */
+/* Once a second: HEALTH_DAMAGED if the database has to be made anew; HEALTH_FULL or HEALTH_FAILING
+ * if writing has failed for some seconds: it has to be made anew if that still fails, and if it is
+ * of use; else HEALTH_GOOD. */
 enum health_fault health_tick(struct store *st, int64_t now_ms);
 
 /* Forget all errors: the database is another one. */

@@ -79,6 +79,7 @@ look_at_version(struct store *st)
 		return takeover_peek(path, version);
 	result = takeover_look(path, st->lock_fd, version, force);
 	if (result == TAKEOVER_STRANGERS && force) {
+		errno = 0;
 		health_complain(st,
 		    "%s: processes of an older version of Pollux run here, which "
 		    "cannot be asked to leave; stop them",
@@ -161,7 +162,8 @@ opening_database(struct store *st, bool useless)
 	/* running processes still have the deleted file open: this tells them to reopen */
 	if (opened == DATABASE_MADE || opened == DATABASE_MENDED)
 		slots_bump_epoch(st->slots);
-	if (opened == DATABASE_MENDED)
+	/* a program that starts may mend at any time: its supervisor sets the pace */
+	if (opened == DATABASE_MENDED && st->health.tick_ms != 0)
 		slots_set_rebuilt(st->slots, st->health.tick_ms);
 	/* after the bump, which is not news to us */
 	st->epoch = slots_epoch(st->slots);

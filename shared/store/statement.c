@@ -19,8 +19,10 @@ int
 statement_fail(struct store *st, const char *what)
 {
 	/* no database: whoever could not open it has said so */
-	if (st->db != NULL && health_note(st))
-		log_errx("store %s: %s: %s", st->path, what, sqlite3_errmsg(st->db));
+	if (st->db == NULL)
+		return -1;
+	log_limited(LOG_LEVEL_ERROR, "store %s: %s: %s", st->path, what, sqlite3_errmsg(st->db));
+	health_note(st);
 	return -1;
 }
 

@@ -52,7 +52,7 @@ int statement_finish(struct store *st, sqlite3_stmt *q, int step);
 /* A column's bytes, borrowed until the next step; p NULL for NULL. */
 struct slice statement_column(sqlite3_stmt *q, int column);
 
-/* Log what failed with SQLite's words, once a second at most, note it (health.h), and return -1. */
+/* Log what failed with SQLite's words, once a minute at most, note it (health.h), and return -1. */
 int statement_fail(struct store *st, const char *what);
 
 #endif

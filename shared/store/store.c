@@ -41,6 +41,9 @@ stop_waiting(struct store *st)
 	st->waiter = NULL;
 }
 
+/* Of a full disk; a new database takes nearly half of it. */
+#define WORTH_BYTES (512 << 10)
+
 /* --- opening -------------------------------------------------------------------------------- */
 
 static struct store *
@@ -106,19 +109,20 @@ store_was_replaced(struct store *st)
 	       !opening_folder_is_there(st);
 }
 
-/* Whether a small write fails: a single large one that had no room is no reason to give up all. */
+/* Whether a small write fails, too: a single large one that had no room is no reason to give up
+ * all.  `fault` is what the others failed of. */
 static bool
-still_fails(struct store *st, int64_t now_ms)
+still_fails(struct store *st, enum health_fault fault, int64_t now_ms)
 {
 	st->health.fault = HEALTH_GOOD;
 	if (store_try(st) == STORE_OK && statement_exec(st, Q_PROBE, "l", now_ms) == 0 &&
 	    store_commit(st) == 0)
 		return false;
 	store_rollback(st);
-	if (st->health.fault >= HEALTH_FAILING)
+	if (st->health.fault >= HEALTH_FULL)
 		return true;
 	/* another process has the writer's lock: ask again at the next tick */
-	st->health.fault = HEALTH_FAILING;
+	st->health.fault = fault;
 	return false;
 }
 
@@ -127,7 +131,12 @@ store_is_damaged(struct store *st, int64_t now_ms)
 {
 	enum health_fault fault = health_tick(st, now_ms);
 
-	return fault == HEALTH_DAMAGED || (fault == HEALTH_FAILING && still_fails(st, now_ms));
+	if (fault == HEALTH_GOOD || fault == HEALTH_DAMAGED)
+		return fault == HEALTH_DAMAGED;
+	/* a disk that is full of other things: those who need no store can go on */
+	if (fault == HEALTH_FULL && database_bytes(st) < WORTH_BYTES)
+		return false;
+	return still_fails(st, fault, now_ms);
 }
 
 bool
@@ -146,7 +155,7 @@ reopen_database(struct store *st)
 	if (opening_lock(st, false) == -1)
 		return -1;
 	/* another one, or a new one: then it is not the one that failed */
-	useless = st->health.fault >= HEALTH_FAILING && st->epoch == slots_epoch(st->slots) &&
+	useless = st->health.fault >= HEALTH_FULL && st->epoch == slots_epoch(st->slots) &&
 	          database_is_there(st);
 	database_close(st);
 	result = opening_database(st, useless);

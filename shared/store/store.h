@@ -60,8 +60,8 @@ void store_empty_wake_fd(struct store *st);
 bool store_was_replaced(struct store *st);
 
 /* Once a second, outside of transactions: whether the errors since the last call say that the
- * database is damaged, or that its disk stays full.  Then store_reopen() makes it anew: drop all
- * sessions before.  Also reports how many errors were not logged. */
+ * database is damaged, or that it cannot be written for longer than a moment.  Then store_reopen()
+ * makes it anew: drop all sessions before. */
 bool store_is_damaged(struct store *st, int64_t now_ms);
 
 /* Open the store again; the wake-up descriptor and the slots may be others afterwards.  -1 after

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "shared/base/log.h"
-#include "shared/transport/cors.h"
 #include "shared/base/origins.h"
+#include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/handshake_text.h"
 #include "shared/wire/json.h"

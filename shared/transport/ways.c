@@ -78,7 +78,7 @@ take_way(struct ways *w, int64_t key, int64_t now)
 
 /* A name or an address, perhaps with a port: the key of a way, and nothing that breaks a log. */
 static bool
-is_host(struct slice s)
+is_way_host(struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
@@ -97,7 +97,7 @@ name_way(const struct exchange *x, struct slice host, char *text, size_t size)
 	char proxy[ADDRESS_SIZE] = "";
 	int n;
 
-	if (!is_host(host))
+	if (!is_way_host(host))
 		return 0;
 	if (x->by_proxy)
 		address_write(&x->proxy, proxy);

@@ -409,6 +409,7 @@ open_websocket(struct talker *t)
 	if (route.kind == ROUTE_TRANSPORT &&
 	    websocket_judge(sv, &route, &x, &status, &why) == WEBSOCKET_GO) {
 		t->ws = (struct websocket){.ops = &talker_ws_ops};
+		t->unread = false;
 		t->ws_open = true; /* before what it is sent at once, which may be the end */
 		if (websocket_open(sv, &t->ws, &route) == -1)
 			t->ws_open = false;
@@ -419,7 +420,7 @@ open_websocket(struct talker *t)
 static void
 say(struct talker *t, struct slice text)
 {
-	if (!t->ws_open || !utf8_valid(text))
+	if (!t->ws_open || t->unread || !utf8_valid(text))
 		return;
 	enter(t->ws_process);
 	websocket_text(world.sv[t->ws_process], &t->ws, text);

@@ -39,8 +39,9 @@ struct talker {
 	struct websocket ws;
 	int ws_process;
 	bool ws_open;
-	bool fails; /* its next answer cannot be written */
-	bool over;  /* it may have been told that its session is */
+	bool unread; /* the server does not read from it now */
+	bool fails;  /* its next answer cannot be written */
+	bool over;   /* it may have been told that its session is */
 };
 
 /* --- what is received ------------------------------------------------------------------------ */
@@ -173,6 +174,13 @@ talker_ws_close(struct websocket *ws, int code, const char *reason)
 	container_of(ws, struct talker, ws)->ws_open = false;
 }
 
-static const struct websocket_ops talker_ws_ops = {talker_ws_send, talker_ws_close};
+static inline void
+talker_ws_pause(struct websocket *ws, bool paused)
+{
+	container_of(ws, struct talker, ws)->unread = paused;
+}
+
+static const struct websocket_ops talker_ws_ops = {
+    .send = talker_ws_send, .close = talker_ws_close, .pause = talker_ws_pause};
 
 #endif

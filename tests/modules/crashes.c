@@ -62,6 +62,14 @@ on_disconnect(sio_socket *s, const sio_event *e, void *user)
 	(void)user;
 }
 
+/* When it is loaded. */
+__attribute__((constructor)) static void
+crash_when_loaded(void)
+{
+	if (getenv("CRASH_WHEN_LOADED") != NULL)
+		abort();
+}
+
 int
 pollux_app(sio_app *app)
 {

@@ -370,6 +370,33 @@ a_short_lack_of_room_costs_nobody_a_session(void **state)
 	assert_string_equal(epoch(w, 0), before);
 }
 
+/* As it is on a disk that is full of other things. */
+static void
+what_a_rebuild_did_not_mend_is_tried_again_a_minute_later(void **state)
+{
+	struct world *w = *state;
+	char before[32];
+	int seconds = 0;
+
+	fill_log(w, 150);
+	limit_files(300000);
+	for (int i = 0; i < 10; i++) {
+		is_served(w, 0);
+		second(w);
+	}
+	assert_true(is_served(w, 0));
+	snprintf(before, sizeof(before), "%s", epoch(w, 0));
+	while (is_served(w, 0))
+		continue;
+	for (; strcmp(epoch(w, 0), before) == 0 && seconds < 100; seconds++) {
+		is_served(w, 0);
+		second(w);
+	}
+	limit_files(0);
+	assert_in_range(seconds, 50, 62);
+	assert_one_world(w);
+}
+
 static void
 without_any_room_it_waits_and_works_again_by_itself(void **state)
 {
@@ -650,6 +677,7 @@ main(void)
 	    TEST(what_is_no_database_is_replaced),
 	    TEST(a_store_that_cannot_grow_is_made_anew_after_some_seconds),
 	    TEST(a_short_lack_of_room_costs_nobody_a_session),
+	    TEST(what_a_rebuild_did_not_mend_is_tried_again_a_minute_later),
 	    TEST(without_any_room_it_waits_and_works_again_by_itself),
 	    TEST(an_emptied_folder_is_noticed_within_a_second),
 	    TEST(each_file_that_is_deleted_is_noticed),

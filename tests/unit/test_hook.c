@@ -1,19 +1,10 @@
-/* The web hook: signatures, JSON out and in, the queue, and what is tried again. */
-#include "tests/unit/process.h"
+/* The web hook: signatures, JSON out and in, and what a turn queues. */
+#include "tests/unit/hookapp.h"
 
 #include <errno.h>
-#include <poll.h>
 
-#include <sqlite3.h>
-
-#include "shared/hook/batch.h"
-#include "shared/hook/internal.h"
-#include "shared/hook/lanes.h"
-#include "shared/store/hook_queue.h"
 #include "shared/store/session_data.h"
-#include "shared/store/slots.h"
 
-#define SECRET "whsec_cG9sbHV4LXRlc3QtdmVjdG9yLXNlY3JldC0wMDAx"
 #define BODY   "{\"v\":1,\"hook\":\"events\",\"events\":[]}"
 #define VECTOR "v1,u5793JlqqEbGkWtHMbaREG5JRERxtMZRc5OgP2ZhOI8="
 
@@ -177,127 +168,6 @@ test_description(void **state)
 /* --- with a hub ----------------------------------------------------------------------------------
  */
 
-struct fixture {
-	struct config cfg;
-	char folder[64];
-	struct application *app;
-	struct hook *hook;
-	struct hub *hub;
-	int64_t now;
-	struct client client;
-	int64_t key;
-	char *thrown; /* what the last reply said went wrong with the event */
-};
-
-static int64_t
-turn(struct fixture *f)
-{
-	int64_t next, other;
-	int result;
-
-	application_run(f->app);
-	result = hub_turn_end(f->hub, &next);
-	other = application_settled(f->app, result == 0);
-	hub_turn_begin(f->hub, f->now);
-	return other < next ? other : next;
-}
-
-static struct session *
-session(struct fixture *f)
-{
-	struct session *s = NULL;
-
-	assert_int_equal(session_find(f->hub, slice_of(f->client.sid), &s), SESSION_LIVE);
-	return s;
-}
-
-/* Nobody listens at port 1. */
-static int
-open_fixture(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct hub_options options;
-
-	assert_non_null(f);
-	config_default(&f->cfg);
-	snprintf(f->folder, sizeof(f->folder), "/tmp/pollux-test-XXXXXX");
-	assert_non_null(mkdtemp(f->folder));
-	snprintf(f->cfg.hook_url, sizeof(f->cfg.hook_url), "http://127.0.0.1:1/hook?secret=1");
-	snprintf(f->cfg.hook_secret, sizeof(f->cfg.hook_secret), SECRET);
-	snprintf(f->cfg.hook_namespaces, sizeof(f->cfg.hook_namespaces), "/chat");
-	f->now = 1000000;
-	f->app = hook_open(&f->cfg);
-	assert_non_null(f->app);
-	f->hook = hook_of(f->app);
-	options = (struct hub_options){
-	    .kind = 1,
-	    .folder = f->folder,
-	    .app = application_for_hub(f->app),
-	    .close_timeout_ms = 60000,
-	    .polling_duration_ms = 20000,
-	    .handshake_timeout_ms = 60000,
-	    .bad_packets = 5,
-	    .queue_packets = 100,
-	    .queue_bytes = 10000,
-	    .sessions = 1000,
-	    .log_bytes = 1 << 20,
-	    .rooms_per_session = 100,
-	    .data_per_session = 1 << 20,
-	    .acks_per_session = 100,
-	};
-	f->hub = hub_open(&options);
-	assert_non_null(f->hub);
-	application_set_hub(f->app, f->hub);
-	hub_turn_begin(f->hub, f->now);
-	assert_int_equal(
-	    session_create(f->hub, "{}", SLICE("127.0.0.1"), f->client.sid), SESSION_CREATED);
-	f->key = sid_key((struct slice){f->client.sid, SID_LENGTH});
-	assert_int_equal(session_attach(f->hub, session(f), TRANSPORT_WEBSOCKET, true, &sink_ops,
-			     &f->client.sink),
-	    0);
-	*state = f;
-	return 0;
-}
-
-static int
-close_fixture(void **state)
-{
-	struct fixture *f = *state;
-	char command[128];
-
-	application_stop(f->app);
-	hub_close(f->hub);
-	application_close(f->app);
-	snprintf(command, sizeof(command), "rm -rf %s", f->folder);
-	assert_int_equal(system(command), 0);
-	free(f->thrown);
-	free(f);
-	return 0;
-}
-
-struct rows {
-	size_t n;
-	struct hook_entry at[32];
-};
-
-static void
-add_row(void *arg, const struct hook_entry *entry)
-{
-	struct rows *rows = arg;
-
-	assert_true(rows->n < 32);
-	rows->at[rows->n++] = *entry;
-}
-
-static struct rows
-rows_of(struct fixture *f)
-{
-	struct rows rows = {.n = 0};
-
-	assert_int_equal(hook_queue_list(hub_store(f->hub), 0, add_row, &rows), 0);
-	return rows;
-}
-
 static void
 test_events_stand_in_the_turn(void **state)
 {
@@ -349,147 +219,6 @@ test_data_outlives_the_session(void **state)
 		assert_int_equal(hook_queue_forget(st, f->key), 0);
 	}
 	buf_free(&data);
-}
-
-static void
-test_full_queue(void **state)
-{
-	struct fixture *f = *state;
-	char sid[STORE_SID_SIZE];
-	struct rows rows;
-
-	f->cfg.hook_queue_events = 3;
-	receive_packet(f->hub, session(f), SLICE("3:::a"));
-	receive_packet(f->hub, session(f), SLICE("3:::b"));
-	assert_int_equal(session_create(f->hub, "{}", SLICE("127.0.0.1"), sid), SESSION_BUSY);
-	receive_packet(f->hub, session(f), SLICE("3:::c"));
-	rows = rows_of(f); /* connect a b disconnect */
-	assert_int_equal(rows.n, 4);
-	assert_string_equal(f->client.sink.got, "1:: LOST ");
-}
-
-static void
-test_share_of(void **state)
-{
-	(void)state;
-	assert_int_equal(share_of(100000, 1000, 8, 0), 1000);
-	assert_int_equal(share_of(100000, 1000, 8, 92000), 1000);
-	assert_int_equal(share_of(100000, 1000, 8, 96000), 500);
-	assert_int_equal(share_of(100000, 1000, 8, 99999), 8);
-	assert_int_equal(share_of(100000, 1000, 8, 300000), 8);
-	/* however many take all that they may, there is room for one more */
-	for (int64_t used = 0, n = 0; n < 5000; n++) {
-		assert_true(used < 100000);
-		used += share_of(100000, 1000, 8, used) > 8 ? share_of(100000, 1000, 8, used) : 0;
-	}
-}
-
-/* Send n messages as the client; return the rows there are then. */
-static int64_t
-send_messages(struct fixture *f, int n)
-{
-	int64_t events, bytes;
-
-	while (n-- > 0)
-		receive_packet(f->hub, session(f), SLICE("3:::x"));
-	assert_int_equal(hook_queue_count(hub_store(f->hub), f->key, &events, &bytes), 0);
-	assert_int_equal(bytes > 0, events > 0);
-	return events;
-}
-
-static void
-test_shares(void **state)
-{
-	struct fixture *f = *state;
-	struct session *s;
-
-	f->cfg.hook_session_events = 10;
-	f->cfg.hook_max_in_flight = 0; /* nothing is delivered */
-	assert_int_equal(send_messages(f, 8), 9);
-	assert_false(application_slows(f->app, f->key));
-	/* what comes in one turn is taken, and slows the client */
-	assert_int_equal(send_messages(f, 10), 19);
-	assert_true(application_slows(f->app, f->key));
-	turn(f);
-	assert_true(application_slows(f->app, f->key));
-	assert_int_equal(
-	    slots_slowed(store_slots(hub_store(f->hub)), slots_own(store_slots(hub_store(f->hub)))),
-	    1);
-	/* for two seconds, if its transport cannot be paused */
-	f->now += 2100;
-	hub_turn_begin(f->hub, f->now);
-	turn(f);
-	assert_false(application_slows(f->app, f->key));
-	/* one that goes on is ended when it has twice its share */
-	assert_int_equal(send_messages(f, 1), 20);
-	assert_int_equal(session_find_key(f->hub, f->key, &s), SESSION_LIVE);
-	receive_packet(f->hub, s, SLICE("3:::x"));
-	assert_true(session_is_over(s));
-	assert_false(application_slows(f->app, f->key));
-	assert_string_equal(f->client.sink.got, "1:: LOST ");
-}
-
-static void
-test_full_queue_spares_others(void **state)
-{
-	struct fixture *f = *state;
-	struct slots *slots = store_slots(hub_store(f->hub));
-
-	f->cfg.hook_max_in_flight = 0;
-	turn(f);
-	slots_set_hook(slots, (int64_t)f->cfg.hook_queue_events, 0); /* of other sessions */
-	assert_int_equal(send_messages(f, 3), 4);
-	assert_false(application_slows(f->app, f->key));
-	assert_int_equal(send_messages(f, 3), 7);
-	assert_false(session_is_over(session(f)));
-}
-
-/* Lanes that another leader has left: an event that is sent alone waits for the one before it. */
-static void
-test_alone_after_another_leader(void **state)
-{
-	struct fixture *f = *state;
-	struct store *st = hub_store(f->hub);
-	struct lanes lanes = {.hook = NULL};
-	struct rows rows;
-	struct batch *b;
-
-	send_messages(f, 3);
-	rows = rows_of(f); /* connect and three */
-	assert_int_equal(rows.n, 4);
-	for (size_t i = 1; i < 3; i++)
-		assert_int_equal(
-		    hook_queue_retry(st, rows.at[i].id,
-			&(struct hook_retry){
-			    .batch = -rows.at[i].id, .attempts = 2, .failed = 1, .due = 7}),
-		    0);
-	lanes_init(&lanes, f->hook);
-	assert_int_equal(lanes_load(&lanes), 0);
-	b = batch_fill(&lanes, &lanes.ready_queue, HOOK_BATCH);
-	assert_int_equal(b->n, 1);
-	assert_int_equal(b->id, rows.at[0].id);
-	lanes_forget(&lanes);
-	/* without the first, the second is on its way, and the third waits for it */
-	assert_int_equal(hook_queue_done(st, rows.at[0].id), 0);
-	assert_int_equal(lanes_load(&lanes), 0);
-	assert_true(TAILQ_EMPTY(&lanes.ready_queue));
-	b = TAILQ_FIRST(&lanes.batches);
-	assert_int_equal(b->id, -rows.at[1].id);
-	assert_int_equal(b->n, 1);
-	assert_int_equal(b->attempts, 2);
-	assert_int_equal(b->failed, 1);
-	/* and when it is delivered, the third goes alone, too, and then the fourth */
-	b->fate[0] = BATCH_GONE;
-	batch_settle(b, true);
-	for (size_t i = 2; i < 4; i++) {
-		b = batch_fill(&lanes, &lanes.ready_queue, HOOK_BATCH);
-		assert_int_equal(b->n, 1);
-		assert_int_equal(b->id, i == 2 ? -rows.at[i].id : rows.at[i].id);
-		b->fate[0] = BATCH_GONE;
-		batch_settle(b, true);
-	}
-	assert_int_equal(lanes.events, 0);
-	lanes_forget(&lanes);
 }
 
 static int
@@ -639,71 +368,6 @@ test_verdicts(void **state)
 	hook_reply_free_admission(&a);
 }
 
-/* Turns until no request is under way. */
-static void
-until_idle(struct fixture *f)
-{
-	struct pollfd pfd = {.fd = application_fd(f->app), .events = POLLIN};
-
-	turn(f);
-	while (application_is_busy(f->app)) {
-		assert_true(poll(&pfd, 1, 20) >= 0);
-		turn(f);
-	}
-	turn(f);
-}
-
-/* What the table of events that could not be delivered has: "COUNT LAST_ERROR". */
-static void
-read_dead_events(const struct fixture *f, char text[256])
-{
-	char path[128];
-	sqlite3 *db;
-	sqlite3_stmt *q;
-
-	snprintf(path, sizeof(path), "%s/pollux.db", f->folder);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db,
-			     "SELECT count(*) || ' ' || max(error) FROM hook_dead", -1, &q, NULL),
-	    SQLITE_OK);
-	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
-	snprintf(text, 256, "%s", (const char *)sqlite3_column_text(q, 0));
-	sqlite3_finalize(q);
-	sqlite3_close(db);
-}
-
-static void
-test_retries(void **state)
-{
-	struct fixture *f = *state;
-	struct rows rows;
-	int64_t id, next;
-	char dead[256];
-	int attempts = 0;
-
-	f->cfg.hook_retry_for_ms = 60000;
-	until_idle(f);
-	rows = rows_of(f);
-	assert_int_equal(rows.n, 1);
-	id = rows.at[0].id;
-	while (rows.n == 1) {
-		assert_int_equal(rows.at[0].batch, id);
-		assert_int_equal(rows.at[0].attempts, ++attempts);
-		assert_true(rows.at[0].due > f->now);
-		next = turn(f);
-		assert_true(next > f->now && next <= rows.at[0].due + 5000);
-		receive_packet(f->hub, session(f), SLICE("2::")); /* it lives on */
-		f->now = rows.at[0].due + 5000; /* a tripped breaker waits as well */
-		hub_turn_begin(f->hub, f->now);
-		until_idle(f);
-		rows = rows_of(f);
-	}
-	assert_true(attempts >= 4 && attempts <= 7);
-	assert_true(f->now - 1000000 <= 120000);
-	read_dead_events(f, dead);
-	assert_memory_equal(dead, "1 Failed to connect", 19);
-}
-
 int
 main(void)
 {
@@ -719,17 +383,9 @@ main(void)
 		test_events_stand_in_the_turn, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(
 		test_data_outlives_the_session, open_fixture, close_fixture),
-	    cmocka_unit_test_setup_teardown(test_full_queue, open_fixture, close_fixture),
-	    cmocka_unit_test(test_share_of),
-	    cmocka_unit_test_setup_teardown(test_shares, open_fixture, close_fixture),
-	    cmocka_unit_test_setup_teardown(
-		test_full_queue_spares_others, open_fixture, close_fixture),
-	    cmocka_unit_test_setup_teardown(
-		test_alone_after_another_leader, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_reply, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_error_in_a_reply, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_verdicts, open_fixture, close_fixture),
-	    cmocka_unit_test_setup_teardown(test_retries, open_fixture, close_fixture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -483,6 +483,11 @@ pollux('pollux-wsd: a module that crashes while it is set up, and a crash outsid
   const early = startDaemon('pollux-wsd', conf, folder, { before: NO_CORE, env: { CRASH_AT_START: '1' } });
   assert.strictEqual((await within(early.exited.promise, 'its end')).signal, 'SIGABRT');
   assertOneSentence(early.stderr, /error: ended by SIGABRT in the application: event "pollux_app" of namespace ""/);
+  for (const args of [[], ['-t']]) {
+    const loading = startDaemon('pollux-wsd', conf, folder, { args, before: NO_CORE, env: { CRASH_WHEN_LOADED: '1' } });
+    assert.strictEqual((await within(loading.exited.promise, 'its end')).signal, 'SIGABRT');
+    assertOneSentence(loading.stderr, /error: ended by SIGABRT in the application: event "loading" of namespace ""/);
+  }
   const { daemon } = await started('pollux-wsd', { before: NO_CORE });
   daemon.kill('SIGBUS');
   assert.strictEqual((await within(daemon.exited.promise, 'its end')).signal, 'SIGBUS');

@@ -2,6 +2,8 @@
 'use strict';
 
 const assert = require('node:assert');
+const fs = require('node:fs');
+const path = require('node:path');
 const { useServer, both, pollux, not, KIND } = require('../lib/suite');
 const { Connection, request, requestBytes } = require('../lib/http');
 const { handshake, Polling } = require('../lib/polling');
@@ -209,6 +211,29 @@ for (const port of ['port', 'wsdPort']) {
     }
   });
 }
+
+pollux('a client that leaves its poll costs no line in the log of the web server', {
+  skip: not(['apache', 'apache-proxy'], 'it does not tell that a client has left')
+}, async () => {
+  const { sid } = await handshake(server);
+  const client = new Polling(server, sid);
+  assert.strictEqual((await client.get()).text, '1::');
+  for (let i = 0; i < 3; i++) {
+    /* lighttpd tells of a client that left on a connection that has served a request before */
+    const connection = new Connection(server.port);
+    connection.send(requestBytes({ path: '/socket.io/' }));
+    await connection.response();
+    const { held } = await client.hold();
+    connection.send(requestBytes({ path: client.path() }));
+    assert.strictEqual((await held).text, '8::'); /* so that the new one is held */
+    connection.destroy();
+    await client.post(`3:::${i}`);
+    await client.get();
+  }
+  const log = fs.readFileSync(path.join(server.data, 'pollux.log'), 'utf8');
+  assert.ok(!log.includes(sid), log);
+  assert.doesNotMatch(log, /unexpected end-of-file|response not received/);
+});
 
 both('answers to POSTs do not wait for a poll', async () => {
   const client = await opened();

@@ -215,7 +215,10 @@ pollux('a newer version takes the folder over once; the older one leaves and doe
   const client = await Websocket.open({ port: older[0].port });
   const newer = await startOn(data, 'pollux-wsd', { binary });
   /* asked, they leave as at SIGTERM, with a code that has them started again */
-  for (const { daemon } of older) assert.strictEqual(await daemon.end(15000), 75);
+  for (const { daemon } of older) {
+    assert.strictEqual(await daemon.end(15000), 75);
+    assert.match(daemon.stderr, /a newer version of Pollux takes the data folder over/);
+  }
   await client.ended();
   assert.strictEqual(client.closing.code, 1001);
   await isUp(newer.daemon);

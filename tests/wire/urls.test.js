@@ -148,6 +148,12 @@ pollux('HEAD on the handshake gives headers only', async () => {
   assert.match(response.header('content-type'), /^text\/plain/);
 });
 
+/* JavaScript's escape() writes Latin-1 and control characters as they are */
+pollux('a query of escape() is accepted', async () => {
+  const { sid } = await handshake(server, { query: 'name=J%FCrgen%09x' });
+  assert.strictEqual((await get(`/socket.io/1/xhr-polling/${sid}?name=J%FCrgen%09x&t=1`)).text, '1::');
+});
+
 for (const method of ['PUT', 'DELETE']) {
   pollux(`${method} is not allowed, on the handshake nor on a transport`, async () => {
     const { sid } = await handshake(server);
