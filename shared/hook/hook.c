@@ -167,7 +167,11 @@ hook_on_received(void *arg, struct hub_ns *ns, struct session *s, const struct p
 	bool wants_ack = pk->ack_data && pk->id.n > 0;
 
 	buf_clear(&hook->body);
-	if (write_packet_event(hook, pk)) /* an event that is not listed opens no transaction */
+	if (!write_packet_event(hook, pk))
+		return; /* an event that is not listed opens no transaction */
+	if (session_streams_here(s) && transaction_try(hook->base.hub) == -1)
+		receive_later(hook->base.hub);
+	else
 		report_event(hook, ns, s, wants_ack ? pk->id : (struct slice){NULL, 0});
 }
 
