@@ -257,7 +257,7 @@ fill_log(struct world *w, int rows)
 
 	open_polling(w, 0, new_client());
 	memset(text, 'x', sizeof(text));
-	assert_int_equal(store_begin(st), 0);
+	assert_int_equal(store_begin(st, 1000), 0);
 	for (int i = 0; i < rows; i++)
 		assert_int_equal(message_log_append(st, &m, 0), 0);
 	assert_int_equal(store_commit(st), 0);
