@@ -124,7 +124,7 @@ check_config(struct cli *c, int argc, char **argv)
 	return cli_flush(&out) != 0 ? EX_SOFTWARE : ok ? 0 : EX_CONFIG;
 }
 
-/* Faults of the database; with --json they collect in `json`. */
+/* Faults of the database, and their number; with --json they collect in `json`. */
 struct faults {
 	const struct cli *cli;
 	struct buf json;
@@ -138,12 +138,13 @@ on_integrity_line(void *arg, struct slice line)
 
 	if (slice_is(line, "ok")) /* SQLite's answer when there is no fault */
 		return;
+	f->n++;
 	if (!f->cli->json) {
 		cli_print(stdout, line);
 		putchar('\n');
 		return;
 	}
-	buf_puts(&f->json, f->n++ > 0 ? "," : "");
+	buf_puts(&f->json, f->n > 1 ? "," : "");
 	json_write_string(&f->json, line);
 }
 
@@ -169,5 +170,6 @@ check_db(struct cli *c, int argc, char **argv)
 		puts("ok");
 	}
 	buf_free(&faults.json);
-	return n == 0 ? 0 : n == -1 ? EX_TEMPFAIL : EX_DATAERR;
+	/* The check itself may fail of the damage that it has found. */
+	return n == 0 ? 0 : faults.n > 0 ? EX_DATAERR : EX_TEMPFAIL;
 }

@@ -239,7 +239,8 @@ chores_run(struct hub *h)
 	/* first: the rest must not work on a database that is gone.  But a newer program's is not
 	 * for us, and one that it will replace can stay as it is */
 	if (!store_is_outdated(h->store) &&
-	    (store_was_replaced(h->store) || store_is_damaged(h->store, h->now)) &&
+	    (store_was_replaced(h->store) ||
+		(!h->o.no_app && store_is_damaged(h->store, h->now))) &&
 	    start_over(h) == -1)
 		return;
 	if (h->held == 0)

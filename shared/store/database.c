@@ -202,7 +202,8 @@ database_examine(struct store *st, bool *current, enum health_fault *fault)
 	/* rows with our slot as their owner were left by a process that died, but the slot counts
 	 * as alive again: release its polls and make its streams overdue before maintenance looks.
 	 * It is also the first that is written */
-	if (*fault == HEALTH_GOOD && statement_exec(st, Q_DISOWN, "i", slots_own(st->slots)) == -1)
+	if (*fault == HEALTH_GOOD &&
+	    statement_exec(st, Q_DISOWN, "i", slots_own(st->slots)) == -1 && !st->must_exist)
 		*fault = health_of_error(st);
 }
 

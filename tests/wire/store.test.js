@@ -132,6 +132,24 @@ pollux('every page of the database is damaged: sessions end, and it works again 
   });
 });
 
+pollux('pollux db check says what is damaged, and replaces nothing', async () => {
+  const data = newFolder();
+  const { daemon } = await startOn(data, 'pollux-wsd');
+  await isUp(daemon);
+  assert.strictEqual(await daemon.stop(), 0);
+  const file = path.join(data, 'pollux.db');
+  const page = Number(execFileSync('python3', ['-c',
+    'import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("SELECT rootpage FROM sqlite_schema WHERE name = \'hook_dead\'").fetchone()[0])', file]));
+  const fd = fs.openSync(file, 'r+');
+  fs.writeSync(fd, Buffer.alloc(4096, 0xa5), 0, 4096, (page - 1) * 4096);
+  fs.closeSync(fd);
+  const before = fs.statSync(file).ino;
+  const check = new Daemon('pollux', ['-d', data, 'db', 'check']);
+  assert.strictEqual(await check.end(), 65, check.stderr);
+  assert.match(check.stdout, /Page \d+/);
+  assert.strictEqual(fs.statSync(file).ino, before);
+});
+
 /* --- a full disk ------------------------------------------------------------------------------ */
 
 /* A disk of 4 MB, or null where we may not mount one. */
