@@ -43,7 +43,7 @@ UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 LOAD      = $(patsubst %,$(B)/tests/bench/%.o,load client link http samples)
 FUZZ      = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-SHARED_LIBS = -lsqlite3 -lcrypto -lcurl -linih -lunistring -ldl
+SHARED_LIBS = -lsqlite3 -lcrypto -lcurl -linih -lunistring -ldl -pthread
 PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd $(B)/pollux-policyd $(B)/pollux
 
 all: programs

@@ -16,6 +16,9 @@
 /* How much is peeked at to see whether a request has arrived whole; larger ones go to a reader. */
 #define PEEK_BYTES 65536
 
+/* Requests that wait for the store; beyond it they are answered 503. */
+#define PARKED_MAX 1000
+
 /* What a request that arrives slowly still gets when others wait for a thread to read them. */
 #define HURRY_MS 1000
 
@@ -54,6 +57,27 @@ set_deadline(struct fcgi_conn *c, int64_t after_ms)
 	c->timed = true;
 	c->deadline = c->fcgi->now + after_ms;
 	TAILQ_INSERT_TAIL(&c->fcgi->timed, c, by_deadline);
+}
+
+static void
+park(struct fcgi_conn *c)
+{
+	if (!c->parked)
+		c->fcgi->parked_n++;
+	else
+		TAILQ_REMOVE(&c->fcgi->parked, c, by_parking);
+	TAILQ_INSERT_TAIL(&c->fcgi->parked, c, by_parking);
+	c->parked = true;
+}
+
+static void
+unpark(struct fcgi_conn *c)
+{
+	if (!c->parked)
+		return;
+	TAILQ_REMOVE(&c->fcgi->parked, c, by_parking);
+	c->fcgi->parked_n--;
+	c->parked = false;
 }
 
 static void
@@ -101,6 +125,15 @@ fcgi_conn_close(struct fcgi_conn *c)
 	set_dirty(c);
 }
 
+/* Drop the request that the server has not taken yet. */
+static void
+forget_request(struct fcgi_conn *c)
+{
+	unpark(c);
+	fcgi_request_free(c->request);
+	c->request = NULL;
+}
+
 /* The client has left, but its web server may still listen: end the request.  lighttpd takes a
  * connection that only closes for a crash, and logs it with the URL and its secret session id. */
 static void
@@ -123,9 +156,30 @@ end_request_unanswered(struct fcgi_conn *c)
 static void
 close_unanswered(struct fcgi_conn *c, enum exchange_fate fate)
 {
+	if (c->state == FCGI_CONN_CLOSED)
+		return;
+	forget_request(c);
 	end_request_unanswered(c);
-	tell_exchange_fate(c, fate);
+	/* what the transport does then needs the store: it is told when that can be had */
+	if (c->x.on_fate != NULL) {
+		fcgi_turn_enter(c->fcgi);
+		if (!server_try(c->fcgi->sv)) {
+			c->fate = (uint8_t)fate;
+			park(c);
+		}
+	}
+	if (!c->parked)
+		tell_exchange_fate(c, fate);
 	fcgi_conn_close(c);
+}
+
+/* Of one that is CLOSED. */
+static void
+tell_parked_fate(struct fcgi_conn *c)
+{
+	unpark(c);
+	tell_exchange_fate(c, c->fate);
+	set_dirty(c); /* the end of the turn frees it */
 }
 
 void
@@ -133,7 +187,10 @@ fcgi_conn_abandon(struct fcgi_conn *c)
 {
 	if (c->state == FCGI_CONN_READING)
 		shutdown(c->io.fd, SHUT_RDWR); /* ends the thread's read */
-	close_unanswered(c, c->state == FCGI_CONN_HELD ? EXCHANGE_GONE : EXCHANGE_FAILED);
+	if (c->state == FCGI_CONN_CLOSED && c->parked)
+		tell_parked_fate(c);
+	else
+		close_unanswered(c, c->state == FCGI_CONN_HELD ? EXCHANGE_GONE : EXCHANGE_FAILED);
 }
 
 static void
@@ -233,7 +290,26 @@ fcgi_conn_upgrades(const struct exchange *x)
 	return reachable_passes(c->fcgi->reachable, c->request);
 }
 
-/* A whole request is here: ask the server.  Owns `rq`. */
+/* Ask the server about c->request, which is freed once it is taken. */
+static void
+ask_about_request(struct fcgi_conn *c)
+{
+	fcgi_turn_enter(c->fcgi);
+	if (c->fcgi->parked_n >= PARKED_MAX) {
+		server_refuse(c->fcgi->sv, &c->x, 503, "server busy");
+	} else if (!server_request(c->fcgi->sv, &c->x)) {
+		park(c);
+		return;
+	}
+	/* nothing that is held may point into the request: thousands of held polls would keep
+	 * theirs for half a minute */
+	c->x.method = c->x.target = c->x.origin = c->x.referer = c->x.body = c->x.address =
+	    (struct slice){NULL, 0};
+	fcgi_request_free(c->request);
+	c->request = NULL;
+}
+
+/* A whole request is here.  Owns `rq`. */
 static void
 ask_server(struct fcgi_conn *c, struct fcgi_request *rq)
 {
@@ -244,6 +320,7 @@ ask_server(struct fcgi_conn *c, struct fcgi_request *rq)
 	ev_io_start(c->fcgi->loop, &c->io);
 	end_idle(c);
 	c->state = FCGI_CONN_HELD;
+	c->request = rq;
 	c->request_id = rq->id;
 	/* without its whole body, the next request could not be told from the rest of this one */
 	c->keep = rq->keep && !rq->too_large && !rq->broken;
@@ -255,21 +332,28 @@ ask_server(struct fcgi_conn *c, struct fcgi_request *rq)
 	};
 	fcgi_request_describe(rq, server_proxies(sv), &c->x);
 	fcgi_turn_enter(c->fcgi);
-	if (c->x.again && !slice_is(c->x.method, "GET")) {
-		/* a repeated POST has lost its body, and may have been carried out already */
+	/* a repeated POST has lost its body, and may have been carried out already */
+	if (c->x.again && !slice_is(c->x.method, "GET"))
 		server_refuse(sv, &c->x, 500, "The process that had this request has died.");
-	} else if (rq->broken) {
+	else if (rq->broken)
 		server_refuse(sv, &c->x, 400, "The body of this request did not arrive whole.");
+	if (c->state == FCGI_CONN_HELD)
+		ask_about_request(c);
+	else
+		forget_request(c);
+}
+
+void
+fcgi_conn_resume(struct fcgi_conn *c)
+{
+	if (c->state != FCGI_CONN_CLOSED) {
+		unpark(c);
+		ask_about_request(c);
+	} else if (server_try(c->fcgi->sv)) {
+		tell_parked_fate(c);
 	} else {
-		c->request = rq;
-		server_request(sv, &c->x);
-		c->request = NULL;
+		park(c); /* at the end: only requests cannot wait any longer */
 	}
-	/* nothing that is held may point into the request, which is freed here: thousands of held
-	 * polls would keep theirs for half a minute */
-	c->x.method = c->x.target = c->x.origin = c->x.referer = c->x.body = c->x.address =
-	    (struct slice){NULL, 0};
-	fcgi_request_free(rq);
 }
 
 /* While a request waits because all threads are busy, the one that has been read for longest makes
@@ -502,8 +586,9 @@ fcgi_conn_flush(struct fcgi_conn *c)
 {
 	if (c->state == FCGI_CONN_WRITING || c->state == FCGI_CONN_OPEN)
 		write_out(c);
-	/* dirty again: writing closed it just now, and the stack holds it once more */
-	if (c->state == FCGI_CONN_CLOSED && !c->dirty)
+	/* dirty again: writing closed it just now, and the stack holds it once more; parked: the
+	 * transport still has it */
+	if (c->state == FCGI_CONN_CLOSED && !c->dirty && !c->parked)
 		fcgi_conn_free(c);
 }
 

@@ -24,10 +24,10 @@ struct fcgi_conn {
 	struct ev_io io;
 	struct fcgi *fcgi;
 	struct exchange x;
-	const struct fcgi_request *request; /* during server_request() only */
-	struct buf out;                     /* queued records */
-	size_t written;                     /* of them, bytes */
-	int64_t deadline;                   /* ms; valid while `timed` */
+	struct fcgi_request *request; /* owned; until server_request() has taken it */
+	struct buf out;               /* queued records */
+	size_t written;               /* of them, bytes */
+	int64_t deadline;             /* ms; valid while `timed` */
 	int64_t read_end;   /* ms; while READING: the deadline, unless others wait for its thread */
 	int64_t idle_since; /* ms; while FCGI_CONN_IDLE */
 	uint16_t request_id;
@@ -36,8 +36,11 @@ struct fcgi_conn {
 	bool dirty : 1;
 	bool timed : 1;
 	bool hurried : 1; /* READING, and its deadline was brought nearer */
+	bool parked : 1;  /* waits for the store: the request is to be asked, or the fate told */
+	uint8_t fate;     /* enum exchange_fate; while CLOSED and `parked` */
 	LIST_ENTRY(fcgi_conn) all;
 	TAILQ_ENTRY(fcgi_conn) by_deadline; /* while `timed` */
+	TAILQ_ENTRY(fcgi_conn) by_parking;  /* while `parked` */
 	TAILQ_ENTRY(fcgi_conn) next_idle;   /* while FCGI_CONN_IDLE */
 	SLIST_ENTRY(fcgi_conn) next_dirty;  /* while `dirty` */
 };
@@ -61,6 +64,10 @@ bool fcgi_conn_displace(struct fcgi *f);
 
 /* Write what is queued, and free it if it is closed.  After the commit. */
 void fcgi_conn_flush(struct fcgi_conn *c);
+
+/* The store can be had again, or requests must not wait any longer: go on with one that is parked.
+ * It may be parked again. */
+void fcgi_conn_resume(struct fcgi_conn *c);
 
 /* Its deadline has passed. */
 void fcgi_conn_expire(struct fcgi_conn *c);

@@ -47,9 +47,11 @@ struct fcgi {
 	size_t conns_n;
 	size_t closed_n; /* of them: closed, and freed at the end of the turn */
 	size_t conns_max;
-	struct fcgi_conn_stack dirty; /* to be written to, or freed, at the end of the turn */
-	struct fcgi_conn_queue idle;  /* without a request, the longest idle first */
-	struct fcgi_conn_queue timed; /* with a deadline; in no order */
+	struct fcgi_conn_stack dirty;  /* to be written to, or freed, at the end of the turn */
+	struct fcgi_conn_queue idle;   /* without a request, the longest idle first */
+	struct fcgi_conn_queue timed;  /* with a deadline; in no order */
+	struct fcgi_conn_queue parked; /* wait for the store, in the order of their coming */
+	size_t parked_n;
 
 	bool draining; /* SIGTERM came: no new requests, leave when all are answered */
 };

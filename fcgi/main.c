@@ -142,6 +142,7 @@ fcgi_open(struct fcgi *f)
 	LIST_INIT(&f->conns);
 	TAILQ_INIT(&f->idle);
 	TAILQ_INIT(&f->timed);
+	TAILQ_INIT(&f->parked);
 	SLIST_INIT(&f->dirty);
 	f->sv = server_open(f->cfg, SERVER_FCGI);
 	if (f->sv == NULL)

@@ -10,6 +10,19 @@
  * waits for the next turn, so that new requests get their share. */
 #define FINISH_ROUNDS 4
 
+/* Go on with what waits for the store, if it need not wait any more. */
+static void
+resume_parked(struct fcgi *f)
+{
+	struct fcgi_conn *c;
+
+	if (TAILQ_EMPTY(&f->parked) || server_requests_wait(f->sv))
+		return;
+	/* each once: what is parked again goes to the end */
+	for (size_t n = f->parked_n; n > 0 && (c = TAILQ_FIRST(&f->parked)) != NULL; n--)
+		fcgi_conn_resume(c);
+}
+
 /* The store may have another socket by now, or belong to a newer program. */
 static void
 fcgi_turn_follow_store(struct fcgi *f)
@@ -39,6 +52,7 @@ fcgi_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
 	f->now = clock_ms();
 	fcgi_turn_enter(f);
 	fcgi_turn_follow_store(f);
+	resume_parked(f);
 }
 
 static void
@@ -62,9 +76,11 @@ fcgi_turn_on_wake(struct ev_loop *loop, struct ev_io *io, int events)
 static void
 fcgi_turn_on_hook(struct ev_loop *loop, struct ev_io *io, int events)
 {
+	struct fcgi *f = io->data;
+
 	(void)loop;
-	(void)io;
-	(void)events; /* it only wakes the loop: server_settle() reads the answers */
+	(void)events;
+	server_application_woken(f->sv); /* every turn reads the hook's answers */
 }
 
 /* Drop peers past their deadline; return when the next one is due, ms. */
@@ -109,7 +125,8 @@ arm_timer(struct fcgi *f, int64_t due)
 	int64_t next = f->next < due ? f->next : due;
 
 	/* work is left over: do not sleep */
-	if (next < f->now || f->entered || !SLIST_EMPTY(&f->dirty))
+	if (next < f->now || f->entered || !SLIST_EMPTY(&f->dirty) ||
+	    (f->parked_n > 0 && !server_waits(f->sv)))
 		next = f->now;
 	ev_timer_stop(f->loop, &f->timer);
 	ev_timer_set(&f->timer, (double)(next - f->now) / 1000, 0.);
@@ -131,6 +148,11 @@ fcgi_turn_on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int event
 		fcgi_turn_enter(f);
 		fcgi_turn_finish(f);
 	}
+	/* while the store is waited for the hook's answers are not read: they must not wake us */
+	if (f->hook.fd != -1 && server_waits(f->sv) && !f->draining)
+		ev_io_stop(f->loop, &f->hook);
+	else if (f->hook.fd != -1)
+		ev_io_start(f->loop, &f->hook);
 	/* a request to the web hook may still be under way for connections that are gone */
 	if (f->draining && LIST_EMPTY(&f->conns) && !server_is_busy(f->sv))
 		ev_break(loop, EVBREAK_ALL);
@@ -154,6 +176,7 @@ fcgi_turn_start(struct fcgi *f)
 	f->wake.data = f;
 	ev_io_start(f->loop, &f->wake);
 	ev_io_init(&f->hook, fcgi_turn_on_hook, server_application_fd(f->sv), EV_READ);
+	f->hook.data = f;
 	if (f->hook.fd != -1)
 		ev_io_start(f->loop, &f->hook);
 }

@@ -49,8 +49,29 @@ wsd_conn_open(struct wsd *w, int fd, const struct protocol *first)
 }
 
 void
+wsd_conn_park(struct wsd_conn *c)
+{
+	if (c->is_parked)
+		return;
+	c->is_parked = true;
+	c->wsd->parked_n++;
+	TAILQ_INSERT_TAIL(&c->wsd->parked, c, parking);
+}
+
+static void
+wsd_conn_unpark(struct wsd_conn *c)
+{
+	if (!c->is_parked)
+		return;
+	c->is_parked = false;
+	c->wsd->parked_n--;
+	TAILQ_REMOVE(&c->wsd->parked, c, parking);
+}
+
+void
 wsd_conn_free(struct wsd_conn *c)
 {
+	wsd_conn_unpark(c);
 	close(c->io.fd);
 	LIST_REMOVE(c, all);
 	c->wsd->conns_n--;
@@ -280,8 +301,26 @@ wsd_conn_flush(struct wsd_conn *c)
 /* --- what the turn calls -------------------------------------------------------------------- */
 
 void
+wsd_conn_resume(struct wsd_conn *c)
+{
+	wsd_conn_unpark(c);
+	if (c->state == WSD_CONN_OPEN) {
+		c->protocol->resume(c);
+		wsd_conn_watch(c);
+	} else {
+		wsd_conn_set_after(c);
+	}
+}
+
+void
 wsd_conn_after(struct wsd_conn *c)
 {
+	bool ends = c->state == WSD_CONN_CLOSED || c->state == WSD_CONN_ENDING;
+
+	if (ends && !c->is_finalized && c->protocol->needs_store(c) && !server_try(c->wsd->sv)) {
+		wsd_conn_park(c);
+		return;
+	}
 	if (c->state == WSD_CONN_CLOSED) {
 		wsd_conn_finalize(c);
 	} else if (c->state == WSD_CONN_OPEN || c->state == WSD_CONN_ENDING) {

@@ -8,6 +8,7 @@
 #define POLLUX_WSD_CONN_H
 
 #include "shared/transport/websocket.h"
+#include "wsd/parked.h"
 #include "wsd/partial.h"
 #include "wsd/protocol.h"
 #include "wsd/wsd.h"
@@ -36,6 +37,7 @@ struct wsd_conn {
 	/* The websocket's */
 	const struct dialect *dialect; /* from its upgrade on */
 	void *held;                    /* the dialect's, between the fragments of a message */
+	struct parked *parked;         /* owned; texts that wait for the store; NULL: none */
 	struct websocket ws;
 	const char *reason; /* static; why it ended, for the application */
 	/* w->turn in which it became a websocket, and the messages queued by then: a rollback drops
@@ -49,6 +51,7 @@ struct wsd_conn {
 	SLIST_ENTRY(wsd_conn) finalized;
 	STAILQ_ENTRY(wsd_conn) unread;
 	TAILQ_ENTRY(wsd_conn) wait;
+	TAILQ_ENTRY(wsd_conn) parking;
 	int64_t deadline_at;
 
 	uint8_t state; /* enum wsd_conn_state */
@@ -57,6 +60,7 @@ struct wsd_conn {
 	bool is_after : 1;
 	bool is_finalized : 1;
 	bool is_unread : 1;
+	bool is_parked : 1;
 	bool is_refused : 1; /* over the limit on connections: it gets its 503 and goes */
 	bool granted : 1; /* websocket: the head of the 101 was sent before the session was found */
 	bool attached : 1; /* websocket: the transport has `ws` */
@@ -94,6 +98,11 @@ void wsd_conn_flush(struct wsd_conn *c);
 /* Put it on the list of connections to write, or of those whose after() is due. */
 void wsd_conn_set_dirty(struct wsd_conn *c);
 void wsd_conn_set_after(struct wsd_conn *c);
+
+/* What the connection has to do next needs the store, which cannot be had now: put it off until
+ * wsd_conn_resume(). */
+void wsd_conn_park(struct wsd_conn *c);
+void wsd_conn_resume(struct wsd_conn *c);
 
 /* It was on the second list. */
 void wsd_conn_after(struct wsd_conn *c);

@@ -10,6 +10,8 @@
 
 #define NO_HEADERS ((struct slice){NULL, 0})
 
+/* Connections that wait for the store; beyond it requests are answered 503. */
+#define PARKED_MAX    1000
 #define FORWARDED_MAX 8 /* headers; the last ones count */
 
 static struct wsd_http *
@@ -172,6 +174,7 @@ wsd_http_close(struct wsd_conn *c)
 	switch (h->state) {
 	case WSD_HTTP_READING:
 	case WSD_HTTP_PROVING:
+	case WSD_HTTP_WAITING:
 		break;
 	case WSD_HTTP_HELD:
 		wsd_http_tell_fate(h, EXCHANGE_GONE);
@@ -252,7 +255,12 @@ wsd_http_ask(struct wsd_http *h)
 {
 	/* first the state: the answer may come during the call, and needs it */
 	h->state = WSD_HTTP_HELD;
-	server_request(h->c->wsd->sv, &h->x);
+	if (h->c->wsd->parked_n >= PARKED_MAX) {
+		server_refuse(h->c->wsd->sv, &h->x, 503, "server busy");
+	} else if (!server_request(h->c->wsd->sv, &h->x)) {
+		wsd_conn_park(h->c);
+		return;
+	}
 	/* thousands of polls are held at a time: keep nothing that they do not need */
 	wsd_request_free(h->request);
 	h->request = NULL;
@@ -292,6 +300,7 @@ wsd_http_flushed(struct wsd_conn *c)
 		if (c->waits == DEADLINE_SEND)
 			deadline_set(c, DEADLINE_REQUEST);
 		break;
+	case WSD_HTTP_WAITING:
 	case WSD_HTTP_HELD:
 	case WSD_HTTP_STREAMING:
 		deadline_clear(c);

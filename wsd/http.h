@@ -11,9 +11,10 @@
 #include "wsd/request.h"
 
 enum wsd_http_state {
-	WSD_HTTP_READING,   /* a request; `request` is NULL until its first byte arrives */
-	WSD_HTTP_PROVING,   /* a granted upgrade, whose dialect wants more bytes of the client */
-	WSD_HTTP_HELD,      /* the hub has the request */
+	WSD_HTTP_READING, /* a request; `request` is NULL until its first byte arrives */
+	WSD_HTTP_PROVING, /* a granted upgrade, whose dialect wants more bytes of the client */
+	WSD_HTTP_WAITING, /* an upgrade that waits for the store; `later` has what follows it */
+	WSD_HTTP_HELD,    /* the hub has the request; or it waits for the store: `request` is set */
 	WSD_HTTP_STREAMING, /* the answer has begun */
 	WSD_HTTP_ANSWERED,  /* all of it is queued */
 	WSD_HTTP_SENT,      /* all of it is written */

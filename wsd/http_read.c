@@ -128,7 +128,8 @@ http_read_input(struct wsd_conn *c, struct slice *in)
 		wsd_http_close(c);
 		return;
 	}
-	if (c->state == WSD_CONN_OPEN && h->state != WSD_HTTP_READING && h->how.keep)
+	if (c->state == WSD_CONN_OPEN && h->state != WSD_HTTP_READING &&
+	    (h->how.keep || h->state == WSD_HTTP_WAITING))
 		buf_add_slice(&h->later, *in);
 	if (h->later.failed)
 		wsd_conn_close(c, "socket error");
@@ -148,6 +149,7 @@ http_read_eof(struct wsd_conn *c)
 	switch (h->state) {
 	case WSD_HTTP_READING:
 	case WSD_HTTP_PROVING:
+	case WSD_HTTP_WAITING:
 	case WSD_HTTP_HELD:
 	case WSD_HTTP_STREAMING:
 		wsd_conn_close(c, "socket end");
@@ -171,6 +173,42 @@ http_read_after(struct wsd_conn *c)
 	buf_init(&c->http->later, 0);
 	wsd_conn_input(c, buf_slice(&later));
 	buf_free(&later);
+}
+
+/* Go on with an upgrade, which gets what has followed it. */
+static void
+resume_upgrade(struct wsd_conn *c)
+{
+	struct buf later = c->http->later;
+	struct slice in = buf_slice(&later);
+
+	buf_init(&c->http->later, 0);
+	upgrade_resume(c, &in);
+	if (c->protocol == &http_read_protocol && c->http->state == WSD_HTTP_WAITING) {
+		c->http->later = later;
+		return;
+	}
+	if (c->protocol != &http_read_protocol)
+		wsd_http_close(c);
+	if (c->state == WSD_CONN_OPEN && in.n > 0)
+		wsd_conn_input(c, in);
+	buf_free(&later);
+}
+
+static void
+http_read_resume(struct wsd_conn *c)
+{
+	if (c->http->state == WSD_HTTP_WAITING)
+		resume_upgrade(c);
+	else if (c->http->state == WSD_HTTP_HELD && c->http->request != NULL)
+		wsd_http_ask(c->http);
+}
+
+/* Does the transport want to know what becomes of the exchange? */
+static bool
+http_read_needs_store(const struct wsd_conn *c)
+{
+	return c->http != NULL && c->http->x.on_fate != NULL && c->http->state != WSD_HTTP_SENT;
 }
 
 static bool
@@ -199,6 +237,8 @@ static const struct protocol http_read_protocol = {
     .takes_input = http_read_takes_input,
     .flushed = wsd_http_flushed,
     .after = http_read_after,
+    .resume = http_read_resume,
+    .needs_store = http_read_needs_store,
     .expire = http_read_expire,
     .is_idle = http_read_is_idle,
     .end = wsd_http_close,

@@ -91,6 +91,13 @@ policy_does_nothing(struct wsd_conn *c)
 	(void)c;
 }
 
+static bool
+policy_needs_no_store(const struct wsd_conn *c)
+{
+	(void)c;
+	return false;
+}
+
 const struct protocol policy_protocol = {
     .name = "policy",
     .read_bytes = READ_BUFFER,
@@ -99,6 +106,8 @@ const struct protocol policy_protocol = {
     .takes_input = policy_takes_input,
     .flushed = policy_does_nothing,
     .after = policy_does_nothing,
+    .resume = policy_does_nothing,
+    .needs_store = policy_needs_no_store,
     .expire = policy_expire,
     .is_idle = policy_is_idle,
     .end = policy_does_nothing,

@@ -39,6 +39,12 @@ struct protocol {
 	 * WSD_CONN_OPEN or WSD_CONN_ENDING. */
 	void (*after)(struct wsd_conn *c);
 
+	/* What wsd_conn_park() put off may go on, or be put off again.  WSD_CONN_OPEN only. */
+	void (*resume)(struct wsd_conn *c);
+
+	/* Whether ending it needs the store: then after() and end() wait for that. */
+	bool (*needs_store)(const struct wsd_conn *c);
+
 	/* The deadline c->waits has passed; DEADLINE_SEND is conn.c's own.  Return the reason to
 	 * close the connection with, static, or NULL after answering the peer instead. */
 	const char *(*expire)(struct wsd_conn *c);

@@ -43,6 +43,19 @@ wsd_turn_read_unread(struct wsd *w)
 	}
 }
 
+/* Go on with what waits for the store, if it need not wait any more. */
+static void
+wsd_turn_resume(struct wsd *w)
+{
+	struct wsd_conn *c;
+
+	if (TAILQ_EMPTY(&w->parked) || server_requests_wait(w->sv))
+		return;
+	/* each once: what is put off again goes to the end */
+	for (size_t n = w->parked_n; n > 0 && (c = TAILQ_FIRST(&w->parked)) != NULL; n--)
+		wsd_conn_resume(c);
+}
+
 /* The store may have another socket by now, or belong to a newer program. */
 static void
 wsd_turn_follow_store(struct wsd *w)
@@ -76,6 +89,7 @@ wsd_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
 	/* before any callback of what was polled: all of them may call the hub */
 	wsd_turn_enter(w);
 	wsd_turn_follow_store(w);
+	wsd_turn_resume(w);
 	/* and before them the connections of the last turn, or the busiest would starve them */
 	wsd_turn_read_unread(w);
 }
@@ -103,9 +117,11 @@ wsd_turn_on_wake(struct ev_loop *loop, struct ev_io *io, int events)
 static void
 wsd_turn_on_hook(struct ev_loop *loop, struct ev_io *io, int events)
 {
+	struct wsd *w = io->data;
+
 	(void)loop;
-	(void)io;
-	(void)events; /* it only wakes the loop: every turn reads the hook's answers */
+	(void)events;
+	server_application_woken(w->sv); /* every turn reads the hook's answers */
 }
 
 /* --- the second half ------------------------------------------------------------------------ */
@@ -228,7 +244,7 @@ wsd_turn_arm(struct wsd *w)
 	if (next > w->now + SLEEP_MS)
 		next = w->now + SLEEP_MS;
 	/* the last round has left work for a commit: do not sleep on it */
-	if (next < w->now || w->entered)
+	if (next < w->now || w->entered || (w->parked_n > 0 && !server_waits(w->sv)))
 		next = w->now;
 	/* most turns change nothing: spare the heap of timers */
 	if (next == w->armed)
@@ -248,6 +264,11 @@ wsd_turn_on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int events
 	wsd_turn_finish(w);
 	if (w->draining && LIST_EMPTY(&w->conns) && !server_is_busy(w->sv))
 		ev_break(loop, EVBREAK_ALL);
+	/* while the store is waited for the hook's answers are not read: they must not wake us */
+	if (w->hook.fd != -1 && server_waits(w->sv) && !w->draining)
+		ev_io_stop(loop, &w->hook);
+	else if (w->hook.fd != -1)
+		ev_io_start(loop, &w->hook);
 	/* last, since all of the above can bring the next deadline nearer */
 	wsd_turn_arm(w);
 }
@@ -259,6 +280,7 @@ wsd_turn_start(struct wsd *w)
 	w->next = w->now;
 	w->turn = 1; /* not 0, which a connection has that was never a websocket */
 	STAILQ_INIT(&w->unread);
+	TAILQ_INIT(&w->parked);
 	deadline_init(w);
 
 	ev_check_init(&w->check, wsd_turn_on_check);
@@ -273,10 +295,10 @@ wsd_turn_start(struct wsd *w)
 	ev_io_init(&w->wake, wsd_turn_on_wake, server_wake_fd(w->sv), EV_READ);
 	w->wake.data = w;
 	ev_io_start(w->loop, &w->wake);
-	if (server_application_fd(w->sv) != -1) {
-		ev_io_init(&w->hook, wsd_turn_on_hook, server_application_fd(w->sv), EV_READ);
+	ev_io_init(&w->hook, wsd_turn_on_hook, server_application_fd(w->sv), EV_READ);
+	w->hook.data = w;
+	if (w->hook.fd != -1)
 		ev_io_start(w->loop, &w->hook);
-	}
 }
 
 void
@@ -286,6 +308,5 @@ wsd_turn_stop(struct wsd *w)
 	ev_prepare_stop(w->loop, &w->prepare);
 	ev_timer_stop(w->loop, &w->timer);
 	ev_io_stop(w->loop, &w->wake);
-	if (server_application_fd(w->sv) != -1)
-		ev_io_stop(w->loop, &w->hook);
+	ev_io_stop(w->loop, &w->hook);
 }

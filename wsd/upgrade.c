@@ -87,10 +87,16 @@ take_over_connection(struct wsd_conn *c, const struct route *route, struct slice
 {
 	int status = 400;
 	const char *why = "";
-	/* asked before the proof and after it: meanwhile the session may have ended */
-	enum websocket_verdict verdict =
-	    websocket_judge(c->wsd->sv, route, &c->http->x, &status, &why);
+	enum websocket_verdict verdict;
 
+	if (!server_try(c->wsd->sv) && server_requests_wait(c->wsd->sv)) {
+		deadline_clear(c);
+		c->http->state = WSD_HTTP_WAITING;
+		wsd_conn_park(c);
+		return;
+	}
+	/* asked before the proof and after it: meanwhile the session may have ended */
+	verdict = websocket_judge(c->wsd->sv, route, &c->http->x, &status, &why);
 	if (verdict == WEBSOCKET_REFUSED && c->granted) {
 		/* the 101 is sent, no other status can follow */
 		wsd_conn_close(c, "socket error");
@@ -126,6 +132,18 @@ upgrade_prove(struct wsd_conn *c, struct slice *in)
 		route_parse(&route, c->http->x.target, c->wsd->cfg->resource);
 		take_over_connection(c, &route, buf_slice(proof));
 	}
+}
+
+void
+upgrade_resume(struct wsd_conn *c, struct slice *in)
+{
+	struct slice proof = {in->p, c->granted ? c->dialect->proof_n : 0};
+	struct route route;
+
+	*in = slice_skip(*in, proof.n);
+	c->http->state = c->granted ? WSD_HTTP_PROVING : WSD_HTTP_READING;
+	route_parse(&route, c->http->x.target, c->wsd->cfg->resource);
+	take_over_connection(c, &route, proof);
 }
 
 /* Return NULL when the request can be an upgrade of `route`, else why not and `*status`; static. */

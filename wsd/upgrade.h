@@ -13,4 +13,8 @@ bool upgrade_begin(struct wsd_conn *c);
  * they are complete. */
 void upgrade_prove(struct wsd_conn *c, struct slice *in);
 
+/* WSD_HTTP_WAITING, and the store can be had: go on.  `*in` has followed the request; what belongs
+ * to the upgrade is taken off it.  It may have to wait again. */
+void upgrade_resume(struct wsd_conn *c, struct slice *in);
+
 #endif

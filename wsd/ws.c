@@ -120,7 +120,12 @@ ws_text(struct wsd_conn *c, struct slice text)
 	if (c->state != WSD_CONN_OPEN)
 		return false;
 	c->wsd->texts++;
-	websocket_text(c->wsd->sv, &c->ws, text);
+	/* behind others that wait, or until the store can be had; then no more is read */
+	if (c->parked != NULL || !websocket_text(c->wsd->sv, &c->ws, text)) {
+		if (parked_add(&c->parked, text) == -1)
+			wsd_conn_close(c, "socket error");
+		wsd_conn_park(c);
+	}
 	return c->state == WSD_CONN_OPEN; /* the packet may have ended the session */
 }
 
@@ -164,7 +169,7 @@ ws_takes_input(const struct wsd_conn *c)
 {
 	const struct config *cfg = c->wsd->cfg;
 
-	if (c->paused)
+	if (c->paused || c->parked != NULL)
 		return false;
 	/* back-pressure: stop reading from a peer that does not read, at half of the limit that
 	 * closes, because what is being handled may queue more */
@@ -172,10 +177,36 @@ ws_takes_input(const struct wsd_conn *c)
 				  outqueue_bytes(c->out) <= cfg->queue_bytes / 2);
 }
 
+/* Hand on the texts that wait for the store, up to the first that still must. */
+static void
+ws_take_parked(struct wsd_conn *c)
+{
+	struct slice text;
+
+	while (parked_first(c->parked, &text) && websocket_text(c->wsd->sv, &c->ws, text))
+		parked_drop(&c->parked);
+}
+
+static void
+ws_resume(struct wsd_conn *c)
+{
+	ws_take_parked(c);
+	if (c->parked != NULL)
+		wsd_conn_park(c);
+}
+
+static bool
+ws_needs_store(const struct wsd_conn *c)
+{
+	return c->attached;
+}
+
 /* Detach from the hub, and give back what the dialect has borrowed. */
 static void
 ws_end(struct wsd_conn *c)
 {
+	ws_take_parked(c); /* what the peer said before its end */
+	parked_free(&c->parked);
 	if (c->attached) {
 		c->attached = false;
 		websocket_gone(c->wsd->sv, &c->ws, c->reason);
@@ -221,6 +252,8 @@ const struct protocol ws_protocol = {
     .takes_input = ws_takes_input,
     .flushed = deadline_clear,
     .after = ws_after,
+    .resume = ws_resume,
+    .needs_store = ws_needs_store,
     .expire = ws_expire,
     .is_idle = ws_is_idle,
     .end = ws_end,

@@ -79,7 +79,9 @@ struct wsd {
 	struct wsd_conn_stack after;     /* after() is due once the queues are written */
 	struct wsd_conn_stack finalized; /* to be freed */
 	struct wsd_conn_line unread;     /* readable, but this turn had enough to do */
-	size_t queued;                   /* bytes of memory that wait in the queues of all */
+	struct wsd_conn_queue parked;    /* what they do next waits for the store; in order */
+	size_t parked_n;
+	size_t queued;        /* bytes of memory that wait in the queues of all */
 	int64_t shed_said_at; /* when the log last had a line about queues that were dropped, ms */
 	uint64_t shed_said;   /* of counters.shed, how many it has told */
 	struct wsd_conn_queue waiting[DEADLINE_COUNT];

@@ -110,6 +110,7 @@ dispatch_authorize(void *arg, const char *json)
 	admission_free(&app->admission);
 	if (app->authorize == NULL)
 		return 0;
+	transaction_let_go(app->base.hub); /* it may take its time */
 	app->depth++;
 	verdict = ask_authorizer(app->authorize, &handshake, app->authorize_user);
 	leave_handler(app);
@@ -284,6 +285,27 @@ read_named_event(struct sio_app *app, const struct packet *pk, sio_event *e)
 	return 0;
 }
 
+/* While another program holds a lock of the store, those handlers that do not use it go on.  A
+ * handler says nothing of itself, so take what it did last. */
+static void
+call_for_packet(struct sio_ns *ns, struct session *s, struct handler *handler, const sio_event *e)
+{
+	struct hub *hub = ns->h.app->base.hub;
+	bool streams = session_streams_here(s);
+	unsigned opens = hub_opens(hub);
+
+	if (handler == NULL)
+		return;
+	if (streams && !handler->spares_store && transaction_try(hub) == -1) {
+		receive_later(hub);
+		return;
+	}
+	call_handler(ns, s, handler, e);
+	/* sending to one that polls always uses it, which says nothing of the others */
+	if (streams)
+		handler->spares_store = hub_opens(hub) == opens;
+}
+
 void
 dispatch_received(void *arg, struct hub_ns *base, struct session *s, const struct packet *pk)
 {
@@ -305,7 +327,7 @@ dispatch_received(void *arg, struct hub_ns *base, struct session *s, const struc
 		memcpy(id, pk->id.p, pk->id.n);
 	e.ack_id = id;
 	e.wants_ack = pk->ack_data && pk->id.n > 0;
-	call_handler(ns, s, find_handler(ns, (struct slice){e.name, e.name_n}), &e);
+	call_for_packet(ns, s, find_handler(ns, (struct slice){e.name, e.name_n}), &e);
 }
 
 void

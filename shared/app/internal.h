@@ -22,6 +22,7 @@ struct handler {
 	void *user;
 	int64_t slow_logged_ms; /* when it was last logged as slow */
 	unsigned slow_n;        /* how often it was */
+	bool spares_store;      /* it did not use the store last time: it need not wait for that */
 	UT_hash_handle hh;
 };
 

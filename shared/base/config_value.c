@@ -203,9 +203,13 @@ static int
 set_addresses(
     const struct config_value *v, const struct config_row *row, struct slice head, char *field)
 {
+	char all[CONFIG_TEXT_MAX];
 	struct slice wrong;
+	int n = snprintf(all, sizeof(all), "%.*s%s%s", (int)head.n, slice_text(head),
+	    head.n > 0 ? " " : "", v->text);
 
-	if (!listen_is_addresses(v->text, &wrong))
+	/* with the lines above: a path takes all that follows it.  Too long: join_text() says so */
+	if (n > 0 && (size_t)n < sizeof(all) && !listen_is_addresses(all, &wrong))
 		return reject(
 		    v, row, "\"%.*s\" is neither host:port nor unix:/path", (int)wrong.n, wrong.p);
 	return join_text(v, row, head, " ", slice_of(v->text), field);

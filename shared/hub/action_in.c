@@ -61,26 +61,19 @@ do_action_row(struct hub *h, int64_t id, struct slice json)
 	}
 }
 
-/* Do rows up to the first that memory did not suffice for.  Return how many were done. */
-static int
-do_action_rows(struct hub *h)
+/* Do rows up to the first that memory did not suffice for. */
+static void
+do_action_rows(struct hub *h, const struct action_rows *rows)
 {
-	struct action_rows rows; /* 5 kB */
 	int done = 0;
 
-	rows.n = 0;
-	/* read before the transaction: no row must not cost the writer's lock */
-	if (action_queue_list(h->store, ROWS_MAX, BYTES_MAX, add_action_row, &rows) > 0 &&
-	    transaction_open(h) == 0)
-		for (; done < rows.n && rows.at[done].json != NULL && !h->failed; done++)
-			do_action_row(h, rows.at[done].id,
-			    (struct slice){rows.at[done].json, rows.at[done].n});
+	for (; done < rows->n && rows->at[done].json != NULL && !h->failed; done++)
+		do_action_row(
+		    h, rows->at[done].id, (struct slice){rows->at[done].json, rows->at[done].n});
 	/* noted in the transaction of their effects: they are done once, or not at all */
-	if (rows.n > 0 && !h->failed &&
-	    (done == 0 || action_queue_note(h->store, rows.at[0].id, rows.at[done - 1].id) == -1))
+	if (!h->failed &&
+	    (done == 0 || action_queue_note(h->store, rows->at[0].id, rows->at[done - 1].id) == -1))
 		h->failed = true;
-	free_action_rows(&rows);
-	return rows.n;
 }
 
 static bool
@@ -106,10 +99,23 @@ action_in_is_due(struct hub *h)
 int
 action_in_run(struct hub *h)
 {
+	struct action_rows rows; /* 5 kB */
+
+	rows.n = 0;
 	if (h->o.no_app || h->o.app.act == NULL || !action_in_is_due(h) ||
 	    !action_queue_has_changed(h->store))
 		return 0;
-	return do_action_rows(h);
+	/* read before the transaction: no row must not cost the writer's lock */
+	action_queue_list(h->store, ROWS_MAX, BYTES_MAX, add_action_row, &rows);
+	if (rows.n > 0 && transaction_try(h) == -1) {
+		action_queue_look_again(h->store);
+		free_action_rows(&rows);
+		return 0;
+	}
+	if (rows.n > 0 && transaction_open(h) == 0)
+		do_action_rows(h, &rows);
+	free_action_rows(&rows);
+	return rows.n;
 }
 
 void

@@ -51,7 +51,7 @@ end_overdue_answers(struct hub *h)
 	struct session *s;
 
 	if (ack_row_list_due(h->store, h->now, OVERDUE_MAX, add_overdue, &list) < 1 ||
-	    transaction_open(h) == -1)
+	    transaction_open_now(h) == -1)
 		return;
 	for (int i = 0; i < list.n; i++)
 		if (session_find_key(h, list.at[i].key, &s) == SESSION_LIVE)
@@ -105,7 +105,8 @@ end_as_asked(struct hub *h)
 
 	/* before the list is read: what is asked for meanwhile sets it again */
 	slots_set_end_requested(store_slots(h->store), false);
-	if (end_request_list(h->store, ASKED_MAX, add_asked, &list) > 0 && transaction_open(h) == 0)
+	if (end_request_list(h->store, ASKED_MAX, add_asked, &list) > 0 &&
+	    transaction_open_now(h) == 0)
 		for (int i = 0; i < list.n; i++)
 			if (list.at[i].ns != NULL && list.at[i].reason != NULL)
 				end_one_asked(h, list.at[i].key, list.at[i].ns, list.at[i].reason);
@@ -165,7 +166,7 @@ do_maintenance(struct hub *h)
 	if (h->o.no_app || !maintenance_lead(h->store))
 		return false;
 	more = trim_log(h);
-	if (transaction_open(h) == 0 &&
+	if (transaction_open_now(h) == 0 &&
 	    maintenance_list_expired(h->store, h->now, add_reaped_key, &keys) == 0)
 		for (int k = 0; k < keys.n; k++)
 			end_expired(h, keys.key[k]);
@@ -193,11 +194,19 @@ start_over(struct hub *h)
 	}
 	held_free_all(h);
 	ring_free(&h->ring);
-	if (store_reopen(h->store) == -1 || message_log_head(h->store, &h->head) == -1) {
+	h->gap = false;
+	/* what it was the leader of may be gone, and the lock with it */
+	h->action_in.leader = false;
+	if (store_reopen(h->store) == -1) {
 		h->failed = true;
 		return -1;
 	}
+	/* at once: the old table may be gone from memory */
 	h->watching = slots_watcher_count(store_slots(h->store));
+	if (message_log_head(h->store, &h->head) == -1) {
+		h->failed = true;
+		return -1;
+	}
 	transaction_set_mark(h); /* ids of the new database have nothing to do with the old ones */
 	return 0;
 }
@@ -241,7 +250,7 @@ chores_run(struct hub *h)
 	trim_advance_polls(h);
 	/* under the writer's lock and after a catch-up: another process that has a session of ours
 	 * join a room adds the bit, and we know of the room only from the log */
-	if (!h->o.no_app && h->now >= h->next_filter && transaction_open(h) == 0) {
+	if (!h->o.no_app && h->now >= h->next_filter && transaction_open_now(h) == 0) {
 		channel_refresh_filter(h);
 		h->next_filter = h->now + FILTER_PERIOD_MS;
 	}

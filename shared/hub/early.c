@@ -22,7 +22,9 @@ log_dropped(int64_t key, struct slice ns, const char *why)
 void
 early_acknowledge(struct hub *h, struct session *s, const struct packet *pk)
 {
-	if (pk->id.n == 0 || pk->ack_data || pk->type == PACKET_HEARTBEAT || pk->type == PACKET_ACK)
+	/* postponed: it was acknowledged when it came first */
+	if (s->postponed || pk->id.n == 0 || pk->ack_data || pk->type == PACKET_HEARTBEAT ||
+	    pk->type == PACKET_ACK)
 		return;
 	hub_publish_packet(
 	    h, s, &(struct packet){.type = PACKET_ACK, .endpoint = pk->endpoint, .data = pk->id});
@@ -74,6 +76,10 @@ early_receive(
 	if (hand_on(h, s, ns, pk))
 		return;
 	if (!shut && ns->name.n > 0 && held_sub(s, ns->chan) == NULL) {
+		if (transaction_try(h) == -1) {
+			h->postponed = true;
+			return;
+		}
 		/* opening it catches up: another process may have made it join, or ended it */
 		if (transaction_open(h) == -1 || hand_on(h, s, ns, pk))
 			return;
@@ -191,6 +197,6 @@ void
 early_expire(struct hub *h)
 {
 	if (early_packet_list_due(h->store, h->now, EXPIRED_LINES_MAX, log_expired, NULL) > 0 &&
-	    transaction_open(h) == 0 && early_packet_delete_due(h->store, h->now) == -1)
+	    transaction_open_now(h) == 0 && early_packet_delete_due(h->store, h->now) == -1)
 		h->failed = true;
 }

@@ -48,6 +48,7 @@ struct session {
 	bool over;                        /* it has ended ... */
 	bool remembered;                  /* ... and its client must not come back */
 	bool unsaved;                     /* `row` must be written before the commit */
+	bool postponed;                   /* its next packet was here before: receive_later() */
 	bool aliased;                     /* some sub has an endpoint of its own */
 	const struct hub_ns *shut;        /* no early packet of this one is kept ... */
 	int64_t shut_until;               /* ... until then */

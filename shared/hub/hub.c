@@ -63,6 +63,18 @@ hub_now(const struct hub *h)
 	return h->now;
 }
 
+bool
+hub_waits(const struct hub *h)
+{
+	return h->taken_since != 0;
+}
+
+unsigned
+hub_opens(const struct hub *h)
+{
+	return h->opens;
+}
+
 unsigned
 hub_held(const struct hub *h)
 {

@@ -51,7 +51,7 @@ struct hub_app {
 	    struct slice query);
 	void (*connected)(void *arg, struct hub_ns *ns, struct session *s, struct slice query);
 	void (*disconnected)(void *arg, struct hub_ns *ns, struct session *s, const char *reason);
-	/* A message, json or event packet. */
+	/* A message, json or event packet.  It may call receive_later(), before all else. */
 	void (*received)(void *arg, struct hub_ns *ns, struct session *s, const struct packet *pk);
 	/* The answer to a packet that was sent with an ack; args.p NULL: none came in time. */
 	void (*answered)(void *arg, struct hub_ns *ns, struct session *s, const struct ack_row *ack,
@@ -118,6 +118,21 @@ int hub_turn_end(struct hub *h, int64_t *next_ms);
 /* Open the turn's transaction if it is not open yet, for direct use of hub_store().  Opening it
  * catches up with the log: memberships may change by it, and sessions may be over. */
 int transaction_open(struct hub *h);
+/* The same for all that can wait until another turn.  -1, and the turn is not lost: another program
+ * holds a lock; a later hub_turn_begin() opens the transaction when it can be had. */
+int transaction_open_now(struct hub *h);
+/* The same before something that will need it, and may call transaction_open() or not.  0 also when
+ * the turn is lost already. */
+int transaction_try(struct hub *h);
+/* What is done now would hold up other processes: end the transaction if nothing has used it. */
+void transaction_let_go(struct hub *h);
+/* Whether a lock has been waited for so long that requests are to be refused: transaction_open()
+ * fails. */
+bool transaction_gave_up(const struct hub *h);
+/* Whether a lock is waited for: transaction_try() will say -1. */
+bool hub_waits(const struct hub *h);
+/* How often transaction_open() was called: to see what uses the store. */
+unsigned hub_opens(const struct hub *h);
 /* Such a use has failed: roll the turn back when it ends. */
 void transaction_fail(struct hub *h);
 
@@ -160,6 +175,8 @@ bool session_is_connected(const struct session *s);
 int64_t session_key(const struct session *s);
 const char *session_sid(const struct session *s);
 enum transport_id session_transport(const struct session *s);
+/* Does it have a stream in this process, which needs no transaction to speak and to be heard? */
+bool session_streams_here(const struct session *s);
 /* Is this sink the one that holds the session now? */
 bool session_has_sink(const struct session *s, const void *sink);
 
@@ -215,8 +232,13 @@ bool session_pause(struct session *s, bool paused);
 /* A response with messages did not reach the peer: keep them for the next poll. */
 void session_undelivered(struct hub *h, int64_t key, int64_t gen);
 
-/* One packet of the client.  Malformed ones are ignored and counted. */
-void receive_packet(struct hub *h, struct session *s, struct slice packet);
+/* One packet of the client.  Malformed ones are ignored and counted.  False: it needs the store,
+ * which cannot be had now (transaction_try()): give it again in a later turn, before any other of
+ * this session.  Never for a session that was found in this turn. */
+bool receive_packet(struct hub *h, struct session *s, struct slice packet);
+
+/* The application cannot handle the packet before transaction_try() says 0. */
+void receive_later(struct hub *h);
 
 /* The client sent something by a request of its own: tell the stream that waits for a sign of
  * life, in whatever process. */

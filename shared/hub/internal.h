@@ -33,7 +33,14 @@ struct hub {
 	unsigned held;
 	bool log_unread; /* catch up before the turn ends */
 	bool failed;     /* this turn cannot be committed */
-	bool gap;        /* rows of the log were dropped before they were read here */
+	bool postponed;  /* receive_later() was called */
+	bool untouched;  /* transaction_try() opened the transaction, and nothing has used it */
+	/* When a lock of another program began to be waited for, ms; 0: none is; and whether the
+	 * log has a line about it. */
+	int64_t taken_since;
+	bool told_taken;
+	unsigned opens; /* hub_opens() */
+	bool gap;       /* rows of the log were dropped before they were read here */
 	struct action_in action_in;
 	struct per_address per_address;
 	uint64_t received, sent;     /* packets, for pollux top */
@@ -114,6 +121,11 @@ void transaction_set_mark(struct hub *h);
 
 /* Catch up with the log, with or without a transaction. */
 void transaction_read(struct hub *h);
+
+/* At the top of a turn: begin if a lock that was waited for can be had now. */
+void transaction_try_again(struct hub *h);
+/* When that is due without a wake-up, ms. */
+int64_t transaction_next_try(const struct hub *h);
 
 /* 0, or -1: roll back. */
 int transaction_commit(struct hub *h);

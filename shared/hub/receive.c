@@ -148,47 +148,79 @@ note_spoke(struct hub *h, struct session *s)
 }
 
 void
-receive_packet(struct hub *h, struct session *s, struct slice packet)
+receive_later(struct hub *h)
 {
-	struct packet pk;
+	h->postponed = true;
+}
 
-	if (s->over)
-		return;
-	note_spoke(h, s);
-	if (packet.n == 0) /* an empty request or frame */
-		return;
-	h->received++;
-	show_watchers(h, WATCH_IN, s->row.key, packet);
-	if (packet_parse(&pk, packet) == -1) {
-		count_bad_packet(h, s);
-		return;
-	}
-	/* an endpoint begins with a slash; only a client that wants to join is told of its error */
-	if (pk.endpoint.n > 0 && pk.endpoint.p[0] != '/' && pk.type != PACKET_CONNECT)
-		return;
-	switch (pk.type) {
+/* Handle a packet that is well-formed.  Return false if the application postpones it. */
+static bool
+handle_packet(struct hub *h, struct session *s, const struct packet *pk, struct slice text)
+{
+	switch (pk->type) {
 	case PACKET_DISCONNECT:
-		if (pk.endpoint.n > 0)
-			early_acknowledge(h, s, &pk);
-		leave_namespace(h, s, &pk);
+		if (pk->endpoint.n > 0)
+			early_acknowledge(h, s, pk);
+		leave_namespace(h, s, pk);
 		break;
 	case PACKET_CONNECT:
-		early_acknowledge(h, s, &pk);
-		join_namespace(h, s, &pk);
+		early_acknowledge(h, s, pk);
+		join_namespace(h, s, pk);
 		break;
 	case PACKET_MESSAGE:
 	case PACKET_JSON:
 	case PACKET_EVENT:
-		hand_to_application(h, s, &pk, packet);
-		break;
+		h->postponed = false;
+		hand_to_application(h, s, pk, text);
+		return !h->postponed;
 	case PACKET_ACK:
-		receive_ack(h, s, &pk);
+		receive_ack(h, s, pk);
 		break;
 	case PACKET_ERROR:
 	case PACKET_NOOP:
-		early_acknowledge(h, s, &pk);
+		early_acknowledge(h, s, pk);
 		break;
 	case PACKET_HEARTBEAT:
 		break;
 	}
+	return true;
+}
+
+/* Does handling it need the store in any case?  What an event needs the application knows. */
+static bool
+packet_needs_store(const struct session *s, const struct packet *pk)
+{
+	return !s->row.spoke || pk->type == PACKET_CONNECT || pk->type == PACKET_DISCONNECT ||
+	       pk->type == PACKET_ACK;
+}
+
+bool
+receive_packet(struct hub *h, struct session *s, struct slice packet)
+{
+	struct packet pk = {.type = PACKET_NOOP};
+	bool malformed;
+
+	if (s->over)
+		return true;
+	/* an empty request or frame is a sign of life only */
+	malformed = packet.n > 0 && packet_parse(&pk, packet) == -1;
+	if ((malformed || packet_needs_store(s, &pk)) && transaction_try(h) == -1)
+		return false;
+	note_spoke(h, s);
+	if (packet.n == 0)
+		return true;
+	/* not once more for one that was postponed */
+	if (!s->postponed) {
+		h->received++;
+		show_watchers(h, WATCH_IN, s->row.key, packet);
+	}
+	if (malformed) {
+		count_bad_packet(h, s);
+		return true;
+	}
+	/* an endpoint begins with a slash; only a client that wants to join is told of its error */
+	if (pk.endpoint.n > 0 && pk.endpoint.p[0] != '/' && pk.type != PACKET_CONNECT)
+		return true;
+	s->postponed = !handle_packet(h, s, &pk, packet);
+	return !s->postponed;
 }

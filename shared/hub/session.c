@@ -127,7 +127,13 @@ session_stream_here(struct hub *h, int64_t key)
 {
 	struct session *s = held_find(h, key);
 
-	return s != NULL && s->ops != NULL && s->row.streaming ? s : NULL;
+	return s != NULL && session_streams_here(s) ? s : NULL;
+}
+
+bool
+session_streams_here(const struct session *s)
+{
+	return s->ops != NULL && s->row.streaming;
 }
 
 /* --- making --------------------------------------------------------------------------------- */

@@ -56,7 +56,7 @@ drop_overflow(struct hub *h)
 	int64_t last;
 
 	/* in one transaction: no poll may come between the end of a session and its rows */
-	if (transaction_open(h) == -1)
+	if (transaction_open_now(h) == -1)
 		return;
 	for (int i = 0; i < DROP_ROUNDS && !h->failed; i++) {
 		last = maintenance_overflow(h->store, (int64_t)h->o.log_bytes);
@@ -109,7 +109,8 @@ trim_advance_polls(struct hub *h)
 	middle = span.oldest + (span.newest - span.oldest) / 2;
 	HASH_ITER (hh, h->sessions, s, next) {
 		/* catches up: what is pending then is not passed over */
-		if (!can_advance(s, middle) || transaction_open(h) == -1 || !can_advance(s, middle))
+		if (!can_advance(s, middle) || transaction_open_now(h) == -1 ||
+		    !can_advance(s, middle))
 			continue;
 		/* not to h->head: a rollback takes back the rows of this turn, but not this */
 		if (session_row_advance(h->store, s->row.key, s->row.gen, h->mark.head) == -1) {

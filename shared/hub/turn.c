@@ -14,6 +14,7 @@ void
 hub_turn_begin(struct hub *h, int64_t now_ms)
 {
 	h->now = now_ms;
+	transaction_try_again(h);
 }
 
 void
@@ -83,7 +84,7 @@ reserve_responses(struct hub *h, struct ready_list *answering)
 	struct session *s;
 
 	/* opening it catches up with the log, so more polls may become ready, or be superseded */
-	if (LIST_EMPTY(&h->ready) || transaction_open(h) == -1)
+	if (LIST_EMPTY(&h->ready) || transaction_open_now(h) == -1)
 		return;
 	while ((s = LIST_FIRST(&h->ready)) != NULL) {
 		held_not_ready(s);
@@ -241,7 +242,11 @@ hub_turn_end(struct hub *h, int64_t *next_ms)
 		action_in_settled(h, rows, end_transaction(h) == 0);
 	slots_set_info(store_slots(h->store),
 	    &(struct slot_info){.held = h->held, .received = h->received, .sent = h->sent});
+	*next_ms = transaction_next_try(h);
+	if (h->next_chores < *next_ms)
+		*next_ms = h->next_chores;
 	look = action_in_next(h);
-	*next_ms = look < h->next_chores ? look : h->next_chores;
+	if (look < *next_ms)
+		*next_ms = look;
 	return result;
 }

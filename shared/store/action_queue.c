@@ -69,6 +69,8 @@ action_queue_lead(struct store *st)
 {
 	struct action_queue *q = st->actions;
 
+	if (st->db == NULL) /* there is none for the moment, and so no note */
+		return false;
 	/* again each time: the lock file may have been replaced */
 	if (lock_take(st->lock_fd, LOCK_ACTIONS, 0) == -1) {
 		action_queue_close(st);

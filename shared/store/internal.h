@@ -13,6 +13,7 @@
 #define STORE_WAKE_CHANS 64
 
 struct action_queue;
+struct lock_waiter;
 
 /* The files of the database. */
 enum database_file {
@@ -44,6 +45,8 @@ struct store {
 	char database_epoch[24]; /* store_epoch() */
 	bool must_exist;         /* never create or replace the database */
 	bool in_transaction;
+	bool has_lock;              /* LOCK_WRITER is ours, for a transaction or to begin one */
+	struct lock_waiter *waiter; /* waits for it; NULL: none */
 
 	/* wake-ups to send after the commit; reset by store_begin() */
 	unsigned char wake_slots[SLOTS_MAX / 8]; /* bitmap */

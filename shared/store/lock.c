@@ -37,8 +37,9 @@ wait_for_lock(int fd, int byte, int timeout_ms)
 	struct sigaction act = {.sa_handler = on_alarm}, old;
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
 	/* repeats: a signal that arrives just before fcntl() sleeps costs one period, not a hang */
+	long period_ns = timeout_ms < 50 ? timeout_ms * 1000000L : 50000000;
 	struct itimerspec period = {
-	    .it_interval = {.tv_nsec = 50000000}, .it_value = {.tv_nsec = 50000000}};
+	    .it_interval = {.tv_nsec = period_ns}, .it_value = {.tv_nsec = period_ns}};
 	int64_t end = clock_ms() + timeout_ms;
 	timer_t timer;
 	int result = -1;

@@ -120,7 +120,7 @@ maintenance_trim(struct store *st, int64_t now_ms)
 	int64_t last;
 	int deleted = 0;
 
-	if (store_begin(st) == -1)
+	if (store_try(st) != STORE_OK)
 		return STORE_FAILED;
 	refresh_waiting(st, now_ms);
 	/* the counter only grows between two rounds: sessions that end are not subtracted */

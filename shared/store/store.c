@@ -14,10 +14,32 @@
 #include "shared/store/health.h"
 #include "shared/store/internal.h"
 #include "shared/store/lock.h"
+#include "shared/store/lock_waiter.h"
 #include "shared/store/opening.h"
 #include "shared/store/wake.h"
 
 #define LOCK_TIMEOUT_MS 5000 /* a process that holds a lock for longer is stuck */
+#define MOMENT_MS       10   /* a lock of our own is held for less, nearly always */
+
+/* --- the writer's lock ---------------------------------------------------------------------- */
+
+static void
+give_writer(struct store *st)
+{
+	st->has_lock = false;
+	lock_give(st->lock_fd, LOCK_WRITER);
+}
+
+/* Want no lock any more. */
+static void
+stop_waiting(struct store *st)
+{
+	lock_waiter_end(st->waiter);
+	/* the thread may just have got it */
+	if (st->waiter != NULL || st->has_lock)
+		give_writer(st);
+	st->waiter = NULL;
+}
 
 /* Of a full disk; a new database takes nearly half of it. */
 #define WORTH_BYTES (512 << 10)
@@ -66,6 +88,7 @@ store_close(struct store *st)
 		store_rollback(st);
 		database_close(st);
 	}
+	stop_waiting(st);
 	/* the socket bears the slot's number, so it goes before the slot can be taken again */
 	if (st->wake_fd != -1)
 		wake_close(st->wake_fd, st->folder, slots_own(st->slots), st->wake_id);
@@ -92,7 +115,7 @@ static bool
 still_fails(struct store *st, enum health_fault fault, int64_t now_ms)
 {
 	st->health.fault = HEALTH_GOOD;
-	if (store_begin(st) == 0 && statement_exec(st, Q_PROBE, "l", now_ms) == 0 &&
+	if (store_try(st) == STORE_OK && statement_exec(st, Q_PROBE, "l", now_ms) == 0 &&
 	    store_commit(st) == 0)
 		return false;
 	store_rollback(st);
@@ -170,6 +193,7 @@ int
 store_reopen(struct store *st)
 {
 	store_rollback(st);
+	stop_waiting(st);
 	if ((opening_folder_is_there(st) ? reopen_database(st) : reopen_folder(st)) == -1) {
 		/* said once: it is tried again every second */
 		st->complained = true;
@@ -207,30 +231,106 @@ store_empty_wake_fd(struct store *st)
 
 /* --- transactions --------------------------------------------------------------------------- */
 
-int
-store_begin(struct store *st)
+/* In the thread of the waiter: wake the loop, as another process would. */
+static void
+wake_own_loop(void *arg)
 {
-	if (st->in_transaction)
-		return 0;
-	if (st->db == NULL)
-		return -1;
-	/* our own lock first: its waiters queue in the kernel, where SQLite's would sleep and poll,
-	 * and some would starve */
-	if (lock_take(st->lock_fd, LOCK_WRITER, LOCK_TIMEOUT_MS) == -1) {
-		log_errx("store %s: another process has held the writer's lock for %d s", st->path,
-		    LOCK_TIMEOUT_MS / 1000);
-		return -1;
+	struct store *st = arg;
+
+	wake_send(st->wake_fd, st->folder, slots_own(st->slots));
+}
+
+/* Take the writer's lock, waiting at most `timeout_ms`; `in_thread`: then go on waiting in a
+ * thread.  False: it is not ours yet. */
+static bool
+take_writer(struct store *st, int timeout_ms, bool in_thread)
+{
+	if (st->waiter != NULL) {
+		if (!lock_waiter_has_it(st->waiter, timeout_ms))
+			return false;
+		lock_waiter_end(st->waiter);
+		st->waiter = NULL;
+		st->has_lock = true;
 	}
-	if (statement_run(st, st->q[Q_BEGIN]) == -1) {
-		lock_give(st->lock_fd, LOCK_WRITER);
-		return -1;
+	if (!st->has_lock)
+		st->has_lock = lock_take(st->lock_fd, LOCK_WRITER, timeout_ms) == 0;
+	if (!st->has_lock && in_thread)
+		st->waiter = lock_waiter_start(st->lock_fd, LOCK_WRITER, wake_own_loop, st);
+	return st->has_lock;
+}
+
+/* Begin the transaction under the writer's lock.  STORE_TAKEN: a program without it has SQLite's
+ * lock, and we keep ours: the other processes can do nothing either, and need not try. */
+static enum store_result
+begin_under_lock(struct store *st, int timeout_ms)
+{
+	int step;
+
+	sqlite3_busy_timeout(st->db, timeout_ms);
+	step = sqlite3_step(st->q[Q_BEGIN]);
+	sqlite3_busy_timeout(st->db, MOMENT_MS);
+	if ((step & 0xff) == SQLITE_BUSY) {
+		sqlite3_reset(st->q[Q_BEGIN]);
+		return STORE_TAKEN;
+	}
+	if (statement_finish(st, st->q[Q_BEGIN], step) == -1) {
+		give_writer(st);
+		return STORE_FAILED;
 	}
 	st->in_transaction = true;
 	st->changes = sqlite3_total_changes(st->db);
 	memset(st->wake_slots, 0, sizeof(st->wake_slots));
 	st->wakes_slots = st->ends_requested = false;
 	st->wake_chans_n = 0;
-	return 0;
+	return STORE_OK;
+}
+
+int
+store_begin(struct store *st, int timeout_ms)
+{
+	enum store_result begun;
+
+	if (st->in_transaction)
+		return 0;
+	if (st->db == NULL)
+		return -1;
+	/* our own lock first: its waiters queue in the kernel, where SQLite's would sleep and poll,
+	 * and some would starve */
+	begun = take_writer(st, timeout_ms, false) ? begin_under_lock(st, timeout_ms) : STORE_TAKEN;
+	if (begun == STORE_TAKEN) {
+		log_errx(
+		    "store %s: another program has held a lock for %d ms", st->path, timeout_ms);
+		if (st->has_lock)
+			give_writer(st);
+	}
+	return begun == STORE_OK ? 0 : -1;
+}
+
+enum store_result
+store_try(struct store *st)
+{
+	bool again = st->waiter != NULL || st->has_lock;
+
+	if (st->in_transaction)
+		return STORE_OK;
+	if (st->db == NULL)
+		return STORE_FAILED;
+	/* the moment is for our own processes, which hold it for less; nobody waits it twice */
+	if (!take_writer(st, again ? 0 : MOMENT_MS, true))
+		return STORE_TAKEN;
+	return begin_under_lock(st, again ? 0 : MOMENT_MS);
+}
+
+bool
+store_must_poll(const struct store *st)
+{
+	return st->waiter == NULL && st->has_lock && !st->in_transaction;
+}
+
+bool
+store_is_waiting(const struct store *st)
+{
+	return st->waiter != NULL || (st->has_lock && !st->in_transaction);
 }
 
 bool
@@ -248,7 +348,7 @@ store_rollback(struct store *st)
 	if (!sqlite3_get_autocommit(st->db))
 		statement_run(st, st->q[Q_ROLLBACK]);
 	st->in_transaction = false;
-	lock_give(st->lock_fd, LOCK_WRITER);
+	give_writer(st);
 }
 
 static bool
@@ -289,7 +389,7 @@ store_commit(struct store *st)
 		health_note_written(st);
 	/* the lock before the wake-ups: those woken may want to write */
 	st->in_transaction = false;
-	lock_give(st->lock_fd, LOCK_WRITER);
+	give_writer(st);
 	/* the flag before the wake-ups too: it is what the process woken looks at */
 	if (st->ends_requested)
 		slots_set_end_requested(st->slots, true);

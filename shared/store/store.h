@@ -30,7 +30,7 @@ enum store_result {
 	STORE_FAILED = -1, /* logged */
 	STORE_OK = 0,
 	STORE_NOT_FOUND, /* no such row */
-	STORE_TAKEN,     /* a row with this key exists */
+	STORE_TAKEN,     /* a row with this key exists; or a lock is another program's */
 	STORE_MORE,      /* done in part: call again */
 	STORE_FULL,      /* a limit is reached */
 };
@@ -76,8 +76,15 @@ const char *store_epoch(const struct store *st);
 
 /* --- transactions -------------------------------------------------------------------------- */
 
-/* Begin one unless it is open; waits for the writer's lock, 5 seconds at most. */
-int store_begin(struct store *st);
+/* Begin one unless it is open; waits for the locks of other programs, `timeout_ms` at most. */
+int store_begin(struct store *st, int timeout_ms);
+/* The same for a loop that serves sockets, which must not wait: STORE_OK, STORE_FAILED, or
+ * STORE_TAKEN: another program has held a lock for more than a moment.  Then try again when
+ * store_wake_fd() is readable, and also every few milliseconds if store_must_poll(). */
+enum store_result store_try(struct store *st);
+bool store_must_poll(const struct store *st);
+/* Whether store_try() has said STORE_TAKEN and is to be called again. */
+bool store_is_waiting(const struct store *st);
 bool store_in_transaction(const struct store *st);
 /* Commit, release the lock, then send the wake-ups requested.  -1: rolled back. */
 int store_commit(struct store *st);

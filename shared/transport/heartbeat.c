@@ -38,6 +38,14 @@ heartbeat_heard(struct server *sv, struct heartbeat *hb)
 		restart_heartbeat(sv, hb, HEARTBEAT_BEAT);
 }
 
+bool
+heartbeat_is_due(const struct server *sv)
+{
+	const struct heartbeat *hb = TAILQ_FIRST(&sv->waiting);
+
+	return hb != NULL && hb->deadline <= sv->now;
+}
+
 int64_t
 heartbeat_expire(struct server *sv)
 {

@@ -9,6 +9,7 @@
 #ifndef POLLUX_HEARTBEAT_H
 #define POLLUX_HEARTBEAT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -47,6 +48,9 @@ void heartbeat_stop(struct server *sv, struct heartbeat *hb);
 /* The client sent something.  The reference waits for 2:: and nothing else; here any packet is a
  * sign of life. */
 void heartbeat_heard(struct server *sv, struct heartbeat *hb);
+
+/* Whether a client has not answered in time: ending it needs the store. */
+bool heartbeat_is_due(const struct server *sv);
 
 /* Act on all deadlines that have passed.  Return the next one, INT64_MAX for none. */
 int64_t heartbeat_expire(struct server *sv);

@@ -94,6 +94,8 @@ int handshake_json_write(
 
 /* --- deadlines: act on those that have passed; the next one, INT64_MAX for none ------------- */
 
+bool polling_is_due(const struct server *sv);
+bool streaming_is_due(const struct server *sv);
 int64_t polling_expire(struct server *sv);
 int64_t streaming_expire(struct server *sv);
 

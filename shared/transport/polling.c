@@ -261,6 +261,14 @@ time_out_polls(struct poll_queue *queue, int64_t now)
 	return p == NULL ? INT64_MAX : p->deadline;
 }
 
+bool
+polling_is_due(const struct server *sv)
+{
+	const struct poll *p = TAILQ_FIRST(&sv->polls);
+
+	return p != NULL && p->deadline <= sv->now;
+}
+
 int64_t
 polling_expire(struct server *sv)
 {

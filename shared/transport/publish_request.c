@@ -101,6 +101,13 @@ check_publish_key(struct publish_request *p, const struct publish_call *call)
 }
 
 bool
+publish_request_writes(const struct server *sv, const struct exchange *x)
+{
+	return sv->publish_keys != NULL && !slice_is(x->method, "GET") &&
+	       slice_starts(route_origin_form(x->target), SLICE(BASE));
+}
+
+bool
 publish_request_handle(struct server *sv, struct exchange *x)
 {
 	struct publish_request p = {.sv = sv, .x = x};
@@ -113,6 +120,7 @@ publish_request_handle(struct server *sv, struct exchange *x)
 	slice_cut(&p.query, '?', &path);
 	p.rest = path;
 	slice_cut(&p.rest, '/', &name);
+	transaction_let_go(sv->hub); /* until the key is checked and the body is read */
 	call = find_publish_call(&p, name);
 	if (call == NULL || !check_publish_key(&p, call))
 		return true;

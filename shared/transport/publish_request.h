@@ -22,6 +22,9 @@ struct publish_request {
 	struct publish_key *key; /* NULL: the call needs none */
 };
 
+/* Is it a call that may change something, and so needs the store? */
+bool publish_request_writes(const struct server *sv, const struct exchange *x);
+
 /* Answer the request.  Return false when it is not for the publishing interface. */
 bool publish_request_handle(struct server *sv, struct exchange *x);
 

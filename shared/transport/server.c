@@ -176,6 +176,15 @@ server_application_fd(const struct server *sv)
 	return application_fd(sv->application);
 }
 
+void
+server_application_woken(struct server *sv)
+{
+	/* what has arrived may need the store.  See whether it can be had, but do not hold up other
+	 * processes while the answer is read */
+	if (server_try(sv))
+		transaction_let_go(sv->hub);
+}
+
 bool
 server_is_busy(const struct server *sv)
 {
@@ -267,15 +276,46 @@ handle_route(struct server *sv, struct exchange *x, const struct route *route)
 	}
 }
 
-void
+bool
+server_try(struct server *sv)
+{
+	return sv->draining || transaction_try(sv->hub) == 0;
+}
+
+bool
+server_waits(const struct server *sv)
+{
+	return hub_waits(sv->hub);
+}
+
+bool
+server_requests_wait(const struct server *sv)
+{
+	return hub_waits(sv->hub) && !transaction_gave_up(sv->hub) && !sv->draining;
+}
+
+/* Does the request need the store? */
+static bool
+request_needs_store(const struct route *route, const struct exchange *x)
+{
+	if (slice_is(x->method, "OPTIONS") || x->body_too_large)
+		return false;
+	return route->kind == ROUTE_SESSION || route->kind == ROUTE_HANDSHAKE ||
+	       route->kind == ROUTE_TRANSPORT;
+}
+
+bool
 server_request(struct server *sv, struct exchange *x)
 {
 	struct route route;
 
+	route_parse(&route, x->target, sv->cfg->resource);
+	if ((publish_request_writes(sv, x) || request_needs_store(&route, x)) && !server_try(sv) &&
+	    !transaction_gave_up(sv->hub))
+		return false;
 	/* a path of its own, whatever the resource is called */
 	if (publish_request_handle(sv, x))
-		return;
-	route_parse(&route, x->target, sv->cfg->resource);
+		return true;
 	/* preflights and bodies that were not read are answered alike for all that we serve */
 	if (route.kind != ROUTE_NOT_FOUND && slice_is(x->method, "OPTIONS"))
 		answer_preflight(sv, x);
@@ -283,6 +323,7 @@ server_request(struct server *sv, struct exchange *x)
 		answer_error(sv, x, 413, BODY_TOO_LARGE);
 	else
 		handle_route(sv, x, &route);
+	return true;
 }
 
 void
@@ -300,19 +341,33 @@ keep_earlier(int64_t *next_ms, int64_t due)
 		*next_ms = due;
 }
 
+/* What adds work to a turn by itself: verdicts and actions of the application, and deadlines.
+ * Return when the next is due. */
+static int64_t
+run_due_work(struct server *sv)
+{
+	int64_t next = INT64_MAX;
+
+	application_run(sv->application);
+	post_run(sv);
+	keep_earlier(&next, polling_expire(sv));
+	/* the streams before the heartbeats, which need not beat for those */
+	keep_earlier(&next, streaming_expire(sv));
+	keep_earlier(&next, heartbeat_expire(sv));
+	return next;
+}
+
 int
 server_settle(struct server *sv, int64_t *next_ms)
 {
-	int64_t polls, streams, beats;
+	int64_t due = INT64_MAX, wanted;
 	int result;
 
-	/* first what adds work to this turn: verdicts and actions of the application, ... */
-	application_run(sv->application);
-	post_run(sv);
-	/* ... and deadlines.  The streams before the heartbeats, which need not beat for those */
-	polls = polling_expire(sv);
-	streams = streaming_expire(sv);
-	beats = heartbeat_expire(sv);
+	if (polling_is_due(sv) || streaming_is_due(sv) || heartbeat_is_due(sv))
+		server_try(sv);
+	/* all of it needs the store, and can wait for it */
+	if (!hub_waits(sv->hub) || sv->draining)
+		due = run_due_work(sv);
 	/* commit, and only then answer what reports it */
 	result = hub_turn_end(sv->hub, next_ms);
 	if (result == -1)
@@ -320,11 +375,11 @@ server_settle(struct server *sv, int64_t *next_ms)
 		    LOG_LEVEL_WARN, "a turn was rolled back: its requests are answered 503");
 	answer_settle(sv, result == 0);
 	post_settle(sv, result == 0);
-	keep_earlier(next_ms, polls);
-	keep_earlier(next_ms, streams);
-	keep_earlier(next_ms, beats);
+	keep_earlier(next_ms, due);
 	/* last: requests to a hook leave only with events that are committed */
-	keep_earlier(next_ms, application_settled(sv->application, result == 0));
+	wanted = application_settled(sv->application, result == 0);
+	if (!hub_waits(sv->hub))
+		keep_earlier(next_ms, wanted);
 	return result;
 }
 

@@ -38,6 +38,8 @@ int server_wake_fd(const struct server *sv);
 
 /* The descriptor that becomes readable when the application needs a turn; -1: it has none. */
 int server_application_fd(const struct server *sv);
+/* It was readable. */
+void server_application_woken(struct server *sv);
 /* Whether a request to a web hook is under way: a program that ends waits for its reply. */
 bool server_is_busy(const struct server *sv);
 
@@ -55,8 +57,20 @@ void server_begin(struct server *sv, int64_t now_ms);
 /* The wake descriptor was readable. */
 void server_wake(struct server *sv);
 
-/* A complete request: it is answered now or held, see exchange.h. */
-void server_request(struct server *sv, struct exchange *x);
+/* A complete request: it is answered now or held, see exchange.h.  False: another program holds a
+ * lock of the store; keep the request as it is, and ask again once server_waits() is false. */
+bool server_request(struct server *sv, struct exchange *x);
+
+/* Before a call that needs the store: can it be had in this turn?  If not, put the call off until
+ * server_waits() is false.  Always true once draining: the program ends, and nothing is put off. */
+bool server_try(struct server *sv);
+
+/* Whether the store is waited for.  After server_begin(): false means that what was put off can be
+ * done now.  Requests are told to wait no more than five seconds, and then answered 503. */
+bool server_waits(const struct server *sv);
+
+/* The same, of requests. */
+bool server_requests_wait(const struct server *sv);
 
 /* Answer a request that server_request() cannot take, with the headers that let a page read it. */
 void server_refuse(struct server *sv, struct exchange *x, int status, const char *sentence);

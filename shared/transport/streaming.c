@@ -249,6 +249,14 @@ streaming_open(
 	}
 }
 
+bool
+streaming_is_due(const struct server *sv)
+{
+	const struct stream *st = TAILQ_FIRST(&sv->streams);
+
+	return st != NULL && st->ends_at <= sv->now;
+}
+
 int64_t
 streaming_expire(struct server *sv)
 {

@@ -208,14 +208,14 @@ websocket_open(struct server *sv, struct websocket *ws, const struct route *rout
 	return 0;
 }
 
-void
+bool
 websocket_text(struct server *sv, struct websocket *ws, struct slice text)
 {
 	if (ws->session == NULL)
-		return; /* superseded or ended: ignore what still comes (PROTOCOL 14.3) */
+		return true; /* superseded or ended: ignore what still comes (PROTOCOL 14.3) */
 	/* first, since the packet may end the session */
 	heartbeat_heard(sv, &ws->heartbeat);
-	receive_packet(sv->hub, ws->session, text);
+	return receive_packet(sv->hub, ws->session, text);
 }
 
 void

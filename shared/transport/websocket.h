@@ -54,8 +54,9 @@ enum websocket_verdict websocket_judge(struct server *sv, const struct route *ro
 int websocket_open(struct server *sv, struct websocket *ws, const struct route *route);
 
 /* One text message arrived: one packet.  May call ops->close.  `text` is valid UTF-8 (RFC 6455) or
- * is cleaned by the program (hixie). */
-void websocket_text(struct server *sv, struct websocket *ws, struct slice text);
+ * is cleaned by the program (hixie).  False: the store cannot be had now: give it again, before all
+ * that follows it, once server_waits() is false. */
+bool websocket_text(struct server *sv, struct websocket *ws, struct slice text);
 
 /* The connection has ended, or the program closes it.  The session ends, with this reason for the
  * application ("socket end", "socket error", ...), unless it was detached before. */

@@ -72,6 +72,35 @@ deadline_set(struct wsd_conn *c, enum deadline waits)
 	MUST(waits == DEADLINE_REQUEST);
 }
 
+/* The store can always be had here. */
+bool
+server_try(struct server *sv)
+{
+	(void)sv;
+	return true;
+}
+
+bool
+server_requests_wait(const struct server *sv)
+{
+	(void)sv;
+	return false;
+}
+
+void
+wsd_conn_park(struct wsd_conn *c)
+{
+	(void)c;
+	MUST(false);
+}
+
+void
+deadline_clear(struct wsd_conn *c)
+{
+	(void)c;
+	MUST(false);
+}
+
 /* The first letter of the session id decides. */
 enum websocket_verdict
 websocket_judge(struct server *sv, const struct route *route, const struct exchange *x, int *status,

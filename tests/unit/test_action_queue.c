@@ -105,7 +105,7 @@ list_rows(struct folder *f)
 static void
 note_rows(struct folder *f)
 {
-	assert_int_equal(store_begin(f->st), 0);
+	assert_int_equal(store_begin(f->st, 1000), 0);
 	assert_int_equal(action_queue_note(f->st, f->first, f->last), 0);
 	assert_int_equal(store_commit(f->st), 0);
 }
@@ -162,7 +162,7 @@ a_batch_that_was_rolled_back_comes_again(void **state)
 
 	sql(f->stranger, "INSERT INTO action_in(json) VALUES('a')");
 	list_rows(f);
-	assert_int_equal(store_begin(f->st), 0);
+	assert_int_equal(store_begin(f->st, 1000), 0);
 	assert_int_equal(action_queue_note(f->st, f->first, f->last), 0);
 	store_rollback(f->st);
 	assert_string_equal(list_rows(f), "1:a ");

@@ -160,6 +160,7 @@ a_mistake_is_reported_with_file_and_line(void **state)
 	    {"[wsd]\nlisten = localhost:\n", 2, "\"localhost:\" is neither"},
 	    {"[wsd]\nlisten = *:1 *:65536\n", 2, "\"*:65536\" is neither"},
 	    {"[wsd]\nlisten = *:1\n  [::1:2\n", 3, "\"[::1:2\" is neither"},
+	    {"[fcgi]\nlisten = unix:/a\n  unix:/b\n", 3, "\"unix:/a unix:/b\" is neither"},
 	    {"[fcgi]\nlisten = unix:run/fcgi\n", 2, "\"unix:run/fcgi\" is neither"},
 	    {"[protocol]\nmatch_origin_protocol = on\n", 2, "neither true nor false"},
 	    {"\n[protocol\n", 2, "neither"},

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <poll.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,7 @@ open_stores(void **state)
 	s->other = store_open(s->folder, "", 1, false);
 	assert_non_null(s->st);
 	assert_non_null(s->other);
-	assert_int_equal(store_begin(s->st), 0);
+	assert_int_equal(store_begin(s->st, 1000), 0);
 	*state = s;
 	return 0;
 }
@@ -374,6 +375,64 @@ a_database_of_another_schema_is_replaced_under_running_processes(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_stores, close_stores)
 
+/* Wait until the store's loop would wake up. */
+static void
+await_wake_up(struct store *st)
+{
+	struct pollfd wake = {.fd = store_wake_fd(st), .events = POLLIN};
+
+	assert_int_equal(poll(&wake, 1, 10000), 1);
+	store_empty_wake_fd(st);
+}
+
+static void
+who_does_not_wait_for_the_lock_is_woken_when_it_is_free(void **state)
+{
+	struct stores *s = *state;
+
+	assert_int_equal(store_try(s->other), STORE_TAKEN);
+	assert_true(store_is_waiting(s->other));
+	assert_false(store_must_poll(s->other));
+	assert_int_equal(store_try(s->other), STORE_TAKEN);
+	store_rollback(s->st);
+	await_wake_up(s->other);
+	/* it is kept for the one that has waited */
+	assert_int_equal(store_try(s->st), STORE_TAKEN);
+	assert_int_equal(store_try(s->other), STORE_OK);
+	assert_false(store_is_waiting(s->other));
+	assert_int_equal(store_commit(s->other), 0);
+	await_wake_up(s->st);
+	assert_int_equal(store_begin(s->st, 0), 0);
+	/* closed while it waits, which takes the lock from nobody */
+	assert_int_equal(store_try(s->other), STORE_TAKEN);
+	store_close(s->other);
+	store_rollback(s->st);
+	assert_int_equal(store_begin(s->st, 0), 0);
+	store_rollback(s->st);
+	s->other = store_open(s->folder, "", 1, false);
+	assert_non_null(s->other);
+}
+
+static void
+a_lock_of_sqlite_is_tried_again(void **state)
+{
+	struct stores *s = *state;
+	char path[96];
+	sqlite3 *db;
+
+	store_rollback(s->st);
+	snprintf(path, sizeof(path), "%s/pollux.db", s->folder);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(store_try(s->st), STORE_TAKEN);
+	assert_true(store_must_poll(s->st));
+	assert_int_equal(store_try(s->st), STORE_TAKEN);
+	assert_int_equal(store_begin(s->st, 20), -1);
+	assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(store_try(s->st), STORE_OK);
+	sqlite3_close(db);
+}
+
 int
 main(void)
 {
@@ -386,6 +445,8 @@ main(void)
 	    TEST(data_outlives_a_session_while_events_of_it_wait),
 	    TEST(deferred_actions_are_taken_once),
 	    TEST(an_answer_is_remembered_until_it_expires),
+	    TEST(who_does_not_wait_for_the_lock_is_woken_when_it_is_free),
+	    TEST(a_lock_of_sqlite_is_tried_again),
 	    TEST(the_log_is_trimmed_in_parts_but_for_its_newest_row),
 	    TEST(one_process_leads_at_a_time),
 	    TEST(a_database_of_another_schema_is_replaced_under_running_processes),

@@ -1,0 +1,78 @@
+/* While another program holds a lock of the store: what does not need the store goes on, and what
+ * does waits its turn and loses nothing. */
+'use strict';
+
+const assert = require('node:assert');
+const { useServer, pollux } = require('../lib/suite');
+const { event } = require('../lib/client');
+const { requestBytes, Connection } = require('../lib/http');
+const { handshake, Polling } = require('../lib/polling');
+const { hold, KINDS } = require('../lib/locker');
+const { Websocket } = require('../lib/websocket');
+
+const server = useServer({ conf: {} });
+
+/* A promise that knows whether it is settled. */
+function watched(promise) {
+  const state = { settled: false, promise };
+  promise.then(() => { state.settled = true; }, () => { state.settled = true; });
+  return state;
+}
+
+/* Round trips of a websocket, which need no store: each ends within the deadline of every wait. */
+async function echoes(client, n) {
+  for (let i = 0; i < n; i++) {
+    await client.send(`3:::echo ${i}`);
+    await client.expect(`3:::echo ${i}`);
+  }
+}
+
+/* Open, and beyond what every client does once. */
+async function warm(Transport) {
+  const client = await Transport.open(server);
+  await echoes(client, 2);
+  return client;
+}
+
+for (const kind of KINDS) {
+  pollux(`${kind} is held: websockets echo, requests wait, and all of them are answered`, async () => {
+    const [echo, joiner, leaver, poller] = await Promise.all([warm(Websocket), warm(Websocket), warm(Websocket), warm(Polling)]);
+    const { sid } = await handshake(server);
+    const release = await hold(server.data, kind);
+    const waiting = [
+      poller.post('3:::posted'), handshake(server), handshake(server, { port: server.wsdPort }),
+      (async () => { const late = new Websocket(server, sid); await late.connect(); await late.expect('1::'); return late; })()
+    ].map(watched);
+    await joiner.emit('join', [`locked-${kind}`]);
+    await joiner.emit('echo', ['after it']);
+    await leaver.send('3:::last words', '0::');
+    await echoes(echo, 200);
+    assert.deepStrictEqual(waiting.map(({ settled }) => settled), waiting.map(() => false));
+    assert.ok(!joiner.inbox.length, 'in order: nothing overtakes the join');
+    await release();
+    const [, , , late] = await Promise.all(waiting.map(({ promise }) => promise));
+    await poller.expect('3:::posted');
+    await joiner.replies();
+    await echoes(echo, 2);
+    for (const client of [echo, joiner, poller, late]) await client.close();
+    await leaver.ended();
+  });
+
+  pollux(`${kind} is held for too long: requests are answered 503, websockets wait`, async () => {
+    const [echo, joiner] = await Promise.all([warm(Websocket), warm(Websocket)]);
+    const release = await hold(server.data, kind);
+    for (const port of [server.port, server.wsdPort]) {
+      const connection = new Connection(port);
+      connection.send(requestBytes({ path: '/socket.io/1/' }));
+      const answer = watched(connection.response());
+      while (!answer.settled) await echoes(echo, 50);
+      assert.strictEqual((await answer.promise).status, 503);
+    }
+    const asked = watched(joiner.ask('join', ['too long']));
+    await echoes(echo, 50);
+    assert.ok(!asked.settled);
+    await release();
+    await asked.promise;
+    for (const client of [echo, joiner]) await client.close();
+  });
+}
