@@ -189,8 +189,8 @@ log_expired(void *arg, int64_t key, struct slice ns, int n)
 
 	(void)arg;
 	sid_public_write(id, key);
-	log_debug("session %s: %d packets for %.*s are dropped: it was not joined in time", id, n,
-	    (int)ns.n, ns.p);
+	log_debug("session %s: packets for %.*s are dropped, as it was not joined in time: %d", id,
+	    (int)ns.n, ns.p, n);
 }
 
 void

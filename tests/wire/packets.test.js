@@ -6,13 +6,17 @@
 'use strict';
 
 const assert = require('node:assert');
+const fs = require('node:fs');
+const path = require('node:path');
 const { useServer, both, pollux, REFERENCE } = require('../lib/suite');
 const { Polling } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { event } = require('../lib/client');
 const { canonical } = require('../lib/payload');
+const { until } = require('../lib/wait');
 
 const server = useServer();
+const chatty = useServer({ conf: { log: { level: 'debug' }, limits: { early_timeout: 0.1, early_packets: 2 } } });
 const SKIP = 'skip';
 const NONE = [];
 
@@ -192,6 +196,20 @@ for (const Transport of [Polling, Websocket]) {
         assert.ok(got === text, `${count} of ${unit} did not come back`);
       }
     }
+    await client.close();
+  });
+}
+
+for (const Transport of [Polling, Websocket]) {
+  pollux(`${Transport.name}: what is not joined in time is dropped, and the log says so`, async () => {
+    const client = await Transport.open(chatty);
+    const lines = (pattern) => fs.readFileSync(path.join(chatty.data, 'pollux.log'), 'utf8').split('\n').filter((line) => pattern.test(line)).length;
+    const late = /debug: session P\S+: packets for \/chat are dropped, as it was not joined in time: \d/;
+    const over = /debug: session P\S+: a packet for \/chat is dropped: the namespace is not joined/;
+    const before = [lines(late), lines(over)];
+    await client.replies('3:1:/chat:a', '3:2:/chat:b', '3:3:/chat:c');
+    await until(() => lines(late) > before[0] && lines(over) > before[1], 'both lines in the log');
+    assert.deepStrictEqual(await client.replies('1::/chat', '3:4:/chat:d'), ['1::/chat', '6::/chat:4', '3::/chat:d']);
     await client.close();
   });
 }
