@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "shared/base/log.h"
+#include "shared/wire/form.h"
 
 #define HEADER_NAME_MAX 64
 #define READ_BYTES      4096 /* of a body, at a time */
@@ -53,6 +54,10 @@ read_request_body(struct fcgi_request *rq, FCGX_Stream *in, size_t body_max)
 	const char *announced = fcgi_request_param(rq, "CONTENT_LENGTH");
 	size_t expected = (size_t)strtoull(announced, NULL, 10);
 	int n = 1;
+
+	/* the transport counts what it decodes */
+	if (form_is_type(slice_of(fcgi_request_param(rq, "CONTENT_TYPE"))))
+		body_max = form_body_max(body_max);
 
 	/* before any of it is stored: a client chooses this number */
 	if (expected > body_max) {

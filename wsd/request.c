@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "shared/wire/form.h"
+
 /* Return the value that makes the parser stop. */
 static int
 reject_request(struct wsd_request *r, int status, const char *why)
@@ -104,6 +106,7 @@ check_head(struct wsd_request *r)
 {
 	struct slice name, value;
 	unsigned hosts = 0, codings = 0;
+	bool form = false;
 
 	for (unsigned i = 0; wsd_request_field(r, i, &name, &value); i++) {
 		value = trim_blanks(value);
@@ -113,6 +116,11 @@ check_head(struct wsd_request *r)
 		    (++codings > 1 || value.n != 7 || strncasecmp(value.p, "chunked", 7) != 0))
 			return reject_request(
 			    r, 501, "The only Transfer-Encoding that is read is chunked.");
+		/* the transport counts what it decodes */
+		if (slice_is(name, "content-type") && form_is_type(value) && !form) {
+			form = true;
+			r->body_max = r->body.ceiling = form_body_max(r->body_max);
+		}
 	}
 	return 0;
 }

@@ -1,6 +1,9 @@
 #include "wsd/shed.h"
 
 #include <inttypes.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "shared/base/log.h"
 #include "wsd/conn.h"
@@ -40,6 +43,15 @@ say_shed(struct wsd *w, size_t longest)
 	w->shed_said = w->counters.shed;
 }
 
+/* What was freed lies between what is in use: malloc() would keep it. */
+static void
+give_memory_back(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
 void
 shed_queues(struct wsd *w)
 {
@@ -51,10 +63,11 @@ shed_queues(struct wsd *w)
 	for (int i = 0; i < AT_ONCE && w->queued > most - most / 8; i++) {
 		c = find_longest_queue(w);
 		if (c == NULL)
-			return;
+			break;
 		w->counters.shed++;
 		say_shed(w, outqueue_bytes(c->out));
 		wsd_conn_close(c, "queue overflow");
 		outqueue_free(&c->out); /* now: the next one is looked for by what is left */
 	}
+	give_memory_back();
 }

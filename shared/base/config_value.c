@@ -203,12 +203,35 @@ static int
 set_addresses(
     const struct config_value *v, const struct config_row *row, struct slice head, char *field)
 {
+	char all[CONFIG_TEXT_MAX];
 	struct slice wrong;
+	int n = snprintf(all, sizeof(all), "%.*s%s%s", (int)head.n, slice_text(head),
+	    head.n > 0 ? " " : "", v->text);
 
-	if (!listen_is_addresses(v->text, &wrong))
+	/* with the lines above: a path takes all that follows it.  Too long: join_text() says so */
+	if (n > 0 && (size_t)n < sizeof(all) && !listen_is_addresses(all, &wrong))
 		return reject(
 		    v, row, "\"%.*s\" is neither host:port nor unix:/path", (int)wrong.n, wrong.p);
 	return join_text(v, row, head, " ", slice_of(v->text), field);
+}
+
+/* A path that browsers send and web servers leave as it is written (RFC 3986, section 3.3): they
+ * decode a '%', and take out segments that are empty or dots. */
+static bool
+is_url_path(struct slice path)
+{
+	static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				    "-._~!$&'()*+,;=:@";
+	struct slice segment;
+
+	while (slice_cut(&path, '/', &segment)) {
+		if (segment.n == 0 || slice_is(segment, ".") || slice_is(segment, ".."))
+			return false;
+		for (size_t i = 0; i < segment.n; i++)
+			if (strchr(legal, segment.p[i]) == NULL)
+				return false;
+	}
+	return true;
 }
 
 static int
@@ -220,8 +243,7 @@ set_prefix(const struct config_value *v, const struct config_row *row, char *fie
 		s = slice_skip(s, 1);
 	while (s.n > 0 && s.p[s.n - 1] == '/')
 		s.n--;
-	/* A web server decodes or cuts these: its rule would match another path than ours. */
-	if (s.n == 0 || strcspn(v->text, "?# \t%") != strlen(v->text))
+	if (s.n == 0 || !is_url_path(s))
 		return reject(v, row, "\"%s\" is not a URL path, such as socket.io", v->text);
 	return join_text(v, row, (struct slice){NULL, 0}, "", s, field);
 }

@@ -291,7 +291,7 @@ is_address(struct slice word)
 	memcpy(text, word.p, word.n);
 	text[word.n] = '\0';
 	if (slice_starts(word, UNIX_PREFIX))
-		return text[UNIX_PREFIX.n] == '/';
+		return text[UNIX_PREFIX.n] == '/' && strstr(text, " unix:") == NULL;
 	return cut_host_and_port(text, &host, &port) == 0 && is_port_or_service(port);
 }
 

@@ -54,17 +54,26 @@ can_report(struct hook *hook, struct session *s)
 	return transaction_open(hook->base.hub) == 0 && !session_is_over(s);
 }
 
+/* May the client do more?  If not it has been ended. */
+static bool
+has_room(struct hook *hook, struct session *s)
+{
+	queue_is_full(hook); /* for the log */
+	if (share_allows(hook, s))
+		return true;
+	session_end(hook->base.hub, s, "queue overflow", false);
+	return false;
+}
+
 /* Queue what the client has done, which takes room. */
 static void
 report_event(struct hook *hook, const struct hub_ns *ns, struct session *s, struct slice ack)
 {
-	if (!can_report(hook, s))
+	if (!can_report(hook, s) || !has_room(hook, s))
 		return;
-	queue_is_full(hook); /* for the log */
-	if (share_take(hook, s, hook->body.n))
-		queue_hook_event(hook, ns, s, ack);
-	else
-		session_end(hook->base.hub, s, "queue overflow", false);
+	/* before it is queued: the rows are counted when the share is opened */
+	share_add(hook, s, hook->body.n);
+	queue_hook_event(hook, ns, s, ack);
 }
 
 /* Do the actions that came with the verdict, before any event of the namespace they join. */
@@ -104,7 +113,8 @@ hook_on_connected(void *arg, struct hub_ns *ns, struct session *s, struct slice 
 	report_event(hook, ns, s, none);
 }
 
-/* Queued even when the queue is full: there is only one for each session and namespace. */
+/* Queued even when the queue is full: there is one for each joining of a namespace, and the client
+ * had to have room for that. */
 static void
 hook_on_disconnected(void *arg, struct hub_ns *ns, struct session *s, const char *reason)
 {
@@ -118,6 +128,9 @@ hook_on_disconnected(void *arg, struct hub_ns *ns, struct session *s, const char
 		return;
 	buf_clear(&hook->body);
 	hook_event_write_disconnect(&hook->body, reason);
+	/* one that joins and leaves, joins and leaves; not one that ends */
+	if (ns->name.n > 0)
+		share_add(hook, s, hook->body.n);
 	queue_hook_event(hook, ns, s, none);
 }
 
@@ -211,6 +224,9 @@ hook_on_authorize_ns(
 {
 	struct hook *hook = hook_of(arg);
 
+	/* joining queues events, even if only that of leaving is listed */
+	if (!can_report(hook, s) || !has_room(hook, s))
+		return -EAGAIN;
 	return hook->cfg->hook_authorize_namespaces
 	           ? hook_ask_namespace(hook, ns, s, endpoint, query)
 	           : 0;

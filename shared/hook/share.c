@@ -42,10 +42,13 @@ share_of(int64_t limit, int64_t most, int64_t little, int64_t used)
 	return fair < little ? little : fair;
 }
 
+/* Not more than its share, or half of a small queue. */
 static int64_t
-little_of(int64_t limit, int64_t little)
+little_of(int64_t limit, int64_t most, int64_t little)
 {
-	return limit / 2 < 1 ? 1 : limit / 2 < little ? limit / 2 : little;
+	if (little > limit / 2)
+		little = limit / 2 < 1 ? 1 : limit / 2;
+	return little < most ? little : most;
 }
 
 /* What a session may have when the queue is full: less than those have that have filled it. */
@@ -65,8 +68,9 @@ find_limits(const struct hook *hook)
 	int64_t events = slots_hook_events(slots), bytes = slots_hook_bytes(slots);
 	int64_t events_max = (int64_t)cfg->hook_queue_events;
 	int64_t bytes_max = (int64_t)cfg->hook_queue_bytes;
-	int64_t little_events = little_of(events_max, LITTLE_EVENTS);
-	int64_t little_bytes = little_of(bytes_max, LITTLE_BYTES);
+	int64_t little_events =
+	    little_of(events_max, (int64_t)cfg->hook_session_events, LITTLE_EVENTS);
+	int64_t little_bytes = little_of(bytes_max, (int64_t)cfg->hook_session_bytes, LITTLE_BYTES);
 
 	return (struct share_limits){
 	    .events =
@@ -218,7 +222,7 @@ warn_of_end(struct hook *hook, const struct share *share)
 }
 
 bool
-share_take(struct hook *hook, struct session *s, size_t bytes)
+share_allows(struct hook *hook, struct session *s)
 {
 	struct share_limits limits = find_limits(hook);
 	struct share *share = open_share(hook, session_key(s), &limits);
@@ -237,11 +241,23 @@ share_take(struct hook *hook, struct session *s, size_t bytes)
 		warn_of_end(hook, share);
 		return false;
 	}
+	return true;
+}
+
+void
+share_add(struct hook *hook, struct session *s, size_t bytes)
+{
+	struct share_limits limits = find_limits(hook);
+	struct share *share = open_share(hook, session_key(s), &limits);
+
+	if (share == NULL) {
+		transaction_fail(hook->base.hub);
+		return;
+	}
 	share->events++;
 	share->bytes += (int64_t)bytes;
 	if (has(share, limits.events, limits.bytes))
 		slow_client(hook, s, share);
-	return true;
 }
 
 bool

@@ -34,9 +34,10 @@ int64_t share_of(int64_t limit, int64_t most, int64_t little, int64_t used);
 /* Is the whole queue full? */
 bool share_queue_is_full(const struct hook *hook);
 
-/* May an event of so many bytes be queued, in the open transaction?  True: it is counted, and its
- * client slowed if that was the last that it may have.  False: it has to be ended. */
-bool share_take(struct hook *hook, struct session *s, size_t bytes);
+/* May the client do what queues an event, in the open transaction?  False: it has to be ended. */
+bool share_allows(struct hook *hook, struct session *s);
+/* Count an event that is queued; its client is slowed if it has its share now. */
+void share_add(struct hook *hook, struct session *s, size_t bytes);
 
 /* Is its client slowed by this process? */
 bool share_is_slowed(const struct hook *hook, int64_t key);

@@ -194,11 +194,19 @@ start_over(struct hub *h)
 	}
 	held_free_all(h);
 	ring_free(&h->ring);
-	if (store_reopen(h->store) == -1 || message_log_head(h->store, &h->head) == -1) {
+	h->gap = false;
+	/* what it was the leader of may be gone, and the lock with it */
+	h->action_in.leader = false;
+	if (store_reopen(h->store) == -1) {
 		h->failed = true;
 		return -1;
 	}
+	/* at once: the old table may be gone from memory */
 	h->watching = slots_watcher_count(store_slots(h->store));
+	if (message_log_head(h->store, &h->head) == -1) {
+		h->failed = true;
+		return -1;
+	}
 	transaction_set_mark(h); /* ids of the new database have nothing to do with the old ones */
 	return 0;
 }

@@ -26,6 +26,8 @@ struct publish_keys;
 #define UNKNOWN_SESSION_PACKET SLICE("7:::1+0") /* come back with a new handshake */
 #define RECONNECT_PACKET       SLICE("7:::+0")  /* the same, where a stream ends */
 
+#define BODY_TOO_LARGE "The body is larger than this server accepts." /* 413 */
+
 /* In all queues with a deadline the wait is equally long, so the first is always due first. */
 TAILQ_HEAD(poll_queue, poll);
 TAILQ_HEAD(stream_queue, stream);

@@ -138,25 +138,43 @@ receive_packets(struct server *sv, struct session *s, struct slice payload)
 		    LOG_LEVEL_DEBUG, "a payload is malformed; its packets up to there were taken");
 }
 
-/* Read the body as its transport wraps it.  Return 0, or -1 when out of memory. */
+/* Take the packets of a payload that is not too large.  Return the status of the answer. */
+static int
+receive_payload(struct server *sv, struct session *s, struct slice payload)
+{
+	struct buf clean = {.p = NULL};
+	int status = 200;
+
+	/* before the frames are read: their lengths count characters */
+	if (!utf8_valid(payload)) {
+		utf8_sanitize(&clean, payload);
+		payload = buf_slice(&clean);
+	}
+	if (clean.failed)
+		status = 503;
+	else
+		receive_packets(sv, s, payload);
+	buf_free(&clean);
+	return status;
+}
+
+/* Read the body as its transport wraps it.  Return the status of the answer: 200, 413 when it is
+ * too large, or 503 when out of memory. */
 static int
 receive_body(struct server *sv, struct session *s, const struct transport *t, struct slice body)
 {
-	struct buf scratch = {.p = NULL}, clean = {.p = NULL};
+	struct buf scratch = {.p = NULL};
 	struct slice payload = t->unwrap(body, &scratch);
-	bool failed = scratch.failed;
+	int status;
 
-	/* before the frames are read: their lengths count characters */
-	if (!failed && !utf8_valid(payload)) {
-		utf8_sanitize(&clean, payload);
-		payload = buf_slice(&clean);
-		failed = clean.failed;
-	}
-	if (!failed)
-		receive_packets(sv, s, payload);
-	buf_free(&clean);
+	if (scratch.failed)
+		status = 503;
+	else if (payload.n > sv->cfg->body_bytes) /* a form is longer than what it holds */
+		status = 413;
+	else
+		status = receive_payload(sv, s, payload);
 	buf_free(&scratch);
-	return failed ? -1 : 0;
+	return status;
 }
 
 void
@@ -166,15 +184,19 @@ post_handle(
 	const struct answer taken = answer_taken(x->origin);
 	const struct answer busy = answer_busy(x->origin);
 	struct session *s;
+	int status = 503;
 
 	switch (session_find(sv->hub, route->sid, &s)) {
 	case SESSION_LIVE:
 		/* first, since the packets may end the session */
 		session_heard(sv->hub, s);
 		/* a POST may come before the first GET: 1:: must be sent before any reply to it */
-		if (session_connect(sv->hub, s, route->transport) == 0 &&
-		    receive_body(sv, s, t, x->body) == 0)
+		if (session_connect(sv->hub, s, route->transport) == 0)
+			status = receive_body(sv, s, t, x->body);
+		if (status == 200)
 			hold_post(sv, x, session_key(s));
+		else if (status == 413)
+			answer_error(sv, x, 413, BODY_TOO_LARGE);
 		else
 			answer_send(sv, x, &busy);
 		break;

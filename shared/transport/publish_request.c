@@ -125,7 +125,7 @@ publish_request_handle(struct server *sv, struct exchange *x)
 	if (call == NULL || !check_publish_key(&p, call))
 		return true;
 	/* after the key: only who has one learns the limit */
-	if (x->body_too_large)
+	if (x->body_too_large || x->body.n > sv->cfg->body_bytes)
 		publish_answer_error(
 		    &p, 413, NULL, "too_large", "the body exceeds the limit of this server");
 	else

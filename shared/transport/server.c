@@ -320,7 +320,7 @@ server_request(struct server *sv, struct exchange *x)
 	if (route.kind != ROUTE_NOT_FOUND && slice_is(x->method, "OPTIONS"))
 		answer_preflight(sv, x);
 	else if (route.kind != ROUTE_NOT_FOUND && x->body_too_large)
-		answer_error(sv, x, 413, "The body is larger than this server accepts.");
+		answer_error(sv, x, 413, BODY_TOO_LARGE);
 	else
 		handle_route(sv, x, &route);
 	return true;

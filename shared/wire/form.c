@@ -1,6 +1,24 @@
 #include "shared/wire/form.h"
 
+#include <strings.h>
+
 #include "shared/wire/digit.h"
+
+bool
+form_is_type(struct slice content_type)
+{
+	static const char form[] = "application/x-www-form-urlencoded";
+
+	/* parameters may follow */
+	return content_type.n >= sizeof(form) - 1 &&
+	       strncasecmp(content_type.p, form, sizeof(form) - 1) == 0;
+}
+
+size_t
+form_body_max(size_t decoded)
+{
+	return sizeof("d=") - 1 + 3 * (decoded + 2);
+}
 
 bool
 form_next(struct slice *rest, struct slice *key, struct slice *value)

@@ -11,6 +11,13 @@
 #include "shared/base/buf.h"
 #include "shared/base/slice.h"
 
+/* Whether a Content-Type header announces a form. */
+bool form_is_type(struct slice content_type);
+
+/* The longest body of a form whose one field `d` holds a text of `decoded` bytes in quotes: each
+ * byte may be a %XX. */
+size_t form_body_max(size_t decoded);
+
 /* Walk the pairs of a form or query: key and value are raw and borrowed; value.p is NULL without
  * '='.  Return false at the end. */
 bool form_next(struct slice *rest, struct slice *key, struct slice *value);

@@ -4,6 +4,7 @@
  * and nothing in it can break out of a line of an answer. */
 #include "wsd/request.h"
 
+#include "shared/wire/form.h"
 #include "shared/wire/route.h"
 #include "tests/fuzz/sink.h"
 #include "wsd/deadline.h"
@@ -223,7 +224,7 @@ must_be_sane(const struct wsd_request *r, enum wsd_request_result result)
 {
 	struct slice name, value;
 
-	MUST(r->text.n <= HEADER_BYTES && r->body.n <= BODY_BYTES);
+	MUST(r->text.n <= HEADER_BYTES && r->body.n <= form_body_max(BODY_BYTES));
 	MUST(r->fields_n <= WSD_REQUEST_FIELDS);
 	MUST((result == WSD_REQUEST_BAD) == (r->status != 0));
 	MUST(result != WSD_REQUEST_BAD || (r->status >= 400 && r->why != NULL));

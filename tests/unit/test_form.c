@@ -120,10 +120,23 @@ walks_the_pairs_of_a_query(void **state)
 	assert_false(form_next(&rest, &key, &value));
 }
 
+static void
+a_form_is_told_by_its_type_and_measured_by_what_it_holds(void **state)
+{
+	(void)state;
+	assert_true(form_is_type(SLICE("application/x-www-form-urlencoded")));
+	assert_true(form_is_type(SLICE("Application/X-WWW-Form-Urlencoded; charset=UTF-8")));
+	assert_false(form_is_type(SLICE("application/x-www-form")));
+	assert_false(form_is_type(SLICE("text/plain")));
+	assert_false(form_is_type((struct slice){NULL, 0}));
+	assert_int_equal(form_body_max(1), strlen("d=%22%33%22"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_form_is_told_by_its_type_and_measured_by_what_it_holds),
 	    cmocka_unit_test(finds_and_decodes_as_the_table_says),
 	    cmocka_unit_test(values_of_any_cut_lie_inside_it_and_never_grow),
 	    cmocka_unit_test(decoding_stops_at_the_ceiling),

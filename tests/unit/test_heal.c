@@ -469,6 +469,29 @@ an_emptied_folder_is_noticed_within_a_second(void **state)
 }
 
 static void
+an_emptied_folder_is_noticed_by_who_ran_the_actions_in_it(void **state)
+{
+	struct world *w = *state;
+	int64_t next;
+
+	/* while there are sessions it looks every 100 ms */
+	open_polling(w, 0, new_client());
+	second(w);
+	/* it has just looked for actions, and is woken for more before it would look again */
+	w->now += 990;
+	begin(w, 0);
+	settle(w, 0);
+	each_file(w->folder, delete_file);
+	w->now += 10;
+	hub_turn_wake(begin(w, 0));
+	hub_turn_end(w->hub[0], &next);
+	hub_turn_wake(begin(w, 0));
+	hub_turn_end(w->hub[0], &next);
+	second(w);
+	assert_one_world(w);
+}
+
+static void
 each_file_that_is_deleted_is_noticed(void **state)
 {
 	static const char *const names[] = {
@@ -680,6 +703,7 @@ main(void)
 	    TEST(what_a_rebuild_did_not_mend_is_tried_again_a_minute_later),
 	    TEST(without_any_room_it_waits_and_works_again_by_itself),
 	    TEST(an_emptied_folder_is_noticed_within_a_second),
+	    TEST(an_emptied_folder_is_noticed_by_who_ran_the_actions_in_it),
 	    TEST(each_file_that_is_deleted_is_noticed),
 	    TEST(who_meets_a_newer_version_that_lives_leaves),
 	    TEST(older_processes_are_asked_to_leave_and_waited_for),

@@ -87,6 +87,27 @@ test_shares(void **state)
 	assert_string_equal(f->client.sink.got, "1:: LOST ");
 }
 
+/* Joining and leaving, over and over, when only the latter is reported. */
+static void
+test_leaving_has_a_share(void **state)
+{
+	struct fixture *f = *state;
+	struct session *s;
+	int64_t n = 0;
+
+	snprintf(f->cfg.hook_events, sizeof(f->cfg.hook_events), "disconnect");
+	f->cfg.hook_session_events = 5;
+	f->cfg.hook_max_in_flight = 0;
+	for (; n < 100 && session_find_key(f->hub, f->key, &s) == SESSION_LIVE; n++) {
+		receive_packet(f->hub, s, SLICE("1::/chat"));
+		receive_packet(f->hub, s, SLICE("0::/chat"));
+		assert_int_equal(application_slows(f->app, f->key), n >= 3 && !session_is_over(s));
+		turn(f);
+	}
+	assert_int_equal(n, 10); /* connect, nine of leaving, and the end */
+	assert_int_equal(rows_of(f).n, 11);
+}
+
 static void
 test_full_queue_spares_others(void **state)
 {
@@ -215,13 +236,51 @@ test_retries(void **state)
 	assert_memory_equal(dead, "1 Failed to connect", 19);
 }
 
+static void
+put_aside(struct fixture *f, struct slice body)
+{
+	struct store *st = hub_store(f->hub);
+	struct hook_row row = {.key = 1, .ns = SLICE(""), .body = SLICE("{}")};
+
+	assert_int_equal(transaction_open(f->hub), 0);
+	assert_int_equal(hook_queue_add(st, &row), 0);
+	assert_int_equal(hook_queue_dead_letter(st, row.id, body, "no"), 0);
+}
+
+static void
+test_dead_letters_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	char *large = calloc(1, 9 << 20), dead[256];
+	int64_t next;
+
+	assert_non_null(large);
+	memset(large, 'x', 9 << 20);
+	for (int i = 0; i < 1003; i++)
+		put_aside(f, SLICE("{}"));
+	assert_int_equal(hub_turn_end(f->hub, &next), 0);
+	read_dead_events(f, dead);
+	assert_string_equal(dead, "1000 no");
+	/* two of these are too much: the older one goes, and all before it */
+	hub_turn_begin(f->hub, f->now);
+	for (int i = 0; i < 2; i++)
+		put_aside(f, (struct slice){large, 9 << 20});
+	assert_int_equal(hub_turn_end(f->hub, &next), 0);
+	read_dead_events(f, dead);
+	assert_string_equal(dead, "1 no");
+	free(large);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(
+		test_dead_letters_are_bounded, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_full_queue, open_fixture, close_fixture),
 	    cmocka_unit_test(test_share_of),
 	    cmocka_unit_test_setup_teardown(test_shares, open_fixture, close_fixture),
+	    cmocka_unit_test_setup_teardown(test_leaving_has_a_share, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(
 		test_full_queue_spares_others, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(

@@ -12,6 +12,8 @@ const { startDaemon, makeFolder, killAll } = require('../lib/daemon');
 const { getRequest } = require('../lib/fastcgi');
 const { Connection, closeAll } = require('../lib/http');
 const { freePorts } = require('../lib/ports');
+const { until } = require('../lib/wait');
+const { witness } = require('../lib/witness');
 
 const KEY = 'secret-of-the-test';
 const publish = { enabled: 'true', rate: 100000, keys: `all:read,admin:${createHash('sha256').update(KEY).digest('hex')}` };
@@ -105,6 +107,17 @@ for (const [where, find, rows] of [
       assert.strictEqual(await addressOf(find(), { forwarded }), address);
     });
   }
+}
+
+const refusing = useServer({ app: witness() });
+
+for (const [port, address] of [['port', '192.0.2.81'], ['wsdPort', '192.0.2.82']]) {
+  pollux(`the log names the client that was refused, not its proxy (${port})`, async () => {
+    const { status } = await byHttp(refusing[port], '/socket.io/1/?refuse=no', { forwarded: [`198.51.100.7, ${address}`] });
+    assert.strictEqual(status, 403);
+    const log = () => fs.readFileSync(path.join(refusing.data, 'pollux.log'), 'utf8');
+    await until(() => log().includes(`refused ${address}: `), 'a line about it');
+  });
 }
 
 pollux('by FastCGI: the peer is REMOTE_ADDR', async () => {

@@ -65,6 +65,22 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   });
 }
 
+pollux('another resource works, or is refused at once', async () => {
+  const server = await start({ conf: { protocol: { resource: '/~me/a_b-1.2/io/' } } });
+  folders.push(server.folder);
+  const ask = (path) => request(server.port, { path }).then(({ status }) => status);
+  assert.strictEqual(await ask('/~me/a_b-1.2/io/1/'), 200);
+  assert.strictEqual(await ask('/~me/a_b-1.2/io/socket.io.js'), 200);
+  assert.strictEqual(await ask('/~me/a_b-1x2/io/1/'), 404);
+  await server.stop();
+  for (const resource of ['a+b', 'a$b', "it's", 'a(b)', 'a=b;c']) {
+    assertOneSentence(await refused(await plan({ conf: { protocol: { resource } } })), resource.split(';')[0], 'letters, digits');
+  }
+  for (const resource of ['a"b', 'a b', 'a%20b', 'caf\u00e9']) {
+    assertOneSentence(await refused(await plan({ conf: { protocol: { resource } } })), 'extra.conf:', 'is not a URL path');
+  }
+});
+
 pollux('a second start on the same DATA works', async () => {
   const made = await plan({});
   for (let i = 0; i < 2; i++) {

@@ -4,6 +4,7 @@
 const assert = require('node:assert');
 const { useServer, pollux } = require('../lib/suite');
 const { Connection, request } = require('../lib/http');
+const { Jsonp } = require('../lib/jsonp');
 const { handshake, Polling } = require('../lib/polling');
 const { Websocket, frame } = require('../lib/websocket');
 
@@ -32,6 +33,27 @@ for (const port of ['port', 'wsdPort']) {
     assert.strictEqual(response.status, 413);
     assert.strictEqual((await big.post(`3:::${'x'.repeat(4092)}`)).text, '1');
     assert.strictEqual((await client.get()).text.length, 4096);
+  });
+}
+
+for (const port of ['port', 'wsdPort']) {
+  pollux(`of a form what it holds counts, not how long it is, on ${port}`, async () => {
+    const { sid } = await handshake(server);
+    const client = new Jsonp(server, sid, { port: server[port] });
+    assert.strictEqual(client.read((await client.get()).text), '1::');
+    /* 3 bytes in the payload, 9 in the form */
+    const text = '\u2603'.repeat(1364);
+    assert.strictEqual((await client.post(`3:::${text}`)).text, '1');
+    assert.strictEqual(client.read((await client.get()).text), `3:::${text}`);
+    for (const more of [`${text}x`, 'x'.repeat(5000), '\u2603'.repeat(5000)]) {
+      const response = await client.post(`3:::${more}`);
+      assert.strictEqual(response.status, 413);
+    }
+    /* who only says that it is a form is measured as before */
+    const headers = { 'Content-type': 'application/x-www-form-urlencoded' };
+    assert.strictEqual((await new Polling(server, sid, { port: server[port] }).post(`3:::${'x'.repeat(5000)}`, { headers })).status, 413);
+    await client.post('3:::next');
+    assert.strictEqual(client.read((await client.get()).text), '3:::next');
   });
 }
 

@@ -52,6 +52,17 @@ async function inRoom(Transport) {
 
 for (const [door, port] of Object.entries(DOORS)) {
   for (const Transport of [Polling, Websocket]) {
+    pollux(`${door}, ${Transport.name}: what is sent before a disconnect arrives before it`, async () => {
+      const { client, room } = await inRoom(Transport);
+      const [{ id }] = (await call(port(), 'GET', `sessions?room=${room}`)).json.sessions;
+      const { status } = await call(port(), 'POST', 'actions', {
+        body: JSON.stringify([{ do: 'send', to: { room }, text: 'bye' }, { do: 'disconnect', session: id }])
+      });
+      assert.strictEqual(status, 200);
+      assert.deepStrictEqual(await client.takeUntil('0::'), ['3:::bye', '0::']);
+      client.stop();
+    });
+
     pollux(`${door}, ${Transport.name}: actions reach clients byte for byte`, async () => {
       const { client, room } = await inRoom(Transport);
       const { status, json } = await call(port(), 'POST', 'actions', {

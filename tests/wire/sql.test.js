@@ -132,8 +132,8 @@ pollux('an inserted disconnect ends the session for good', async () => {
   const { client, room } = await inRoom(Polling);
   const { stdout } = await run(path.join(ROOT, process.env.B || 'build', 'pollux'),
     ['sessions', '-r', room, '--json', '-d', server.data]);
-  await insert({ do: 'disconnect', session: JSON.parse(stdout)[0].id });
-  assert.strictEqual(await client.take(), '0::');
+  await insert({ do: 'send', to: { room }, text: 'bye' }, { do: 'disconnect', session: JSON.parse(stdout)[0].id });
+  assert.deepStrictEqual(await client.takeUntil('0::'), ['3:::bye', '0::']);
   client.stop();
 });
 
