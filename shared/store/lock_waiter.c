@@ -8,6 +8,7 @@
 #include <time.h>
 
 #define STOP_PERIOD_MS 10
+#define STACK_BYTES    ((size_t)256 << 10) /* hosting accounts limit the address space */
 
 struct lock_waiter {
 	int fd, byte;
@@ -61,15 +62,21 @@ waiter_main(void *arg)
 static int
 start_waiting(struct lock_waiter *w)
 {
+	pthread_attr_t attr;
 	sigset_t all, before;
-	int error;
+	int error = pthread_attr_init(&attr);
+
+	if (error != 0)
+		return -1;
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
 
 	/* all signals go to the loop's thread, but for the one that ends this */
 	sigfillset(&all);
 	sigdelset(&all, SIGALRM);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&w->thread, NULL, waiter_main, w);
+	error = pthread_create(&w->thread, &attr, waiter_main, w);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
 	return error == 0 ? 0 : -1;
 }
 

@@ -324,7 +324,7 @@ store_try(struct store *st)
 bool
 store_must_poll(const struct store *st)
 {
-	return st->waiter == NULL && st->has_lock && !st->in_transaction;
+	return st->waiter == NULL && !st->in_transaction; /* or no thread could be started */
 }
 
 bool

@@ -3,14 +3,28 @@
 'use strict';
 
 const assert = require('node:assert');
+const fs = require('node:fs');
+const path = require('node:path');
+const { before, after } = require('node:test');
 const { useServer, pollux } = require('../lib/suite');
 const { event } = require('../lib/client');
 const { requestBytes, Connection } = require('../lib/http');
 const { handshake, Polling } = require('../lib/polling');
+const { Hook, SECRET } = require('../lib/hook');
 const { hold, KINDS } = require('../lib/locker');
-const { Websocket } = require('../lib/websocket');
+const { deferred, until } = require('../lib/wait');
+const { Websocket, frame } = require('../lib/websocket');
 
 const server = useServer({ conf: {} });
+
+const hook = new Hook();
+const toHook = { conf: { app: { module: '' }, hook: { secret: SECRET } } };
+before(async () => {
+  await hook.listen();
+  toHook.conf.hook.url = hook.url;
+});
+after(() => hook.end());
+const withHook = useServer(toHook);
 
 /* A promise that knows whether it is settled. */
 function watched(promise) {
@@ -71,8 +85,40 @@ for (const kind of KINDS) {
     const asked = watched(joiner.ask('join', ['too long']));
     await echoes(echo, 50);
     assert.ok(!asked.settled);
+    const log = fs.readFileSync(path.join(server.data, 'pollux.log'), 'utf8');
+    assert.match(log, /another program has held a lock for 5 s; until it is free, requests are answered 503/);
     await release();
     await asked.promise;
     for (const client of [echo, joiner]) await client.close();
   });
 }
+
+pollux('the lock of a writer is held: the answers of a web hook, and its events, wait', async () => {
+  const clients = await Promise.all([Websocket.open(withHook), Polling.open(withHook)]);
+  const other = await Websocket.open(withHook);
+  const asked = deferred();
+  const answer = deferred();
+  hook.on = (e) => e.name === 'ask' ? { ack: [e.args[0]] } : undefined;
+  hook.answer = async (request) => {
+    if (request.events.some((e) => e.name === 'ask')) {
+      asked.resolve();
+      await answer.promise;
+    }
+    return hook.resultsOf(request);
+  };
+  const answers = clients.map((client, i) => watched(client.ask('ask', [i])));
+  await asked.promise;
+  const release = await hold(withHook.data, 'the lock of a writer');
+  answer.resolve();
+  const [websocket] = clients;
+  const more = watched(websocket.ask('ask', ['more']));
+  /* the loop goes on */
+  for (let i = 0; i < 20; i++) {
+    other.sendBytes(frame('', { opcode: 9 }));
+    await until(() => other.pongs.length > i, 'the pong');
+  }
+  assert.deepStrictEqual([...answers, more].map(({ settled }) => settled), [false, false, false]);
+  await release();
+  assert.deepStrictEqual(await Promise.all([...answers, more].map(({ promise }) => promise)), [[0], [1], ['more']]);
+  for (const client of [other, ...clients]) await client.close();
+});
