@@ -11,10 +11,13 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { until } = require('../lib/wait');
 const { sleep } = require('./clients');
+const { HOOK_TIMEOUT_S } = require('./site');
 
 /* A connection breaks at once; a session that nobody holds ends after close_timeout. */
 const GRACE_MS = { breaks: 5000, ends: 20000 };
 const BACK_MS = 15000;
+const NOTICED_MS = 5000;
+const PAGE = 4096; /* of the database */
 
 /* Run a Python script: it has SQLite and the locks of files. */
 function python(script, ...args) {
@@ -123,13 +126,18 @@ const FAULTS = {
 
   damage: {
     breaks: true, ends: true,
-    run: async (chaos, site) => {
-      const size = fs.statSync(site.database).size;
-      const page = chaos.schedule.whole(1, Math.max(1, size / 4096 - 1));
+    run: async (chaos, site, event) => {
+      await python(CHECKPOINT, site.database);
+      const { size, ino } = fs.statSync(site.database);
+      const pages = Math.floor(size / PAGE);
+      const first = chaos.schedule.whole(1, Math.max(1, pages - 1));
       const file = fs.openSync(site.database, 'r+');
-      fs.writeSync(file, Buffer.alloc(4096, 0xa5), 0, 4096, page * 4096);
+      for (let page = first; page < pages; page++) fs.writeSync(file, Buffer.alloc(PAGE, 0xa5), 0, PAGE, page * PAGE);
       fs.closeSync(file);
-      return `page ${page + 1}`;
+      /* it is met when somebody reads such a page, which may be much later */
+      const anew = () => fs.statSync(site.database, { throwIfNoEntry: false })?.ino !== ino;
+      event.lasts = !await until(anew, '', NOTICED_MS).catch(() => false);
+      return `pages ${first + 1} to ${pages}${event.lasts ? ', not met yet' : ''}`;
     }
   },
 
@@ -181,7 +189,7 @@ const FAULTS = {
       const how = chaos.schedule.pick(['500', 'timeout', 'garbage']);
       site.hook.poison = {
         500: () => 500,
-        timeout: () => sleep(2500).then(() => 500),
+        timeout: () => sleep(HOOK_TIMEOUT_S * 1000 + 500).then(() => 500),
         garbage: () => ({ raw: true, status: 200, body: '<html>Fatal error' })
       }[how];
       await sleep(ms);

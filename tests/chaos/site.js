@@ -11,6 +11,8 @@ const { Hook, SECRET } = require('../lib/hook');
 const server = require('../lib/server');
 
 const STORE_BYTES = 24 << 20; /* of the tmpfs on which the store lies */
+const HOOK_TIMEOUT_S = 3; /* this process is the hook, and may be late itself */
+
 /* Brief, so that what a fault leaves behind is gone within seconds. */
 const CONF = {
   protocol: {
@@ -68,7 +70,8 @@ function actionsOf(event) {
   };
 }
 
-async function startHook(ledger) {
+/* `complain(text)` is told of events that are not as the documents say. */
+async function startHook(ledger, complain) {
   const hook = new Hook();
   hook.poison = null; /* a fault may set it: the answer to everything */
   hook.authorize = async ({ handshake }) => {
@@ -79,6 +82,11 @@ async function startHook(ledger) {
   hook.on = actionsOf;
   hook.answer = (request) => {
     if (hook.poison) return hook.poison();
+    /* what authorize gave comes with each event, also with the last */
+    const bare = request.events.find((event) => !event.data);
+    if (bare) complain(`an event without the data of its session: ${JSON.stringify(bare)}, request ` +
+      `${JSON.stringify(request.headers)}`);
+    if (bare) return { results: [] };
     for (const event of request.events) ledger.add(event);
     const answer = hook.resultsOf(request);
     hook.requests.length = hook.events.length = 0; /* not kept: a run is long */
@@ -97,7 +105,7 @@ function build(folder, name) {
 }
 
 class Site {
-  static async start(kind, seconds) {
+  static async start(kind, seconds, complain) {
     const site = new Site();
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-chaos-'));
     fs.chmodSync(folder, 0o755);
@@ -108,19 +116,23 @@ class Site {
       site.small = true;
     }
     process.once('exit', () => site.clean()); /* also after Ctrl-C */
-    await site.launch(seconds);
+    await site.launch(seconds, complain);
     return site;
   }
 
-  async launch(seconds) {
+  async launch(seconds, complain) {
     const conf = { ...CONF, protocol: { ...CONF.protocol, htmlfile_duration: seconds + 300 } };
     const env = {};
     let app;
     if (this.kind === 'hook') {
       this.ledger = new HookLedger();
-      this.hook = await startHook(this.ledger);
+      this.hook = await startHook(this.ledger, (text) => complain(this, text));
       conf.app = { module: '' };
-      conf.hook = { url: this.hook.url, secret: SECRET, authorize: 'true', timeout: 1, authorize_timeout: 1 };
+      /* event_attempts: an event that is put aside would be a gap */
+      conf.hook = {
+        url: this.hook.url, secret: SECRET, authorize: 'true', timeout: HOOK_TIMEOUT_S, authorize_timeout: HOOK_TIMEOUT_S,
+        event_attempts: 1000
+      };
     } else {
       this.ledger = new ModuleLedger(this.folder);
       env.CHAOS_LEDGER = this.ledger.file;
@@ -172,4 +184,4 @@ class Site {
   }
 }
 
-module.exports = { Site };
+module.exports = { Site, HOOK_TIMEOUT_S };
