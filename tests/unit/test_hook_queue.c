@@ -236,10 +236,47 @@ test_retries(void **state)
 	assert_memory_equal(dead, "1 Failed to connect", 19);
 }
 
+static void
+put_aside(struct fixture *f, struct slice body)
+{
+	struct store *st = hub_store(f->hub);
+	struct hook_row row = {.key = 1, .ns = SLICE(""), .body = SLICE("{}")};
+
+	assert_int_equal(transaction_open(f->hub), 0);
+	assert_int_equal(hook_queue_add(st, &row), 0);
+	assert_int_equal(hook_queue_dead_letter(st, row.id, body, "no"), 0);
+}
+
+static void
+test_dead_letters_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	char *large = calloc(1, 9 << 20), dead[256];
+	int64_t next;
+
+	assert_non_null(large);
+	memset(large, 'x', 9 << 20);
+	for (int i = 0; i < 1003; i++)
+		put_aside(f, SLICE("{}"));
+	assert_int_equal(hub_turn_end(f->hub, &next), 0);
+	read_dead_events(f, dead);
+	assert_string_equal(dead, "1000 no");
+	/* two of these are too much: the older one goes, and all before it */
+	hub_turn_begin(f->hub, f->now);
+	for (int i = 0; i < 2; i++)
+		put_aside(f, (struct slice){large, 9 << 20});
+	assert_int_equal(hub_turn_end(f->hub, &next), 0);
+	read_dead_events(f, dead);
+	assert_string_equal(dead, "1 no");
+	free(large);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(
+		test_dead_letters_are_bounded, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_full_queue, open_fixture, close_fixture),
 	    cmocka_unit_test(test_share_of),
 	    cmocka_unit_test_setup_teardown(test_shares, open_fixture, close_fixture),
