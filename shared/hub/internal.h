@@ -23,8 +23,6 @@ struct hub {
 	int64_t now;
 	int64_t head; /* the newest row of the log that was read or written here */
 	int64_t next_chores, next_filter;
-	int64_t next_overflow_warning;
-	unsigned lagging_ended; /* since that warning */
 	struct ring ring;
 	struct session *sessions; /* uthash: those in memory, by key */
 	struct channel *channels; /* uthash: those with members here, by chan */
