@@ -271,7 +271,7 @@ session_end(struct hub *h, struct session *s, const char *reason, bool remember)
 	/* catching up may bring the news that another process ended it */
 	if (transaction_open(h) == -1 || s->over)
 		return;
-	/* first: if the turn fails, its transport must not stay with a session that is half ended */
+	/* first: if the turn fails, no transport may stay with a session that is half ended */
 	held_visit(h, s);
 	if (end_row(h, s, reason, remember) == -1)
 		return;
