@@ -24,7 +24,6 @@ struct delivery {
 	char epoch[32]; /* of the database that the lanes were read from */
 	size_t inflight;
 	struct breaker breaker;
-	struct outcome_log log;
 	bool ready_next; /* events that are ready have their turn before those that wait */
 };
 
@@ -75,7 +74,7 @@ note_failure(struct delivery *d, const struct outcome *o)
 			  "every %d s tries it, events are kept",
 		    hook_http_name(d->hook->http), BREAKER_FAILURES, o->error, BREAKER_MS / 1000);
 	else if (d->breaker.state == BREAKER_CLOSED)
-		quiet_warn(&d->log.failed, now, 1, "hook %s: %s; queued events are sent again",
+		log_limited(LOG_LEVEL_WARN, "hook %s: %s; queued events are sent again",
 		    hook_http_name(d->hook->http), o->error);
 }
 
@@ -101,7 +100,7 @@ on_events_result(void *arg, const struct hook_result *result)
 	if (o.kind == OUTCOME_LATER || o.kind == OUTCOME_FAILED)
 		note_failure(d, &o);
 	d->off = d->off || result->status == 410;
-	outcome_settle(b, &o, result, &d->log);
+	outcome_settle(b, &o, result);
 }
 
 /* --- sending -------------------------------------------------------------------------------- */
@@ -371,7 +370,6 @@ change_leader(struct delivery *d)
 	if (now >= d->next_tick) {
 		d->lanes.rescan = true; /* a wake-up may have been lost */
 		d->next_tick = now + TICK_MS;
-		outcome_log_flush(&d->log, now);
 	}
 }
 
@@ -409,7 +407,6 @@ deliver_open(struct hook *hook)
 		return NULL;
 	d->hook = hook;
 	lanes_init(&d->lanes, hook);
-	outcome_log_init(&d->log);
 	return d;
 }
 
