@@ -284,6 +284,12 @@ next_delivery_due(struct delivery *d)
 	int64_t now = delivery_now(d), due = d->next_tick;
 	struct batch *b = next_waiting(d, false);
 
+	if (d->lanes.stale) {
+		/* starting again waits for the answers, which wake us */
+		if (d->inflight == 0 && d->lanes.stale_until < due)
+			due = d->lanes.stale_until;
+		return due > now ? due : now + 1;
+	}
 	if (d->breaker.state == BREAKER_OPEN) {
 		if (d->inflight == 0 && d->breaker.probe_at > now && d->breaker.probe_at < due)
 			due = d->breaker.probe_at;
@@ -332,7 +338,8 @@ follow_rows(struct delivery *d, bool committed)
 	struct batch *b, *next;
 
 	/* a row that could not be read waits until no request is cancelled by starting again */
-	if (strcmp(d->epoch, epoch) != 0 || (d->lanes.stale && d->inflight == 0)) {
+	if (strcmp(d->epoch, epoch) != 0 ||
+	    (d->lanes.stale && d->inflight == 0 && delivery_now(d) >= d->lanes.stale_until)) {
 		/* in a folder that was replaced the lock is another one: lead anew */
 		if (strcmp(d->epoch, epoch) != 0) {
 			d->leads = false;
@@ -384,7 +391,7 @@ deliver_settled(struct delivery *d, bool committed)
 	slots_set_hook(store_slots(st), d->lanes.events, d->lanes.bytes);
 	if (d->off)
 		return d->lanes.by_key == NULL ? d->next_tick : delivery_now(d);
-	while (d->inflight < d->hook->cfg->hook_max_in_flight && send_one(d))
+	while (!d->lanes.stale && d->inflight < d->hook->cfg->hook_max_in_flight && send_one(d))
 		continue;
 	return next_delivery_due(d);
 }
