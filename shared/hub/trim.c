@@ -67,8 +67,8 @@ drop_overflow(struct hub *h)
 	}
 	if (h->failed || h->now < h->next_overflow_warning)
 		return;
-	log_warnx("store: the log is larger than log_bytes; its oldest messages were dropped, and "
-		  "%u sessions that had not collected them were ended",
+	log_warnx("store: waiting messages take more than [store] log_bytes: the oldest were "
+		  "dropped, and %u sessions that had not fetched one of them were ended",
 	    h->lagging_ended);
 	h->lagging_ended = 0;
 	h->next_overflow_warning = h->now + QUIET_MS;
