@@ -115,8 +115,8 @@ take_from_lane(struct batch *b, struct event_writer *w, struct lane *lane)
 	bool any = false;
 
 	lane->batch = b;
-	/* sync and queued events never share a request: a client waits for the first kind only.  And
-	 * nothing goes before a row that could not be read */
+	/* sync and queued events never share a request: a client waits for the first kind only;
+	 * and nothing goes before a row that could not be read */
 	while ((e = STAILQ_FIRST(&lane->events)) != NULL && e->is_sync == b->is_sync &&
 	       !b->lanes->stale && batch_has_room(b) && (b->n == 0 || !e->is_alone)) {
 		struct hook_sent sent = {
