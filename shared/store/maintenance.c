@@ -71,8 +71,8 @@ refresh_waiting(struct store *st, int64_t now_ms)
 		filter_replace(slots_waiting(st->slots), &fresh);
 }
 
-/* The newest row that nobody needs any more, at most 1,000 rows from the oldest on; 0: none; -1: the
- * store failed. */
+/* The newest row that nobody needs any more, at most 1,000 rows from the oldest on; 0: none; -1:
+ * the store failed. */
 static int64_t
 find_trim_point(struct store *st)
 {
