@@ -125,6 +125,12 @@ struct reaped_keys {
 	int n;
 };
 
+/* Streams of ours that are not held here. */
+struct stray_list {
+	struct hub *h;
+	struct reaped_keys keys;
+};
+
 static void
 add_reaped_key(void *arg, int64_t key)
 {
@@ -153,6 +159,40 @@ end_expired(struct hub *h, int64_t key)
 	case SESSION_FAILED:
 		break;
 	}
+}
+
+static void
+add_stray(void *arg, int64_t key)
+{
+	struct stray_list *list = arg;
+	const struct session *s = held_find(list->h, key);
+
+	if (s == NULL || s->ops == NULL)
+		add_reaped_key(&list->keys, key);
+}
+
+/* A turn that failed may have ended streams of ours.  The store has them as open, and since this
+ * process lives nobody else ends them. */
+static void
+end_strays(struct hub *h)
+{
+	struct stray_list list = {.h = h, .keys.n = 0};
+	int own = slots_own(store_slots(h->store));
+	struct session *s;
+
+	if (!h->strays || h->o.no_app || transaction_open_now(h) == -1)
+		return;
+	/* if this turn fails, too, it is set again */
+	h->strays = false;
+	if (maintenance_list_streams(h->store, own, add_stray, &list) == -1) {
+		h->failed = true;
+		return;
+	}
+	for (int i = 0; i < list.keys.n; i++)
+		if (session_find_key(h, list.keys.key[i], &s) == SESSION_LIVE && s->ops == NULL)
+			session_end(h, s, "socket end", false);
+	if (list.keys.n == EXPIRE_MAX)
+		h->strays = true;
 }
 
 /* Return whether the log should be trimmed again soon. */
@@ -249,6 +289,7 @@ chores_run(struct hub *h)
 	else
 		h->log_unread = true; /* in case a wake-up got lost */
 	more = do_maintenance(h);
+	end_strays(h);
 	trim_advance_polls(h);
 	/* under the writer's lock and after a catch-up: another process that has a session of ours
 	 * join a room adds the bit, and we know of the room only from the log */
