@@ -91,7 +91,7 @@ check_start(struct cli *c, struct mistakes *m)
 int
 check_config(struct cli *c, int argc, char **argv)
 {
-	char error[512];
+	char error[CONFIG_ERROR_MAX], *rest = error, *line;
 	struct buf out = {.p = NULL};
 	struct mistakes m = {.cli = c};
 	bool ok;
@@ -100,7 +100,8 @@ check_config(struct cli *c, int argc, char **argv)
 	    c, argc, argv, "Check the configuration, and what a start of the programs would need.");
 	/* Not cli_configure(): with --json the error is part of the answer. */
 	if (config_load(&c->cfg, c->paths, error, sizeof(error)) == -1) {
-		on_mistake(&m, LOG_LEVEL_ERROR, error);
+		while ((line = strsep(&rest, "\n")) != NULL)
+			on_mistake(&m, LOG_LEVEL_ERROR, line);
 	} else {
 		/* As in cli_configure(). */
 		if (c->data != NULL)

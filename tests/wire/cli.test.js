@@ -280,6 +280,20 @@ pollux('config check finds everything at once that a start would find', async ()
   assert.deepStrictEqual([ok, errors.length, warnings.length], [false, 8, 2], stderr);
 });
 
+pollux('config check tells every mistake in a file, a line each', async () => {
+  const bad = example('worse.conf', ['origins = ', 'origin = '], ['level = info', 'level = nice'], ['listen = 127.0.0.1:8081', 'listen = 8081']);
+  const wrong = [/unknown key "origin" in \[protocol\]/, /listen: "8081" is neither/, /level: "nice" is not/];
+  const { status, stdout, stderr } = await run(['config', 'check', '-c', bad], { data: null });
+  assert.deepStrictEqual([status, stdout], [78, `configuration: ${bad}\n`]);
+  const told = stderr.trim().split('\n');
+  const { errors } = JSON.parse((await run(['config', 'check', '-j', '-c', bad], { data: null })).stdout);
+  for (const list of [told, errors]) {
+    assert.strictEqual(list.length, wrong.length, list.join('\n'));
+    list.forEach((line, i) => assert.match(line, wrong[i]));
+  }
+  for (const name of ['sessions', 'stats']) assert.strictEqual((await run([name, '-c', bad], { data: null })).stderr, stderr);
+});
+
 pollux('config check runs no code of a module beyond what loading it runs', async () => {
   const build = (name) => example(`${name}.conf`, [path.join(path.dirname(PROGRAM), 'apps/chat.so'), buildModule(name, folder)]);
   const { status, stderr } = await run(['config', 'check', '-c', build('fails')]);
