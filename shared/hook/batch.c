@@ -68,6 +68,14 @@ batch_write_event(struct hook *hook, struct buf *out, const struct hook_sent *se
 	return written;
 }
 
+/* The store or memory has failed: send no more until the rows are read again, in a while. */
+static void
+begin_anew(struct lanes *l)
+{
+	l->stale = true;
+	l->stale_until = hub_now(l->hook->base.hub) + BATCH_AGAIN_MS;
+}
+
 /* Add one event to the batch and its body.  False: its row is gone, or the lanes are stale now. */
 static bool
 add_event_to_batch(struct batch *b, struct event_writer *w, const struct hook_sent *sent)
@@ -86,10 +94,8 @@ add_event_to_batch(struct batch *b, struct event_writer *w, const struct hook_se
 		return true;
 	}
 	b->body.n = before;
-	if (written == STORE_FAILED) {
-		l->stale = true;
-		l->stale_until = hub_now(l->hook->base.hub) + BATCH_AGAIN_MS;
-	}
+	if (written == STORE_FAILED)
+		begin_anew(l);
 	l->events--;
 	l->bytes -= (int64_t)sent->bytes;
 	return false;
@@ -139,8 +145,10 @@ batch_fill(struct lanes *l, struct lane_list *list, size_t lanes_max)
 	    lanes_new_batch(l, first->is_alone ? -first->id : first->id, first->is_sync);
 	struct event_writer w = {.hook = l->hook};
 
-	if (b == NULL)
+	if (b == NULL) {
+		begin_anew(l); /* or the caller would try again at once */
 		return NULL;
+	}
 	b->attempts = first->attempts;
 	w.out = &b->body;
 	hook_body_begin_events(&b->body, l->hook);
@@ -209,7 +217,7 @@ batch_settle(struct batch *b, bool committed)
 	 * released, which makes them ready or forgets them */
 	for (size_t i = all; i-- > 0;)
 		if (b->fate[i] == BATCH_APART && lanes_put_back(b, &before[i]) == -1)
-			l->stale = true;
+			begin_anew(l);
 	lanes_release_batch(b, before, all);
 	if (b->n == 0)
 		lanes_free_batch(b);

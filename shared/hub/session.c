@@ -269,11 +269,14 @@ session_end(struct hub *h, struct session *s, const char *reason, bool remember)
 		return;
 	}
 	/* catching up may bring the news that another process ended it */
-	if (transaction_open(h) == -1 || s->over || end_row(h, s, reason, remember) == -1)
+	if (transaction_open(h) == -1 || s->over)
+		return;
+	/* first: if the turn fails, no transport may stay with a session that is half ended */
+	held_visit(h, s);
+	if (end_row(h, s, reason, remember) == -1)
 		return;
 	/* last: what the handlers sent to it comes before the end */
 	held_end(h, s, remember);
-	held_visit(h, s);
 }
 
 /* --- accessors ------------------------------------------------------------------------------ */
