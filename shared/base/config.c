@@ -94,7 +94,7 @@ source_note(struct config_source *source, const char *format, ...)
 	return -1;
 }
 
-/* A line is neither a section nor a key: forget what was noted after it, which may follow from it. */
+/* A line is neither a section nor a key: forget what was noted after it. */
 static void
 source_fail_at(struct config_source *source, int line)
 {
