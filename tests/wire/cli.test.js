@@ -280,6 +280,19 @@ pollux('config check finds everything at once that a start would find', async ()
   assert.deepStrictEqual([ok, errors.length, warnings.length], [false, 8, 2], stderr);
 });
 
+pollux('config check reads the Flash policy as pollux-policyd does, and looks up its user', async () => {
+  const policy = path.join(folder, 'policy.xml');
+  fs.writeFileSync(policy, '<cross-domain-policy>');
+  const root = process.getuid() === 0;
+  const bad = example('policy.conf', ['[log]', `[policyd]\nfile = ${policy}\nuser = nosuchuser\n[log]`]);
+  const { status, stderr } = await run(['config', 'check', '-c', bad], { data: null });
+  assert.strictEqual(status, 78);
+  assert.match(stderr, /\[policyd\] file: \S+policy\.xml is not a policy: /);
+  if (root) assert.match(stderr, /\[policyd\] user nosuchuser: there is no such account/);
+  fs.writeFileSync(policy, '<?xml version="1.0"?><cross-domain-policy><allow-access-from domain="*" to-ports="*"/></cross-domain-policy>');
+  assert.doesNotMatch((await run(['config', 'check', '-c', bad], { data: null })).stderr, /policy\.xml/);
+});
+
 pollux('config check tells every mistake in a file, a line each', async () => {
   const bad = example('worse.conf', ['origins = ', 'origin = '], ['level = info', 'level = nice'], ['listen = 127.0.0.1:8081', 'listen = 8081']);
   const wrong = [/unknown key "origin" in \[protocol\]/, /listen: "8081" is neither/, /level: "nice" is not/];
