@@ -486,8 +486,7 @@ session_attach_ended(
 	}
 	/* the last of what was collected is 0:: */
 	if (streaming)
-		held_drop_sink(
-		    h, s, collected == FOLLOW_OK ? SINK_SUPERSEDED : SINK_DISCONNECTED);
+		held_drop_sink(h, s, collected == FOLLOW_OK ? SINK_SUPERSEDED : SINK_DISCONNECTED);
 	else if (!s->unsaved || s->pending_n == 0)
 		held_drop_sink(h, s, SINK_DISCONNECTED);
 	return 0;
