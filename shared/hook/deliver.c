@@ -80,8 +80,8 @@ note_failure(struct delivery *d, const struct outcome *o)
 		    hook_http_name(d->hook->http), o->error);
 }
 
-/* A gateway's error or a broken connection says that the hook is not there, or that this event breaks
- * it.  If the hook has handled another request since, it is there. */
+/* A gateway's error or a broken connection says that the hook is not there, or that this event
+ * breaks it.  If the hook has handled another request since, it is there. */
 static void
 judge_event(struct delivery *d, struct batch *b, struct outcome *o)
 {
