@@ -25,7 +25,6 @@ struct delivery {
 	size_t inflight;
 	int64_t handled; /* requests that were answered 2xx */
 	struct breaker breaker;
-	struct outcome_log log;
 	bool ready_next; /* events that are ready have their turn before those that wait */
 };
 
@@ -76,7 +75,7 @@ note_failure(struct delivery *d, const struct outcome *o)
 			  "every %d s tries it, events are kept",
 		    hook_http_name(d->hook->http), BREAKER_FAILURES, o->error, BREAKER_MS / 1000);
 	else if (d->breaker.state == BREAKER_CLOSED)
-		quiet_warn(&d->log.failed, now, 1, "hook %s: %s; queued events are sent again",
+		log_limited(LOG_LEVEL_WARN, "hook %s: %s; queued events are sent again",
 		    hook_http_name(d->hook->http), o->error);
 }
 
@@ -115,7 +114,7 @@ on_events_result(void *arg, const struct hook_result *result)
 	if (o.kind == OUTCOME_LATER || o.kind == OUTCOME_FAILED)
 		note_failure(d, &o);
 	d->off = d->off || result->status == 410;
-	outcome_settle(b, &o, result, &d->log);
+	outcome_settle(b, &o, result);
 }
 
 /* --- sending -------------------------------------------------------------------------------- */
@@ -301,6 +300,12 @@ next_delivery_due(struct delivery *d)
 	int64_t now = delivery_now(d), due = d->next_tick;
 	struct batch *b = next_waiting(d, false);
 
+	if (d->lanes.stale) {
+		/* starting again waits for the answers, which wake us */
+		if (d->inflight == 0 && d->lanes.stale_until < due)
+			due = d->lanes.stale_until;
+		return due > now ? due : now + 1;
+	}
 	if (d->breaker.state == BREAKER_OPEN) {
 		if (d->inflight == 0 && d->breaker.probe_at > now && d->breaker.probe_at < due)
 			due = d->breaker.probe_at;
@@ -349,7 +354,8 @@ follow_rows(struct delivery *d, bool committed)
 	struct batch *b, *next;
 
 	/* a row that could not be read waits until no request is cancelled by starting again */
-	if (strcmp(d->epoch, epoch) != 0 || (d->lanes.stale && d->inflight == 0)) {
+	if (strcmp(d->epoch, epoch) != 0 ||
+	    (d->lanes.stale && d->inflight == 0 && delivery_now(d) >= d->lanes.stale_until)) {
 		/* in a folder that was replaced the lock is another one: lead anew */
 		if (strcmp(d->epoch, epoch) != 0) {
 			d->leads = false;
@@ -380,7 +386,6 @@ change_leader(struct delivery *d)
 	if (now >= d->next_tick) {
 		d->lanes.rescan = true; /* a wake-up may have been lost */
 		d->next_tick = now + TICK_MS;
-		outcome_log_flush(&d->log, now);
 	}
 }
 
@@ -402,7 +407,7 @@ deliver_settled(struct delivery *d, bool committed)
 	slots_set_hook(store_slots(st), d->lanes.events, d->lanes.bytes);
 	if (d->off)
 		return d->lanes.by_key == NULL ? d->next_tick : delivery_now(d);
-	while (d->inflight < d->hook->cfg->hook_max_in_flight && send_one(d))
+	while (!d->lanes.stale && d->inflight < d->hook->cfg->hook_max_in_flight && send_one(d))
 		continue;
 	return next_delivery_due(d);
 }
@@ -418,7 +423,6 @@ deliver_open(struct hook *hook)
 		return NULL;
 	d->hook = hook;
 	lanes_init(&d->lanes, hook);
-	outcome_log_init(&d->log);
 	return d;
 }
 

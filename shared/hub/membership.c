@@ -61,6 +61,7 @@ membership_add(
 	if ((room.p != NULL && s->rooms_n >= h->o.rooms_per_session) ||
 	    s->left_n >= 2 * (uint64_t)h->o.rooms_per_session)
 		return quota_refuse(s->row.key, "rooms_per_session");
+	held_visit(h, s); /* if the turn fails, the store does not have it so */
 	sub.since = h->head;
 	if (subscription_add(h->store, s->row.key, &sub) == -1 ||
 	    held_add_sub(h, s, &sub) == NULL ||
@@ -159,6 +160,7 @@ membership_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct sli
 	sub = held_sub(s, chan);
 	if (sub == NULL || s->over)
 		return 0;
+	held_visit(h, s); /* as in membership_add() */
 	if (end_in_store(h, s, sub) == -1 ||
 	    (s->ops == NULL && hub_publish_control_room(h, s, false, ns->name, room, none) == -1)) {
 		h->failed = true;
@@ -176,6 +178,7 @@ membership_leave_namespace(struct hub *h, struct session *s, struct hub_ns *ns, 
 
 	if (sub == NULL || sub->leaving)
 		return 0;
+	held_visit(h, s); /* as in membership_add() */
 	/* the application is told while the session is still in its rooms, so that it can send to
 	 * the others in them; `leaving` keeps it from being told twice */
 	sub->leaving = true;

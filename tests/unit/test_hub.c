@@ -1115,6 +1115,30 @@ a_turn_that_fails_hands_nothing_on_twice(void **state)
 	assert_string_equal(stream.got, "1:: 3:::all ");
 }
 
+/* Memory has a membership then, or misses one, that the store does not. */
+static void
+a_turn_that_fails_ends_streams_that_joined_or_left_in_it(void **state)
+{
+	struct world *w = *state;
+	static const char *const commands[] = {"3:::join", "3:::leave", "1::/chat", "0::/chat"};
+	char sid[STORE_SID_SIZE];
+	struct sink stream;
+	int64_t next;
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		handshake(w, 0, sid);
+		open_stream(w, 0, sid, &stream);
+		if (i % 2 == 1)
+			post(w, 0, sid, commands[i - 1]);
+		assert_null(strstr(stream.got, "FAILED"));
+		begin(w, 0);
+		receive_packet(w->hub[0], find_session(w, 0, sid), slice_of(commands[i]));
+		transaction_fail(w->hub[0]);
+		assert_int_equal(hub_turn_end(w->hub[0], &next), -1);
+		assert_non_null(strstr(stream.got, "FAILED"));
+	}
+}
+
 /* The same for what it had sent itself in an earlier turn. */
 static void
 a_turn_that_fails_does_not_undo_an_earlier_one(void **state)
@@ -1482,6 +1506,7 @@ main(void)
 	    TEST(a_turn_that_cannot_be_committed_is_taken_back),
 	    TEST(a_turn_that_fails_hands_nothing_on_twice),
 	    TEST(a_turn_that_fails_does_not_undo_an_earlier_one),
+	    TEST(a_turn_that_fails_ends_streams_that_joined_or_left_in_it),
 	    TEST(too_many_bad_packets_end_the_session),
 	    TEST(a_queue_that_grows_too_long_ends_the_session),
 	    TEST(who_has_missed_messages_is_ended_and_not_deceived),

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "shared/base/listen.h"
 #include "shared/base/log.h"
 
 static char folder[] = "/tmp/pollux-test-XXXXXX";
@@ -128,6 +129,7 @@ static void
 a_socket_has_a_folder_and_a_name_of_its_own(void **state)
 {
 	char address[512], want[1024], deep[128];
+	struct listen l;
 
 	(void)state;
 	snprintf(address, sizeof(address), "unix:%s", in_folder("a socket"));
@@ -142,6 +144,8 @@ a_socket_has_a_folder_and_a_name_of_its_own(void **state)
 	snprintf(want, sizeof(want), "[x] listen: %s: it exists, and is not a socket\n",
 	    in_folder("file"));
 	assert_string_equal(say_of_address(address), want);
+	assert_int_not_equal(listen_open(&l, "[x] listen", address), 0);
+	assert_int_equal(access(in_folder("file"), F_OK), 0);
 	memset(deep, 'x', sizeof(deep) - 1);
 	deep[sizeof(deep) - 1] = '\0';
 	snprintf(address, sizeof(address), "unix:/%s", deep);
