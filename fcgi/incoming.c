@@ -159,8 +159,9 @@ hand_to_reader(struct fcgi_conn *c)
 	fcgi_conn_set_deadline(c, c->fcgi->cfg->request_timeout_ms);
 	c->read_end = c->deadline;
 	if (readers_add(c->fcgi->readers, c->io.fd, c) == -1) {
-		log_limited(
-		    LOG_LEVEL_WARN, "too many requests arrive slowly: one of them is dropped");
+		log_limited(LOG_LEVEL_WARN,
+		    "too many requests arrive piece by piece: one of them is dropped; see "
+		    "[fcgi] readers");
 		fcgi_conn_close(c);
 		return;
 	}

@@ -13,7 +13,7 @@
 
 /* --- events into the queue ------------------------------------------------------------------ */
 
-/* Does the queue hold all that it may?  Logged once, until it has room again. */
+/* Log that the queue is full: once, until it has room again. */
 static void
 watch_queue(struct hook *hook)
 {
@@ -21,8 +21,9 @@ watch_queue(struct hook *hook)
 	bool full = share_queue_is_full(hook);
 
 	if (full && !hook->is_full)
-		log_warnx("hook %s: the queue is full (%lld events): sessions that have events "
-			  "waiting and send more are ended; at twice as many, new ones are refused",
+		log_limited(LOG_LEVEL_WARN,
+		    "hook %s: the queue is full (%lld events): sessions that have events waiting "
+		    "and send more are ended; at twice as many, new ones are refused",
 		    hook_http_name(hook->http), (long long)slots_hook_events(slots));
 	hook->is_full = full;
 }

@@ -112,9 +112,11 @@ session_attach(struct hub *h, struct session *s, enum transport_id transport, bo
 }
 
 int
-session_attach_ended(struct hub *h, struct session *s, const struct sink_ops *ops, void *sink)
+session_attach_ended(
+    struct hub *h, struct session *s, bool streaming, const struct sink_ops *ops, void *sink)
 {
 	struct session_row *row = &s->row;
+	enum follow_result collected = FOLLOW_OVERFLOW;
 	int64_t first;
 
 	if (transaction_open(h) == -1 || message_log_first(h->store, &first) == -1)
@@ -122,15 +124,23 @@ session_attach_ended(struct hub *h, struct session *s, const struct sink_ops *op
 	held_drop_sink(h, s, SINK_SUPERSEDED);
 	row->cursor = last_seen_row(h, s);
 	row->inflight = -1;
+	row->streaming = streaming;
 	row->gen++;
 	held_attach(h, s, ops, sink);
 	/* rows that were trimmed may have been for it: no part of them without the rest */
 	if (row->cursor < row->last && row->cursor + 1 >= first) {
-		if (follow_missed(h, s, row->cursor) == FOLLOW_FAILED)
+		collected = follow_missed(h, s, row->cursor);
+		if (collected == FOLLOW_FAILED)
 			return -1;
-		s->unsaved = true; /* the reservation of its response saves it */
+		/* a stream has got it all; of a poll the reservation of its response saves it */
+		s->unsaved = !streaming;
+		if (streaming && session_row_save(h->store, row) == -1)
+			h->failed = true;
 	}
-	if (!s->unsaved || s->pending_n == 0)
+	/* the last of what was collected is 0:: */
+	if (streaming)
+		held_drop_sink(h, s, collected == FOLLOW_OK ? SINK_SUPERSEDED : SINK_DISCONNECTED);
+	else if (!s->unsaved || s->pending_n == 0)
 		held_drop_sink(h, s, SINK_DISCONNECTED);
 	return 0;
 }

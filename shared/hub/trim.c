@@ -66,8 +66,9 @@ drop_overflow(struct hub *h)
 			h->failed = true;
 	}
 	if (!h->failed)
-		log_counted(LOG_LEVEL_WARN, ended, "sessions ended that had not collected them",
-		    "store: the log is larger than log_bytes, its oldest messages were dropped");
+		log_counted(LOG_LEVEL_WARN, ended, "sessions ended that had not fetched them",
+		    "store: waiting messages take more than [store] log_bytes, the oldest were "
+		    "dropped");
 }
 
 bool

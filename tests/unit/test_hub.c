@@ -790,7 +790,7 @@ poll_ended(struct world *w, int i, const char *sid, struct sink *k)
 	*k = (struct sink){.done = false};
 	begin(w, i);
 	assert_int_equal(session_find(w->hub[i], slice_of(sid), &s), SESSION_ENDED);
-	assert_int_equal(session_attach_ended(w->hub[i], s, &ops, k), 0);
+	assert_int_equal(session_attach_ended(w->hub[i], s, false, &ops, k), 0);
 	settle(w, i);
 	assert_true(k->done);
 }
@@ -831,6 +831,31 @@ the_last_response_has_what_was_sent_before_the_end(void **state)
 }
 
 static void
+a_stream_gets_what_a_poll_did_not_fetch_before_the_end(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+	struct session *s;
+
+	handshake(w, 0, sid);
+	poll_once(w, 0, sid, &k);
+	post(w, 1, sid, "3:::me");
+	post(w, 1, sid, "3:::kick");
+	for (int i = 0; i < 2; i++) {
+		k = (struct sink){.done = false};
+		begin(w, i);
+		assert_int_equal(session_find(w->hub[i], slice_of(sid), &s), SESSION_ENDED);
+		assert_int_equal(session_attach_ended(w->hub[i], s, true, &ops, &k), 0);
+		settle(w, i);
+		assert_string_equal(k.got, i == 0 ? "3:::me 0:: SUPERSEDED " : "DISCONNECTED ");
+		assert_int_equal(hub_held(w->hub[i]), 0);
+	}
+	poll_ended(w, 0, sid, &k);
+	assert_string_equal(k.got, "DISCONNECTED ");
+}
+
+static void
 what_was_sent_between_polls_comes_before_the_end(void **state)
 {
 	struct world *w = *state;
@@ -859,9 +884,9 @@ what_was_sent_between_polls_comes_before_the_end(void **state)
 	k = other = (struct sink){.done = false};
 	h = begin(w, 0);
 	assert_int_equal(session_find(h, slice_of(sid), &s), SESSION_ENDED);
-	assert_int_equal(session_attach_ended(h, s, &ops, &k), 0);
+	assert_int_equal(session_attach_ended(h, s, false, &ops, &k), 0);
 	assert_int_equal(session_find(h, slice_of(sid), &s), SESSION_ENDED);
-	assert_int_equal(session_attach_ended(h, s, &ops, &other), 0);
+	assert_int_equal(session_attach_ended(h, s, false, &ops, &other), 0);
 	assert_int_equal(hub_turn_end(h, &next), 0);
 	assert_string_equal(k.got, "SUPERSEDED ");
 	assert_string_equal(other.got, "3:::room 3:::me 0:: ");
@@ -1495,6 +1520,7 @@ main(void)
 	    TEST(packets_for_a_namespace_that_is_not_joined_are_dropped),
 	    TEST(disconnect_is_told_once_and_remembered),
 	    TEST(the_last_response_has_what_was_sent_before_the_end),
+	    TEST(a_stream_gets_what_a_poll_did_not_fetch_before_the_end),
 	    TEST(what_was_sent_between_polls_comes_before_the_end),
 	    TEST(who_is_turned_away_by_the_connection_event_reads_why),
 	    TEST(a_long_queue_is_read_to_the_end),

@@ -80,6 +80,23 @@ a_data_folder_is_there_or_can_be_made(void **state)
 }
 
 static void
+a_group_is_there(void **state)
+{
+	static struct config cfg;
+
+	(void)state;
+	config_default(&cfg);
+	snprintf(cfg.data, sizeof(cfg.data), "%s", folder);
+	snprintf(cfg.store_group, sizeof(cfg.store_group), "root");
+	said[0] = '\0';
+	preflight_data(&cfg);
+	assert_string_equal(said, "");
+	snprintf(cfg.store_group, sizeof(cfg.store_group), "nosuchgroup");
+	preflight_data(&cfg);
+	assert_string_equal(said, "[store] group: there is no group nosuchgroup\n");
+}
+
+static void
 a_log_is_there_or_can_be_made(void **state)
 {
 	(void)state;
@@ -187,6 +204,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_data_folder_is_there_or_can_be_made),
+	    cmocka_unit_test(a_group_is_there),
 	    cmocka_unit_test(a_log_is_there_or_can_be_made),
 	    cmocka_unit_test(an_address_is_one_of_this_machine),
 	    cmocka_unit_test(a_socket_has_a_folder_and_a_name_of_its_own),
