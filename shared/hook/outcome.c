@@ -103,7 +103,7 @@ settle_reply(struct batch *b, const struct hook_result *result)
 		if (errors[i] != NULL)
 			newest = errors[i];
 	if (dead.n > 0)
-		log_counted(LOG_LEVEL_WARN, dead.n, "events kept in hook_dead",
+		log_counted(LOG_LEVEL_WARN, dead.n, "events moved to hook_dead",
 		    "hook %s: the handler of %s failed: %s", hook_http_name(hook->http), dead.event,
 		    newest);
 	for (size_t i = 0; i < b->n; i++)
@@ -152,7 +152,7 @@ settle_failure(struct batch *b, const struct outcome *o, const struct hook_resul
 		dead = rows_postpone(b, retry_at(b, result), o->counts && b->n == 1, o->error);
 	}
 	if (dead.n > 0)
-		log_counted(LOG_LEVEL_WARN, dead.n, "events kept in hook_dead",
+		log_counted(LOG_LEVEL_WARN, dead.n, "events moved to hook_dead",
 		    "hook %s: %s could not be delivered: %s", hook_http_name(hook->http),
 		    dead.event, o->error);
 }

@@ -68,7 +68,7 @@ drop_overflow(struct hub *h)
 			h->failed = true;
 	}
 	if (!h->failed)
-		log_counted(LOG_LEVEL_WARN, ended, "sessions ended that had not fetched them",
+		log_counted(LOG_LEVEL_WARN, ended, "sessions ended for it",
 		    "store: waiting messages take more than [store] log_bytes, the oldest were "
 		    "dropped");
 }

@@ -24,6 +24,12 @@ maintenance_resign(struct store *st)
 /* --- sessions that are over ----------------------------------------------------------------- */
 
 int
+maintenance_list_streams(struct store *st, int owner, store_each_key *each, void *arg)
+{
+	return statement_each_key(st, statement_bind(st, Q_STREAMS_OF, "i", owner), each, arg);
+}
+
+int
 maintenance_list_expired(struct store *st, int64_t now_ms, store_each_key *each, void *arg)
 {
 	int owners[SLOTS_MAX], n = 0, step;
@@ -39,8 +45,7 @@ maintenance_list_expired(struct store *st, int64_t now_ms, store_each_key *each,
 		if (slots_alive(st->slots, owners[i]))
 			continue;
 		/* a stream died with its process, while a polling client will ask another one */
-		if (statement_each_key(st, statement_bind(st, Q_ORPHANED_STREAMS, "i", owners[i]),
-			each, arg) == -1 ||
+		if (maintenance_list_streams(st, owners[i], each, arg) == -1 ||
 		    statement_exec(st, Q_RELEASE_POLLS, "i", owners[i]) == -1)
 			return -1;
 	}

@@ -179,7 +179,7 @@ X(Q_HOOK_TAKE_DEFERRED, "DELETE FROM hook_deferred WHERE key = ?1 RETURNING acti
 
 /* --- maintenance.c --- */
 X(Q_OWNERS, "SELECT DISTINCT owner FROM session WHERE owner >= 0")
-X(Q_ORPHANED_STREAMS, "SELECT key FROM session WHERE owner = ?1 AND streaming")
+X(Q_STREAMS_OF, "SELECT key FROM session WHERE owner = ?1 AND streaming")
 X(Q_RELEASE_POLLS, "UPDATE session SET owner = -1 WHERE owner = ?1 AND NOT streaming")
 X(Q_EXPIRED, "SELECT key FROM session WHERE deadline <= ?1 AND NOT (streaming AND owner >= 0)")
 X(Q_WAITING,
