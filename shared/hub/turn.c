@@ -191,8 +191,9 @@ end_held_with_gap(struct hub *h)
 {
 	struct session *s, *next;
 
-	log_warnx("store: this process stood still for so long that messages were dropped "
-		  "before it had read them: its websockets and streams end");
+	log_limited(LOG_LEVEL_WARN,
+	    "store: this process stood still for so long that messages were dropped "
+	    "before it had read them: its websockets and streams end");
 	HASH_ITER (hh, h->sessions, s, next) {
 		if (s->ops == NULL)
 			continue;

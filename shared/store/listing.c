@@ -31,14 +31,12 @@ static int64_t
 listing_number(struct store *st, const char *sql)
 {
 	sqlite3_stmt *q = listing_prepare(st, sql);
-	int64_t n = -1;
+	int64_t n;
 
 	if (q == NULL)
 		return -1;
-	if (sqlite3_step(q) == SQLITE_ROW)
-		n = sqlite3_column_int64(q, 0);
-	else
-		statement_fail(st, sql);
+	if (statement_number(st, q, 0, &n) == -1)
+		n = -1;
 	sqlite3_finalize(q);
 	return n;
 }
