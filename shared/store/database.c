@@ -15,8 +15,11 @@
 
 #include "schema.h" /* schema.sql as the string literal schema_sql, made by the Makefile */
 
-#define SCHEMA_VERSION  6
-#define BUSY_TIMEOUT_MS 2000 /* for writers without LOCK_WRITER: sqlite3(1), recovery */
+#define SCHEMA_VERSION 6
+/* For writers without LOCK_WRITER: sqlite3(1), recovery.  A program that starts and gives up would
+ * cost a request where the web server starts one for each. */
+#define START_TIMEOUT_MS  5000
+#define REOPEN_TIMEOUT_MS 200 /* in a loop that serves sockets */
 
 /* Empty when there is no /proc: then every boot counts as the same. */
 static void
@@ -50,7 +53,7 @@ database_connect(struct store *st)
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 		NULL) != SQLITE_OK)
 		return -1;
-	sqlite3_busy_timeout(st->db, BUSY_TIMEOUT_MS);
+	sqlite3_busy_timeout(st->db, st->starts ? START_TIMEOUT_MS : REOPEN_TIMEOUT_MS);
 	return sqlite3_exec(st->db, pragmas, NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
 }
 

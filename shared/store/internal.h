@@ -48,6 +48,7 @@ struct store {
 	uint32_t epoch;          /* of the slot table when the database was opened */
 	char database_epoch[24]; /* store_epoch() */
 	bool must_exist;         /* never create or replace the database */
+	bool starts;             /* the program does, and can wait */
 	bool in_transaction;
 	bool has_lock;              /* LOCK_WRITER is ours, for a transaction or to begin one */
 	struct lock_waiter *waiter; /* waits for it; NULL: none */

@@ -70,8 +70,11 @@ store_open(const char *folder, const char *group, int kind, bool must_exist)
 
 	if (st == NULL)
 		return NULL;
-	if (opening_run(st, true) == 0)
+	st->starts = true;
+	if (opening_run(st, true) == 0) {
+		st->starts = false;
 		return st;
+	}
 	outdated = st->outdated;
 	store_close(st);
 	errno = outdated ? EPROTONOSUPPORT : EIO;
