@@ -215,6 +215,8 @@ hixie_frame_message(struct wsd *w, struct message *m)
 	if (copy == NULL)
 		return NULL;
 	copy->is_volatile = m->is_volatile;
+	copy->id = m->id;
+	copy->part = m->part;
 	copy->head[MESSAGE_HEADROOM - 1] = 0;
 	copy->head_n = 1;
 	copy->n++;

@@ -140,6 +140,32 @@ outqueue_cut(struct outqueue **qp, size_t n)
 		outqueue_free(qp);
 }
 
+size_t
+outqueue_take_back(
+    struct outqueue **qp, bool (*undone)(const void *arg, const struct message *m), const void *arg)
+{
+	struct outqueue *q = *qp;
+	size_t all = outqueue_count(q), kept = 0, in_front = all;
+
+	for (size_t i = 0; i < all; i++) {
+		struct message *m = outqueue_at(q, i);
+
+		if (!undone(arg, m)) {
+			q->ring[(q->head + kept++) & (q->cap - 1)] = m;
+			continue;
+		}
+		if (in_front == all)
+			in_front = kept;
+		q->bytes -= written_length(m);
+		release_queued(q, m);
+	}
+	if (q != NULL)
+		q->n = kept;
+	if (kept == 0)
+		outqueue_free(qp);
+	return in_front;
+}
+
 /* `n` more bytes are written: release the messages that are written whole. */
 static void
 outqueue_consume(struct outqueue *q, size_t n)

@@ -26,6 +26,11 @@ size_t outqueue_bytes(const struct outqueue *q);
 /* Drop all but the first `n` messages.  No part of the others may be written yet. */
 void outqueue_cut(struct outqueue **q, size_t n);
 
+/* Drop the messages of which `undone` is true; none of them may be written in part yet.  Return how
+ * many stay in front of the first of them, or of the end if there is none. */
+size_t outqueue_take_back(
+    struct outqueue **q, bool (*undone)(const void *arg, const struct message *m), const void *arg);
+
 enum outqueue_state {
 	OUTQUEUE_EMPTY,  /* all is written, the queue is gone */
 	OUTQUEUE_FULL,   /* the kernel takes no more now */

@@ -273,9 +273,21 @@ wsd_turn_on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int events
 	wsd_turn_arm(w);
 }
 
+static void
+wsd_turn_take_back(void *arg)
+{
+	struct wsd *w = arg;
+	struct wsd_conn *c;
+
+	/* what was queued in this turn is not written yet */
+	SLIST_FOREACH (c, &w->dirty, dirty)
+		ws_take_back(c);
+}
+
 void
 wsd_turn_start(struct wsd *w)
 {
+	server_on_rollback(w->sv, wsd_turn_take_back, w);
 	w->now = clock_ms();
 	w->next = w->now;
 	w->turn = 1; /* not 0, which a connection has that was never a websocket */

@@ -272,3 +272,20 @@ ws_rollback(struct wsd_conn *c)
 	wsd_conn_finish(c);
 	ws_end(c);
 }
+
+static bool
+is_undone(const void *arg, const struct message *m)
+{
+	return server_takes_back(arg, m);
+}
+
+void
+ws_take_back(struct wsd_conn *c)
+{
+	size_t all = outqueue_count(c->out);
+	size_t in_front = outqueue_take_back(&c->out, is_undone, c->wsd->sv);
+
+	/* its end comes behind what is gone: say nothing of it, and the client comes again */
+	if (in_front < all && c->state == WSD_CONN_FLUSHING)
+		outqueue_cut(&c->out, in_front);
+}

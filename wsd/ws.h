@@ -36,4 +36,7 @@ void ws_peer_ended(struct wsd_conn *c, int code, const char *reason);
  * since, and answer 503 unless a part of the 101 is sent already. */
 void ws_rollback(struct wsd_conn *c);
 
+/* What this turn did is undone (server_on_rollback()): drop what was queued of it. */
+void ws_take_back(struct wsd_conn *c);
+
 #endif

@@ -19,6 +19,7 @@
 #define CHORES_MS        1000 /* wake-ups are datagrams and may get lost: this is the safety net */
 #define TRIM_MORE_MS     100  /* while the log grows faster than one second's trimming */
 #define FILTER_PERIOD_MS 5000
+#define REOPEN_MS        20 /* while another process makes the database */
 
 /* At most so many in one go; the rest waits for the next second. */
 #define EXPIRE_MAX  1000
@@ -125,6 +126,12 @@ struct reaped_keys {
 	int n;
 };
 
+/* Streams of ours that are not held here. */
+struct stray_list {
+	struct hub *h;
+	struct reaped_keys keys;
+};
+
 static void
 add_reaped_key(void *arg, int64_t key)
 {
@@ -153,6 +160,40 @@ end_expired(struct hub *h, int64_t key)
 	case SESSION_FAILED:
 		break;
 	}
+}
+
+static void
+add_stray(void *arg, int64_t key)
+{
+	struct stray_list *list = arg;
+	const struct session *s = held_find(list->h, key);
+
+	if (s == NULL || s->ops == NULL)
+		add_reaped_key(&list->keys, key);
+}
+
+/* A turn that failed may have ended streams of ours.  The store has them as open, and since this
+ * process lives nobody else ends them. */
+static void
+end_strays(struct hub *h)
+{
+	struct stray_list list = {.h = h, .keys.n = 0};
+	int own = slots_own(store_slots(h->store));
+	struct session *s;
+
+	if (!h->strays || h->o.no_app || transaction_open_now(h) == -1)
+		return;
+	/* if this turn fails, too, it is set again */
+	h->strays = false;
+	if (maintenance_list_streams(h->store, own, add_stray, &list) == -1) {
+		h->failed = true;
+		return;
+	}
+	for (int i = 0; i < list.keys.n; i++)
+		if (session_find_key(h, list.keys.key[i], &s) == SESSION_LIVE && s->ops == NULL)
+			session_end(h, s, "socket end", false);
+	if (list.keys.n == EXPIRE_MAX)
+		h->strays = true;
 }
 
 /* Return whether the log should be trimmed again soon. */
@@ -242,13 +283,17 @@ chores_run(struct hub *h)
 	if (!store_is_outdated(h->store) &&
 	    (store_was_replaced(h->store) ||
 		(!h->o.no_app && store_is_damaged(h->store, h->now))) &&
-	    start_over(h) == -1)
+	    start_over(h) == -1) {
+		if (store_reopens_soon(h->store))
+			h->next_chores = h->now + REOPEN_MS;
 		return;
+	}
 	if (h->held == 0)
 		skip_ahead(h);
 	else
 		h->log_unread = true; /* in case a wake-up got lost */
 	more = do_maintenance(h);
+	end_strays(h);
 	trim_advance_polls(h);
 	/* under the writer's lock and after a catch-up: another process that has a session of ours
 	 * join a room adds the bit, and we know of the room only from the log */

@@ -32,6 +32,7 @@ hub_open(const struct hub_options *options)
 	h->watching = slots_watcher_count(store_slots(h->store));
 	slots_set_head(store_slots(h->store), h->head);
 	transaction_set_mark(h);
+	part_settle(h); /* 0 is no part */
 	return h;
 }
 
@@ -47,6 +48,7 @@ hub_close(struct hub *h)
 		held_free_all(h);
 		ring_free(&h->ring);
 	}
+	free(h->parts.lost);
 	store_close(h->store);
 	free(h);
 }

@@ -82,6 +82,11 @@ struct hub_options {
 	 * second; 0: no limit */
 	size_t address_share_from, address_share;
 	const struct proxies *proxies; /* stand for any number of clients; borrowed; NULL: none */
+	/* A turn, or a part of it that commits by itself, is rolled back: what part_takes_back()
+	 * of all that streams were sent must not reach their clients.  It must not call the hub.
+	 * May be NULL. */
+	void (*rolled_back)(void *arg);
+	void *rolled_back_arg;
 };
 
 /* Open the store and be ready.  `options` is copied, its strings are borrowed.  NULL after logging
@@ -112,8 +117,12 @@ void hub_turn_wake(struct hub *h);
 
 /* End of a turn: read the log if woken, commit, answer polls, wake other processes, do what is due
  * from time to time.  `*next_ms`: when the hub wants its next turn at the latest.  -1: the turn was
- * rolled back, and the transports that opened in it were told so (SINK_FAILED). */
+ * rolled back.  SINK_FAILED was told to the transports that opened in it, to those whose packets it
+ * lost (receive_from_stream()), and to those whose sessions it changed. */
 int hub_turn_end(struct hub *h, int64_t *next_ms);
+
+/* During rolled_back(): whether the message is undone. */
+bool part_takes_back(const struct hub *h, const struct message *m);
 
 /* Open the turn's transaction if it is not open yet, for direct use of hub_store().  Opening it
  * catches up with the log: memberships may change by it, and sessions may be over. */
@@ -187,7 +196,7 @@ enum sink_end {
 	SINK_SUPERSEDED,   /* a newer transport took over: a poll ends with 8:: */
 	SINK_DISCONNECTED, /* the session has ended: 0:: and the end */
 	SINK_LOST,         /* the session does not exist any more: 7:::1+0 and the end */
-	SINK_FAILED, /* the turn in which it opened was rolled back; the client may try again */
+	SINK_FAILED,       /* a turn that opened or changed it was rolled back; try again */
 };
 
 /* A transport that holds a session.  The ops only queue; they must not call the hub. */
@@ -237,6 +246,11 @@ void session_undelivered(struct hub *h, int64_t key, int64_t gen);
  * which cannot be had now (transaction_try()): give it again in a later turn, before any other of
  * this session.  Never for a session that was found in this turn. */
 bool receive_packet(struct hub *h, struct session *s, struct slice packet);
+
+/* The same of a packet that came on the session's own stream, which no answer tells that the turn
+ * has failed: if the packet is lost by that, the stream ends (SINK_FAILED), and soon its session.
+ */
+bool receive_from_stream(struct hub *h, struct session *s, struct slice packet);
 
 /* The application cannot handle the packet before transaction_try() says 0. */
 void receive_later(struct hub *h);

@@ -2,9 +2,9 @@
  *
  * Files call downwards only: hub, turn, chores and action_in, trim, receive, session_attach and
  * session_create, session, per_address, membership, early, publish, quota, transaction, follow,
- * local, held, sub_index, channel, ring and lifecycle.  What a lower file cannot do itself it
- * leaves to the turn by a flag: `failed`, `log_unread`, `gap`, a session's `visiting` or `ready`.
- */
+ * local, part, held, sub_index, channel, ring and lifecycle.  What a lower file cannot do itself
+ * it leaves to the turn by a flag: `failed`, `log_unread`, `gap`, a session's `visiting` or
+ * `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
 
@@ -14,6 +14,7 @@
 #include "shared/hub/held.h"
 #include "shared/hub/hub.h"
 #include "shared/hub/lifecycle.h"
+#include "shared/hub/part.h"
 #include "shared/hub/per_address.h"
 #include "shared/hub/ring.h"
 #include "shared/store/watch.h"
@@ -33,6 +34,7 @@ struct hub {
 	bool log_unread; /* catch up before the turn ends */
 	bool failed;     /* this turn cannot be committed */
 	bool postponed;  /* receive_later() was called */
+	bool strays;     /* streams may have ended here that the store has as open */
 	bool untouched;  /* transaction_try() opened the transaction, and nothing has used it */
 	/* When a lock of another program began to be waited for, ms; 0: none is; and whether the
 	 * log has a line about it. */
@@ -40,6 +42,7 @@ struct hub {
 	bool told_taken;
 	unsigned opens; /* hub_opens() */
 	bool gap;       /* rows of the log were dropped before they were read here */
+	struct parts parts;
 	struct action_in action_in;
 	struct per_address per_address;
 	uint64_t received, sent;     /* packets, for pollux top */

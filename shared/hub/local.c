@@ -49,6 +49,7 @@ readdress(const struct session *s, struct message *m)
 	if (renamed == NULL)
 		return message_keep(m);
 	renamed->id = m->id; /* the poll's cursor moves by it */
+	renamed->part = m->part;
 	return renamed;
 }
 

@@ -56,6 +56,7 @@ hub_publish_except(struct hub *h, int64_t chan, const int64_t *except, size_t ex
 		return -1;
 	}
 	m->is_volatile = is_volatile;
+	m->part = h->parts.now;
 	/* no transaction for a message that stays in this process */
 	if (slots_others_listen(store_slots(h->store), chan)) {
 		result = append_message(h, chan, except_key, m);
@@ -83,6 +84,7 @@ hub_publish_session(struct hub *h, struct session *s, struct slice packet, bool 
 		return -1;
 	}
 	m->is_volatile = is_volatile;
+	m->part = h->parts.now;
 	/* a poll's messages are logged even if it is held here: they must outlive a response that
 	 * does not arrive */
 	if (s->ops == NULL || !s->row.streaming) {

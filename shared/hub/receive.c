@@ -224,3 +224,17 @@ receive_packet(struct hub *h, struct session *s, struct slice packet)
 	s->postponed = !handle_packet(h, s, &pk, packet);
 	return !s->postponed;
 }
+
+bool
+receive_from_stream(struct hub *h, struct session *s, struct slice packet)
+{
+	unsigned opens = h->opens;
+	bool failed = h->failed, done;
+
+	h->parts.now++;
+	done = receive_packet(h, s, packet);
+	if (h->opens != opens || h->failed != failed)
+		part_is_lost(h, s);
+	h->parts.now++;
+	return done;
+}

@@ -37,10 +37,11 @@ transaction_gave_up(const struct hub *h)
 int
 transaction_open(struct hub *h)
 {
+	/* also when it fails: who asks has something that is not done then */
+	h->opens++;
 	if (h->failed)
 		return -1;
 	h->untouched = false;
-	h->opens++;
 	if (store_in_transaction(h->store))
 		return 0;
 	/* catch up under the writer's lock: then no control message is missing, and what memory
@@ -138,6 +139,7 @@ transaction_commit(struct hub *h)
 		return -1;
 	slots_set_head(store_slots(h->store), h->head);
 	transaction_set_mark(h); /* the next turn may fail before it opens a transaction */
+	part_settle(h);
 	return 0;
 }
 

@@ -60,7 +60,9 @@ drop_overflow(struct hub *h)
 		return;
 	for (int i = 0; i < DROP_ROUNDS && !h->failed; i++) {
 		last = maintenance_overflow(h->store, (int64_t)h->o.log_bytes);
-		if (last == 0 || !end_lagging(h, last, &ended))
+		if (last == -1)
+			h->failed = true;
+		if (last <= 0 || !end_lagging(h, last, &ended))
 			break;
 		if (maintenance_drop(h->store, last) == -1)
 			h->failed = true;

@@ -161,6 +161,12 @@ roll_back_turn(struct hub *h, struct ready_list *answering)
 	struct session *s;
 
 	transaction_roll_back(h);
+	/* first: of what ends below the clients are to hear */
+	if (h->o.rolled_back != NULL)
+		h->o.rolled_back(h->o.rolled_back_arg);
+	part_settle(h);
+	/* those that ended in this turn, or end below, and cannot be written now: see chores.c */
+	h->strays = true;
 	/* polls that were about to be answered: nothing is reserved for them */
 	while ((s = LIST_FIRST(answering)) != NULL) {
 		LIST_REMOVE(s, ready_link);

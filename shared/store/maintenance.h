@@ -18,13 +18,18 @@ void maintenance_resign(struct store *st);
  * transaction.  `each` must not use the store: collect the keys.  Return 0, or -1 after logging. */
 int maintenance_list_expired(struct store *st, int64_t now_ms, store_each_key *each, void *arg);
 
+/* Call `each` with every session that has its stream in the process of this slot.  Otherwise the
+ * same.  Return their number, or -1 after logging. */
+int maintenance_list_streams(struct store *st, int owner, store_each_key *each, void *arg);
+
 /* Delete at most 1,000 rows of the log that every reader has passed.  Also refreshes the `waiting`
  * filter and the count of sessions.  Opens and commits a transaction of its own, so none may be
  * open.  STORE_OK, STORE_MORE when there is more to trim, or STORE_FAILED. */
 enum store_result maintenance_trim(struct store *st, int64_t now_ms);
 
 /* When the log has more than `max_bytes` (message_log_span): the newest of its oldest rows, of at
- * most 10,000 of them, that must go although somebody may need them; 0: none. */
+ * most 10,000 of them, that must go although somebody may need them; 0: none; -1: the store
+ * failed. */
 int64_t maintenance_overflow(struct store *st, int64_t max_bytes);
 
 /* Call `each` with every polling session, at most `max`, to which a row up to `last` that is for it

@@ -179,7 +179,7 @@ X(Q_HOOK_TAKE_DEFERRED, "DELETE FROM hook_deferred WHERE key = ?1 RETURNING acti
 
 /* --- maintenance.c --- */
 X(Q_OWNERS, "SELECT DISTINCT owner FROM session WHERE owner >= 0")
-X(Q_ORPHANED_STREAMS, "SELECT key FROM session WHERE owner = ?1 AND streaming")
+X(Q_STREAMS_OF, "SELECT key FROM session WHERE owner = ?1 AND streaming")
 X(Q_RELEASE_POLLS, "UPDATE session SET owner = -1 WHERE owner = ?1 AND NOT streaming")
 X(Q_EXPIRED, "SELECT key FROM session WHERE deadline <= ?1 AND NOT (streaming AND owner >= 0)")
 X(Q_WAITING,
@@ -189,10 +189,6 @@ X(Q_SESSION_TOTAL, "SELECT count(*) FROM session WHERE state < 2")
 X(Q_LOWEST_CURSOR,
     "SELECT min(iif(state = 1, cursor, ifnull(inflight, cursor))) FROM session"
     " WHERE NOT streaming AND (state = 1 OR state = 2 AND ifnull(inflight, cursor) < last)")
-X(Q_USED_BYTES,
-    "SELECT (page_count - freelist_count) * page_size"
-    " - (SELECT ifnull(sum(length(body)), 0) FROM hook_dead)"
-    " FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()")
 X(Q_TRIM_POINT,
     "SELECT max(id) FROM (SELECT id FROM message ORDER BY id LIMIT 1000)"
     " WHERE id < (SELECT max(id) FROM message)")

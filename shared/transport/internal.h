@@ -31,6 +31,7 @@ struct publish_keys;
 /* In all queues with a deadline the wait is equally long, so the first is always due first. */
 TAILQ_HEAD(poll_queue, poll);
 TAILQ_HEAD(stream_queue, stream);
+LIST_HEAD(stream_list, stream);
 TAILQ_HEAD(late_post_queue, late_post);
 LIST_HEAD(handshake_list, pending_handshake);
 
@@ -46,12 +47,15 @@ struct server {
 	int64_t now;                       /* of this turn, ms */
 	int64_t application_due;           /* when its own work is, which may need the store */
 	bool draining;
+	void (*take_back)(void *arg); /* server_on_rollback() */
+	void *take_back_arg;
 	bool wsd_alive;
 	int64_t wsd_checked_at;                  /* when wsd_alive was found out; 0: never */
 	struct poll_queue polls;                 /* held for their session */
 	struct poll_queue delayed;               /* not served now: answered in a while */
 	struct strays strays;                    /* what unknown sessions polls are for */
 	struct stream_queue streams;             /* by the time they end at the latest */
+	struct stream_list unsettled;            /* those with something for after the commit */
 	struct late_post_queue late_posts;       /* of clients that are slowed */
 	struct handshake_list handshakes;        /* the application has been asked about them */
 	struct heartbeat_queue beating, waiting; /* see heartbeat.h */
@@ -106,6 +110,13 @@ int64_t streaming_expire(struct server *sv);
 void post_run(struct server *sv);
 /* After it: what the new ones report is committed, or they are answered 503. */
 void post_settle(struct server *sv, bool committed);
+
+/* --- streams: what they are sent waits for the commit --------------------------------------- */
+
+/* It is done, or a part of it was undone: hand what is left of it on. */
+void streaming_settle(struct server *sv);
+/* Forget what part_takes_back(). */
+void streaming_take_back(struct server *sv);
 
 /* --- shutdown: answer what is held ---------------------------------------------------------- */
 

@@ -14,8 +14,19 @@
 
 /* --- opening and closing -------------------------------------------------------------------- */
 
+/* The hub has rolled back. */
+static void
+take_back(void *arg)
+{
+	struct server *sv = arg;
+
+	streaming_take_back(sv);
+	if (sv->take_back != NULL)
+		sv->take_back(sv->take_back_arg);
+}
+
 static struct hub_options
-make_hub_options(const struct server *sv)
+make_hub_options(struct server *sv)
 {
 	const struct config *cfg = sv->cfg;
 
@@ -42,6 +53,8 @@ make_hub_options(const struct server *sv)
 	    .rooms_per_session = cfg->rooms_per_session,
 	    .data_per_session = cfg->data_per_session,
 	    .acks_per_session = cfg->acks_per_session,
+	    .rolled_back = take_back,
+	    .rolled_back_arg = sv,
 	};
 }
 
@@ -72,6 +85,7 @@ make_server(const struct config *cfg, enum server_kind kind)
 	TAILQ_INIT(&sv->polls);
 	TAILQ_INIT(&sv->delayed);
 	TAILQ_INIT(&sv->streams);
+	LIST_INIT(&sv->unsettled);
 	TAILQ_INIT(&sv->late_posts);
 	LIST_INIT(&sv->handshakes);
 	TAILQ_INIT(&sv->beating);
@@ -363,9 +377,10 @@ server_settle(struct server *sv, int64_t *next_ms)
 	int64_t due = INT64_MAX, wanted;
 	int result;
 
-	if (polling_is_due(sv) || streaming_is_due(sv) || heartbeat_is_due(sv) ||
-	    sv->application_due <= sv->now)
+	if (polling_is_due(sv) || streaming_is_due(sv) || heartbeat_is_due(sv))
 		server_try(sv);
+	else if (sv->application_due <= sv->now)
+		server_application_woken(sv);
 	/* all of it needs the store, and can wait for it */
 	if (!hub_waits(sv->hub) || sv->draining)
 		due = run_due_work(sv);
@@ -376,6 +391,7 @@ server_settle(struct server *sv, int64_t *next_ms)
 		    LOG_LEVEL_WARN, "a turn was rolled back: its requests are answered 503");
 	answer_settle(sv, result == 0);
 	post_settle(sv, result == 0);
+	streaming_settle(sv);
 	keep_earlier(next_ms, due);
 	/* last: requests to a hook leave only with events that are committed */
 	wanted = application_settled(sv->application, result == 0);
@@ -383,6 +399,19 @@ server_settle(struct server *sv, int64_t *next_ms)
 	if (!hub_waits(sv->hub))
 		keep_earlier(next_ms, wanted);
 	return result;
+}
+
+void
+server_on_rollback(struct server *sv, void (*undo)(void *arg), void *arg)
+{
+	sv->take_back = undo;
+	sv->take_back_arg = arg;
+}
+
+bool
+server_takes_back(const struct server *sv, const struct message *m)
+{
+	return part_takes_back(sv->hub, m);
 }
 
 void

@@ -16,6 +16,7 @@
 #include "shared/transport/exchange.h"
 #include "shared/transport/server_kind.h"
 
+struct message;
 struct server;
 
 /* Open the store in cfg->data, load the application, and be ready.  `cfg` is borrowed for the life
@@ -80,6 +81,12 @@ void server_refuse(struct server *sv, struct exchange *x, int status, const char
  * Return 0, or -1 when the turn was rolled back: its requests are answered 503; the program closes
  * the websockets opened in it. */
 int server_settle(struct server *sv, int64_t *next_ms);
+
+/* Have `take_back` called when what was done is undone, in server_settle(): of what websockets were
+ * sent and is not written yet, that of which server_takes_back() is true must not be.  It must not
+ * call the server otherwise. */
+void server_on_rollback(struct server *sv, void (*take_back)(void *arg), void *arg);
+bool server_takes_back(const struct server *sv, const struct message *m);
 
 /* SIGTERM: end all held polls (8::) and streams (7:::+0), so that the web server's requests finish,
  * and hold no new ones.  Websockets are closed with 1001. */

@@ -22,8 +22,23 @@ struct stream {
 	TAILQ_ENTRY(stream) link;   /* in sv->streams while it has a session */
 	int64_t key;                /* of the session */
 	int64_t ends_at;
-	bool finished; /* the answer has ended */
+	bool finished;            /* the answer ends with what waits */
+	struct message **waiting; /* owned: for after the commit */
+	uint32_t waiting_n, waiting_cap;
+	bool unsettled; /* in sv->unsettled */
+	LIST_ENTRY(stream) unsettled_link;
 };
+
+/* --- what waits for the commit -------------------------------------------------------------- */
+
+static void
+unsettle(struct stream *st)
+{
+	if (st->unsettled)
+		return;
+	st->unsettled = true;
+	LIST_INSERT_HEAD(&st->sv->unsettled, st, unsettled_link);
+}
 
 static void
 finish_stream(struct stream *st)
@@ -31,31 +46,122 @@ finish_stream(struct stream *st)
 	if (st->finished)
 		return;
 	st->finished = true;
-	st->x->ops->finish(st->x);
+	unsettle(st);
 }
 
+/* Takes over the reference; NULL: out of memory. */
 static void
-send_piece(struct stream *st, struct slice packet)
+send_message(struct stream *st, struct message *m)
 {
-	struct buf *piece = &st->sv->wrapped;
+	if (!st->finished && m != NULL && st->waiting_n == st->waiting_cap) {
+		uint32_t cap = st->waiting_cap == 0 ? 4 : 2 * st->waiting_cap;
+		struct message **grown = realloc(st->waiting, cap * sizeof(struct message *));
 
-	if (st->finished)
-		return;
-	buf_clear(piece);
-	st->transport->wrap(piece, packet, 0);
+		if (grown != NULL) {
+			st->waiting = grown;
+			st->waiting_cap = cap;
+		}
+	}
 	/* never skip a packet: end instead, and on_stream_fate() ends the session */
-	if (piece->failed)
+	if (m == NULL || st->waiting_n == st->waiting_cap)
 		finish_stream(st);
-	else
-		st->x->ops->piece(st->x, buf_slice(piece));
+	if (st->finished) {
+		message_release(m);
+		return;
+	}
+	st->waiting[st->waiting_n++] = m;
+	unsettle(st);
 }
 
-/* The same for one that does not come from the hub. */
+/* A packet that does not come from the hub. */
 static void
 send_own_piece(struct stream *st, struct slice packet)
 {
 	lifecycle_packet(WATCH_OUT, st->key, packet);
-	send_piece(st, packet);
+	send_message(st, message_new(packet));
+}
+
+/* Keep the first `n` of what waits. */
+static void
+cut_waiting(struct stream *st, uint32_t n)
+{
+	while (st->waiting_n > n)
+		message_release(st->waiting[--st->waiting_n]);
+}
+
+/* Free what waits; the stream is in no list of it any more. */
+static void
+free_waiting(struct stream *st)
+{
+	cut_waiting(st, 0);
+	free(st->waiting);
+	st->waiting = NULL;
+	st->waiting_cap = 0;
+	if (st->unsettled)
+		LIST_REMOVE(st, unsettled_link);
+	st->unsettled = false;
+}
+
+static void
+take_back_from(struct stream *st)
+{
+	uint32_t all = st->waiting_n, kept = 0;
+
+	for (uint32_t i = 0; i < all; i++)
+		if (part_takes_back(st->sv->hub, st->waiting[i]))
+			message_release(st->waiting[i]);
+		else
+			st->waiting[kept++] = st->waiting[i];
+	st->waiting_n = kept;
+	/* its end comes behind what is gone: say nothing of it, and the client comes again */
+	if (kept < all && st->finished) {
+		cut_waiting(st, 0);
+		st->finished = false;
+		send_own_piece(st, RECONNECT_PACKET);
+		finish_stream(st);
+	}
+}
+
+void
+streaming_take_back(struct server *sv)
+{
+	struct stream *st;
+
+	LIST_FOREACH (st, &sv->unsettled, unsettled_link)
+		take_back_from(st);
+}
+
+/* Hand on what waits.  False: out of memory. */
+static bool
+write_pieces(struct stream *st)
+{
+	struct buf *piece = &st->sv->wrapped;
+
+	for (uint32_t i = 0; i < st->waiting_n; i++) {
+		buf_clear(piece);
+		st->transport->wrap(piece, message_text(st->waiting[i]), 0);
+		if (piece->failed)
+			return false;
+		st->x->ops->piece(st->x, buf_slice(piece));
+	}
+	return true;
+}
+
+void
+streaming_settle(struct server *sv)
+{
+	struct stream *st;
+
+	while ((st = LIST_FIRST(&sv->unsettled)) != NULL) {
+		bool written = write_pieces(st);
+
+		free_waiting(st);
+		/* as in send_message(): never skip a packet */
+		if (!written)
+			st->finished = true;
+		if (st->finished)
+			st->x->ops->finish(st->x);
+	}
 }
 
 /* The session is not ours any more: nothing is due for it.  Return it. */
@@ -85,7 +191,7 @@ end_stream_session(struct stream *st, const char *reason)
 static void
 on_stream_send(void *sink, struct message *m)
 {
-	send_piece(sink, message_text(m));
+	send_message(sink, message_keep(m));
 }
 
 static void
@@ -175,6 +281,7 @@ on_stream_fate(struct exchange *x, enum exchange_fate fate, void *holder)
 	/* nothing here ended the session: the client left, or a packet could not be sent to it */
 	if (st->session != NULL)
 		end_stream_session(st, "socket end");
+	free_waiting(st);
 	free(st);
 }
 

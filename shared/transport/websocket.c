@@ -220,7 +220,7 @@ websocket_text(struct server *sv, struct websocket *ws, struct slice text)
 		return true; /* superseded or ended: ignore what still comes (PROTOCOL 14.3) */
 	/* first, since the packet may end the session */
 	heartbeat_heard(sv, &ws->heartbeat);
-	return receive_packet(sv->hub, ws->session, text);
+	return receive_from_stream(sv->hub, ws->session, text);
 }
 
 void

@@ -26,10 +26,11 @@ struct world {
 	struct hub_ns root, chat;
 	struct hub *hub[2];
 	int64_t now;
-	char told[4096];      /* one word per event */
-	struct hub *speaking; /* the hub in which handlers send */
-	int verdict;          /* on who wants to join a namespace */
-	bool turns_away;      /* whoever connects is told "me" and kicked */
+	char told[4096];         /* one word per event */
+	struct hub *speaking;    /* the hub in which handlers send */
+	int verdict;             /* on who wants to join a namespace */
+	bool turns_away;         /* whoever connects is told "me" and kicked */
+	struct queue *queues[4]; /* of hub[0] */
 };
 
 static struct hub_ns *
@@ -187,6 +188,81 @@ sink_heard(void *sink)
 static const struct sink_ops ops = {
     .send = sink_send, .deliver = sink_deliver, .end = sink_end, .heard = sink_heard};
 
+/* --- a stream that queues what it gets, as a program does ---------------------------------------
+ */
+
+struct queue {
+	struct message *m[16];
+	size_t n;
+	int ended; /* enum sink_end, or -1 */
+};
+
+static void
+queue_send(void *sink, struct message *m)
+{
+	struct queue *q = sink;
+
+	assert_true(q->n < sizeof(q->m) / sizeof(q->m[0]));
+	q->m[q->n++] = message_keep(m);
+}
+
+static void
+queue_end(void *sink, enum sink_end why)
+{
+	struct queue *q = sink;
+
+	q->ended = (int)why;
+}
+
+static const struct sink_ops queue_ops = {.send = queue_send, .end = queue_end};
+
+static void
+take_back(void *arg)
+{
+	struct world *w = arg;
+
+	for (size_t i = 0; i < sizeof(w->queues) / sizeof(w->queues[0]); i++) {
+		struct queue *q = w->queues[i];
+		size_t n = 0;
+
+		for (size_t k = 0; q != NULL && k < q->n; k++)
+			if (part_takes_back(w->hub[0], q->m[k]))
+				message_release(q->m[k]);
+			else
+				q->m[n++] = q->m[k];
+		if (q != NULL)
+			q->n = n;
+	}
+}
+
+/* Write what is queued. */
+static void
+written(struct queue *q, const char *expected)
+{
+	char text[256] = "";
+
+	for (size_t i = 0; i < q->n; i++) {
+		size_t n = strlen(text);
+
+		snprintf(text + n, sizeof(text) - n, "%.*s ", (int)q->m[i]->n, q->m[i]->text);
+		message_release(q->m[i]);
+	}
+	q->n = 0;
+	assert_string_equal(text, expected);
+}
+
+/* While the disk is full no file may grow: commits fail. */
+static void
+fill_disk(bool full)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = full ? 0 : limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
 /* --- driving ------------------------------------------------------------------------------------
  */
 
@@ -212,6 +288,8 @@ open_hub(struct world *w)
 	    .rooms_per_session = 100,
 	    .data_per_session = 1 << 20,
 	    .acks_per_session = 100,
+	    .rolled_back = take_back,
+	    .rolled_back_arg = w,
 	};
 
 	return hub_open(&options);
@@ -1118,6 +1196,144 @@ a_turn_that_cannot_be_committed_is_taken_back(void **state)
 	assert_string_equal(old.got, "3:::me ");
 }
 
+/* A session whose stream has spoken, so that what it says next needs the store only for its effect.
+ */
+static struct session *
+open_queue(struct world *w, struct queue *q, char sid[STORE_SID_SIZE])
+{
+	struct session *s;
+
+	handshake(w, 0, sid);
+	begin(w, 0);
+	s = find_session(w, 0, sid);
+	*q = (struct queue){.ended = -1};
+	assert_int_equal(session_attach(w->hub[0], s, TRANSPORT_WEBSOCKET, true, &queue_ops, q), 0);
+	receive_from_stream(w->hub[0], s, SLICE("2::"));
+	settle(w, 0);
+	written(q, "1:: ");
+	return s;
+}
+
+static void
+a_turn_that_fails_takes_back_what_streams_were_sent_by_it(void **state)
+{
+	struct world *w = *state;
+	struct queue talker = {.n = 0}, poster = {.n = 0}, joiner = {.n = 0};
+	char sid[3][STORE_SID_SIZE];
+	struct session *s[3];
+	int64_t next;
+
+	s[0] = open_queue(w, &talker, sid[0]);
+	s[1] = open_queue(w, &poster, sid[1]);
+	s[2] = open_queue(w, &joiner, sid[2]);
+	w->queues[0] = &talker;
+	w->queues[1] = &poster;
+	w->queues[2] = &joiner;
+	for (int full = 1; full >= 0; full--) {
+		fill_disk(full);
+		w->told[0] = '\0';
+		begin(w, 0);
+		/* it used nothing of the store, so nothing of it can fail */
+		receive_from_stream(w->hub[0], s[0], SLICE("3:::me"));
+		/* a POST: it is answered 503, and its client sends it again */
+		receive_packet(w->hub[0], find_session(w, 0, sid[1]), SLICE("3:::others"));
+		if (full)
+			receive_from_stream(w->hub[0], s[2], SLICE("3:::join"));
+		receive_from_stream(w->hub[0], s[0], SLICE("3:::all"));
+		assert_int_equal(hub_turn_end(w->hub[0], &next), full ? -1 : 0);
+		fill_disk(false);
+		assert_string_equal(w->told, full ? "me others join all " : "me others all ");
+		written(&talker, full ? "3:::me 3:::all " : "3:::me 3:::others 3:::all ");
+		written(&poster, "3:::all ");
+		/* nobody else can tell its client that it has not joined */
+		assert_int_equal(joiner.ended, full ? (int)SINK_FAILED : -1);
+		assert_int_equal(talker.ended, -1);
+		assert_int_equal(poster.ended, -1);
+		written(&joiner, full ? "3:::all " : "3:::others 3:::all ");
+		if (full) {
+			w->told[0] = '\0';
+			w->now += 1000;
+			begin(w, 0);
+			settle(w, 0);
+			assert_string_equal(w->told, "disconnect(socket end) ");
+			s[2] = open_queue(w, &joiner, sid[2]);
+		}
+	}
+}
+
+static void
+a_stream_is_taken_back_what_it_was_sent_through_the_log(void **state)
+{
+	struct world *w = *state;
+	struct queue stream = {.n = 0};
+	char sid[STORE_SID_SIZE], other[STORE_SID_SIZE];
+	struct sink poll;
+	struct session *s;
+	int64_t next;
+
+	handshake(w, 1, other);
+	poll_once(w, 1, other, &poll);
+	s = open_queue(w, &stream, sid);
+	w->queues[0] = &stream;
+	/* what another process has committed stays, though it is read in a turn that fails */
+	post(w, 1, other, "3:::all");
+	fill_disk(true);
+	begin(w, 0);
+	receive_packet(w->hub[0], find_session(w, 0, sid), SLICE("3:::volatile"));
+	assert_int_equal(hub_turn_end(w->hub[0], &next), -1);
+	fill_disk(false);
+	written(&stream, "3:::all ");
+	begin(w, 0);
+	receive_from_stream(w->hub[0], s, SLICE("3:::all"));
+	settle(w, 0);
+	written(&stream, "3:::all ");
+}
+
+static void
+an_end_that_cannot_be_written_is_tried_again(void **state)
+{
+	struct world *w = *state;
+	char stays[STORE_SID_SIZE], leaves[STORE_SID_SIZE], kicked[STORE_SID_SIZE];
+	struct sink k[3];
+	struct session *s;
+	int64_t next;
+
+	handshake(w, 0, stays);
+	open_stream(w, 0, stays, &k[0]);
+	handshake(w, 0, leaves);
+	open_stream(w, 0, leaves, &k[1]);
+	handshake(w, 0, kicked);
+	open_stream(w, 0, kicked, &k[2]);
+	fill_disk(true);
+	for (int i = 0; i < 3; i++) {
+		begin(w, 0);
+		if (i == 0) {
+			s = find_session(w, 0, leaves);
+			session_detach(w->hub[0], s);
+			session_end(w->hub[0], s, "socket end", false);
+			session_end(w->hub[0], find_session(w, 0, kicked), "booted", true);
+		}
+		(void)hub_turn_end(w->hub[0], &next);
+		w->now += 1000; /* it is tried in vain */
+	}
+	fill_disk(false);
+	w->told[0] = '\0';
+	begin(w, 0);
+	settle(w, 0);
+	assert_string_equal(w->told, "disconnect(socket end) disconnect(socket end) ");
+	begin(w, 0);
+	assert_int_equal(session_find(w->hub[0], slice_of(leaves), &s), SESSION_UNKNOWN);
+	assert_int_equal(session_find(w->hub[0], slice_of(kicked), &s), SESSION_UNKNOWN);
+	assert_int_equal(session_find(w->hub[0], slice_of(stays), &s), SESSION_LIVE);
+	settle(w, 0);
+	assert_string_equal(k[0].got, "1:: ");
+	/* once */
+	w->now += 1000;
+	begin(w, 0);
+	settle(w, 0);
+	assert_string_equal(w->told, "disconnect(socket end) disconnect(socket end) ");
+}
+
 /* The process only reads, then a turn fails: what it had read and handed on does not come again. */
 static void
 a_turn_that_fails_hands_nothing_on_twice(void **state)
@@ -1530,6 +1746,9 @@ main(void)
 	    TEST(streams_of_a_process_that_is_replaced_have_ended),
 	    TEST(a_stream_is_told_of_its_clients_posts_wherever_they_arrive),
 	    TEST(a_turn_that_cannot_be_committed_is_taken_back),
+	    TEST(a_turn_that_fails_takes_back_what_streams_were_sent_by_it),
+	    TEST(a_stream_is_taken_back_what_it_was_sent_through_the_log),
+	    TEST(an_end_that_cannot_be_written_is_tried_again),
 	    TEST(a_turn_that_fails_hands_nothing_on_twice),
 	    TEST(a_turn_that_fails_does_not_undo_an_earlier_one),
 	    TEST(a_turn_that_fails_ends_streams_that_joined_or_left_in_it),

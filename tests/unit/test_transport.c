@@ -396,6 +396,34 @@ a_failed_commit_keeps_polls_waiting_and_streams_come_again(void **state)
 		answered(&a[i], 200, rows[i].first);
 }
 
+/* A page that is open, and a POST of its client that has an answer on the page. */
+static void
+a_page_gets_nothing_of_what_is_answered_503(void **state)
+{
+	struct world *w = *state;
+	struct asked page, post;
+	char sid[32], text[128], told[1024];
+
+	handshake(w, sid, sizeof(sid));
+	ask(w, &page, "GET", target(text, sizeof(text), "htmlfile", sid), "");
+	assert_int_equal(settle(w), 0);
+	assert_string_equal(page.body, rows[2].first);
+	fill_disk(true);
+	ask(w, &post, "POST", target(text, sizeof(text), "htmlfile", sid), "1::/nowhere");
+	assert_int_equal(settle(w), -1);
+	fill_disk(false);
+	answered(&post, 503, "server busy");
+	assert_string_equal(page.body, rows[2].first);
+	ask(w, &post, "POST", target(text, sizeof(text), "htmlfile", sid), "1::/nowhere");
+	assert_string_equal(page.body, rows[2].first); /* not before the commit */
+	assert_int_equal(settle(w), 0);
+	answered(&post, 200, "1");
+	snprintf(told, sizeof(told), "%s<script>_(\"7::\\/nowhere:2\");</script>", rows[2].first);
+	assert_string_equal(page.body, told);
+	assert_false(page.over);
+	tell_fate(&page, EXCHANGE_GONE);
+}
+
 static void
 change_database(struct world *w, const char *sql)
 {
@@ -601,6 +629,7 @@ main(void)
 	    TEST(a_poll_for_an_unknown_session_is_held_when_it_is_repeated),
 	    TEST(a_failed_commit_is_told_to_a_handshake_and_a_post),
 	    TEST(a_failed_commit_keeps_polls_waiting_and_streams_come_again),
+	    TEST(a_page_gets_nothing_of_what_is_answered_503),
 	    TEST(a_store_that_cannot_be_read),
 	    TEST(draining_ends_what_is_held_and_holds_nothing),
 	    TEST(a_request_that_the_web_server_repeats_takes_nothing_over),
