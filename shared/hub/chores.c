@@ -228,7 +228,7 @@ start_over(struct hub *h)
 	struct session *s, *next;
 
 	if (h->held > 0)
-		log_warnx("store: the database was made anew; all %u sessions of this process end",
+		log_warnx("store: the database was replaced; all %u sessions of this process end",
 		    h->held);
 	HASH_ITER (hh, h->sessions, s, next) {
 		s->over = true; /* so that nothing of it is saved in the new one */
