@@ -9,6 +9,7 @@
 #include "fcgi/fcgi.h"
 #include "fcgi/request.h"
 #include "shared/base/buf.h"
+#include "shared/base/container.h"
 #include "shared/transport/exchange.h"
 
 enum fcgi_conn_state {
@@ -45,14 +46,25 @@ struct fcgi_conn {
 	SLIST_ENTRY(fcgi_conn) next_dirty;  /* while `dirty` */
 };
 
-/* Watch a new connection.  Owns `fd`, on failure too. */
-void fcgi_conn_open(struct fcgi *f, int fd);
+typedef void fcgi_conn_io(struct ev_loop *loop, struct ev_io *io, int events);
 
-/* The callback for readers_open(); `conn` is the connection, `rq` what was read from it. */
-void fcgi_conn_was_read(void *conn, struct fcgi_request *rq);
+/* Watch a new connection by `on_io`.  Owns `fd`, on failure too. */
+void fcgi_conn_open(struct fcgi *f, int fd, fcgi_conn_io *on_io);
+
+static inline struct fcgi_conn *
+fcgi_conn_of_exchange(const struct exchange *x)
+{
+	return container_of(x, struct fcgi_conn, x);
+}
+
+/* --- ending --------------------------------------------------------------------------------- */
 
 /* End it; from any depth, even twice.  Not while it is READING: a thread uses the descriptor. */
 void fcgi_conn_close(struct fcgi_conn *c);
+
+/* The same of one that has a request: end that, drop what the server has not taken of it, and tell
+ * the transport what became of its answer; as soon as the store can be had, if it is locked. */
+void fcgi_conn_close_unanswered(struct fcgi_conn *c, enum exchange_fate fate);
 
 /* The program ends: tell the server that there will be no answer, and end it.  If it is READING the
  * threads must be joined before the end of the turn, which frees it. */
@@ -62,14 +74,35 @@ void fcgi_conn_abandon(struct fcgi_conn *c);
  * is none. */
 bool fcgi_conn_displace(struct fcgi *f);
 
-/* Write what is queued, and free it if it is closed.  After the commit. */
-void fcgi_conn_flush(struct fcgi_conn *c);
+/* Free one that is closed and that no list has any more. */
+void fcgi_conn_free(struct fcgi_conn *c);
 
-/* The store can be had again, or requests must not wait any longer: go on with one that is parked.
- * It may be parked again. */
-void fcgi_conn_resume(struct fcgi_conn *c);
+/* --- its request ---------------------------------------------------------------------------- */
 
-/* Its deadline has passed. */
-void fcgi_conn_expire(struct fcgi_conn *c);
+/* Drop the request that the server has not taken yet. */
+void fcgi_conn_forget_request(struct fcgi_conn *c);
+
+/* Tell the transport what became of its answer, once. */
+void fcgi_conn_tell_fate(struct fcgi_conn *c, enum exchange_fate fate);
+
+/* The same of one that is closed and parked for that; unparks it. */
+void fcgi_conn_tell_parked_fate(struct fcgi_conn *c);
+
+/* --- lists ---------------------------------------------------------------------------------- */
+
+/* Write to it, or free it, at the end of the turn. */
+void fcgi_conn_set_dirty(struct fcgi_conn *c);
+
+/* Call incoming_expire() in `after_ms`; it has one deadline at most. */
+void fcgi_conn_set_deadline(struct fcgi_conn *c, int64_t after_ms);
+void fcgi_conn_clear_deadline(struct fcgi_conn *c);
+
+/* Wait for the store, at the end of those that do already; and no more. */
+void fcgi_conn_park(struct fcgi_conn *c);
+void fcgi_conn_unpark(struct fcgi_conn *c);
+
+/* Wait for a request; and no more, if it did: the caller sets the next state. */
+void fcgi_conn_begin_idle(struct fcgi_conn *c);
+void fcgi_conn_end_idle(struct fcgi_conn *c);
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fcgi/conn.h"
+#include "fcgi/incoming.h"
 #include "shared/base/daemon.h"
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
@@ -90,7 +91,7 @@ fcgi_listener_on_connection(struct ev_loop *loop, struct ev_io *io, int events)
 		fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd != -1 &&
 		    (f->conns_n - f->closed_n < f->conns_max || fcgi_conn_displace(f))) {
-			fcgi_conn_open(f, fd);
+			incoming_open(f, fd);
 		} else if (fd != -1) {
 			/* the descriptors that are left are for the store */
 			close(fd);

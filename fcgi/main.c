@@ -13,6 +13,7 @@
 
 #include "fcgi/conn.h"
 #include "fcgi/fcgi.h"
+#include "fcgi/incoming.h"
 #include "fcgi/listener.h"
 #include "fcgi/reachable.h"
 #include "fcgi/readers.h"
@@ -70,7 +71,7 @@ fcgi_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 		if (c->state == FCGI_CONN_IDLE)
 			fcgi_conn_close(c);
 		else if (c->state == FCGI_CONN_READING)
-			fcgi_conn_expire(c);
+			incoming_expire(c);
 	}
 }
 
@@ -151,7 +152,7 @@ fcgi_open(struct fcgi *f)
 	if (f->reachable == NULL)
 		return EX_CANTCREAT;
 	f->readers = readers_open(
-	    f->loop, (unsigned)f->cfg->fcgi_readers, f->cfg->body_bytes, fcgi_conn_was_read);
+	    f->loop, (unsigned)f->cfg->fcgi_readers, f->cfg->body_bytes, incoming_was_read);
 	return f->readers == NULL ? EX_OSERR : EX_OK;
 }
 

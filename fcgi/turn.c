@@ -3,6 +3,8 @@
 #include <signal.h>
 
 #include "fcgi/conn.h"
+#include "fcgi/incoming.h"
+#include "fcgi/outgoing.h"
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
 
@@ -20,7 +22,7 @@ resume_parked(struct fcgi *f)
 		return;
 	/* each once: what is parked again goes to the end */
 	for (size_t n = f->parked_n; n > 0 && (c = TAILQ_FIRST(&f->parked)) != NULL; n--)
-		fcgi_conn_resume(c);
+		incoming_resume(c);
 }
 
 /* The store may have another socket by now, or belong to a newer program. */
@@ -93,7 +95,7 @@ drop_late_peers(struct fcgi *f)
 	for (c = TAILQ_FIRST(&f->timed); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, by_deadline);
 		if (c->deadline <= f->now)
-			fcgi_conn_expire(c); /* it may get a new one */
+			incoming_expire(c); /* it may get a new one */
 		if (c->timed && c->deadline < soonest)
 			soonest = c->deadline;
 	}
@@ -115,7 +117,7 @@ fcgi_turn_finish(struct fcgi *f)
 	while ((c = SLIST_FIRST(&dirty)) != NULL) {
 		SLIST_REMOVE_HEAD(&dirty, next_dirty);
 		c->dirty = false;
-		fcgi_conn_flush(c); /* frees it if it is closed */
+		outgoing_flush(c); /* frees it if it is closed */
 	}
 }
 

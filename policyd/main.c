@@ -128,15 +128,18 @@ end:
 	return code;
 }
 
-/* -t.  Return the exit code. */
+/* -t; `code` is what reading the policy has returned.  Return the exit code. */
 static int
-policyd_check(const struct config *cfg, const char *addresses)
+policyd_check(const struct config *cfg, const char *addresses, int code)
 {
+	int other;
+
 	daemon_check_begin();
 	if (listen_inherited() == 0) /* else systemd has the sockets */
 		preflight_addresses("[policyd] listen", addresses, true);
 	privs_check(cfg->policyd_user, cfg->policyd_chroot);
-	return daemon_check_end();
+	other = daemon_check_end();
+	return code != 0 ? code : other;
 }
 
 int
@@ -153,13 +156,13 @@ main(int argc, char **argv)
 	if (code != 0)
 		return code;
 	d.p.cfg = &d.cfg;
-	/* before -t ends the program: a wrong policy is a mistake in the configuration */
+	/* before -t looks at the rest: a wrong policy is a mistake in the configuration */
 	code = policytext_read(&d.p.policy, &d.cfg, error, sizeof(error));
 	if (code != 0)
 		daemon_complain("%s", error);
 	addresses = o.listen == NULL ? d.cfg.policyd_listen : o.listen;
-	if (code == 0 && o.test) {
-		code = policyd_check(&d.cfg, addresses);
+	if (o.test) {
+		code = policyd_check(&d.cfg, addresses, code);
 	} else if (code == 0) {
 		code = daemon_open_log(&d.cfg);
 		if (code == 0)

@@ -19,20 +19,21 @@ read_policy_file(struct buf *policy, const char *path, char *error, size_t error
 	int code = 0;
 
 	if (file == NULL || to == NULL) {
-		snprintf(error, error_size, "%s: %s", path, strerror(errno));
+		snprintf(error, error_size, "[policyd] file: %s: %s", path, strerror(errno));
 		code = EX_NOINPUT;
 		goto end;
 	}
 	/* one byte too many shows that the file is too large */
 	policy->n += fread(to, 1, FILE_BYTES + 1, file);
 	if (ferror(file)) {
-		snprintf(error, error_size, "%s: %s", path, strerror(errno));
+		snprintf(error, error_size, "[policyd] file: %s: %s", path, strerror(errno));
 		code = EX_NOINPUT;
 	} else if (policy->n > FILE_BYTES) {
-		snprintf(error, error_size, "%s: larger than %zu bytes", path, FILE_BYTES);
+		snprintf(error, error_size, "[policyd] file: %s: larger than %zu bytes", path,
+		    FILE_BYTES);
 		code = EX_DATAERR;
 	} else if ((wrong = flashpolicy_check(buf_slice(policy))) != NULL) {
-		snprintf(error, error_size, "%s is not a policy: %s", path, wrong);
+		snprintf(error, error_size, "[policyd] file: %s is not a policy: %s", path, wrong);
 		code = EX_DATAERR;
 	}
 end:

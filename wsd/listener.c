@@ -182,7 +182,7 @@ limit_connections(const struct config *cfg)
 	size_t most = daemon_raise_descriptors();
 
 	if (cfg->connections > most)
-		log_warnx("limits.connections is %zu, but there are descriptors for %zu only: "
+		log_warnx("[limits] connections is %zu, but there are descriptors for %zu only: "
 			  "raise the limit on open files",
 		    cfg->connections, most);
 	return cfg->connections == 0 ? most : cfg->connections;

@@ -1,6 +1,5 @@
 #include "wsd/shed.h"
 
-#include <inttypes.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -12,8 +11,6 @@
 /* Finding the longest queue looks at every connection: a few times a round, and until there is so
  * much room that the next message does not begin it again. */
 #define AT_ONCE 16
-
-#define SAY_MS 60000
 
 static struct wsd_conn *
 find_longest_queue(const struct wsd *w)
@@ -28,19 +25,6 @@ find_longest_queue(const struct wsd *w)
 		}
 	}
 	return longest;
-}
-
-static void
-say_shed(struct wsd *w, size_t longest)
-{
-	if (w->shed_said > 0 && w->now < w->shed_said_at + SAY_MS)
-		return;
-	log_warnx("the queues of all connections hold more than [wsd] queue_memory: the longest, "
-		  "%zu bytes that its client does not read, is dropped (%" PRIu64
-		  " since the last such line)",
-	    longest, w->counters.shed - w->shed_said);
-	w->shed_said_at = w->now;
-	w->shed_said = w->counters.shed;
 }
 
 /* What was freed lies between what is in use: malloc() would keep it. */
@@ -65,7 +49,10 @@ shed_queues(struct wsd *w)
 		if (c == NULL)
 			break;
 		w->counters.shed++;
-		say_shed(w, outqueue_bytes(c->out));
+		log_limited(LOG_LEVEL_WARN,
+		    "the queues of all connections hold more than [wsd] queue_memory: the longest, "
+		    "%zu bytes that its client does not read, is dropped",
+		    outqueue_bytes(c->out));
 		wsd_conn_close(c, "queue overflow");
 		outqueue_free(&c->out); /* now: the next one is looked for by what is left */
 	}

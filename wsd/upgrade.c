@@ -109,8 +109,7 @@ take_over_connection(struct wsd_conn *c, const struct route *route, struct slice
 		 * sees that, for its request and the proof are read until then */
 		ws_begin(c, make_opening(c, proof), route);
 	} else {
-		ws_begin_refused(c, make_opening(c, proof),
-		    verdict == WEBSOCKET_ENDED ? SLICE("0::") : WS_UNKNOWN);
+		ws_begin_refused(c, make_opening(c, proof), WS_UNKNOWN);
 	}
 }
 

@@ -81,9 +81,7 @@ struct wsd {
 	struct wsd_conn_line unread;     /* readable, but this turn had enough to do */
 	struct wsd_conn_queue parked;    /* what they do next waits for the store; in order */
 	size_t parked_n;
-	size_t queued;        /* bytes of memory that wait in the queues of all */
-	int64_t shed_said_at; /* when the log last had a line about queues that were dropped, ms */
-	uint64_t shed_said;   /* of counters.shed, how many it has told */
+	size_t queued; /* bytes of memory that wait in the queues of all */
 	struct wsd_conn_queue waiting[DEADLINE_COUNT];
 	int64_t timeout_ms[DEADLINE_COUNT];
 

@@ -286,7 +286,8 @@ read_named_event(struct sio_app *app, const struct packet *pk, sio_event *e)
 }
 
 /* While another program holds a lock of the store, those handlers that do not use it go on.  A
- * handler says nothing of itself, so take what it did last. */
+ * handler says nothing of itself, so take what it did lately: one that uses the store after all
+ * would wait for the lock, and the whole loop with it. */
 static void
 call_for_packet(struct sio_ns *ns, struct session *s, struct handler *handler, const sio_event *e)
 {
@@ -296,14 +297,18 @@ call_for_packet(struct sio_ns *ns, struct session *s, struct handler *handler, c
 
 	if (handler == NULL)
 		return;
-	if (streams && !handler->spares_store && transaction_try(hub) == -1) {
+	if (streams && handler->wary > 0 && transaction_try(hub) == -1) {
 		receive_later(hub);
 		return;
 	}
 	call_handler(ns, s, handler, e);
 	/* sending to one that polls always uses it, which says nothing of the others */
-	if (streams)
-		handler->spares_store = hub_opens(hub) == opens;
+	if (!streams)
+		return;
+	if (hub_opens(hub) != opens)
+		handler->wary = HANDLER_WARY;
+	else if (handler->wary > 0)
+		handler->wary--;
 }
 
 void

@@ -58,6 +58,7 @@ handlers_set(struct handler **table, struct slice name, sio_handler *fn, void *u
 		}
 		memcpy(at->name, name.p, name.n);
 		at->name_n = name.n;
+		at->wary = 1;
 		HASH_ADD_KEYPTR(hh, *table, at->name, name.n, at);
 	}
 	at->fn = fn;

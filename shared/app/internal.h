@@ -14,6 +14,9 @@
 #include "shared/base/buf.h"
 #include "shared/base/container.h"
 
+/* Calls without the store after which a handler that has used it counts as one that does not. */
+#define HANDLER_WARY 1000
+
 /* A handler under its name. */
 struct handler {
 	char *name; /* owned */
@@ -22,7 +25,7 @@ struct handler {
 	void *user;
 	int64_t slow_logged_ms; /* when it was last logged as slow */
 	unsigned slow_n;        /* how often it was */
-	bool spares_store;      /* it did not use the store last time: it need not wait for that */
+	unsigned wary;          /* so many calls without the store, and it need not wait for it */
 	UT_hash_handle hh;
 };
 

@@ -21,15 +21,19 @@
 
 #define UNIX_PREFIX SLICE("unix:")
 
-/* Owns `fd`, on failure too. */
+/* Owns `fd`, on failure too.  Return -1 with errno: EMFILE when there are LISTEN_MAX. */
 static int
 own_socket(struct listen *l, int fd)
 {
-	int on = 1, flags = fcntl(fd, F_GETFL);
+	int on = 1, saved, flags = fcntl(fd, F_GETFL);
 
+	if (l->n == LISTEN_MAX)
+		errno = EMFILE;
 	if (l->n == LISTEN_MAX || flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1 ||
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) == -1) {
+		saved = errno;
 		close(fd);
+		errno = saved;
 		return -1;
 	}
 	/* what is accepted inherits it; a unix socket has none */
@@ -100,6 +104,7 @@ static int
 listen_on_path(struct listen *l, const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat sb;
 	int fd, saved;
 
 	if (strlen(path) >= sizeof(address.sun_path)) {
@@ -107,6 +112,11 @@ listen_on_path(struct listen *l, const char *path)
 		return -1;
 	}
 	memcpy(address.sun_path, path, strlen(path));
+	/* what is unlinked below must be a socket */
+	if (lstat(path, &sb) == 0 && !S_ISSOCK(sb.st_mode)) {
+		errno = ENOTSOCK;
+		return -1;
+	}
 	/* bind() does not tell a stale socket from a live one, which must not be unlinked */
 	if (is_served(&address)) {
 		errno = EADDRINUSE;

@@ -14,13 +14,15 @@
 
 #include "shared/base/clock.h"
 
+#define LINE_BYTES 1024  /* a longer line is cut */
 #define QUIET_MS   60000 /* between two lines of one kind, log_limited() */
 #define KINDS_MAX  64    /* of such lines in that time: more than there are calls */
-#define KIND_BYTES 160   /* of a line that are repeated with the count */
+#define KIND_BYTES 256   /* of a line that are repeated with the count */
 
 /* A kind of line that was written less than QUIET_MS ago. */
 struct log_kind {
 	const char *format; /* NULL: free */
+	const char *what;   /* is counted; NULL: lines */
 	enum log_level level;
 	int64_t since; /* when it was written */
 	uint64_t more; /* those that were not */
@@ -115,7 +117,7 @@ log_enabled(enum log_level level)
 static void __attribute__((format(printf, 3, 0)))
 log_write_line(enum log_level level, int error, const char *format, va_list args)
 {
-	char line[1024];
+	char line[LINE_BYTES];
 	size_t n = 0, room = sizeof(line) - 1; /* the last byte is for '\n' */
 	int k;
 
@@ -200,8 +202,8 @@ log_count_kind(struct log_kind *kind, int64_t now)
 	if (now - kind->since < QUIET_MS)
 		return;
 	if (kind->more > 0)
-		log_line(
-		    kind->level, "%s (%" PRIu64 " more like this since)", kind->text, kind->more);
+		log_line(kind->level, "%s (%" PRIu64 " more %s since)", kind->text, kind->more,
+		    kind->what == NULL ? "like this" : kind->what);
 	/* one count a minute, until there was none to write */
 	if (kind->more == 0 || now == INT64_MAX)
 		kind->format = NULL;
@@ -209,38 +211,88 @@ log_count_kind(struct log_kind *kind, int64_t now)
 	kind->since = now;
 }
 
+/* The kind of this format; of NULL: a free place.  NULL: there is none. */
+static struct log_kind *
+log_find_kind(const char *format)
+{
+	for (size_t i = 0; i < KINDS_MAX; i++)
+		if (log_ctx.kinds[i].format == format)
+			return &log_ctx.kinds[i];
+	return NULL;
+}
+
+/* Add to the count of a kind that was written less than QUIET_MS ago.  False: it was not. */
+static bool
+log_add_to_count(const char *format, uint64_t n, int64_t now)
+{
+	struct log_kind *kind = log_find_kind(format);
+
+	if (kind == NULL)
+		return false;
+	log_count_kind(kind, now); /* its minute may be over */
+	if (kind->format == NULL)
+		return false;
+	kind->more += n;
+	return true;
+}
+
+/* `what` NULL: the lines themselves are counted. */
+static void __attribute__((format(printf, 4, 0))) log_write_limited(
+    enum log_level level, uint64_t n, const char *what, const char *format, va_list args)
+{
+	int64_t now = clock_coarse_ms();
+	struct log_kind *kind;
+	char text[LINE_BYTES];
+
+	if (log_add_to_count(format, n, now))
+		return;
+	vsnprintf(text, sizeof(text), format, args);
+	kind = log_find_kind(NULL);
+	if (kind != NULL) {
+		*kind =
+		    (struct log_kind){.format = format, .what = what, .level = level, .since = now};
+		snprintf(kind->text, sizeof(kind->text), "%.*s", KIND_BYTES - 1, text);
+	}
+	if (what == NULL)
+		log_line(level, "%s", text);
+	else
+		log_line(level, "%s; %s: %" PRIu64, text, what, n);
+}
+
 void
 log_limited(enum log_level level, const char *format, ...)
 {
-	struct log_kind *free_kind = NULL;
-	int64_t now = clock_coarse_ms();
 	int saved = errno;
 	va_list args;
 
-	if (!log_enabled(level))
-		return;
-	for (size_t i = 0; i < KINDS_MAX; i++) {
-		struct log_kind *kind = &log_ctx.kinds[i];
-
-		if (kind->format == format)
-			log_count_kind(kind, now);
-		if (kind->format == format) {
-			kind->more++;
-			return;
-		}
-		if (kind->format == NULL && free_kind == NULL)
-			free_kind = kind;
-	}
-	if (free_kind != NULL) {
-		*free_kind = (struct log_kind){.format = format, .level = level, .since = now};
+	if (log_enabled(level)) {
 		va_start(args, format);
-		vsnprintf(free_kind->text, sizeof(free_kind->text), format, args);
+		log_write_limited(level, 1, NULL, format, args);
 		va_end(args);
 	}
-	va_start(args, format);
-	log_write_line(level, 0, format, args);
-	va_end(args);
 	errno = saved;
+}
+
+void
+log_counted(enum log_level level, uint64_t n, const char *what, const char *format, ...)
+{
+	int saved = errno;
+	va_list args;
+
+	if (log_enabled(level)) {
+		va_start(args, format);
+		log_write_limited(level, n, what, format, args);
+		va_end(args);
+	}
+	errno = saved;
+}
+
+void
+log_tick(int64_t now_ms)
+{
+	for (size_t i = 0; i < KINDS_MAX; i++)
+		if (log_ctx.kinds[i].format != NULL)
+			log_count_kind(&log_ctx.kinds[i], now_ms);
 }
 
 /* --- from a signal handler: no stdio, no locale, no memory ------------------------------------ */
@@ -338,14 +390,6 @@ log_collect(log_taker *take, void *arg)
 {
 	log_ctx.take = take;
 	log_ctx.take_arg = arg;
-}
-
-void
-log_tick(int64_t now_ms)
-{
-	for (size_t i = 0; i < KINDS_MAX; i++)
-		if (log_ctx.kinds[i].format != NULL)
-			log_count_kind(&log_ctx.kinds[i], now_ms);
 }
 
 void

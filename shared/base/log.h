@@ -53,6 +53,11 @@ void log_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_limited(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same for a line that tells of `n` things at once: `what` they are ("events dropped", a
+ * literal) and how many follow the text, and the count is theirs. */
+void log_counted(enum log_level level, uint64_t n, const char *what, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* Write the counts that are due, also of kinds that occur no more.  Call it every second or so;
  * `now_ms` is the time of clock_ms(), INT64_MAX at the end of the program. */
 void log_tick(int64_t now_ms);

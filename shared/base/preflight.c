@@ -1,6 +1,7 @@
 #include "shared/base/preflight.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,10 +38,12 @@ preflight_data(const struct config *cfg)
 {
 	/* what a process opens there; one that is missing will be made */
 	static const char *const names[] = {"pollux.db", "pollux.db-wal", "pollux.db-shm",
-	    "actions.db", "lock", "slots", "upgrades"};
+	    "actions.db", "actions.db-wal", "actions.db-shm", "lock", "slots", "upgrades", "ways"};
 	char path[CONFIG_PATH_MAX + 16];
 	struct stat st;
 
+	if (cfg->store_group[0] != '\0' && getgrnam(cfg->store_group) == NULL)
+		log_errx("[store] group: there is no group %s", cfg->store_group);
 	if (stat(cfg->data, &st) == -1) {
 		if (errno != ENOENT || check_folder_above(cfg->data) == -1)
 			log_fault("[store] data", cfg->data, errno);

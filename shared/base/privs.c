@@ -40,7 +40,7 @@ chroot_to_deleted(void)
 		r = chroot(".");
 end:
 	if (r == -1)
-		log_err("chroot to an empty folder");
+		log_err("[policyd] chroot to an empty folder");
 	if (above != -1)
 		close(above);
 	return r == -1 ? EX_OSERR : 0;
@@ -54,11 +54,12 @@ check_chroot(const char *folder, const char *path)
 	struct stat st;
 
 	if (stat(path, &st) == -1) {
-		log_err("chroot to %s", folder);
+		log_err("[policyd] chroot to %s", folder);
 		return EX_CONFIG;
 	}
 	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-		log_errx("chroot to %s: it must be root's, and writable by root alone", folder);
+		log_errx("[policyd] chroot to %s: it must be root's, and writable by root alone",
+		    folder);
 		return EX_CONFIG;
 	}
 	return 0;
@@ -70,7 +71,7 @@ chroot_to(const char *folder)
 {
 	/* enter it, then check what was entered: the path may be replaced in between */
 	if (chdir(folder) == -1) {
-		log_err("chroot to %s", folder);
+		log_err("[policyd] chroot to %s", folder);
 		return EX_CONFIG;
 	}
 	if (check_chroot(folder, ".") != 0)
@@ -94,7 +95,7 @@ find_account(const char *user)
 		pw = getpwnam("nobody");
 	if (pw != NULL && pw->pw_uid != 0)
 		return pw;
-	log_errx("user %s: %s", user[0] == '\0' ? "nobody" : user,
+	log_errx("[policyd] user %s: %s", user[0] == '\0' ? "nobody" : user,
 	    pw == NULL ? "there is no such account" : "it must not be root");
 	return NULL;
 }
@@ -249,7 +250,7 @@ privs_become_owner(const char *path, bool *became)
 	/* the change made us a process that leaves no core, as if the user were not to look */
 	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	*became = true;
-	log_info("started by root: from now on user %u, who owns %s", (unsigned)sb.st_uid, path);
+	log_info("started by root: continuing as user %u, who owns %s", (unsigned)sb.st_uid, path);
 	return 0;
 }
 

@@ -105,7 +105,7 @@ cut_last(struct slice *list)
 
 /* The trusted proxy found last names its client.  Return false when the walk ends there. */
 static bool
-step(const struct proxies *p, struct proxies_client *client, struct slice name)
+step_outwards(const struct proxies *p, struct proxies_client *client, struct slice name)
 {
 	struct address next;
 
@@ -136,7 +136,7 @@ proxies_find_client(const struct proxies *p, const struct address *peer,
 			struct slice name = cut_last(&list);
 
 			/* an element may be empty (RFC 9110 5.6.1) */
-			if (name.n > 0 && !step(p, client, name))
+			if (name.n > 0 && !step_outwards(p, client, name))
 				return;
 		}
 	}

@@ -89,7 +89,7 @@ fail_question(struct hook_question *q, const char *error)
 static void
 warn_of_401(struct hook *hook)
 {
-	quiet_warn(&hook->unauthorized, hub_now(hook->base.hub), 1,
+	log_limited(LOG_LEVEL_WARN,
 	    "hook %s: authorize was answered 401: is [hook] secret the same there, and are both "
 	    "clocks right?",
 	    hook_http_name(hook->http));

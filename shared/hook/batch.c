@@ -38,12 +38,13 @@ write_event(struct event_writer *w, struct hook_sent *sent)
 
 	/* a batch has the events of a session in a row, so this is read once for each */
 	if (w->key != sent->key) {
-		w->key = sent->key;
 		buf_clear(&w->data);
 		free(w->user);
-		w->user = hook_queue_user(st, w->key);
-		if (hook_body_write_values(&w->data, w->hook, w->key) == -1)
+		w->user = hook_queue_user(st, sent->key);
+		if (hook_body_write_values(&w->data, w->hook, sent->key) == -1)
 			return STORE_FAILED;
+		/* only now: its next event must not go without them */
+		w->key = sent->key;
 	}
 	w->sent = sent;
 	return hook_queue_read(st, sent->id, write_event_row, w);
@@ -67,7 +68,15 @@ batch_write_event(struct hook *hook, struct buf *out, const struct hook_sent *se
 	return written;
 }
 
-/* Add one event to the batch and its body.  False: its row is gone. */
+/* The store or memory has failed: send no more until the rows are read again, in a while. */
+static void
+begin_anew(struct lanes *l)
+{
+	l->stale = true;
+	l->stale_until = hub_now(l->hook->base.hub) + BATCH_AGAIN_MS;
+}
+
+/* Add one event to the batch and its body.  False: its row is gone, or the lanes are stale now. */
 static bool
 add_event_to_batch(struct batch *b, struct event_writer *w, const struct hook_sent *sent)
 {
@@ -85,7 +94,8 @@ add_event_to_batch(struct batch *b, struct event_writer *w, const struct hook_se
 		return true;
 	}
 	b->body.n = before;
-	l->stale = l->stale || written == STORE_FAILED;
+	if (written == STORE_FAILED)
+		begin_anew(l);
 	l->events--;
 	l->bytes -= (int64_t)sent->bytes;
 	return false;
@@ -111,9 +121,10 @@ take_from_lane(struct batch *b, struct event_writer *w, struct lane *lane)
 	bool any = false;
 
 	lane->batch = b;
-	/* sync and queued events never share a request: a client waits for the first kind only */
+	/* sync and queued events never share a request: a client waits for the first kind only;
+	 * and nothing goes before a row that could not be read */
 	while ((e = STAILQ_FIRST(&lane->events)) != NULL && e->is_sync == b->is_sync &&
-	       batch_has_room(b) && (b->n == 0 || !e->is_alone)) {
+	       !b->lanes->stale && batch_has_room(b) && (b->n == 0 || !e->is_alone)) {
 		struct hook_sent sent = {
 		    .id = e->id, .key = lane->key, .created = e->created, .bytes = e->bytes};
 
@@ -134,13 +145,15 @@ batch_fill(struct lanes *l, struct lane_list *list, size_t lanes_max)
 	    lanes_new_batch(l, first->is_alone ? -first->id : first->id, first->is_sync);
 	struct event_writer w = {.hook = l->hook};
 
-	if (b == NULL)
+	if (b == NULL) {
+		begin_anew(l); /* or the caller would try again at once */
 		return NULL;
+	}
 	b->attempts = first->attempts;
 	w.out = &b->body;
 	hook_body_begin_events(&b->body, l->hook);
 	/* up to a lane whose next event is sent alone: it has its turn, too */
-	while ((lane = TAILQ_FIRST(list)) != NULL && batch_has_room(b) &&
+	while ((lane = TAILQ_FIRST(list)) != NULL && !l->stale && batch_has_room(b) &&
 	       (b->n == 0 || !STAILQ_FIRST(&lane->events)->is_alone) && lanes_max-- > 0) {
 		TAILQ_REMOVE(list, lane, ready);
 		take_from_lane(b, &w, lane);
@@ -163,7 +176,7 @@ batch_refill(struct batch *b)
 	memcpy(before, b->sent, sizeof(before));
 	hook_body_begin_events(&b->body, b->lanes->hook);
 	b->n = 0;
-	for (size_t i = 0; i < all; i++)
+	for (size_t i = 0; i < all && !b->lanes->stale; i++)
 		add_event_to_batch(b, &w, &before[i]);
 	end_event_writer(&w);
 	lanes_release_batch(b, before, all);
@@ -204,7 +217,7 @@ batch_settle(struct batch *b, bool committed)
 	 * released, which makes them ready or forgets them */
 	for (size_t i = all; i-- > 0;)
 		if (b->fate[i] == BATCH_APART && lanes_put_back(b, &before[i]) == -1)
-			l->stale = true;
+			begin_anew(l);
 	lanes_release_batch(b, before, all);
 	if (b->n == 0)
 		lanes_free_batch(b);

@@ -24,7 +24,6 @@ struct delivery {
 	char epoch[32]; /* of the database that the lanes were read from */
 	size_t inflight;
 	struct breaker breaker;
-	struct outcome_log log;
 	bool ready_next; /* events that are ready have their turn before those that wait */
 };
 
@@ -75,7 +74,7 @@ note_failure(struct delivery *d, const struct outcome *o)
 			  "every %d s tries it, events are kept",
 		    hook_http_name(d->hook->http), BREAKER_FAILURES, o->error, BREAKER_MS / 1000);
 	else if (d->breaker.state == BREAKER_CLOSED)
-		quiet_warn(&d->log.failed, now, 1, "hook %s: %s; queued events are sent again",
+		log_limited(LOG_LEVEL_WARN, "hook %s: %s; queued events are sent again",
 		    hook_http_name(d->hook->http), o->error);
 }
 
@@ -101,7 +100,7 @@ on_events_result(void *arg, const struct hook_result *result)
 	if (o.kind == OUTCOME_LATER || o.kind == OUTCOME_FAILED)
 		note_failure(d, &o);
 	d->off = d->off || result->status == 410;
-	outcome_settle(b, &o, result, &d->log);
+	outcome_settle(b, &o, result);
 }
 
 /* --- sending -------------------------------------------------------------------------------- */
@@ -285,6 +284,12 @@ next_delivery_due(struct delivery *d)
 	int64_t now = delivery_now(d), due = d->next_tick;
 	struct batch *b = next_waiting(d, false);
 
+	if (d->lanes.stale) {
+		/* starting again waits for the answers, which wake us */
+		if (d->inflight == 0 && d->lanes.stale_until < due)
+			due = d->lanes.stale_until;
+		return due > now ? due : now + 1;
+	}
 	if (d->breaker.state == BREAKER_OPEN) {
 		if (d->inflight == 0 && d->breaker.probe_at > now && d->breaker.probe_at < due)
 			due = d->breaker.probe_at;
@@ -333,7 +338,8 @@ follow_rows(struct delivery *d, bool committed)
 	struct batch *b, *next;
 
 	/* a row that could not be read waits until no request is cancelled by starting again */
-	if (strcmp(d->epoch, epoch) != 0 || (d->lanes.stale && d->inflight == 0)) {
+	if (strcmp(d->epoch, epoch) != 0 ||
+	    (d->lanes.stale && d->inflight == 0 && delivery_now(d) >= d->lanes.stale_until)) {
 		/* in a folder that was replaced the lock is another one: lead anew */
 		if (strcmp(d->epoch, epoch) != 0) {
 			d->leads = false;
@@ -364,7 +370,6 @@ change_leader(struct delivery *d)
 	if (now >= d->next_tick) {
 		d->lanes.rescan = true; /* a wake-up may have been lost */
 		d->next_tick = now + TICK_MS;
-		outcome_log_flush(&d->log, now);
 	}
 }
 
@@ -386,7 +391,7 @@ deliver_settled(struct delivery *d, bool committed)
 	slots_set_hook(store_slots(st), d->lanes.events, d->lanes.bytes);
 	if (d->off)
 		return d->lanes.by_key == NULL ? d->next_tick : delivery_now(d);
-	while (d->inflight < d->hook->cfg->hook_max_in_flight && send_one(d))
+	while (!d->lanes.stale && d->inflight < d->hook->cfg->hook_max_in_flight && send_one(d))
 		continue;
 	return next_delivery_due(d);
 }
@@ -402,7 +407,6 @@ deliver_open(struct hook *hook)
 		return NULL;
 	d->hook = hook;
 	lanes_init(&d->lanes, hook);
-	outcome_log_init(&d->log);
 	return d;
 }
 

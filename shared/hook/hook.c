@@ -248,7 +248,6 @@ hook_run(struct application *app)
 	/* replies first: they free places for what waits */
 	hook_http_run(hook->http, hub_now(app->hub));
 	hook_ask_run(hook);
-	quiet_flush(&hook->unauthorized, hub_now(app->hub));
 	deliver_run(hook->delivery);
 	/* after the replies: by them some have room again */
 	share_run(hook);
@@ -398,8 +397,6 @@ hook_open(const struct config *cfg)
 		return NULL;
 	application_init(&hook->base, &hook_ops);
 	hook->cfg = cfg;
-	share_init(&hook->shares);
-	hook->unauthorized.what = "clients refused";
 	TAILQ_INIT(&hook->questions);
 	if (gethostname(hook->node, sizeof(hook->node) - 1) == -1)
 		hook->node[0] = '\0';

@@ -16,7 +16,6 @@
 #include "shared/hook/hook.h"
 #include "shared/hook/http.h"
 #include "shared/hook/pace.h"
-#include "shared/hook/quiet.h"
 #include "shared/hook/share.h"
 #include "shared/store/hook_queue.h"
 
@@ -46,7 +45,6 @@ struct hook {
 	struct hook_shares shares;       /* what each session has in the queue */
 	bool is_full;                    /* the queue is full, and the log says so */
 	bool is_failing;                 /* authorize requests fail, and the log says so */
-	struct quiet unauthorized;       /* and were answered 401 */
 	char last_error[HOOK_ERROR_MAX]; /* for the next request; "": none */
 	char node[256];                  /* this machine's name */
 };

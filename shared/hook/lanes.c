@@ -130,6 +130,7 @@ clear_lanes(struct lanes *l)
 	l->read_up_to = 0;
 	l->rescan = true;
 	l->stale = false;
+	l->stale_until = 0;
 }
 
 void

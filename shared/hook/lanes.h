@@ -76,7 +76,8 @@ struct lanes {
 	int64_t events, bytes; /* of all rows that are known */
 	int64_t read_up_to;    /* the last row that is known */
 	bool rescan;           /* there may be new rows */
-	bool stale;            /* a row could not be read: start again from the rows */
+	bool stale;            /* send no more, start again from the rows */
+	int64_t stale_until;   /* not before; a store that fails is not asked at once again */
 };
 
 void lanes_init(struct lanes *l, struct hook *hook);

@@ -5,6 +5,7 @@
 
 #include <openssl/rand.h>
 
+#include "shared/base/log.h"
 #include "shared/hook/rows.h"
 
 #define RETRY_MAX_S 60
@@ -84,57 +85,33 @@ retry_at(const struct batch *b, const struct hook_result *result)
 	       outcome_retry_delay(b->attempts + 1, result->retry_after_s, random);
 }
 
-/* --- the log -------------------------------------------------------------------------------- */
-
-void
-outcome_log_init(struct outcome_log *log)
-{
-	*log = (struct outcome_log){
-	    .failed = {.what = "requests failed"},
-	    .refused = {.what = "events dropped"},
-	    .dead = {.what = "events kept in hook_dead"},
-	    .thrown = {.what = "events kept in hook_dead"},
-	    .bad = {.what = "replies not executed"},
-	};
-}
-
-void
-outcome_log_flush(struct outcome_log *log, int64_t now)
-{
-	quiet_flush(&log->failed, now);
-	quiet_flush(&log->refused, now);
-	quiet_flush(&log->dead, now);
-	quiet_flush(&log->thrown, now);
-	quiet_flush(&log->bad, now);
-}
-
 /* --- what is done --------------------------------------------------------------------------- */
 
 static void
-settle_reply(struct batch *b, const struct hook_result *result, struct outcome_log *log)
+settle_reply(struct batch *b, const struct hook_result *result)
 {
 	struct hook *hook = b->lanes->hook;
-	int64_t now = hub_now(hook->base.hub);
 	char *errors[HOOK_BATCH] = {NULL}, *newest = NULL;
 	struct rows_dead dead;
 
 	if (result->body.n > 0 &&
 	    hook_reply_run(hook, b->sent, b->n, result->body, errors, hook->last_error) == -1)
-		quiet_warn(&log->bad, now, 1, "hook %s: bad reply, its actions are not done: %s",
+		log_limited(LOG_LEVEL_WARN, "hook %s: bad reply, its actions are not done: %s",
 		    hook_http_name(hook->http), hook->last_error);
 	dead = rows_delete_or_keep(b, errors);
 	for (size_t i = 0; i < b->n; i++)
 		if (errors[i] != NULL)
 			newest = errors[i];
 	if (dead.n > 0)
-		quiet_warn(&log->thrown, now, dead.n, "hook %s: the handler of %s failed: %s",
-		    hook_http_name(hook->http), dead.event, newest);
+		log_counted(LOG_LEVEL_WARN, dead.n, "events kept in hook_dead",
+		    "hook %s: the handler of %s failed: %s", hook_http_name(hook->http), dead.event,
+		    newest);
 	for (size_t i = 0; i < b->n; i++)
 		free(errors[i]);
 }
 
 static void
-settle_refusal(struct batch *b, const struct hook_result *result, struct outcome_log *log)
+settle_refusal(struct batch *b, const struct hook_result *result)
 {
 	struct hook *hook = b->lanes->hook;
 	const char *hint = "";
@@ -143,17 +120,15 @@ settle_refusal(struct batch *b, const struct hook_result *result, struct outcome
 		hint = ": is [hook] secret the same there, and are both clocks right?";
 	else if (result->status == 410)
 		hint = ": it is switched off until the next start, all events are dropped";
-	quiet_warn(&log->refused, hub_now(hook->base.hub), (unsigned)b->n, "hook %s: answered %d%s",
+	log_counted(LOG_LEVEL_WARN, b->n, "events dropped", "hook %s: answered %d%s",
 	    hook_http_name(hook->http), result->status, hint);
 	rows_delete(b);
 }
 
 static void
-settle_failure(struct batch *b, const struct outcome *o, const struct hook_result *result,
-    struct outcome_log *log)
+settle_failure(struct batch *b, const struct outcome *o, const struct hook_result *result)
 {
 	struct hook *hook = b->lanes->hook;
-	int64_t now = hub_now(hook->base.hub);
 	struct rows_dead dead = {.n = 0};
 	char *errors[HOOK_BATCH], text[HOOK_ERROR_MAX];
 
@@ -170,13 +145,13 @@ settle_failure(struct batch *b, const struct outcome *o, const struct hook_resul
 		dead = rows_postpone(b, retry_at(b, result), o->counts && b->n == 1, o->error);
 	}
 	if (dead.n > 0)
-		quiet_warn(&log->dead, now, dead.n, "hook %s: %s could not be delivered: %s",
-		    hook_http_name(hook->http), dead.event, o->error);
+		log_counted(LOG_LEVEL_WARN, dead.n, "events kept in hook_dead",
+		    "hook %s: %s could not be delivered: %s", hook_http_name(hook->http),
+		    dead.event, o->error);
 }
 
 void
-outcome_settle(struct batch *b, const struct outcome *o, const struct hook_result *result,
-    struct outcome_log *log)
+outcome_settle(struct batch *b, const struct outcome *o, const struct hook_result *result)
 {
 	struct hook *hook = b->lanes->hook;
 
@@ -185,14 +160,14 @@ outcome_settle(struct batch *b, const struct outcome *o, const struct hook_resul
 	hook_queue_drained(hub_store(hook->base.hub));
 	switch (o->kind) {
 	case OUTCOME_DONE:
-		settle_reply(b, result, log);
+		settle_reply(b, result);
 		break;
 	case OUTCOME_REFUSED:
-		settle_refusal(b, result, log);
+		settle_refusal(b, result);
 		break;
 	case OUTCOME_LATER:
 	case OUTCOME_FAILED:
-		settle_failure(b, o, result, log);
+		settle_failure(b, o, result);
 		break;
 	}
 }

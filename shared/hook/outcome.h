@@ -3,7 +3,6 @@
 #define POLLUX_HOOK_OUTCOME_H
 
 #include "shared/hook/lanes.h"
-#include "shared/hook/quiet.h"
 
 enum outcome_kind {
 	OUTCOME_DONE,    /* delivered */
@@ -23,18 +22,9 @@ struct outcome {
 /* Judge a result.  Pure. */
 void outcome_judge(struct outcome *o, const struct hook_result *result);
 
-/* Lines of the log that could come for every event. */
-struct outcome_log {
-	struct quiet failed, refused, dead, thrown, bad;
-};
-void outcome_log_init(struct outcome_log *log);
-/* Write what waits if its time has come. */
-void outcome_log_flush(struct outcome_log *log, int64_t now);
-
 /* Do what the outcome means: the reply's actions, and the rows of the batch, in the open
  * transaction. */
-void outcome_settle(struct batch *b, const struct outcome *o, const struct hook_result *result,
-    struct outcome_log *log);
+void outcome_settle(struct batch *b, const struct outcome *o, const struct hook_result *result);
 
 /* Milliseconds until attempt number `attempts` + 1: 1, 2, 4 .. 60 s, a quarter more or less by
  * `random`; or what the hook asks for (-1: nothing), an hour at most. */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "shared/base/log.h"
 #include "shared/hook/internal.h"
 #include "shared/store/slots.h"
 #include "shared/wire/sid.h"
@@ -100,15 +101,6 @@ has(const struct share *share, int64_t events, int64_t bytes)
 
 /* --- the table ------------------------------------------------------------------------------ */
 
-void
-share_init(struct hook_shares *shares)
-{
-	*shares = (struct hook_shares){
-	    .slow = {.what = "clients slowed"},
-	    .end = {.what = "sessions ended"},
-	};
-}
-
 static struct share *
 find_share(const struct hook_shares *shares, int64_t key)
 {
@@ -193,7 +185,7 @@ slow_client(struct hook *hook, struct session *s, struct share *share)
 	/* a websocket that is not read is ended when nothing moves; a POST is answered */
 	share->until = now + (share->is_stream ? hook->cfg->close_timeout_ms : LATE_MS);
 	hook->shares.slowed_n++;
-	quiet_warn(&hook->shares.slow, now, 1,
+	log_limited(LOG_LEVEL_WARN,
 	    "hook %s: %lld events (%lld bytes) of session %s wait: its client is slowed",
 	    hook_http_name(hook->http), (long long)share->events, (long long)share->bytes, id);
 }
@@ -214,7 +206,7 @@ warn_of_end(struct hook *hook, const struct share *share)
 	char id[SID_PUBLIC_LENGTH + 1];
 
 	sid_public_write(id, share->key);
-	quiet_warn(&hook->shares.end, hub_now(hook->base.hub), 1,
+	log_limited(LOG_LEVEL_WARN,
 	    "hook %s: %lld events (%lld bytes) of session %s wait, more than its share, and it %s: "
 	    "it is ended",
 	    hook_http_name(hook->http), (long long)share->events, (long long)share->bytes, id,
@@ -295,8 +287,6 @@ share_run(struct hook *hook)
 	struct share_limits limits;
 	struct share *share, *next;
 
-	quiet_flush(&shares->slow, now);
-	quiet_flush(&shares->end, now);
 	if (shares->slowed_n == 0 || now < shares->check_at)
 		return;
 	shares->woken = false;

@@ -10,21 +10,18 @@
 
 #include <uthash.h>
 
-#include "shared/hook/quiet.h"
 #include "shared/hub/hub.h"
 
 struct hook;
 struct share;
 
 struct hook_shares {
-	struct share *by_key;   /* uthash: sessions of this turn, and those that are slowed */
-	unsigned slowed_n;      /* of those */
-	bool woken;             /* rows were deleted: some may have room again */
-	int64_t check_at;       /* not before */
-	struct quiet slow, end; /* for the log */
+	struct share *by_key; /* uthash: sessions of this turn, and those that are slowed */
+	unsigned slowed_n;    /* of those */
+	bool woken;           /* rows were deleted: some may have room again */
+	int64_t check_at;     /* not before */
 };
 
-void share_init(struct hook_shares *shares);
 void share_close(struct hook_shares *shares);
 
 /* How much of a limit one session may have, when so much is used: `most`, or an eighth of what is

@@ -50,7 +50,8 @@ do_action_row(struct hub *h, int64_t id, struct slice json)
 
 	/* a row with which the store keeps failing must not block those after it for ever */
 	if (id == a->stuck_row && a->tries >= TRIES_MAX) {
-		log_warnx("action_in: row %lld is skipped: the store failed %d times with it",
+		log_limited(LOG_LEVEL_WARN,
+		    "action_in: row %lld is skipped: the store failed %d times with it",
 		    (long long)id, a->tries);
 		return;
 	}
@@ -130,7 +131,8 @@ action_in_settled(struct hub *h, int rows, bool committed)
 		a->next_look = h->now; /* there may be more than ROWS_MAX */
 		return;
 	}
-	log_warnx("action_in: the store failed; %d rows are tried again in %d ms", rows, IDLE_MS);
+	log_limited(LOG_LEVEL_WARN, "action_in: the store failed; %d rows are tried again in %d ms",
+	    rows, IDLE_MS);
 	a->next_look = h->now + IDLE_MS;
 	a->failed = true;
 }

@@ -227,7 +227,8 @@ start_over(struct hub *h)
 	struct session *s, *next;
 
 	if (h->held > 0)
-		log_warnx("store: another database; all %u sessions held here end", h->held);
+		log_warnx("store: the database was made anew; all %u sessions of this process end",
+		    h->held);
 	HASH_ITER (hh, h->sessions, s, next) {
 		s->over = true; /* so that nothing of it is saved in the new one */
 		held_drop_sink(h, s, SINK_LOST);

@@ -47,7 +47,7 @@ hand_on(struct hub *h, struct session *s, struct hub_ns *ns, const struct packet
 
 /* Return false when it is not kept. */
 static bool
-keep(struct hub *h, struct session *s, struct hub_ns *ns, struct slice text)
+keep_early(struct hub *h, struct session *s, struct hub_ns *ns, struct slice text)
 {
 	const struct early_limits limits = {h->o.early_packets, h->o.early_bytes};
 	int64_t until = h->now + h->o.early_timeout_ms;
@@ -83,7 +83,7 @@ early_receive(
 		/* opening it catches up: another process may have made it join, or ended it */
 		if (transaction_open(h) == -1 || hand_on(h, s, ns, pk))
 			return;
-		if (!s->over && keep(h, s, ns, text))
+		if (!s->over && keep_early(h, s, ns, text))
 			return;
 	}
 	log_dropped(s->row.key, ns->name, "the namespace is not joined");

@@ -65,7 +65,7 @@ struct session *held_find(const struct hub *h, int64_t key);
 void held_add(struct hub *h, struct session *s);
 
 /* Look at the session when the turn ends: save it if `unsaved`, free it if its transport is not
- * held here. */
+ * held here.  If the turn fails its transport ends: memory may differ from the store. */
 void held_visit(struct hub *h, struct session *s);
 
 /* From now on the session's transport is held here, by `sink`. */

@@ -223,9 +223,10 @@ struct sink_ops {
 int session_attach(struct hub *h, struct session *s, enum transport_id transport, bool streaming,
     const struct sink_ops *ops, void *sink);
 
-/* The same for a poll of a session that has ended (SESSION_ENDED): it is answered with what the
- * client has not collected yet, and 0::. */
-int session_attach_ended(struct hub *h, struct session *s, const struct sink_ops *ops, void *sink);
+/* The same for a session that has ended (SESSION_ENDED): the sink gets what the client has not
+ * collected yet, and 0::, and ends. */
+int session_attach_ended(
+    struct hub *h, struct session *s, bool streaming, const struct sink_ops *ops, void *sink);
 
 /* Connect a session that has no transport yet: a POST came before the first GET. */
 int session_connect(struct hub *h, struct session *s, enum transport_id transport);

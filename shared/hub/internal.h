@@ -1,9 +1,10 @@
 /* internal: what the files of the hub share.  Only shared/hub/ includes it.
  *
- * Files call downwards only: hub, turn, chores and action_in, trim, receive, session, per_address,
- * membership, early, publish, quota, transaction, follow, local, part, held, sub_index, channel,
- * ring and lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag:
- * `failed`, `log_unread`, `gap`, a session's `visiting` or `ready`. */
+ * Files call downwards only: hub, turn, chores and action_in, trim, receive, session_attach and
+ * session_create, session, per_address, membership, early, publish, quota, transaction, follow,
+ * local, part, held, sub_index, channel, ring and lifecycle.  What a lower file cannot do itself it
+ * leaves to the turn by a flag: `failed`, `log_unread`, `gap`, a session's `visiting` or `ready`.
+ */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
 
@@ -24,8 +25,6 @@ struct hub {
 	int64_t now;
 	int64_t head; /* the newest row of the log that was read or written here */
 	int64_t next_chores, next_filter;
-	int64_t next_overflow_warning;
-	unsigned lagging_ended; /* since that warning */
 	struct ring ring;
 	struct session *sessions; /* uthash: those in memory, by key */
 	struct channel *channels; /* uthash: those with members here, by chan */
@@ -92,6 +91,12 @@ void receive_answer(struct hub *h, struct session *s, int64_t id, struct slice a
 
 /* Log that the session is at the limit that the setting names.  Return -EDQUOT. */
 int quota_refuse(int64_t key, const char *setting);
+
+/* --- session.c --- */
+
+/* Its first transport is there: connect it to the default namespace and tell the application.  In
+ * the turn's transaction.  0, or -1: the turn is lost. */
+int session_begin(struct hub *h, struct session *s);
 
 /* --- membership.c --- */
 

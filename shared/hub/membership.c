@@ -61,9 +61,8 @@ membership_add(
 	if ((room.p != NULL && s->rooms_n >= h->o.rooms_per_session) ||
 	    s->left_n >= 2 * (uint64_t)h->o.rooms_per_session)
 		return quota_refuse(s->row.key, "rooms_per_session");
+	held_visit(h, s); /* if the turn fails, the store does not have it so */
 	sub.since = h->head;
-	/* before memory changes: if the turn fails the store does not have it so */
-	held_visit(h, s);
 	if (subscription_add(h->store, s->row.key, &sub) == -1 ||
 	    held_add_sub(h, s, &sub) == NULL ||
 	    announce_membership(h, s, sub.chan, ns->name, &sub) == -1) {
@@ -161,7 +160,7 @@ membership_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct sli
 	sub = held_sub(s, chan);
 	if (sub == NULL || s->over)
 		return 0;
-	held_visit(h, s); /* as a join */
+	held_visit(h, s); /* as in membership_add() */
 	if (end_in_store(h, s, sub) == -1 ||
 	    (s->ops == NULL && hub_publish_control_room(h, s, false, ns->name, room, none) == -1)) {
 		h->failed = true;
@@ -179,6 +178,7 @@ membership_leave_namespace(struct hub *h, struct session *s, struct hub_ns *ns, 
 
 	if (sub == NULL || sub->leaving)
 		return 0;
+	held_visit(h, s); /* as in membership_add() */
 	/* the application is told while the session is still in its rooms, so that it can send to
 	 * the others in them; `leaving` keeps it from being told twice */
 	sub->leaving = true;
@@ -187,7 +187,6 @@ membership_leave_namespace(struct hub *h, struct session *s, struct hub_ns *ns, 
 		return -1;
 	if (s->over) /* ended by the handler, or by another process before we caught up */
 		return 0;
-	held_visit(h, s); /* as a join */
 	if (subscription_end_namespace(h->store, s->row.key, ns->name, leave_until(h, s)) == -1) {
 		h->failed = true;
 		return -1;

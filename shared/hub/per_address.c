@@ -43,7 +43,7 @@ note_full(struct hub *h, int64_t network)
 
 /* Return true. */
 static bool
-refuse(struct slice address, size_t most)
+refuse_address(struct slice address, size_t most)
 {
 	log_limited(LOG_LEVEL_WARN,
 	    "handshake refused: %.*s has %zu sessions, all it may have ([limits] address_share, "
@@ -65,10 +65,12 @@ per_address_exceeded(struct hub *h, struct slice address)
 		return false;
 	network = address_network(&a);
 	if (was_full(h, network))
-		return refuse(address, most);
+		return refuse_address(address, most);
 	n = session_row_count(h->store, network, (int64_t)most);
-	if (n >= 0 && n < (int64_t)most)
+	if (n == -1)
+		transaction_fail(h); /* so no session is made, but not for its address */
+	if (n < (int64_t)most)
 		return false;
 	note_full(h, network);
-	return refuse(address, most);
+	return refuse_address(address, most);
 }

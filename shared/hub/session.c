@@ -1,25 +1,12 @@
-/* session: finding, making, opening and ending sessions. */
-#include <errno.h>
-#include <inttypes.h>
+/* session: finding and ending sessions, and what becomes of their transports. */
 #include <openssl/crypto.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "shared/base/log.h"
-#include "shared/hub/follow.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/publish.h"
 #include "shared/store/message_log.h"
-#include "shared/store/slots.h"
 #include "shared/store/subscription.h"
 #include "shared/wire/sid.h"
-
-/* The process that holds a poll may be killed: the session then lives this much longer than its
- * poll could have. */
-#define POLL_SLACK_MS 5000
-
-/* A taken id is less likely than a broken database: do not try for ever. */
-#define SID_TRIES 3
 
 /* --- finding -------------------------------------------------------------------------------- */
 
@@ -136,81 +123,10 @@ session_streams_here(const struct session *s)
 	return s->ops != NULL && s->row.streaming;
 }
 
-/* --- making --------------------------------------------------------------------------------- */
+/* --- transports ----------------------------------------------------------------------------- */
 
-static bool
-too_many_sessions(struct hub *h, struct slice address)
-{
-	if (slots_sessions(store_slots(h->store)) < (int64_t)h->o.sessions)
-		return per_address_exceeded(h, address);
-	log_limited(LOG_LEVEL_WARN,
-	    "handshake refused: there are %zu sessions, as many as [limits] sessions allows",
-	    h->o.sessions);
-	return true;
-}
-
-/* STORE_TAKEN: the id is in use. */
-static enum store_result
-add_session_row(struct hub *h, const char *handshake, struct slice address, const char *sid)
-{
-	struct slice text = {sid, SID_LENGTH};
-	enum store_result result = session_row_create(h->store, sid_key(text), text,
-	    h->now + h->o.handshake_timeout_ms, address, slice_of(handshake));
-
-	if (result == STORE_OK && h->o.app.created != NULL &&
-	    h->o.app.created(h->o.app.arg, sid_key(text)) == -1)
-		return STORE_FAILED;
-	return result;
-}
-
-/* With the id `given`, or one that is made here and written to `sid`. */
-static enum session_create_result
-create_session(
-    struct hub *h, const char *handshake, struct slice address, char *sid, const char *given)
-{
-	enum store_result result;
-	int verdict, tries = 0;
-
-	/* it would end at once, and its client would have to come back a second time */
-	if (store_is_outdated(h->store))
-		return SESSION_BUSY;
-	/* before the transaction: what the application does meanwhile must not hold the lock */
-	verdict = h->o.app.authorize(h->o.app.arg, handshake);
-	if (verdict != 0)
-		return verdict == -EACCES   ? SESSION_UNAUTHORIZED
-		       : verdict == -EAGAIN ? SESSION_BUSY
-		                            : SESSION_APP_ERROR;
-	if (transaction_open(h) == -1 || too_many_sessions(h, address))
-		return SESSION_BUSY;
-	do {
-		if (given == NULL && sid_generate(sid) == -1)
-			return SESSION_BUSY;
-		result = add_session_row(h, handshake, address, given == NULL ? sid : given);
-	} while (result == STORE_TAKEN && given == NULL && ++tries < SID_TRIES);
-	if (result == STORE_OK)
-		return SESSION_CREATED;
-	h->failed = true;
-	return SESSION_BUSY;
-}
-
-enum session_create_result
-session_create(struct hub *h, const char *handshake, struct slice address, char sid[STORE_SID_SIZE])
-{
-	return create_session(h, handshake, address, sid, NULL);
-}
-
-enum session_create_result
-session_create_as(
-    struct hub *h, const char *handshake, struct slice address, const char sid[STORE_SID_SIZE])
-{
-	return create_session(h, handshake, address, NULL, sid);
-}
-
-/* --- opening -------------------------------------------------------------------------------- */
-
-/* The session's first transport: it is connected to the default namespace. */
-static int
-connect_session(struct hub *h, struct session *s)
+int
+session_begin(struct hub *h, struct session *s)
 {
 	struct hub_ns *root = h->o.app.find(h->o.app.arg, SLICE(""));
 	struct slice none = {NULL, 0};
@@ -237,105 +153,7 @@ session_connect(struct hub *h, struct session *s, enum transport_id transport)
 	s->row.cursor = h->head;
 	s->row.deadline = h->now + h->o.close_timeout_ms;
 	s->unsaved = true;
-	return connect_session(h, s);
-}
-
-/* End the transport that holds the session now, here or in another process. */
-static int
-supersede(struct hub *h, struct session *s)
-{
-	char text[32];
-	int n;
-
-	if (s->ops != NULL) {
-		held_drop_sink(h, s, SINK_SUPERSEDED);
-		return 0;
-	}
-	n = snprintf(text, sizeof(text), "T%" PRId64, s->row.gen + 1);
-	return hub_publish_control(h, s->row.key, s->row.owner, (struct slice){text, (size_t)n});
-}
-
-/* The row of the log after which the new transport reads. */
-static int64_t
-last_seen_row(const struct hub *h, const struct session *s)
-{
-	const struct session_row *row = &s->row;
-
-	/* a stream got everything as it was sent */
-	if (row->state == STORE_NEW || row->streaming)
-		return h->head;
-	/* the client came back, so the last response arrived: go on after it */
-	return row->inflight != -1 ? row->inflight : row->cursor;
-}
-
-/* Make the session ours in the row; it is written when the turn ends. */
-static void
-take_over(struct hub *h, struct session *s, enum transport_id transport, bool streaming)
-{
-	struct session_row *row = &s->row;
-
-	row->cursor = last_seen_row(h, s);
-	row->inflight = -1;
-	row->owner = slots_own(store_slots(h->store));
-	row->gen++; /* responses and control messages for older transports count no more */
-	row->transport = (int)transport;
-	row->streaming = streaming;
-	row->deadline = h->now + h->o.polling_duration_ms + h->o.close_timeout_ms + POLL_SLACK_MS;
-	s->unsaved = true;
-}
-
-/* Hand the messages that came while no transport was open to the new one. */
-static int
-deliver_missed(struct hub *h, struct session *s)
-{
-	/* what this turn sent is pending already, and in the log too: collect it from there, or it
-	 * would come twice */
-	held_clear_pending(s);
-	held_not_ready(s);
-	switch (follow_missed(h, s, s->row.cursor)) {
-	case FOLLOW_OK:
-		break;
-	case FOLLOW_OVERFLOW:
-		session_end(h, s, "queue overflow", false);
-		return 0;
-	case FOLLOW_FAILED:
-		return -1;
-	}
-	/* nothing of what was skipped is for this session: no later poll need look at it again */
-	if (s->pending_n == 0)
-		s->row.cursor = h->head;
-	return 0;
-}
-
-int
-session_attach(struct hub *h, struct session *s, enum transport_id transport, bool streaming,
-    const struct sink_ops *ops, void *sink)
-{
-	bool first = s->row.state == STORE_NEW, repeat;
-	enum transport_id before = session_transport(s);
-
-	/* catch up first: another process may have ended the session.  Then the old transport goes,
-	 * before the row forgets who holds it */
-	if (transaction_open(h) == -1 || s->over || supersede(h, s) == -1)
-		return -1;
-	/* PROTOCOL 14.2: a client that fell back to another transport before it sent anything may
-	 * have missed 1:: on the old one */
-	repeat = !first && !s->row.spoke && s->row.transport != (int)transport;
-	take_over(h, s, transport, streaming);
-	if (!first && transport != before)
-		lifecycle_changed(s, before);
-	/* before any other process can see that the session is ours: what it sends must be logged,
-	 * and be kept here for the next poll */
-	if (!streaming) {
-		ring_open(&h->ring, h->head);
-		membership_mark_waiting(h, s);
-	}
-	held_attach(h, s, ops, sink);
-	if (first)
-		return connect_session(h, s);
-	if (repeat && hub_publish_session(h, s, SLICE("1::"), false) == -1)
-		return -1;
-	return deliver_missed(h, s);
+	return session_begin(h, s);
 }
 
 void
@@ -451,35 +269,14 @@ session_end(struct hub *h, struct session *s, const char *reason, bool remember)
 		return;
 	}
 	/* catching up may bring the news that another process ended it */
-	if (transaction_open(h) == -1 || s->over || end_row(h, s, reason, remember) == -1)
+	if (transaction_open(h) == -1 || s->over)
+		return;
+	/* first: if the turn fails, no transport may stay with a session that is half ended */
+	held_visit(h, s);
+	if (end_row(h, s, reason, remember) == -1)
 		return;
 	/* last: what the handlers sent to it comes before the end */
 	held_end(h, s, remember);
-	held_visit(h, s);
-}
-
-int
-session_attach_ended(struct hub *h, struct session *s, const struct sink_ops *ops, void *sink)
-{
-	struct session_row *row = &s->row;
-	int64_t first;
-
-	if (transaction_open(h) == -1 || message_log_first(h->store, &first) == -1)
-		return -1;
-	held_drop_sink(h, s, SINK_SUPERSEDED);
-	row->cursor = last_seen_row(h, s);
-	row->inflight = -1;
-	row->gen++;
-	held_attach(h, s, ops, sink);
-	/* rows that were trimmed may have been for it: no part of them without the rest */
-	if (row->cursor < row->last && row->cursor + 1 >= first) {
-		if (follow_missed(h, s, row->cursor) == FOLLOW_FAILED)
-			return -1;
-		s->unsaved = true; /* the reservation of its response saves it */
-	}
-	if (!s->unsaved || s->pending_n == 0)
-		held_drop_sink(h, s, SINK_DISCONNECTED);
-	return 0;
 }
 
 /* --- accessors ------------------------------------------------------------------------------ */

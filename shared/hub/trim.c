@@ -12,7 +12,6 @@
 #define DROP_ROUNDS   10   /* of 10,000 rows */
 #define LAGGING_MAX   1000 /* sessions in one round ... */
 #define LAGGING_TIMES 100  /* ... of so many; the rest waits for the next second */
-#define QUIET_MS      60000
 
 struct lagging_keys {
 	int64_t key[LAGGING_MAX];
@@ -27,9 +26,9 @@ add_lagging_key(void *arg, int64_t key)
 	keys->key[keys->n++] = key;
 }
 
-/* End the sessions that rows up to `last` are for.  Return whether none is left. */
+/* End the sessions that rows up to `last` are for, and count them.  Return whether none is left. */
 static bool
-end_lagging(struct hub *h, int64_t last)
+end_lagging(struct hub *h, int64_t last, unsigned *ended)
 {
 	struct lagging_keys keys;
 	struct session *s;
@@ -44,7 +43,7 @@ end_lagging(struct hub *h, int64_t last)
 		for (int i = 0; i < keys.n; i++)
 			if (session_find_key(h, keys.key[i], &s) == SESSION_LIVE) {
 				session_end(h, s, "queue overflow", false);
-				h->lagging_ended++;
+				(*ended)++;
 			}
 	}
 	return !h->failed && keys.n == 0;
@@ -53,6 +52,7 @@ end_lagging(struct hub *h, int64_t last)
 static void
 drop_overflow(struct hub *h)
 {
+	unsigned ended = 0;
 	int64_t last;
 
 	/* in one transaction: no poll may come between the end of a session and its rows */
@@ -60,18 +60,15 @@ drop_overflow(struct hub *h)
 		return;
 	for (int i = 0; i < DROP_ROUNDS && !h->failed; i++) {
 		last = maintenance_overflow(h->store, (int64_t)h->o.log_bytes);
-		if (last == 0 || !end_lagging(h, last))
+		if (last == 0 || !end_lagging(h, last, &ended))
 			break;
 		if (maintenance_drop(h->store, last) == -1)
 			h->failed = true;
 	}
-	if (h->failed || h->now < h->next_overflow_warning)
-		return;
-	log_warnx("store: the log is larger than log_bytes; its oldest messages were dropped, and "
-		  "%u sessions that had not collected them were ended",
-	    h->lagging_ended);
-	h->lagging_ended = 0;
-	h->next_overflow_warning = h->now + QUIET_MS;
+	if (!h->failed)
+		log_counted(LOG_LEVEL_WARN, ended, "sessions ended that had not fetched them",
+		    "store: waiting messages take more than [store] log_bytes, the oldest were "
+		    "dropped");
 }
 
 bool

@@ -191,8 +191,8 @@ end_held_with_gap(struct hub *h)
 {
 	struct session *s, *next;
 
-	log_warnx("store: messages were dropped before this process had read them; all streams "
-		  "that it holds end");
+	log_warnx("store: this process stood still for so long that messages were dropped "
+		  "before it had read them: its websockets and streams end");
 	HASH_ITER (hh, h->sessions, s, next) {
 		if (s->ops == NULL)
 			continue;

@@ -48,7 +48,7 @@ is_damage(int error)
 }
 
 static void
-complain(struct action_file *f, const char *what)
+complain_of_actions(struct action_file *f, const char *what)
 {
 	if (!f->complained)
 		log_warnx("store: %s/" FILE_NAME ": %s", f->folder, what);
@@ -63,7 +63,7 @@ action_file_failed(struct action_file *f)
 	if (is_damage(error))
 		f->damaged = true;
 	else if (!is_locked(error & 0xff))
-		complain(f, sqlite3_errmsg(f->db));
+		complain_of_actions(f, sqlite3_errmsg(f->db));
 }
 
 /* --- making the file ------------------------------------------------------------------------ */
@@ -121,7 +121,7 @@ make_actions(struct action_file *f)
 		complete = rename(made, path) == 0;
 	}
 	if (!complete)
-		complain(f, "cannot make it");
+		complain_of_actions(f, "cannot make it");
 	return complete ? 0 : -1;
 }
 
@@ -216,7 +216,7 @@ action_file_open(struct action_file *f)
 	if (!f->damaged)
 		result = open_existing(f, path);
 	if (f->damaged)
-		complain(f, "damaged, or not ours; made anew");
+		complain_of_actions(f, "damaged, or not ours; made anew");
 	if (f->damaged || access(path, F_OK) == -1) {
 		action_file_close(f);
 		f->damaged = false;

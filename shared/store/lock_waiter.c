@@ -45,7 +45,6 @@ waiter_main(void *arg)
 {
 	struct lock_waiter *w = arg;
 	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = w->byte, .l_len = 1};
-
 	int result;
 
 	do {
@@ -69,7 +68,6 @@ start_waiting(struct lock_waiter *w)
 	if (error != 0)
 		return -1;
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
-
 	/* all signals go to the loop's thread, but for the one that ends this */
 	sigfillset(&all);
 	sigdelset(&all, SIGALRM);

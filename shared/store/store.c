@@ -21,6 +21,9 @@
 #define LOCK_TIMEOUT_MS 5000 /* a process that holds a lock for longer is stuck */
 #define MOMENT_MS       10   /* a lock of our own is held for less, nearly always */
 
+/* On a full disk a smaller database is not replaced: a new one takes nearly half of this. */
+#define WORTH_BYTES (512 << 10)
+
 /* --- the writer's lock ---------------------------------------------------------------------- */
 
 static void
@@ -40,9 +43,6 @@ stop_waiting(struct store *st)
 		give_writer(st);
 	st->waiter = NULL;
 }
-
-/* Of a full disk; a new database takes nearly half of it. */
-#define WORTH_BYTES (512 << 10)
 
 /* --- opening -------------------------------------------------------------------------------- */
 

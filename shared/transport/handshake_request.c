@@ -153,7 +153,7 @@ answer_handshake(struct server *sv, const struct asker *asker, enum session_crea
 		accept_handshake(sv, asker, buf_slice(&sv->text));
 		break;
 	case SESSION_UNAUTHORIZED:
-		log_limited(LOG_LEVEL_INFO, "handshake refused: the application does not want %.*s",
+		log_limited(LOG_LEVEL_INFO, "handshake refused: the application refuses %.*s",
 		    (int)asker->address.n, slice_text(asker->address));
 		refuse_handshake(sv, asker, 403, SLICE("handshake unauthorized"));
 		break;
@@ -289,14 +289,15 @@ decide_handshake(struct server *sv, const struct asker *asker, const struct rout
 	left_out = handshake_json_write(&sv->text, asker->x, route, sv->cfg->handshake_bytes);
 	if (left_out > 0)
 		log_limited(LOG_LEVEL_WARN,
-		    "handshake: %d headers of a client did not fit into handshake_bytes; the "
-		    "application does not see them",
+		    "handshake: %d headers of a client did not fit into [limits] handshake_bytes; "
+		    "the application does not see them",
 		    left_out);
 	if (sv->text.failed) {
 		refuse_busy_handshake(sv, asker);
 	} else if (left_out == -1) {
 		log_limited(LOG_LEVEL_INFO,
-		    "handshake refused: the query of %.*s does not fit into handshake_bytes",
+		    "handshake refused: the query of %.*s does not fit into [limits] "
+		    "handshake_bytes",
 		    (int)asker->address.n, slice_text(asker->address));
 		refuse_handshake(sv, asker, 431, SLICE("handshake query too long"));
 	} else if (application_asks(sv->application)) {

@@ -45,6 +45,7 @@ struct server {
 	struct publish_keys *publish_keys; /* NULL: the publishing interface is off */
 	unsigned enabled;                  /* bit set of 1 << enum transport_id */
 	int64_t now;                       /* of this turn, ms */
+	int64_t application_due;           /* when its own work is, which may need the store */
 	bool draining;
 	void (*take_back)(void *arg); /* server_on_rollback() */
 	void *take_back_arg;

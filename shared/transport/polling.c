@@ -187,7 +187,7 @@ hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
 	/* one that has ended is told 0::, and not 7:::1+0, which would bring a kicked client back
 	 * (14.6) */
 	attached = session_is_over(s)
-	               ? session_attach_ended(sv->hub, s, &poll_sink, p)
+	               ? session_attach_ended(sv->hub, s, false, &poll_sink, p)
 	               : session_attach(sv->hub, s, route->transport, false, &poll_sink, p);
 	if (attached == -1 && p->session != NULL) {
 		/* it failed before or after the session took the poll: take it back */

@@ -377,7 +377,8 @@ server_settle(struct server *sv, int64_t *next_ms)
 	int64_t due = INT64_MAX, wanted;
 	int result;
 
-	if (polling_is_due(sv) || streaming_is_due(sv) || heartbeat_is_due(sv))
+	if (polling_is_due(sv) || streaming_is_due(sv) || heartbeat_is_due(sv) ||
+	    sv->application_due <= sv->now)
 		server_try(sv);
 	/* all of it needs the store, and can wait for it */
 	if (!hub_waits(sv->hub) || sv->draining)
@@ -393,6 +394,7 @@ server_settle(struct server *sv, int64_t *next_ms)
 	keep_earlier(next_ms, due);
 	/* last: requests to a hook leave only with events that are committed */
 	wanted = application_settled(sv->application, result == 0);
+	sv->application_due = wanted;
 	if (!hub_waits(sv->hub))
 		keep_earlier(next_ms, wanted);
 	return result;

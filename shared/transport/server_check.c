@@ -19,7 +19,8 @@ server_check_transports(const struct config *cfg, unsigned *enabled)
 		enum transport_id id = route_transport_by_name(name);
 
 		if (id == TRANSPORT_NONE) {
-			log_errx("transports: unknown transport \"%.*s\"", (int)name.n, name.p);
+			log_errx("[protocol] transports: unknown transport \"%.*s\"", (int)name.n,
+			    name.p);
 			return -1;
 		}
 		*enabled |= 1u << id;
@@ -31,9 +32,10 @@ void
 server_check_unused(const struct config *cfg)
 {
 	if (cfg->publish_enabled && cfg->publish_keys[0] == '\0')
-		log_warnx("[publish] enabled is yes, but there are no keys: every call is refused");
+		log_warnx(
+		    "[publish] enabled is true, but there are no keys: every call is refused");
 	if (!cfg->publish_enabled && cfg->publish_keys[0] != '\0')
-		log_warnx("[publish] keys have no effect: enabled is no");
+		log_warnx("[publish] keys have no effect: enabled is false");
 	if (cfg->hook_url[0] == '\0' && cfg->hook_secret[0] != '\0')
 		log_warnx("[hook] secret has no effect: url is empty");
 }

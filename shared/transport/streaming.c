@@ -4,6 +4,7 @@
  *	GET -> head, 1::, pieces -- the client leaves, or no heartbeat --> the session ends
  *	                         -- time is up, or shutdown: 7:::+0 -----> the session ends
  *	                         -- a newer transport, or the session's end: 0:: -----> finished
+ *	    of an ended session -- head, what is not collected yet, 0:: --------------> finished
  */
 #include <stdlib.h>
 
@@ -289,6 +290,7 @@ start_stream(struct server *sv, const struct transport *t, struct exchange *x,
     const struct route *route, struct session *s)
 {
 	struct stream *st = calloc(1, sizeof(*st));
+	int attached;
 
 	if (st == NULL) {
 		answer_own_packet(sv, x, t, route, RECONNECT_PACKET);
@@ -306,8 +308,10 @@ start_stream(struct server *sv, const struct transport *t, struct exchange *x,
 	st->ends_at = sv->now + sv->cfg->htmlfile_duration_ms;
 	TAILQ_INSERT_TAIL(&sv->streams, st, link);
 	heartbeat_start(sv, &st->heartbeat, &stream_heartbeat);
-	if (session_attach(sv->hub, s, route->transport, true, &stream_sink, st) == -1 &&
-	    st->session != NULL) {
+	attached = session_is_over(s)
+	               ? session_attach_ended(sv->hub, s, true, &stream_sink, st)
+	               : session_attach(sv->hub, s, route->transport, true, &stream_sink, st);
+	if (attached == -1 && st->session != NULL) {
 		/* it failed before or after the session took the stream: take it back */
 		drop_stream_session(st);
 		if (session_has_sink(s, st))
@@ -342,10 +346,8 @@ streaming_open(
 	}
 	switch (session_find(sv->hub, route->sid, &s)) {
 	case SESSION_LIVE:
-		start_stream(sv, t, x, route, s);
-		break;
 	case SESSION_ENDED:
-		answer_own_packet(sv, x, t, route, DISCONNECT_PACKET);
+		start_stream(sv, t, x, route, s);
 		break;
 	case SESSION_UNKNOWN:
 		answer_own_packet(sv, x, t, route, UNKNOWN_SESSION_PACKET);

@@ -115,12 +115,11 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 		return WEBSOCKET_REFUSED;
 	switch (session_find(sv->hub, route->sid, &s)) {
 	case SESSION_LIVE:
+	case SESSION_ENDED:
 		ways_note_passed(sv->ways, x, sv->now);
 		return WEBSOCKET_GO;
 	case SESSION_UNKNOWN:
 		return WEBSOCKET_UNKNOWN;
-	case SESSION_ENDED:
-		return WEBSOCKET_ENDED;
 	case SESSION_FAILED:
 		break;
 	}
@@ -187,15 +186,21 @@ static const struct heartbeat_ops websocket_heartbeat = {
 int
 websocket_open(struct server *sv, struct websocket *ws, const struct route *route)
 {
+	enum session_find_result found;
 	struct session *s;
+	int attached;
 
-	if (session_find(sv->hub, route->sid, &s) != SESSION_LIVE)
+	found = session_find(sv->hub, route->sid, &s);
+	if (found != SESSION_LIVE && found != SESSION_ENDED)
 		return -1;
 	ws->server = sv;
 	ws->session = s;
 	/* all is ready before it is attached: that sends 1:: and whatever waits, and may end it */
 	heartbeat_start(sv, &ws->heartbeat, &websocket_heartbeat);
-	if (session_attach(sv->hub, s, route->transport, true, &websocket_sink, ws) == -1) {
+	attached = session_is_over(s)
+	               ? session_attach_ended(sv->hub, s, true, &websocket_sink, ws)
+	               : session_attach(sv->hub, s, route->transport, true, &websocket_sink, ws);
+	if (attached == -1) {
 		/* it failed before or after the session took the websocket: take it back */
 		if (ws->session != NULL) {
 			heartbeat_stop(sv, &ws->heartbeat);

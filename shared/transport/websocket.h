@@ -41,7 +41,6 @@ struct websocket {
 enum websocket_verdict {
 	WEBSOCKET_GO,      /* 101, then websocket_open() */
 	WEBSOCKET_UNKNOWN, /* 101, text frame 7:::1+0, close 1000 (PROTOCOL 12.1) */
-	WEBSOCKET_ENDED,   /* 101, text frame 0::, close 1000: kicked, must not come back */
 	WEBSOCKET_REFUSED, /* answer `*status` with the sentence `*why` instead of 101 */
 };
 
@@ -49,7 +48,8 @@ enum websocket_verdict {
 enum websocket_verdict websocket_judge(struct server *sv, const struct route *route,
     const struct exchange *x, int *status, const char **why);
 
-/* The 101 is queued: attach the session.  Sends 1:: and whatever waits.
+/* The 101 is queued: attach the session.  Sends 1:: and whatever waits; if it has ended, what the
+ * client has not collected yet and 0::, and closes: kicked, it must not come back.
  * Return 0, or -1 when the session is not live any more (the program closes as for UNKNOWN). */
 int websocket_open(struct server *sv, struct websocket *ws, const struct route *route);
 

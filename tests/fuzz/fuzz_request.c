@@ -112,8 +112,6 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 	switch (route->sid.p[0]) {
 	case 'u':
 		return WEBSOCKET_UNKNOWN;
-	case 'e':
-		return WEBSOCKET_ENDED;
 	case 'r':
 		*status = 403;
 		*why = "No.";

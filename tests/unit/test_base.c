@@ -341,6 +341,34 @@ a_line_that_repeats_is_counted_once_a_minute(void **state)
 }
 
 static void
+drop_events(uint64_t n, int status)
+{
+	log_counted(LOG_LEVEL_WARN, n, "events dropped", "answered %d", status);
+}
+
+static void
+a_line_that_tells_of_many_is_counted_by_them(void **state)
+{
+	struct capture c;
+	int64_t now = clock_ms();
+
+	(void)state;
+	capture_open(&c, LOG_LEVEL_INFO);
+	drop_events(3, 404);
+	drop_events(10, 500);
+	drop_events(4, 500);
+	assert_string_equal(capture_line(&c), "warn: answered 404; events dropped: 3");
+	assert_null(capture_line(&c));
+	log_tick(now + 61000);
+	assert_string_equal(capture_line(&c), "warn: answered 404 (14 more events dropped since)");
+	/* none is no reason for a count */
+	drop_events(0, 500);
+	log_tick(now + 122000);
+	assert_null(capture_line(&c));
+	capture_close(&c);
+}
+
+static void
 levels_have_names(void **state)
 {
 	static const char *const names[] = {"error", "warn", "info", "debug", "trace"};
@@ -370,6 +398,7 @@ main(void)
 	    cmocka_unit_test(a_log_that_cannot_be_opened_changes_nothing),
 	    cmocka_unit_test(a_line_from_a_signal_handler_looks_like_the_others),
 	    cmocka_unit_test(a_line_that_repeats_is_counted_once_a_minute),
+	    cmocka_unit_test(a_line_that_tells_of_many_is_counted_by_them),
 	    cmocka_unit_test(levels_have_names),
 	};
 

@@ -7,6 +7,7 @@
 
 #include "shared/hook/batch.h"
 #include "shared/hook/lanes.h"
+#include "shared/store/session_data.h"
 #include "shared/store/slots.h"
 
 static void
@@ -171,6 +172,46 @@ test_alone_after_another_leader(void **state)
 	lanes_forget(&lanes);
 }
 
+/* Run SQL in the database, from outside. */
+static void
+change_database(const struct fixture *f, const char *sql)
+{
+	char path[128];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/pollux.db", f->folder);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* An event must not be sent without its data, nor before one that could not be read. */
+static void
+test_rows_that_cannot_be_read(void **state)
+{
+	struct fixture *f = *state;
+	struct lanes lanes = {.hook = NULL};
+	struct batch *b;
+	int64_t next;
+
+	session_data_set(hub_store(f->hub), f->key, SLICE("nick"), SLICE("1"), 1000);
+	send_messages(f, 3);
+	assert_int_equal(hub_turn_end(f->hub, &next), 0);
+	lanes_init(&lanes, f->hook);
+	assert_int_equal(lanes_load(&lanes), 0);
+	change_database(f, "ALTER TABLE data RENAME TO data_away");
+	assert_null(batch_fill(&lanes, &lanes.ready_queue, HOOK_BATCH));
+	assert_true(lanes.stale);
+	assert_true(lanes.stale_until > f->now);
+	change_database(f, "ALTER TABLE data_away RENAME TO data");
+	lanes_forget(&lanes);
+	assert_int_equal(lanes_load(&lanes), 0);
+	b = batch_fill(&lanes, &lanes.ready_queue, HOOK_BATCH);
+	assert_int_equal(b->n, 4);
+	assert_false(lanes.stale);
+	lanes_forget(&lanes);
+}
+
 /* Turns until no request is under way. */
 static void
 until_idle(struct fixture *f)
@@ -275,6 +316,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(
+		test_rows_that_cannot_be_read, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(
 		test_dead_letters_are_bounded, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_full_queue, open_fixture, close_fixture),

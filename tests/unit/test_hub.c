@@ -868,7 +868,7 @@ poll_ended(struct world *w, int i, const char *sid, struct sink *k)
 	*k = (struct sink){.done = false};
 	begin(w, i);
 	assert_int_equal(session_find(w->hub[i], slice_of(sid), &s), SESSION_ENDED);
-	assert_int_equal(session_attach_ended(w->hub[i], s, &ops, k), 0);
+	assert_int_equal(session_attach_ended(w->hub[i], s, false, &ops, k), 0);
 	settle(w, i);
 	assert_true(k->done);
 }
@@ -909,6 +909,31 @@ the_last_response_has_what_was_sent_before_the_end(void **state)
 }
 
 static void
+a_stream_gets_what_a_poll_did_not_fetch_before_the_end(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+	struct session *s;
+
+	handshake(w, 0, sid);
+	poll_once(w, 0, sid, &k);
+	post(w, 1, sid, "3:::me");
+	post(w, 1, sid, "3:::kick");
+	for (int i = 0; i < 2; i++) {
+		k = (struct sink){.done = false};
+		begin(w, i);
+		assert_int_equal(session_find(w->hub[i], slice_of(sid), &s), SESSION_ENDED);
+		assert_int_equal(session_attach_ended(w->hub[i], s, true, &ops, &k), 0);
+		settle(w, i);
+		assert_string_equal(k.got, i == 0 ? "3:::me 0:: SUPERSEDED " : "DISCONNECTED ");
+		assert_int_equal(hub_held(w->hub[i]), 0);
+	}
+	poll_ended(w, 0, sid, &k);
+	assert_string_equal(k.got, "DISCONNECTED ");
+}
+
+static void
 what_was_sent_between_polls_comes_before_the_end(void **state)
 {
 	struct world *w = *state;
@@ -937,9 +962,9 @@ what_was_sent_between_polls_comes_before_the_end(void **state)
 	k = other = (struct sink){.done = false};
 	h = begin(w, 0);
 	assert_int_equal(session_find(h, slice_of(sid), &s), SESSION_ENDED);
-	assert_int_equal(session_attach_ended(h, s, &ops, &k), 0);
+	assert_int_equal(session_attach_ended(h, s, false, &ops, &k), 0);
 	assert_int_equal(session_find(h, slice_of(sid), &s), SESSION_ENDED);
-	assert_int_equal(session_attach_ended(h, s, &ops, &other), 0);
+	assert_int_equal(session_attach_ended(h, s, false, &ops, &other), 0);
 	assert_int_equal(hub_turn_end(h, &next), 0);
 	assert_string_equal(k.got, "SUPERSEDED ");
 	assert_string_equal(other.got, "3:::room 3:::me 0:: ");
@@ -1331,6 +1356,30 @@ a_turn_that_fails_hands_nothing_on_twice(void **state)
 	assert_string_equal(stream.got, "1:: 3:::all ");
 }
 
+/* Memory has a membership then, or misses one, that the store does not. */
+static void
+a_turn_that_fails_ends_streams_that_joined_or_left_in_it(void **state)
+{
+	struct world *w = *state;
+	static const char *const commands[] = {"3:::join", "3:::leave", "1::/chat", "0::/chat"};
+	char sid[STORE_SID_SIZE];
+	struct sink stream;
+	int64_t next;
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		handshake(w, 0, sid);
+		open_stream(w, 0, sid, &stream);
+		if (i % 2 == 1)
+			post(w, 0, sid, commands[i - 1]);
+		assert_null(strstr(stream.got, "FAILED"));
+		begin(w, 0);
+		receive_packet(w->hub[0], find_session(w, 0, sid), slice_of(commands[i]));
+		transaction_fail(w->hub[0]);
+		assert_int_equal(hub_turn_end(w->hub[0], &next), -1);
+		assert_non_null(strstr(stream.got, "FAILED"));
+	}
+}
+
 /* The same for what it had sent itself in an earlier turn. */
 static void
 a_turn_that_fails_does_not_undo_an_earlier_one(void **state)
@@ -1687,6 +1736,7 @@ main(void)
 	    TEST(packets_for_a_namespace_that_is_not_joined_are_dropped),
 	    TEST(disconnect_is_told_once_and_remembered),
 	    TEST(the_last_response_has_what_was_sent_before_the_end),
+	    TEST(a_stream_gets_what_a_poll_did_not_fetch_before_the_end),
 	    TEST(what_was_sent_between_polls_comes_before_the_end),
 	    TEST(who_is_turned_away_by_the_connection_event_reads_why),
 	    TEST(a_long_queue_is_read_to_the_end),
@@ -1701,6 +1751,7 @@ main(void)
 	    TEST(an_end_that_cannot_be_written_is_tried_again),
 	    TEST(a_turn_that_fails_hands_nothing_on_twice),
 	    TEST(a_turn_that_fails_does_not_undo_an_earlier_one),
+	    TEST(a_turn_that_fails_ends_streams_that_joined_or_left_in_it),
 	    TEST(too_many_bad_packets_end_the_session),
 	    TEST(a_queue_that_grows_too_long_ends_the_session),
 	    TEST(who_has_missed_messages_is_ended_and_not_deceived),

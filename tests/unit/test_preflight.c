@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "shared/base/listen.h"
 #include "shared/base/log.h"
 
 static char folder[] = "/tmp/pollux-test-XXXXXX";
@@ -79,6 +80,23 @@ a_data_folder_is_there_or_can_be_made(void **state)
 }
 
 static void
+a_group_is_there(void **state)
+{
+	static struct config cfg;
+
+	(void)state;
+	config_default(&cfg);
+	snprintf(cfg.data, sizeof(cfg.data), "%s", folder);
+	snprintf(cfg.store_group, sizeof(cfg.store_group), "root");
+	said[0] = '\0';
+	preflight_data(&cfg);
+	assert_string_equal(said, "");
+	snprintf(cfg.store_group, sizeof(cfg.store_group), "nosuchgroup");
+	preflight_data(&cfg);
+	assert_string_equal(said, "[store] group: there is no group nosuchgroup\n");
+}
+
+static void
 a_log_is_there_or_can_be_made(void **state)
 {
 	(void)state;
@@ -128,6 +146,7 @@ static void
 a_socket_has_a_folder_and_a_name_of_its_own(void **state)
 {
 	char address[512], want[1024], deep[128];
+	struct listen l;
 
 	(void)state;
 	snprintf(address, sizeof(address), "unix:%s", in_folder("a socket"));
@@ -142,6 +161,8 @@ a_socket_has_a_folder_and_a_name_of_its_own(void **state)
 	snprintf(want, sizeof(want), "[x] listen: %s: it exists, and is not a socket\n",
 	    in_folder("file"));
 	assert_string_equal(say_of_address(address), want);
+	assert_int_not_equal(listen_open(&l, "[x] listen", address), 0);
+	assert_int_equal(access(in_folder("file"), F_OK), 0);
 	memset(deep, 'x', sizeof(deep) - 1);
 	deep[sizeof(deep) - 1] = '\0';
 	snprintf(address, sizeof(address), "unix:/%s", deep);
@@ -183,6 +204,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_data_folder_is_there_or_can_be_made),
+	    cmocka_unit_test(a_group_is_there),
 	    cmocka_unit_test(a_log_is_there_or_can_be_made),
 	    cmocka_unit_test(an_address_is_one_of_this_machine),
 	    cmocka_unit_test(a_socket_has_a_folder_and_a_name_of_its_own),

@@ -293,7 +293,7 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
 /* What a program refuses to start with, and what it says. */
 const HOOK = { url: 'http://127.0.0.1:1/', secret: 'whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz' };
 const REFUSED = [
-  ['an unknown transport', { protocol: { transports: 'websocket, pigeon' } }, /transports: unknown transport "pigeon"/],
+  ['an unknown transport', { protocol: { transports: 'websocket, pigeon' } }, /\[protocol\] transports: unknown transport "pigeon"/],
   ['a key that is not one', { publish: { enabled: 'true', keys: 'me:write' } }, /\[publish\] keys: key 1 is not NAME:SCOPES:HEX/],
   ['a module that is missing', { app: { module: '/nonexistent/x.so' } }, /application \/nonexistent\/x\.so: .*No such file/],
   ['a secret that is not one', { hook: { ...HOOK, secret: 'abc' } }, /\[hook\] secret: not "whsec_"/],
@@ -323,10 +323,10 @@ for (const name of ['pollux.fcgi', 'pollux-wsd']) {
     const check = startDaemon(name, conf, folder, { args: ['-t'] });
     assert.strictEqual(await check.end(), 0);
     assert.match(check.stderr, /warning: \[client\] folder: \/nonexistent\/client\/socket\.io\.js: No such file/);
-    assert.match(check.stderr, /warning: \[publish\] keys have no effect: enabled is no/);
+    assert.match(check.stderr, /warning: \[publish\] keys have no effect: enabled is false/);
     const daemon = startDaemon(name, conf, folder);
     await daemon.says(/listening on/);
-    assert.match(daemon.stderr, /warn: \[publish\] keys have no effect: enabled is no/);
+    assert.match(daemon.stderr, /warn: \[publish\] keys have no effect: enabled is false/);
     assert.strictEqual(await daemon.stop(), 0);
   });
 
@@ -362,7 +362,15 @@ pollux('pollux-policyd: -t finds an account and a folder that it cannot use', { 
     policyd: { listen: `127.0.0.1:${port}`, user: 'nosuchuser', chroot: '/nonexistent' }
   }, folder, { args: ['-t'] });
   assert.strictEqual(await daemon.end(), 78);
-  assert.match(daemon.stderr, /user nosuchuser: there is no such account\n.*chroot to \/nonexistent: No such file/);
+  assert.match(daemon.stderr, /\[policyd\] user nosuchuser: there is no such account\n.*\[policyd\] chroot to \/nonexistent: No such file/);
+});
+
+pollux('pollux-policyd: -t finds more than a policy that cannot be read', async () => {
+  const daemon = startDaemon('pollux-policyd', {
+    policyd: { listen: '192.0.2.1:843', file: '/nonexistent/policy' }
+  }, folder, { args: ['-t'] });
+  assert.strictEqual(await daemon.end(), 66);
+  assert.match(daemon.stderr, /\[policyd\] file: \/nonexistent\/policy: No such file.*\n.*\[policyd\] listen: cannot listen on 192\.0\.2\.1:843/);
 });
 
 pollux('pollux.fcgi: beyond the limit on open files it refuses new connections, and serves those it has', async () => {

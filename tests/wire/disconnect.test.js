@@ -111,6 +111,22 @@ describe('ends', { concurrency: 20 }, () => {
       assert.deepStrictEqual(await poll(), ['0::']);
     });
 
+    for (const Next of [Htmlfile, Websocket]) {
+      pollux(`${nameOf(Transport)}, then ${nameOf(Next)}: it gets what was sent before the end, and the end`, async () => {
+        const client = new Transport(server, (await handshake(server, {})).sid);
+        assert.strictEqual(client.read((await client.get()).text), '1::');
+        await client.send('3:::one', '3:1::two', '5:::{"name":"kick"}', '3:::late');
+        for (const packets of [['3:::one', '6:::1', '3:::two', '0::'], ['0::']]) {
+          const next = new Next(server, client.sid);
+          await next.connect();
+          assert.deepStrictEqual(await next.takeUntil('0::'), packets);
+          await next.ended();
+          assert.deepStrictEqual(next.inbox, []);
+        }
+        assert.strictEqual(client.read((await client.get()).text), '0::');
+      });
+    }
+
     pollux(`${nameOf(Transport)}: the client does not come back`, async () => {
       const { client, ends } = await watched(Transport, {}, hasty);
       client.stop();

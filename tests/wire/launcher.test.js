@@ -92,6 +92,14 @@ pollux('a second start on the same DATA works', async () => {
   }
 });
 
+pollux('the log is not for everybody', async () => {
+  const made = await plan({});
+  const launcher = launch(made);
+  await launcher.ready();
+  assert.strictEqual(fs.statSync(path.join(made.data, 'pollux.log')).mode & 0o007, 0);
+  await launcher.stop();
+});
+
 pollux('its own question whether all is well leaves no session behind', async () => {
   const made = await plan({});
   const launcher = launch(made);

@@ -93,6 +93,20 @@ for (const kind of KINDS) {
   });
 }
 
+pollux('a handler that does not always use the store waits as well, and the loop goes on', async () => {
+  const [echo, joiner] = await Promise.all([warm(Websocket), warm(Websocket)]);
+  assert.deepStrictEqual(await joiner.ask('join', ['now']), ['ok']);
+  await joiner.emit('join', []); /* names no room: nothing to do for the store */
+  const release = await hold(server.data, 'the lock of a writer');
+  const joined = watched(joiner.ask('join', ['then']));
+  await echoes(echo, 50);
+  assert.strictEqual(joined.settled, false);
+  await release();
+  assert.deepStrictEqual(await joined.promise, ['ok']);
+  await echo.close();
+  await joiner.close();
+});
+
 pollux('the lock of a writer is held: the answers of a web hook, and its events, wait', async () => {
   const clients = await Promise.all([Websocket.open(withHook), Polling.open(withHook)]);
   const other = await Websocket.open(withHook);

@@ -10,8 +10,9 @@ const { pollux } = require('../lib/suite');
 const { startDaemon, makeFolder, killAll, program } = require('../lib/daemon');
 const { closeAll, request } = require('../lib/http');
 const { Jsonp } = require('../lib/jsonp');
+const payload = require('../lib/payload');
 const { Polling, handshake } = require('../lib/polling');
-const { Websocket } = require('../lib/websocket');
+const { Websocket, frame } = require('../lib/websocket');
 const { witness } = require('../lib/witness');
 const { freePorts } = require('../lib/ports');
 const { until } = require('../lib/wait');
@@ -109,7 +110,7 @@ pollux('a handshake that is refused has a line with the reason, and a thousand h
   const refused = lines(daemon, 'info', /^handshake refused/);
   assert.deepStrictEqual(refused, [
     'handshake refused: [protocol] origins does not allow http://page.example:81, at 127.0.0.1',
-    'handshake refused: the application does not want 192.0.2.7',
+    'handshake refused: the application refuses 192.0.2.7',
     'handshake refused: the application could not decide about 192.0.2.7'
   ]);
   assert.deepStrictEqual(lines(daemon, 'warn', /^handshake refused/), [
@@ -128,4 +129,36 @@ pollux('payloads that are malformed do not fill the log', async () => {
   assert.strictEqual(await daemon.stop(), 0);
   const said = lines(daemon, 'debug', /malformed/);
   assert.deepStrictEqual(said, [said[0], `${said[0]} (49 more like this since)`]);
+});
+
+pollux('the end of a session has the reason that the manual explains', async () => {
+  const { daemon, target } = await start({
+    limits: { bad_packets: 1, send_timeout: 0.5, queue_packets: 50 },
+    protocol: { close_timeout: 1.5, polling_duration: 1, heartbeat_interval: 1, heartbeat_timeout: 1.2 }
+  });
+  const manual = fs.readFileSync(path.join(__dirname, '../../docs/pollux-app.3'), 'utf8');
+  const ends = async (reason, act, Kind = Websocket) => {
+    const seen = lines(daemon, 'info', new RegExp(`disconnected: ${reason}$`)).length;
+    const client = await Kind.open(target);
+    await act(client);
+    await until(() => lines(daemon, 'info', new RegExp(`disconnected: ${reason}$`)).length > seen, reason);
+    if (client.stop) client.stop();
+    assert.ok(manual.includes(`.It ${reason}\n`), reason);
+  };
+  await ends('booted', (client) => client.send('0::'));
+  await ends('socket end', (client) => client.connection.destroy());
+  await ends('socket error', (client) => client.connection.send(frame('unmasked', { masked: false })));
+  await ends('bad packets', (client) => client.send('bad', 'bad', 'bad'));
+  await ends('close timeout', (client) => client.stop(), Polling);
+  await ends('heartbeat timeout', (client) => { client.answerHeartbeats = false; });
+  await ends('queue overflow', async (client) => {
+    client.stop();
+    await client.post(payload.encode(Array.from({ length: 60 }, () => '3:::a')));
+    await client.get();
+  }, Polling);
+  await ends('send timeout', async (client) => {
+    client.connection.socket.pause();
+    for (let i = 0; i < 12; i++) await client.send(`3:::${'x'.repeat(1000000)}`);
+  });
+  await ends('server shutdown', () => daemon.kill('SIGTERM'));
 });

@@ -44,6 +44,23 @@ for (const port of ['port', 'wsdPort']) {
   });
 }
 
+pollux('what is sent before the end arrives before it, also when the stream opens after the end', async () => {
+  const packets = ['3:::one', '3:1::two', '5:::{"name":"kick"}', '3:::late'];
+  const parts = ['3:::one', '6:::1', '3:::two', '0::'].map(part).join('');
+  const client = await Multipart.open({ target: server });
+  await client.expectBytes(BOUNDARY + part('1::'));
+  await client.post(encode(packets));
+  assert.strictEqual(await client.stream.rest(), parts);
+  const poller = new Polling(server, (await handshake(server)).sid);
+  assert.strictEqual((await poller.get()).text, '1::');
+  await poller.post(encode(packets));
+  for (const rest of [parts, part('0::')]) {
+    const late = new Multipart(server, poller.sid);
+    await late.get();
+    assert.strictEqual(await late.stream.rest(), BOUNDARY + rest);
+  }
+});
+
 pollux('a client of HTTP/1.0 gets no chunks', async () => {
   const client = await Multipart.open({ target: server, port: server.wsdPort, version: '1.0' });
   assert.strictEqual(client.stream.header('transfer-encoding'), undefined);
