@@ -32,7 +32,7 @@ hub_open(const struct hub_options *options)
 	h->watching = slots_watcher_count(store_slots(h->store));
 	slots_set_head(store_slots(h->store), h->head);
 	transaction_set_mark(h);
-	part_settle(h); /* 0 is no part */
+	part_settle(&h->parts); /* 0 is no part */
 	return h;
 }
 

@@ -140,7 +140,7 @@ void transaction_let_go(struct hub *h);
 bool transaction_gave_up(const struct hub *h);
 /* Whether a lock is waited for: transaction_try() will say -1. */
 bool hub_waits(const struct hub *h);
-/* How often transaction_open() was called: to see what uses the store. */
+/* How often transaction_open() or transaction_fail() was called: to see what uses the store. */
 unsigned hub_opens(const struct hub *h);
 /* Such a use has failed: roll the turn back when it ends. */
 void transaction_fail(struct hub *h);

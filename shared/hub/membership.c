@@ -188,7 +188,6 @@ membership_leave_namespace(struct hub *h, struct session *s, struct hub_ns *ns, 
 		return -1;
 	if (s->over) /* ended by the handler, or by another process before we caught up */
 		return 0;
-	held_visit(h, s); /* as a join */
 	if (subscription_end_namespace(h->store, s->row.key, ns->name, leave_until(h, s)) == -1) {
 		h->failed = true;
 		return -1;

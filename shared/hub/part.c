@@ -25,17 +25,6 @@ part_is_lost(struct hub *h, struct session *s)
 	p->lost[p->lost_n++] = p->now;
 }
 
-void
-part_settle(struct hub *h)
-{
-	struct parts *p = &h->parts;
-
-	p->kept = p->now;
-	p->now += 2;
-	p->lost_n = 0;
-	p->all_lost = false;
-}
-
 static int
 compare_parts(const void *a, const void *b)
 {

@@ -25,6 +25,13 @@ struct parts {
 void part_is_lost(struct hub *h, struct session *s);
 
 /* The turn is over. */
-void part_settle(struct hub *h);
+static inline void
+part_settle(struct parts *p)
+{
+	p->kept = p->now;
+	p->now += 2;
+	p->lost_n = 0;
+	p->all_lost = false;
+}
 
 #endif

@@ -52,7 +52,7 @@ hub_publish_except(struct hub *h, int64_t chan, const int64_t *except, size_t ex
 		more = (struct slice){(const char *)(except + 1), (except_n - 1) * sizeof(*except)};
 	if (m == NULL || message_leave_out(m, more) == -1) {
 		message_release(m);
-		h->failed = true;
+		transaction_fail(h);
 		return -1;
 	}
 	m->is_volatile = is_volatile;
@@ -80,7 +80,7 @@ hub_publish_session(struct hub *h, struct session *s, struct slice packet, bool 
 		return 0;
 	m = message_new(packet);
 	if (m == NULL) {
-		h->failed = true;
+		transaction_fail(h);
 		return -1;
 	}
 	m->is_volatile = is_volatile;
@@ -106,7 +106,7 @@ hub_publish_packet(struct hub *h, struct session *s, const struct packet *pk)
 
 	packet_write(&text, pk);
 	if (text.failed)
-		h->failed = true;
+		transaction_fail(h);
 	else
 		result = hub_publish_session(h, s, buf_slice(&text), false);
 	buf_free(&text);
@@ -144,7 +144,7 @@ hub_publish_control_room(struct hub *h, const struct session *s, bool join, stru
 	buf_add_char(&text, (char)(room.p == NULL ? CONTROL_ENDPOINT : CONTROL_ROOM));
 	buf_add_slice(&text, room.p == NULL ? endpoint : room);
 	if (text.failed)
-		h->failed = true;
+		transaction_fail(h);
 	else
 		result = hub_publish_control(h, s->row.key, s->row.owner, buf_slice(&text));
 	buf_free(&text);

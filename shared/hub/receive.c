@@ -229,11 +229,11 @@ bool
 receive_from_stream(struct hub *h, struct session *s, struct slice packet)
 {
 	unsigned opens = h->opens;
-	bool failed = h->failed, done;
+	bool done;
 
 	h->parts.now++;
 	done = receive_packet(h, s, packet);
-	if (h->opens != opens || h->failed != failed)
+	if (h->opens != opens)
 		part_is_lost(h, s);
 	h->parts.now++;
 	return done;

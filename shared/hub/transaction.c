@@ -127,6 +127,7 @@ transaction_let_go(struct hub *h)
 void
 transaction_fail(struct hub *h)
 {
+	h->opens++; /* as in transaction_open() */
 	h->failed = true;
 }
 
@@ -139,7 +140,7 @@ transaction_commit(struct hub *h)
 		return -1;
 	slots_set_head(store_slots(h->store), h->head);
 	transaction_set_mark(h); /* the next turn may fail before it opens a transaction */
-	part_settle(h);
+	part_settle(&h->parts);
 	return 0;
 }
 

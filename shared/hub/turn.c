@@ -164,7 +164,7 @@ roll_back_turn(struct hub *h, struct ready_list *answering)
 	/* first: of what ends below the clients are to hear */
 	if (h->o.rolled_back != NULL)
 		h->o.rolled_back(h->o.rolled_back_arg);
-	part_settle(h);
+	part_settle(&h->parts);
 	/* those that ended in this turn, or end below, and cannot be written now: see chores.c */
 	h->strays = true;
 	/* polls that were about to be answered: nothing is reserved for them */

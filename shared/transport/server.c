@@ -391,7 +391,8 @@ server_settle(struct server *sv, int64_t *next_ms)
 		    LOG_LEVEL_WARN, "a turn was rolled back: its requests are answered 503");
 	answer_settle(sv, result == 0);
 	post_settle(sv, result == 0);
-	streaming_settle(sv);
+	if (!LIST_EMPTY(&sv->unsettled))
+		streaming_settle(sv);
 	keep_earlier(next_ms, due);
 	/* last: requests to a hook leave only with events that are committed */
 	wanted = application_settled(sv->application, result == 0);

@@ -110,7 +110,7 @@ const FAULTS = {
     breaks: true, ends: true,
     needs: (chaos, site) => (site.small ? null : 'only root can mount a small store'),
     run: async (chaos, site) => {
-      const ms = chaos.schedule.whole(1000, 8000);
+      const ms = chaos.schedule.pick([200, 2000, 8000]); /* some clients say nothing for the shortest */
       const file = path.join(site.data, 'filler');
       const filler = fs.openSync(file, 'w');
       await python(CHECKPOINT, site.database);

@@ -49,10 +49,10 @@ for (const port of ['port', 'wsdPort']) {
     assert.strictEqual(await offers(Host, { port: port === 'port' ? 'wsdPort' : 'port' }), false);
     /* the session goes on */
     assert.strictEqual((await new Polling(server, sid).get()).text, '1::');
-    assert.strictEqual(logOf(server).split(`not offered for 5 minutes to clients of ${Host}:`).length, 2, 'one line');
-    assert.match(logOf(server), /nginx: proxy_http_version 1\.1/);
     await stripped(Host, { port, transport: 'flashsocket' });
-    assert.strictEqual(logOf(server).split(`not offered for 5 minutes to clients of ${Host}:`).length, 2, 'still one line');
+    /* once a minute at most, so that a client cannot fill the log with hosts of its own */
+    assert.strictEqual(logOf(server).split('not offered for 5 minutes to clients of').length, 2, 'one line');
+    assert.match(logOf(server), /nginx: proxy_http_version 1\.1/);
   });
 }
 
@@ -65,7 +65,6 @@ pollux('only who comes through the same proxy', async () => {
   assert.strictEqual(await offers(Host, { headers: through('10.0.0.1') }), false);
   assert.strictEqual(await offers(Host, { headers: through('10.0.0.2') }), true);
   assert.strictEqual(await offers(Host), true);
-  assert.match(logOf(server), new RegExp(`to clients of ${Host} through 10\\.0\\.0\\.1:`));
 });
 
 pollux('an upgrade that comes through opens the way again, and nobody can close it at once', async () => {
