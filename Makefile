@@ -94,7 +94,8 @@ $(B)/tests/modules/%.so: tests/modules/%.c $(wildcard include/pollux/*.h)
 $(B)/newer/database.c: shared/store/database.c
 	@mkdir -p $(@D)
 	$(Q)sed 's/^\(#define SCHEMA_VERSION\) .*/\1 999/' $< > $@
-$(B)/newer/database.o: $(B)/newer/database.c $(B)/gen/schema.h
+# after the ordinary object, which knows its headers: a structure of before would crash it
+$(B)/newer/database.o: $(B)/newer/database.c $(B)/shared/store/database.o
 	$(say) CC $<
 	$(Q)$(CC) $(ALL) -c -o $@ $<
 $(B)/newer/pollux-wsd: $(B)/newer/database.o $(WSD) $(B)/libpollux.a
