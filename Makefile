@@ -118,7 +118,7 @@ $(B)/tests/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(B)/libpollux.a
 	$(Q)$(CC) $(ALL) $(LDFLAGS) $(if $(FUZZING),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) \
 	  $(B)/libpollux.a -ljansson -lwslay -lhttp_parser $(SHARED_LIBS)
 
-DIALECTS  = $(addprefix $(B)/wsd/,hixie.o hybi.o outqueue.o request.o head.o partial.o)
+DIALECTS  = $(addprefix $(B)/wsd/,hixie.o hybi.o outqueue.o request.o head.o chunks.o partial.o)
 $(B)/tests/fuzz_hixie $(B)/tests/fuzz_hybi: $(DIALECTS)
 $(B)/tests/fuzz_records: $(B)/fcgi/records.o
 $(B)/tests/fuzz_request: $(DIALECTS) $(B)/wsd/upgrade.o

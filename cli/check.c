@@ -7,8 +7,10 @@
 #include "shared/base/crash.h"
 #include "shared/base/log.h"
 #include "shared/base/preflight.h"
+#include "shared/base/privs.h"
 #include "shared/store/listing.h"
 #include "shared/transport/server.h"
+#include "shared/wire/flashpolicy.h"
 #include "shared/wire/json.h"
 
 /* The word after the command, which must be "check". */
@@ -71,6 +73,28 @@ on_mistake(void *arg, enum log_level level, const char *line)
 	json_write_string(list, slice_of(line));
 }
 
+/* As pollux-policyd reads it. */
+static void
+check_policy(const char *path)
+{
+	FILE *file = path[0] == '\0' ? NULL : fopen(path, "re");
+	struct buf policy = {.p = NULL};
+	char *to = buf_reserve(&policy, FLASHPOLICY_FILE_MAX + 1);
+	const char *wrong;
+
+	preflight_file("[policyd] file", path); /* says why it could not be opened */
+	if (file != NULL && to != NULL) {
+		policy.n = fread(to, 1, FLASHPOLICY_FILE_MAX + 1, file);
+		wrong = policy.n > FLASHPOLICY_FILE_MAX ? "it is too large"
+		                                        : flashpolicy_check(buf_slice(&policy));
+		if (wrong != NULL)
+			log_errx("[policyd] file: %s is not a policy: %s", path, wrong);
+	}
+	if (file != NULL)
+		fclose(file);
+	buf_free(&policy);
+}
+
 /* Look for what the text alone does not tell. */
 static void
 check_start(struct cli *c, struct mistakes *m)
@@ -79,7 +103,8 @@ check_start(struct cli *c, struct mistakes *m)
 	log_collect(on_mistake, m);
 	server_check(&c->cfg);
 	preflight_log(&c->cfg);
-	preflight_file("[policyd] file", c->cfg.policyd_file);
+	check_policy(c->cfg.policyd_file);
+	privs_check(c->cfg.policyd_user, c->cfg.policyd_chroot);
 	/* not as ours: the programs may run as other users */
 	if (c->cfg.fcgi_listen[0] != '\0')
 		preflight_addresses("[fcgi] listen", c->cfg.fcgi_listen, false);
@@ -91,7 +116,7 @@ check_start(struct cli *c, struct mistakes *m)
 int
 check_config(struct cli *c, int argc, char **argv)
 {
-	char error[512];
+	char error[CONFIG_ERROR_MAX], *rest = error, *line;
 	struct buf out = {.p = NULL};
 	struct mistakes m = {.cli = c};
 	bool ok;
@@ -100,7 +125,8 @@ check_config(struct cli *c, int argc, char **argv)
 	    c, argc, argv, "Check the configuration, and what a start of the programs would need.");
 	/* Not cli_configure(): with --json the error is part of the answer. */
 	if (config_load(&c->cfg, c->paths, error, sizeof(error)) == -1) {
-		on_mistake(&m, LOG_LEVEL_ERROR, error);
+		while ((line = strsep(&rest, "\n")) != NULL)
+			on_mistake(&m, LOG_LEVEL_ERROR, line);
 	} else {
 		/* As in cli_configure(). */
 		if (c->data != NULL)

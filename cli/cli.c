@@ -22,12 +22,13 @@
 int
 cli_configure(struct cli *c)
 {
-	char error[512];
+	char error[CONFIG_ERROR_MAX], *rest = error, *line;
 
 	if (c->configured)
 		return 0;
 	if (config_load(&c->cfg, c->paths, error, sizeof(error)) == -1) {
-		cli_complain("%s", error);
+		while ((line = strsep(&rest, "\n")) != NULL)
+			cli_complain("%s", line);
 		return EX_CONFIG;
 	}
 	/* Last: --data overrides the configuration. */

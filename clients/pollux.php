@@ -24,8 +24,8 @@
  *	$pollux->room('lobby')->emit('news', 1);
  *
  * The actions of a handler, its calls on $io, are collected and sent in the reply: they take effect
- * together once the handler has returned, or, if it throws, not at all; the event is then put
- * aside, and those beside it are handled.  docs/hook.md specifies the
+ * together once the handler has returned, or, if it throws, not at all; the event is then moved
+ * to hook_dead, and those beside it are handled.  docs/hook.md specifies the
  * wire format and describes all names.  Licence: MIT. */
 
 /* Any failure.  When publishing, getCode() is the HTTP status, or 0 if there was no answer. */

@@ -26,9 +26,9 @@ and, anywhere else:
     pollux.room('lobby').emit('news', 1)
 
 The actions of a handler, its calls on `io`, are collected and sent in the reply: they take effect
-together once the handler has returned, or, if it raises, not at all; the event is then put aside,
-and those beside it are handled.  Handlers may run in several
-threads at once.  docs/hook.md specifies the wire format and describes all names.
+together once the handler has returned, or, if it raises, not at all; the event is then moved to
+hook_dead, and those beside it are handled.  Handlers may run in several threads at once.
+docs/hook.md specifies the wire format and describes all names.
 Licence: MIT.
 """
 

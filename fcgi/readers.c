@@ -2,16 +2,14 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <time.h>
 
-#include "shared/base/log.h"
+#include "shared/base/thread.h"
 
-#define QUEUE_MAX   256
-#define IDLE_S      3                   /* after which a thread without work ends */
-#define STACK_BYTES ((size_t)256 << 10) /* hosting accounts limit the address space */
+#define QUEUE_MAX 256
+#define IDLE_S    3 /* after which a thread without work ends */
 
 struct reader_job {
 	int fd; /* borrowed */
@@ -114,25 +112,6 @@ join_ended(struct readers *r)
 	}
 }
 
-static int
-create_thread(struct reader *reader)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	int result;
-
-	if (pthread_attr_init(&attr) != 0)
-		return -1;
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	/* threads inherit the mask: all signals go to the loop's thread, none interrupts a read */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	result = pthread_create(&reader->thread, &attr, reader_main, reader);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return result == 0 ? 0 : -1;
-}
-
 /* Start one more thread if all are busy and there may be more, under the lock.  Return -1 if there
  * is none at all. */
 static int
@@ -144,7 +123,7 @@ start_thread(struct readers *r)
 	for (unsigned i = 0; i < r->max; i++) {
 		if (r->each[i].used)
 			continue;
-		if (create_thread(&r->each[i]) == 0) {
+		if (thread_start(&r->each[i].thread, reader_main, &r->each[i], 0) == 0) {
 			r->each[i].used = true;
 			r->running++;
 			r->idle++; /* it will take the job that waits */
@@ -180,7 +159,6 @@ struct readers *
 readers_open(struct ev_loop *loop, unsigned max, size_t body_max, readers_on_read *on_read)
 {
 	struct readers *r = calloc(1, sizeof(*r));
-	pthread_condattr_t attr;
 
 	if (r == NULL)
 		return NULL;
@@ -196,10 +174,7 @@ readers_open(struct ev_loop *loop, unsigned max, size_t body_max, readers_on_rea
 	for (unsigned i = 0; i < max; i++)
 		r->each[i].all = r;
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC); /* take_job() waits by it */
-	pthread_cond_init(&r->work, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_condition_init(&r->work);
 	STAILQ_INIT(&r->todo);
 	STAILQ_INIT(&r->done);
 	ev_async_init(&r->finished, readers_on_finished);

@@ -7,14 +7,11 @@
 
 #include "shared/wire/flashpolicy.h"
 
-/* Flash Player reads about 20 kB, and no more. */
-#define FILE_BYTES ((size_t)64 << 10)
-
 static int
 read_policy_file(struct buf *policy, const char *path, char *error, size_t error_size)
 {
 	FILE *file = fopen(path, "re");
-	char *to = buf_reserve(policy, FILE_BYTES + 1);
+	char *to = buf_reserve(policy, FLASHPOLICY_FILE_MAX + 1);
 	const char *wrong = NULL;
 	int code = 0;
 
@@ -24,13 +21,13 @@ read_policy_file(struct buf *policy, const char *path, char *error, size_t error
 		goto end;
 	}
 	/* one byte too many shows that the file is too large */
-	policy->n += fread(to, 1, FILE_BYTES + 1, file);
+	policy->n += fread(to, 1, FLASHPOLICY_FILE_MAX + 1, file);
 	if (ferror(file)) {
 		snprintf(error, error_size, "[policyd] file: %s: %s", path, strerror(errno));
 		code = EX_NOINPUT;
-	} else if (policy->n > FILE_BYTES) {
+	} else if (policy->n > FLASHPOLICY_FILE_MAX) {
 		snprintf(error, error_size, "[policyd] file: %s: larger than %zu bytes", path,
-		    FILE_BYTES);
+		    FLASHPOLICY_FILE_MAX);
 		code = EX_DATAERR;
 	} else if ((wrong = flashpolicy_check(buf_slice(policy))) != NULL) {
 		snprintf(error, error_size, "[policyd] file: %s is not a policy: %s", path, wrong);

@@ -11,10 +11,10 @@ end_head_line(struct head *h)
 }
 
 const char *
-head_look(struct head *h, struct slice in)
+head_look(struct head *h, struct slice *in)
 {
-	for (size_t i = 0; i < in.n && !h->done; i++) {
-		char c = in.p[i];
+	for (; in->n > 0 && !h->done; *in = slice_skip(*in, 1)) {
+		char c = in->p[0];
 
 		if (h->last == '\r' && c != '\n')
 			return "The head has a CR without its LF.";

@@ -18,7 +18,8 @@ struct head {
 	bool done;       /* the empty line was read */
 };
 
-/* Look at more of the input, up to the end of the head.  Return NULL, or what is wrong; static. */
-const char *head_look(struct head *h, struct slice in);
+/* Look at more of the input, up to the end of the head; `*in` becomes what follows it.  Return
+ * NULL, or what is wrong; static. */
+const char *head_look(struct head *h, struct slice *in);
 
 #endif

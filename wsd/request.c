@@ -214,18 +214,35 @@ wsd_request_free(struct wsd_request *r)
 	free(r);
 }
 
+/* What the parser has read of a body in chunks: all of `body` but its last `rest` bytes.  Return
+ * NULL, or what is wrong. */
+static const char *
+look_at_body(struct wsd_request *r, struct slice body, size_t rest)
+{
+	if (!r->head_done || (r->parser.flags & F_CHUNKED) == 0 || r->status != 0 ||
+	    r->body_too_large || body.n < rest)
+		return NULL;
+	body.n -= rest;
+	return chunks_look(&r->chunks, body);
+}
+
 enum wsd_request_result
 wsd_request_feed(struct wsd_request *r, struct slice in, size_t *used)
 {
-	const char *wrong = head_look(&r->head, in);
+	struct slice body = in;
+	const char *wrong = head_look(&r->head, &body);
 	enum http_errno e;
 
+	*used = in.n;
+	if (wrong == NULL) {
+		*used = http_parser_execute(&r->parser, &wsd_request_callbacks, in.p, in.n);
+		wrong = look_at_body(r, body, in.n - *used);
+	}
 	if (wrong != NULL) {
 		*used = in.n;
 		(void)reject_request(r, 400, wrong);
 		return WSD_REQUEST_BAD;
 	}
-	*used = http_parser_execute(&r->parser, &wsd_request_callbacks, in.p, in.n);
 	if (r->status != 0)
 		return WSD_REQUEST_BAD;
 	/* in this order: the parser is also stopped, with an error, when all is read */

@@ -10,6 +10,7 @@
 
 #include "shared/base/buf.h"
 #include "shared/base/slice.h"
+#include "wsd/chunks.h"
 #include "wsd/head.h"
 
 #define WSD_REQUEST_FIELDS 96 /* header lines; browsers send 10 to 20 */
@@ -24,14 +25,15 @@ struct wsd_request {
 		uint32_t at, name_n, value_n;
 	} fields[WSD_REQUEST_FIELDS];
 	unsigned fields_n;
-	bool in_value;       /* the last bytes of a header were of its value, not its name */
-	struct head head;    /* its line ends */
-	bool head_done;      /* the empty line was read */
-	bool done;           /* the body was read, or the rest of it is dropped */
-	bool keep;           /* the client wants to reuse the connection */
-	bool body_too_large; /* it was dropped */
-	int status;          /* WSD_REQUEST_BAD: of the answer ... */
-	const char *why;     /* ... and its sentence; static */
+	bool in_value;        /* the last bytes of a header were of its value, not its name */
+	struct head head;     /* its line ends */
+	struct chunks chunks; /* of the body */
+	bool head_done;       /* the empty line was read */
+	bool done;            /* the body was read, or the rest of it is dropped */
+	bool keep;            /* the client wants to reuse the connection */
+	bool body_too_large;  /* it was dropped */
+	int status;           /* WSD_REQUEST_BAD: of the answer ... */
+	const char *why;      /* ... and its sentence; static */
 };
 
 enum wsd_request_result {

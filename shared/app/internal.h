@@ -146,6 +146,30 @@ int send_ack(sio_socket *s, const sio_event *e, const char *args);
 int send_clients(const sio_target *t, void (*each)(void *arg, const char *id), void *arg);
 sio_target send_self(sio_socket *s);
 
+/* --- socket.c: as in pollux.h --------------------------------------------------------------- */
+
+int socket_join_n(sio_socket *s, const char *room, size_t n);
+int socket_join(sio_socket *s, const char *room);
+int socket_leave_n(sio_socket *s, const char *room, size_t n);
+int socket_leave(sio_socket *s, const char *room);
+int socket_set_n(sio_socket *s, const char *key, size_t n, const char *json);
+int socket_set(sio_socket *s, const char *key, const char *json);
+const char *socket_get_n(sio_socket *s, const char *key, size_t n);
+const char *socket_get(sio_socket *s, const char *key);
+int socket_del_n(sio_socket *s, const char *key, size_t n);
+int socket_del(sio_socket *s, const char *key);
+int socket_set_user(sio_socket *s, const char *user);
+const char *socket_user(sio_socket *s);
+int socket_rooms_n(sio_socket *s, void (*each)(void *arg, const char *room, size_t n), void *arg);
+int socket_rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg);
+int socket_disconnect(sio_socket *s, bool whole_session);
+bool socket_disconnected(sio_socket *s);
+const char *socket_id(sio_socket *s);
+const char *socket_sid(sio_socket *s);
+const char *socket_transport(sio_socket *s);
+sio_ns *socket_ns(sio_socket *s);
+const sio_handshake *socket_handshake(sio_socket *s);
+
 /* --- handshake_data.c: as in pollux.h ------------------------------------------------------- */
 
 int handshake_data_accept(const sio_handshake *h, const char *user, const char *data);

@@ -1,6 +1,7 @@
 #include "shared/base/config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +14,18 @@
 #include "shared/base/slice.h"
 
 #define WHY_MAX 1024 /* an error without its place; longer ones are cut */
+#define MANY    20   /* errors of one file that are told */
 
 /* The working folder.  Not empty: dlopen() would look for a module without a slash elsewhere. */
 #define HERE SLICE("./")
 
-/* A file or variable being read, and its first error. */
+/* Where an error is, and where it begins in the text of all errors. */
+struct config_mistake {
+	int line;
+	size_t at;
+};
+
+/* A file or variable being read, and its errors. */
 struct config_source {
 	struct config *cfg;
 	const char *where; /* path or variable, for the error */
@@ -27,32 +35,75 @@ struct config_source {
 	FILE *file;
 	const struct config_row *last; /* the key that an indented line continues; NULL: none */
 	bool indented;                 /* the current line */
-	bool failed;
+	bool unknown;                  /* the key that an indented line continues is none of ours */
+	bool stopped;                  /* by an error from which later ones may follow */
+	struct config_mistake mistakes[MANY + 1];
+	size_t mistakes_n;
+	size_t n; /* length of the errors so far, a line each */
 	char *error;
 	size_t error_size;
 };
 
-/* Remember the first error only: later ones may follow from it.  Return -1. */
+/* Add a line to the errors.  One that does not fit is cut. */
+static void __attribute__((format(printf, 2, 0)))
+source_add_error(struct config_source *source, const char *format, va_list args)
+{
+	size_t room = source->error_size - source->n;
+	char *to = source->error + source->n;
+	char place[PATH_MAX + 16], why[WHY_MAX];
+	int n;
+
+	if (source->mistakes_n <= MANY)
+		source->mistakes[source->mistakes_n++] =
+		    (struct config_mistake){source->line, source->n};
+	if (source->line > 0)
+		snprintf(place, sizeof(place), "%s:%d", source->where, source->line);
+	else
+		snprintf(place, sizeof(place), "%s", source->where);
+	vsnprintf(why, sizeof(why), format, args);
+	n = snprintf(to, room, "%s%s: %s", source->n == 0 ? "" : "\n", place, why);
+	source->n += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
+}
+
+/* Stop reading: what comes after this error may only follow from it.  Return -1. */
 static int __attribute__((format(printf, 2, 3)))
 source_fail(struct config_source *source, const char *format, ...)
 {
 	va_list args;
-	int n;
 
-	if (source->failed)
+	if (source->stopped)
 		return -1;
-	source->failed = true;
-	if (source->line > 0)
-		n = snprintf(
-		    source->error, source->error_size, "%s:%d: ", source->where, source->line);
-	else
-		n = snprintf(source->error, source->error_size, "%s: ", source->where);
-	if (n < 0 || (size_t)n >= source->error_size)
-		return -1;
+	source->stopped = true;
 	va_start(args, format);
-	vsnprintf(source->error + n, source->error_size - (size_t)n, format, args);
+	source_add_error(source, format, args);
 	va_end(args);
 	return -1;
+}
+
+/* Note an error and read on: the next one may be found in the same go.  Return -1. */
+static int __attribute__((format(printf, 2, 3)))
+source_note(struct config_source *source, const char *format, ...)
+{
+	va_list args;
+
+	if (source->mistakes_n == MANY)
+		return source_fail(source, "further mistakes are not told");
+	va_start(args, format);
+	source_add_error(source, format, args);
+	va_end(args);
+	return -1;
+}
+
+/* A line is neither a section nor a key: forget what was noted after it. */
+static void
+source_fail_at(struct config_source *source, int line)
+{
+	while (source->mistakes_n > 0 && source->mistakes[source->mistakes_n - 1].line > line)
+		source->n = source->mistakes[--source->mistakes_n].at;
+	source->error[source->n] = '\0';
+	source->stopped = false;
+	source->line = line;
+	source_fail(source, "neither \"[section]\" nor \"key = value\"");
 }
 
 static int
@@ -63,7 +114,7 @@ source_set(struct config_source *source, const struct config_row *row, const cha
 	    .text = text, .more = more, .base = source->base, .error = why, .error_size = WHY_MAX};
 
 	if (config_value_set(source->cfg, row, &value) == -1)
-		return source_fail(source, "%s", why);
+		return source_note(source, "%s", why);
 	return 0;
 }
 
@@ -82,9 +133,9 @@ config_default(struct config *cfg)
 
 /* --- a file ----------------------------------------------------------------------------------- */
 
-/* Say that there is no such setting, and which one may have been meant.  Return 0, for libinih. */
-static int
-fail_unknown(struct config_source *source, const char *section, const char *key)
+/* Say that there is no such setting, and which one may have been meant. */
+static void
+note_unknown(struct config_source *source, const char *section, const char *key)
 {
 	const struct config_row *meant = config_table_guess(section, key);
 	char hint[128] = "";
@@ -94,12 +145,11 @@ fail_unknown(struct config_source *source, const char *section, const char *key)
 	else if (meant != NULL)
 		snprintf(hint, sizeof(hint), ": write %s in [%s]", meant->key, meant->section);
 	if (config_table_has_section(section))
-		source_fail(source, "unknown key \"%s\" in [%s]%s", key, section, hint);
+		source_note(source, "unknown key \"%s\" in [%s]%s", key, section, hint);
 	else if (section[0] == '\0')
 		source_fail(source, "\"%s\" comes before the first [section]%s", key, hint);
 	else
 		source_fail(source, "unknown section [%s]%s", section, hint);
-	return 0;
 }
 
 /* Of two lines for one key only one can be meant.  Return 0, or -1. */
@@ -109,12 +159,13 @@ note_line(struct config_source *source, const struct config_row *row)
 	int *line = &source->lines[row - config_table];
 
 	if (*line != 0)
-		return source_fail(source, "%s: given twice, first in line %d", row->key, *line);
+		return source_note(source, "%s: given twice, first in line %d", row->key, *line);
 	*line = source->line;
 	return 0;
 }
 
-/* libinih: a key, or a continuation line of it.  Return 1, or 0 after an error. */
+/* libinih: a key, or a continuation line of it.  Return 1 also after an error, which is noted: what
+ * libinih returns is then the first line that it cannot read. */
 static int
 on_ini_value(void *arg, const char *section, const char *key, const char *value)
 {
@@ -123,10 +174,11 @@ on_ini_value(void *arg, const char *section, const char *key, const char *value)
 
 	bool more = source->indented && row == source->last;
 
-	if (row == NULL)
-		return fail_unknown(source, section, key);
-	if ((!more && note_line(source, row) == -1) || source_set(source, row, value, more) == -1)
-		return 0;
+	if (row == NULL && !(source->indented && source->unknown))
+		note_unknown(source, section, key);
+	if (row != NULL && (more || note_line(source, row) == 0))
+		(void)source_set(source, row, value, more);
+	source->unknown = row == NULL;
 	source->last = row;
 	return 1;
 }
@@ -140,7 +192,7 @@ read_ini_line(char *line, int room, void *arg)
 	int n = 0, c = 0;
 
 	/* By character: fgets() does not tell a NUL in the line from its end. */
-	while (!source->failed && n < room - 1 && c != '\n' && (c = getc(source->file)) != EOF)
+	while (!source->stopped && n < room - 1 && c != '\n' && (c = getc(source->file)) != EOF)
 		line[n++] = (char)c;
 	line[n] = '\0';
 	if (n == 0)
@@ -156,8 +208,10 @@ read_ini_line(char *line, int room, void *arg)
 	}
 	source->indented = strchr(" \t\r\n", line[0]) != NULL;
 	/* libinih forgets the key at a section: an indented line after it continues nothing. */
-	if (line[0] == '[')
+	if (line[0] == '[') {
 		source->last = NULL;
+		source->unknown = false;
+	}
 	return line;
 }
 
@@ -186,55 +240,46 @@ config_read(struct config *cfg, const char *path, char *error, size_t error_size
 	}
 	fclose(source.file);
 	free(source.lines);
-	/* A syntax error does not stop libinih: it goes on, returns the line of the first one, and
-	 * our handler may have failed at a later line.  Report the earlier of the two. */
-	if (line > 0 && (!source.failed || line < source.line)) {
-		source.failed = false;
-		source.line = line;
-		source_fail(&source, "neither \"[section]\" nor \"key = value\"");
-	}
+	/* libinih goes on after a line that it cannot read, and returns the first one */
+	if (line > 0)
+		source_fail_at(&source, line);
 	if (line < 0)
 		source_fail(&source, "no memory to read the file");
-	return source.failed ? -1 : 0;
+	return source.mistakes_n > 0 ? -1 : 0;
 }
 
 /* --- the environment -------------------------------------------------------------------------- */
 
-static int
+static void
 set_variable(struct config_source *source, struct slice name, const char *value)
 {
 	const struct config_row *row = config_table_find_variable(name);
 
 	if (row != NULL)
-		return source_set(source, row, value, false);
+		(void)source_set(source, row, value, false);
 	/* A misspelt key of ours is an error; POLLUX_CONF and foreign variables are not. */
-	if (config_table_has_section_of(name))
-		return source_fail(source, "unknown key in the environment");
-	return 0;
+	else if (config_table_has_section_of(name))
+		(void)source_note(source, "unknown key in the environment");
 }
 
 int
 config_environment(struct config *cfg, char *const *environment, char *error, size_t error_size)
 {
 	char name[128];
+	struct config_source source = {
+	    .cfg = cfg, .where = name, .base = HERE, .error = error, .error_size = error_size};
 
-	for (; *environment != NULL; environment++) {
+	for (; *environment != NULL && !source.stopped; environment++) {
 		struct slice rest = slice_of(*environment), key;
-		struct config_source source = {.cfg = cfg,
-		    .where = name,
-		    .base = HERE,
-		    .error = error,
-		    .error_size = error_size};
 
 		if (!slice_starts(rest, SLICE("POLLUX_")) || !slice_cut(&rest, '=', &key) ||
 		    rest.p == NULL)
 			continue;
 		/* Cut overlong names: the error is one sentence. */
 		snprintf(name, sizeof(name), "%.*s", (int)(key.n < 100 ? key.n : 100), key.p);
-		if (set_variable(&source, key, rest.p) == -1)
-			return -1;
+		set_variable(&source, key, rest.p);
 	}
-	return 0;
+	return source.mistakes_n > 0 ? -1 : 0;
 }
 
 /* --- settings that depend on each other ------------------------------------------------------- */

@@ -29,6 +29,8 @@
 #define CONFIG_PATH_MAX 512
 #define CONFIG_TEXT_MAX 1024
 
+#define CONFIG_ERROR_MAX 8192 /* for what is wrong with a configuration */
+
 enum config_switch {
 	CONFIG_AUTO,
 	CONFIG_YES,
@@ -157,8 +159,8 @@ struct config {
 /* Fill in the defaults of config_table.c. */
 void config_default(struct config *cfg);
 
-/* Read one file over `cfg`.  Return 0, or -1 with one sentence in `error` (file and line); the
- * settings before that line are then set. */
+/* Read one file over `cfg`.  Return 0, or -1 with what is wrong in `error`: a sentence with file
+ * and line for each mistake, separated by line feeds.  What could be read is then set. */
 int config_read(struct config *cfg, const char *path, char *error, size_t error_size);
 
 /* Apply POLLUX_SECTION_KEY variables; `environment` as in environ(7).  As config_read(). */

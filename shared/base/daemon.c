@@ -19,6 +19,7 @@
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
 #include "shared/base/preflight.h"
+#include "shared/base/slice.h"
 
 /* Some containers allow a billion; tables that grow with the number would eat all memory. */
 #define DESCRIPTORS_MAX ((rlim_t)1 << 20)
@@ -107,14 +108,17 @@ int
 daemon_configure(struct daemon_options *o, struct config *cfg, const char *name, const char *doc,
     int argc, char **argv)
 {
-	char error[512];
+	char error[CONFIG_ERROR_MAX];
+	struct slice errors, line;
 
 	ctx.name = name;
 	ctx.cfg = cfg;
 	settle_descriptors(); /* before anything opens a descriptor that it would close */
 	daemon_read_options(o, doc, argc, argv);
 	if (config_load(cfg, o->paths, error, sizeof(error)) == -1) {
-		daemon_complain("%s", error);
+		errors = slice_of(error);
+		while (slice_cut(&errors, '\n', &line))
+			daemon_complain("%.*s", (int)line.n, line.p);
 		return EX_CONFIG;
 	}
 	return 0;

@@ -23,6 +23,7 @@ struct delivery {
 	int64_t next_tick;
 	char epoch[32]; /* of the database that the lanes were read from */
 	size_t inflight;
+	int64_t handled; /* requests that were answered 2xx */
 	struct breaker breaker;
 	bool ready_next; /* events that are ready have their turn before those that wait */
 };
@@ -78,6 +79,18 @@ note_failure(struct delivery *d, const struct outcome *o)
 		    hook_http_name(d->hook->http), o->error);
 }
 
+/* A gateway's error or a broken connection says that the hook is not there, or that this event
+ * breaks it.  If the hook has handled another request since, it is there. */
+static void
+judge_event(struct delivery *d, struct batch *b, struct outcome *o)
+{
+	if (o->kind == OUTCOME_DONE)
+		d->handled++;
+	else if (o->kind == OUTCOME_FAILED && d->handled > b->handled)
+		o->counts = true;
+	b->handled = d->handled;
+}
+
 /* A request has ended.  This runs in a turn, before its commit: the rows change now, the batch in
  * memory only when the commit has succeeded (batch_settle). */
 static void
@@ -91,6 +104,7 @@ on_events_result(void *arg, const struct hook_result *result)
 	b->state = BATCH_SETTLING;
 	d->inflight--;
 	outcome_judge(&o, result);
+	judge_event(d, b, &o);
 	for (size_t i = 0; i < b->n && o.is_answer; i++)
 		pace_measure(&d->lanes.pace, b->sent[i].kind, b->n, delivery_now(d) - b->sent_at);
 	if (o.reached)
@@ -133,6 +147,8 @@ send_batch(struct delivery *d, struct batch *b)
 	}
 	b->state = BATCH_INFLIGHT;
 	b->sent_at = delivery_now(d);
+	if (b->handled == -1)
+		b->handled = d->handled;
 	d->inflight++;
 	hook->last_error[0] = '\0';
 }

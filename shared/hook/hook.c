@@ -13,19 +13,19 @@
 
 /* --- events into the queue ------------------------------------------------------------------ */
 
-/* Does the queue hold all that it may?  Logged once, until it has room again. */
-static bool
-queue_is_full(struct hook *hook)
+/* Log that the queue is full: once, until it has room again. */
+static void
+watch_queue(struct hook *hook)
 {
 	const struct slots *slots = store_slots(hub_store(hook->base.hub));
 	bool full = share_queue_is_full(hook);
 
 	if (full && !hook->is_full)
-		log_warnx("hook %s: the queue is full (%lld events): new sessions are refused, and "
-			  "those that have events waiting and send more are ended",
+		log_limited(LOG_LEVEL_WARN,
+		    "hook %s: the queue is full (%lld events): sessions that have events waiting "
+		    "and send more are ended; at twice as many, new ones are refused",
 		    hook_http_name(hook->http), (long long)slots_hook_events(slots));
 	hook->is_full = full;
-	return full;
 }
 
 /* Queue hook->body as an event of the session in this namespace. */
@@ -58,7 +58,7 @@ can_report(struct hook *hook, struct session *s)
 static bool
 has_room(struct hook *hook, struct session *s)
 {
-	queue_is_full(hook); /* for the log */
+	watch_queue(hook);
 	if (share_allows(hook, s))
 		return true;
 	session_end(hook->base.hub, s, "queue overflow", false);
@@ -198,7 +198,7 @@ hook_on_authorize(void *arg, const char *handshake)
 	struct hook *hook = hook_of(arg);
 
 	(void)handshake;
-	if (queue_is_full(hook))
+	if (share_queue_is_closed(hook))
 		return -EAGAIN;
 	return hook->cfg->hook_authorize && hook->admission == NULL ? -EPROTO : 0;
 }

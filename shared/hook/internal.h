@@ -126,9 +126,9 @@ struct hook_sent {
 bool hook_reply_is_good(struct slice body);
 
 /* Do what the reply to these events says, in the open transaction.  Of each event for which it has
- * an "error" nothing is done; `errors`, n pointers, gets the text, malloc'ed, or NULL.  0, or -1:
- * the reply is wrong, `error` says how, nothing was done, and there are no texts.  When the store
- * fails the turn does. */
+ * an "error", or something wrong, nothing is done; `errors`, n pointers, gets the text, malloc'ed,
+ * or NULL, and `error` says what was wrong.  0, or -1: the reply is wrong where it belongs to no
+ * event, nothing was done, and there are no texts.  When the store fails the turn does. */
 int hook_reply_run(struct hook *hook, const struct hook_sent *sent, size_t n, struct slice body,
     char *errors[], char error[HOOK_ERROR_MAX]);
 

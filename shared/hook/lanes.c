@@ -107,6 +107,7 @@ lanes_new_batch(struct lanes *l, int64_t id, bool is_sync)
 	b->lanes = l;
 	b->id = id;
 	b->is_sync = is_sync;
+	b->handled = -1;
 	TAILQ_INSERT_TAIL(&l->batches, b, all);
 	return b;
 }

@@ -56,7 +56,9 @@ struct batch {
 	             * is sent alone because a request with others has failed */
 	bool is_sync;
 	int attempts;    /* that have failed */
-	int failed;      /* those in which the only event got an answer, a bad one */
+	int failed;      /* those of which the only event was the cause */
+	int64_t handled; /* requests that the hook had handled when this one was sent first, or
+	                  * failed last; -1: it was not sent yet */
 	int64_t sent_at; /* INFLIGHT */
 	int64_t due;     /* WAITING, and SETTLING if something is sent again */
 	struct hook_call *call;

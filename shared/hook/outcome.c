@@ -103,7 +103,7 @@ settle_reply(struct batch *b, const struct hook_result *result)
 		if (errors[i] != NULL)
 			newest = errors[i];
 	if (dead.n > 0)
-		log_counted(LOG_LEVEL_WARN, dead.n, "events kept in hook_dead",
+		log_counted(LOG_LEVEL_WARN, dead.n, "events moved to hook_dead",
 		    "hook %s: the handler of %s failed: %s", hook_http_name(hook->http), dead.event,
 		    newest);
 	for (size_t i = 0; i < b->n; i++)
@@ -113,15 +113,22 @@ settle_reply(struct batch *b, const struct hook_result *result)
 static void
 settle_refusal(struct batch *b, const struct hook_result *result)
 {
-	struct hook *hook = b->lanes->hook;
-	const char *hint = "";
+	const char *name = hook_http_name(b->lanes->hook->http), *what = "events dropped";
 
+	/* lines of their own: they must not be counted as one more of the others */
 	if (result->status == 401)
-		hint = ": is [hook] secret the same there, and are both clocks right?";
+		log_counted(LOG_LEVEL_WARN, b->n, what,
+		    "hook %s: answered 401: is [hook] secret the same there, and are both clocks "
+		    "right?",
+		    name);
 	else if (result->status == 410)
-		hint = ": it is switched off until the next start, all events are dropped";
-	log_counted(LOG_LEVEL_WARN, b->n, "events dropped", "hook %s: answered %d%s",
-	    hook_http_name(hook->http), result->status, hint);
+		log_counted(LOG_LEVEL_WARN, b->n, what,
+		    "hook %s: answered 410: it is switched off until the next start, all events "
+		    "are dropped",
+		    name);
+	else
+		log_counted(
+		    LOG_LEVEL_WARN, b->n, what, "hook %s: answered %d", name, result->status);
 	rows_delete(b);
 }
 
@@ -145,7 +152,7 @@ settle_failure(struct batch *b, const struct outcome *o, const struct hook_resul
 		dead = rows_postpone(b, retry_at(b, result), o->counts && b->n == 1, o->error);
 	}
 	if (dead.n > 0)
-		log_counted(LOG_LEVEL_WARN, dead.n, "events kept in hook_dead",
+		log_counted(LOG_LEVEL_WARN, dead.n, "events moved to hook_dead",
 		    "hook %s: %s could not be delivered: %s", hook_http_name(hook->http),
 		    dead.event, o->error);
 }

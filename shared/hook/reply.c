@@ -135,22 +135,45 @@ find_sent_event(const struct reply_reader *r, struct slice literal)
 	return NULL;
 }
 
-/* The handler of the event has failed: of the event nothing is done, and the text is kept. */
+static bool
+has_failed(const struct reply_reader *r, const struct hook_sent *sent)
+{
+	return sent != NULL && r->errors[sent - r->sent] != NULL;
+}
+
+/* Of the event nothing is done, and the text is kept. */
+static int
+fail_event(struct reply_reader *r, const struct hook_sent *sent, const char *text)
+{
+	char **at = &r->errors[sent - r->sent];
+
+	free(*at);
+	*at = strdup(text);
+	return *at == NULL ? set_reply_error(r->error, "no memory for an \"error\"") : 0;
+}
+
+/* Its result is wrong, of which the hook is told. */
+static int
+fail_result(struct reply_reader *r, const struct hook_sent *sent, const char *text)
+{
+	set_reply_error(r->error, "%s", text);
+	return fail_event(r, sent, text);
+}
+
+/* The handler of the event has failed. */
 static int
 read_reply_failure(
     struct reply_reader *r, const struct hook_sent *sent, const struct json_value *value)
 {
-	char **at = &r->errors[sent - r->sent], text[HOOK_ERROR_MAX];
+	char text[HOOK_ERROR_MAX];
 	struct buf decoded = {.p = NULL};
 
 	if (value->kind != JSON_KIND_STRING)
-		return set_reply_error(r->error, "the \"error\" of a result is not a string");
+		return fail_result(r, sent, "the \"error\" of a result is not a string");
 	json_string_decode(&decoded, value->text);
 	hook_event_plain(text, sizeof(text), buf_slice(&decoded));
 	buf_free(&decoded);
-	free(*at);
-	*at = strdup(text[0] == '\0' ? "the reply names no error" : text);
-	return *at == NULL ? set_reply_error(r->error, "no memory for an \"error\"") : 0;
+	return fail_event(r, sent, text[0] == '\0' ? "the reply names no error" : text);
 }
 
 static int
@@ -182,12 +205,13 @@ read_reply_result(struct reply_reader *r, const struct json_value *result)
 		return 0; /* an event of another request: ignored */
 	if (error.kind != JSON_KIND_NULL)
 		return read_reply_failure(r, sent, &error);
+	/* what is wrong in it may be a name that its client chose: it costs the others nothing */
 	if (actions.kind != JSON_KIND_NULL && read_reply_actions(r, sent, &actions) == -1)
-		return -1;
+		return fail_event(r, sent, r->error);
 	if (ack.kind == JSON_KIND_NULL)
 		return 0;
 	if (ack.kind != JSON_KIND_ARRAY)
-		return set_reply_error(r->error, "the \"ack\" of a result is not an array");
+		return fail_result(r, sent, "the \"ack\" of a result is not an array");
 	part = add_reply_part(r, sent);
 	if (part == NULL)
 		return set_reply_error(r->error, "no memory for an \"ack\"");
@@ -295,6 +319,8 @@ run_reply_parts(struct reply_reader *r)
 		struct reply_part *part = &r->parts[i];
 		bool *flag = part->sent == NULL ? &none : &acked[part->sent - r->sent];
 
+		if (has_failed(r, part->sent))
+			continue;
 		if (part->ack.p == NULL) {
 			keep_first_ack(&part->list, part->sent, flag);
 			if (run_reply_list(r->hook, &part->list) == -1)

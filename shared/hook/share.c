@@ -93,6 +93,12 @@ share_queue_is_full(const struct hook *hook)
 	return find_limits(hook).full;
 }
 
+bool
+share_queue_is_closed(const struct hook *hook)
+{
+	return find_limits(hook).hard_full;
+}
+
 static bool
 has(const struct share *share, int64_t events, int64_t bytes)
 {
@@ -201,16 +207,15 @@ release_client(struct hook *hook, struct share *share)
 }
 
 static void
-warn_of_end(struct hook *hook, const struct share *share)
+warn_of_end(struct hook *hook, const struct share *share, const char *why)
 {
 	char id[SID_PUBLIC_LENGTH + 1];
 
 	sid_public_write(id, share->key);
 	log_limited(LOG_LEVEL_WARN,
-	    "hook %s: %lld events (%lld bytes) of session %s wait, more than its share, and it %s: "
+	    "hook %s: %lld events (%lld bytes) of session %s wait, more than its share, and %s: "
 	    "it is ended",
-	    hook_http_name(hook->http), (long long)share->events, (long long)share->bytes, id,
-	    share->is_stream ? "was slowed for too long" : "goes on sending");
+	    hook_http_name(hook->http), (long long)share->events, (long long)share->bytes, id, why);
 }
 
 bool
@@ -230,7 +235,7 @@ share_allows(struct hook *hook, struct session *s)
 	if ((share->was_past && has(share, most_events, most_bytes)) ||
 	    (limits.full && has(share, limits.full_events, limits.full_bytes)) ||
 	    (limits.hard_full && has(share, limits.little_events, limits.little_bytes))) {
-		warn_of_end(hook, share);
+		warn_of_end(hook, share, limits.full ? "the queue is full" : "it goes on sending");
 		return false;
 	}
 	return true;
@@ -273,7 +278,7 @@ expire_share(struct hook *hook, struct share *share)
 		return;
 	}
 	if (session_find_key(hook->base.hub, share->key, &s) == SESSION_LIVE) {
-		warn_of_end(hook, share);
+		warn_of_end(hook, share, "it was slowed for too long");
 		session_end(hook->base.hub, s, "queue overflow", false);
 	}
 	end_slowing(&hook->shares, share);

@@ -30,6 +30,8 @@ int64_t share_of(int64_t limit, int64_t most, int64_t little, int64_t used);
 
 /* Is the whole queue full? */
 bool share_queue_is_full(const struct hook *hook);
+/* Does it hold twice as much?  Only then are new sessions refused, which have not filled it. */
+bool share_queue_is_closed(const struct hook *hook);
 
 /* May the client do what queues an event, in the open transaction?  False: it has to be ended. */
 bool share_allows(struct hook *hook, struct session *s);

@@ -19,6 +19,7 @@
 #define CHORES_MS        1000 /* wake-ups are datagrams and may get lost: this is the safety net */
 #define TRIM_MORE_MS     100  /* while the log grows faster than one second's trimming */
 #define FILTER_PERIOD_MS 5000
+#define REOPEN_MS        20 /* while another process makes the database */
 
 /* At most so many in one go; the rest waits for the next second. */
 #define EXPIRE_MAX  1000
@@ -282,8 +283,11 @@ chores_run(struct hub *h)
 	if (!store_is_outdated(h->store) &&
 	    (store_was_replaced(h->store) ||
 		(!h->o.no_app && store_is_damaged(h->store, h->now))) &&
-	    start_over(h) == -1)
+	    start_over(h) == -1) {
+		if (store_reopens_soon(h->store))
+			h->next_chores = h->now + REOPEN_MS;
 		return;
+	}
 	if (h->held == 0)
 		skip_ahead(h);
 	else

@@ -2,9 +2,9 @@
  *
  * Files call downwards only: hub, turn, chores and action_in, trim, receive, session_attach and
  * session_create, session, per_address, membership, early, publish, quota, transaction, follow,
- * local, part, held, sub_index, channel, ring and lifecycle.  What a lower file cannot do itself it
- * leaves to the turn by a flag: `failed`, `log_unread`, `gap`, a session's `visiting` or `ready`.
- */
+ * local, part, held, sub_index, channel, ring and lifecycle.  What a lower file cannot do itself
+ * it leaves to the turn by a flag: `failed`, `log_unread`, `gap`, a session's `visiting` or
+ * `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
 

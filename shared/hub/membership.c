@@ -61,8 +61,9 @@ membership_add(
 	if ((room.p != NULL && s->rooms_n >= h->o.rooms_per_session) ||
 	    s->left_n >= 2 * (uint64_t)h->o.rooms_per_session)
 		return quota_refuse(s->row.key, "rooms_per_session");
-	held_visit(h, s); /* if the turn fails, the store does not have it so */
 	sub.since = h->head;
+	/* before memory changes: if the turn fails, the store does not have it so */
+	held_visit(h, s);
 	if (subscription_add(h->store, s->row.key, &sub) == -1 ||
 	    held_add_sub(h, s, &sub) == NULL ||
 	    announce_membership(h, s, sub.chan, ns->name, &sub) == -1) {

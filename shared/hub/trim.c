@@ -60,13 +60,15 @@ drop_overflow(struct hub *h)
 		return;
 	for (int i = 0; i < DROP_ROUNDS && !h->failed; i++) {
 		last = maintenance_overflow(h->store, (int64_t)h->o.log_bytes);
-		if (last == 0 || !end_lagging(h, last, &ended))
+		if (last == -1)
+			h->failed = true;
+		if (last <= 0 || !end_lagging(h, last, &ended))
 			break;
 		if (maintenance_drop(h->store, last) == -1)
 			h->failed = true;
 	}
 	if (!h->failed)
-		log_counted(LOG_LEVEL_WARN, ended, "sessions ended that had not fetched them",
+		log_counted(LOG_LEVEL_WARN, ended, "sessions ended for it",
 		    "store: waiting messages take more than [store] log_bytes, the oldest were "
 		    "dropped");
 }

@@ -12,6 +12,9 @@
 
 #define STORE_WAKE_CHANS 64
 
+/* How often LOCK_INIT is tried for, by store_reopens_soon(): who keeps it for longer is stuck. */
+#define STORE_REOPEN_TRIES 50
+
 struct action_queue;
 struct lock_waiter;
 
@@ -41,6 +44,7 @@ struct store {
 	int64_t patience_ms;     /* until when older processes are waited for; 0: none are */
 	bool outdated;           /* a newer program has the folder: leave */
 	bool complained;         /* that it cannot be opened again */
+	unsigned reopen_tries;   /* that found LOCK_INIT taken */
 	uint32_t epoch;          /* of the slot table when the database was opened */
 	char database_epoch[24]; /* store_epoch() */
 	bool must_exist;         /* never create or replace the database */

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "shared/base/thread.h"
+
 #define STOP_PERIOD_MS 10
-#define STACK_BYTES    ((size_t)256 << 10) /* hosting accounts limit the address space */
 
 struct lock_waiter {
 	int fd, byte;
@@ -58,26 +59,6 @@ waiter_main(void *arg)
 	return NULL;
 }
 
-static int
-start_waiting(struct lock_waiter *w)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	int error = pthread_attr_init(&attr);
-
-	if (error != 0)
-		return -1;
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	/* all signals go to the loop's thread, but for the one that ends this */
-	sigfillset(&all);
-	sigdelset(&all, SIGALRM);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&w->thread, &attr, waiter_main, w);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return error == 0 ? 0 : -1;
-}
-
 static void
 free_waiter(struct lock_waiter *w)
 {
@@ -90,7 +71,6 @@ struct lock_waiter *
 lock_waiter_start(int fd, int byte, void (*tell)(void *arg), void *arg)
 {
 	struct lock_waiter *w = calloc(1, sizeof(*w));
-	pthread_condattr_t attr;
 
 	if (w == NULL)
 		return NULL;
@@ -99,11 +79,9 @@ lock_waiter_start(int fd, int byte, void (*tell)(void *arg), void *arg)
 	w->tell = tell;
 	w->arg = arg;
 	pthread_mutex_init(&w->mutex, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->changed, &attr);
-	pthread_condattr_destroy(&attr);
-	if (start_waiting(w) == 0)
+	thread_condition_init(&w->changed);
+	/* the signal is the one that ends it */
+	if (thread_start(&w->thread, waiter_main, w, SIGALRM) == 0)
 		return w;
 	free_waiter(w);
 	return NULL;

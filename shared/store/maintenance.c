@@ -56,20 +56,6 @@ maintenance_list_expired(struct store *st, int64_t now_ms, store_each_key *each,
 
 /* --- trimming the log ----------------------------------------------------------------------- */
 
-static int64_t
-read_number_or(struct store *st, enum query query, int64_t if_null)
-{
-	sqlite3_stmt *q = st->q[query];
-	int64_t n = if_null;
-
-	if (sqlite3_step(q) != SQLITE_ROW)
-		statement_fail(st, sqlite3_sql(q));
-	else if (sqlite3_column_type(q, 0) != SQLITE_NULL)
-		n = sqlite3_column_int64(q, 0);
-	sqlite3_reset(q);
-	return n;
-}
-
 /* Rebuild the filter of polling sessions' channels without those no longer used.  Only in a
  * transaction: a session that joins sets its bit in one too, so none is lost. */
 static void
@@ -90,17 +76,20 @@ refresh_waiting(struct store *st, int64_t now_ms)
 		filter_replace(slots_waiting(st->slots), &fresh);
 }
 
-/* The newest row that nobody needs any more, at most 1,000 rows from the oldest on; 0: none. */
+/* The newest row that nobody needs any more, at most 1,000 rows from the oldest on; 0: none; -1:
+ * the store failed. */
 static int64_t
 find_trim_point(struct store *st)
 {
-	/* rows are needed by polling sessions from their cursors on ... */
-	int64_t needed = read_number_or(st, Q_LOWEST_CURSOR, INT64_MAX);
-	/* ... and by processes from where they have read to */
-	int64_t lowest = slots_lowest_head(st->slots);
-	/* never the newest: ids continue from it */
-	int64_t point = read_number_or(st, Q_TRIM_POINT, 0);
+	int64_t needed, lowest, point;
 
+	/* rows are needed by polling sessions from their cursors on; and never the newest goes, as
+	 * ids continue from it */
+	if (statement_number(st, st->q[Q_LOWEST_CURSOR], INT64_MAX, &needed) == -1 ||
+	    statement_number(st, st->q[Q_TRIM_POINT], 0, &point) == -1)
+		return -1;
+	/* ... and by processes from where they have read to */
+	lowest = slots_lowest_head(st->slots);
 	if (lowest < needed)
 		needed = lowest;
 	return point < needed ? point : needed;
@@ -122,17 +111,18 @@ delete_rows(struct store *st, int64_t last)
 enum store_result
 maintenance_trim(struct store *st, int64_t now_ms)
 {
-	int64_t last;
+	int64_t last, sessions;
 	int deleted = 0;
 
 	if (store_try(st) != STORE_OK)
 		return STORE_FAILED;
 	refresh_waiting(st, now_ms);
 	/* the counter only grows between two rounds: sessions that end are not subtracted */
-	slots_set_sessions(st->slots, read_number_or(st, Q_SESSION_TOTAL, 0));
+	if (statement_number(st, st->q[Q_SESSION_TOTAL], 0, &sessions) == 0)
+		slots_set_sessions(st->slots, sessions);
 	last = find_trim_point(st);
-	if (last > 0)
-		deleted = delete_rows(st, last);
+	if (last != 0)
+		deleted = last == -1 ? -1 : delete_rows(st, last);
 	if (deleted == -1) {
 		store_rollback(st);
 		return STORE_FAILED;
@@ -147,8 +137,10 @@ maintenance_trim(struct store *st, int64_t now_ms)
 int64_t
 maintenance_overflow(struct store *st, int64_t max_bytes)
 {
-	statement_bind(st, Q_OVERFLOW_POINT, "li", max_bytes, OVERFLOW_ROWS);
-	return read_number_or(st, Q_OVERFLOW_POINT, 0);
+	sqlite3_stmt *q = statement_bind(st, Q_OVERFLOW_POINT, "li", max_bytes, OVERFLOW_ROWS);
+	int64_t last;
+
+	return statement_number(st, q, 0, &last) == -1 ? -1 : last;
 }
 
 int

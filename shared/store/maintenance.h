@@ -28,7 +28,8 @@ int maintenance_list_streams(struct store *st, int owner, store_each_key *each, 
 enum store_result maintenance_trim(struct store *st, int64_t now_ms);
 
 /* When the log has more than `max_bytes` (message_log_span): the newest of its oldest rows, of at
- * most 10,000 of them, that must go although somebody may need them; 0: none. */
+ * most 10,000 of them, that must go although somebody may need them; 0: none; -1: the store
+ * failed. */
 int64_t maintenance_overflow(struct store *st, int64_t max_bytes);
 
 /* Call `each` with every polling session, at most `max`, to which a row up to `last` that is for it

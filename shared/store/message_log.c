@@ -40,31 +40,16 @@ message_log_append(struct store *st, struct message_row *m, int64_t now_ms)
 	return 0;
 }
 
-/* Read the one number that a statement gives; NULL, when the log is empty, as 0. */
-static int
-read_message_id(struct store *st, enum query query, const char *what, int64_t *id)
-{
-	sqlite3_stmt *q = st->q[query];
-	int result = 0;
-
-	if (sqlite3_step(q) == SQLITE_ROW)
-		*id = sqlite3_column_int64(q, 0);
-	else
-		result = statement_fail(st, what);
-	sqlite3_reset(q);
-	return result;
-}
-
 int
 message_log_head(struct store *st, int64_t *head)
 {
-	return read_message_id(st, Q_MESSAGE_HEAD, "reading the newest id of the log", head);
+	return statement_number(st, st->q[Q_MESSAGE_HEAD], 0, head);
 }
 
 int
 message_log_first(struct store *st, int64_t *first)
 {
-	return read_message_id(st, Q_MESSAGE_FIRST, "reading the oldest id of the log", first);
+	return statement_number(st, st->q[Q_MESSAGE_FIRST], 0, first);
 }
 
 int

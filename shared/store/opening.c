@@ -15,8 +15,7 @@
 #include "shared/store/takeover.h"
 #include "shared/store/wake.h"
 
-#define LOCK_TIMEOUT_MS   5000 /* a process that holds LOCK_INIT for longer is stuck */
-#define REOPEN_TIMEOUT_MS 200  /* in a loop that serves sockets; it tries again in a second */
+#define LOCK_TIMEOUT_MS 5000 /* a process that holds LOCK_INIT for longer is stuck */
 
 /* How long processes of an older version may take to leave: they look once a second, and then have
  * five seconds to end what is open. */
@@ -26,11 +25,14 @@
 int
 opening_lock(struct store *st, bool wait)
 {
-	if (lock_take(st->lock_fd, LOCK_INIT, wait ? LOCK_TIMEOUT_MS : REOPEN_TIMEOUT_MS) == -1) {
-		health_complain(st, "cannot lock %s/lock", st->folder);
-		return -1;
+	if (lock_take(st->lock_fd, LOCK_INIT, wait ? LOCK_TIMEOUT_MS : 0) == 0) {
+		st->reopen_tries = 0;
+		return 0;
 	}
-	return 0;
+	/* others hold it while they make the database, for some milliseconds */
+	if (wait || ++st->reopen_tries >= STORE_REOPEN_TRIES)
+		health_complain(st, "cannot lock %s/lock", st->folder);
+	return -1;
 }
 
 static void

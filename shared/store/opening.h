@@ -6,8 +6,9 @@
 
 struct store;
 
-/* Take LOCK_INIT.  `wait`: for seconds, as a program that starts can; else for a moment, as a
- * loop that serves sockets must.  Return 0, or -1 after logging. */
+/* Take LOCK_INIT.  `wait`: for seconds, as a program that starts can; else at once or not at all,
+ * as a loop that serves sockets must.  Return 0, or -1 after logging; without `wait` it is logged
+ * when it has failed so often that somebody is stuck. */
 int opening_lock(struct store *st, bool wait);
 
 /* Open all of an empty store.  `wait`: also until processes of an older version have left.  Return

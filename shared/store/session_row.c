@@ -171,11 +171,9 @@ int64_t
 session_row_count(struct store *st, int64_t network, int64_t most)
 {
 	sqlite3_stmt *q = statement_bind(st, Q_SESSION_COUNT, "ll", network, most);
-	int64_t n = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0)
-	                                          : statement_fail(st, "counting sessions");
+	int64_t n;
 
-	sqlite3_reset(q);
-	return n;
+	return statement_number(st, q, 0, &n) == -1 ? -1 : n;
 }
 
 int

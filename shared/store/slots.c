@@ -111,6 +111,7 @@ slots_close(struct slots *sl)
 		return;
 	slots_forget_watcher(sl, sl->own);
 	sl->table->slots[sl->own].kind = 0;
+	sl->table->slots[sl->own].slowed = 0; /* or it would be woken for ever */
 	/* after the clean-up, which would otherwise hit the next process in this slot */
 	lock_give(sl->lock_fd, LOCK_SLOT + sl->own);
 	munmap(sl->table, sizeof(*sl->table));

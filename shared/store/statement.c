@@ -161,6 +161,21 @@ statement_text(struct store *st, sqlite3_stmt *q)
 }
 
 int
+statement_number(struct store *st, sqlite3_stmt *q, int64_t if_null, int64_t *n)
+{
+	int result = 0;
+
+	if (sqlite3_step(q) != SQLITE_ROW)
+		result = statement_fail(st, sqlite3_sql(q));
+	else if (sqlite3_column_type(q, 0) == SQLITE_NULL)
+		*n = if_null;
+	else
+		*n = sqlite3_column_int64(q, 0);
+	sqlite3_reset(q);
+	return result;
+}
+
+int
 statement_each_key(struct store *st, sqlite3_stmt *q, store_each_key *each, void *arg)
 {
 	int n = 0, step;

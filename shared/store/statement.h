@@ -41,6 +41,10 @@ int statement_exec(struct store *st, enum query q, const char *kinds, ...);
  * or NULL when there is no row, it holds NULL, or an error was logged. */
 char *statement_text(struct store *st, sqlite3_stmt *q);
 
+/* Read the number in the first column of a bound statement's only row into `*n`; `if_null` if that
+ * is NULL.  Return 0, or -1 after logging, also if there is no row. */
+int statement_number(struct store *st, sqlite3_stmt *q, int64_t if_null, int64_t *n);
+
 /* Run a bound statement to its end; call `each` with the first column of every row.  Return the
  * number of rows, or -1 after logging.  `each` must not use the store. */
 int statement_each_key(struct store *st, sqlite3_stmt *q, store_each_key *each, void *arg);

@@ -189,10 +189,6 @@ X(Q_SESSION_TOTAL, "SELECT count(*) FROM session WHERE state < 2")
 X(Q_LOWEST_CURSOR,
     "SELECT min(iif(state = 1, cursor, ifnull(inflight, cursor))) FROM session"
     " WHERE NOT streaming AND (state = 1 OR state = 2 AND ifnull(inflight, cursor) < last)")
-X(Q_USED_BYTES,
-    "SELECT (page_count - freelist_count) * page_size"
-    " - (SELECT ifnull(sum(length(body)), 0) FROM hook_dead)"
-    " FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()")
 X(Q_TRIM_POINT,
     "SELECT max(id) FROM (SELECT id FROM message ORDER BY id LIMIT 1000)"
     " WHERE id < (SELECT max(id) FROM message)")

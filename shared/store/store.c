@@ -145,6 +145,12 @@ store_is_outdated(const struct store *st)
 	return st->outdated || slots_wanted(st->slots);
 }
 
+bool
+store_reopens_soon(const struct store *st)
+{
+	return st->reopen_tries > 0 && st->reopen_tries < STORE_REOPEN_TRIES;
+}
+
 static int
 reopen_database(struct store *st)
 {
@@ -175,10 +181,12 @@ reopen_folder(struct store *st)
 		return -1;
 	fresh->patience_ms = st->patience_ms;
 	fresh->complained = st->complained;
+	fresh->reopen_tries = st->reopen_tries;
 	memcpy(fresh->watch_numbers, st->watch_numbers, sizeof(st->watch_numbers));
 	if (opening_run(fresh, false) == -1) {
 		st->patience_ms = fresh->patience_ms;
 		st->outdated = fresh->outdated;
+		st->reopen_tries = fresh->reopen_tries;
 		store_close(fresh);
 		return -1;
 	}
@@ -196,7 +204,7 @@ store_reopen(struct store *st)
 	stop_waiting(st);
 	if ((opening_folder_is_there(st) ? reopen_database(st) : reopen_folder(st)) == -1) {
 		/* said once: it is tried again every second */
-		st->complained = true;
+		st->complained = st->complained || !store_reopens_soon(st);
 		return -1;
 	}
 	if (st->complained)

@@ -67,6 +67,9 @@ bool store_is_damaged(struct store *st, int64_t now_ms);
 /* Open the store again; the wake-up descriptor and the slots may be others afterwards.  -1 after
  * logging why, the first time: everything fails until it succeeds, so try again in a second. */
 int store_reopen(struct store *st);
+/* After it has failed: whether only because another process is at it, so that it is to be tried
+ * again in some milliseconds. */
+bool store_reopens_soon(const struct store *st);
 
 /* Whether a newer version of Pollux wants the folder, or has it: end the program.  Costs a load. */
 bool store_is_outdated(const struct store *st);

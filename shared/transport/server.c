@@ -377,9 +377,10 @@ server_settle(struct server *sv, int64_t *next_ms)
 	int64_t due = INT64_MAX, wanted;
 	int result;
 
-	if (polling_is_due(sv) || streaming_is_due(sv) || heartbeat_is_due(sv) ||
-	    sv->application_due <= sv->now)
+	if (polling_is_due(sv) || streaming_is_due(sv) || heartbeat_is_due(sv))
 		server_try(sv);
+	else if (sv->application_due <= sv->now)
+		server_application_woken(sv);
 	/* all of it needs the store, and can wait for it */
 	if (!hub_waits(sv->hub) || sv->draining)
 		due = run_due_work(sv);

@@ -11,6 +11,9 @@
 /* Bytes of the longest request, "<policy-file-request />"; its NUL is not waited for. */
 #define FLASHPOLICY_REQUEST_MAX 23
 
+/* Bytes of the longest policy file: Flash Player reads about 20 kB, and no more. */
+#define FLASHPOLICY_FILE_MAX ((size_t)64 << 10)
+
 enum flashpolicy_sniff {
 	FLASHPOLICY_NO,   /* something else */
 	FLASHPOLICY_MORE, /* too few bytes to tell */

@@ -42,9 +42,14 @@ async function connected(target, transport, options) {
 }
 
 function closeAll() {
-  for (const socket of open) {
-    socket.socket.options.reconnect = false;
-    socket.socket.disconnect();
+  for (const { socket } of open) {
+    socket.options.reconnect = false;
+    /* the server may have stopped already: then the client tries to come back for minutes, and the
+     * process of the test would wait for that */
+    socket.reconnecting = false;
+    clearTimeout(socket.reconnectionTimer);
+    clearTimeout(socket.connectTimeoutTimer);
+    socket.disconnect();
   }
   open.clear();
 }

@@ -15,7 +15,7 @@
 
 static char folder[] = "/tmp/pollux-test-XXXXXX";
 static char path[64];
-static char error[256];
+static char error[4096];
 
 /* Write `text` to file number `i`.  Return its path, which the next call overwrites. */
 static const char *
@@ -223,6 +223,43 @@ a_mistake_is_reported_with_file_and_line(void **state)
 		if (strncmp(error, want, strlen(want)) != 0 || strstr(error, table[i].says) == NULL)
 			fail_msg("%s gave \"%s\"", table[i].text, error);
 	}
+}
+
+/* The lines of `error`, without the path. */
+static void
+assert_mistakes(const char *text, const char *want)
+{
+	char said[sizeof(error)] = "", *rest = error, *line;
+	struct config cfg;
+
+	assert_int_equal(read_text(&cfg, text), -1);
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		assert_memory_equal(line, path, strlen(path));
+		snprintf(said + strlen(said), sizeof(said) - strlen(said), "%.12s\n",
+		    line + strlen(path));
+	}
+	assert_string_equal(said, want);
+}
+
+static void
+every_mistake_of_a_file_is_told(void **state)
+{
+	char many[2000] = "[log]\n";
+
+	(void)state;
+	assert_mistakes("[log]\nlevel = loud\ncolour = red\n  blue\n[limits]\nsessions = 0\n"
+			"sessions = 5\nbody_bytes = 1\n",
+	    ":2: level: \"\n:3: unknown \n:6: sessions\n:7: sessions\n");
+	/* what follows may only follow from these */
+	assert_mistakes("[log]\nlevel = loud\n[limit]\nsessions = 0\n[log]\nlevel = quiet\n",
+	    ":2: level: \"\n:4: unknown \n");
+	assert_mistakes("[log]\nlevel = loud\n[limits\nsessions = 0\n[cheese]\nx = 1\n",
+	    ":2: level: \"\n:3: neither \n");
+	assert_mistakes("x = 1\ny = 2\n", ":1: \"x\" come\n");
+	for (int i = 0; i < 30; i++)
+		strcat(many, "a = 1\n");
+	read_text(&(struct config){.log_level = 0}, many);
+	assert_null(strstr(error, ":23: "));
 }
 
 static void
@@ -521,6 +558,7 @@ main(void)
 	    cmocka_unit_test(every_setting_has_a_field_of_its_own),
 	    cmocka_unit_test(a_value_fits_its_field_or_is_refused),
 	    cmocka_unit_test(an_overlong_line_is_refused_not_cut),
+	    cmocka_unit_test(every_mistake_of_a_file_is_told),
 	    cmocka_unit_test(an_unreadable_file_is_an_error),
 	    cmocka_unit_test(the_environment_is_read_like_a_file),
 	    cmocka_unit_test(a_hook_needs_a_url_a_secret_and_no_module),

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "shared/store/database.h"
+#include "shared/store/lock.h"
 #include "shared/store/message_log.h"
 #include "shared/store/slots.h"
 #include "shared/store/store.h"
@@ -468,6 +469,41 @@ an_emptied_folder_is_noticed_within_a_second(void **state)
 	}
 }
 
+/* It does not wait in the loop. */
+static void
+who_finds_another_at_the_database_comes_back_in_a_moment(void **state)
+{
+	struct world *w = *state;
+	char path[128];
+	int64_t next = 0;
+	int fd = lock_open(path_in(w, "lock", path), 0600);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(lock_take(fd, LOCK_INIT, 0), 0);
+	assert_int_equal(unlink(path_in(w, "pollux.db", path)), 0);
+	w->now += 1000;
+	for (int i = 0; i < 10; i++) {
+		hub_turn_begin(w->hub[0], w->now);
+		hub_turn_end(w->hub[0], &next);
+		assert_in_range(next, w->now + 1, w->now + 50);
+		w->now = next;
+	}
+	/* who keeps it is stuck: as seldom as any other failure */
+	for (int i = 0; i < 50; i++) {
+		hub_turn_begin(w->hub[0], w->now);
+		hub_turn_end(w->hub[0], &next);
+		w->now = next;
+	}
+	hub_turn_begin(w->hub[0], w->now);
+	hub_turn_end(w->hub[0], &next);
+	assert_in_range(next, w->now + 500, w->now + 1000);
+	close(fd);
+	second(w);
+	assert_true(is_served(w, 0));
+	assert_true(is_served(w, 1));
+	assert_one_world(w);
+}
+
 static void
 an_emptied_folder_is_noticed_by_who_ran_the_actions_in_it(void **state)
 {
@@ -703,6 +739,7 @@ main(void)
 	    TEST(what_a_rebuild_did_not_mend_is_tried_again_a_minute_later),
 	    TEST(without_any_room_it_waits_and_works_again_by_itself),
 	    TEST(an_emptied_folder_is_noticed_within_a_second),
+	    TEST(who_finds_another_at_the_database_comes_back_in_a_moment),
 	    TEST(an_emptied_folder_is_noticed_by_who_ran_the_actions_in_it),
 	    TEST(each_file_that_is_deleted_is_noticed),
 	    TEST(who_meets_a_newer_version_that_lives_leaves),

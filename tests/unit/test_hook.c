@@ -265,14 +265,8 @@ test_reply(void **state)
 	    {"{\"results\":{}}", NULL},
 	    {"{\"results\":[1]}", NULL},
 	    {"{\"results\":[{\"ack\":[1]}]}", NULL},
-	    {"{\"results\":[{\"id\":\"ID\",\"ack\":1}]}", NULL},
-	    {"{\"results\":[{\"id\":\"ID\",\"actions\":{}}]}", NULL},
 	    {"{\"results\":[{\"id\":\"ID\",\"ack\":[1]}],\"actions\":[{\"do\":\"fly\"}]}", NULL},
-	    {"{\"results\":[{\"id\":\"ID\",\"ack\":[1],\"actions\":[{\"do\":\"emit\",\"to\":"
-	     "{\"ns\":\"/nowhere\"},\"name\":\"x\"}]}]}",
-		NULL},
 	    {"{\"actions\":[{\"do\":\"send\",\"text\":\"x\"}]}", NULL},
-	    {"{\"results\":[{\"id\":\"ID\",\"error\":1}]}", NULL},
 	    {"{\"results\":[{\"id\":\"ID\",\"error\":\"x\"}],\"actions\":[1]}", NULL},
 	    {"{\"results\":[{\"id\":\"ID\",\"ack\":[1],\"error\":null}]}", "6:::07+[1] "},
 	};
@@ -292,6 +286,13 @@ test_reply(void **state)
 static void
 test_error_in_a_reply(void **state)
 {
+	static const char *const wrong[] = {
+	    "{\"results\":[{\"id\":\"ID\",\"ack\":1}]}",
+	    "{\"results\":[{\"id\":\"ID\",\"actions\":{}}]}",
+	    "{\"results\":[{\"id\":\"ID\",\"error\":1}]}",
+	    "{\"results\":[{\"id\":\"ID\",\"ack\":[1],\"actions\":[{\"do\":\"emit\",\"to\":"
+	    "{\"ns\":\"/nowhere\"},\"name\":\"x\"}]}]}",
+	};
 	struct fixture *f = *state;
 	char error[HOOK_ERROR_MAX];
 
@@ -306,6 +307,23 @@ test_error_in_a_reply(void **state)
 	assert_string_equal(f->thrown, "Type?Error");
 	assert_int_equal(transaction_open(f->hub), 0);
 	assert_string_equal(f->client.sink.got, "3:::x ");
+	/* a result that is wrong costs its event only */
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(reply(f, wrong[i], error), 0);
+		assert_string_equal(error, f->thrown);
+		assert_string_equal(f->client.sink.got, "");
+	}
+	/* wherever else that has a result */
+	assert_int_equal(
+	    reply(f,
+		"{\"results\":[{\"id\":\"ID\",\"actions\":[{\"do\":\"send\",\"text\":\"no\"}]},"
+		"{\"id\":\"ID\",\"actions\":[{\"do\":\"join\",\"room\":\"a\\u0000b\"}]}],"
+		"\"actions\":[{\"do\":\"send\",\"to\":\"all\",\"text\":\"y\"}]}",
+		error),
+	    0);
+	assert_string_equal(f->thrown, "action 0: \"room\" contains U+0000");
+	assert_string_equal(error, f->thrown);
+	assert_string_equal(f->client.sink.got, "3:::y ");
 	/* a wrong reply has no texts */
 	assert_int_equal(reply(f, "{\"results\":[{\"id\":\"ID\",\"error\":\"x\"},1]}", error), -1);
 	assert_null(f->thrown);

@@ -20,11 +20,14 @@ test_full_queue(void **state)
 	f->cfg.hook_queue_events = 3;
 	receive_packet(f->hub, session(f), SLICE("3:::a"));
 	receive_packet(f->hub, session(f), SLICE("3:::b"));
-	assert_int_equal(session_create(f->hub, "{}", SLICE("127.0.0.1"), sid), SESSION_BUSY);
 	receive_packet(f->hub, session(f), SLICE("3:::c"));
 	rows = rows_of(f); /* connect a b disconnect */
 	assert_int_equal(rows.n, 4);
 	assert_string_equal(f->client.sink.got, "1:: LOST ");
+	/* those who come have not filled it; but there is an end */
+	assert_int_equal(session_create(f->hub, "{}", SLICE("127.0.0.1"), sid), SESSION_CREATED);
+	slots_set_hook(store_slots(hub_store(f->hub)), 6, 0);
+	assert_int_equal(session_create(f->hub, "{}", SLICE("127.0.0.1"), sid), SESSION_BUSY);
 }
 
 static void

@@ -280,6 +280,33 @@ pollux('config check finds everything at once that a start would find', async ()
   assert.deepStrictEqual([ok, errors.length, warnings.length], [false, 8, 2], stderr);
 });
 
+pollux('config check reads the Flash policy as pollux-policyd does, and looks up its user', async () => {
+  const policy = path.join(folder, 'policy.xml');
+  fs.writeFileSync(policy, '<cross-domain-policy>');
+  const root = process.getuid() === 0;
+  const bad = example('policy.conf', ['[log]', `[policyd]\nfile = ${policy}\nuser = nosuchuser\n[log]`]);
+  const { status, stderr } = await run(['config', 'check', '-c', bad], { data: null });
+  assert.strictEqual(status, 78);
+  assert.match(stderr, /\[policyd\] file: \S+policy\.xml is not a policy: /);
+  if (root) assert.match(stderr, /\[policyd\] user nosuchuser: there is no such account/);
+  fs.writeFileSync(policy, '<?xml version="1.0"?><cross-domain-policy><allow-access-from domain="*" to-ports="*"/></cross-domain-policy>');
+  assert.doesNotMatch((await run(['config', 'check', '-c', bad], { data: null })).stderr, /policy\.xml/);
+});
+
+pollux('config check tells every mistake in a file, a line each', async () => {
+  const bad = example('worse.conf', ['origins = ', 'origin = '], ['level = info', 'level = nice'], ['listen = 127.0.0.1:8081', 'listen = 8081']);
+  const wrong = [/unknown key "origin" in \[protocol\]/, /listen: "8081" is neither/, /level: "nice" is not/];
+  const { status, stdout, stderr } = await run(['config', 'check', '-c', bad], { data: null });
+  assert.deepStrictEqual([status, stdout], [78, `configuration: ${bad}\n`]);
+  const told = stderr.trim().split('\n');
+  const { errors } = JSON.parse((await run(['config', 'check', '-j', '-c', bad], { data: null })).stdout);
+  for (const list of [told, errors]) {
+    assert.strictEqual(list.length, wrong.length, list.join('\n'));
+    list.forEach((line, i) => assert.match(line, wrong[i]));
+  }
+  for (const name of ['sessions', 'stats']) assert.strictEqual((await run([name, '-c', bad], { data: null })).stderr, stderr);
+});
+
 pollux('config check runs no code of a module beyond what loading it runs', async () => {
   const build = (name) => example(`${name}.conf`, [path.join(path.dirname(PROGRAM), 'apps/chat.so'), buildModule(name, folder)]);
   const { status, stderr } = await run(['config', 'check', '-c', build('fails')]);

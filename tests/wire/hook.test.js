@@ -3,7 +3,7 @@
 
 const assert = require('node:assert');
 const { event } = require('../lib/client');
-const { TRANSPORTS, useHook, open, log } = require('../lib/hooked');
+const { TRANSPORTS, useHook, open, log, deadLetters } = require('../lib/hooked');
 const { Connection, request, requestBytes } = require('../lib/http');
 const { Polling, handshake } = require('../lib/polling');
 const { programs } = require('../lib/server');
@@ -196,22 +196,26 @@ pollux('a failure that would not pass is not sent again', async () => {
   await client.close();
 });
 
-pollux('of a reply with a wrong action nothing is executed, and the hook is told', async () => {
+pollux('a result with a wrong action costs its own event, not its neighbours, and the hook is told', async () => {
   const { hook } = main;
   const client = await open(main, Websocket);
   hook.on = (e) => {
+    if (e.name === 'right') return { actions: [{ do: 'send', text: 'right' }] };
     if (e.name !== 'wrong') return {};
-    return { ack: ['no'], actions: [{ do: 'send', text: 'no' }, { do: 'fly' }] };
+    return { actions: [{ do: 'send', text: 'no' }, { do: 'join', room: e.args[0] }] };
   };
-  await client.emit('wrong', [], '1+');
-  await client.emit('right');
-  await hook.event((e) => e.session === client.id && e.name === 'right');
-  hook.on = () => ({ ack: ['yes'] });
+  await client.send('5:::{"name":"wrong","args":["a\\u0000b"]}', '5:::{"name":"right"}');
+  await client.expect('3:::right');
+  assert.match(deadLetters(main).find((e) => e.name === 'wrong').error, /^action 1: "room" contains U\+0000$/);
+  hook.on = (e) => (e.name === 'fly' ? { ack: ['no'], actions: [{ do: 'fly' }] } : { ack: ['yes'] });
   assert.deepStrictEqual(await client.ask('good'), ['yes']);
+  await client.emit('fly', [], '1+');
+  assert.deepStrictEqual(await client.ask('better'), ['yes']);
   assert.deepStrictEqual(client.inbox, []);
-  assert.strictEqual(tries('wrong').length, 1);
-  assert.match(tries('right')[0].headers['x-pollux-last-error'], /"fly" is not an action/);
-  assert.strictEqual(tries('good')[0].headers['x-pollux-last-error'], undefined);
+  const told = (name) => tries(name).map(({ headers }) => headers['x-pollux-last-error']);
+  assert.match(told('good')[0], /"room" contains U\+0000/);
+  assert.match(told('better')[0], /"fly" is not an action/);
+  assert.deepStrictEqual([tries('wrong').length, tries('fly').length], [1, 1]);
   await client.close();
 });
 
@@ -418,13 +422,22 @@ pollux('only listed events are sent', async () => {
   assert.deepStrictEqual(hook.of(client.id).map((e) => e.name || e.type), ['connect', 'who', 'say', 'order.new', 'disconnect']);
 });
 
-pollux('a full queue: handshakes get 503, a session that sends more ends; later all is well again', async () => {
+pollux('a full queue: a session that sends more ends; at twice as much handshakes get 503; later all is well again', async () => {
   const { hook, server } = small;
   const client = await open(small, Polling);
   await hook.close();
   for (let i = 0; i < 12; i++) await client.emit('say', [i]);
   await client.takeUntil((packet) => packet.startsWith('7:::'));
-  assert.strictEqual((await request(server.port, { path: '/socket.io/1/' })).status, 503);
+  /* it costs the others nothing; each of them has a connect event waiting then */
+  const others = [];
+  let answer;
+  while ((answer = await request(server.port, { path: '/socket.io/1/' })).status === 200) {
+    others.push(new Polling(server, answer.text.split(':')[0]));
+    assert.strictEqual((await others.at(-1).get()).text, '1::');
+    assert.ok(others.length <= 20);
+  }
+  assert.strictEqual(answer.status, 503);
+  assert.ok(others.length > 5);
   await hook.listen();
   const end = await hook.event((e) => e.session === client.id && e.type === 'disconnect');
   assert.strictEqual(end.reason, 'queue overflow');

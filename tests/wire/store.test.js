@@ -132,7 +132,7 @@ pollux('every page of the database is damaged: sessions end, and it works again 
     });
     await heals(server);
     await assertOneWorld(server);
-    const lines = logOf(server).split('\n').filter((line) => /; made anew/.test(line));
+    const lines = logOf(server).split('\n').filter((line) => /; made anew, /.test(line));
     assert.strictEqual(lines.length, 1, lines.join('\n'));
   });
 });

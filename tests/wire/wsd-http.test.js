@@ -8,6 +8,7 @@ const { Connection, parseResponse, request } = require('../lib/http');
 const { handshake } = require('../lib/polling');
 
 const server = useServer();
+const CHUNKED = 'POST /socket.io/1/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
 const LONG = 'x'.repeat(20000);
 
 /* bytes, and the statuses that may answer them; NONE: a close without a response is fine too */
@@ -38,6 +39,14 @@ const ROWS = [
   ['a chunk size of 2^64', 'POST /socket.io/1/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n', [NONE, 400, 413]],
   ['a chunk of a gigabyte', 'POST /socket.io/1/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n40000000\r\n', [413]],
   ['a chunk of a gigabyte after one of three bytes', 'POST /socket.io/1/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n40000000\r\n', [413]],
+  ['a chunk size that ends with a bare CR', `${CHUNKED}3\rXabc\r\n0\r\n\r\n`, [400]],
+  ['a chunk size with two CRs', `${CHUNKED}0\r\r\n\r\n`, [400]],
+  ['a chunk that does not end', `${CHUNKED}3\r\nabcXX0\r\n\r\n`, [400]],
+  ['a chunk that ends with a bare CR', `${CHUNKED}3\r\nabc\rX0\r\n\r\n`, [400]],
+  ['an extension of a chunk that ends with a bare LF', `${CHUNKED}3;a\n\r\nabc\r\n0\r\n\r\n`, [400]],
+  ['a bare CR at the end of a body in chunks', `${CHUNKED}0\r\n\rX`, [400]],
+  ['a bare CR behind a body in chunks', `${CHUNKED}0\r\nA: b\rHost: y\r\n\r\n`, [400]],
+  ['a folded header behind a body in chunks', `${CHUNKED}0\r\nA: b\r\n c\r\n\r\n`, [400]],
   ['two Host headers', 'GET /socket.io/1/ HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n', [400]],
   ['two equal Host headers', 'GET /socket.io/1/ HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n', [400]],
   ['a coding that is gzip', 'POST /socket.io/1/ HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n', [501]],
@@ -94,6 +103,24 @@ pollux('a head that comes byte by byte is judged as one that comes at once', asy
     const connection = new Connection(server.wsdPort);
     for (const byte of bytes) connection.send(byte);
     assert.strictEqual((await connection.response()).status, status, JSON.stringify(bytes));
+    connection.destroy();
+  }
+});
+
+pollux('a body in chunks may come byte by byte, with extensions and a trailer', async () => {
+  for (const [tail, status] of [
+    ['3\r\nabc\r\n00B;x="y"\r\n1234567890\r\r\n0\r\nA: b\r\nB: c\r\n\r\n', 200],
+    ['3\r\nabc\r\n00A\r\n1234567890\rX0\r\n\r\n', 400]
+  ]) {
+    const connection = new Connection(server.wsdPort);
+    for (const byte of CHUNKED + tail) connection.send(byte);
+    assert.strictEqual((await connection.response()).status, status, tail);
+    /* and what follows it is the next request */
+    if (status === 200) {
+      connection.send(`${CHUNKED}${tail}GET /socket.io/ HTTP/1.1\r\n\r\n`);
+      assert.strictEqual((await connection.response()).status, 200);
+      assert.strictEqual((await connection.response()).text, 'Welcome to socket.io.');
+    }
     connection.destroy();
   }
 });
