@@ -136,6 +136,11 @@ transaction_commit(struct hub *h)
 {
 	if (!h->failed)
 		transaction_let_go(h);
+	/* websockets alone: what was read has set the mark already */
+	if (!h->failed && !store_in_transaction(h->store)) {
+		part_settle(&h->parts);
+		return 0;
+	}
 	if (h->failed || store_commit(h->store) == -1)
 		return -1;
 	slots_set_head(store_slots(h->store), h->head);
