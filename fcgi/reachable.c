@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "fcgi/probe.h"
+#include "shared/base/address.h"
 #include "shared/base/log.h"
 #include "shared/base/shm.h"
 #include "shared/wire/sid.h"
@@ -19,7 +20,6 @@
 #define NO_PASS_MS 60000
 #define UNSURE_MS  5000 /* also: how long a probe of another process may take */
 
-#define HOST_MAX   255
 #define ORIGIN_MAX 255
 
 enum host_verdict {
@@ -49,7 +49,7 @@ struct reachable {
 	struct probe *probe;      /* under way; NULL: none */
 	struct host_entry *asked; /* what it probes */
 	int64_t asked_key;
-	char asked_host[HOST_MAX + 1];
+	char asked_host[ADDRESS_HOST_MAX + 1];
 	char path[CONFIG_TEXT_MAX + 64];
 };
 
@@ -167,20 +167,6 @@ ask_web_server(struct reachable *r, struct host_entry *e, const struct probe_tar
 
 /* --- where to probe --------------------------------------------------------------------------- */
 
-/* Whether it is a name or an address, perhaps with a port, and nothing else. */
-static bool
-is_host_header(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-		    (c == '\0' || strchr("-._:[]", c) == NULL))
-			return false;
-	}
-	return s.n > 0 && s.n <= HOST_MAX;
-}
-
 static bool
 has_port(struct slice host)
 {
@@ -233,13 +219,13 @@ find_probe_target(const struct reachable *r, const struct fcgi_request *rq, stru
 	if (origin.n <= ORIGIN_MAX)
 		t->origin = origin;
 	return t->address[0] != '\0' && strncmp(t->address, "unix:", 5) != 0 &&
-	       is_host_header(t->host) && port_is_trusted(rq, t->host);
+	       address_is_host(t->host) && port_is_trusted(rq, t->host);
 }
 
 static int64_t
 key_of_target(const struct probe_target *t)
 {
-	char text[HOST_MAX + 128];
+	char text[ADDRESS_HOST_MAX + 128];
 	int n = snprintf(text, sizeof(text), "%s %d %d %.*s", t->address, t->port, t->tls,
 	    (int)t->host.n, t->host.p);
 

@@ -2,12 +2,7 @@
 
 #include <stdbool.h>
 
-/* The value of a digit; http-parser has refused what is none. */
-static size_t
-digit_value(char c)
-{
-	return c <= '9' ? (size_t)(c - '0') : (size_t)((c | 0x20) - 'a') + 10;
-}
+#include "shared/wire/digit.h"
 
 /* One byte that is neither data nor of the trailer.  Return false if it may not be there. */
 static bool
@@ -19,8 +14,8 @@ look_at_frame(struct chunks *c, char byte)
 			c->state = CHUNKS_SIZE_LF;
 		else if (byte == ';' || byte == ' ')
 			c->state = CHUNKS_EXTENSION;
-		else
-			c->left = c->left << 4 | digit_value(byte);
+		else /* http-parser has refused what is no digit */
+			c->left = c->left << 4 | (size_t)digit_hex(byte);
 		return true;
 	case CHUNKS_EXTENSION:
 		if (byte == '\r')

@@ -88,16 +88,6 @@ wsd_request_on_value(http_parser *parser, const char *p, size_t n)
 	return store_head_bytes(r, p, n);
 }
 
-static struct slice
-trim_blanks(struct slice s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = slice_skip(s, 1);
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 /* What http-parser leaves to us, and a proxy may read in another way, taking other bytes for
  * the next request, or another site for this one.  There may be no Host: devices of the era send
  * none. */
@@ -109,7 +99,7 @@ check_head(struct wsd_request *r)
 	bool form = false;
 
 	for (unsigned i = 0; wsd_request_field(r, i, &name, &value); i++) {
-		value = trim_blanks(value);
+		value = slice_trim(value);
 		if (slice_is(name, "host") && ++hosts > 1)
 			return reject_request(r, 400, "The request has two Host headers.");
 		if (slice_is(name, "transfer-encoding") &&
@@ -303,7 +293,7 @@ wsd_request_list_has(struct slice list, const char *token)
 	size_t n = strlen(token);
 
 	while (slice_cut(&list, ',', &word)) {
-		word = trim_blanks(word);
+		word = slice_trim(word);
 		if (word.n == n && strncasecmp(word.p, token, n) == 0)
 			return true;
 	}

@@ -29,16 +29,9 @@ is_ipv4(const struct address *a)
 static bool
 is_port(struct slice s)
 {
-	unsigned port = 0;
+	unsigned port;
 
-	if (s.n == 0 || s.n > 5)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-		port = 10 * port + (unsigned)(s.p[i] - '0');
-	}
-	return port <= PORT_MAX;
+	return slice_number(s, 5, PORT_MAX, &port);
 }
 
 /* Drop brackets and a port.  Return false when there is a bracket, or a port, that is none. */
@@ -81,6 +74,19 @@ address_parse(struct address *a, struct slice text)
 		return false;
 	set_ipv4(a, &v4);
 	return true;
+}
+
+bool
+address_is_host(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+		    (c == '\0' || strchr("-._:[]", c) == NULL))
+			return false;
+	}
+	return s.n > 0 && s.n <= ADDRESS_HOST_MAX;
 }
 
 bool

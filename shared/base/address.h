@@ -8,7 +8,8 @@
 
 #include "shared/base/slice.h"
 
-#define ADDRESS_SIZE 46 /* of its text, with the NUL */
+#define ADDRESS_SIZE     46 /* of its text, with the NUL */
+#define ADDRESS_HOST_MAX 255
 
 /* IPv4 is here what IPv6 calls it, ::ffff:192.0.2.1: a client has one address, by whichever socket
  * it comes. */
@@ -19,6 +20,10 @@ struct address {
 /* Read "192.0.2.1" or "2001:db8::1"; brackets and a port are dropped, as in "192.0.2.1:80",
  * "[2001:db8::1]" and "[2001:db8::1]:80".  Return false when it is no address; `*a` is void. */
 bool address_parse(struct address *a, struct slice text);
+
+/* Whether it could be a Host header: a name or an address, perhaps with a port, and nothing that is
+ * more to a log or a header. */
+bool address_is_host(struct slice s);
 
 /* The address of a socket.  Return false when it is neither IPv4 nor IPv6: of a unix socket. */
 bool address_of_socket(struct address *a, const struct sockaddr_storage *from);

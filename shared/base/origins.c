@@ -62,17 +62,7 @@ port_of_scheme(struct slice scheme)
 static bool
 read_origin_port(struct slice text, unsigned *port)
 {
-	unsigned value = 0;
-
-	if (text.n == 0 || text.n > 5)
-		return false;
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return false;
-		value = value * 10 + (unsigned)(text.p[i] - '0');
-	}
-	*port = value;
-	return value > 0 && value <= PORT_MAX;
+	return slice_number(text, 5, PORT_MAX, port) && *port > 0;
 }
 
 /* Split "host", "host:80", "[::1]:80".  `port->p` is NULL when there is no colon. */

@@ -7,21 +7,6 @@
 
 /* --- the list --------------------------------------------------------------------------------- */
 
-/* "8", at most `most`. */
-static bool
-read_bits(struct slice s, unsigned most, unsigned *bits)
-{
-	*bits = 0;
-	if (s.n == 0 || s.n > 3)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-		*bits = 10 * *bits + (unsigned)(s.p[i] - '0');
-	}
-	return *bits <= most;
-}
-
 /* Whether it has one colon: that is before a port, which stands in a header but not here. */
 static bool
 ends_with_port(struct slice s)
@@ -45,7 +30,7 @@ read_net(struct proxies_net *net, struct slice entry)
 	if (entry.p == NULL)
 		return true;
 	most = memchr(host.p, ':', host.n) == NULL ? IPV4_BITS : ALL_BITS;
-	if (!read_bits(entry, most, &net->bits))
+	if (!slice_number(entry, 3, most, &net->bits))
 		return false;
 	net->bits += ALL_BITS - most;
 	return true;
@@ -79,12 +64,6 @@ proxies_trust(const struct proxies *p, const struct address *a)
 
 /* --- the walk --------------------------------------------------------------------------------- */
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /* Cut the last element from the end of a list. */
 static struct slice
 cut_last(struct slice *list)
@@ -96,11 +75,7 @@ cut_last(struct slice *list)
 		at--;
 	last = slice_skip(*list, at);
 	list->n = at == 0 ? 0 : at - 1;
-	while (last.n > 0 && is_blank(last.p[0]))
-		last = slice_skip(last, 1);
-	while (last.n > 0 && is_blank(last.p[last.n - 1]))
-		last.n--;
-	return last;
+	return slice_trim(last);
 }
 
 /* The trusted proxy found last names its client.  Return false when the walk ends there. */

@@ -55,11 +55,40 @@ slice_has_nul(struct slice s)
 	return s.n > 0 && memchr(s.p, '\0', s.n) != NULL;
 }
 
+/* Read a decimal number of at most `digits` digits (9 or fewer) that is not above `most`.  By hand:
+ * strtoul() takes blanks and a sign, too.  False: `s` is none, and `*number` is void. */
+static inline bool
+slice_number(struct slice s, size_t digits, unsigned most, unsigned *number)
+{
+	unsigned n = 0;
+
+	if (s.n == 0 || s.n > digits)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+		n = 10 * n + (unsigned)(s.p[i] - '0');
+	}
+	*number = n;
+	return n <= most;
+}
+
 /* `s` without its first `n` bytes; `n` may not exceed `s.n`. */
 static inline struct slice
 slice_skip(struct slice s, size_t n)
 {
 	return (struct slice){n == 0 ? s.p : s.p + n, s.n - n};
+}
+
+/* `s` without the blanks and tabs around it. */
+static inline struct slice
+slice_trim(struct slice s)
+{
+	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
+		s = slice_skip(s, 1);
+	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
 }
 
 /* Cut the piece before the first `separator` from the front of `*rest`, the separator too.

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "shared/base/address.h"
 #include "shared/base/config.h"
 #include "shared/base/log.h"
 #include "shared/base/shm.h"
@@ -12,7 +13,6 @@
 
 #define WAYS      64     /* beyond this the least recently used is forgotten */
 #define BELIEF_MS 300000 /* how long an upgrade that came, or was missed, decides */
-#define HOST_MAX  255
 
 /* One way.  Every process writes it, without a lock: at worst one handshake offers too much or too
  * little. */
@@ -76,20 +76,6 @@ take_way(struct ways *w, int64_t key, int64_t now)
 
 /* --- which way ------------------------------------------------------------------------------ */
 
-/* A name or an address, perhaps with a port: the key of a way, and nothing that breaks a log. */
-static bool
-is_way_host(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-		    (c == '\0' || strchr("-._:[]", c) == NULL))
-			return false;
-	}
-	return s.n > 0 && s.n <= HOST_MAX;
-}
-
 /* Write the text of the way by this host.  Return its key, or 0: there is no such way. */
 static int64_t
 name_way(const struct exchange *x, struct slice host, char *text, size_t size)
@@ -97,7 +83,7 @@ name_way(const struct exchange *x, struct slice host, char *text, size_t size)
 	char proxy[ADDRESS_SIZE] = "";
 	int n;
 
-	if (!is_way_host(host))
+	if (!address_is_host(host))
 		return 0;
 	if (x->by_proxy)
 		address_write(&x->proxy, proxy);
@@ -126,7 +112,7 @@ find_forwarded_host(const struct exchange *x)
 bool
 ways_is_closed(struct ways *w, const struct exchange *x, int64_t now)
 {
-	char text[HOST_MAX + ADDRESS_SIZE + 16];
+	char text[ADDRESS_HOST_MAX + ADDRESS_SIZE + 16];
 	int64_t key = name_way(x, x->header(x, "host"), text, sizeof(text));
 	struct way *way = key == 0 ? NULL : find_way(w, key);
 
@@ -139,7 +125,7 @@ ways_is_closed(struct ways *w, const struct exchange *x, int64_t now)
 static void
 note_stripped(struct ways *w, const struct exchange *x, struct slice host, int64_t now)
 {
-	char text[HOST_MAX + ADDRESS_SIZE + 16];
+	char text[ADDRESS_HOST_MAX + ADDRESS_SIZE + 16];
 	int64_t key = name_way(x, host, text, sizeof(text));
 	struct way *way = key == 0 ? NULL : take_way(w, key, now);
 
@@ -160,7 +146,7 @@ note_stripped(struct ways *w, const struct exchange *x, struct slice host, int64
 static void
 note_passed(struct ways *w, const struct exchange *x, struct slice host, int64_t now)
 {
-	char text[HOST_MAX + ADDRESS_SIZE + 16];
+	char text[ADDRESS_HOST_MAX + ADDRESS_SIZE + 16];
 	int64_t key = name_way(x, host, text, sizeof(text));
 	struct way *way = key == 0 ? NULL : take_way(w, key, now);
 

@@ -96,16 +96,6 @@ clientfile_find(struct clientfile *file, struct slice path)
 
 /* --- request headers ------------------------------------------------------------------------ */
 
-static struct slice
-trim_element(struct slice s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = slice_skip(s, 1);
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 static bool
 is_token(struct slice s, const char *token)
 {
@@ -116,7 +106,7 @@ is_token(struct slice s, const char *token)
 static bool
 is_zero_weight(struct slice parameter)
 {
-	parameter = trim_element(parameter);
+	parameter = slice_trim(parameter);
 	if (parameter.n < 3 || strncasecmp(parameter.p, "q=0", 3) != 0)
 		return false;
 	for (size_t i = 3; i < parameter.n; i++)
@@ -133,7 +123,7 @@ clientfile_accepts_gzip(struct slice accept_encoding)
 
 	while (slice_cut(&accept_encoding, ',', &element)) {
 		slice_cut(&element, ';', &name);
-		name = trim_element(name);
+		name = slice_trim(name);
 		refused = slice_cut(&element, ';', &parameter) && is_zero_weight(parameter);
 		/* a coding named outright outranks "*", wherever each is in the list */
 		if (is_token(name, "gzip") || is_token(name, "x-gzip"))
@@ -150,7 +140,7 @@ clientfile_has_tag(struct slice if_none_match, struct slice tag)
 	struct slice element;
 
 	while (slice_cut(&if_none_match, ',', &element)) {
-		element = trim_element(element);
+		element = slice_trim(element);
 		if (is_token(element, "*"))
 			return true;
 		take_name_part(&element, SLICE("W/"));
