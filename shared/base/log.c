@@ -114,6 +114,15 @@ log_enabled(enum log_level level)
 	return level <= log_ctx.level;
 }
 
+/* One event is one line: a client must not be able to forge another. */
+static void
+log_make_one_line(char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			text[i] = ' ';
+}
+
 static void __attribute__((format(printf, 3, 0)))
 log_write_line(enum log_level level, int error, const char *format, va_list args)
 {
@@ -147,10 +156,7 @@ log_write_line(enum log_level level, int error, const char *format, va_list args
 		if (n >= room)
 			n = room - 1;
 	}
-	/* one event is one line: a client must not be able to forge another */
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = ' ';
+	log_make_one_line(line, n);
 	if (log_ctx.take != NULL) {
 		line[n] = '\0';
 		log_ctx.take(log_ctx.take_arg, level, line);
@@ -305,7 +311,7 @@ struct log_safe_line {
 static void
 log_add_safely(struct log_safe_line *line, const char *text)
 {
-	/* one event is one line, as above; the last byte is for '\n' */
+	/* the last byte is for '\n' */
 	for (; *text != '\0' && line->n < sizeof(line->text) - 1; text++)
 		line->text[line->n++] = *text;
 }
@@ -376,9 +382,7 @@ log_from_signal(const char *const *texts)
 	}
 	for (; *texts != NULL; texts++)
 		log_add_safely(&line, *texts);
-	for (size_t i = 0; i < line.n; i++)
-		if ((unsigned char)line.text[i] < 0x20 || line.text[i] == 0x7f)
-			line.text[i] = ' ';
+	log_make_one_line(line.text, line.n);
 	line.text[line.n++] = '\n';
 	if (write(log_ctx.fd, line.text, line.n) == -1)
 		line.n = 0; /* and there is nowhere to report that */
