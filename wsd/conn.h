@@ -64,7 +64,6 @@ struct wsd_conn {
 	bool is_refused : 1; /* over the limit on connections: it gets its 503 and goes */
 	bool granted : 1; /* websocket: the head of the 101 was sent before the session was found */
 	bool attached : 1; /* websocket: the transport has `ws` */
-	bool paused : 1;   /* websocket: the transport wants nothing read */
 	bool blocked : 1;  /* the kernel takes no more: EV_WRITE is watched */
 	bool eof : 1;      /* the peer has sent its FIN */
 };

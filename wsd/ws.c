@@ -54,11 +54,10 @@ ws_send_close(struct websocket *ws, int code, const char *reason)
 }
 
 static void
-ws_pause(struct websocket *ws, bool paused)
+ws_pause(struct websocket *ws)
 {
 	struct wsd_conn *c = conn_of_websocket(ws);
 
-	c->paused = paused;
 	/* flushing it, even if nothing is queued, watches for what it takes now */
 	if (c->state == WSD_CONN_OPEN)
 		wsd_conn_set_dirty(c);
@@ -169,7 +168,7 @@ ws_takes_input(const struct wsd_conn *c)
 {
 	const struct config *cfg = c->wsd->cfg;
 
-	if (c->paused || c->parked != NULL)
+	if (c->ws.paused || c->parked != NULL)
 		return false;
 	/* back-pressure: stop reading from a peer that does not read, at half of the limit that
 	 * closes, because what is being handled may queue more */

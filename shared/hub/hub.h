@@ -219,14 +219,11 @@ struct sink_ops {
  * the session (1::, connection event).  What waits is delivered: to a stream at once, to a poll
  * by the end of the turn.  -1: answer 503; the session is over, its messages could not be read,
  * or the turn is lost.  The sink may hold the session even so (session_has_sink()):
- * session_detach() it. */
+ * session_detach() it.
+ * If the session has ended (SESSION_ENDED) the sink gets what the client has not collected yet,
+ * then 0::, and ends. */
 int session_attach(struct hub *h, struct session *s, enum transport_id transport, bool streaming,
     const struct sink_ops *ops, void *sink);
-
-/* The same for a session that has ended (SESSION_ENDED): the sink gets what the client has not
- * collected yet, and 0::, and ends. */
-int session_attach_ended(
-    struct hub *h, struct session *s, bool streaming, const struct sink_ops *ops, void *sink);
 
 /* Connect a session that has no transport yet: a POST came before the first GET. */
 int session_connect(struct hub *h, struct session *s, enum transport_id transport);

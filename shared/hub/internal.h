@@ -100,6 +100,10 @@ int session_begin(struct hub *h, struct session *s);
 
 /* --- membership.c --- */
 
+/* PROTOCOL 5.6: the namespace that an endpoint names, which ends at '?', or NULL; and the query
+ * behind that, of which p is NULL when there is none. */
+struct hub_ns *membership_namespace(struct hub *h, struct slice endpoint, struct slice *query);
+
 /* Become a member of a namespace, which the client calls by `endpoint` (p NULL: by its name), or of
  * a room of it (room.p not NULL).  0; -1: the session is over, or the turn is lost; or -EDQUOT:
  * refused, and logged. */

@@ -81,17 +81,28 @@ membership_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slic
 	return membership_add(h, s, ns, room, (struct slice){NULL, 0});
 }
 
+struct hub_ns *
+membership_namespace(struct hub *h, struct slice endpoint, struct slice *query)
+{
+	const char *mark = endpoint.n == 0 ? NULL : memchr(endpoint.p, '?', endpoint.n);
+	struct slice name = endpoint;
+
+	*query = (struct slice){NULL, 0};
+	if (mark != NULL) {
+		name.n = (size_t)(mark - endpoint.p);
+		*query = slice_skip(endpoint, name.n + 1);
+	}
+	return h->o.app.find(h->o.app.arg, name);
+}
+
 void
 membership_refuse(struct hub *h, struct session *s, struct slice endpoint)
 {
-	struct slice rest = endpoint, name;
-	const struct hub_ns *ns;
+	struct slice query;
+	const struct hub_ns *ns = membership_namespace(h, endpoint, &query);
 
-	if (slice_cut(&rest, '?', &name)) {
-		ns = h->o.app.find(h->o.app.arg, name);
-		if (ns != NULL)
-			early_drop(h, s, ns);
-	}
+	if (ns != NULL)
+		early_drop(h, s, ns);
 	hub_publish_packet(
 	    h, s, &(struct packet){.type = PACKET_ERROR, .endpoint = endpoint, .data = SLICE("2")});
 }

@@ -10,21 +10,6 @@
 /* Digits of an ack's id; one with more was not sent by us, and would overflow. */
 #define ACK_DIGITS_MAX 18
 
-/* PROTOCOL 5.6: the name of a namespace ends at '?'. */
-static struct hub_ns *
-namespace_of_endpoint(struct hub *h, struct slice endpoint, struct slice *query)
-{
-	const char *mark = endpoint.n == 0 ? NULL : memchr(endpoint.p, '?', endpoint.n);
-	struct slice name = endpoint;
-
-	*query = (struct slice){NULL, 0};
-	if (mark != NULL) {
-		name.n = (size_t)(mark - endpoint.p);
-		*query = slice_skip(endpoint, name.n + 1);
-	}
-	return h->o.app.find(h->o.app.arg, name);
-}
-
 static void
 join_namespace(struct hub *h, struct session *s, const struct packet *pk)
 {
@@ -38,7 +23,7 @@ join_namespace(struct hub *h, struct session *s, const struct packet *pk)
 			hub_publish_packet(h, s, &(struct packet){.type = PACKET_CONNECT});
 		return;
 	}
-	ns = namespace_of_endpoint(h, pk->endpoint, &query);
+	ns = membership_namespace(h, pk->endpoint, &query);
 	/* endpoint and query are C strings to the application, which must not be given a part */
 	if (ns == NULL || ns->name.n == 0 || slice_has_nul(pk->endpoint) ||
 	    slice_has_nul(pk->data)) {
@@ -71,7 +56,7 @@ leave_namespace(struct hub *h, struct session *s, const struct packet *pk)
 		session_end(h, s, "booted", true);
 		return;
 	}
-	ns = namespace_of_endpoint(h, pk->endpoint, &query);
+	ns = membership_namespace(h, pk->endpoint, &query);
 	if (ns != NULL)
 		membership_leave_namespace(h, s, ns, "packet");
 }
@@ -80,7 +65,7 @@ static void
 hand_to_application(struct hub *h, struct session *s, const struct packet *pk, struct slice text)
 {
 	struct slice query;
-	struct hub_ns *ns = namespace_of_endpoint(h, pk->endpoint, &query);
+	struct hub_ns *ns = membership_namespace(h, pk->endpoint, &query);
 
 	if (ns != NULL)
 		early_receive(h, s, ns, pk, text);

@@ -80,39 +80,9 @@ deliver_missed(struct hub *h, struct session *s)
 	return 0;
 }
 
-int
-session_attach(struct hub *h, struct session *s, enum transport_id transport, bool streaming,
-    const struct sink_ops *ops, void *sink)
-{
-	bool first = s->row.state == STORE_NEW, repeat;
-	enum transport_id before = session_transport(s);
-
-	/* catch up first: another process may have ended the session.  Then the old transport goes,
-	 * before the row forgets who holds it */
-	if (transaction_open(h) == -1 || s->over || supersede(h, s) == -1)
-		return -1;
-	/* PROTOCOL 14.2: a client that fell back to another transport before it sent anything may
-	 * have missed 1:: on the old one */
-	repeat = !first && !s->row.spoke && s->row.transport != (int)transport;
-	take_over(h, s, transport, streaming);
-	if (!first && transport != before)
-		lifecycle_changed(s, before);
-	/* before any other process can see that the session is ours: what it sends must be logged,
-	 * and be kept here for the next poll */
-	if (!streaming) {
-		ring_open(&h->ring, h->head);
-		membership_mark_waiting(h, s);
-	}
-	held_attach(h, s, ops, sink);
-	if (first)
-		return session_begin(h, s);
-	if (repeat && hub_publish_session(h, s, SLICE("1::"), false) == -1)
-		return -1;
-	return deliver_missed(h, s);
-}
-
-int
-session_attach_ended(
+/* The sink of a session that has ended gets what is left of it. */
+static int
+attach_ended(
     struct hub *h, struct session *s, bool streaming, const struct sink_ops *ops, void *sink)
 {
 	struct session_row *row = &s->row;
@@ -143,4 +113,37 @@ session_attach_ended(
 	else if (!s->unsaved || s->pending_n == 0)
 		held_drop_sink(h, s, SINK_DISCONNECTED);
 	return 0;
+}
+
+int
+session_attach(struct hub *h, struct session *s, enum transport_id transport, bool streaming,
+    const struct sink_ops *ops, void *sink)
+{
+	enum transport_id before = session_transport(s);
+	bool first = s->row.state == STORE_NEW, repeat;
+
+	if (s->over)
+		return attach_ended(h, s, streaming, ops, sink);
+	/* catch up first: another process may have ended the session.  Then the old transport goes,
+	 * before the row forgets who holds it */
+	if (transaction_open(h) == -1 || s->over || supersede(h, s) == -1)
+		return -1;
+	/* PROTOCOL 14.2: a client that fell back to another transport before it sent anything may
+	 * have missed 1:: on the old one */
+	repeat = !first && !s->row.spoke && transport != before;
+	take_over(h, s, transport, streaming);
+	if (!first && transport != before)
+		lifecycle_changed(s, before);
+	/* before any other process can see that the session is ours: what it sends must be logged,
+	 * and be kept here for the next poll */
+	if (!streaming) {
+		ring_open(&h->ring, h->head);
+		membership_mark_waiting(h, s);
+	}
+	held_attach(h, s, ops, sink);
+	if (first)
+		return session_begin(h, s);
+	if (repeat && hub_publish_session(h, s, SLICE("1::"), false) == -1)
+		return -1;
+	return deliver_missed(h, s);
 }

@@ -134,17 +134,17 @@ transaction_fail(struct hub *h)
 int
 transaction_commit(struct hub *h)
 {
-	if (!h->failed)
-		transaction_let_go(h);
-	/* websockets alone: what was read has set the mark already */
-	if (!h->failed && !store_in_transaction(h->store)) {
-		part_settle(&h->parts);
-		return 0;
-	}
-	if (h->failed || store_commit(h->store) == -1)
+	if (h->failed)
 		return -1;
-	slots_set_head(store_slots(h->store), h->head);
-	transaction_set_mark(h); /* the next turn may fail before it opens a transaction */
+	transaction_let_go(h);
+	/* else websockets alone: what was read has set the mark already */
+	if (store_in_transaction(h->store)) {
+		if (store_commit(h->store) == -1)
+			return -1;
+		slots_set_head(store_slots(h->store), h->head);
+		/* the next turn may fail before it opens a transaction */
+		transaction_set_mark(h);
+	}
 	part_settle(&h->parts);
 	return 0;
 }

@@ -164,7 +164,6 @@ hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
     const struct route *route, struct session *s, struct slice late)
 {
 	struct poll *p = malloc(sizeof(*p) + x->origin.n + 1);
-	int attached;
 
 	if (p == NULL) {
 		answer_own_packet(sv, x, t, route, late);
@@ -186,10 +185,8 @@ hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
 	enqueue_poll(p, &sv->polls, sv->cfg->polling_duration_ms);
 	/* one that has ended is told 0::, and not 7:::1+0, which would bring a kicked client back
 	 * (14.6) */
-	attached = session_is_over(s)
-	               ? session_attach_ended(sv->hub, s, false, &poll_sink, p)
-	               : session_attach(sv->hub, s, route->transport, false, &poll_sink, p);
-	if (attached == -1 && p->session != NULL) {
+	if (session_attach(sv->hub, s, route->transport, false, &poll_sink, p) == -1 &&
+	    p->session != NULL) {
 		/* it failed before or after the session took the poll: take it back */
 		if (session_has_sink(s, p))
 			session_detach(sv->hub, s);

@@ -290,7 +290,6 @@ start_stream(struct server *sv, const struct transport *t, struct exchange *x,
     const struct route *route, struct session *s)
 {
 	struct stream *st = calloc(1, sizeof(*st));
-	int attached;
 
 	if (st == NULL) {
 		answer_own_packet(sv, x, t, route, RECONNECT_PACKET);
@@ -308,10 +307,8 @@ start_stream(struct server *sv, const struct transport *t, struct exchange *x,
 	st->ends_at = sv->now + sv->cfg->htmlfile_duration_ms;
 	TAILQ_INSERT_TAIL(&sv->streams, st, link);
 	heartbeat_start(sv, &st->heartbeat, &stream_heartbeat);
-	attached = session_is_over(s)
-	               ? session_attach_ended(sv->hub, s, true, &stream_sink, st)
-	               : session_attach(sv->hub, s, route->transport, true, &stream_sink, st);
-	if (attached == -1 && st->session != NULL) {
+	if (session_attach(sv->hub, s, route->transport, true, &stream_sink, st) == -1 &&
+	    st->session != NULL) {
 		/* it failed before or after the session took the stream: take it back */
 		drop_stream_session(st);
 		if (session_has_sink(s, st))

@@ -68,7 +68,7 @@ on_websocket_pause(void *sink, bool paused)
 	struct websocket *ws = sink;
 
 	ws->paused = paused;
-	ws->ops->pause(ws, paused);
+	ws->ops->pause(ws);
 }
 
 static const struct sink_ops websocket_sink = {
@@ -188,7 +188,6 @@ websocket_open(struct server *sv, struct websocket *ws, const struct route *rout
 {
 	enum session_find_result found;
 	struct session *s;
-	int attached;
 
 	found = session_find(sv->hub, route->sid, &s);
 	if (found != SESSION_LIVE && found != SESSION_ENDED)
@@ -197,10 +196,7 @@ websocket_open(struct server *sv, struct websocket *ws, const struct route *rout
 	ws->session = s;
 	/* all is ready before it is attached: that sends 1:: and whatever waits, and may end it */
 	heartbeat_start(sv, &ws->heartbeat, &websocket_heartbeat);
-	attached = session_is_over(s)
-	               ? session_attach_ended(sv->hub, s, true, &websocket_sink, ws)
-	               : session_attach(sv->hub, s, route->transport, true, &websocket_sink, ws);
-	if (attached == -1) {
+	if (session_attach(sv->hub, s, route->transport, true, &websocket_sink, ws) == -1) {
 		/* it failed before or after the session took the websocket: take it back */
 		if (ws->session != NULL) {
 			heartbeat_stop(sv, &ws->heartbeat);

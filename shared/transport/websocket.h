@@ -24,8 +24,9 @@ struct websocket_ops {
 	/* Send what is queued, then a close frame with this code, then end the connection.  The
 	 * session is detached: the transport makes no further call. */
 	void (*close)(struct websocket *ws, int code, const char *reason);
-	/* Stop reading from the connection (what was read already may still come), or read on. */
-	void (*pause)(struct websocket *ws, bool paused);
+	/* Stop reading from the connection (what was read already may still come), or read on:
+	 * `ws->paused` has changed. */
+	void (*pause)(struct websocket *ws);
 };
 
 /* Embedded in the program's connection; zeroed before websocket_open(). */

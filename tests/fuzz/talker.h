@@ -175,9 +175,9 @@ talker_ws_close(struct websocket *ws, int code, const char *reason)
 }
 
 static inline void
-talker_ws_pause(struct websocket *ws, bool paused)
+talker_ws_pause(struct websocket *ws)
 {
-	container_of(ws, struct talker, ws)->unread = paused;
+	container_of(ws, struct talker, ws)->unread = ws->paused;
 }
 
 static const struct websocket_ops talker_ws_ops = {

@@ -66,17 +66,7 @@ open_fixture(void **state)
 	    .kind = 1,
 	    .folder = f->folder,
 	    .app = application_for_hub(f->app),
-	    .close_timeout_ms = 60000,
-	    .polling_duration_ms = 20000,
-	    .handshake_timeout_ms = 60000,
-	    .bad_packets = 5,
-	    .queue_packets = 100,
-	    .queue_bytes = 10000,
-	    .sessions = 1000,
-	    .log_bytes = 1 << 20,
-	    .rooms_per_session = 100,
-	    .data_per_session = 1 << 20,
-	    .acks_per_session = 100,
+	    HUB_LIMITS,
 	};
 	f->hub = hub_open(&options);
 	assert_non_null(f->hub);

@@ -21,6 +21,7 @@
 #include "shared/app/internal.h"
 #include "shared/hub/hub.h"
 #include "shared/wire/sid.h"
+#include "tests/unit/limits.h"
 
 struct world {
 	char folder[64];
@@ -107,17 +108,7 @@ open_hub(const struct world *w, struct application *app, bool guest)
 	    .folder = w->folder,
 	    .app = application_for_hub(app),
 	    .no_app = guest,
-	    .close_timeout_ms = 60000,
-	    .polling_duration_ms = 20000,
-	    .handshake_timeout_ms = 60000,
-	    .bad_packets = 5,
-	    .queue_packets = 100,
-	    .queue_bytes = 10000,
-	    .sessions = 1000,
-	    .log_bytes = 1 << 20,
-	    .rooms_per_session = 100,
-	    .data_per_session = 1 << 20,
-	    .acks_per_session = 100,
+	    HUB_LIMITS,
 	};
 	struct hub *h = hub_open(&options);
 

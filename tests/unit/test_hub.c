@@ -17,6 +17,7 @@
 
 #include "shared/hub/hub.h"
 #include "shared/store/message_log.h"
+#include "tests/unit/limits.h"
 
 /* --- an application that notes what it is told ---------------------------------------------------
  */
@@ -274,20 +275,10 @@ open_hub(struct world *w)
 	    .folder = w->folder,
 	    .app = {w, find, authorize, authorize_ns, connected, disconnected, received, answered,
 		NULL},
-	    .close_timeout_ms = 60000,
-	    .polling_duration_ms = 20000,
-	    .handshake_timeout_ms = 60000,
-	    .bad_packets = 5,
+	    HUB_LIMITS,
 	    .early_packets = 3,
 	    .early_bytes = 60,
 	    .early_timeout_ms = 5000,
-	    .queue_packets = 100,
-	    .queue_bytes = 10000,
-	    .sessions = 1000,
-	    .log_bytes = 1 << 20,
-	    .rooms_per_session = 100,
-	    .data_per_session = 1 << 20,
-	    .acks_per_session = 100,
 	    .rolled_back = take_back,
 	    .rolled_back_arg = w,
 	};
@@ -868,7 +859,7 @@ poll_ended(struct world *w, int i, const char *sid, struct sink *k)
 	*k = (struct sink){.done = false};
 	begin(w, i);
 	assert_int_equal(session_find(w->hub[i], slice_of(sid), &s), SESSION_ENDED);
-	assert_int_equal(session_attach_ended(w->hub[i], s, false, &ops, k), 0);
+	assert_int_equal(session_attach(w->hub[i], s, TRANSPORT_XHR_POLLING, false, &ops, k), 0);
 	settle(w, i);
 	assert_true(k->done);
 }
@@ -924,7 +915,8 @@ a_stream_gets_what_a_poll_did_not_fetch_before_the_end(void **state)
 		k = (struct sink){.done = false};
 		begin(w, i);
 		assert_int_equal(session_find(w->hub[i], slice_of(sid), &s), SESSION_ENDED);
-		assert_int_equal(session_attach_ended(w->hub[i], s, true, &ops, &k), 0);
+		assert_int_equal(
+		    session_attach(w->hub[i], s, TRANSPORT_HTMLFILE, true, &ops, &k), 0);
 		settle(w, i);
 		assert_string_equal(k.got, i == 0 ? "3:::me 0:: SUPERSEDED " : "DISCONNECTED ");
 		assert_int_equal(hub_held(w->hub[i]), 0);
@@ -962,9 +954,9 @@ what_was_sent_between_polls_comes_before_the_end(void **state)
 	k = other = (struct sink){.done = false};
 	h = begin(w, 0);
 	assert_int_equal(session_find(h, slice_of(sid), &s), SESSION_ENDED);
-	assert_int_equal(session_attach_ended(h, s, false, &ops, &k), 0);
+	assert_int_equal(session_attach(h, s, TRANSPORT_XHR_POLLING, false, &ops, &k), 0);
 	assert_int_equal(session_find(h, slice_of(sid), &s), SESSION_ENDED);
-	assert_int_equal(session_attach_ended(h, s, false, &ops, &other), 0);
+	assert_int_equal(session_attach(h, s, TRANSPORT_XHR_POLLING, false, &ops, &other), 0);
 	assert_int_equal(hub_turn_end(h, &next), 0);
 	assert_string_equal(k.got, "SUPERSEDED ");
 	assert_string_equal(other.got, "3:::room 3:::me 0:: ");

@@ -1,0 +1,22 @@
+/* limits: members of struct hub_options that all tests of a hub want alike. */
+#ifndef POLLUX_TESTS_LIMITS_H
+#define POLLUX_TESTS_LIMITS_H
+
+#include "shared/hub/hub.h"
+
+/* clang-format off */
+#define HUB_LIMITS \
+	.close_timeout_ms = 60000, \
+	.polling_duration_ms = 20000, \
+	.handshake_timeout_ms = 60000, \
+	.bad_packets = 5, \
+	.queue_packets = 100, \
+	.queue_bytes = 10000, \
+	.sessions = 1000, \
+	.log_bytes = 1 << 20, \
+	.rooms_per_session = 100, \
+	.data_per_session = 1 << 20, \
+	.acks_per_session = 100
+/* clang-format on */
+
+#endif
