@@ -191,9 +191,10 @@ connect_actions(struct action_file *f, const char *path)
 static int
 open_existing(struct action_file *f, const char *path)
 {
-	struct stat sb;
+	/* before it is opened: if another takes its name meanwhile, that is noticed */
+	struct file_id id = file_identify(path);
 
-	if (stat(path, &sb) == -1)
+	if (id.ino == 0) /* it is missing */
 		return -1;
 	if (connect_actions(f, path) == -1) {
 		action_file_failed(f);
@@ -202,7 +203,7 @@ open_existing(struct action_file *f, const char *path)
 	f->damaged = f->identity[0] == '\0';
 	if (f->damaged)
 		return -1;
-	f->inode = (uint64_t)sb.st_ino;
+	f->id = id;
 	return 0;
 }
 
@@ -232,9 +233,8 @@ action_file_open(struct action_file *f)
 bool
 action_file_is_there(const struct action_file *f)
 {
-	struct stat sb;
 	char path[600];
 
 	actions_path(f, "", path);
-	return stat(path, &sb) == 0 && (uint64_t)sb.st_ino == f->inode;
+	return file_is(path, f->id);
 }

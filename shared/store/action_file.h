@@ -5,14 +5,15 @@
 
 #include <sqlite3.h>
 #include <stdbool.h>
-#include <stdint.h>
+
+#include "shared/base/file.h"
 
 struct action_file {
 	const char *folder; /* borrowed */
 	int lock_fd;        /* borrowed: of a file that the same users may write */
 	sqlite3 *db;        /* NULL: closed */
 	sqlite3_stmt *version, *list, *delete;
-	uint64_t inode;
+	struct file_id id;
 	char identity[24]; /* of this file, never of another */
 	bool damaged;      /* to be made anew: close it and open it */
 	bool complained;   /* once is enough, until it works again */

@@ -161,39 +161,34 @@ health_tick(struct store *st, int64_t now_ms)
 
 /* --- at the start --------------------------------------------------------------------------- */
 
-/* The first number of the first row; `*fault` if it fails. */
-static int64_t
-ask_number(struct store *st, const char *sql, enum health_fault *fault)
+/* Its first row; finalize it.  NULL: it fails, of `*fault`. */
+static sqlite3_stmt *
+ask_row(struct store *st, const char *sql, enum health_fault *fault)
 {
 	sqlite3_stmt *q = NULL;
-	int64_t n = 0;
 
-	if (sqlite3_prepare_v2(st->db, sql, -1, &q, NULL) != SQLITE_OK ||
-	    sqlite3_step(q) != SQLITE_ROW)
-		*fault = health_of_error(st);
-	else
-		n = sqlite3_column_int64(q, 0);
+	if (sqlite3_prepare_v2(st->db, sql, -1, &q, NULL) == SQLITE_OK &&
+	    sqlite3_step(q) == SQLITE_ROW)
+		return q;
+	*fault = health_of_error(st);
 	sqlite3_finalize(q);
-	return n;
+	return NULL;
 }
 
 static enum health_fault
 check_all(struct store *st)
 {
-	sqlite3_stmt *q = NULL;
 	enum health_fault fault = HEALTH_GOOD;
+	sqlite3_stmt *q = ask_row(st, "PRAGMA quick_check(1)", &fault);
 	const char *found;
 
-	if (sqlite3_prepare_v2(st->db, "PRAGMA quick_check(1)", -1, &q, NULL) != SQLITE_OK ||
-	    sqlite3_step(q) != SQLITE_ROW)
-		fault = health_of_error(st);
-	else {
-		found = (const char *)sqlite3_column_text(q, 0);
-		if (found == NULL || strcmp(found, "ok") != 0) {
-			snprintf(st->health.why, sizeof(st->health.why), "%s",
-			    found == NULL ? "no memory" : found);
-			fault = HEALTH_DAMAGED;
-		}
+	if (q == NULL)
+		return fault;
+	found = (const char *)sqlite3_column_text(q, 0);
+	if (found == NULL || strcmp(found, "ok") != 0) {
+		snprintf(st->health.why, sizeof(st->health.why), "%s",
+		    found == NULL ? "no memory" : found);
+		fault = HEALTH_DAMAGED;
 	}
 	sqlite3_finalize(q);
 	return fault;
@@ -239,9 +234,12 @@ enum health_fault
 health_check(struct store *st)
 {
 	enum health_fault fault = HEALTH_GOOD;
-	int64_t pages = ask_number(st, "PRAGMA page_count", &fault);
+	sqlite3_stmt *q = ask_row(st, "PRAGMA page_count", &fault);
+	int64_t pages;
 
-	if (fault != HEALTH_GOOD)
+	if (q == NULL)
 		return fault;
+	pages = sqlite3_column_int64(q, 0);
+	sqlite3_finalize(q);
 	return pages <= SMALL_PAGES ? check_all(st) : check_every_table(st);
 }
