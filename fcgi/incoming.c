@@ -249,7 +249,7 @@ incoming_expire(struct fcgi_conn *c)
 	if (c->state != FCGI_CONN_READING) {
 		fcgi_conn_close_unanswered(c, EXCHANGE_FAILED);
 	} else if (c->read_end > f->now && !f->draining && !readers_are_short(f->readers)) {
-		c->hurried = false; /* nobody waits any more: it has all of its time */
+		c->hurried = false; /* no request waits for a thread: it has all of its time */
 		fcgi_conn_set_deadline(c, c->read_end - f->now);
 	} else {
 		shutdown(c->io.fd, SHUT_RDWR); /* ends the read: incoming_was_read() follows */

@@ -50,7 +50,7 @@ handlers_set(struct handler **table, struct slice name, sio_handler *fn, void *u
 		at = calloc(1, sizeof(*at));
 		if (at == NULL)
 			return -ENOMEM;
-		/* a NUL behind it for the log; strndup() would end at one inside */
+		/* NUL-terminated for the log; not by strndup(), which stops at a NUL inside */
 		at->name = calloc(1, name.n + 1);
 		if (at->name == NULL) {
 			free(at);
