@@ -351,16 +351,17 @@ static void
 follow_rows(struct delivery *d, bool committed)
 {
 	const char *epoch = store_epoch(hub_store(d->hook->base.hub));
+	bool is_new = strcmp(d->epoch, epoch) != 0;
 	struct batch *b, *next;
 
-	/* a row that could not be read waits until no request is cancelled by starting again */
-	if (strcmp(d->epoch, epoch) != 0 ||
-	    (d->lanes.stale && d->inflight == 0 && delivery_now(d) >= d->lanes.stale_until)) {
+	if (is_new) {
 		/* in a folder that was replaced the lock is another one: lead anew */
-		if (strcmp(d->epoch, epoch) != 0) {
-			d->leads = false;
-			d->next_tick = 0;
-		}
+		d->leads = false;
+		d->next_tick = 0;
+	}
+	/* a row that could not be read waits until no request is cancelled by starting again */
+	if (is_new ||
+	    (d->lanes.stale && d->inflight == 0 && delivery_now(d) >= d->lanes.stale_until)) {
 		forget_lanes(d);
 		snprintf(d->epoch, sizeof(d->epoch), "%s", epoch);
 	}
