@@ -1,12 +1,13 @@
 # Pollux.  Everything is built in $(B); most people only need `make run` and `make check`.
 #
 #   make            the programs and the bundled applications
-#   make run        start it and chat          (SERVER= APP= HOST= PORT= WSD_PORT= DATA= CONF=)
+#   make run        start it and chat   (SERVER= APP= HOST= PORT= WSD_PORT= DATA= CONF= NODES=)
 #   make check      every test; the last line is 'N passed, N failed'
 #   make bench      speed compared with its peers, as ratios
 #   make install    into PREFIX=/usr/local (DESTDIR= for packages)
 #   make fuzz       parsers and a whole server on random input     (FUZZ= FUZZ_SECONDS=)
-#   make chaos      clients talk while faults befall the server   (CHAOS_SECONDS= _SEED= _FAULTS=)
+#   make chaos      clients talk while faults befall the server   (CHAOS_SECONDS= _SEED= _FAULTS=),
+#                   or several nodes and their Redis   (NODES=3)
 #   V=1             print each command in full
 #   SAN=1           with AddressSanitizer and UndefinedBehaviorSanitizer, in build/san
 
@@ -36,15 +37,16 @@ say       = @$(if $(V),:,echo)
 SHARED    = $(patsubst %.c,$(B)/%.o,$(wildcard shared/*/*.c))
 FCGI      = $(patsubst %.c,$(B)/%.o,$(wildcard fcgi/*.c))
 WSD       = $(patsubst %.c,$(B)/%.o,$(wildcard wsd/*.c))
+LINKD     = $(patsubst %.c,$(B)/%.o,$(wildcard linkd/*.c))
 CLI       = $(patsubst %.c,$(B)/%.o,$(wildcard cli/*.c))
 POLICYD   = $(patsubst %.c,$(B)/%.o,$(wildcard policyd/*.c))
 APPS      = $(sort $(patsubst apps/%/,%,$(dir $(wildcard apps/*/*.c))))
 UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
-LOAD      = $(patsubst %,$(B)/tests/bench/%.o,load client link http samples)
+LOAD      = $(patsubst %,$(B)/tests/bench/%.o,load options client link http samples)
 FUZZ      = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 SHARED_LIBS = -lsqlite3 -lcrypto -lcurl -linih -lunistring -ldl -pthread
-PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd $(B)/pollux-policyd $(B)/pollux
+PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd $(B)/pollux-linkd $(B)/pollux-policyd $(B)/pollux
 
 all: programs
 
@@ -63,6 +65,10 @@ $(B)/pollux-wsd: $(WSD) $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
 
+$(B)/pollux-linkd: $(LINKD) $(B)/libpollux.a
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lhiredis -lev $(SHARED_LIBS)
+
 $(B)/pollux: $(CLI) $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS)
@@ -80,7 +86,17 @@ $(B)/apps/%.so: $$(wildcard apps/$$*/*.c) $(wildcard include/pollux/*.h)
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(B)/libpollux.a
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lcmocka -ljansson $(SHARED_LIBS)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libpollux.a -lcmocka -ljansson $(SHARED_LIBS)
+
+# what pollux-linkd does for other nodes, without Redis
+SERVING   = $(addprefix $(B)/linkd/,dispatch.o commands.o known.o locate.o members.o replies.o \
+            serve.o served.o snapshot.o sockets.o)
+$(B)/tests/test_link_members $(B)/tests/test_link_serve $(B)/tests/test_relay_nodes: $(SERVING)
+# what it makes of what other nodes say, without Redis
+$(B)/tests/test_link_liveness: $(addprefix $(B)/linkd/,liveness.o copies.o node_text.o stream_id.o)
+
+# objects of the programs that are tested without them
+$(B)/tests/test_workers: $(B)/wsd/balance.o $(B)/wsd/worker.o
 
 # good and bad modules for tests/unit/test_app.c
 MODULES   = $(patsubst tests/modules/%.c,$(B)/tests/modules/%.so,$(wildcard tests/modules/*.c))
@@ -90,17 +106,38 @@ $(B)/tests/modules/%.so: tests/modules/%.c $(wildcard include/pollux/*.h)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) -shared -o $@ $<
 
-# a program of a newer version, for tests/wire/store.test.js
+# programs of a newer version, for tests/wire/store.test.js and tests/cluster/upgrade.test.js: with
+# another schema, and more fields in what it tells other nodes; another/ has words that nobody knows
+NEWER = $(addprefix $(B)/newer/,database.o frame.o)
 $(B)/newer/database.c: shared/store/database.c
 	@mkdir -p $(@D)
 	$(Q)sed 's/^\(#define SCHEMA_VERSION\) .*/\1 999/' $< > $@
+$(B)/newer/frame.c: shared/link/frame.c
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|^\t/\* with its length: .*|\tpack_number(\&entry, 999);|' -e \
+	  '/^frame_pack_\(command\|message\|signal\|found\|answer\|done\)/,/^}/s|^}|\tpack_number(out, 999);\n}|' $< > $@
+$(B)/newer/outbox.c $(B)/newer/taking.c: $(B)/newer/%.c: linkd/%.c
+	@mkdir -p $(@D)
+	$(Q)sed 's/LINK_VERSION/9/' $< > $@
 # after the ordinary object, which knows its headers: a structure of before would crash it
-$(B)/newer/database.o: $(B)/newer/database.c $(B)/shared/store/database.o
+$(B)/newer/database.o: $(B)/shared/store/database.o
+$(B)/newer/frame.o: $(B)/shared/link/frame.o
+$(B)/newer/outbox.o: $(B)/linkd/outbox.o
+$(B)/newer/taking.o: $(B)/linkd/taking.o
+$(B)/newer/%.o: $(B)/newer/%.c
 	$(say) CC $<
 	$(Q)$(CC) $(ALL) -c -o $@ $<
-$(B)/newer/pollux-wsd: $(B)/newer/database.o $(WSD) $(B)/libpollux.a
+$(B)/newer/pollux-wsd: $(NEWER) $(WSD) $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
+$(B)/newer/pollux-linkd: $(NEWER) $(LINKD) $(B)/libpollux.a
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lhiredis -lev $(SHARED_LIBS)
+$(B)/newer/another/pollux-linkd: $(addprefix $(B)/newer/,outbox.o taking.o) \
+  $(filter-out %/outbox.o %/taking.o,$(LINKD)) $(B)/libpollux.a
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lhiredis -lev $(SHARED_LIBS)
 
 $(B)/bench/load: $(LOAD) $(B)/libpollux.a
 	@mkdir -p $(@D)
@@ -141,11 +178,11 @@ unit: $(UNIT:%=$(B)/tests/%)
 
 replay: $(FUZZ:%=$(B)/tests/fuzz_%)
 
-# --- make run: tools/run explains the variables
-export SERVER APP HOST PORT WSD_PORT POLICY_PORT DATA CONF B
+# --- make run: tools/run explains the variables, and tools/run-cluster those of NODES=
+export SERVER APP HOST PORT WSD_PORT POLICY_PORT DATA CONF B NODES NODE_PORTS
 
 run:
-	@tools/setup run $(SERVER)
+	@tools/setup run '$(SERVER)' $(if $(NODES),cluster)
 	@$(MAKE) -s --no-print-directory -j$(shell nproc) programs
 	@exec tools/run
 
@@ -153,22 +190,28 @@ run:
 # --- its inputs have changed
 SERVERS   = lighttpd nginx apache
 SUITES    = format layers names links manual promises install unit unit-san fuzz-replay clients chaos \
-            $(SERVERS:%=outside-%)
+            chaos-cluster cluster $(SERVERS:%=outside-%) outside-nodes
 C         = $(B)/check
 # listed FOLDERS[, TESTS OF FIND]: the files there that are not made: what git would list, without git
 listed    = $(patsubst ./%,%,$(shell find $(1) \( -path ./build -o -path ./node_modules -o -path ./.git \
             -o -name __pycache__ \) -prune -o -type f $(if $(2),\( $(2) \)) -print))
 CLIENTS   = $(call listed,clients tests/clients apps/chat-php apps/chat-py)
 SOURCES   = $(call listed,.,-name '*.[ch]')
-OUTSIDE   = $(call listed,tests/lib tests/wire tests/interop tests/browser tests/suite tools/run \
+LAUNCHER  = tools/run tools/run-cluster tools/run-lib
+OUTSIDE   = $(call listed,tests/lib tests/wire tests/interop tests/browser tests/suite $(LAUNCHER) \
             apache-conf apps package-lock.json)
+CLUSTER   = $(call listed,tests/lib tests/cluster tests/suite $(LAUNCHER) apache-conf \
+            docs/kubernetes apps package-lock.json)
 MANUALS   = $(call listed,.,-name '*.[1-9]') shared/base/config_table.c shared/base/daemon.c \
             include/pollux/pollux.h tests/manual.sh tests/lib/tally.sh
 EXAMPLES  = $(call listed,.,-name '*.md') docs/pollux-app.3 apps/hello/hello.c $(call listed,include)
+# what says most when each request reaches another node; all of wire, interop and browser can run so
+ACROSS    = $(patsubst %,tests/wire/%.test.js,cors disconnect echo htmlfile jsonp multipart packets payload \
+            polling publish quirks timers websocket) tests/interop/client.test.js
 DOCUMENTS = $(call listed,docs tests/promises) README.md SECURITY.md
 TESTS     = $(call listed,tests)
 CORPORA   = $(call listed,tests/fuzz)
-CHAOS     = $(call listed,tests/chaos tests/lib tools/run apache-conf/nginx.conf)
+CHAOS     = $(call listed,tests/chaos tests/lib $(LAUNCHER) apache-conf/nginx.conf)
 
 check:
 	@tools/setup check
@@ -202,19 +245,28 @@ $(C)/fuzz-replay: $(SOURCES) $(CORPORA) schema.sql Makefile
 	@tools/check-one $@ tests/fuzz/replay build/san
 $(C)/outside-%: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so) $(OUTSIDE)
 	@SERVER=$* tools/check-one $@ tests/suite wire interop browser
+# every request to another node; without the browser, which takes long: the suite cluster has windows
+$(C)/outside-nodes: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so) $(OUTSIDE)
+	@SERVER=lighttpd NODES=3 tools/check-one $@ tests/suite $(ACROSS)
+$(C)/cluster: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so) $(CLUSTER)
+	@tools/check-one $@ tests/suite cluster
 $(C)/chaos: $(PROGRAMS) $(CHAOS)
 	@CHAOS_SECONDS=$(CHECK_CHAOS_SECONDS) tools/check-one $@ tests/chaos/run
+$(C)/chaos-cluster: $(PROGRAMS) $(CHAOS) apache-conf/haproxy-nodes.cfg
+	@NODES=3 CHAOS_SECONDS=$(CHECK_CLUSTER_SECONDS) CHAOS_SEED=9 CHAOS_CLIENTS=36 \
+	  tools/check-one $@ tests/chaos/cluster
 $(C)/clients: $(CLIENTS)
 	@tools/check-one $@ tests/clients/run
 
-# --- make chaos: tests/chaos/run explains the variables
-CHECK_CHAOS_SECONDS = 120 # in make check
+# --- make chaos: tests/chaos/run explains the variables, and tests/chaos/cluster those of NODES=
+CHECK_CHAOS_SECONDS   = 120 # in make check
+CHECK_CLUSTER_SECONDS = 75
 export CHAOS_SECONDS CHAOS_SEED CHAOS_FAULTS CHAOS_CLIENTS
 
 chaos:
 	@tools/setup check
 	@$(MAKE) -s --no-print-directory -j$(shell nproc) programs
-	@tests/chaos/run
+	@$(if $(NODES),tests/chaos/cluster,tests/chaos/run)
 
 .PHONY: bench chaos
 bench:
@@ -239,7 +291,7 @@ PREFIX   ?= /usr/local
 LIBDIR   ?= $(PREFIX)/lib
 TO        = $(DESTDIR)$(PREFIX)
 DAEMONS   = $(filter $(B)/pollux-%,$(PROGRAMS))
-MAN       = $(wildcard $(addsuffix /*.[1-8],docs cli fcgi policyd wsd))
+MAN       = $(wildcard $(addsuffix /*.[1-8],docs cli fcgi linkd policyd wsd))
 
 install: programs
 	install -Dt $(TO)/lib/cgi-bin $(B)/pollux.fcgi

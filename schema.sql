@@ -34,6 +34,8 @@ CREATE TABLE session(
 	gen INTEGER NOT NULL,      -- +1 whenever a transport opens: the newest wins
 	cursor INTEGER NOT NULL,   -- the client has acknowledged the log up to here ...
 	inflight INTEGER,          -- ... and was sent it up to here; its next poll acknowledges
+	request INTEGER,           -- hash of the name of its last poll, if a balancer gave it one:
+	                           -- if that comes once more it acknowledges nothing
 	last INTEGER,              -- once ended: the row of its 0::; NULL: no poll needs it
 	deadline INTEGER NOT NULL, -- when it ends unless it is renewed
 	transport INTEGER NOT NULL, -- enum transport_id
@@ -46,10 +48,13 @@ CREATE TABLE session(
 	address TEXT NOT NULL,     -- canonical; empty: unknown
 	network INTEGER,           -- whom limits count, address_network(); NULL: unknown, or ended
 	user TEXT,                 -- the user's name, set by the application
-	handshake TEXT NOT NULL    -- JSON for the application: headers, query, address, ...
+	handshake TEXT NOT NULL,   -- JSON for the application: headers, query, address, ...
+	home INTEGER               -- NULL: it is here; else the number of the node that it lives on,
+	                           -- which told us of it (shared/store/remote.h)
 );
 CREATE INDEX session_user ON session(user) WHERE user IS NOT NULL;
 CREATE INDEX session_network ON session(network) WHERE network IS NOT NULL;
+CREATE INDEX session_home ON session(home) WHERE home IS NOT NULL;
 
 -- Which session is in which room; room NULL: in the namespace itself.  A session gets the rows of
 -- the channel with since < id <= until.
@@ -174,4 +179,33 @@ CREATE TABLE idempotency(
 	key TEXT NOT NULL UNIQUE,  -- name of the API key, line feed, the client's key
 	answer TEXT NOT NULL,
 	until INTEGER NOT NULL
+);
+
+-- What goes to other nodes (shared/store/link_out.h): written in the transaction of the change that it
+-- reports; pollux-linkd ships it and deletes it.  AUTOINCREMENT: the receivers drop what they have
+-- had, by its id.
+CREATE TABLE link_out(
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	node INTEGER NOT NULL,     -- number of the receiver; -1: all other nodes
+	kind INTEGER NOT NULL,     -- enum link_kind
+	total INTEGER NOT NULL,    -- bytes of all rows up to this one, since the first
+	body BLOB NOT NULL
+);
+
+-- The last row that was shipped to each node, and the last one that was taken in from it.
+CREATE TABLE link_peer(
+	node INTEGER PRIMARY KEY,
+	shipped INTEGER NOT NULL,
+	epoch TEXT NOT NULL,       -- of the database that its rows are from
+	taken INTEGER NOT NULL
+);
+
+-- The nodes of the cluster, this one among them, as pollux-linkd knows them.
+CREATE TABLE link_node(
+	number INTEGER PRIMARY KEY,
+	name TEXT NOT NULL,
+	lives INTEGER NOT NULL,    -- 1, or 0: it was lost
+	since INTEGER NOT NULL,    -- when it was first seen to live, or was lost
+	version TEXT NOT NULL,     -- of its Pollux
+	figures TEXT NOT NULL      -- what it counts of itself, a JSON object
 );

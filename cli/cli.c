@@ -13,6 +13,7 @@
 #include "shared/base/account.h"
 #include "shared/base/clock.h"
 #include "shared/base/privs.h"
+#include "shared/hub/link.h"
 #include "shared/store/slots.h"
 #include "shared/transport/server.h"
 #include "shared/wire/sid.h"
@@ -95,6 +96,8 @@ cli_open(struct cli *c)
 	    .rooms_per_session = c->cfg.rooms_per_session,
 	    .data_per_session = c->cfg.data_per_session,
 	    .acks_per_session = c->cfg.acks_per_session,
+	    .cluster = c->cfg.cluster_redis[0] != '\0',
+	    .link_bytes = c->cfg.cluster_queue_bytes,
 	};
 	c->hub = hub_open(&options);
 	if (c->hub == NULL)
@@ -132,7 +135,29 @@ cli_is_served(struct cli *c)
 {
 	const struct slots *slots = store_slots(hub_store(c->hub));
 
-	return slots_any_of_kind(slots, SERVER_FCGI) || slots_any_of_kind(slots, SERVER_WSD);
+	return slots_any_of_kind(slots, SERVER_FCGI) || slots_any_of_kind(slots, SERVER_WSD) ||
+	       slots_any_of_kind(slots, SERVER_LINKD);
+}
+
+bool
+cli_in_cluster(const struct cli *c)
+{
+	return link_is_on(c->hub);
+}
+
+int
+cli_node(struct cli *c, const char *text, struct listing_node *of)
+{
+	if (text == NULL)
+		return 0;
+	if (!cli_in_cluster(c)) {
+		cli_complain("--node: this Pollux is not part of a cluster");
+		return EX_CONFIG;
+	}
+	if (listing_find_node(hub_store(c->hub), slice_of(text), of))
+		return 0;
+	cli_complain("--node: no node of the cluster has the name or number \"%s\"", text);
+	return EX_NOHOST;
 }
 
 bool

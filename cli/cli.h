@@ -16,6 +16,7 @@
 #include "shared/base/config.h"
 #include "shared/base/slice.h"
 #include "shared/hub/hub.h"
+#include "shared/store/listing.h"
 
 #define CLI_FILES 16 /* configuration files */
 
@@ -43,6 +44,12 @@ int cli_configure(struct cli *c);
 /* Read the configuration and open the store.  Return 0, or an exit status after printing why. */
 int cli_open(struct cli *c);
 void cli_close(struct cli *c);
+
+/* Whether there is a cluster, by the configuration or by the data folder; after cli_open(). */
+bool cli_in_cluster(const struct cli *c);
+/* Read the value of --node, a name or a number; NULL: all nodes.  Return 0, or an exit status after
+ * printing why. */
+int cli_node(struct cli *c, const char *text, struct listing_node *of);
 
 /* Begin a turn of the hub, and end it.  cli_settle() returns 0, or -1: the turn was rolled back. */
 void cli_begin(struct cli *c);

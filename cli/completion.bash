@@ -1,6 +1,6 @@
 # bash completion for pollux(1)
 
-# _pollux_ask session|room|namespace: those of the data folder that the command line names.
+# _pollux_ask session|room|namespace|node: those of the data folder that the command line names.
 _pollux_ask() {
 	local i options=() # -c and -d decide which Pollux answers
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -12,6 +12,7 @@ _pollux_ask() {
 	session) pollux sessions --json "${options[@]}" 2>/dev/null | grep -o '"id":"[^"]*"' | cut -d'"' -f4 ;;
 	room) pollux rooms --json "${options[@]}" 2>/dev/null | grep -o '"room":"[^"\\]*"' | cut -d'"' -f4 ;;
 	namespace) pollux rooms --json "${options[@]}" 2>/dev/null | grep -o '"ns":"/[^"\\]*"' | cut -d'"' -f4 | sort -u ;;
+	node) pollux stats --json "${options[@]}" 2>/dev/null | grep -o '"\(node\|name\)":"[^"]*"' | cut -d'"' -f4 ;;
 	esac
 }
 
@@ -36,15 +37,17 @@ _pollux() {
 	-s | --session | --except | --after) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask session)" -- "$current") ;;
 	-r | --room) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask room)" -- "$current") ;;
 	-n | --namespace) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask namespace)" -- "$current") ;;
+	--node) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask node)" -- "$current") ;;
 	-u | --user | --limit | -i | --interval | -N | --rounds) ;;
 	*)
 		case $command in
 		'') word="$commands $common --version" ;;
 		emit | send | json) word="$whom --volatile $common" ;;
 		kick | join | leave) word="$whom $common" ;;
-		sessions) word="--namespace --room --user --session --limit --after $common" ;;
-		rooms) word="--namespace $common" ;;
-		top) word="--interval --rounds $common" ;;
+		sessions) word="--namespace --room --user --session --limit --after --node $common" ;;
+		rooms) word="--namespace --node $common" ;;
+		stats) word="--node $common" ;;
+		top) word="--interval --rounds --node $common" ;;
 		tail) word="--session --raw $common" ;;
 		config | db) word="check $common" ;;
 		*) word=$common ;;

@@ -13,7 +13,7 @@
 /* A listing in progress; with --json it collects in `out`. */
 struct list {
 	struct cli *cli;
-	const char *ns, *room, *user;
+	const char *ns, *room, *user, *node;
 	struct listing_filter filter;
 	int64_t now_ms; /* since 1970 */
 	struct buf out;
@@ -25,6 +25,7 @@ struct list {
 enum {
 	KEY_LIMIT = 0x100,
 	KEY_AFTER,
+	KEY_NODE,
 };
 
 static int64_t
@@ -57,6 +58,9 @@ parse_list(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 's':
 		l->filter.key = key_of_session(state, arg);
+		return 0;
+	case KEY_NODE:
+		l->node = arg;
 		return 0;
 	case KEY_AFTER:
 		l->filter.after = key_of_session(state, arg);
@@ -102,12 +106,18 @@ print_session(void *arg, const struct listing_session *s)
 		return;
 	}
 	/* The heading comes with the first line: an empty list prints nothing. */
-	if (l->n++ == 0)
-		printf("%-12s %-13s %-15s %8s %-12s %s\n", "ID", "TRANSPORT", "ADDRESS", "AGE",
-		    "USER", "NAMESPACES");
+	if (l->n++ == 0) {
+		printf("%-12s ", "ID");
+		if (l->filter.names_nodes)
+			printf("%-12s ", "NODE");
+		printf("%-13s %-15s %8s %-12s %s\n", "TRANSPORT", "ADDRESS", "AGE", "USER",
+		    "NAMESPACES");
+	}
 	cli_id(id, s->key);
 	snprintf(seconds, sizeof(seconds), "%" PRId64, listing_age(s, l->now_ms));
 	printf("%-12s ", id);
+	if (l->filter.names_nodes)
+		print_column(s->node, 12);
 	print_column(listing_transport(s), 13);
 	print_column(s->address, 15);
 	printf("%8s ", seconds);
@@ -126,6 +136,7 @@ list_sessions(struct cli *c, int argc, char **argv)
 	    {"session", 's', "ID", 0, "Only the session with this public id", 1},
 	    {"limit", KEY_LIMIT, "N", 0, "At most N sessions (default: 1000)", 1},
 	    {"after", KEY_AFTER, "ID", 0, "Continue after this session", 1},
+	    {"node", KEY_NODE, "NODE", 0, "Only sessions of this node of the cluster", 1},
 	    {0},
 	};
 	static const struct argp argp = {.options = options,
@@ -137,6 +148,8 @@ list_sessions(struct cli *c, int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &l);
 	status = cli_open(c);
+	if (status == 0)
+		status = cli_node(c, l.node, &l.filter.of);
 	if (status != 0)
 		return status;
 	l.filter.user = slice_of(l.user);
@@ -144,6 +157,7 @@ list_sessions(struct cli *c, int argc, char **argv)
 	if (l.ns != NULL || l.room != NULL)
 		l.filter.chan = message_log_channel(
 		    l.ns == NULL ? SLICE("") : slice_of(l.ns), slice_of(l.room));
+	l.filter.names_nodes = cli_in_cluster(c);
 	l.now_ms = clock_wall_ms();
 	if (c->json)
 		buf_add_char(&l.out, '[');
@@ -187,6 +201,7 @@ list_rooms(struct cli *c, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 	    {"namespace", 'n', "NS", 0, "Only rooms of this namespace", 1},
+	    {"node", KEY_NODE, "NODE", 0, "Count sessions of this node of the cluster", 1},
 	    {0},
 	};
 	static const struct argp argp = {.options = options,
@@ -198,11 +213,13 @@ list_rooms(struct cli *c, int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &l);
 	status = cli_open(c);
+	if (status == 0)
+		status = cli_node(c, l.node, &l.filter.of);
 	if (status != 0)
 		return status;
 	if (c->json)
 		buf_add_char(&l.out, '[');
-	if (listing_rooms(hub_store(c->hub), print_room, &l) == -1)
+	if (listing_rooms(hub_store(c->hub), l.filter.of, print_room, &l) == -1)
 		status = EX_TEMPFAIL;
 	if (c->json)
 		buf_puts(&l.out, "]\n");

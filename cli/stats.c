@@ -5,144 +5,72 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-#include "shared/store/listing.h"
-#include "shared/store/slots.h"
+#include "cli/numbers.h"
 #include "shared/transport/server.h"
 
 #define ROOMS_SHOWN     10
 #define PROCESSES_SHOWN 20
 
-/* A process of this Pollux: a slot in the table that all of them share. */
-struct process {
-	int slot;
-	struct slot_info info;
+/* --- stats ---------------------------------------------------------------------------------- */
+
+struct count {
+	struct cli *cli;
+	const char *node;
 };
 
-/* Everything counted at one time. */
-struct numbers {
-	struct listing_totals totals;
-	struct process processes[SLOTS_MAX];
-	int n;
+enum {
+	KEY_NODE = 0x100,
 };
 
-static int
-collect_stats(struct cli *c, struct numbers *of)
+static error_t
+parse_stats(int key, char *arg, struct argp_state *state)
 {
-	const struct slots *slots = store_slots(hub_store(c->hub));
+	struct count *count = state->input;
 
-	/* Slots have gaps where processes have ended. */
-	of->n = 0;
-	for (int i = 0; i < slots_high(slots); i++)
-		if (slots_info(slots, i, &of->processes[of->n].info))
-			of->processes[of->n++].slot = i;
-	return listing_totals(hub_store(c->hub), &of->totals);
-}
-
-static int
-count_processes(const struct numbers *of, enum server_kind kind)
-{
-	int n = 0;
-
-	for (int i = 0; i < of->n; i++)
-		n += of->processes[i].info.kind == (int)kind;
-	return n;
-}
-
-static int64_t
-open_sessions(const struct listing_totals *t)
-{
-	int64_t n = 0;
-
-	for (int i = 0; i < TRANSPORT_COUNT; i++)
-		n += t->by_transport[i];
-	return n;
-}
-
-static void
-sum_packets(const struct numbers *of, uint64_t *received, uint64_t *sent)
-{
-	*received = *sent = 0;
-	for (int i = 0; i < of->n; i++) {
-		*received += of->processes[i].info.received;
-		*sent += of->processes[i].info.sent;
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = count->cli;
+		return 0;
+	case KEY_NODE:
+		count->node = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "unexpected argument \"%s\"", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-/* --- as JSON -------------------------------------------------------------------------------- */
-
-static void
-write_stats_json(struct buf *out, const struct numbers *of)
-{
-	const struct listing_totals *t = &of->totals;
-	uint64_t received, sent;
-
-	sum_packets(of, &received, &sent);
-	buf_printf(out,
-	    "{\"processes\":{\"fcgi\":%d,\"wsd\":%d,\"tool\":%d},"
-	    "\"sessions\":{\"open\":%" PRId64 ",\"new\":%" PRId64 ",\"ended\":%" PRId64
-	    ",\"transports\":{",
-	    count_processes(of, SERVER_FCGI), count_processes(of, SERVER_WSD),
-	    count_processes(of, SERVER_TOOL), open_sessions(t), t->fresh, t->ended);
-	for (int i = TRANSPORT_NONE + 1, any = 0; i < TRANSPORT_COUNT; i++) {
-		if (t->by_transport[i] == 0)
-			continue;
-		buf_printf(out, "%s\"%s\":%" PRId64, any++ > 0 ? "," : "",
-		    route_transport_name((enum transport_id)i), t->by_transport[i]);
-	}
-	buf_printf(out,
-	    "}},\"rooms\":%" PRId64 ",\"memberships\":%" PRId64 ",\"values\":%" PRId64
-	    ",\"answers_awaited\":%" PRId64 ",\"packets\":{\"received\":%" PRIu64
-	    ",\"sent\":%" PRIu64 "},\"log\":{\"messages\":%" PRId64 ",\"appended\":%" PRId64
-	    "},\"database_bytes\":%" PRId64 "}\n",
-	    t->rooms, t->memberships, t->values, t->answers_awaited, received, sent, t->messages,
-	    t->appended, t->bytes);
-}
-
-/* --- as text -------------------------------------------------------------------------------- */
-
-static void
-write_stats_text(struct buf *out, const struct numbers *of)
-{
-	const struct listing_totals *t = &of->totals;
-	uint64_t received, sent;
-
-	sum_packets(of, &received, &sent);
-	buf_printf(out, "processes   %d fcgi, %d wsd, %d tool\n", count_processes(of, SERVER_FCGI),
-	    count_processes(of, SERVER_WSD), count_processes(of, SERVER_TOOL));
-	buf_printf(out, "sessions    %" PRId64 " open", open_sessions(t));
-	for (int i = TRANSPORT_NONE + 1; i < TRANSPORT_COUNT; i++)
-		if (t->by_transport[i] > 0)
-			buf_printf(out, ", %" PRId64 " %s", t->by_transport[i],
-			    route_transport_name((enum transport_id)i));
-	buf_printf(out, "; %" PRId64 " new, %" PRId64 " ended\n", t->fresh, t->ended);
-	buf_printf(out, "rooms       %" PRId64 ", with %" PRId64 " memberships\n", t->rooms,
-	    t->memberships);
-	buf_printf(out, "values      %" PRId64 "\n", t->values);
-	buf_printf(out, "answers     %" PRId64 " awaited\n", t->answers_awaited);
-	buf_printf(out, "packets     %" PRIu64 " received, %" PRIu64 " sent\n", received, sent);
-	buf_printf(
-	    out, "log         %" PRId64 " messages of %" PRId64 "\n", t->messages, t->appended);
-	buf_printf(out, "database    %" PRId64 " kB\n", t->bytes / 1024);
 }
 
 int
 stats_once(struct cli *c, int argc, char **argv)
 {
+	static const struct argp_option options[] = {
+	    {"node", KEY_NODE, "NODE", 0, "Only this node of the cluster", 1},
+	    {0},
+	};
+	static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {0}};
+	static const struct argp argp = {.options = options,
+	    .parser = parse_stats,
+	    .doc = "Count processes, sessions, rooms, packets.",
+	    .children = children};
 	static struct numbers of;
+	struct count count = {.cli = c};
 	struct buf out = {.p = NULL};
 	int status;
 
-	options_read(c, argc, argv, "Count processes, sessions, rooms, packets.");
+	argp_parse(&argp, argc, argv, 0, NULL, &count);
 	status = cli_open(c);
+	if (status == 0)
+		status = cli_node(c, count.node, &of.of);
 	if (status != 0)
 		return status;
-	if (collect_stats(c, &of) == -1)
+	if (numbers_collect(c, &of) == -1)
 		return EX_TEMPFAIL;
 	if (c->json)
-		write_stats_json(&out, &of);
+		numbers_write_json(&out, &of);
 	else
-		write_stats_text(&out, &of);
+		numbers_write_text(&out, &of);
 	return cli_flush(&out);
 }
 
@@ -150,6 +78,7 @@ stats_once(struct cli *c, int argc, char **argv)
 
 struct top {
 	struct cli *cli;
+	const char *node;
 	double interval_s;
 	int rounds; /* 0: until interrupted */
 };
@@ -245,17 +174,21 @@ show_stats(struct cli *c, const struct numbers *of, const struct numbers *last, 
 	int status;
 
 	if (c->json) {
-		write_stats_json(&out, of);
+		numbers_write_json(&out, of);
 		return cli_flush(&out);
 	}
 	/* Look up everything before printing: an error must not leave half a screen. */
 	memset(&largest, 0, sizeof(largest));
-	if (listing_rooms(hub_store(c->hub), count_room, &largest) == -1)
+	if (listing_rooms(hub_store(c->hub), of->of, count_room, &largest) == -1)
 		return EX_TEMPFAIL;
 	if (isatty(STDOUT_FILENO))
 		buf_puts(&out, "\033[H\033[2J"); /* cursor home, clear the screen */
-	write_stats_text(&out, of);
-	write_processes(&out, of, last, seconds);
+	numbers_write_text(&out, of);
+	if (numbers_shown_node(of) == NULL) {
+		if (of->cluster.is_on && !of->of.is_one)
+			cluster_write_table(&out, &of->cluster, numbers_open_sessions(&of->totals));
+		write_processes(&out, of, last, seconds);
+	}
 	status = cli_flush(&out);
 	print_rooms(&largest);
 	return status;
@@ -269,6 +202,9 @@ parse_top(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = top->cli;
+		return 0;
+	case KEY_NODE:
+		top->node = arg;
 		return 0;
 	case 'i':
 		top->interval_s = strtod(arg, NULL);
@@ -294,6 +230,7 @@ stats_top(struct cli *c, int argc, char **argv)
 	static const struct argp_option options[] = {
 	    {"interval", 'i', "SECONDS", 0, "Seconds between counts (default: 1)", 1},
 	    {"rounds", 'N', "N", 0, "Stop after N counts", 1},
+	    {"node", KEY_NODE, "NODE", 0, "Only this node of the cluster", 1},
 	    {0},
 	};
 	static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {0}};
@@ -307,6 +244,8 @@ stats_top(struct cli *c, int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &top);
 	status = cli_open(c);
+	if (status == 0)
+		status = cli_node(c, top.node, &now.of);
 	/* Ctrl-C ends the wait between two rounds, never a round half printed. */
 	cli_catch_signals();
 	for (int round = 1; status == 0; round++) {
@@ -315,7 +254,7 @@ stats_top(struct cli *c, int argc, char **argv)
 		cli_settle(c);
 		if (cli_must_leave(c))
 			return EX_UNAVAILABLE;
-		if (collect_stats(c, &now) == -1)
+		if (numbers_collect(c, &now) == -1)
 			return EX_TEMPFAIL;
 		status = show_stats(c, &now, &last, top.interval_s);
 		/* Each round at once, also into a pipe; its reader may be gone. */

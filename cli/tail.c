@@ -260,6 +260,31 @@ watch_packets(struct tail *t)
 	return status;
 }
 
+static void
+complain_of_home(void *arg, const struct listing_session *s)
+{
+	char id[16];
+
+	if (s->home == -1)
+		return;
+	cli_complain("session %s lives on the node %.*s of the cluster: run pollux tail there",
+	    cli_id(id, s->key), (int)s->node.n, s->node.p);
+	*(bool *)arg = true;
+}
+
+/* Whether the session is of another node, after saying so: its packets do not pass here. */
+static bool
+lives_elsewhere(struct tail *t)
+{
+	struct listing_filter filter = {.key = t->key, .names_nodes = true, .limit = 1};
+	bool elsewhere = false;
+
+	if (t->key != 0)
+		(void)listing_sessions(
+		    hub_store(t->cli->hub), &filter, complain_of_home, &elsewhere);
+	return elsewhere;
+}
+
 static error_t
 parse_tail(int key, char *arg, struct argp_state *state)
 {
@@ -305,6 +330,8 @@ tail_packets(struct cli *c, int argc, char **argv)
 	status = cli_open(c);
 	if (status != 0)
 		return status;
+	if (lives_elsewhere(&t))
+		return EX_UNAVAILABLE;
 	/* Before watching: an interrupted tail must give its place among the watchers back. */
 	cli_catch_signals();
 	t.fd = watch_open(hub_store(c->hub), t.key);

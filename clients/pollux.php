@@ -325,7 +325,7 @@ final class Pollux
             if (!isset($event['id'], $event['type'], $event['session'])) {
                 continue;
             }
-            $ev = new PolluxEvent($event, $request['epoch'] ?? '');
+            $ev = new PolluxEvent($event, $request['node'] ?? '', $request['epoch'] ?? '');
             if (isset($changes[$ev->session])) {
                 $ev->change($changes[$ev->session]);
             }
@@ -768,9 +768,10 @@ final class PolluxEvent
     public $transport;               // of connect: 'websocket', 'xhr-polling' ...
     public $query;                   // of connect: 'a=1' of io.connect('/chat?a=1')
     public $reason;                  // of disconnect
-    public $epoch;                   // when it changes, earlier sessions are gone without disconnect
+    public $node;                    // that has the session
+    public $epoch;                   // when it changes, the node's earlier sessions are gone without disconnect
 
-    public function __construct(array $event, $epoch)
+    public function __construct(array $event, $node, $epoch)
     {
         foreach (['id', 'time', 'type', 'session', 'ns', 'user', 'name', 'args', 'ack', 'text',
             'value', 'transport', 'query', 'reason'] as $name) {
@@ -778,6 +779,7 @@ final class PolluxEvent
                 $this->$name = $event[$name];
             }
         }
+        $this->node = $node;
         $this->epoch = $epoch;
         $this->data = Pollux::map($event['data'] ?? []);
         if ($this->type === 'event' && $this->name === 'message') {

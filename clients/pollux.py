@@ -284,7 +284,7 @@ class Pollux:
         for event in request['events']:
             if not isinstance(event, dict) or not {'id', 'type', 'session'} <= event.keys():
                 continue
-            ev = Event(event, request.get('epoch', ''))
+            ev = Event(event, request.get('node', ''), request.get('epoch', ''))
             ev._change(changes.get(ev.session, ()))
             reply = self._seen(ev.id) if self._seen else None
             if reply is None:
@@ -448,7 +448,7 @@ class Handshake:
 class Event:
     """One event, as handlers get it."""
 
-    def __init__(self, event, epoch):
+    def __init__(self, event, node, epoch):
         self.id = event['id']  # the same if the event comes twice
         self.time = event.get('time')  # milliseconds since 1970
         self.type = event['type']  # connect disconnect event message json ack
@@ -464,7 +464,8 @@ class Event:
         self.transport = event.get('transport')  # of connect: 'websocket', 'xhr-polling' ...
         self.query = event.get('query')  # of connect: 'a=1' of io.connect('/chat?a=1')
         self.reason = event.get('reason')  # of disconnect
-        self.epoch = epoch  # when it changes, earlier sessions are gone without disconnect
+        self.node = node  # that has the session
+        self.epoch = epoch  # when it changes, the node's earlier sessions are gone without disconnect
         if self.type == 'event' and self.name == 'message':
             self._become_message()
         elif self.type == 'message':

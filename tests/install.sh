@@ -31,7 +31,7 @@ if ! make -s install B="${B:-build}" DESTDIR="$to" PREFIX="$prefix" >"$folder/lo
 	tally
 	exit
 fi
-for file in lib/cgi-bin/pollux.fcgi sbin/pollux-wsd sbin/pollux-policyd bin/pollux; do
+for file in lib/cgi-bin/pollux.fcgi sbin/pollux-wsd sbin/pollux-linkd sbin/pollux-policyd bin/pollux; do
 	check "$file is not installed as a program" test -x "$to$prefix/$file"
 done
 for file in lib/pollux/hello.so share/bash-completion/completions/pollux share/pollux/pollux.php \

@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # Print `file line kind name` for every #include of the C files under the folder $1; the kind is
 # `ours` for "x" and `system` for <x>.
 includes() {
-	(cd "$1" && find shared fcgi wsd policyd cli apps -name '*.[ch]' 2>/dev/null | sort |
+	(cd "$1" && find shared fcgi wsd linkd policyd cli apps -name '*.[ch]' 2>/dev/null | sort |
 		xargs -r awk '
 		match($0, /^[ \t]*#[ \t]*include[ \t]*[<"][^>"]+[>"]/) {
 			text = substr($0, RSTART, RLENGTH)
@@ -32,14 +32,18 @@ violations() {
 	function folder(path) { sub(/\/[^\/]*$/, "", path); return path }
 
 	BEGIN {
-		split("base wire store hub action app transport", order)
+		split("base wire link store hub action app transport", order)
 		for (i in order) tier["shared/" order[i]] = i + 0
 		tier["shared/hook"] = tier["shared/app"] # side by side
 		programs["fcgi"] = programs["wsd"] = programs["policyd"] = programs["cli"] = 1
+		programs["linkd"] = 1
 
 		# a header, and the only places that may include it: folders end with /
 		only["sqlite3.h"] = "shared/store/"
-		only["ev.h"] = "fcgi/ wsd/ policyd/"
+		only["ev.h"] = "fcgi/ wsd/ linkd/ policyd/"
+		only["hiredis/hiredis.h"] = "linkd/"
+		only["hiredis/async.h"] = "linkd/line.c"
+		only["hiredis/adapters/libev.h"] = "linkd/line.c"
 		only["fcgiapp.h"] = "fcgi/"
 		only["fastcgi.h"] = "fcgi/"
 		only["wslay/wslay.h"] = "wsd/hybi.c"
@@ -81,7 +85,7 @@ violations() {
 			say("wire/ is pure: no I/O, no clock")
 		if (top == "apps" && !($4 in app_may))
 			say("an application includes <pollux/pollux.h>, the C library and jansson")
-		if ($4 ~ /^(shared|fcgi|wsd|policyd|cli|apps)\//)
+		if ($4 ~ /^(shared|fcgi|wsd|linkd|policyd|cli|apps)\//)
 			say("ours: in quotes")
 		next
 	}
@@ -108,7 +112,10 @@ violations() {
 		if (target[1] in programs && target[1] != top)
 			say("programs never include one another")
 		# the command line acts and lists without a transport
-		if (top == "cli" && $4 ~ /^shared\/(action\/(application|action)|store\/(listing|slots|watch))\.h$/)
+		if (top == "cli" && $4 ~ /^shared\/(action\/(application|action)|store\/(link_figures|link_node|listing|slots|watch))\.h$/)
+			next
+		# the link ships its rows by itself, keeps what other nodes tell, and acts for them
+		if (top == "linkd" && $4 ~ /^shared\/(store\/(link_[a-z]+|folder|slots|message_log|remote|session_data|session_row|subscription)|action\/(application|name|namespace|target))\.h$/)
 			next
 		if (there ~ /^shared\/(store|action|app|hook)$/)
 			say("programs reach store and application through the hub")
@@ -173,7 +180,10 @@ self_test() {
 		shared/transport/x.c|"fcgi/fcgi.h"|shared/ includes shared/ only
 		shared/hub/x.c|"shared/store/internal.h"|internal to
 		shared/hub/x.c|<sqlite3.h>|only in shared/store/
-		shared/transport/x.c|<ev.h>|only in fcgi/ wsd/ policyd/
+		shared/transport/x.c|<ev.h>|only in fcgi/ wsd/ linkd/ policyd/
+		linkd/inbox.c|<hiredis/async.h>|only in linkd/line.c
+		wsd/x.c|<hiredis/hiredis.h>|only in linkd/
+		linkd/x.c|"shared/store/store.h"|through the hub
 		wsd/conn.c|<wslay/wslay.h>|only in wsd/hybi.c
 		wsd/x.c|<fcgiapp.h>|only in fcgi/
 		shared/hook/hook.c|<curl/curl.h>|only in shared/hook/http.c
@@ -198,6 +208,8 @@ self_test() {
 		shared/hub/x.c|"shared/store/store.h"|
 		shared/store/x.c|<sqlite3.h>|
 		wsd/hybi.c|<wslay/wslay.h>|
+		linkd/line.c|<hiredis/async.h>|
+		linkd/x.c|"shared/store/link_lock.h"|
 		shared/hook/http.c|<curl/curl.h>|
 		fcgi/x.c|"shared/transport/server.h"|
 		apps/chat/x.c|<pollux/pollux.h>|

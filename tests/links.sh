@@ -10,7 +10,7 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 . tests/lib/tally.sh
 folders='shared/base shared/wire shared/store shared/hub shared/action shared/app shared/hook
-	shared/transport fcgi wsd policyd cli'
+	shared/transport fcgi wsd linkd policyd cli'
 
 # Print `folder file name kind` for every symbol of the objects under $1 whose source is under $2; the
 # kind is `has` for one that others may use, and `uses` for one that comes from elsewhere.

@@ -25,6 +25,8 @@ table_settings() {
 	BEGIN {
 		values["SECONDS"] = "seconds"
 		values["SIZE"] = "number"
+		values["COUNT"] = "number | auto"
+		values["NUMBER"] = "number"
 		values["LEVEL"] = "error | warn | info | debug | trace"
 		values["SWITCH"] = "auto | yes | no"
 		values["FLAG"] = "true | false"
@@ -82,6 +84,7 @@ page_settings() {
 		sub(/^.* No = /, "", values)
 		if (!sub(/^Cm /, "", values))
 			values = values == "Ar seconds" ? "seconds" : \
+			    values == "Ar number | Cm auto" ? "number | auto" : \
 			    values ~ /^Ar (bytes|number)$/ ? "number" : "text"
 		said = 0
 		last = ""
@@ -126,10 +129,12 @@ same() {
 }
 
 check_options() {
-	local manual
-	for manual in fcgi/pollux.fcgi.8 wsd/pollux-wsd.8 policyd/pollux-policyd.8; do
+	local manual without
+	for manual in fcgi/pollux.fcgi.8 wsd/pollux-wsd.8 linkd/pollux-linkd.8 policyd/pollux-policyd.8; do
+		without='^$'
+		[ "$manual" != linkd/pollux-linkd.8 ] || without='^l ' # it does not listen
 		sed -nE "s/^ *\{\"([a-z-]+)\", '(.)', .*/\2 \1/p" shared/base/daemon.c |
-			sort >"$folder/options.c"
+			grep -v "$without" | sort >"$folder/options.c"
 		sed -nE 's/^\.It Fl (.)( Ar [a-z]+)? , Fl -([a-z-]+).*/\1 \3/p' "$manual" |
 			grep -vE '^\\|^V ' | sort >"$folder/$(basename "$manual")"
 		same "$manual: options" "$folder/options.c" "$folder/$(basename "$manual")"

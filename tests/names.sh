@@ -13,7 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 # The C files of the programs under $1.
 sources() {
-	(cd "$1" && find shared fcgi wsd policyd cli include -name '*.[ch]' 2>/dev/null | sort)
+	(cd "$1" && find shared fcgi wsd linkd policyd cli include -name '*.[ch]' 2>/dev/null | sort)
 }
 
 # Print `function NAME file:line` or `struct NAME file:line` for every definition in the files on
@@ -74,7 +74,7 @@ tour() {
 	done < <(grep -oE '`[a-zA-Z_/.-]+(\.[chs][a-z]*|/)`' <<<"$text" | tr -d '`' | sort -u)
 	while IFS= read -r name; do
 		[[ $text == *"$name/"* ]] || echo "README.md: the tour leaves out $name/"
-	done < <(cd "$1" && find shared fcgi wsd policyd cli include -name '*.[ch]' 2>/dev/null |
+	done < <(cd "$1" && find shared fcgi wsd linkd policyd cli include -name '*.[ch]' 2>/dev/null |
 		sed 's|/[^/]*$||' | sort -u)
 }
 

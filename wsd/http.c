@@ -148,6 +148,16 @@ can_upgrade_here(const struct exchange *x)
 	       find_exchange_header(x, "x-forwarded-for").n == 0;
 }
 
+/* Judging it goes on in the next turn, as after a wait for the store. */
+static void
+judge_exchange_again(struct exchange *x)
+{
+	struct wsd_http *h = http_of_exchange(x);
+
+	if (h->c->state == WSD_CONN_OPEN && h->state == WSD_HTTP_WAITING)
+		wsd_conn_park(h->c);
+}
+
 /* --- one exchange --------------------------------------------------------------------------- */
 
 int
@@ -173,9 +183,9 @@ wsd_http_close(struct wsd_conn *c)
 		return;
 	switch (h->state) {
 	case WSD_HTTP_READING:
+		break;
 	case WSD_HTTP_PROVING:
 	case WSD_HTTP_WAITING:
-		break;
 	case WSD_HTTP_HELD:
 		wsd_http_tell_fate(h, EXCHANGE_GONE);
 		break;
@@ -246,6 +256,7 @@ wsd_http_describe(struct wsd_http *h)
 	    .header = find_exchange_header,
 	    .each_header = each_exchange_header,
 	    .upgrades = can_upgrade_here,
+	    .judge_again = judge_exchange_again,
 	};
 	find_client(h);
 }

@@ -13,7 +13,8 @@
 enum wsd_http_state {
 	WSD_HTTP_READING, /* a request; `request` is NULL until its first byte arrives */
 	WSD_HTTP_PROVING, /* a granted upgrade, whose dialect wants more bytes of the client */
-	WSD_HTTP_WAITING, /* an upgrade that waits for the store; `later` has what follows it */
+	WSD_HTTP_WAITING, /* an upgrade that waits for the store, or for another node; `later` has
+	                   * what follows it */
 	WSD_HTTP_HELD,    /* the hub has the request; or it waits for the store: `request` is set */
 	WSD_HTTP_STREAMING, /* the answer has begun */
 	WSD_HTTP_ANSWERED,  /* all of it is queued */

@@ -14,10 +14,17 @@
 #include "wsd/deadline.h"
 #include "wsd/outqueue.h"
 #include "wsd/reply.h"
+#include "wsd/worker.h"
 
 #define ACCEPTS_AT_ONCE 64
 #define OVER_AT_ONCE    16 /* of them over the limit */
 #define PAUSE_S         1.
+
+/* How long a worker leaves a new connection to the others: one that has more than its share, and
+ * one that would refuse it.  And how many it takes of those that are still there then. */
+#define ASIDE_S   0.002
+#define REFUSE_S  0.05
+#define LEFT_OVER 16
 
 /* Connections over the limit that get their 503 and are closed in order; beyond that, the 503 is
  * written once and the descriptor closed. */
@@ -29,6 +36,8 @@ struct wsd_listener {
 	struct listen sockets;
 	struct ev_io io[LISTEN_MAX]; /* of each */
 	struct ev_timer pause;       /* no descriptors: accept nothing for a while */
+	struct ev_timer aside;       /* the next connections are the other workers' ... */
+	double waited;               /* ... for so many seconds */
 	int reserve;                 /* a descriptor to refuse one client with; -1: none */
 };
 
@@ -56,6 +65,22 @@ wsd_listener_on_pause_over(struct ev_loop *loop, struct ev_timer *timer, int eve
 	if (l->reserve == -1)
 		l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	wsd_listener_watch(l, true);
+}
+
+/* Connections that count against the limit. */
+static size_t
+count_conns(const struct wsd *w)
+{
+	return w->conns_n - w->refused_n - w->closed_n;
+}
+
+void
+wsd_listener_report(struct wsd_listener *l)
+{
+	const struct worker *worker = l->w->worker;
+
+	if (worker != NULL)
+		balance_set(worker->balance, worker->index, count_conns(l->w));
 }
 
 /* Write a 503 on a descriptor that gets no connection, as far as the kernel takes it, and close. */
@@ -90,7 +115,7 @@ wsd_listener_refuse(struct wsd_listener *l, int fd)
 static bool
 is_full(const struct wsd *w)
 {
-	return w->conns_n - w->refused_n - w->closed_n >= w->conns_max;
+	return count_conns(w) >= w->conns_max;
 }
 
 /* Over the limit a newcomer takes the place of the connection that has been silent for the longest.
@@ -143,20 +168,50 @@ wsd_listener_pause_accept(struct wsd_listener *l, int listening)
 	ev_timer_start(l->w->loop, &l->pause);
 }
 
-static void
-wsd_listener_on_readable(struct ev_loop *loop, struct ev_io *io, int events)
+/* For how long the next connection is to be left to other workers, in seconds. */
+static double
+others_first(const struct wsd *w)
 {
-	struct wsd_listener *l = io->data;
+	const struct worker *worker = w->worker;
+	bool full = is_full(w);
+
+	if (worker == NULL || balance_is_alone(worker->balance, worker->index))
+		return 0.;
+	/* another worker may have a silent connection to close */
+	if (full && deadline_longest_silent(w) == NULL)
+		return REFUSE_S;
+	return balance_is_anothers(worker->balance, worker->index, count_conns(w), full) ? ASIDE_S
+	                                                                                 : 0.;
+}
+
+/* The socket stays readable until another worker has taken the connection. */
+static void
+wsd_listener_step_aside(struct wsd_listener *l, double seconds)
+{
+	wsd_listener_watch(l, false);
+	l->waited = seconds;
+	ev_timer_stop(l->w->loop, &l->aside); /* started for another socket */
+	ev_timer_set(&l->aside, seconds, 0.);
+	ev_timer_start(l->w->loop, &l->aside);
+}
+
+/* Accept up to `most` connections, which other workers had `waited` seconds to take. */
+static void
+wsd_listener_accept(struct wsd_listener *l, int listening, int most, double waited)
+{
 	struct wsd *w = l->w;
 	int over = 0;
 
-	(void)loop;
-	(void)events;
-	/* several at once spare turns, but those that are connected want their turn, too */
-	for (int i = 0; i < ACCEPTS_AT_ONCE && over < OVER_AT_ONCE && !must_wait(w); i++) {
-		int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	for (int i = 0; i < most && over < OVER_AT_ONCE && !must_wait(w); i++) {
+		double seconds = others_first(w);
 		bool full = is_full(w);
+		int fd;
 
+		if (seconds > waited) {
+			wsd_listener_step_aside(l, seconds);
+			return;
+		}
+		fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		over += full;
 		if (fd != -1 && (!full || displace_silent(w))) {
 			w->counters.accepted++;
@@ -167,10 +222,34 @@ wsd_listener_on_readable(struct ev_loop *loop, struct ev_io *io, int events)
 			return;
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			   errno == ENOMEM) {
-			wsd_listener_pause_accept(l, io->fd);
+			wsd_listener_pause_accept(l, listening);
 			return;
 		} /* else that client has left already; the next may not have */
+		wsd_listener_report(l);
 	}
+}
+
+static void
+wsd_listener_on_readable(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	(void)loop;
+	(void)events;
+	/* several at once spare turns, but those that are connected want their turn, too */
+	wsd_listener_accept(io->data, io->fd, ACCEPTS_AT_ONCE, 0.);
+}
+
+static void
+wsd_listener_on_aside_over(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct wsd_listener *l = timer->data;
+	double waited = l->waited;
+
+	(void)loop;
+	(void)events;
+	wsd_listener_watch(l, true);
+	/* a worker that had to take these may be busy, or stuck */
+	for (size_t i = 0; i < l->sockets.n && !ev_is_active(&l->pause); i++)
+		wsd_listener_accept(l, l->sockets.fd[i], LEFT_OVER, waited);
 }
 
 /* --- listening ------------------------------------------------------------------------------ */
@@ -189,13 +268,13 @@ limit_connections(const struct config *cfg)
 }
 
 int
-wsd_listener_open(struct wsd *w, const char *addresses, const struct protocol *first)
+wsd_listener_open(struct wsd *w, struct listen *sockets, const struct protocol *first)
 {
 	struct wsd_listener *l = calloc(1, sizeof(*l));
-	int code;
 
 	if (l == NULL) {
 		log_err("cannot open [wsd] listen");
+		listen_close(sockets);
 		return EX_OSERR;
 	}
 	l->w = w;
@@ -203,12 +282,11 @@ wsd_listener_open(struct wsd *w, const char *addresses, const struct protocol *f
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	ev_timer_init(&l->pause, wsd_listener_on_pause_over, 0., 0.);
 	l->pause.data = l;
+	ev_timer_init(&l->aside, wsd_listener_on_aside_over, 0., 0.);
+	l->aside.data = l;
 	w->conns_max = limit_connections(w->cfg);
-	code = listen_open(&l->sockets, "[wsd] listen", addresses);
-	if (code != 0) {
-		wsd_listener_close(l);
-		return code;
-	}
+	l->sockets = *sockets;
+	sockets->n = 0;
 	for (size_t i = 0; i < l->sockets.n; i++) {
 		ev_io_init(&l->io[i], wsd_listener_on_readable, l->sockets.fd[i], EV_READ);
 		/* after the connections: they may have spoken by now, or left */
@@ -223,6 +301,7 @@ void
 wsd_listener_start(struct wsd_listener *l)
 {
 	wsd_listener_watch(l, true);
+	wsd_listener_report(l);
 }
 
 void
@@ -232,6 +311,9 @@ wsd_listener_close(struct wsd_listener *l)
 		return;
 	wsd_listener_watch(l, false);
 	ev_timer_stop(l->w->loop, &l->pause);
+	ev_timer_stop(l->w->loop, &l->aside);
+	if (l->w->worker != NULL)
+		balance_leave(l->w->worker->balance, l->w->worker->index);
 	listen_close(&l->sockets);
 	if (l->reserve != -1)
 		close(l->reserve);

@@ -2,18 +2,23 @@
 #ifndef POLLUX_WSD_LISTENER_H
 #define POLLUX_WSD_LISTENER_H
 
+#include "shared/base/listen.h"
 #include "wsd/protocol.h"
 #include "wsd/wsd.h"
 
 struct wsd_listener;
 
-/* Listen on the sockets of systemd, else on `addresses`; every connection begins with the protocol
+/* Accept connections from `sockets`, which it owns, on failure too; each begins with the protocol
  * `first`.  Raises the limit on descriptors, and sets w->conns_max and w->listener.
  * Return 0, or an exit code after logging why. */
-int wsd_listener_open(struct wsd *w, const char *addresses, const struct protocol *first);
+int wsd_listener_open(struct wsd *w, struct listen *sockets, const struct protocol *first);
 
 /* Accept from now on, until wsd_listener_close(), which also closes the sockets. */
 void wsd_listener_start(struct wsd_listener *l);
+
+/* After a turn that may have opened or closed connections: tell the other workers how many there
+ * are. */
+void wsd_listener_report(struct wsd_listener *l);
 
 /* NULL is allowed. */
 void wsd_listener_close(struct wsd_listener *l);

@@ -1,4 +1,5 @@
-/* pollux-wsd: websockets, and HTTP on the same port.  One process, one thread, in the foreground.
+/* pollux-wsd: websockets, and HTTP on the same port.  One process, one thread, in the foreground;
+ * or several such processes (workers.h).
  *
  * Start: descriptors, options, configuration, log, sockets, store and application, loop.  The first
  * SIGTERM or SIGINT closes all connections in order, the second ends at once; SIGHUP opens the log
@@ -22,6 +23,8 @@
 #include "wsd/listener.h"
 #include "wsd/policy.h"
 #include "wsd/turn.h"
+#include "wsd/worker.h"
+#include "wsd/workers.h"
 #include "wsd/ws.h"
 #include "wsd/wsd.h"
 
@@ -32,7 +35,8 @@
 struct wsd_daemon {
 	struct wsd w;
 	struct config cfg;
-	struct ev_signal term, intr, hup, usr1;
+	const char *addresses;
+	struct ev_signal term, intr, hup, usr1, usr2;
 	struct ev_timer drained;
 };
 
@@ -53,9 +57,14 @@ wsd_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 
 	(void)events;
 	if (w->draining) {
-		ev_break(loop, EVBREAK_ALL);
+		/* of a worker it may be the service manager's, which signals every process: the
+		 * first process says when to hurry */
+		if (w->worker == NULL)
+			ev_break(loop, EVBREAK_ALL);
 		return;
 	}
+	if (w->worker != NULL && worker_is_orphan(w->worker))
+		log_warnx("the first process of pollux-wsd has died: this worker ends");
 	daemon_stopping(w->conns_n);
 	/* before anything is closed: answers that this queues must not offer to keep the
 	 * connection */
@@ -68,6 +77,15 @@ wsd_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 	server_drain(w->sv);
 	LIST_FOREACH (c, &w->conns, all)
 		wsd_conn_drain(c);
+}
+
+/* The first process of the workers was told to stop for the second time. */
+static void
+wsd_on_hurry(struct ev_loop *loop, struct ev_signal *signal, int events)
+{
+	(void)signal;
+	(void)events;
+	ev_break(loop, EVBREAK_ALL);
 }
 
 static void
@@ -115,7 +133,11 @@ wsd_start_watching(struct wsd_daemon *d)
 	struct wsd *w = &d->w;
 
 	wsd_watch_signal(d, &d->term, SIGTERM, wsd_on_stop);
-	wsd_watch_signal(d, &d->intr, SIGINT, wsd_on_stop);
+	/* Ctrl-C is the first process's */
+	if (w->worker == NULL)
+		wsd_watch_signal(d, &d->intr, SIGINT, wsd_on_stop);
+	else
+		wsd_watch_signal(d, &d->usr2, SIGUSR2, wsd_on_hurry);
 	wsd_watch_signal(d, &d->hup, SIGHUP, wsd_on_hangup);
 	wsd_watch_signal(d, &d->usr1, SIGUSR1, wsd_on_report);
 	ev_timer_init(&d->drained, wsd_on_drained, DRAIN_S, 0.);
@@ -146,17 +168,21 @@ wsd_stop_watching(struct wsd_daemon *d)
 	ev_signal_stop(d->w.loop, &d->intr);
 	ev_signal_stop(d->w.loop, &d->hup);
 	ev_signal_stop(d->w.loop, &d->usr1);
+	ev_signal_stop(d->w.loop, &d->usr2);
 	ev_timer_stop(d->w.loop, &d->drained);
 }
 
-/* Everything after the configuration and the log.  Return the exit code. */
+/* Everything after the sockets, in the only process or in a worker.  Return the exit code. */
 static int
-wsd_serve(struct wsd_daemon *d, const char *addresses)
+wsd_serve(void *arg, struct listen *sockets, const struct worker *self)
 {
+	struct wsd_daemon *d = arg;
 	struct wsd *w = &d->w;
 	int code = EX_OSERR;
-	bool became;
 
+	if (self != NULL)
+		worker_divide(self, &d->cfg);
+	w->worker = self;
 	w->cfg = &d->cfg;
 	w->loop = ev_default_loop(0);
 	w->in = malloc(READ_BUFFER);
@@ -167,14 +193,7 @@ wsd_serve(struct wsd_daemon *d, const char *addresses)
 		goto end;
 	}
 	http_parser_set_max_header_size((uint32_t)d->cfg.header_bytes);
-	code = privs_become_owner(d->cfg.data, &became);
-	if (code != 0)
-		goto end;
-	/* the sockets before the store: a second instance fails here, without touching the
-	 * database */
-	code = wsd_listener_open(w, addresses, &policy_protocol);
-	if (code == 0 && became)
-		code = privs_forget_ports();
+	code = wsd_listener_open(w, sockets, &policy_protocol);
 	if (code != 0)
 		goto end;
 	w->sv = server_open(w->cfg, SERVER_WSD);
@@ -183,7 +202,9 @@ wsd_serve(struct wsd_daemon *d, const char *addresses)
 		goto end;
 	}
 	wsd_start_watching(d);
-	daemon_started(addresses);
+	daemon_started(d->addresses);
+	if (self != NULL)
+		worker_ready();
 	ev_run(w->loop, 0);
 	wsd_stop_watching(d);
 	daemon_stopped();
@@ -191,10 +212,38 @@ wsd_serve(struct wsd_daemon *d, const char *addresses)
 end:
 	server_close(w->sv);
 	wsd_listener_close(w->listener);
+	listen_close(sockets);
 	message_release(w->policy);
 	hybi_free(w->hybi);
 	free(w->in);
 	return code;
+}
+
+/* Everything after the configuration and the log.  Return the exit code. */
+static int
+wsd_run(struct wsd_daemon *d)
+{
+	struct listen sockets;
+	size_t workers = workers_count(&d->cfg);
+	bool became;
+	int code = privs_become_owner(d->cfg.data, &became);
+
+	if (code != 0)
+		return code;
+	/* the sockets before the store: a second instance fails here, without touching the
+	 * database */
+	code = listen_open(&sockets, "[wsd] listen", d->addresses);
+	if (code != 0)
+		return code;
+	if (became)
+		code = privs_forget_ports();
+	if (code != 0) {
+		listen_close(&sockets);
+		return code;
+	}
+	if (workers == 1)
+		return wsd_serve(d, &sockets, NULL);
+	return workers_run(workers, &sockets, d->addresses, wsd_serve, d);
 }
 
 /* -t.  Return the exit code. */
@@ -213,18 +262,17 @@ main(int argc, char **argv)
 {
 	static struct wsd_daemon d;
 	struct daemon_options o;
-	const char *addresses;
 	int code;
 
 	code = daemon_configure(&o, &d.cfg, "pollux-wsd",
 	    "Serve Socket.IO sessions over websocket, and their handshakes and polls.", argc, argv);
 	if (code != 0)
 		return code;
-	addresses = o.listen == NULL ? d.cfg.wsd_listen : o.listen;
+	d.addresses = o.listen == NULL ? d.cfg.wsd_listen : o.listen;
 	if (o.test)
-		return wsd_check(&d.cfg, addresses);
+		return wsd_check(&d.cfg, d.addresses);
 	code = daemon_open_log(&d.cfg);
 	if (code != 0)
 		return code;
-	return wsd_serve(&d, addresses);
+	return wsd_run(&d);
 }

@@ -6,6 +6,7 @@
 #include "shared/base/log.h"
 #include "wsd/conn.h"
 #include "wsd/deadline.h"
+#include "wsd/listener.h"
 #include "wsd/shed.h"
 #include "wsd/ws.h"
 
@@ -262,6 +263,8 @@ wsd_turn_on_prepare(struct ev_loop *loop, struct ev_prepare *prepare, int events
 
 	(void)events;
 	wsd_turn_finish(w);
+	if (w->listener != NULL)
+		wsd_listener_report(w->listener);
 	if (w->draining && LIST_EMPTY(&w->conns) && !server_is_busy(w->sv))
 		ev_break(loop, EVBREAK_ALL);
 	/* while the store is waited for the hook's answers are not read: they must not wake us */

@@ -97,7 +97,10 @@ take_over_connection(struct wsd_conn *c, const struct route *route, struct slice
 	}
 	/* asked before the proof and after it: meanwhile the session may have ended */
 	verdict = websocket_judge(c->wsd->sv, route, &c->http->x, &status, &why);
-	if (verdict == WEBSOCKET_REFUSED && c->granted) {
+	if (verdict == WEBSOCKET_WAIT) {
+		deadline_clear(c);
+		c->http->state = WSD_HTTP_WAITING;
+	} else if (verdict == WEBSOCKET_REFUSED && c->granted) {
 		/* the 101 is sent, no other status can follow */
 		wsd_conn_close(c, "socket error");
 	} else if (verdict == WEBSOCKET_REFUSED) {

@@ -3,6 +3,7 @@
 #include "shared/base/container.h"
 #include "shared/hub/lifecycle.h"
 #include "wsd/deadline.h"
+#include "wsd/http.h"
 #include "wsd/outqueue.h"
 #include "wsd/reply.h"
 
@@ -95,7 +96,7 @@ ws_begin(struct wsd_conn *c, struct message *head, const struct route *route)
 		return;
 	c->ws = (struct websocket){.ops = &ws_ops};
 	c->attached = true;
-	if (websocket_open(c->wsd->sv, &c->ws, route) == -1) {
+	if (websocket_open(c->wsd->sv, &c->ws, route, &c->http->x) == -1) {
 		c->attached = false;
 		c->begun_turn--; /* no session was attached that a rollback could undo */
 		ws_send_last_packet(c, WS_UNKNOWN);

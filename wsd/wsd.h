@@ -52,6 +52,7 @@ struct wsd {
 	struct ev_loop *loop;
 	const struct config *cfg;
 	struct server *sv;
+	const struct worker *worker;   /* which one this is; NULL: the only process */
 	struct wsd_listener *listener; /* NULL once SIGTERM came */
 	struct hybi *hybi;
 	struct message *policy; /* the Flash policy, framed */

@@ -23,13 +23,14 @@ $pollux->on('login', function ($ev, $io) use ($sql, $isText) {
         return 'invalid';
     }
     $transport = $ev->data['transport'] ?? '';
-    $sql('DELETE FROM people WHERE epoch <> ? OR session = ?', $ev->epoch, $ev->session);
+    $sql('DELETE FROM people WHERE node = ? AND epoch <> ? OR session = ?', $ev->node, $ev->epoch, $ev->session);
     $holder = $sql('SELECT session, key FROM people WHERE name = ?', $name)[0] ?? null;
     $isFull = $sql('SELECT count(*) >= 100 FROM people')[0][0];
     if ($holder ? $holder[1] !== $key : $isFull) {
         return $holder ? 'taken' : 'full';
     }
-    $sql('REPLACE INTO people VALUES(?, ?, ?, ?, ?)', $ev->session, $ev->epoch, $key, $name, $transport);
+    $me = [$ev->session, $ev->node, $ev->epoch, $key, $name, $transport];
+    $sql('REPLACE INTO people VALUES(?, ?, ?, ?, ?, ?)', ...$me);
     if ($holder) { // without a name, its disconnect tells no one
         $io->session($holder[0])->del('name')->disconnect();
     }
@@ -50,9 +51,12 @@ $pollux->on('typing', function ($ev, $io) {
 $pollux->on('disconnect', function ($ev, $io) use ($sql) {
     if (!isset($ev->data['name'])) return;
     $sql('DELETE FROM people WHERE session = ?', $ev->session);
+    // a connection that broke ends late: perhaps they are back on another
+    if ($sql('SELECT 1 FROM people WHERE name = ?', $ev->data['name'])) return;
     $io->broadcast->to('lobby')->emit('left', $ev->data['name']);
 });
-$sql('CREATE TABLE IF NOT EXISTS people(session PRIMARY KEY, epoch, key, name UNIQUE COLLATE NOCASE, transport)');
+$sql('CREATE TABLE IF NOT EXISTS people' .
+    '(session PRIMARY KEY, node, epoch, key, name UNIQUE COLLATE NOCASE, transport)');
 $sql('BEGIN IMMEDIATE'); // one request at a time, so that two cannot take the same name
 $pollux->run();
 $sql('COMMIT');

@@ -10,7 +10,7 @@ pollux = Pollux(secret=os.environ['POLLUX_SECRET'])
 lock = threading.Lock()
 db = sqlite3.connect(os.environ['CHAT_DB'], isolation_level=None, check_same_thread=False)
 db.execute('CREATE TABLE IF NOT EXISTS people'
-           '(session PRIMARY KEY, epoch, key, name UNIQUE COLLATE NOCASE, transport)')
+           '(session PRIMARY KEY, node, epoch, key, name UNIQUE COLLATE NOCASE, transport)')
 NAME = r'(?! )[^\x00-\x1f\x7f]{1,20}(?<! )'
 
 def is_text(value, pattern):
@@ -25,13 +25,14 @@ def login(ev, io):
         return 'invalid'
     transport = ev.data.get('transport', '')
     with lock:  # so that two requests cannot take the same name
-        db.execute('DELETE FROM people WHERE epoch <> ? OR session = ?', (ev.epoch, ev.session))
+        db.execute('DELETE FROM people WHERE node = ? AND epoch <> ? OR session = ?',
+                   (ev.node, ev.epoch, ev.session))
         holder = db.execute('SELECT session, key FROM people WHERE name = ?', (name,)).fetchone()
         is_full = db.execute('SELECT count(*) >= 100 FROM people').fetchone()[0]
         if holder[1] != key if holder else is_full:
             return 'taken' if holder else 'full'
-        me = ev.session, ev.epoch, key, name, transport
-        db.execute('REPLACE INTO people VALUES(?, ?, ?, ?, ?)', me)
+        me = ev.session, ev.node, ev.epoch, key, name, transport
+        db.execute('REPLACE INTO people VALUES(?, ?, ?, ?, ?, ?)', me)
         here = db.execute('SELECT name, transport FROM people').fetchall()
     if holder:  # without a name, its disconnect tells no one
         io.session(holder[0]).del_('name').disconnect()
@@ -53,8 +54,12 @@ def typing(ev, io):
 
 @pollux.on('disconnect')
 def disconnect(ev, io):
-    if 'name' in ev.data:
+    if 'name' not in ev.data:
+        return
+    with lock:  # a connection that broke ends late: perhaps they are back on another
         db.execute('DELETE FROM people WHERE session = ?', (ev.session,))
+        is_back = db.execute('SELECT 1 FROM people WHERE name = ?', (ev.data['name'],)).fetchone()
+    if not is_back:
         io.broadcast.to('lobby').emit('left', ev.data['name'])
 
 pollux.run(port=int(os.environ.get('CHAT_PORT', 8000)))

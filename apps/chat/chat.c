@@ -12,6 +12,8 @@
  *	joined(name, transport)   moved(name, transport)   left(name)
  *	said(name, text)          typing(name, bool)       (the last one is volatile)
  *
+ * and in a cluster, once it is connected, node(name): the node that has its session.
+ *
  * A name has 1 to 20 characters; the lobby holds 100 people.  `key` is a secret that the client
  * generates.  A login with the name and key of someone already in the lobby is the same person on a
  * new connection: the old session ends, and the others receive `moved`.  So a connection that broke
@@ -113,13 +115,17 @@ store_text(sio_socket *s, const char *key, const char *text)
 	return json == NULL ? -1 : sio_set(s, key, json);
 }
 
+/* Whoever has the name, but for the one who asks; NULL: nobody. */
 static sio_socket *
 find_by_name(const struct people *people, const char *name)
 {
 	for (int i = 0; i < people->n; i++) {
 		sio_socket *person = sio_find(people->asking, people->id[i]);
-		const char *held = stored_text(person, "name");
+		const char *held;
 
+		if (strcmp(people->id[i], sio_id(people->asking)) == 0)
+			continue;
+		held = stored_text(person, "name");
 		if (held != NULL && strcasecmp(held, name) == 0)
 			return person;
 	}
@@ -180,7 +186,7 @@ refuse_login(sio_socket *s, const sio_event *e, const char *why)
 }
 
 /* End the old session of someone who is back on a new connection.  Without a name, on_disconnect()
- * does not tell the others that it left. */
+ * does not tell the others that it left.  If its node is dead, its name stays. */
 static void
 retire_session(sio_socket *old)
 {
@@ -203,6 +209,15 @@ enter_lobby(sio_socket *s, const sio_event *e, bool is_back)
 	    sio_format(s, "[null,{\"name\":%s,\"transport\":\"%s\",\"here\":%s}]", name, transport,
 		here == NULL ? "[]" : here));
 	free(here);
+}
+
+static void
+on_connection(sio_socket *s, const sio_event *e, void *user)
+{
+	const char *node = sio_node(s);
+
+	if (node[0] != '\0')
+		sio_emit(s, "node", sio_args(s, "s", node));
 }
 
 static void
@@ -238,8 +253,13 @@ static void
 on_disconnect(sio_socket *s, const sio_event *e, void *user)
 {
 	const char *name = sio_get(s, "name");
+	struct people people;
 
-	if (name != NULL)
+	if (name == NULL)
+		return;
+	/* the end of a node is told seconds late: perhaps they are back on another */
+	people = people_here(s);
+	if (find_by_name(&people, stored_text(s, "name")) == NULL)
 		tell_others(s, "left", sio_format(s, "[%s]", name));
 }
 
@@ -276,7 +296,8 @@ pollux_app(sio_app *app)
 {
 	sio_ns *root = sio_of(app, "");
 
-	if (sio_on(root, "login", on_login, NULL) != 0 || sio_on(root, "say", on_say, NULL) != 0 ||
+	if (sio_on(root, "connection", on_connection, NULL) != 0 ||
+	    sio_on(root, "login", on_login, NULL) != 0 || sio_on(root, "say", on_say, NULL) != 0 ||
 	    sio_on(root, "typing", on_typing, NULL) != 0 ||
 	    sio_on(root, "disconnect", on_disconnect, NULL) != 0)
 		return -1;

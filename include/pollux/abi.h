@@ -66,6 +66,7 @@ struct sio_api {
 	const char *(*get_n)(sio_socket *s, const char *key, size_t n);
 	int (*del_n)(sio_socket *s, const char *key, size_t n);
 	const char *(*text_n)(const void *handle, const char *json, size_t *n);
+	const char *(*node)(const void *handle);
 };
 
 /* Every handle (application, namespace, socket, handshake) begins with these. */
@@ -557,6 +558,12 @@ static inline int
 sio_clients(sio_target t, void (*each)(void *arg, const char *id), void *arg)
 {
 	return t.is_bad ? -EINVAL : SIO_API(t.ns)->clients(&t, each, arg);
+}
+
+static inline const char *
+sio_node(const void *handle)
+{
+	return SIO_API(handle)->node(handle);
 }
 
 static inline const char *

@@ -336,6 +336,10 @@ static inline int sio_clients(sio_target t, void (*each)(void *arg, const char *
 /* --- helpers -------------------------------------------------------------------------------- *
  * `handle` is any of these: the socket, the handshake, a namespace or the application. */
 
+/* The name of the node that runs the handler, which is [cluster] node of pollux.conf(5); "" without
+ * a cluster. */
+static inline const char *sio_node(const void *handle);
+
 /* Element `i` of a JSON array text, as `args` of an event is: JSON text, byte for byte.
  * NULL: there are fewer. */
 static inline const char *sio_arg(const void *handle, const char *args, size_t i);

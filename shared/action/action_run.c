@@ -220,7 +220,6 @@ static int
 change_session(const struct run *r, const struct action *a, struct hub_ns *ns, struct session *s)
 {
 	struct hub *h = r->app->hub;
-	struct store *st = hub_store(h);
 	int64_t key = session_key(s);
 
 	switch (a->kind) {
@@ -231,9 +230,9 @@ change_session(const struct run *r, const struct action *a, struct hub_ns *ns, s
 	case ACTION_SET:
 		return quota_set_value(h, key, a->name, a->json);
 	case ACTION_DEL:
-		return session_data_delete(st, key, a->name);
+		return quota_delete_value(h, key, a->name);
 	case ACTION_USER:
-		return session_row_set_user(st, key, a->name);
+		return quota_set_user(h, key, a->name);
 	case ACTION_DISCONNECT:
 		if (ns->name.n == 0)
 			session_end(h, s, a->text.p, true);

@@ -79,8 +79,7 @@ admission_apply(struct application *app, int64_t session, const struct admission
 		return 0;
 	if (transaction_open(app->hub) == -1)
 		return -1;
-	if (a->user != NULL &&
-	    session_row_set_user(hub_store(app->hub), session, slice_of(a->user)) == -1)
+	if (a->user != NULL && quota_set_user(app->hub, session, slice_of(a->user)) == -1)
 		return -1;
 	if (a->data == NULL || json_parse(&object, slice_of(a->data)) == -1)
 		return 0;

@@ -7,6 +7,7 @@
 
 #include "shared/action/application.h"
 #include "shared/base/log.h"
+#include "shared/hub/link.h"
 #include "shared/store/message_log.h"
 #include "shared/store/subscription.h"
 #include "shared/wire/json.h"
@@ -27,6 +28,7 @@ target_reach(struct application *app, const struct hub_ns *ns, int64_t key, stru
 		case SESSION_LIVE:
 			break;
 		case SESSION_UNKNOWN:
+		case SESSION_ELSEWHERE: /* only by its secret id */
 		case SESSION_ENDED:
 			return -EPIPE;
 		case SESSION_FAILED:
@@ -49,6 +51,7 @@ target_reach_to_end(
 	case SESSION_LIVE:
 		return session_is_connected(*out) ? -EPIPE : 0;
 	case SESSION_UNKNOWN:
+	case SESSION_ELSEWHERE:
 	case SESSION_ENDED:
 		return -EPIPE;
 	case SESSION_FAILED:
@@ -213,6 +216,17 @@ target_ask(struct application *app, const struct target_question *q)
 		result = target_reach(app, q->ns, q->session, &s);
 	if (result != 0)
 		return result;
+	if (session_is_remote(s))
+		return link_command(app->hub, s,
+			   &(struct link_command){.what = LINK_ASK,
+			       .number = q->timeout_ms,
+			       .ns = q->ns->name,
+			       .name = q->name,
+			       .text = q->args,
+			       .handler = q->handler,
+			       .context = q->context}) == -1
+		           ? -EIO
+		           : 0;
 	if (transaction_open(app->hub) == -1)
 		return -EIO;
 	if (session_is_over(s)) /* the transaction has read that another process ended it */

@@ -99,6 +99,14 @@ api_handshake_query(const sio_handshake *h)
 	return h->query == NULL ? "" : h->query;
 }
 
+/* --- the node ------------------------------------------------------------------------------- */
+
+static const char *
+api_node(const void *handle)
+{
+	return module_of_handle(handle)->node;
+}
+
 /* --- other sessions ------------------------------------------------------------------------- */
 
 static int64_t
@@ -184,4 +192,5 @@ const struct sio_api api_functions = {
     .get_n = socket_get_n,
     .del_n = socket_del_n,
     .text_n = text_decode_n,
+    .node = api_node,
 };

@@ -8,6 +8,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/crash.h"
 #include "shared/base/log.h"
+#include "shared/store/store.h"
 #include "shared/wire/json.h"
 
 #define SLOW_MS       10    /* a handler that takes longer is named in the log ... */
@@ -37,6 +38,8 @@ call_handler(struct sio_ns *ns, struct session *s, struct handler *handler, cons
 	struct sio_socket socket = {
 	    .h = ns->h, .session = s, .ns = ns, .handshake = {.h = ns->h}, .event = e};
 	struct session *before = app->base.current;
+	const struct store *store = hub_store(app->base.hub);
+	unsigned failures = store_failures(store);
 	struct crash_place place;
 	int64_t began;
 
@@ -49,6 +52,9 @@ call_handler(struct sio_ns *ns, struct session *s, struct handler *handler, cons
 	place = crash_enter(ns->base.hub.name.p, e->name);
 	handler->fn(&socket, e, handler->user);
 	crash_leave(place);
+	/* the handler cannot tell a failed read from a missing value: undo what it did */
+	if (store_failures(store) != failures)
+		application_fail(&app->base);
 	log_slow_handler(ns, handler, began);
 	app->base.current = before;
 	/* a handler may end a session, whose disconnect handler runs inside it */

@@ -50,7 +50,8 @@ struct arena_block {
 struct sio_app {
 	struct sio_handle h; /* first: pollux.h */
 	struct application base;
-	void *library; /* of dlopen() */
+	void *library;    /* of dlopen() */
+	const char *node; /* borrowed; empty: there is no cluster */
 	sio_authorizer *authorize;
 	void *authorize_user;
 	struct arena_block *arena;

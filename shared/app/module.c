@@ -86,7 +86,7 @@ module_check(const char *path)
 }
 
 struct application *
-module_open(const char *path)
+module_open(const char *path, const char *node)
 {
 	struct sio_app *app = calloc(1, sizeof(*app));
 	int (*setup)(sio_app *), result;
@@ -96,6 +96,7 @@ module_open(const char *path)
 		return NULL;
 	application_init(&app->base, &module_ops);
 	app->h = (struct sio_handle){&api_functions, app};
+	app->node = node;
 	if (handlers_add_ns(app, SLICE("")) == NULL)
 		goto fail;
 	if (path[0] == '\0')

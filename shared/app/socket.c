@@ -122,7 +122,8 @@ socket_del_n(sio_socket *s, const char *key, size_t n)
 	if (result != 0)
 		return result;
 	st = writable_store(s);
-	if (st == NULL || session_data_delete(st, session_key(s->session), name) == -1)
+	if (st == NULL ||
+	    quota_delete_value(s->h.app->base.hub, session_key(s->session), name) == -1)
 		return application_fail(&s->h.app->base);
 	return 0;
 }
@@ -144,7 +145,8 @@ socket_set_user(sio_socket *s, const char *user)
 	if (result != 0)
 		return result;
 	st = writable_store(s);
-	if (st == NULL || session_row_set_user(st, session_key(s->session), slice_of(user)) == -1)
+	if (st == NULL ||
+	    quota_set_user(s->h.app->base.hub, session_key(s->session), slice_of(user)) == -1)
 		return application_fail(&s->h.app->base);
 	return 0;
 }

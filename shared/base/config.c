@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <ini.h>
 
 #include "shared/base/config_table.h"
 #include "shared/base/config_value.h"
+#include "shared/base/redis_url.h"
 #include "shared/base/slice.h"
 
 #define WHY_MAX 1024 /* an error without its place; longer ones are cut */
@@ -36,6 +38,7 @@ struct config_source {
 	const struct config_row *last; /* the key that an indented line continues; NULL: none */
 	bool indented;                 /* the current line */
 	bool unknown;                  /* the key that an indented line continues is none of ours */
+	bool exposed;                  /* every user of the machine can read the file */
 	bool stopped;                  /* by an error from which later ones may follow */
 	struct config_mistake mistakes[MANY + 1];
 	size_t mistakes_n;
@@ -110,8 +113,12 @@ static int
 source_set(struct config_source *source, const struct config_row *row, const char *text, bool more)
 {
 	char why[WHY_MAX];
-	const struct config_value value = {
-	    .text = text, .more = more, .base = source->base, .error = why, .error_size = WHY_MAX};
+	const struct config_value value = {.text = text,
+	    .more = more,
+	    .base = source->base,
+	    .exposed = source->exposed,
+	    .error = why,
+	    .error_size = WHY_MAX};
 
 	if (config_value_set(source->cfg, row, &value) == -1)
 		return source_note(source, "%s", why);
@@ -221,6 +228,7 @@ config_read(struct config *cfg, const char *path, char *error, size_t error_size
 	const char *slash = strrchr(path, '/');
 	struct config_source source = {
 	    .cfg = cfg, .where = path, .base = HERE, .error = error, .error_size = error_size};
+	struct stat sb;
 	int line;
 
 	if (slash != NULL)
@@ -228,6 +236,7 @@ config_read(struct config *cfg, const char *path, char *error, size_t error_size
 	source.file = fopen(path, "re");
 	if (source.file == NULL)
 		return source_fail(&source, "%s", strerror(errno));
+	source.exposed = fstat(fileno(source.file), &sb) == 0 && (sb.st_mode & S_IROTH) != 0;
 	source.lines = calloc(config_table_n, sizeof(*source.lines));
 	if (source.lines == NULL) {
 		fclose(source.file);
@@ -318,10 +327,26 @@ check_hook(const struct config *cfg, char *error, size_t error_size)
 	return wrong == NULL ? 0 : -1;
 }
 
+/* A password that is set twice: which one would count? */
+static int
+check_cluster(const struct config *cfg, char *error, size_t error_size)
+{
+	struct redis_url url;
+
+	/* it was checked when it was read */
+	(void)redis_url_parse(&url, slice_of(cfg->cluster_redis));
+	if (url.password[0] == '\0' || cfg->cluster_password_file[0] == '\0')
+		return 0;
+	snprintf(error, error_size,
+	    "[cluster] password_file: redis has a password too; set only "
+	    "one of the two");
+	return -1;
+}
+
 int
 config_check(const struct config *cfg, char *error, size_t error_size)
 {
-	if (check_hook(cfg, error, error_size) == -1)
+	if (check_hook(cfg, error, error_size) == -1 || check_cluster(cfg, error, error_size) == -1)
 		return -1;
 	/* PROTOCOL 4.2: polls must be answered, and heartbeats sent, before the client gives up. */
 	if (check_shorter("polling_duration", cfg->polling_duration_ms, "close_timeout",

@@ -29,6 +29,8 @@
 #define CONFIG_PATH_MAX 512
 #define CONFIG_TEXT_MAX 1024
 
+#define CONFIG_NODE_MAX 32 /* of the name of a node: a-z, 0-9 and - */
+
 #define CONFIG_ERROR_MAX 8192 /* for what is wrong with a configuration */
 
 enum config_switch {
@@ -126,6 +128,7 @@ struct config {
 
 	/* [wsd] */
 	char wsd_listen[CONFIG_TEXT_MAX]; /* host:port, several separated by blanks */
+	size_t wsd_workers;               /* processes; 0: one per core */
 	size_t wsd_queue_memory;          /* bytes of all queues together; more drop the longest */
 	/* Whether websockets are offered to clients that come through the web server, which must
 	 * pass upgrades on; auto: probe whether it does. */
@@ -147,6 +150,18 @@ struct config {
 	                          * transport/publish_keys.h */
 	size_t publish_rate;     /* requests per second and key, in each process */
 
+	/* [cluster]: several machines, by pollux-linkd */
+	char cluster_redis[CONFIG_TEXT_MAX];         /* see base/redis_url.h; empty: no cluster */
+	char cluster_password_file[CONFIG_PATH_MAX]; /* empty: none */
+	char cluster_node[CONFIG_NODE_MAX + 1];      /* our name; empty: the host's */
+	int cluster_number;                          /* our number, 0-4095; -1: any that is free */
+	char cluster_prefix[64];                     /* of all keys in Redis */
+	int64_t cluster_node_timeout_ms;             /* a node that is silent for longer is dead */
+	size_t cluster_queue_bytes;   /* waiting for other nodes while Redis is away */
+	size_t cluster_stream_length; /* entries of a stream in Redis, about */
+	bool cluster_exposed; /* no setting: the file with the password in `cluster_redis` can
+	                       * be read by every user */
+
 	/* [log] */
 	enum log_level log_level;
 	char log_file[CONFIG_PATH_MAX]; /* empty: standard error */
@@ -155,6 +170,13 @@ struct config {
 	char files[CONFIG_TEXT_MAX];
 	bool no_file; /* there was none */
 };
+
+/* The name of this node as it is set; empty: there is no cluster, or it has no name here. */
+static inline const char *
+config_node(const struct config *cfg)
+{
+	return cfg->cluster_redis[0] == '\0' ? "" : cfg->cluster_node;
+}
 
 /* Fill in the defaults of config_table.c. */
 void config_default(struct config *cfg);

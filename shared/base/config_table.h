@@ -14,6 +14,7 @@
 enum config_kind {
 	KIND_SECONDS, /* 25, 0.5: int64_t, in milliseconds */
 	KIND_SIZE,    /* 1000, 64k, 1M, 2G: size_t */
+	KIND_COUNT,   /* a number, or auto, which is kept as 0: size_t */
 	KIND_TEXT,    /* char[]: verbatim; continuation lines are joined with a blank */
 	KIND_LIST,    /* char[]: words separated by commas or blanks, kept with single commas */
 	KIND_ORIGINS, /* char[]: the same, checked as shared/base/origins.h says */
@@ -24,6 +25,10 @@ enum config_kind {
 	KIND_LEVEL,   /* error, warn, info, debug or trace: enum log_level */
 	KIND_SWITCH,  /* auto, yes or no: enum config_switch */
 	KIND_FLAG,    /* true or false as in 0.9, or yes or no: bool */
+	KIND_REDIS,   /* char[]: as shared/base/redis_url.h reads it; no error repeats it */
+	KIND_NODE,    /* char[]: the name of a node, a-z, 0-9 and -; or empty */
+	KIND_NUMBER,  /* the number of a node, 0 to 4095; or -1 or empty: int, -1 */
+	KIND_KEY,     /* char[]: what the keys in Redis begin with */
 	KIND_ACCEPT,  /* accept or refuse: bool */
 };
 

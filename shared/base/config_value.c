@@ -10,6 +10,7 @@
 #include "shared/base/log.h"
 #include "shared/base/origins.h"
 #include "shared/base/proxies.h"
+#include "shared/base/redis_url.h"
 
 /* Return -1. */
 static int __attribute__((format(printf, 3, 4)))
@@ -106,6 +107,25 @@ set_number(const struct config_value *v, const struct config_row *row, char *fie
 		memcpy(field, &number, sizeof(number));
 	else
 		memcpy(field, &size, sizeof(size));
+	return 0;
+}
+
+/* "auto" is kept as 0, which the range excludes. */
+static int
+set_count(const struct config_value *v, const struct config_row *row, char *field)
+{
+	int64_t number, least, most;
+	size_t count = 0;
+
+	if (read_size(row->least, &least) == -1 || read_size(row->most, &most) == -1)
+		return -1;
+	if (strcmp(v->text, "auto") != 0) {
+		if (read_size(v->text, &number) == -1 || number < least || number > most)
+			return reject(v, row, "\"%s\" is neither auto nor a number from %s to %s",
+			    v->text, row->least, row->most);
+		count = (size_t)number;
+	}
+	memcpy(field, &count, sizeof(count));
 	return 0;
 }
 
@@ -299,6 +319,63 @@ set_accept(const struct config_value *v, const struct config_row *row, char *fie
 	return 0;
 }
 
+/* --- the cluster ------------------------------------------------------------------------------ */
+
+/* The value may hold a password: errors do not repeat it. */
+static int
+set_redis(struct config *cfg, const struct config_value *v, const struct config_row *row)
+{
+	struct redis_url url;
+	const char *wrong = redis_url_parse(&url, slice_of(v->text));
+
+	if (wrong != NULL)
+		return reject(v, row, "%s", wrong);
+	if (join_text(v, row, (struct slice){NULL, 0}, "", slice_of(v->text), cfg->cluster_redis) ==
+	    -1)
+		return -1;
+	cfg->cluster_exposed = v->exposed && url.password[0] != '\0';
+	return 0;
+}
+
+/* Is it made of these characters? */
+static bool
+is_made_of(const char *text, const char *legal)
+{
+	return text[strspn(text, legal)] == '\0';
+}
+
+static int
+set_node(const struct config_value *v, const struct config_row *row, char *field)
+{
+	if (!is_made_of(v->text, "abcdefghijklmnopqrstuvwxyz0123456789-") ||
+	    strlen(v->text) > CONFIG_NODE_MAX)
+		return reject(v, row, "\"%s\" is not at most 32 of a-z, 0-9 and hyphens", v->text);
+	return join_text(v, row, (struct slice){NULL, 0}, "", slice_of(v->text), field);
+}
+
+static int
+set_node_number(const struct config_value *v, const struct config_row *row, char *field)
+{
+	bool any = v->text[0] == '\0' || strcmp(v->text, "-1") == 0;
+	unsigned number = 0;
+	int chosen;
+
+	if (!any && !slice_number(slice_of(v->text), 4, 4095, &number))
+		return reject(v, row, "\"%s\" is not a number from 0 to 4095, or -1", v->text);
+	chosen = any ? -1 : (int)number;
+	memcpy(field, &chosen, sizeof(chosen));
+	return 0;
+}
+
+static int
+set_key(const struct config_value *v, const struct config_row *row, char *field)
+{
+	if (!is_made_of(v->text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				 "-._:"))
+		return reject(v, row, "\"%s\" has more than letters, digits and -._:", v->text);
+	return join_text(v, row, (struct slice){NULL, 0}, "", slice_of(v->text), field);
+}
+
 int
 config_value_set(struct config *cfg, const struct config_row *row, const struct config_value *value)
 {
@@ -315,6 +392,8 @@ config_value_set(struct config *cfg, const struct config_row *row, const struct 
 	case KIND_SECONDS:
 	case KIND_SIZE:
 		return set_number(value, row, field);
+	case KIND_COUNT:
+		return set_count(value, row, field);
 	case KIND_TEXT:
 		return join_text(value, row, head, " ", slice_of(value->text), field);
 	case KIND_LIST:
@@ -335,6 +414,14 @@ config_value_set(struct config *cfg, const struct config_row *row, const struct 
 		return set_switch(value, row, field);
 	case KIND_FLAG:
 		return set_flag(value, row, field);
+	case KIND_REDIS:
+		return set_redis(cfg, value, row);
+	case KIND_NODE:
+		return set_node(value, row, field);
+	case KIND_NUMBER:
+		return set_node_number(value, row, field);
+	case KIND_KEY:
+		return set_key(value, row, field);
 	case KIND_ACCEPT:
 		return set_accept(value, row, field);
 	}

@@ -17,6 +17,7 @@ struct config_value {
 	const char *text;
 	bool more;         /* an indented line: it continues what the field holds */
 	struct slice base; /* relative paths start here: a folder with its slash, or empty */
+	bool exposed;      /* every user of the machine can read it */
 	char *error;       /* gets "key: what is wrong" */
 	size_t error_size;
 };

@@ -31,7 +31,9 @@
 static struct {
 	const char *name;
 	int manager;        /* socket connected to the service manager; -1: none, or not yet */
+	bool listens;       /* it has -l */
 	bool by_web_server; /* the web server started us and passed the socket */
+	bool is_worker;     /* daemon_become_worker() */
 	const struct config *cfg;
 	int errors; /* that a check has found */
 } ctx = {.name = "pollux", .manager = -1};
@@ -61,6 +63,10 @@ daemon_parse_option(int key, char *arg, struct argp_state *state)
 	case 'h':
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP); /* exits */
 		return 0;
+	case ARGP_KEY_INIT:
+		if (ctx.listens)
+			state->child_inputs[0] = o;
+		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "only options are expected, not \"%s\"", arg);
 		return EINVAL;
@@ -71,17 +77,34 @@ daemon_parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option option_table[] = {
     {"config", 'c', "FILE", 0, "Read FILE, later ones win (default: POLLUX_CONF)", 0},
-    {"listen", 'l', "ADDRESS", 0, "Listen on ADDRESS instead of where the configuration says", 0},
     {"test", 't', NULL, 0, "Check the configuration and exit", 0},
     {NULL, 'h', NULL, OPTION_HIDDEN, NULL, 0},
     {0},
 };
 
+/* Of programs that listen. */
+static const struct argp_option listen_table[] = {
+    {"listen", 'l', "ADDRESS", 0, "Listen on ADDRESS instead of where the configuration says", 0},
+    {0},
+};
+
+static error_t
+daemon_parse_listen(int key, char *arg, struct argp_state *state)
+{
+	return key == 'l' ? daemon_parse_option(key, arg, state) : ARGP_ERR_UNKNOWN;
+}
+
 static void
 daemon_read_options(struct daemon_options *o, const char *doc, int argc, char **argv)
 {
+	static const struct argp listen_argp = {
+	    .options = listen_table, .parser = daemon_parse_listen};
+	static const struct argp_child children[] = {{&listen_argp, 0, NULL, 0}, {0}};
 	static char version[64];
-	struct argp argp = {.options = option_table, .parser = daemon_parse_option, .doc = doc};
+	struct argp argp = {.options = option_table,
+	    .parser = daemon_parse_option,
+	    .doc = doc,
+	    .children = ctx.listens ? children : NULL};
 
 	snprintf(version, sizeof(version), "%s %s", ctx.name, POLLUX_VERSION);
 	argp_program_version = version;
@@ -104,14 +127,15 @@ settle_descriptors(void)
 	closefrom(STDERR_FILENO + 1 + listen_inherited());
 }
 
-int
-daemon_configure(struct daemon_options *o, struct config *cfg, const char *name, const char *doc,
-    int argc, char **argv)
+static int
+daemon_configure_any(struct daemon_options *o, struct config *cfg, const char *name,
+    const char *doc, bool listens, int argc, char **argv)
 {
 	char error[CONFIG_ERROR_MAX];
 	struct slice errors, line;
 
 	ctx.name = name;
+	ctx.listens = listens;
 	ctx.cfg = cfg;
 	settle_descriptors(); /* before anything opens a descriptor that it would close */
 	daemon_read_options(o, doc, argc, argv);
@@ -122,6 +146,20 @@ daemon_configure(struct daemon_options *o, struct config *cfg, const char *name,
 		return EX_CONFIG;
 	}
 	return 0;
+}
+
+int
+daemon_configure(struct daemon_options *o, struct config *cfg, const char *name, const char *doc,
+    int argc, char **argv)
+{
+	return daemon_configure_any(o, cfg, name, doc, true, argc, argv);
+}
+
+int
+daemon_configure_client(struct daemon_options *o, struct config *cfg, const char *name,
+    const char *doc, int argc, char **argv)
+{
+	return daemon_configure_any(o, cfg, name, doc, false, argc, argv);
 }
 
 void
@@ -221,6 +259,15 @@ daemon_find_manager(void)
 	}
 }
 
+void
+daemon_become_worker(void)
+{
+	ctx.is_worker = true;
+	if (ctx.manager != -1)
+		close(ctx.manager);
+	ctx.manager = -1;
+}
+
 /* `state` is "READY=1" and the like, see sd_notify(3). */
 static void
 notify_manager(const char *state)
@@ -235,7 +282,11 @@ daemon_started(const char *addresses)
 {
 	int inherited = listen_inherited();
 
-	ctx.by_web_server = inherited == 0 && addresses[0] == '\0';
+	if (ctx.is_worker) {
+		log_debug("a worker has started");
+		return;
+	}
+	ctx.by_web_server = addresses != NULL && inherited == 0 && addresses[0] == '\0';
 	if (ctx.by_web_server) {
 		log_debug("%s %s started, by the web server", ctx.name, POLLUX_VERSION);
 		/* on shared hosting nothing else tells that its file was not found */
@@ -244,7 +295,9 @@ daemon_started(const char *addresses)
 		return;
 	}
 	log_info("%s %s started; configuration: %s", ctx.name, POLLUX_VERSION, ctx.cfg->files);
-	if (inherited > 0)
+	if (addresses == NULL)
+		; /* it listens nowhere */
+	else if (inherited > 0)
 		log_info("listening on the sockets of systemd (%d)", inherited);
 	else
 		log_info("listening on %s", addresses);
@@ -255,7 +308,7 @@ daemon_started(const char *addresses)
 void
 daemon_stopping(size_t connections)
 {
-	if (ctx.by_web_server) {
+	if (ctx.by_web_server || ctx.is_worker) {
 		log_debug("told to stop, with %zu open connections", connections);
 		return;
 	}
@@ -267,7 +320,7 @@ void
 daemon_stopped(void)
 {
 	log_tick(INT64_MAX); /* what was counted and not yet written */
-	if (ctx.by_web_server)
+	if (ctx.by_web_server || ctx.is_worker)
 		log_debug("stopped");
 	else
 		log_info("stopped");

@@ -36,6 +36,10 @@ struct daemon_options {
 int daemon_configure(struct daemon_options *o, struct config *cfg, const char *name,
     const char *doc, int argc, char **argv);
 
+/* The same for a program that listens on no address: it has no option -l. */
+int daemon_configure_client(struct daemon_options *o, struct config *cfg, const char *name,
+    const char *doc, int argc, char **argv);
+
 /* Say on standard error why the program does not start: for errors before daemon_open_log(). */
 void daemon_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -55,13 +59,17 @@ int daemon_open_log(const struct config *cfg);
  * for connections. */
 size_t daemon_raise_descriptors(void);
 
+/* In a child that serves while its parent watches it and tells of start and end: from here on the
+ * calls below log only if the level is debug, and tell the service manager nothing. */
+void daemon_become_worker(void);
+
 /* Connect to the service manager.  Before a chroot, which hides its socket; else not needed. */
 void daemon_find_manager(void);
 
 /* Tell the log and the service manager that the program serves, at `addresses` or at the sockets
- * of systemd.  Empty: at a socket that the web server passed, which starts and ends such processes
- * as it needs them: then the service manager is told nothing, here and below, and the log only if
- * its level is debug. */
+ * of systemd.  NULL: it listens nowhere.  Empty: at a socket that the web server passed, which
+ * starts and ends such processes as it needs them: then the service manager is told nothing, here
+ * and below, and the log only if its level is debug. */
 void daemon_started(const char *addresses);
 
 /* The same at the end: it begins, with so many connections still open; everything is closed. */

@@ -90,6 +90,22 @@ preflight_log(const struct config *cfg)
 		log_fault("[log] file", cfg->log_file, errno);
 }
 
+void
+preflight_cluster(const struct config *cfg)
+{
+	const char *path = cfg->cluster_password_file;
+	struct stat st;
+
+	if (cfg->cluster_exposed)
+		log_warnx("[cluster] redis has a password, and every user of this machine can read "
+			  "its file; chmod o-r keeps them out, or use password_file");
+	/* the other programs need not be able to read it */
+	if (path[0] != '\0' && stat(path, &st) == 0 && (st.st_mode & S_IROTH) != 0)
+		log_errx("[cluster] password_file: every user of this machine can read %s; "
+			 "chmod o-r keeps them out",
+		    path);
+}
+
 /* --- addresses -------------------------------------------------------------------------------- */
 
 /* The folder must be there, and what has the name already must be a socket, which is replaced. */

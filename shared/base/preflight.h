@@ -18,6 +18,10 @@ void preflight_log(const struct config *cfg);
 /* Whether the file at `path`, which may be empty, can be read.  `setting` names its place. */
 void preflight_file(const char *setting, const char *path);
 
+/* Whether every user of the machine can read the password for Redis: an error if it has a file of
+ * its own, a warning if it is in the configuration. */
+void preflight_cluster(const struct config *cfg);
+
 /* Whether each of `addresses` is one of this machine, or a path where a socket can be made.
  * `setting` names their place.  An address that is in use is none of our business: perhaps it is
  * our own.  `as_ours`: also whether this user may take it, a port below 1024 for example. */

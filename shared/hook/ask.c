@@ -323,9 +323,11 @@ write_question_session(struct hook_question *q)
 {
 	struct store *st = hub_store(q->base.application->hub);
 	struct buf data = {.p = NULL};
-	char *user = hook_queue_user(st, q->key), *handshake = session_row_handshake(st, q->key);
-	int result = hook_body_write_values(&data, hook_of(q->base.application), q->key);
+	char *user, *handshake = session_row_handshake(st, q->key);
+	int result = hook_queue_user(st, q->key, &user);
 
+	if (hook_body_write_values(&data, hook_of(q->base.application), q->key) == -1)
+		result = -1;
 	if (user != NULL) {
 		buf_puts(&q->body, ",\"user\":");
 		json_write_string(&q->body, slice_of(user));

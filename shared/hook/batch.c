@@ -40,8 +40,8 @@ write_event(struct event_writer *w, struct hook_sent *sent)
 	if (w->key != sent->key) {
 		buf_clear(&w->data);
 		free(w->user);
-		w->user = hook_queue_user(st, sent->key);
-		if (hook_body_write_values(&w->data, w->hook, sent->key) == -1)
+		if (hook_queue_user(st, sent->key, &w->user) == -1 ||
+		    hook_body_write_values(&w->data, w->hook, sent->key) == -1)
 			return STORE_FAILED;
 		/* only now: its next event must not go without them */
 		w->key = sent->key;

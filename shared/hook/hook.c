@@ -1,6 +1,7 @@
 #include "shared/hook/hook.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -398,7 +399,9 @@ hook_open(const struct config *cfg)
 	application_init(&hook->base, &hook_ops);
 	hook->cfg = cfg;
 	TAILQ_INIT(&hook->questions);
-	if (gethostname(hook->node, sizeof(hook->node) - 1) == -1)
+	if (config_node(cfg)[0] != '\0')
+		snprintf(hook->node, sizeof(hook->node), "%s", config_node(cfg));
+	else if (gethostname(hook->node, sizeof(hook->node) - 1) == -1)
 		hook->node[0] = '\0';
 	hook->delivery = deliver_open(hook);
 	hook->http = hook_http_open(&options);

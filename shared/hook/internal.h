@@ -46,7 +46,7 @@ struct hook {
 	bool is_full;                    /* the queue is full, and the log says so */
 	bool is_failing;                 /* authorize requests fail, and the log says so */
 	char last_error[HOOK_ERROR_MAX]; /* for the next request; "": none */
-	char node[256];                  /* this machine's name */
+	char node[256];                  /* its name, or that of this machine */
 };
 
 static inline struct hook *

@@ -156,6 +156,7 @@ end_expired(struct hub *h, int64_t key)
 		session_end(h, s, s->row.streaming ? "socket end" : "close timeout", false);
 		break;
 	case SESSION_ENDED:
+	case SESSION_ELSEWHERE:
 	case SESSION_UNKNOWN: /* finding it ended it */
 	case SESSION_FAILED:
 		break;
@@ -196,6 +197,22 @@ end_strays(struct hub *h)
 		h->strays = true;
 }
 
+/* Is a round due for this process?  Each reads all sessions several times, and its commit makes
+ * the other processes read their pages again: so there are at most two rounds a second. */
+static bool
+maintenance_is_ours(const struct hub *h)
+{
+	const struct slots *sl = store_slots(h->store);
+	int64_t due = slots_chores_due(sl);
+
+	if (h->o.no_app)
+		return false;
+	if (h->o.maintains_last)
+		due += CHORES_MS;
+	return h->now >= due || due > h->now + 2 * CHORES_MS /* of an earlier boot */ ||
+	       slots_end_requested(sl);
+}
+
 /* Return whether the log should be trimmed again soon. */
 static bool
 do_maintenance(struct hub *h)
@@ -204,37 +221,46 @@ do_maintenance(struct hub *h)
 	bool more;
 
 	/* one process at a time; the others find the work done */
-	if (h->o.no_app || !maintenance_lead(h->store))
+	if (!maintenance_is_ours(h) || !maintenance_lead(h->store))
 		return false;
 	more = trim_log(h);
-	if (transaction_open_now(h) == 0 &&
+	if (!link_awaits_verdict(h) && transaction_open_now(h) == 0 &&
 	    maintenance_list_expired(h->store, h->now, add_reaped_key, &keys) == 0)
 		for (int k = 0; k < keys.n; k++)
 			end_expired(h, keys.key[k]);
 	end_overdue_answers(h);
 	end_as_asked(h);
+	link_trim(h);
 	early_expire(h);
+	/* after half of our own pause, so that the ends of a dead process's sessions stay prompt; a
+	 * round that has failed may be tried by another process at once */
+	if (!h->failed)
+		slots_set_chores_due(
+		    store_slots(h->store), h->now + (more ? TRIM_MORE_MS : CHORES_MS) / 2);
 	maintenance_resign(h->store);
 	return more;
 }
 
 /* --- once a second -------------------------------------------------------------------------- */
 
-/* The database was replaced, or must be: everything cached is stale.  Return -1 if there is none
- * for the moment. */
+/* The database was replaced, or must be, or our sessions in it are void: what is cached is stale.
+ * Return -1 if there is none for the moment. */
 static int
 start_over(struct hub *h)
 {
 	struct session *s, *next;
 
 	if (h->held > 0)
-		log_warnx("store: the database was replaced; all %u sessions of this process end",
+		log_warnx("store: %s; all %u sessions of this process end",
+		    store_is_the_same(h->store) ? "other nodes have taken this one for dead"
+						: "the database was replaced",
 		    h->held);
 	HASH_ITER (hh, h->sessions, s, next) {
 		s->over = true; /* so that nothing of it is saved in the new one */
 		held_drop_sink(h, s, SINK_LOST);
 	}
 	held_free_all(h);
+	linked_keep_lost(h);
 	ring_free(&h->ring);
 	h->gap = false;
 	/* what it was the leader of may be gone, and the lock with it */
@@ -264,6 +290,13 @@ skip_ahead(struct hub *h)
 	transaction_set_mark(h);
 }
 
+void
+chores_notice_new_epoch(struct hub *h)
+{
+	if (store_epoch_passed(h->store) && !store_is_outdated(h->store))
+		(void)start_over(h);
+}
+
 bool
 chores_are_due(const struct hub *h)
 {
@@ -288,7 +321,7 @@ chores_run(struct hub *h)
 			h->next_chores = h->now + REOPEN_MS;
 		return;
 	}
-	if (h->held == 0)
+	if (h->held == 0 && h->awaited == 0)
 		skip_ahead(h);
 	else
 		h->log_unread = true; /* in case a wake-up got lost */

@@ -72,8 +72,11 @@ control_take_over(struct hub *h, struct session *s, struct slice gen)
 	memcpy(digits, gen.p, gen.n);
 	digits[gen.n] = '\0';
 	/* the client may have returned to this process before we read the row */
-	if (strtoll(digits, NULL, 10) > s->row.gen)
-		held_drop_sink(h, s, SINK_SUPERSEDED);
+	if (strtoll(digits, NULL, 10) <= s->row.gen)
+		return;
+	held_drop_sink(h, s, SINK_SUPERSEDED);
+	/* it stays in memory until the end of the turn, in which its client may come back */
+	s->stale = true;
 }
 
 static void
@@ -135,11 +138,13 @@ on_log_row(void *arg, const struct message_row *row)
 	struct channel *c = NULL;
 
 	/* ids leave no gap by themselves */
-	if (row->id != h->head + 1 && h->held > 0)
+	if (row->id != h->head + 1 && (h->held > 0 || h->awaited > 0))
 		h->gap = true;
 	h->head = row->id;
 	if ((row->flags & STORE_CONTROL) != 0) {
-		if (s != NULL)
+		if ((row->flags & STORE_LINK) != 0)
+			linked_keep(h, row);
+		else if (s != NULL)
 			obey_control(h, s, row->payload);
 		/* the ring has an entry for every row */
 		ring_add(&h->ring, &entry);

@@ -32,6 +32,7 @@ struct session {
 	struct session_row row;     /* as last read or written */
 	const struct sink_ops *ops; /* NULL: the transport is not held here */
 	void *sink;
+	int64_t request; /* session_attach_name() of the poll that is about to open */
 	struct sub *subs;
 	uint32_t subs_n, subs_cap;
 	uint32_t *buckets; /* see sub_index.h; owned */
@@ -48,6 +49,7 @@ struct session {
 	bool over;                        /* it has ended ... */
 	bool remembered;                  /* ... and its client must not come back */
 	bool unsaved;                     /* `row` must be written before the commit */
+	bool stale;                       /* another process has it, and has changed `row` */
 	bool postponed;                   /* its next packet was here before: receive_later() */
 	bool aliased;                     /* some sub has an endpoint of its own */
 	const struct hub_ns *shut;        /* no early packet of this one is kept ... */
@@ -57,6 +59,13 @@ struct session {
 
 LIST_HEAD(ready_list, session);
 SLIST_HEAD(visit_list, session);
+
+/* Does it live on another node? */
+static inline bool
+held_is_remote(const struct session *s)
+{
+	return s->row.home >= 0;
+}
 
 /* The session of this key if it is in memory, else NULL. */
 struct session *held_find(const struct hub *h, int64_t key);

@@ -28,6 +28,9 @@ hub_open(const struct hub_options *options)
 		errno = reason;
 		return NULL;
 	}
+	/* a command may not have been told where the configuration is */
+	if (h->o.no_app && slots_link_slot(store_slots(h->store)) != -1)
+		h->o.cluster = true;
 	h->traced = log_enabled(LOG_LEVEL_TRACE);
 	h->watching = slots_watcher_count(store_slots(h->store));
 	slots_set_head(store_slots(h->store), h->head);
@@ -49,6 +52,8 @@ hub_close(struct hub *h)
 		ring_free(&h->ring);
 	}
 	free(h->parts.lost);
+	buf_free(&h->presence);
+	buf_free(&h->linked);
 	store_close(h->store);
 	free(h);
 }

@@ -74,6 +74,7 @@ struct hub_options {
 	 * application hears of them: the process that does maintenance ends them, at once or within
 	 * a second. */
 	bool no_app;
+	bool maintains_last; /* does maintenance only if no other process has for a second */
 	int64_t close_timeout_ms, polling_duration_ms, handshake_timeout_ms, early_timeout_ms;
 	size_t bad_packets, queue_packets, queue_bytes, sessions, sessions_per_address, log_bytes;
 	size_t rooms_per_session, data_per_session, acks_per_session;
@@ -82,6 +83,15 @@ struct hub_options {
 	 * second; 0: no limit */
 	size_t address_share_from, address_share;
 	const struct proxies *proxies; /* stand for any number of clients; borrowed; NULL: none */
+	/* The node is part of a cluster; bytes that may wait for other nodes; without a sign of
+	 * life for so long they take it for dead. */
+	bool cluster;
+	size_t link_bytes;
+	int64_t link_timeout_ms;
+	/* Something came from another node, or of one, for this process: enum link_kind and its
+	 * body, which is borrowed.  During link_hear().  May be NULL. */
+	void (*linked)(void *arg, unsigned char kind, struct slice body);
+	void *linked_arg;
 	/* A turn, or a part of it that commits by itself, is rolled back: what part_takes_back()
 	 * of all that streams were sent must not reach their clients.  It must not call the hub.
 	 * May be NULL. */
@@ -158,15 +168,18 @@ enum session_create_result {
  * secret session id. */
 enum session_create_result session_create(
     struct hub *h, const char *handshake, struct slice address, char sid[STORE_SID_SIZE]);
-/* The same with an id that sid_generate() gave. */
+/* Write an id for session_create_as().  0, or -1: the random generator failed. */
+int session_create_sid(struct hub *h, char sid[STORE_SID_SIZE]);
+/* The same with an id that session_create_sid() gave. */
 enum session_create_result session_create_as(
     struct hub *h, const char *handshake, struct slice address, const char sid[STORE_SID_SIZE]);
 
 enum session_find_result {
 	SESSION_UNKNOWN,
 	SESSION_LIVE,
-	SESSION_ENDED,  /* it was disconnected, and its client must not come back */
-	SESSION_FAILED, /* 503: the store failed */
+	SESSION_ENDED,     /* it was disconnected, and its client must not come back */
+	SESSION_ELSEWHERE, /* another node has it, or may have it: see link.h; `*s` is void */
+	SESSION_FAILED,    /* 503: the store failed */
 };
 
 /* Look a secret session id up.  `*s` is set on SESSION_LIVE and SESSION_ENDED. */
@@ -224,6 +237,13 @@ struct sink_ops {
  * then 0::, and ends. */
 int session_attach(struct hub *h, struct session *s, enum transport_id transport, bool streaming,
     const struct sink_ops *ops, void *sink);
+
+/* Before session_attach() of a poll: the name of this request, 0 if it has none.  When a node dies
+ * that had a poll, or its answer, the poll is repeated under the same name: then what it was
+ * answered before has not arrived, and comes again. */
+void session_attach_name(struct session *s, int64_t name);
+/* The same if that poll is not held, as its client may have left: the next one gets it. */
+void session_attach_again(struct hub *h, const struct session *s, int64_t name);
 
 /* Connect a session that has no transport yet: a POST came before the first GET. */
 int session_connect(struct hub *h, struct session *s, enum transport_id transport);
@@ -283,9 +303,15 @@ bool membership_hears(const struct session *s, const struct hub_ns *ns);
 
 /* --- values and acks: what the application keeps for a session ------------------------------ */
 
+/* Name the user of a session; p NULL: none.  0 or -1. */
+int quota_set_user(struct hub *h, int64_t key, struct slice user);
+
 /* Set a value (session_data.h).  0; -EDQUOT: more than data_per_session, which is logged; or -EIO:
  * the turn is lost. */
 int quota_set_value(struct hub *h, int64_t key, struct slice name, struct slice value);
+
+/* Delete one.  0 or -1. */
+int quota_delete_value(struct hub *h, int64_t key, struct slice name);
 
 /* Expect an ack; see ack_row_add().  0; -EDQUOT: more than acks_per_session, which is logged; or
  * -EIO: the turn is lost. */
@@ -304,6 +330,9 @@ int hub_publish_channel(
     struct hub *h, int64_t chan, int64_t except_key, struct slice packet, bool is_volatile);
 /* The same, leaving out any number of sessions. */
 int hub_publish_except(struct hub *h, int64_t chan, const int64_t *except, size_t except_n,
+    struct slice packet, bool is_volatile);
+/* The same to the members on this node only: another node has sent it. */
+int hub_publish_here(struct hub *h, int64_t chan, const int64_t *except, size_t except_n,
     struct slice packet, bool is_volatile);
 
 #endif

@@ -1,22 +1,27 @@
 /* internal: what the files of the hub share.  Only shared/hub/ includes it.
  *
- * Files call downwards only: hub, turn, chores and action_in, trim, receive, session_attach and
- * session_create, session, per_address, membership, early, publish, quota, transaction, follow,
- * local, part, held, sub_index, channel, ring and lifecycle.  What a lower file cannot do itself
- * it leaves to the turn by a flag: `failed`, `log_unread`, `gap`, a session's `visiting` or
- * `ready`. */
+ * Files call downwards only: hub, turn, chores and action_in, trim, receive, session_remote,
+ * session_attach and session_create, session, per_address, membership, early, publish, quota,
+ * presence, link, transaction, follow, local, linked, part, held, sub_index, channel, ring and
+ * lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag: `failed`,
+ * `log_unread`, `gap`, a session's `visiting` or `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
 
 #include <stdatomic.h>
 
+#include "shared/base/buf.h"
 #include "shared/hub/action_in.h"
 #include "shared/hub/held.h"
 #include "shared/hub/hub.h"
 #include "shared/hub/lifecycle.h"
+#include "shared/hub/link.h"
+#include "shared/hub/linked.h"
 #include "shared/hub/part.h"
 #include "shared/hub/per_address.h"
+#include "shared/hub/presence.h"
 #include "shared/hub/ring.h"
+#include "shared/store/message_log.h"
 #include "shared/store/watch.h"
 
 struct hub {
@@ -40,8 +45,13 @@ struct hub {
 	 * log has a line about it. */
 	int64_t taken_since;
 	bool told_taken;
-	unsigned opens; /* hub_opens() */
-	bool gap;       /* rows of the log were dropped before they were read here */
+	unsigned opens;      /* hub_opens() */
+	bool gap;            /* rows of the log were dropped before they were read here */
+	struct buf presence; /* of this turn */
+	struct buf linked;   /* rows for hub_options.linked, as pack_text() writes them */
+	int awaited;         /* things that link_notify() is to tell */
+	int64_t
+	    link_patience; /* link_awaits_verdict() until then; 0: our signs of life are fresh */
 	struct parts parts;
 	struct action_in action_in;
 	struct per_address per_address;
@@ -67,6 +77,8 @@ show_watchers(struct hub *h, enum watch_kind kind, int64_t key, struct slice tex
 
 /* --- chores.c --- */
 
+/* Start over if the sessions of this process are void. */
+void chores_notice_new_epoch(struct hub *h);
 bool chores_are_due(const struct hub *h);
 /* Called between transactions; opens one if there is something to do. */
 void chores_run(struct hub *h);
@@ -86,6 +98,19 @@ void trim_advance_polls(struct hub *h);
 /* The answer to a packet that was sent with an ack, or with args.p NULL: none came in time.  In the
  * turn's transaction. */
 void receive_answer(struct hub *h, struct session *s, int64_t id, struct slice args);
+
+/* --- link.c --- */
+
+/* What is done to a remote session, as a row for its home. */
+int link_send(struct hub *h, const struct session *s, struct slice packet, bool is_volatile);
+/* A message to a channel, for the other nodes. */
+int link_publish(struct hub *h, int64_t chan, const struct message *m, int64_t except_key);
+/* Whether the others may have taken this node for dead, and told the application of the ends of its
+ * sessions: pollux-linkd will find that out.  For some seconds, so that nobody waits for a Redis
+ * that is away. */
+bool link_awaits_verdict(struct hub *h);
+/* As the process that does the maintenance: drop what waits for other nodes and has no room. */
+void link_trim(struct hub *h);
 
 /* --- quota.c --- */
 

@@ -29,6 +29,9 @@ announce_membership(
 {
 	if (!s->row.streaming)
 		filter_add(slots_waiting(store_slots(h->store)), chan);
+	if (h->o.cluster)
+		slots_link_add_young(store_slots(h->store), chan);
+	presence_joined(h, s->row.key, ns, sub->room);
 	if (s->ops != NULL) {
 		channel_link(h, s, s->subs_n - 1);
 		return 0;
@@ -78,6 +81,12 @@ membership_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slic
 {
 	if (s->over)
 		return -1;
+	if (held_is_remote(s)) {
+		/* what is sent to the room next is to go there, too */
+		slots_link_add_young(store_slots(h->store), message_log_channel(ns->name, room));
+		return link_command(
+		    h, s, &(struct link_command){.what = LINK_JOIN, .ns = ns->name, .name = room});
+	}
 	return membership_add(h, s, ns, room, (struct slice){NULL, 0});
 }
 
@@ -164,6 +173,9 @@ membership_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct sli
 	int64_t chan = message_log_channel(ns->name, room);
 	struct sub *sub;
 
+	if (!s->over && held_is_remote(s))
+		return link_command(
+		    h, s, &(struct link_command){.what = LINK_LEAVE, .ns = ns->name, .name = room});
 	if (s->over || held_sub(s, chan) == NULL)
 		return 0;
 	if (transaction_open(h) == -1)
@@ -179,6 +191,7 @@ membership_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct sli
 		return -1;
 	}
 	held_remove_sub(h, s, sub);
+	presence_left(h, s->row.key, ns->name, room);
 	return 0;
 }
 
@@ -209,6 +222,7 @@ membership_leave_namespace(struct hub *h, struct session *s, struct hub_ns *ns, 
 			held_remove_sub(h, s, &s->subs[i]);
 			s->left_n += !s->row.streaming;
 		}
+	presence_left(h, s->row.key, ns->name, none);
 	if (early_shut(h, s, ns) == -1)
 		return -1;
 	if (s->ops != NULL)
@@ -257,6 +271,12 @@ membership_kick(struct hub *h, struct session *s, struct hub_ns *ns, const char 
 		return;
 	if (h->o.no_app) {
 		membership_ask_end(h, s, ns->name, reason);
+		return;
+	}
+	if (held_is_remote(s)) {
+		(void)link_command(h, s,
+		    &(struct link_command){
+			.what = LINK_KICK, .ns = ns->name, .text = slice_of(reason)});
 		return;
 	}
 	/* encoded before leaving, which frees the endpoint; sent after, so that 0:: is the last

@@ -1,7 +1,8 @@
 /* part: the parts of a turn, so that a turn that fails takes back what it must and no more.
  *
- * A packet that came on a stream held here is a part of its own: if handling it did not use the
- * store, it stays done.  All else is undone with the turn. */
+ * A packet that came on a stream held here is a part of its own.  It stays done if neither handling
+ * it nor an earlier packet of its session in this turn used the store.  All else is undone with the
+ * turn. */
 #ifndef POLLUX_PART_H
 #define POLLUX_PART_H
 
@@ -15,12 +16,12 @@ struct session;
 struct parts {
 	uint64_t now;   /* odd: a packet of a stream is being handled; even: none is */
 	uint64_t kept;  /* the last part of the turn before */
-	uint64_t *lost; /* owned; those packets of this turn that used the store, ascending */
+	uint64_t *lost; /* owned; those packets of this turn that need it, ascending */
 	size_t lost_n, lost_cap;
 	bool all_lost; /* there was no memory for the list */
 };
 
-/* The packet that is being handled has used the store: it is lost if the turn fails.  Its client
+/* The packet that is being handled needs the turn: it is lost if that fails.  Its client
  * cannot be told so, and its stream ends then. */
 void part_is_lost(struct hub *h, struct session *s);
 

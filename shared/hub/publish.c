@@ -7,6 +7,7 @@
 #include "shared/hub/local.h"
 #include "shared/store/message_log.h"
 #include "shared/store/slots.h"
+#include "shared/store/subscription.h"
 
 /* --- to clients ----------------------------------------------------------------------------- */
 
@@ -38,10 +39,35 @@ hub_publish_channel(
 	return hub_publish_except(h, chan, &except_key, 1, packet, is_volatile);
 }
 
-int
-hub_publish_except(struct hub *h, int64_t chan, const int64_t *except, size_t except_n,
-    struct slice packet, bool is_volatile)
+/* May the channel have members on other nodes?  If it has none here it may: a join elsewhere a
+ * moment ago is not known yet.  `others`: another process of this node may listen; that is said too
+ * often, so the store is asked.  1 or 0; -1: the turn fails. */
+static int
+channel_leaves(struct hub *h, int64_t chan, bool others)
 {
+	const struct slots *sl = store_slots(h->store);
+	int any;
+
+	if (slots_link_reaches(sl, chan))
+		return 1;
+	if (slots_link_peers(sl) == 0 || channel_find(h, chan) != NULL)
+		return 0;
+	if (!others)
+		return 1;
+	any = subscription_any(h->store, chan);
+	if (any == -1) {
+		h->failed = true;
+		return -1;
+	}
+	return any == 0;
+}
+
+/* `everywhere`: on other nodes, too. */
+static int
+publish_to_channel(struct hub *h, int64_t chan, const int64_t *except, size_t except_n,
+    struct slice packet, bool is_volatile, bool everywhere)
+{
+	bool others = slots_others_listen(store_slots(h->store), chan);
 	int64_t except_key = except_n == 0 ? 0 : except[0];
 	struct slice more = {NULL, 0};
 	struct message *m = message_new(packet);
@@ -58,16 +84,34 @@ hub_publish_except(struct hub *h, int64_t chan, const int64_t *except, size_t ex
 	m->is_volatile = is_volatile;
 	m->part = h->parts.now;
 	/* no transaction for a message that stays in this process */
-	if (slots_others_listen(store_slots(h->store), chan)) {
+	if (others) {
 		result = append_message(h, chan, except_key, m);
 		store_wake_listeners(h->store, chan);
 	}
+	if (everywhere && result == 0)
+		result = channel_leaves(h, chan, others);
+	if (result == 1)
+		result = link_publish(h, chan, m, except_key);
 	/* looked up after the transaction was opened: members may have come and gone by it */
 	c = channel_find(h, chan);
 	if (result == 0 && c != NULL)
 		local_send_all(h, c, except_key, m);
 	message_release(m);
 	return result;
+}
+
+int
+hub_publish_except(struct hub *h, int64_t chan, const int64_t *except, size_t except_n,
+    struct slice packet, bool is_volatile)
+{
+	return publish_to_channel(h, chan, except, except_n, packet, is_volatile, h->o.cluster);
+}
+
+int
+hub_publish_here(struct hub *h, int64_t chan, const int64_t *except, size_t except_n,
+    struct slice packet, bool is_volatile)
+{
+	return publish_to_channel(h, chan, except, except_n, packet, is_volatile, false);
 }
 
 int
@@ -78,6 +122,8 @@ hub_publish_session(struct hub *h, struct session *s, struct slice packet, bool 
 
 	if (s->over)
 		return 0;
+	if (held_is_remote(s))
+		return link_send(h, s, packet, is_volatile);
 	m = message_new(packet);
 	if (m == NULL) {
 		transaction_fail(h);

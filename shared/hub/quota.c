@@ -19,20 +19,70 @@ quota_refuse(int64_t key, const char *setting)
 	return -EDQUOT;
 }
 
+/* The session if it lives on another node; callers have found it in this turn. */
+static const struct session *
+find_remote(const struct hub *h, int64_t key)
+{
+	const struct session *s = held_find(h, key);
+
+	return s != NULL && held_is_remote(s) ? s : NULL;
+}
+
 int
 quota_set_value(struct hub *h, int64_t key, struct slice name, struct slice value)
 {
 	enum store_result result = STORE_FAILED;
+	const struct session *remote = find_remote(h, key);
 
+	if (remote != NULL)
+		return link_command(h, remote,
+			   &(struct link_command){
+			       .what = LINK_SET_VALUE, .name = name, .text = value}) == 0
+		           ? 0
+		           : -EIO;
 	if (transaction_open(h) == 0)
 		result =
 		    session_data_set(h->store, key, name, value, (int64_t)h->o.data_per_session);
 	if (result == STORE_FULL)
 		return quota_refuse(key, "data_per_session");
-	if (result == STORE_OK)
+	if (result == STORE_OK) {
+		presence_value(h, key, name, value);
 		return 0;
+	}
 	h->failed = true;
 	return -EIO;
+}
+
+int
+quota_delete_value(struct hub *h, int64_t key, struct slice name)
+{
+	const struct session *remote = find_remote(h, key);
+
+	if (remote != NULL)
+		return link_command(
+		    h, remote, &(struct link_command){.what = LINK_DEL_VALUE, .name = name});
+	if (transaction_open(h) == -1 || session_data_delete(h->store, key, name) == -1) {
+		h->failed = true;
+		return -1;
+	}
+	presence_value(h, key, name, (struct slice){NULL, 0});
+	return 0;
+}
+
+int
+quota_set_user(struct hub *h, int64_t key, struct slice user)
+{
+	const struct session *remote = find_remote(h, key);
+
+	if (remote != NULL)
+		return link_command(
+		    h, remote, &(struct link_command){.what = LINK_SET_USER, .text = user});
+	if (transaction_open(h) == -1 || session_row_set_user(h->store, key, user) == -1) {
+		h->failed = true;
+		return -1;
+	}
+	presence_user(h, key, user);
+	return 0;
 }
 
 int

@@ -218,7 +218,8 @@ receive_from_stream(struct hub *h, struct session *s, struct slice packet)
 
 	h->parts.now++;
 	done = receive_packet(h, s, packet);
-	if (h->opens != opens)
+	/* also what follows such a packet: it must not be heard without the first */
+	if (h->opens != opens || s->visiting)
 		part_is_lost(h, s);
 	h->parts.now++;
 	return done;

@@ -41,6 +41,16 @@ find_result_of(const struct session *s)
 	return !s->over ? SESSION_LIVE : s->remembered ? SESSION_ENDED : SESSION_UNKNOWN;
 }
 
+/* An id that is not known here: another node may have made it, and know it. */
+static enum session_find_result
+find_maker(const struct hub *h, struct slice sid)
+{
+	int maker = (int)sid_number(sid);
+
+	return link_is_on(h) && maker != link_number(h) && link_lives(h, maker) ? SESSION_ELSEWHERE
+	                                                                        : SESSION_UNKNOWN;
+}
+
 /* End a session that is past its deadline, but not yet ended by maintenance. */
 static void
 expire_session(struct hub *h, struct session *s)
@@ -50,6 +60,24 @@ expire_session(struct hub *h, struct session *s)
 	else if (session_row_delete(h->store, s->row.key) == -1)
 		h->failed = true;
 	s->remembered = false;
+}
+
+/* Its row was read: the rest of it. */
+static enum session_find_result
+complete_session(struct hub *h, struct session *s)
+{
+	if (s->row.state == STORE_ENDED)
+		s->over = s->remembered = true;
+	if (s->row.state == STORE_REMOTE_NOTE)
+		s->over = true;
+	/* of one that has ended: for the poll that collects what came before */
+	if ((s->row.state == STORE_OPEN || s->row.state == STORE_REMOTE || s->row.last != 0) &&
+	    load_subs(h, s) == -1)
+		return SESSION_FAILED;
+	/* a stream lives as long as its process, whatever its deadline says */
+	if (s->row.deadline <= h->now && !(s->row.streaming && s->row.owner >= 0))
+		expire_session(h, s);
+	return find_result_of(s);
 }
 
 /* Read a session from the store into memory for this turn. */
@@ -67,16 +95,25 @@ load_session(struct hub *h, int64_t key, struct session **out)
 		return loaded == STORE_NOT_FOUND ? SESSION_UNKNOWN : SESSION_FAILED;
 	}
 	held_add(h, s); /* the end of the turn frees it, on failure too */
-	if (s->row.state == STORE_ENDED)
-		s->over = s->remembered = true;
-	/* of one that has ended: for the poll that collects what came before */
-	if ((s->row.state == STORE_OPEN || s->row.last != 0) && load_subs(h, s) == -1)
-		return SESSION_FAILED;
-	/* a stream lives as long as its process, whatever its deadline says */
-	if (s->row.deadline <= h->now && !(s->row.streaming && s->row.owner >= 0))
-		expire_session(h, s);
 	*out = s;
-	return find_result_of(s);
+	return complete_session(h, s);
+}
+
+/* The same of one that is in memory. */
+static enum session_find_result
+reload_session(struct hub *h, struct session *s)
+{
+	enum store_result loaded;
+
+	s->stale = s->unsaved = false;
+	while (s->subs_n > 0)
+		held_remove_sub(h, s, &s->subs[0]);
+	s->left_n = 0;
+	loaded = session_row_load(h->store, s->row.key, &s->row);
+	if (loaded == STORE_OK)
+		return complete_session(h, s);
+	s->over = true;
+	return loaded == STORE_NOT_FOUND ? SESSION_UNKNOWN : SESSION_FAILED;
 }
 
 enum session_find_result
@@ -91,17 +128,24 @@ session_find_key(struct hub *h, int64_t key, struct session **out)
 	if (s == NULL)
 		return load_session(h, key, out);
 	*out = s;
-	return find_result_of(s);
+	return s->stale ? reload_session(h, s) : find_result_of(s);
 }
 
 enum session_find_result
 session_find(struct hub *h, struct slice sid, struct session **out)
 {
 	enum session_find_result result;
+	int64_t key;
 
 	if (!sid_well_formed(sid))
 		return SESSION_UNKNOWN;
-	result = session_find_key(h, sid_key(sid), out);
+	key = sid_key(sid);
+	result = session_find_key(h, key, out);
+	if (result == SESSION_UNKNOWN && held_find(h, key) == NULL)
+		return find_maker(h, sid);
+	/* also one that has ended there: its node knows what its client is to be told */
+	if (result != SESSION_FAILED && (*out = held_find(h, key)) != NULL && held_is_remote(*out))
+		return (*out)->row.deadline > h->now ? SESSION_ELSEWHERE : SESSION_UNKNOWN;
 	/* the key is no secret; the id is, and is compared in constant time */
 	if ((result == SESSION_LIVE || result == SESSION_ENDED) &&
 	    CRYPTO_memcmp((*out)->row.sid, sid.p, SID_LENGTH) != 0)
@@ -133,6 +177,7 @@ session_begin(struct hub *h, struct session *s)
 
 	s->row.state = STORE_OPEN;
 	lifecycle_connected(h, s);
+	presence_connected(h, s);
 	/* 1:: before anything that the application sends */
 	if (hub_publish_session(h, s, SLICE("1::"), false) == -1 ||
 	    membership_add(h, s, root, none, none) == -1)
@@ -178,6 +223,7 @@ void
 session_undelivered(struct hub *h, int64_t key, int64_t gen)
 {
 	struct message_span span;
+	enum session_find_result found;
 	struct session *s;
 
 	if (transaction_open(h) == -1 || session_row_unreserve(h->store, key, gen) == -1 ||
@@ -185,9 +231,13 @@ session_undelivered(struct hub *h, int64_t key, int64_t gen)
 		h->failed = true;
 		return;
 	}
+	found = session_find_key(h, key, &s);
+	if ((found != SESSION_LIVE && found != SESSION_ENDED) || s->row.gen != gen)
+		return;
+	/* its next poll may open in this turn */
+	s->row.inflight = -1;
 	/* a log that is too large takes what was sent for collected (trim.c) */
-	if (session_find_key(h, key, &s) == SESSION_LIVE && s->row.gen == gen &&
-	    s->row.cursor < span.oldest - 1)
+	if (found == SESSION_LIVE && s->row.cursor < span.oldest - 1)
 		session_end(h, s, "queue overflow", false);
 }
 
@@ -244,6 +294,8 @@ end_row(struct hub *h, struct session *s, const char *reason, bool remember)
 			return -1;
 		row.last = h->head;
 	}
+	if (row.state == STORE_OPEN || (int)sid_key_number(row.key) != link_number(h))
+		presence_ended(h, row.key, remember);
 	/* before the owner is gone from the store */
 	if (s->ops == NULL &&
 	    hub_publish_control(h, row.key, row.owner, remember ? SLICE("E") : SLICE("X")) == -1)
@@ -271,6 +323,13 @@ session_end(struct hub *h, struct session *s, const char *reason, bool remember)
 	/* catching up may bring the news that another process ended it */
 	if (transaction_open(h) == -1 || s->over)
 		return;
+	if (held_is_remote(s)) {
+		s->over =
+		    link_command(h, s,
+			&(struct link_command){
+			    .what = LINK_END, .number = remember, .text = slice_of(reason)}) == 0;
+		return;
+	}
 	/* first: if the turn fails, no transport may stay with a session that is half ended */
 	held_visit(h, s);
 	if (end_row(h, s, reason, remember) == -1)
@@ -309,6 +368,12 @@ enum transport_id
 session_transport(const struct session *s)
 {
 	return (enum transport_id)s->row.transport;
+}
+
+bool
+session_is_remote(const struct session *s)
+{
+	return held_is_remote(s);
 }
 
 bool

@@ -37,6 +37,10 @@ last_seen_row(const struct hub *h, const struct session *s)
 	/* a stream got everything as it was sent */
 	if (row->state == STORE_NEW || row->streaming)
 		return h->head;
+	/* the last poll is repeated, since who had it died, or was lost touch with: nothing has
+	 * arrived */
+	if (s->request != 0 && s->request == row->request)
+		return row->cursor;
 	/* the client came back, so the last response arrived: go on after it */
 	return row->inflight != -1 ? row->inflight : row->cursor;
 }
@@ -49,6 +53,7 @@ take_over(struct hub *h, struct session *s, enum transport_id transport, bool st
 
 	row->cursor = last_seen_row(h, s);
 	row->inflight = -1;
+	row->request = s->request;
 	row->owner = slots_own(store_slots(h->store));
 	row->gen++; /* responses and control messages for older transports count no more */
 	row->transport = (int)transport;
@@ -94,6 +99,7 @@ attach_ended(
 	held_drop_sink(h, s, SINK_SUPERSEDED);
 	row->cursor = last_seen_row(h, s);
 	row->inflight = -1;
+	row->request = s->request;
 	row->streaming = streaming;
 	row->gen++;
 	held_attach(h, s, ops, sink);
@@ -115,6 +121,21 @@ attach_ended(
 	return 0;
 }
 
+void
+session_attach_name(struct session *s, int64_t name)
+{
+	s->request = name;
+}
+
+void
+session_attach_again(struct hub *h, const struct session *s, int64_t name)
+{
+	const struct session_row *row = &s->row;
+
+	if (!s->over && !row->streaming && row->inflight != -1 && row->request == name)
+		session_undelivered(h, row->key, row->gen);
+}
+
 int
 session_attach(struct hub *h, struct session *s, enum transport_id transport, bool streaming,
     const struct sink_ops *ops, void *sink)
@@ -122,6 +143,8 @@ session_attach(struct hub *h, struct session *s, enum transport_id transport, bo
 	enum transport_id before = session_transport(s);
 	bool first = s->row.state == STORE_NEW, repeat;
 
+	if (streaming)
+		s->request = 0;
 	if (s->over)
 		return attach_ended(h, s, streaming, ops, sink);
 	/* catch up first: another process may have ended the session.  Then the old transport goes,
@@ -132,8 +155,10 @@ session_attach(struct hub *h, struct session *s, enum transport_id transport, bo
 	 * have missed 1:: on the old one */
 	repeat = !first && !s->row.spoke && transport != before;
 	take_over(h, s, transport, streaming);
-	if (!first && transport != before)
+	if (!first && transport != before) {
 		lifecycle_changed(s, before);
+		presence_transport(h, s);
+	}
 	/* before any other process can see that the session is ours: what it sends must be logged,
 	 * and be kept here for the next poll */
 	if (!streaming) {

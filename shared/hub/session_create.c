@@ -20,6 +20,16 @@ too_many_sessions(struct hub *h, struct slice address)
 	return true;
 }
 
+int
+session_create_sid(struct hub *h, char sid[STORE_SID_SIZE])
+{
+	if (sid_generate(sid) == -1)
+		return -1;
+	if (link_is_on(h) && link_number(h) != LINK_NOBODY)
+		sid_set_number(sid, (unsigned)link_number(h));
+	return 0;
+}
+
 /* STORE_TAKEN: the id is in use. */
 static enum store_result
 add_session_row(struct hub *h, const char *handshake, struct slice address, const char *sid)
@@ -54,7 +64,7 @@ create_session(
 	if (transaction_open(h) == -1 || too_many_sessions(h, address))
 		return SESSION_BUSY;
 	do {
-		if (given == NULL && sid_generate(sid) == -1)
+		if (given == NULL && session_create_sid(h, sid) == -1)
 			return SESSION_BUSY;
 		result = add_session_row(h, handshake, address, given == NULL ? sid : given);
 	} while (result == STORE_TAKEN && given == NULL && ++tries < SID_TRIES);

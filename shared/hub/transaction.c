@@ -134,7 +134,7 @@ transaction_fail(struct hub *h)
 int
 transaction_commit(struct hub *h)
 {
-	if (h->failed)
+	if (h->failed || presence_flush(h) == -1)
 		return -1;
 	transaction_let_go(h);
 	/* else websockets alone: what was read has set the mark already */
@@ -153,6 +153,7 @@ void
 transaction_roll_back(struct hub *h)
 {
 	store_rollback(h->store);
+	presence_forget(h);
 	/* the ids that this turn gave to its rows will be given again */
 	ring_roll_back(&h->ring, h->mark.ring_end, h->mark.head);
 	h->head = h->mark.head;

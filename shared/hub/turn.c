@@ -14,6 +14,8 @@ void
 hub_turn_begin(struct hub *h, int64_t now_ms)
 {
 	h->now = now_ms;
+	/* first: packets of this turn must not be handled for sessions that have ended */
+	chores_notice_new_epoch(h);
 	transaction_try_again(h);
 }
 
@@ -191,6 +193,7 @@ end_held_with_gap(struct hub *h)
 {
 	struct session *s, *next;
 
+	linked_keep_lost(h);
 	log_limited(LOG_LEVEL_WARN,
 	    "store: this process stood still for so long that messages were dropped "
 	    "before it had read them: its websockets and streams end");

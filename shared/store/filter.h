@@ -35,6 +35,27 @@ filter_has(const struct filter *f, int64_t chan)
 	return (f->words[a / 64] >> (a % 64) & 1) != 0 && (f->words[b / 64] >> (b % 64) & 1) != 0;
 }
 
+/* A larger one, for the rooms of a whole cluster. */
+#define FILTER_WIDE_BITS (1 << 19)
+
+struct filter_wide {
+	_Atomic uint64_t words[FILTER_WIDE_BITS / 64];
+};
+
+static inline bool
+filter_wide_has(const struct filter_wide *f, int64_t chan)
+{
+	uint64_t a = (uint64_t)chan % FILTER_WIDE_BITS;
+	uint64_t b = ((uint64_t)chan >> 32) % FILTER_WIDE_BITS;
+
+	return (f->words[a / 64] >> (a % 64) & 1) != 0 && (f->words[b / 64] >> (b % 64) & 1) != 0;
+}
+
+void filter_wide_add(struct filter_wide *f, int64_t chan);
+/* Take over the bits of `fresh`, which only the caller sees. */
+void filter_wide_replace(struct filter_wide *f, const struct filter_wide *fresh);
+void filter_wide_clear(struct filter_wide *f);
+
 void filter_add(struct filter *f, int64_t chan);
 
 /* Take over the bits of `fresh`, which only the caller sees. */

@@ -119,10 +119,13 @@ hook_queue_dead_letter(struct store *st, int64_t id, struct slice body, const ch
 	return hook_queue_done(st, id);
 }
 
-char *
-hook_queue_user(struct store *st, int64_t key)
+int
+hook_queue_user(struct store *st, int64_t key, char **user)
 {
-	return statement_text(st, statement_bind(st, Q_HOOK_USER, "l", key));
+	unsigned failures = st->failures;
+
+	*user = statement_text(st, statement_bind(st, Q_HOOK_USER, "l", key));
+	return st->failures == failures ? 0 : -1;
 }
 
 int

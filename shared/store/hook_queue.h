@@ -69,8 +69,9 @@ int hook_queue_retry(struct store *st, int64_t id, const struct hook_retry *retr
  * the last error.  The oldest dead letters are dropped when there are too many. */
 int hook_queue_dead_letter(struct store *st, int64_t id, struct slice body, const char *error);
 
-/* The user of a session, also of one that has ended: malloc'ed, or NULL. */
-char *hook_queue_user(struct store *st, int64_t key);
+/* Get the user of a session, also of one that has ended: malloc'ed, or NULL.  -1: it could not be
+ * read. */
+int hook_queue_user(struct store *st, int64_t key, char **user);
 /* Delete what was kept of a session that has ended, unless rows of it still wait. */
 int hook_queue_forget(struct store *st, int64_t key);
 

@@ -41,6 +41,8 @@ struct store {
 	struct file_id lock_id, slots_id, wake_id, database_id[DATABASE_FILES]; /* those open */
 	struct health health;
 	int changes;             /* sqlite3_total_changes() when the transaction began */
+	unsigned failures;       /* store_failures() */
+	unsigned failed_before;  /* the same when the transaction began */
 	int64_t patience_ms;     /* until when older processes are waited for; 0: none are */
 	bool outdated;           /* a newer program has the folder: leave */
 	bool complained;         /* that it cannot be opened again */

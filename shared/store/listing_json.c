@@ -32,6 +32,12 @@ listing_json_session(struct buf *out, const struct listing_session *s, int64_t n
 		buf_puts(out, "null"); /* between two polls */
 	buf_puts(out, ",\"namespaces\":");
 	buf_add_slice(out, s->namespaces);
+	if (s->node.n > 0) {
+		buf_puts(out, ",\"node\":");
+		json_write_string(out, s->node);
+	} else if (s->node.p != NULL) {
+		buf_puts(out, ",\"node\":null");
+	}
 	buf_add_char(out, '}');
 }
 

@@ -16,6 +16,7 @@ enum lock_byte {
 	LOCK_HOOK = 3,        /* one process delivers to the web hook */
 	LOCK_ACTIONS = 4,     /* one process runs the actions in the table action_in */
 	LOCK_TAKEOVER = 5,    /* asks processes of an older version to leave */
+	LOCK_LINK = 6,        /* one process is pollux-linkd */
 	LOCK_SLOT = 1000,     /* + slot: that process is alive */
 };
 

@@ -14,6 +14,8 @@ struct store;
 enum message_flags {
 	STORE_VOLATILE = 1, /* only for transports that are open when it is sent */
 	STORE_CONTROL = 2,  /* between processes, never for a client */
+	STORE_LINK = 4, /* beside it: what another node says to the process of slot chan - 1; 0: to
+	                     * all: a byte, enum link_kind, and its body */
 };
 
 struct message_row {

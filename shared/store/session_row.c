@@ -53,6 +53,8 @@ session_row_load(struct store *st, int64_t key, struct session_row *out)
 		    .transport = sqlite3_column_int(q, 8),
 		    .streaming = sqlite3_column_int(q, 9) != 0,
 		    .spoke = sqlite3_column_int(q, 10) != 0,
+		    .home = sqlite3_column_int(q, 11),
+		    .request = sqlite3_column_int64(q, 12),
 		};
 		memcpy(out->sid, sid.p, sid.n);
 		result = STORE_OK;
@@ -67,9 +69,9 @@ session_row_load(struct store *st, int64_t key, struct session_row *out)
 int
 session_row_save(struct store *st, const struct session_row *s)
 {
-	return statement_exec(st, Q_SESSION_SAVE, "liilllliii", s->key, (int)s->state, s->owner,
+	return statement_exec(st, Q_SESSION_SAVE, "liilllliiil", s->key, (int)s->state, s->owner,
 	    s->gen, s->cursor, s->inflight, s->deadline, s->transport, (int)s->streaming,
-	    (int)s->spoke);
+	    (int)s->spoke, s->request);
 }
 
 enum store_result

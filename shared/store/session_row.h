@@ -17,6 +17,10 @@ enum session_row_state {
 	STORE_NEW = 0,   /* handshaken, no transport yet */
 	STORE_OPEN = 1,  /* connected */
 	STORE_ENDED = 2, /* ended by either side; kept so that its next poll is answered 0:: */
+	/* of another node (remote.h) */
+	STORE_REMOTE = 3,      /* connected */
+	STORE_REMOTE_NOTE = 4, /* it went there, or has ended there a moment ago: requests for it go
+	                        * there until its deadline */
 };
 
 struct session_row {
@@ -26,11 +30,13 @@ struct session_row {
 	int owner; /* slot; -1: none */
 	int64_t gen, cursor;
 	int64_t inflight; /* -1: none */
+	int64_t request;  /* hash of the name of its last poll; 0: that had none */
 	int64_t last;     /* once ended: the row of its 0::, which is for its polls; 0: none */
 	int64_t deadline;
 	int transport;
 	bool streaming;
 	bool spoke;
+	int home; /* -1: here; else the number of its node */
 };
 
 /* Add a session in STORE_NEW: STORE_OK, STORE_TAKEN or STORE_FAILED. */

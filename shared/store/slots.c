@@ -9,42 +9,7 @@
 
 #include "shared/base/shm.h"
 #include "shared/store/lock.h"
-#include "shared/store/takeover.h"
-
-struct slot {
-	_Atomic int kind, pid;
-	_Atomic unsigned held;
-	_Atomic uint64_t received, sent;
-	_Atomic int64_t head;
-	struct filter filter;
-	_Atomic unsigned slowed;
-};
-
-/* In shared memory, zeroed when created: 0 must be the right start value of every field. */
-struct slot_table {
-	struct takeover_head head;
-	_Atomic int high; /* one more than the highest slot ever taken */
-	_Atomic uint32_t epoch;
-	_Atomic int64_t sessions;
-	_Atomic int64_t hook_events, hook_bytes;
-	_Atomic int hook_leader; /* slot + 1; 0: none */
-	_Atomic bool asked;      /* ends were requested */
-	_Atomic int watching;    /* number of watchers */
-	struct {
-		_Atomic int slot; /* + 1; 0: free */
-		_Atomic int64_t key;
-	} watchers[WATCHERS_MAX];
-	struct filter waiting;
-	_Atomic int64_t rebuilt_ms; /* when a damaged database was last made anew */
-	struct slot slots[SLOTS_MAX];
-};
-
-struct slots {
-	struct slot_table *table; /* shared memory */
-	uint64_t version;         /* slots_version() */
-	int lock_fd;              /* borrowed from the store */
-	int own;
-};
+#include "shared/store/slots_table.h"
 
 static int
 take_free_slot(const struct slots *sl)
@@ -310,6 +275,18 @@ bool
 slots_alone(const struct slots *sl)
 {
 	return !lock_any_is_held(sl->lock_fd, LOCK_SLOT, SLOTS_MAX);
+}
+
+int64_t
+slots_chores_due(const struct slots *sl)
+{
+	return sl->table->chores_due;
+}
+
+void
+slots_set_chores_due(struct slots *sl, int64_t due_ms)
+{
+	sl->table->chores_due = due_ms;
 }
 
 int64_t

@@ -69,6 +69,10 @@ bool slots_wanted(const struct slots *sl);
 /* Whether no other process is alive. */
 bool slots_alone(const struct slots *sl);
 
+/* When the next maintenance is due, ms of CLOCK_MONOTONIC, maybe of an earlier boot. */
+int64_t slots_chores_due(const struct slots *sl);
+void slots_set_chores_due(struct slots *sl, int64_t due_ms);
+
 /* When a damaged database was last made anew, ms of CLOCK_MONOTONIC, maybe of an earlier boot. */
 int64_t slots_rebuilt(const struct slots *sl);
 void slots_set_rebuilt(struct slots *sl, int64_t now_ms);
@@ -99,6 +103,76 @@ int slots_watcher(const struct slots *sl, int i, int64_t key);
 int slots_watch(struct slots *sl, int64_t key);
 /* Remove the watcher of this slot, if there is one. */
 void slots_forget_watcher(struct slots *sl, int slot);
+
+/* --- the link to other nodes, as pollux-linkd sees it ---------------------------------------- */
+
+#define SLOTS_LINK_NUMBERS 4096 /* of nodes */
+
+/* Its slot, to wake it; it may be dead.  -1: there was none yet. */
+int slots_link_slot(const struct slots *sl);
+/* This process is pollux-linkd; the link is down until it says otherwise. */
+void slots_link_take(struct slots *sl);
+/* Whether pollux-linkd is alive. */
+bool slots_link_runs(const struct slots *sl);
+
+/* The number of this node; -1: it has none yet. */
+int slots_link_number(const struct slots *sl);
+void slots_link_set_number(struct slots *sl, int number);
+
+/* Whether Redis answers. */
+bool slots_link_is_up(const struct slots *sl);
+void slots_link_set_up(struct slots *sl, bool is_up);
+/* Whether this node has been told of all sessions of all others that live: of one that it does not
+ * know can be said that there is no such session. */
+bool slots_link_knows_all(const struct slots *sl);
+void slots_link_set_knows_all(struct slots *sl, bool knows);
+/* Since when, ms of CLOCK_MONOTONIC; 0: nobody has said yet. */
+int64_t slots_link_since(const struct slots *sl);
+
+/* When Redis last had our sign of life, ms of CLOCK_MONOTONIC; 0: never in this boot. */
+int64_t slots_link_beat(const struct slots *sl);
+void slots_link_set_beat(struct slots *sl, int64_t now_ms);
+
+/* How many other nodes live, and whether this one does.  They change only under the writer's lock:
+ * who tells the others of a change does it, or not, in the transaction of the change. */
+unsigned slots_link_peers(const struct slots *sl);
+bool slots_link_lives(const struct slots *sl, int number);
+/* The first other node from this number on that lives; -1: there is none. */
+int slots_link_next(const struct slots *sl, int number);
+/* It did live; it may live on, and we do not see it. */
+bool slots_link_has_died(const struct slots *sl, int number);
+void slots_link_set_lives(struct slots *sl, int number, bool lives);
+
+/* Whether the channel may have members on other nodes.  What they have told us of is known (the
+ * filter slots_link_remote()); but that takes some milliseconds.  So a channel that somebody has
+ * joined here within the last two seconds, a room that begins, counts too. */
+bool slots_link_reaches(const struct slots *sl, int64_t chan);
+struct filter_wide *slots_link_remote(struct slots *sl);
+/* Somebody has joined the channel here. */
+void slots_link_add_young(struct slots *sl, int64_t chan);
+/* Every two seconds: forget those of two calls ago. */
+void slots_link_rotate_young(struct slots *sl);
+
+/* For pollux stats and the metrics. */
+enum slots_link_counter {
+	LINK_COUNT_FORWARDED, /* requests sent to other nodes */
+	LINK_COUNT_SERVED,    /* requests of other nodes */
+	LINK_COUNT_MOVED,     /* sessions that moved here with their first transport */
+	LINK_COUNT_SHIPPED,   /* rows of link_out that Redis has */
+	LINK_COUNT_TAKEN,     /* rows of other nodes */
+	LINK_COUNT_COMMANDS,  /* of Redis */
+	LINK_COUNT_DROPPED,   /* rows of link_out that found no room */
+	LINK_COUNT_BAD,       /* entries and rows that were malformed or unknown */
+	LINK_COUNT_GAPS,      /* times that rows of another node were missing */
+	LINK_GAUGE_QUEUED,    /* rows of link_out that wait */
+	LINK_GAUGE_QUEUED_BYTES,
+	LINK_GAUGE_LAG_MS,    /* how long the oldest of them has waited */
+	LINK_GAUGE_BEHIND_MS, /* how old the last entry was when it was read, by Redis' clock */
+	SLOTS_LINK_COUNTERS
+};
+void slots_link_count(struct slots *sl, enum slots_link_counter counter, uint64_t n);
+void slots_link_set_counter(struct slots *sl, enum slots_link_counter counter, uint64_t n);
+uint64_t slots_link_counter(const struct slots *sl, enum slots_link_counter counter);
 
 /* How many sessions there are: the last count plus those created since. */
 int64_t slots_sessions(const struct slots *sl);

@@ -18,6 +18,7 @@ static const char *const statement_sql[Q_N] = {
 int
 statement_fail(struct store *st, const char *what)
 {
+	st->failures++;
 	/* no database: whoever could not open it has said so */
 	if (st->db == NULL)
 		return -1;

@@ -39,10 +39,12 @@ X(Q_SESSION_CREATE,
     " VALUES(?1, ?2, 0, -1, 0, 0, NULL, ?3, 0, 0, 0, 0, 0, 0, 0, ?4, ?5, nullif(?6, 0))")
 X(Q_SESSION_LOAD,
     "SELECT sid, state, owner, gen, cursor, ifnull(inflight, -1), ifnull(last, 0), deadline,"
-    " transport, streaming, spoke FROM session WHERE key = ?1")
+    " transport, streaming, spoke, ifnull(home, -1), ifnull(request, 0)"
+    " FROM session WHERE key = ?1")
 X(Q_SESSION_SAVE,
     "UPDATE session SET state = ?2, owner = ?3, gen = ?4, cursor = ?5, inflight = nullif(?6, -1),"
-    " deadline = ?7, transport = ?8, streaming = ?9, spoke = ?10 WHERE key = ?1")
+    " deadline = ?7, transport = ?8, streaming = ?9, spoke = ?10, request = nullif(?11, 0)"
+    " WHERE key = ?1")
 X(Q_SESSION_RESERVE,
     "UPDATE session SET inflight = ?3, owner = -1, deadline = iif(state = 2, deadline, ?4)"
     " WHERE key = ?1 AND gen = ?2")
@@ -87,6 +89,8 @@ X(Q_SUBSCRIPTION_END_NS,
 X(Q_SUBSCRIPTION_LIST,
     "SELECT chan, since, until, ns, room, endpoint FROM subscription WHERE key = ?1")
 X(Q_SUBSCRIPTION_MEMBERS, "SELECT key FROM subscription WHERE chan = ?1 AND until IS NULL")
+X(Q_SUBSCRIPTION_ANY,
+    "SELECT EXISTS(SELECT 1 FROM subscription WHERE chan = ?1 AND until IS NULL)")
 X(Q_SUBSCRIPTION_USER_SESSIONS,
     "SELECT session.key FROM session JOIN subscription AS s ON s.key = session.key"
     " WHERE session.user = ?1 AND s.chan = ?2 AND s.until IS NULL")
@@ -220,4 +224,78 @@ X(Q_LAGGING,
     " AND m.except_key <> r.key)) LIMIT ?2")
 X(Q_TRIM_MESSAGES, "DELETE FROM message WHERE id <= ?1")
 X(Q_TRIM_SUBSCRIPTIONS, "DELETE FROM subscription WHERE until <= ?1")
+
+/* --- remote.c --- */
+X(Q_REMOTE_PUT,
+    "INSERT INTO session(key, sid, state, owner, gen, cursor, inflight, deadline, transport,"
+    " streaming, spoke, bad, ack_seq, acks, data_bytes, address, user, handshake, home)"
+    " VALUES(?1, '', 3, -1, ?3, 0, NULL, ?4, ?5, 1, 1, 0, 0, 0, 0, ?6, ?7, ?8, ?2)"
+    " ON CONFLICT(key) DO UPDATE SET state = 3, gen = excluded.gen, deadline = excluded.deadline,"
+    " transport = excluded.transport, address = excluded.address, user = excluded.user,"
+    " handshake = excluded.handshake, home = excluded.home WHERE home IS NOT NULL")
+X(Q_REMOTE_NOTE,
+    "INSERT INTO session(key, sid, state, owner, gen, cursor, inflight, deadline, transport,"
+    " streaming, spoke, bad, ack_seq, acks, data_bytes, address, handshake, home)"
+    " VALUES(?1, '', 4, -1, 0, 0, NULL, ?3, 0, 1, 1, 0, 0, 0, 0, '', '{}', ?2)"
+    " ON CONFLICT(key) DO NOTHING")
+X(Q_REMOTE_ENDED,
+    "UPDATE session SET state = 4, user = NULL, deadline = ?2 WHERE key = ?1 AND home IS NOT NULL")
+X(Q_REMOTE_TRANSPORT,
+    "UPDATE session SET transport = ?2 WHERE key = ?1 AND home IS NOT NULL")
+X(Q_REMOTE_FIND,
+    "SELECT ifnull(home, -1), state IN (1, 3) FROM session WHERE key = ?1")
+X(Q_REMOTE_SCAN,
+    "SELECT CASE WHEN state = 3 AND gen <> ?3 THEN key ELSE -key END FROM session"
+    " WHERE home = ?1 AND key > ?2 ORDER BY key LIMIT ?4")
+X(Q_REMOTE_CHANS,
+    "SELECT DISTINCT s.chan FROM session JOIN subscription AS s ON s.key = session.key"
+    " WHERE session.home IS NOT NULL AND s.until IS NULL")
+X(Q_REMOTE_DEFERRED, "SELECT actions FROM hook_deferred WHERE key = ?1")
+X(Q_REMOTE_OURS, "SELECT key FROM session WHERE home IS NULL AND state = 1 AND key > ?1"
+    " ORDER BY key LIMIT ?2")
+X(Q_REMOTE_ALL_OURS, "SELECT key FROM session WHERE home IS NULL LIMIT ?1")
+X(Q_REMOTE_READ,
+    "SELECT transport, address, user, handshake FROM session WHERE key = ?1")
+
+/* --- link_out.c --- */
+X(Q_LINK_ADD,
+    "INSERT INTO link_out(node, kind, body, total) VALUES(?1, ?2, ?3,"
+    " ifnull((SELECT total FROM link_out ORDER BY id DESC LIMIT 1), 0) + ?4)")
+X(Q_LINK_LIST,
+    "SELECT id, node, kind, body FROM link_out WHERE id > ?1 ORDER BY id LIMIT ?2")
+X(Q_LINK_DELETE, "DELETE FROM link_out WHERE id <= ?1")
+X(Q_LINK_SPAN,
+    "SELECT last.id - first.id + 1, last.id, last.total - first.total"
+    " FROM (SELECT id, total FROM link_out ORDER BY id LIMIT 1) AS first,"
+    " (SELECT id, total FROM link_out ORDER BY id DESC LIMIT 1) AS last")
+X(Q_LINK_OVERFLOW,
+    "SELECT max(id) FROM (SELECT id, total FROM link_out ORDER BY id LIMIT ?2)"
+    " WHERE total <= (SELECT total FROM link_out ORDER BY id DESC LIMIT 1) - ?1")
+
+/* --- link_peer.c --- */
+X(Q_LINK_PEER, "SELECT shipped, epoch, taken FROM link_peer WHERE node = ?1")
+X(Q_LINK_SET_SHIPPED,
+    "INSERT INTO link_peer(node, shipped, epoch, taken) VALUES(?1, ?2, '', 0)"
+    " ON CONFLICT(node) DO UPDATE SET shipped = excluded.shipped")
+X(Q_LINK_SET_TAKEN,
+    "INSERT INTO link_peer(node, shipped, epoch, taken) VALUES(?1, 0, ?2, ?3)"
+    " ON CONFLICT(node) DO UPDATE SET epoch = excluded.epoch, taken = excluded.taken")
+X(Q_LINK_POSITION, "SELECT v FROM meta WHERE k = 'link_position'")
+X(Q_LINK_SET_POSITION, "INSERT OR REPLACE INTO meta VALUES('link_position', ?1)")
+
+/* --- link_node.c --- */
+X(Q_LINK_NODE_PUT,
+    "INSERT INTO link_node(number, name, lives, since, version, figures)"
+    " VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(number) DO UPDATE SET"
+    " since = iif(name = excluded.name AND lives = excluded.lives, since, excluded.since),"
+    " name = excluded.name, lives = excluded.lives, version = excluded.version,"
+    " figures = excluded.figures")
+X(Q_LINK_NODE_LOSE, "UPDATE link_node SET lives = 0, since = ?2 WHERE number = ?1 AND lives = 1")
+X(Q_LINK_NODE_FORGET_LOST, "DELETE FROM link_node WHERE lives = 0 AND since < ?1")
+X(Q_LINK_NODE_FORGET, "DELETE FROM link_node WHERE number = ?1")
+X(Q_LINK_NODE_LIST,
+    "SELECT number, name, lives, since, version, figures FROM link_node"
+    " ORDER BY lives DESC, number")
+X(Q_LINK_NODE_FIND,
+    "SELECT number FROM link_node WHERE name = ?1 ORDER BY lives DESC, since DESC LIMIT 1")
 /* clang-format on */

@@ -105,11 +105,29 @@ store_close(struct store *st)
 /* --- once a second -------------------------------------------------------------------------- */
 
 bool
+store_epoch_passed(const struct store *st)
+{
+	return slots_epoch(st->slots) != st->epoch;
+}
+
+/* Whether what we have open is what is there. */
+static bool
+files_are_ours(const struct store *st)
+{
+	return st->db != NULL && database_is_there(st) && opening_folder_is_there(st);
+}
+
+bool
 store_was_replaced(struct store *st)
 {
 	/* the epoch tells of a replacement by one of ours; the inodes of files deleted by hand */
-	return st->db == NULL || slots_epoch(st->slots) != st->epoch || !database_is_there(st) ||
-	       !opening_folder_is_there(st);
+	return store_epoch_passed(st) || !files_are_ours(st);
+}
+
+bool
+store_is_the_same(const struct store *st)
+{
+	return st->health.fault == HEALTH_GOOD && files_are_ours(st);
 }
 
 /* Whether a small write fails, too: a single large one that had no room is no reason to give up
@@ -205,6 +223,11 @@ store_reopen(struct store *st)
 {
 	store_rollback(st);
 	stop_waiting(st);
+	/* then no other process need be waited for */
+	if (store_is_the_same(st)) {
+		st->epoch = slots_epoch(st->slots);
+		return 0;
+	}
 	if ((opening_folder_is_there(st) ? reopen_database(st) : reopen_folder(st)) == -1) {
 		/* said once: it is tried again every second */
 		st->complained = st->complained || !store_reopens_soon(st);
@@ -289,6 +312,7 @@ begin_under_lock(struct store *st, int timeout_ms)
 		return STORE_FAILED;
 	}
 	st->in_transaction = true;
+	st->failed_before = st->failures;
 	st->changes = sqlite3_total_changes(st->db);
 	memset(st->wake_slots, 0, sizeof(st->wake_slots));
 	st->wakes_slots = st->ends_requested = false;
@@ -344,6 +368,12 @@ store_is_waiting(const struct store *st)
 	return st->waiter != NULL || (st->has_lock && !st->in_transaction);
 }
 
+unsigned
+store_failures(const struct store *st)
+{
+	return st->failures;
+}
+
 bool
 store_in_transaction(const struct store *st)
 {
@@ -392,7 +422,8 @@ store_commit(struct store *st)
 {
 	if (!st->in_transaction)
 		return 0;
-	if (statement_run(st, st->q[Q_COMMIT]) == -1) {
+	/* a failed read looks like an empty result; what was written after it may be wrong */
+	if (st->failures != st->failed_before || statement_run(st, st->q[Q_COMMIT]) == -1) {
 		store_rollback(st);
 		return -1;
 	}

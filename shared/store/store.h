@@ -54,6 +54,13 @@ struct slots *store_slots(struct store *st);
 int store_wake_fd(const struct store *st);
 void store_empty_wake_fd(struct store *st);
 
+/* Whether one of ours has replaced the database, or voided our sessions in it, since it was opened
+ * here: store_was_replaced() without its stat(). */
+bool store_epoch_passed(const struct store *st);
+
+/* Whether that was all: the database itself is good, and the one that we have open. */
+bool store_is_the_same(const struct store *st);
+
 /* Once a second: whether the database or another file of the folder was replaced or deleted since
  * it was opened, or could not be opened again.  Then everything cached is stale: drop all sessions
  * and call store_reopen().  Costs some stat(). */
@@ -89,9 +96,12 @@ bool store_must_poll(const struct store *st);
 /* Whether store_try() has said STORE_TAKEN and is to be called again. */
 bool store_is_waiting(const struct store *st);
 bool store_in_transaction(const struct store *st);
-/* Commit, release the lock, then send the wake-ups requested.  -1: rolled back. */
+/* Commit, release the lock, then send the wake-ups requested.  -1: rolled back, also because a
+ * statement of this transaction had failed. */
 int store_commit(struct store *st);
 void store_rollback(struct store *st);
+/* How many statements have failed so far. */
+unsigned store_failures(const struct store *st);
 
 /* After the commit wake the process of this slot, unless it is our own. */
 void store_wake_slot(struct store *st, int slot);

@@ -61,6 +61,16 @@ subscription_members(struct store *st, int64_t chan, store_each_key *each, void 
 }
 
 int
+subscription_any(struct store *st, int64_t chan)
+{
+	int64_t any;
+
+	if (statement_number(st, statement_bind(st, Q_SUBSCRIPTION_ANY, "l", chan), 0, &any) == -1)
+		return -1;
+	return any != 0;
+}
+
+int
 subscription_user_sessions(
     struct store *st, struct slice user, int64_t chan, store_each_key *each, void *arg)
 {

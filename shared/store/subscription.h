@@ -38,7 +38,10 @@ int subscription_list(struct store *st, int64_t key, subscription_each *each, vo
 /* Call `each` with the key of every session in the channel; return their number, or -1. */
 int subscription_members(struct store *st, int64_t chan, store_each_key *each, void *arg);
 
-/* The same, only the sessions of one user. */
+/* Is any session in the channel?  1 or 0, or -1. */
+int subscription_any(struct store *st, int64_t chan);
+
+/* As subscription_members(), only the sessions of one user. */
 int subscription_user_sessions(
     struct store *st, struct slice user, int64_t chan, store_each_key *each, void *arg);
 

@@ -63,7 +63,8 @@ struct exchange {
 	struct address proxy; /* ... this one */
 	bool secure;          /* came over TLS, as far as the web server says */
 	bool body_too_large;  /* the body was left unread: the answer is 413 */
-	bool again;           /* the web server repeats it, as the process that had it died.  Its
+	int64_t name; /* the same if the request comes again (polling_request_name()); 0: none */
+	bool again;   /* the web server repeats it, as the process that had it died.  Its
 	                       * client may have left long ago, so it is not held */
 	/* Look a request header up, name in lower case ("user-agent").  Empty if absent. */
 	struct slice (*header)(const struct exchange *x, const char *name);
@@ -73,6 +74,9 @@ struct exchange {
 	/* Whether an upgrade to websocket would reach pollux-wsd the way this request came.  A web
 	 * server in between must pass it on. */
 	bool (*upgrades)(const struct exchange *x);
+	/* websocket_judge() has said WEBSOCKET_WAIT, and is to be asked again in a later turn.
+	 * NULL: the program has no websockets. */
+	void (*judge_again)(struct exchange *x);
 
 	/* Set by the transport that holds the exchange or needs to know its fate, else NULL.
 	 * The program calls it once: after the answer was written or could not be, or when the peer

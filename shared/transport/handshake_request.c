@@ -252,7 +252,7 @@ ask_application(struct server *sv, const struct asker *asker, const char *handsh
 	if (p == NULL)
 		return -1;
 	/* the id first: the hook is asked about a session that has a name */
-	if (p->handshake != NULL && sid_generate(p->sid) == 0)
+	if (p->handshake != NULL && session_create_sid(sv->hub, p->sid) == 0)
 		p->question = application_ask(sv->application, handshake,
 		    sid_key((struct slice){p->sid, SID_LENGTH}), on_verdict, p);
 	if (p->question == NULL) {

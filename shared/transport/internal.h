@@ -18,6 +18,7 @@
 
 struct pending_answer;
 struct publish_keys;
+struct relay;
 
 /* Packets that say how a session goes on (PROTOCOL 8, 14). */
 #define HEARTBEAT_PACKET       SLICE("2::")
@@ -43,9 +44,12 @@ struct server {
 	struct hub *hub;
 	struct ways *ways;
 	struct publish_keys *publish_keys; /* NULL: the publishing interface is off */
-	unsigned enabled;                  /* bit set of 1 << enum transport_id */
-	int64_t now;                       /* of this turn, ms */
-	int64_t application_due;           /* when its own work is, which may need the store */
+	struct relay *relay;               /* NULL: the node is in no cluster */
+	/* server_request_here(), for the relay, which is below it */
+	bool (*serve_here)(struct server *sv, struct exchange *x);
+	unsigned enabled;        /* bit set of 1 << enum transport_id */
+	int64_t now;             /* of this turn, ms */
+	int64_t application_due; /* when its own work is, which may need the store */
 	bool draining;
 	void (*take_back)(void *arg); /* server_on_rollback() */
 	void *take_back_arg;
@@ -75,6 +79,13 @@ server_enables(const struct server *sv, enum transport_id id)
 	return (sv->enabled & 1u << id) != 0;
 }
 
+/* server_try(). */
+static inline bool
+server_has_store(struct server *sv)
+{
+	return sv->draining || transaction_try(sv->hub) == 0;
+}
+
 /* Read the setting `transports` into a bit set.  0, or -1 after logging which name is wrong. */
 int server_check_transports(const struct config *cfg, unsigned *enabled);
 
@@ -86,6 +97,8 @@ void server_check_unused(const struct config *cfg);
 void handshake_request_handle(struct server *sv, struct exchange *x, const struct route *route);
 void post_handle(
     struct server *sv, const struct transport *t, struct exchange *x, const struct route *route);
+/* The answer to a POST whose packets are taken. */
+struct answer post_taken(struct slice origin);
 /* Return false when the session is unknown or has ended, and the client did not say ?disconnect. */
 bool post_disconnect(struct server *sv, struct exchange *x, const struct route *route);
 /* Return false when the path is not that of a file of the browser's client. */
@@ -123,5 +136,9 @@ void streaming_take_back(struct server *sv);
 void polling_drain(struct server *sv);
 void post_drain(struct server *sv);
 void handshake_request_drain(struct server *sv);
+
+/* What tells a request from all others, unless it is repeated: a hash of the name that a balancer
+ * has given it, or what the relay has; 0: none. */
+int64_t polling_request_name(const struct exchange *x);
 
 #endif

@@ -15,6 +15,7 @@
 #include "shared/hub/lifecycle.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/payload.h"
+#include "shared/wire/sid.h"
 
 /* A poll that cannot be served is answered after this time: an error would end the session, and an
  * answer at once would bring the client back at once. */
@@ -181,6 +182,7 @@ hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
 		enqueue_poll(p, &sv->delayed, DELAY_MS);
 		return;
 	}
+	session_attach_name(s, polling_request_name(x));
 	/* queued before it is attached: the hub may answer it in that very call */
 	enqueue_poll(p, &sv->polls, sv->cfg->polling_duration_ms);
 	/* one that has ended is told 0::, and not 7:::1+0, which would bring a kicked client back
@@ -196,6 +198,16 @@ hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
 	}
 }
 
+int64_t
+polling_request_name(const struct exchange *x)
+{
+	struct slice given = x->header(x, "x-pollux-request");
+
+	if (x->name != 0 || given.n == 0)
+		return x->name;
+	return sid_key(given);
+}
+
 bool
 polling_works(struct server *sv)
 {
@@ -209,6 +221,9 @@ polling_open(
 {
 	struct session *s = NULL;
 
+	if (x->again && polling_request_name(x) != 0 &&
+	    session_find(sv->hub, route->sid, &s) == SESSION_LIVE)
+		session_attach_again(sv->hub, s, polling_request_name(x));
 	/* the client polls again and reaches another process.  One that is repeated may be a poll
 	 * that its client left: it must not supersede the client's next */
 	if (sv->draining || x->again) {
@@ -220,6 +235,7 @@ polling_open(
 	case SESSION_ENDED:
 		hold_poll(sv, t, x, route, s, NOOP_PACKET);
 		break;
+	case SESSION_ELSEWHERE: /* and nobody there could be asked */
 	case SESSION_UNKNOWN:
 		/* at once, since most clients come back with a new handshake; but not to one that
 		 * asks again, and would do so without end */

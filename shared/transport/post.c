@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shared/base/log.h"
+#include "shared/hub/link.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/payload.h"
 #include "shared/wire/utf8.h"
@@ -20,8 +21,8 @@ struct late_post {
 
 /* --- answers -------------------------------------------------------------------------------- */
 
-static struct answer
-answer_taken(struct slice origin)
+struct answer
+post_taken(struct slice origin)
 {
 	struct answer taken = answer_text(200, origin, SLICE("1"));
 
@@ -50,7 +51,7 @@ answer_late_post(struct late_post *p)
 {
 	struct exchange *x = p->x;
 	struct slice origin = slice_of(p->origin);
-	const struct answer a = p->committed ? answer_taken(origin) : answer_busy(origin);
+	const struct answer a = p->committed ? post_taken(origin) : answer_busy(origin);
 
 	x->on_fate = NULL;
 	answer_send(p->sv, x, &a);
@@ -62,7 +63,7 @@ answer_late_post(struct late_post *p)
 static void
 hold_post(struct server *sv, struct exchange *x, int64_t key)
 {
-	const struct answer taken = answer_taken(x->origin), busy = answer_busy(x->origin);
+	const struct answer taken = post_taken(x->origin), busy = answer_busy(x->origin);
 	struct late_post *p = NULL;
 
 	if (application_slows(sv->application, key) && !sv->draining)
@@ -181,7 +182,7 @@ void
 post_handle(
     struct server *sv, const struct transport *t, struct exchange *x, const struct route *route)
 {
-	const struct answer taken = answer_taken(x->origin);
+	const struct answer taken = post_taken(x->origin);
 	const struct answer busy = answer_busy(x->origin);
 	struct session *s;
 	int status = 503;
@@ -203,8 +204,12 @@ post_handle(
 	case SESSION_FAILED:
 		answer_send(sv, x, &busy);
 		break;
-	case SESSION_ENDED:
+	case SESSION_ELSEWHERE: /* and nobody there could be asked, or knows it */
 	case SESSION_UNKNOWN:
+		/* what was not taken must not seem to be */
+		answer_send(sv, x, link_rules_out(sv->hub, route->sid) ? &taken : &busy);
+		break;
+	case SESSION_ENDED:
 		/* the client's next poll tells it */
 		answer_send(sv, x, &taken);
 		break;
@@ -228,6 +233,7 @@ post_disconnect(struct server *sv, struct exchange *x, const struct route *route
 		answer_send(sv, x, &busy);
 		return true;
 	case SESSION_ENDED:
+	case SESSION_ELSEWHERE: /* and nobody there could be asked */
 	case SESSION_UNKNOWN:
 		break;
 	}

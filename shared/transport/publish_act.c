@@ -3,11 +3,11 @@
 
 #include "shared/store/idempotency.h"
 #include "shared/transport/internal.h"
+#include "shared/transport/publish_done.h"
 #include "shared/transport/publish_request.h"
 #include "shared/wire/sid.h"
 
-#define REMEMBER_MS     INT64_C(86400000) /* the answer to an Idempotency-Key */
-#define IDEMPOTENCY_MAX 255               /* characters of one */
+#define IDEMPOTENCY_MAX 255 /* characters of an Idempotency-Key */
 
 /* Under which key the answer is stored; empty: the client gave none. */
 static struct slice
@@ -37,16 +37,6 @@ repeat_answer(const struct publish_request *p, struct slice key)
 	return true;
 }
 
-static void
-remember_answer(const struct publish_request *p, struct slice key, struct slice text)
-{
-	struct server *sv = p->sv;
-
-	if (idempotency_remember(hub_store(sv->hub), key, text, sv->now, sv->now + REMEMBER_MS) ==
-	    -1)
-		transaction_fail(sv->hub);
-}
-
 /* Run the actions in the open transaction. */
 static void
 run_publish_actions(
@@ -70,7 +60,7 @@ run_publish_actions(
 	if (text.failed)
 		transaction_fail(p->sv->hub);
 	else if (key.n > 0)
-		remember_answer(p, key, buf_slice(&text));
+		publish_done_remember(p->sv, key, buf_slice(&text));
 	publish_answer_later(p, buf_slice(&text));
 	buf_free(&text);
 }

@@ -1,11 +1,10 @@
-/* What the publishing interface looks up: sessions, rooms, users, metrics. */
-#include <inttypes.h>
+/* What the publishing interface looks up: sessions, rooms, users. */
 #include <stdlib.h>
 
 #include "shared/base/clock.h"
+#include "shared/hub/link.h"
 #include "shared/store/listing.h"
 #include "shared/store/message_log.h"
-#include "shared/store/slots.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/publish_request.h"
 #include "shared/wire/form.h"
@@ -45,6 +44,30 @@ answer_listing(const struct publish_request *p, struct listing *l, int listed)
 	else
 		publish_answer_json(p, buf_slice(&l->out));
 	free_listing(l);
+}
+
+/* --- nodes ---------------------------------------------------------------------------------- */
+
+/* In a cluster: whose sessions are asked for.  Return false after answering. */
+static bool
+choose_node(const struct publish_request *p, struct listing *l)
+{
+	struct buf node = {.p = NULL};
+	struct slice value;
+	bool known;
+
+	l->filter.names_nodes = link_is_on(p->sv->hub);
+	if (!l->filter.names_nodes || !form_field(p->query, "node", &value))
+		return true;
+	form_decode(&node, value);
+	known = listing_find_node(hub_store(p->sv->hub), buf_slice(&node), &l->filter.of);
+	buf_free(&node);
+	if (known)
+		return true;
+	publish_answer_error(
+	    p, 404, NULL, "unknown_node", "no node of the cluster has this name or number");
+	free_listing(l);
+	return false;
 }
 
 /* --- sessions ------------------------------------------------------------------------------- */
@@ -153,6 +176,8 @@ publish_read_sessions(const struct publish_request *p)
 		free_listing(&l);
 		return;
 	}
+	if (!choose_node(p, &l))
+		return;
 	buf_puts(&l.out, "{\"sessions\":[");
 	listed = add_listed_sessions(p, &l);
 	end_session_list(&l);
@@ -162,7 +187,7 @@ publish_read_sessions(const struct publish_request *p)
 void
 publish_read_session(const struct publish_request *p)
 {
-	struct listing l = {.filter = {.limit = 1}};
+	struct listing l = {.filter = {.limit = 1, .names_nodes = link_is_on(p->sv->hub)}};
 	int listed = 0;
 
 	if (sid_public_read(p->rest, &l.filter.key) == 0)
@@ -205,6 +230,8 @@ publish_read_user(const struct publish_request *p)
 		free_listing(&l);
 		return;
 	}
+	if (!choose_node(p, &l))
+		return;
 	l.filter.user = buf_slice(&l.user);
 	/* users are looked up by their bytes, but what goes into JSON must be UTF-8 */
 	utf8_sanitize(&name, l.filter.user);
@@ -235,111 +262,10 @@ publish_read_rooms(const struct publish_request *p)
 	struct listing l = {.n = 0};
 	int listed;
 
+	if (!choose_node(p, &l))
+		return;
 	buf_puts(&l.out, "{\"rooms\":[");
-	listed = listing_rooms(hub_store(p->sv->hub), add_listed_room, &l);
+	listed = listing_rooms(hub_store(p->sv->hub), l.filter.of, add_listed_room, &l);
 	buf_puts(&l.out, "]}");
 	answer_listing(p, &l, listed);
-}
-
-/* --- monitoring ----------------------------------------------------------------------------- */
-
-void
-publish_read_health(const struct publish_request *p)
-{
-	publish_answer_json(p, SLICE("{\"ok\":true}"));
-}
-
-void
-publish_read_ready(const struct publish_request *p)
-{
-	if (p->sv->draining)
-		publish_answer_error(p, 503, NULL, "draining", "this process is shutting down");
-	else
-		publish_answer_json(p, SLICE("{\"ready\":true}"));
-}
-
-static void
-add_gauge(struct buf *out, const char *name, const char *help, int64_t value)
-{
-	buf_printf(out, "# HELP pollux_%s %s\n# TYPE pollux_%s gauge\npollux_%s %" PRId64 "\n",
-	    name, help, name, name, value);
-}
-
-static void
-add_totals(struct buf *out, const struct listing_totals *t)
-{
-	buf_puts(out, "# HELP pollux_sessions Open sessions.\n# TYPE pollux_sessions gauge\n");
-	for (int i = TRANSPORT_NONE + 1; i < TRANSPORT_COUNT; i++)
-		buf_printf(out, "pollux_sessions{transport=\"%s\"} %" PRId64 "\n",
-		    route_transport_name((enum transport_id)i), t->by_transport[i]);
-	add_gauge(out, "sessions_new", "Sessions that no transport has used yet.", t->fresh);
-	add_gauge(out, "rooms", "Rooms with at least one member.", t->rooms);
-	add_gauge(out, "memberships", "Sessions in rooms, once for each room.", t->memberships);
-	add_gauge(out, "answers_awaited", "Answers that clients owe.", t->answers_awaited);
-	add_gauge(out, "log_messages", "Messages in the log.", t->messages);
-	add_gauge(out, "database_bytes", "Bytes of the database in use.", t->bytes);
-	buf_printf(out,
-	    "# HELP pollux_messages_total Messages that went through the log.\n"
-	    "# TYPE pollux_messages_total counter\npollux_messages_total %" PRId64 "\n",
-	    t->appended);
-}
-
-/* One sample per process.  When a new process takes a slot its counters restart at 0, as Prometheus
- * allows. */
-static void
-add_processes(struct buf *out, const struct slots *slots, const char *name, const char *help,
-    uint64_t (*value)(const struct slot_info *info))
-{
-	struct slot_info info;
-
-	buf_printf(out, "%s# TYPE pollux_%s %s\n", help, name,
-	    strcmp(name, "held") == 0 ? "gauge" : "counter");
-	for (int i = 0; i < slots_high(slots); i++)
-		if (slots_info(slots, i, &info))
-			buf_printf(out, "pollux_%s{slot=\"%d\",kind=\"%s\"} %" PRIu64 "\n", name, i,
-			    server_kind_name(info.kind), value(&info));
-}
-
-static uint64_t
-slot_held(const struct slot_info *info)
-{
-	return info->held;
-}
-
-static uint64_t
-slot_received(const struct slot_info *info)
-{
-	return info->received;
-}
-
-static uint64_t
-slot_sent(const struct slot_info *info)
-{
-	return info->sent;
-}
-
-void
-publish_read_metrics(const struct publish_request *p)
-{
-	struct store *st = hub_store(p->sv->hub);
-	const struct slots *slots = store_slots(st);
-	struct listing_totals totals;
-	struct buf out = {.p = NULL};
-
-	if (listing_totals(st, &totals) == -1) {
-		publish_answer_error(p, 503, NULL, "busy", "the totals could not be read");
-		return;
-	}
-	add_totals(&out, &totals);
-	add_processes(&out, slots, "held",
-	    "# HELP pollux_held Sessions whose transport the process holds.\n", slot_held);
-	add_processes(&out, slots, "packets_received_total",
-	    "# HELP pollux_packets_received_total Packets of clients.\n", slot_received);
-	add_processes(&out, slots, "packets_sent_total",
-	    "# HELP pollux_packets_sent_total Packets to clients.\n", slot_sent);
-	if (out.failed)
-		publish_answer_error(p, 503, NULL, "busy", "no memory for the metrics");
-	else
-		publish_answer_metrics(p, buf_slice(&out));
-	buf_free(&out);
 }

@@ -17,9 +17,9 @@ static const struct publish_call {
     {"DELETE", "sessions", true, PUBLISH_ADMIN, publish_act_disconnect},
     {"GET", "rooms", false, PUBLISH_READ, publish_read_rooms},
     {"GET", "users", true, PUBLISH_READ, publish_read_user},
-    {"GET", "metrics", false, PUBLISH_READ, publish_read_metrics},
-    {"GET", "health", false, PUBLISH_ANYBODY, publish_read_health},
-    {"GET", "ready", false, PUBLISH_ANYBODY, publish_read_ready},
+    {"GET", "metrics", false, PUBLISH_READ, publish_monitor_metrics},
+    {"GET", "health", false, PUBLISH_ANYBODY, publish_monitor_health},
+    {"GET", "ready", false, PUBLISH_ANYBODY, publish_monitor_ready},
 };
 
 /* The call, or NULL after the answer. */

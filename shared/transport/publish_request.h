@@ -2,7 +2,9 @@
  *
  *	publish_request.c   which call it is, and whether its key may make it
  *	publish_act.c       calls that do something
+ *	publish_done.c      what was answered to an Idempotency-Key, on all nodes
  *	publish_read.c      calls that look something up
+ *	publish_monitor.c   calls for those who watch over the server
  *	publish_answer.c    the answers of all of them */
 #ifndef POLLUX_PUBLISH_REQUEST_H
 #define POLLUX_PUBLISH_REQUEST_H
@@ -52,7 +54,8 @@ typedef void publish_handler(const struct publish_request *p);
 
 publish_handler publish_act_post, publish_act_disconnect;
 
-publish_handler publish_read_sessions, publish_read_session, publish_read_rooms, publish_read_user,
-    publish_read_health, publish_read_ready, publish_read_metrics;
+publish_handler publish_read_sessions, publish_read_session, publish_read_rooms, publish_read_user;
+
+publish_handler publish_monitor_health, publish_monitor_ready, publish_monitor_metrics;
 
 #endif

@@ -11,6 +11,7 @@
 #include "shared/transport/internal.h"
 #include "shared/transport/publish_keys.h"
 #include "shared/transport/publish_request.h"
+#include "shared/transport/relay.h"
 
 /* --- opening and closing -------------------------------------------------------------------- */
 
@@ -32,6 +33,7 @@ make_hub_options(struct server *sv)
 
 	return (struct hub_options){
 	    .kind = (int)sv->kind,
+	    .maintains_last = sv->kind == SERVER_LINKD,
 	    .folder = cfg->data,
 	    .group = cfg->store_group,
 	    .app = application_for_hub(sv->application),
@@ -53,6 +55,11 @@ make_hub_options(struct server *sv)
 	    .rooms_per_session = cfg->rooms_per_session,
 	    .data_per_session = cfg->data_per_session,
 	    .acks_per_session = cfg->acks_per_session,
+	    .cluster = cfg->cluster_redis[0] != '\0',
+	    .link_bytes = cfg->cluster_queue_bytes,
+	    .link_timeout_ms = cfg->cluster_node_timeout_ms,
+	    .linked = relay_heard_row,
+	    .linked_arg = sv,
 	    .rolled_back = take_back,
 	    .rolled_back_arg = sv,
 	};
@@ -82,6 +89,7 @@ make_server(const struct config *cfg, enum server_kind kind)
 	/* it was checked when it was read */
 	(void)proxies_parse(&sv->proxies, slice_of(cfg->trusted_proxies), &bad);
 	sv->kind = kind;
+	sv->serve_here = server_request_here;
 	TAILQ_INIT(&sv->polls);
 	TAILQ_INIT(&sv->delayed);
 	TAILQ_INIT(&sv->streams);
@@ -111,7 +119,8 @@ server_open(const struct config *cfg, enum server_kind kind)
 			goto fail;
 	}
 	/* before the hub, whose options hold the application's functions */
-	sv->application = cfg->hook_url[0] != '\0' ? hook_open(cfg) : module_open(cfg->module);
+	sv->application =
+	    cfg->hook_url[0] != '\0' ? hook_open(cfg) : module_open(cfg->module, config_node(cfg));
 	if (sv->application == NULL)
 		goto fail;
 	options = make_hub_options(sv);
@@ -120,6 +129,8 @@ server_open(const struct config *cfg, enum server_kind kind)
 		reason = errno;
 		goto fail;
 	}
+	if (relay_open(sv) == -1)
+		goto fail;
 	/* in the folder that the hub has made */
 	sv->ways = ways_open(cfg->data, folder_file_mode(cfg->store_group));
 	if (sv->ways == NULL)
@@ -141,6 +152,7 @@ server_close(struct server *sv)
 	 * stop, then close in this order */
 	if (sv->hub != NULL)
 		application_stop(sv->application);
+	relay_close(sv);
 	hub_close(sv->hub);
 	application_close(sv->application);
 	publish_keys_close(sv->publish_keys);
@@ -162,6 +174,18 @@ int
 server_wake_fd(const struct server *sv)
 {
 	return hub_wake_fd(sv->hub);
+}
+
+struct hub *
+server_hub(struct server *sv)
+{
+	return sv->hub;
+}
+
+struct application *
+server_application(struct server *sv)
+{
+	return sv->application;
 }
 
 const struct proxies *
@@ -293,7 +317,7 @@ handle_route(struct server *sv, struct exchange *x, const struct route *route)
 bool
 server_try(struct server *sv)
 {
-	return sv->draining || transaction_try(sv->hub) == 0;
+	return server_has_store(sv);
 }
 
 bool
@@ -318,8 +342,8 @@ request_needs_store(const struct route *route, const struct exchange *x)
 	       route->kind == ROUTE_TRANSPORT;
 }
 
-bool
-server_request(struct server *sv, struct exchange *x)
+static bool
+take_request(struct server *sv, struct exchange *x, bool may_forward)
 {
 	struct route route;
 
@@ -335,9 +359,21 @@ server_request(struct server *sv, struct exchange *x)
 		answer_preflight(sv, x);
 	else if (route.kind != ROUTE_NOT_FOUND && x->body_too_large)
 		answer_error(sv, x, 413, BODY_TOO_LARGE);
-	else
+	else if (!may_forward || !relay_take(sv, x, &route))
 		handle_route(sv, x, &route);
 	return true;
+}
+
+bool
+server_request(struct server *sv, struct exchange *x)
+{
+	return take_request(sv, x, true);
+}
+
+bool
+server_request_here(struct server *sv, struct exchange *x)
+{
+	return take_request(sv, x, false);
 }
 
 void
@@ -362,6 +398,8 @@ run_due_work(struct server *sv)
 {
 	int64_t next = INT64_MAX;
 
+	/* first: what was waited for may be served here */
+	keep_earlier(&next, relay_turn_run(sv));
 	application_run(sv->application);
 	post_run(sv);
 	keep_earlier(&next, polling_expire(sv));
@@ -377,7 +415,9 @@ server_settle(struct server *sv, int64_t *next_ms)
 	int64_t due = INT64_MAX, wanted;
 	int result;
 
-	if (polling_is_due(sv) || streaming_is_due(sv) || heartbeat_is_due(sv))
+	relay_turn_hear(sv);
+	if (polling_is_due(sv) || streaming_is_due(sv) || heartbeat_is_due(sv) ||
+	    relay_turn_is_due(sv))
 		server_try(sv);
 	else if (sv->application_due <= sv->now)
 		server_application_woken(sv);
@@ -394,6 +434,7 @@ server_settle(struct server *sv, int64_t *next_ms)
 	if (!LIST_EMPTY(&sv->unsettled))
 		streaming_settle(sv);
 	keep_earlier(next_ms, due);
+	keep_earlier(next_ms, relay_turn_settle(sv, result == 0));
 	/* last: requests to a hook leave only with events that are committed */
 	wanted = application_settled(sv->application, result == 0);
 	sv->application_due = wanted;
@@ -425,6 +466,7 @@ server_drain(struct server *sv)
 	/* ends all streams and websockets, which have one each */
 	heartbeat_drain(sv);
 	handshake_request_drain(sv);
+	relay_turn_drain(sv);
 	/* last: the ends of the sessions are events for the application */
 	application_drain(sv->application);
 }

@@ -16,6 +16,8 @@
 #include "shared/transport/exchange.h"
 #include "shared/transport/server_kind.h"
 
+struct application;
+struct hub;
 struct message;
 struct server;
 
@@ -44,6 +46,10 @@ void server_application_woken(struct server *sv);
 /* Whether a request to a web hook is under way: a program that ends waits for its reply. */
 bool server_is_busy(const struct server *sv);
 
+/* For pollux-linkd, which does what other nodes ask for. */
+struct hub *server_hub(struct server *sv);
+struct application *server_application(struct server *sv);
+
 /* The proxies that are trusted; as long as the server. */
 const struct proxies *server_proxies(const struct server *sv);
 
@@ -61,6 +67,10 @@ void server_wake(struct server *sv);
 /* A complete request: it is answered now or held, see exchange.h.  False: another program holds a
  * lock of the store; keep the request as it is, and ask again once server_waits() is false. */
 bool server_request(struct server *sv, struct exchange *x);
+
+/* The same for a request that another node has forwarded, since the session lives here: it goes no
+ * further. */
+bool server_request_here(struct server *sv, struct exchange *x);
 
 /* Before a call that needs the store: can it be had in this turn?  If not, put the call off until
  * server_waits() is false.  Always true once draining: the program ends, and nothing is put off. */

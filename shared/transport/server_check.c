@@ -32,8 +32,8 @@ void
 server_check_unused(const struct config *cfg)
 {
 	if (cfg->publish_enabled && cfg->publish_keys[0] == '\0')
-		log_warnx(
-		    "[publish] enabled is true, but there are no keys: every call is refused");
+		log_warnx("[publish] enabled is true, but there are no keys: only health and ready "
+			  "can be called");
 	if (!cfg->publish_enabled && cfg->publish_keys[0] != '\0')
 		log_warnx("[publish] keys have no effect: enabled is false");
 	if (cfg->hook_url[0] == '\0' && cfg->hook_secret[0] != '\0')
@@ -73,6 +73,7 @@ server_check(const struct config *cfg)
 	publish_keys_close(publish_keys_open(cfg->publish_keys));
 	check_application(cfg);
 	preflight_data(cfg);
+	preflight_cluster(cfg);
 	check_client_folder(cfg->client_folder);
 	server_check_unused(cfg);
 }

@@ -10,6 +10,8 @@ server_kind_name(int kind)
 		return "wsd";
 	case SERVER_TOOL:
 		return "tool";
+	case SERVER_LINKD:
+		return "linkd";
 	}
 	return "?";
 }

@@ -6,10 +6,11 @@
 enum server_kind {
 	SERVER_FCGI = 1,
 	SERVER_WSD = 2,
-	SERVER_TOOL = 3
+	SERVER_TOOL = 3,
+	SERVER_LINKD = 4
 };
 
-/* "fcgi", "wsd", "tool"; "?" for a number that is none of them. */
+/* "fcgi", "wsd", "tool", "linkd"; "?" for a number that is none of them. */
 const char *server_kind_name(int kind);
 
 #endif

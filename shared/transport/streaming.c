@@ -346,6 +346,7 @@ streaming_open(
 	case SESSION_ENDED:
 		start_stream(sv, t, x, route, s);
 		break;
+	case SESSION_ELSEWHERE: /* and nobody there could be asked */
 	case SESSION_UNKNOWN:
 		answer_own_packet(sv, x, t, route, UNKNOWN_SESSION_PACKET);
 		break;

@@ -3,8 +3,8 @@
 #include "shared/transport/internal.h"
 
 static const struct transport *const transport_rows[TRANSPORT_COUNT] = {
-    [TRANSPORT_WEBSOCKET] = &transport_websocket,
-    [TRANSPORT_FLASHSOCKET] = &transport_websocket, /* the name only tells the application */
+    [TRANSPORT_WEBSOCKET] = &websocket_row,
+    [TRANSPORT_FLASHSOCKET] = &websocket_row, /* the name only tells the application */
     [TRANSPORT_HTMLFILE] = &transport_htmlfile,
     [TRANSPORT_XHR_POLLING] = &transport_xhr_polling,
     [TRANSPORT_JSONP_POLLING] = &transport_jsonp_polling,

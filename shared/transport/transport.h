@@ -41,7 +41,7 @@ struct transport {
 };
 
 extern const struct transport transport_xhr_polling, transport_jsonp_polling, transport_htmlfile,
-    transport_xhr_multipart, transport_websocket;
+    transport_xhr_multipart, websocket_row;
 
 /* The row of a transport; NULL for TRANSPORT_NONE. */
 const struct transport *transport_row(enum transport_id id);

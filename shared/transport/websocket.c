@@ -6,8 +6,7 @@
 #include "shared/store/slots.h"
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
-
-#define WSD_CHECK_MS 1000 /* how long a look at the table of processes is good for */
+#include "shared/transport/relay.h"
 
 /* --- what the hub says ---------------------------------------------------------------------- */
 
@@ -80,9 +79,9 @@ static const struct sink_ops websocket_sink = {
 
 /* --- the upgrade ---------------------------------------------------------------------------- */
 
-enum websocket_verdict
-websocket_judge(struct server *sv, const struct route *route, const struct exchange *x, int *status,
-    const char **why)
+static enum websocket_verdict
+judge_upgrade(
+    struct server *sv, const struct route *route, struct exchange *x, int *status, const char **why)
 {
 	struct session *s;
 
@@ -117,13 +116,28 @@ websocket_judge(struct server *sv, const struct route *route, const struct excha
 	case SESSION_LIVE:
 	case SESSION_ENDED:
 		ways_note_passed(sv->ways, x, sv->now);
+		relay_websocket_forget(x);
 		return WEBSOCKET_GO;
+	case SESSION_ELSEWHERE:
+		ways_note_passed(sv->ways, x, sv->now);
+		return relay_websocket_judge(sv, x, route);
 	case SESSION_UNKNOWN:
 		return WEBSOCKET_UNKNOWN;
 	case SESSION_FAILED:
 		break;
 	}
 	return WEBSOCKET_REFUSED;
+}
+
+enum websocket_verdict
+websocket_judge(
+    struct server *sv, const struct route *route, struct exchange *x, int *status, const char **why)
+{
+	enum websocket_verdict verdict = judge_upgrade(sv, route, x, status, why);
+
+	if (verdict == WEBSOCKET_REFUSED || verdict == WEBSOCKET_UNKNOWN)
+		relay_websocket_forget(x);
+	return verdict;
 }
 
 static void
@@ -184,12 +198,15 @@ static const struct heartbeat_ops websocket_heartbeat = {
 /* --- the connection ------------------------------------------------------------------------- */
 
 int
-websocket_open(struct server *sv, struct websocket *ws, const struct route *route)
+websocket_open(
+    struct server *sv, struct websocket *ws, const struct route *route, struct exchange *x)
 {
 	enum session_find_result found;
 	struct session *s;
 
 	found = session_find(sv->hub, route->sid, &s);
+	if (found == SESSION_ELSEWHERE)
+		return relay_websocket_open(sv, ws, x, route);
 	if (found != SESSION_LIVE && found != SESSION_ENDED)
 		return -1;
 	ws->server = sv;
@@ -212,6 +229,8 @@ websocket_open(struct server *sv, struct websocket *ws, const struct route *rout
 bool
 websocket_text(struct server *sv, struct websocket *ws, struct slice text)
 {
+	if (ws->relayed != NULL)
+		return relay_websocket_text(sv, ws, text);
 	if (ws->session == NULL)
 		return true; /* superseded or ended: ignore what still comes (PROTOCOL 14.3) */
 	/* first, since the packet may end the session */
@@ -222,47 +241,8 @@ websocket_text(struct server *sv, struct websocket *ws, struct slice text)
 void
 websocket_gone(struct server *sv, struct websocket *ws, const char *reason)
 {
-	if (ws->session != NULL)
+	if (ws->relayed != NULL)
+		relay_websocket_gone(ws, reason);
+	else if (ws->session != NULL)
 		end_websocket_session(sv, ws, reason);
 }
-
-/* --- its row in the table of transports ----------------------------------------------------- */
-
-/* Only wsd can upgrade: other processes look whether one runs, at most once per WSD_CHECK_MS, since
- * each handshake asks. */
-static bool
-websocket_works(struct server *sv)
-{
-	if (sv->kind == SERVER_WSD)
-		return true;
-	if (sv->wsd_checked_at == 0 || sv->now - sv->wsd_checked_at >= WSD_CHECK_MS) {
-		sv->wsd_checked_at = sv->now;
-		sv->wsd_alive = slots_any_of_kind(store_slots(hub_store(sv->hub)), SERVER_WSD);
-	}
-	return sv->wsd_alive;
-}
-
-static void
-answer_upgrade_required(
-    struct server *sv, const struct transport *t, struct exchange *x, const struct route *route)
-{
-	struct answer a =
-	    answer_text(426, x->origin, SLICE("This transport needs an upgrade to websocket."));
-	struct session *s;
-
-	(void)t;
-	/* only a client of ours knows a session; anybody can send such a request */
-	if (sv->cfg->wsd_reachable != CONFIG_YES &&
-	    session_find(sv->hub, route->sid, &s) == SESSION_LIVE)
-		ways_note_stripped(sv->ways, x, sv->now);
-	a.headers = "Upgrade: websocket\r\nSec-WebSocket-Version: 13, 8, 7\r\n";
-	answer_send(sv, x, &a);
-}
-
-const struct transport transport_websocket = {
-    .works = websocket_works,
-    .open = answer_upgrade_required,
-    .headers = "",
-    .wrap = bare_wrap,
-    .unwrap = bare_unwrap, /* packets may come by POST, too */
-};

@@ -36,6 +36,7 @@ struct websocket {
 	struct server *server;           /* the transport's */
 	struct heartbeat heartbeat;      /* the transport's; runs while it has a session */
 	bool paused;                     /* the transport's; the program reads nothing */
+	struct relayed *relayed;         /* the relay's: its session is on another node */
 };
 
 /* What to answer to an upgrade request. */
@@ -43,16 +44,20 @@ enum websocket_verdict {
 	WEBSOCKET_GO,      /* 101, then websocket_open() */
 	WEBSOCKET_UNKNOWN, /* 101, text frame 7:::1+0, close 1000 (PROTOCOL 12.1) */
 	WEBSOCKET_REFUSED, /* answer `*status` with the sentence `*why` instead of 101 */
+	WEBSOCKET_WAIT, /* another node is asked for the session: x->judge_again() will be called,
+	                    * or the program tells by x->on_fate that the client has left */
 };
 
 /* Judge an upgrade to `route`, which was parsed from x->target.  Does not change the session. */
 enum websocket_verdict websocket_judge(struct server *sv, const struct route *route,
-    const struct exchange *x, int *status, const char **why);
+    struct exchange *x, int *status, const char **why);
 
 /* The 101 is queued: attach the session.  Sends 1:: and whatever waits; if it has ended, what the
- * client has not collected yet and 0::, and closes: kicked, it must not come back.
+ * client has not collected yet and 0::, and closes: kicked, it must not come back.  `x` is the one
+ * that was judged.
  * Return 0, or -1 when the session is not live any more (the program closes as for UNKNOWN). */
-int websocket_open(struct server *sv, struct websocket *ws, const struct route *route);
+int websocket_open(
+    struct server *sv, struct websocket *ws, const struct route *route, struct exchange *x);
 
 /* One text message arrived: one packet.  May call ops->close.  `text` is valid UTF-8 (RFC 6455) or
  * is cleaned by the program (hixie).  False: the store cannot be had now: give it again, before all

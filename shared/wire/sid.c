@@ -2,9 +2,11 @@
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
-#include <string.h>
 
 #define SID_BYTES 15 /* 120 random bits */
+
+/* Bits of a key that are of the hash; the node's number is above them. */
+#define KEY_HASH_BITS 51
 
 _Static_assert(
     SID_BYTES % 3 == 0 && SID_BYTES / 3 * 4 == SID_LENGTH, "15 bytes are 20 characters of base64");
@@ -15,9 +17,13 @@ static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu
 static int
 base64url_value(char c)
 {
-	const char *found = c == '\0' ? NULL : strchr(base64url, c);
-
-	return found == NULL ? -1 : (int)(found - base64url);
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '-' ? 62 : c == '_' ? 63 : -1;
 }
 
 int
@@ -49,19 +55,40 @@ sid_well_formed(struct slice text)
 	return true;
 }
 
+void
+sid_set_number(char sid[SID_LENGTH + 1], unsigned number)
+{
+	sid[0] = base64url[number >> 6 & 63];
+	sid[1] = base64url[number & 63];
+}
+
+unsigned
+sid_number(struct slice sid)
+{
+	return (unsigned)base64url_value(sid.p[0]) << 6 | (unsigned)base64url_value(sid.p[1]);
+}
+
+unsigned
+sid_key_number(int64_t key)
+{
+	return (unsigned)((uint64_t)key >> KEY_HASH_BITS);
+}
+
 int64_t
 sid_key(struct slice sid)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
-	uint64_t key = 0;
+	uint64_t key = 0, number;
 
 	/* a slice of no bytes may have a NULL p */
 	if (EVP_Digest(sid.n == 0 ? "" : sid.p, sid.n, digest, NULL, EVP_sha256(), NULL) != 1)
 		return 0;
 	for (size_t i = 0; i < sizeof(key); i++)
 		key = key << 8 | digest[i];
+	/* of a text that is no session id the number is part of the hash */
+	number = sid_well_formed(sid) ? sid_number(sid) : key >> KEY_HASH_BITS & (SID_NUMBERS - 1);
+	key = number << KEY_HASH_BITS | (key & ((UINT64_C(1) << KEY_HASH_BITS) - 1));
 	/* SQLite's integers are signed, and 0 is no session */
-	key &= INT64_MAX;
 	return key == 0 ? 1 : (int64_t)key;
 }
 

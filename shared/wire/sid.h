@@ -1,8 +1,12 @@
 /* sid: the ids of a session (PROTOCOL 4.1).  Pure but for the random bytes of a new one.
  *
  *	dyJYO-fSGE_kq9HqmPiK    secret id: whoever sends it is the client
- *	0x3a7816bf8f01cfea      key: 63 bits of the secret's SHA-256, the row in the store
- *	PDp4Fr-PAc_q            public id: the key as text, for applications, logs and the CLI */
+ *	0x3b90e080484900e3      key: the row in the store
+ *	PDuQ4IBISQDj            public id: the key as text, for applications, logs and the CLI
+ *
+ * In a cluster the first two characters of the secret id are the number of the node that made it;
+ * without one they are random.  The upper 12 of the key's 63 bits are the same number, the lower 51
+ * are of the SHA-256 of the whole secret id: they reveal nothing of its other 18 characters. */
 #ifndef POLLUX_SID_H
 #define POLLUX_SID_H
 
@@ -17,11 +21,20 @@
  * Return 0, or -1 when the random generator failed. */
 int sid_generate(char sid[SID_LENGTH + 1]);
 
+#define SID_NUMBERS 4096 /* a node's number is below this */
+
+/* Write the number of the node that makes the id over its first two characters. */
+void sid_set_number(char sid[SID_LENGTH + 1], unsigned number);
+
+/* The number in a well-formed session id, and in a key. */
+unsigned sid_number(struct slice sid);
+unsigned sid_key_number(int64_t key);
+
 /* Whether `text` has the length and alphabet of a session id. */
 bool sid_well_formed(struct slice text);
 
-/* The key under which the store keeps a session: 63 bits of the SHA-256 of the secret id, over 0.
- * It reveals nothing of the secret.  0, which is no session, when libcrypto is out of memory. */
+/* The key under which the store keeps a session, over 0.  0, which is no session, when libcrypto is
+ * out of memory.  Any text has a key. */
 int64_t sid_key(struct slice sid);
 
 #define SID_PUBLIC_LENGTH 12

@@ -112,7 +112,9 @@ on_payload(struct client *c, struct slice body)
 static bool
 reach(struct client *c, struct link *l)
 {
-	if (l->fd == -1 && link_open(l, c->loop, c->from, &c->to) == -1)
+	const struct sockaddr_in *to = c->state == CLIENT_OPEN ? &c->later : &c->to;
+
+	if (l->fd == -1 && link_open(l, c->loop, c->from, to) == -1)
 		fail(c, strerror(errno));
 	return l->fd != -1;
 }
@@ -192,6 +194,16 @@ on_post_end(struct link *l, const char *why)
 		fail(c, why);
 }
 
+/* Was it the poll that has opened the session, and do the others go to another server? */
+static bool
+is_elsewhere(struct client *c)
+{
+	bool is_first = c->state == CLIENT_OPEN && !c->polled;
+
+	c->polled = c->polled || is_first;
+	return is_first && c->later.sin_port != c->to.sin_port;
+}
+
 static void
 on_poll_answer(struct client *c, const struct http_answer *answer)
 {
@@ -203,7 +215,7 @@ on_poll_answer(struct client *c, const struct http_answer *answer)
 	if (c->state == CLIENT_FAILED)
 		return;
 	buf_consume(&c->main.in, answer->used);
-	if (answer->close)
+	if (answer->close || is_elsewhere(c))
 		link_close(&c->main, c->loop);
 	post_next(c);
 	poll_next(c);

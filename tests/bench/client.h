@@ -29,6 +29,7 @@ struct client {
 	enum client_transport transport;
 	struct in_addr from;
 	struct sockaddr_in to;
+	struct sockaddr_in later; /* where polls and POSTs go once it is open */
 	void *owner;
 	void (*on_open)(struct client *c);
 	void (*on_event)(struct client *c, struct slice packet); /* a whole `5:...` */
@@ -38,6 +39,7 @@ struct client {
 	enum client_state state;
 	bool upgraded; /* websocket: frames from here on */
 	bool posting;  /* a POST is under way */
+	bool polled;   /* a poll has opened it */
 	char sid[65];
 	struct link main; /* the handshake, then the websocket or the polls */
 	struct link post;

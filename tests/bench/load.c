@@ -6,7 +6,8 @@
  * client keeps `window` events `broadcast` in flight, to all the others; a message is one delivery.
  *
  *	transport=websocket  or polling, or bare (a websocket without Socket.IO around it)
- *	port=8080            of 127.0.0.1
+ *	port=8080            of 127.0.0.1; several times: of each client one, in turn
+ *	away=0               1: once a session is open its requests go to the next of these ports
  *	clients=100  window=1
  *	size=67              bytes of a packet
  *	addresses=1          local ones to connect from: 127.0.0.1, 127.0.0.2, ...
@@ -34,33 +35,23 @@
 #include <unistd.h>
 
 #include "tests/bench/client.h"
+#include "tests/bench/options.h"
 #include "tests/bench/samples.h"
 
-#define OPENING       64   /* handshakes under way at a time */
-#define RECENT        4096 /* broadcasts whose deliveries are counted, a power of two */
-#define SIZE_MIN      67   /* for the stamps and the longer name */
-#define SIZE_MOST     4096
+#define OPENING       64                /* handshakes under way at a time */
+#define RECENT        (2 * WINDOW_MOST) /* broadcasts whose deliveries are counted, a power of two */
 #define RATE_MOST     1e7
 #define SECONDS_MOST  600.
 #define OPEN_SECONDS  60.
 #define DRAIN_SECONDS 20.
 #define TICK_NS_LEAST 50000. /* of a fixed rate */
 
-enum scenario {
-	ECHO,
-	BROADCAST
-};
-
 struct member {
 	struct client client;
 	uint32_t sent, received; /* events; both wrap */
 };
 
-static struct options {
-	enum scenario scenario;
-	enum client_transport transport;
-	double port, clients, window, size, addresses;
-} opt = {.port = 8080, .clients = 100, .window = 1, .size = SIZE_MIN, .addresses = 1};
+static struct options opt;
 
 static struct load {
 	struct ev_loop *loop;
@@ -211,6 +202,14 @@ on_fail(struct client *c, const char *why)
 	give_up("a client lost its session", why);
 }
 
+static struct sockaddr_in
+address(size_t i)
+{
+	return (struct sockaddr_in){.sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)opt.ports[i % opt.ports_n]),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
 static void
 open_all(void)
 {
@@ -228,9 +227,8 @@ open_all(void)
 		m->client.loop = load.loop;
 		m->client.transport = opt.transport;
 		m->client.from.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(i % addresses));
-		m->client.to.sin_family = AF_INET;
-		m->client.to.sin_port = htons((uint16_t)opt.port);
-		m->client.to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		m->client.to = address(i);
+		m->client.later = address(i + (size_t)opt.away);
 		m->client.owner = m;
 		m->client.on_open = on_open;
 		m->client.on_event = on_event;
@@ -409,55 +407,7 @@ run_phases(void)
 	}
 }
 
-/* --- options ---------------------------------------------------------------------------------- */
-
-static const struct {
-	const char *name;
-	double *value;
-	double least, most;
-} numbers[] = {
-    {"port", &opt.port, 1, 65535},
-    {"clients", &opt.clients, 1, 100000},
-    {"window", &opt.window, 1, RECENT / 2},
-    {"size", &opt.size, SIZE_MIN, SIZE_MOST},
-    {"addresses", &opt.addresses, 1, 250},
-};
-
-static bool
-set_number(const char *name, size_t n, const char *value)
-{
-	char *end;
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		if (strlen(numbers[i].name) != n || memcmp(numbers[i].name, name, n) != 0)
-			continue;
-		*numbers[i].value = strtod(value, &end);
-		return end != value && *end == '\0' && *numbers[i].value >= numbers[i].least &&
-		       *numbers[i].value <= numbers[i].most;
-	}
-	return false;
-}
-
-static bool
-set_option(const char *text)
-{
-	static const char *const scenarios[] = {"echo", "broadcast"};
-	static const char *const transports[] = {
-	    "transport=websocket", "transport=polling", "transport=bare"};
-	const char *equals = strchr(text, '=');
-
-	for (int i = 0; i < 2; i++)
-		if (strcmp(text, scenarios[i]) == 0) {
-			opt.scenario = (enum scenario)i;
-			return true;
-		}
-	for (int i = 0; i < 3; i++)
-		if (strcmp(text, transports[i]) == 0) {
-			opt.transport = (enum client_transport)i;
-			return true;
-		}
-	return equals != NULL && set_number(text, (size_t)(equals - text), equals + 1);
-}
+/* --- the program ----------------------------------------------------------------------------- */
 
 static void
 raise_limit(void)
@@ -473,11 +423,14 @@ raise_limit(void)
 int
 main(int argc, char **argv)
 {
+	options_init(&opt);
 	for (int i = 1; i < argc; i++)
-		if (!set_option(argv[i])) {
+		if (!options_set(&opt, argv[i])) {
 			fprintf(stderr, "load: %s is not an option, or out of range\n", argv[i]);
 			return 64;
 		}
+	if (opt.ports_n == 0)
+		opt.ports_n = 1;
 	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	raise_limit();

@@ -16,16 +16,19 @@ const WARM_S = 0.3;
 const WARM_NODE_S = 2;
 const CLOSED_S = 1.2;
 const PACED_S = 0.8;
+const YOUNG_MS = 4500; /* for so long what is sent to a new room goes to all nodes of a cluster */
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const running = new Set(); /* loads */
 let aborted = false;
 
 /* The load generator, driven line by line; see load.c. */
 class Load {
-  constructor(port, scenario, bare) {
+  constructor({ port, ports = [port], away = 0 }, scenario, bare) {
     const transport = bare ? 'bare' : scenario.transport;
-    const words = [...pinned(1), path.join(BUILD, 'bench/load'), `port=${port}`, `transport=${transport}`,
-      `clients=${scenario.clients}`, `window=${scenario.window || 1}`, scenario.event];
+    const words = [...pinned(1), path.join(BUILD, 'bench/load'), ...ports.map((each) => `port=${each}`),
+      `away=${away}`, `transport=${transport}`, `clients=${scenario.clients}`, `window=${scenario.window || 1}`, scenario.event];
     this.lines = [];
     this.waiting = null;
     this.errors = '';
@@ -97,16 +100,21 @@ async function phases(server, load, scenario, warm) {
   };
   const idle = memory();
   if (scenario.idle) return { idle };
+  if (server.commands) await sleep(YOUNG_MS);
   await load.phase(warm, 0);
+  const commands = server.commands?.();
   const start = cpu(server);
   const closed = await load.phase(CLOSED_S, 0);
   const end = cpu(server);
+  const called = server.commands && server.commands() - commands;
+  const events = closed.messages / (scenario.event === 'broadcast' ? scenario.clients : 1);
   const paced = await load.phase(PACED_S, scenario.rate);
   return {
     cpu: (end.all - start.all) / closed.messages,
     ownCpu: (end.own - start.own) / closed.messages,
     serverBusy: (end.all - start.all) / closed.seconds,
     loadBusy: closed.load_cpu / closed.seconds,
+    commands: called === undefined ? undefined : called / events,
     rate: closed.rate,
     p50: paced.p50_us,
     p99: paced.p99_us,
@@ -118,6 +126,7 @@ async function phases(server, load, scenario, warm) {
 /* Measure one side in a scenario.  Return:
  *
  *   cpu, ownCpu     seconds a message at full load, without the web server in the second
+ *   commands        of Redis for each event, if there is one
  *   rate            messages a second at full load
  *   p50, p99        microseconds at the scenario's fixed rate
  *   idle, used      {all, own} kB of RSS a session, before and after all this traffic
@@ -127,7 +136,7 @@ async function measure(scenario, side) {
   let load;
   try {
     if (aborted) throw new Error('aborted');
-    load = new Load(server.port, scenario, side === 'bare');
+    load = new Load(server, scenario, side === 'bare');
     return await phases(server, load, scenario, side === 'socket.io' ? WARM_NODE_S : WARM_S);
   } finally {
     if (load) await load.stop();

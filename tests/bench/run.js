@@ -6,7 +6,7 @@
  * 0 if everything ran, however fast, 1 if something could not run, 130 after Ctrl-C.
  *
  *   BENCH_FULL=1      also up to 10,000 idle sessions of each kind, and more rounds
- *   BENCH_ROUNDS=N    rounds; without it three, or as many as fit into four minutes
+ *   BENCH_ROUNDS=N    rounds; without it three, or as many as fit into six minutes
  *   BENCH_ONLY=text   only scenarios whose name contains it
  *
  * README.md explains the figures. */
@@ -20,12 +20,14 @@ const { table } = require('./table');
 
 const FULL = process.env.BENCH_FULL === '1';
 const ROUNDS = Number(process.env.BENCH_ROUNDS || (FULL ? 5 : 3));
-const BUDGET_MS = FULL || process.env.BENCH_ROUNDS ? Infinity : 225000;
+const BUDGET_MS = FULL || process.env.BENCH_ROUNDS ? Infinity : 345000;
 const ONLY = process.env.BENCH_ONLY || '';
 
 /* `rate`: events a second in the phase that measures latencies, which the slowest side can sustain
  * easily; each event of a broadcast is as many messages as there are clients. */
 const WEBSOCKET = { transport: 'websocket', sides: ['websocket', 'socket.io', 'bare'] };
+const WORKERS = { transport: 'websocket', sides: ['workers', 'websocket'], workers: true };
+const CLUSTER = { transport: 'websocket', sides: ['cluster', 'alone'], cluster: true };
 const POLLING = { transport: 'polling', sides: ['lighttpd', 'nginx', 'socket.io'] };
 const SCENARIOS = [
   { name: 'websocket echo, 100 clients', ...WEBSOCKET, event: 'echo', clients: 100, rate: 5000 },
@@ -33,7 +35,14 @@ const SCENARIOS = [
   { name: 'websocket echo, 100 clients, 8 in flight', ...WEBSOCKET, event: 'echo', clients: 100, window: 8, rate: 5000 },
   { name: 'websocket broadcast, 1 to 1,000', ...WEBSOCKET, event: 'broadcast', clients: 1000, rate: 10, memory: '1,000 websockets' },
   { name: 'xhr-polling echo, 100 clients', ...POLLING, event: 'echo', clients: 100, rate: 1000 },
-  { name: 'xhr-polling broadcast, 1 to 1,000', ...POLLING, event: 'broadcast', clients: 1000, rate: 3, memory: '1,000 xhr-polling' }
+  { name: 'xhr-polling broadcast, 1 to 1,000', ...POLLING, event: 'broadcast', clients: 1000, rate: 3, memory: '1,000 xhr-polling' },
+  { name: 'two workers: websocket echo, 100 clients', ...WORKERS, event: 'echo', clients: 100, rate: 5000 },
+  { name: 'two workers: websocket broadcast, 1 to 1,000', ...WORKERS, event: 'broadcast', clients: 1000, rate: 10 },
+  { name: 'cluster ÷ none: websocket echo, 100 clients', ...CLUSTER, event: 'echo', clients: 100, rate: 5000 },
+  { name: 'cluster ÷ none: xhr-polling echo, 100 clients', ...CLUSTER, transport: 'polling', event: 'echo', clients: 100, rate: 1000 },
+  { name: 'cluster ÷ none: broadcast to 900 websockets on one node', ...CLUSTER, event: 'broadcast', clients: 900, rate: 10 },
+  { name: 'cluster: broadcast to 900 websockets, three nodes ÷ one', ...CLUSTER, sides: ['spread', 'alone'], event: 'broadcast', clients: 900, rate: 10 },
+  { name: 'cluster: xhr-polling echo, 100 clients, forwarded ÷ local', ...CLUSTER, sides: ['away', 'spread'], transport: 'polling', event: 'echo', clients: 100, rate: 500 }
 ];
 
 /* lighttpd allows a third as many connections as descriptors, nginx less than a half. */
@@ -59,7 +68,7 @@ function describe(r) {
   if (r.cpu === undefined) return memory;
   return `${(r.cpu * 1e5).toFixed(3)} s CPU per 100,000 (${(r.ownCpu * 1e5).toFixed(3)} its own), ` +
     `${Math.round(r.rate)}/s, server ${Math.round(r.serverBusy * 100)} % load ${Math.round(r.loadBusy * 100)} % busy, ` +
-    `p50 ${Math.round(r.p50)} p99 ${Math.round(r.p99)} µs, ${memory}, ${r.used.all.toFixed(2)} after`;
+    `p50 ${Math.round(r.p50)} p99 ${Math.round(r.p99)} µs, ${r.commands === undefined ? '' : `${r.commands.toFixed(2)} commands, `}${memory}, ${r.used.all.toFixed(2)} after`;
 }
 
 /* One side after the other; each round begins with another side. */
@@ -98,7 +107,12 @@ function machine(rounds) {
 
 function print(scenarios, all, rounds) {
   const rows = (wanted, name) => scenarios.filter(wanted).flatMap((s) => rowsOf(s, all.get(s), s[name]));
-  console.log(table(rows((s) => !s.idle, 'name'), rows((s) => s.memory, 'memory'), rounds));
+  const pairs = (kind) => scenarios.filter((s) => s[kind]).map((s) => {
+    const [ours, theirs] = s.sides.map((side) => all.get(s)[side]);
+    return { name: s.name, ours, theirs };
+  });
+  const speed = rows((s) => !s.idle && !s.workers && !s.cluster, 'name');
+  console.log(table(speed, rows((s) => s.memory, 'memory'), pairs('workers'), pairs('cluster'), rounds));
   console.log(machine(rounds));
 }
 

@@ -61,9 +61,33 @@ function memoryRow({ name, ours, theirs, bare, web }, rounds) {
   ].join(' | ')} |`;
 }
 
+function clusterRow({ name, ours, theirs }, rounds) {
+  if (!complete(rounds, ours, theirs)) return `| ${name} | could not run | | | |`;
+  const best = (results, pick) => Math.min(...results.map(pick));
+  const later = (best(ours, (r) => r.p50) - best(theirs, (r) => r.p50)) / 1000;
+  return `| ${[
+    name,
+    ratios(ours, theirs, (r) => r.cpu),
+    `${later < 0 ? '−' : ''}${Math.abs(later).toFixed(1)} ms`,
+    ratioOfBest(ours, theirs, Math.max, (r) => r.rate),
+    median(ours.map((r) => r.commands)).toFixed(1)
+  ].join(' | ')} |`;
+}
+
+function workersRow({ name, ours, theirs }, rounds) {
+  if (!complete(rounds, ours, theirs)) return `| ${name} | could not run | | | |`;
+  return `| ${[
+    name,
+    ratios(ours, theirs, (r) => r.cpu),
+    ratioOfBest(ours, theirs, Math.max, (r) => r.rate),
+    ratioOfBest(ours, theirs, Math.min, (r) => r.p50),
+    ratioOfBest(ours, theirs, Math.min, (r) => r.p99)
+  ].join(' | ')} |`;
+}
+
 /* Rows are {name, ours, theirs, bare, web}: each side is an array of results, one for each round;
  * `web` tells whether ours has a web server. */
-function table(speed, memory, rounds) {
+function table(speed, memory, workers, cluster, rounds) {
   const lines = [];
   if (speed.length > 0) {
     lines.push('| Pollux ÷ socket.io 0.9.19 | server CPU a message | less the web server | ÷ bare wslay | messages/s | p50 | p99 |',
@@ -72,6 +96,14 @@ function table(speed, memory, rounds) {
   if (memory.length > 0) {
     lines.push('| kB a session: idle, after traffic | Pollux | less the web server | socket.io 0.9.19 | bare wslay |',
       '|---|---|---|---|---|', ...memory.map((row) => memoryRow(row, rounds)), '');
+  }
+  if (workers.length > 0) {
+    lines.push('| two workers ÷ one | CPU a message | messages/s | p50 | p99 |',
+      '|---|---|---|---|---|', ...workers.map((row) => workersRow(row, rounds)), '');
+  }
+  if (cluster.length > 0) {
+    lines.push('| three nodes | CPU a message | p50 more | messages/s | Redis commands an event |',
+      '|---|---|---|---|---|', ...cluster.map((row) => clusterRow(row, rounds)), '');
   }
   return lines.join('\n');
 }

@@ -7,7 +7,8 @@ const assert = require('node:assert');
 const { before, after } = require('node:test');
 const { useServer, pollux } = require('../lib/suite');
 const { programs } = require('../lib/server');
-const { launch, openWindow } = require('../lib/browser');
+const { launch } = require('../lib/browser');
+const { peopleOf } = require('../lib/person');
 const { usePhpChat } = require('../lib/phphook');
 const { until } = require('../lib/wait');
 
@@ -17,86 +18,7 @@ let ada, bob; /* in all tests: Ada on websocket, Bob on xhr-polling */
 before(async () => { browser = await launch(); });
 after(() => browser && browser.close());
 const server = process.env.CHAT === 'php' ? usePhpChat() : useServer({ app: 'chat' });
-
-/* --- what a user does and sees --------------------------------------------------------------- */
-
-class Person {
-  /* A window connected by this transport, before its user has joined. */
-  static async arrive(transport) {
-    const person = new Person();
-    person.page = await openWindow(browser, server.url);
-    await person.sees('connected via');
-    if (transport !== 'websocket') await person.choose(transport);
-    await person.sees(`connected via ${transport}`);
-    return person;
-  }
-
-  static async join(name, transport) {
-    const person = await Person.arrive(transport);
-    await person.asks(name);
-    await person.sees(`You joined via ${transport}`);
-    return Object.assign(person, { name });
-  }
-
-  async asks(name) {
-    await this.page.getByLabel('Nickname').fill(name);
-    await this.page.getByRole('button', { name: 'Join' }).click();
-  }
-
-  choose(transport) {
-    return this.page.getByLabel('Transport').selectOption(transport);
-  }
-
-  get field() {
-    return this.page.getByRole('textbox', { name: 'Message' });
-  }
-
-  /* Send it, and wait for the acknowledgement. */
-  async says(text) {
-    await this.field.fill(text);
-    await this.field.press('Enter');
-    await this.page.locator('.message.mine', { hasText: text }).getByText('\u2713').waitFor();
-  }
-
-  async sees(text) {
-    try {
-      await this.page.getByText(text).filter({ visible: true }).first().waitFor();
-    } catch {
-      throw new Error(`"${text}" is not to be seen, but "${await this.page.getByRole('status').innerText()}"; ` +
-        `complaints: ${this.page.complaints.join(', ') || 'none'}; on the wire:\n${await this.wire()}`);
-    }
-  }
-
-  /* The list of users in this window, with their transports. */
-  async here() {
-    const items = this.page.getByRole('region', { name: 'Here now' }).getByRole('listitem');
-    return (await items.evaluateAll((all) => all.map((item) =>
-      `${item.querySelector('.name').textContent} ${item.querySelector('.via').textContent}`))).join(', ');
-  }
-
-  seesHere(...people) {
-    return until(async () => await this.here() === people.join(', '), `here: ${people.join(', ')}`);
-  }
-
-  /* The last `n` messages. */
-  async heard(n) {
-    return (await this.page.getByRole('log').locator('.message .text').allTextContents()).slice(-n);
-  }
-
-  /* The panel: direction, type, explanation, raw text. */
-  async wire() {
-    const lines = await this.page.getByRole('list', { name: 'Packets' }).getByRole('listitem').evaluateAll((all) =>
-      all.map((line) => ['.arrow', '.type', '.detail', 'code'].map((part) => line.querySelector(part))
-        .map((part) => part.ariaLabel || part.textContent).join(' ')));
-    return lines.join('\n');
-  }
-
-  /* Close the window, as a user does. */
-  async leaves() {
-    assert.deepStrictEqual(this.page.complaints, []);
-    await this.page.close();
-  }
-}
+const Person = peopleOf(() => browser, server);
 
 /* --- the tests ------------------------------------------------------------------------------- */
 
@@ -250,7 +172,7 @@ pollux('a transport that does not work is given up, and nothing is lost', async 
 
 pollux('after pollux-wsd was killed all users come back under the same name', async () => {
   await ada.says('before');
-  for (const pid of programs('pollux-wsd', server.data)) process.kill(pid, 'SIGKILL');
+  for (const pid of programs('pollux-wsd', server)) process.kill(pid, 'SIGKILL');
   await ada.sees('You came back via websocket');
   await ada.says('after');
   await bob.sees('after');

@@ -101,8 +101,13 @@ for (const transport of ['websocket', 'xhr-polling', 'jsonp-polling', 'htmlfile'
     const [{ id }] = await ask(page, 'whoami');
     /* while a POST is unanswered the client would queue its disconnect, and never send it */
     await page.waitForFunction(() => !window.socket.socket.doBuffer);
-    await page.evaluate(() => window.socket.disconnect());
+    await page.evaluate(() => {
+      window.line = window.socket.socket.transport.websocket;
+      window.socket.disconnect();
+    });
     await sees(page, 'disconnect');
+    /* until the server has read the goodbye: a poll before it would take the session over */
+    await page.waitForFunction(() => !window.line || window.line.readyState === window.line.CLOSED);
     let text;
     do ({ text } = await request(server.port, { path: `/socket.io/1/xhr-polling/${id}` })); while (text === '8::');
     assert.match(text, /^(0::|7:::1\+0)$/);

@@ -10,6 +10,7 @@ const KILLED_MS = 200; /* between an entry of the ledger and the kill -9 that un
 const QUIET_MS = 60000; /* until what a session held is given back: several times close_timeout */
 const RSS_MORE = 6 << 20; /* what a heap keeps, in pieces */
 const FILES_MORE = 24; /* connections that the web server keeps */
+const PROGRAMS = ['pollux.fcgi', 'pollux-wsd'];
 const TABLES = ['session', 'subscription', 'data', 'ack', 'end_request', 'hook_event', 'hook_ended', 'hook_deferred', 'hook_dead'];
 
 /* A list of checks, each with its violations. */
@@ -42,13 +43,13 @@ class Verdicts {
 
 /* --- the application is told of each session once ---------------------------------------------- */
 
-function byName(entries) {
-  const names = new Map();
+function byId(entries) {
+  const ids = new Map();
   for (const entry of entries) {
-    if (!names.has(entry.name)) names.set(entry.name, { connected: [], gone: [] });
-    names.get(entry.name)[entry.what].push(entry);
+    if (!ids.has(entry.id)) ids.set(entry.id, { connected: [], gone: [] });
+    ids.get(entry.id)[entry.what].push(entry);
   }
-  return names;
+  return ids;
 }
 
 /* Entries without those whose turn was undone by a kill -9, and done again by another process. */
@@ -59,7 +60,7 @@ function lasting(entries, killed) {
 
 /* Sessions of the site that are connected and not gone.  `lost(entry)`: its store was made anew. */
 function notGone(site, lost) {
-  return [...byName(site.ledger.entries())].filter(([, { connected, gone }]) =>
+  return [...byId(site.ledger.entries())].filter(([, { connected, gone }]) =>
     gone.length === 0 && connected.length > 0 && !lost(connected[0]));
 }
 
@@ -67,14 +68,17 @@ async function checkLedger(chaos, site) {
   const lost = (entry) => chaos.storeLost(site, entry.at);
   await until(() => notGone(site, lost).length === 0, '', QUIET_MS).catch(() => {});
   chaos.verdicts.check('disconnect');
-  for (const [name, entries] of byName(site.ledger.entries())) {
+  for (const [id, entries] of byId(site.ledger.entries())) {
     const connected = lasting(entries.connected, chaos.killed);
     const gone = lasting(entries.gone, chaos.killed);
     if ([...connected, ...gone].some(lost)) continue;
+    if (chaos.mayErr && chaos.mayErr([...connected, ...gone])) continue;
     if (connected.length === 1 && gone.length === 1) continue;
-    const session = chaos.sessions.find((each) => each.name === name) || { name, site, transport: 'never open' };
-    chaos.violation('disconnect', session, `the application was told ${connected.length} times that it connected, ` +
-      `${gone.length} times that it is gone`, (gone[0] || connected[0]).at - chaos.began);
+    const session = chaos.byName.get(entries.connected[0]?.name) || { name: id, site, toString: () => id };
+    const told = (each) => [each.length, 'times', ...each.map(({ at, node, pid, reason }) =>
+      `(${chaos.since(at)}, ${node} ${pid}${reason ? `: ${reason}` : ''})`)].join(' ');
+    chaos.violation('disconnect', session, `the application was told ${told(entries.connected)} that ${id} connected, ` +
+      `${told(entries.gone)} that it is gone`, (gone[0] || connected[0]).at - chaos.began);
   }
 }
 
@@ -86,9 +90,9 @@ function residentBytes(pid) {
 }
 
 /* Of the biggest process of each program. */
-function measure(site) {
+function measure(site, programs = PROGRAMS) {
   const usage = {};
-  for (const name of ['pollux.fcgi', 'pollux-wsd']) {
+  for (const name of programs) {
     const pids = site.pids(name);
     usage[name] = {
       bytes: Math.max(...pids.map(residentBytes)),
@@ -99,25 +103,25 @@ function measure(site) {
 }
 
 /* Rows of each table that sessions fill. */
-function rows(site) {
+function rows(site, tables) {
   const script = `
 import json, sqlite3, sys
 db = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True, timeout=10)
 print(json.dumps({t: db.execute('SELECT count(*) FROM ' + t).fetchone()[0] for t in sys.argv[2:]}))`;
-  return JSON.parse(execFileSync('python3', ['-c', script, site.database, ...TABLES], { encoding: 'utf8', stdio: 'pipe' }));
+  return JSON.parse(execFileSync('python3', ['-c', script, site.database, ...tables], { encoding: 'utf8', stdio: 'pipe' }));
 }
 
 /* What is more than it was, as [check, text].  A heap does not shrink: its measure is the load before
  * the first fault.  Descriptors are closed: theirs is the idle server. */
-function surplus(site, { idle, loaded }) {
-  const now = measure(site);
+function surplus(site, { idle, loaded }, programs = PROGRAMS, tables = TABLES) {
+  const now = measure(site, programs);
   const more = [];
   for (const [name, { bytes, files }] of Object.entries(now)) {
     const [heap, open] = [loaded[name].bytes, idle[name].files];
     if (bytes > heap + RSS_MORE) more.push(['memory', `${name}: ${bytes >> 10} kB, at the start ${heap >> 10} kB`]);
     if (files > open + FILES_MORE) more.push(['descriptors', `${name}: ${files}, at the start ${open}`]);
   }
-  for (const [table, count] of Object.entries(rows(site))) {
+  for (const [table, count] of Object.entries(rows(site, tables))) {
     if (count > 0) more.push(['rows', `${count} in ${table}`]);
   }
   return more;
@@ -138,4 +142,4 @@ async function checkResources(chaos, site, start) {
   for (const [check, text] of look()) chaos.violation(check, { site }, text);
 }
 
-module.exports = { Verdicts, checkLedger, checkResources, measure };
+module.exports = { PROGRAMS, TABLES, Verdicts, checkLedger, checkResources, measure, residentBytes, surplus };

@@ -1,10 +1,12 @@
 /* clock: sets the clock of the programs that it is preloaded into, not that of the machine.  The
- * file CHAOS_CLOCK holds by how many seconds, an int64_t; it may change at any time.
+ * file CHAOS_CLOCK holds by how many seconds, an int64_t; it may change at any time.  Each node of a
+ * cluster has a file of its own, CHAOS_CLOCK.RUN_NODE.
  *
  * Only the time of day: CLOCK_MONOTONIC does not jump, whoever sets the clock.  Not libfaketime,
  * which leaves files in /dev/shm when a program is killed. */
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -18,11 +20,16 @@ static const volatile int64_t *offset = &nothing;
 __attribute__((constructor)) static void
 clock_map(void)
 {
-	const char *path = getenv("CHAOS_CLOCK");
+	const char *path = getenv("CHAOS_CLOCK"), *node = getenv("RUN_NODE");
+	char file[256];
 	void *mapped;
 	int fd;
 
-	if (path == NULL || (fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+	if (path == NULL)
+		return;
+	snprintf(
+	    file, sizeof(file), "%s%s%s", path, node == NULL ? "" : ".", node == NULL ? "" : node);
+	if ((fd = open(file, O_RDONLY | O_CLOEXEC)) == -1)
 		return;
 	mapped = mmap(NULL, sizeof(*offset), PROT_READ, MAP_SHARED, fd, 0);
 	close(fd);

@@ -13,8 +13,6 @@ const { until } = require('../lib/wait');
 const { sleep } = require('./clients');
 const { HOOK_TIMEOUT_S } = require('./site');
 
-/* A connection breaks at once; a session that nobody holds ends after close_timeout. */
-const GRACE_MS = { breaks: 5000, ends: 20000 };
 const BACK_MS = 15000;
 const NOTICED_MS = 5000;
 const PAGE = 4096; /* of the database */
@@ -199,4 +197,4 @@ const FAULTS = {
   }
 };
 
-module.exports = { FAULTS, GRACE_MS };
+module.exports = { FAULTS, freeze, kill };

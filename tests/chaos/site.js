@@ -31,11 +31,11 @@ class ModuleLedger {
     fs.chmodSync(this.file, 0o666); /* the server runs as another user */
   }
 
-  /* {at, pid, what, name, reason} of every line. */
+  /* {at, pid, node, what, id, name, reason} of every line. */
   entries() {
     return fs.readFileSync(this.file, 'utf8').split('\n').filter(Boolean).map((line) => {
-      const [at, pid, what, name, ...reason] = line.split(' ');
-      return { at: Number(at), pid: Number(pid), what, name, reason: reason.join(' ') };
+      const [at, pid, node, what, id, name, ...reason] = line.split(' ');
+      return { at: Number(at), pid: Number(pid), node, what, id, name, reason: reason.join(' ') };
     });
   }
 }
@@ -49,7 +49,7 @@ class HookLedger {
   add(event) {
     const what = { connect: 'connected', disconnect: 'gone' }[event.type];
     if (!what || this.seen.has(event.id)) return;
-    this.seen.set(event.id, { at: Number(process.hrtime.bigint() / 1000000n), pid: 0, what, name: event.data.name, reason: event.reason || '' });
+    this.seen.set(event.id, { at: Number(process.hrtime.bigint() / 1000000n), pid: 0, what, id: event.session, name: event.data.name, reason: event.reason || '' });
   }
 
   entries() {
@@ -104,6 +104,14 @@ function build(folder, name) {
   return object;
 }
 
+/* For clock.c: seconds from now. */
+function writeClock(file, seconds) {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64LE(BigInt(seconds));
+  /* in place: the programs have mapped it */
+  fs.writeFileSync(file, bytes, { flag: fs.existsSync(file) ? 'r+' : 'w' });
+}
+
 class Site {
   static async start(kind, seconds, complain) {
     const site = new Site();
@@ -144,19 +152,21 @@ class Site {
     this.server = await server.start({ kind: process.env.SERVER || 'nginx', app, conf, env, data: this.data });
   }
 
+  /* Flash goes to pollux-wsd itself. */
+  portOf(transport) {
+    return transport === 'flashsocket' ? this.server.wsdPort : this.server.port;
+  }
+
   /* Programs of this site by name, and the web server's workers. */
   pids(name) {
-    if (name !== 'web') return server.programs(name, this.data);
+    if (name !== 'web') return server.programs(name, this);
     return server.processes(this.server.launcherPid).map(({ pid }) => pid)
       .filter((pid) => /^nginx: worker/.test(server.commandLine(pid)));
   }
 
   /* The clock of its programs, not that of the machine: seconds from now. */
   setClock(seconds) {
-    const bytes = Buffer.alloc(8);
-    bytes.writeBigInt64LE(BigInt(seconds));
-    /* in place: the programs have mapped it */
-    fs.writeFileSync(this.clock, bytes, { flag: fs.existsSync(this.clock) ? 'r+' : 'w' });
+    writeClock(this.clock, seconds);
   }
 
   get database() {
@@ -184,4 +194,4 @@ class Site {
   }
 }
 
-module.exports = { Site, HOOK_TIMEOUT_S };
+module.exports = { CONF, HOOK_TIMEOUT_S, ModuleLedger, Site, build, writeClock };

@@ -441,6 +441,7 @@ class Chat:
 
     def setUp(self):
         self.data = {}  # of each session
+        self.node = 'web1'
         self.epoch = self.id()
 
     def tell(self, session, kind, name=None, args=(), ack=None, **fields):
@@ -450,7 +451,7 @@ class Chat:
             event.update(name=name, args=args)
         if ack is not None:
             event['ack'] = ack
-        body = events(event, epoch=self.epoch)
+        body = events(event, node=self.node, epoch=self.epoch)
         status, _, reply = ask(self.site.port, body, sign(body), path=self.path)
         self.assertIn(status, (200, 204))
         result = json.loads(reply)['results'][0] if status == 200 else {}
@@ -520,6 +521,16 @@ class Chat:
         self.epoch += ' later'
         ack, _ = self.login('P.2', 'Ada', 'another')
         self.assertEqual(ack[1]['here'], [['Ada', 'websocket']])
+
+    def test_each_node_of_a_cluster_has_an_epoch_of_its_own(self):
+        self.login('P.1', 'Ada')
+        self.node, self.epoch = 'web2', self.epoch + ' of web2'
+        ack, _ = self.login('P.2', 'Bob')
+        self.assertEqual(len(ack[1]['here']), 2)
+        self.epoch += ' later'
+        ack, _ = self.login('P.3', 'Bob', 'another')
+        self.assertEqual(len(ack[1]['here']), 2)
+        self.tell('P.3', 'disconnect', reason='booted')  # the other tests are of one node
 
     def test_the_lobby_holds_100(self):
         for i in range(100):

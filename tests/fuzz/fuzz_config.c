@@ -28,6 +28,7 @@ write_value(char *to, size_t room, const struct config *cfg, const struct config
 	int64_t ms;
 	size_t size;
 	bool flag;
+	int number;
 
 	switch (row->kind) {
 	case KIND_SECONDS:
@@ -35,8 +36,12 @@ write_value(char *to, size_t room, const struct config *cfg, const struct config
 		snprintf(to, room, "%" PRId64 ".%03" PRId64, ms / 1000, ms % 1000);
 		return;
 	case KIND_SIZE:
+	case KIND_COUNT:
 		memcpy(&size, field, sizeof(size));
-		snprintf(to, room, "%zu", size);
+		if (row->kind == KIND_COUNT && size == 0)
+			snprintf(to, room, "auto");
+		else
+			snprintf(to, room, "%zu", size);
 		return;
 	case KIND_TEXT:
 	case KIND_LIST:
@@ -45,8 +50,16 @@ write_value(char *to, size_t room, const struct config *cfg, const struct config
 	case KIND_ORIGINS:
 	case KIND_PATH:
 	case KIND_PREFIX:
+	case KIND_REDIS:
+	case KIND_NODE:
+	case KIND_KEY:
 		MUST(memchr(field, '\0', row->room) != NULL);
 		snprintf(to, room, "%s", field);
+		return;
+	case KIND_NUMBER:
+		memcpy(&number, field, sizeof(number));
+		MUST(number >= -1 && number <= 4095);
+		snprintf(to, room, "%d", number);
 		return;
 	case KIND_LEVEL:
 		memcpy(&level, field, sizeof(level));

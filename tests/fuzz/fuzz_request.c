@@ -103,8 +103,8 @@ deadline_clear(struct wsd_conn *c)
 
 /* The first letter of the session id decides. */
 enum websocket_verdict
-websocket_judge(struct server *sv, const struct route *route, const struct exchange *x, int *status,
-    const char **why)
+websocket_judge(
+    struct server *sv, const struct route *route, struct exchange *x, int *status, const char **why)
 {
 	(void)sv;
 	MUST(route->kind == ROUTE_TRANSPORT && route->sid.n > 0);

@@ -411,7 +411,7 @@ open_websocket(struct talker *t)
 		t->ws = (struct websocket){.ops = &talker_ws_ops};
 		t->unread = false;
 		t->ws_open = true; /* before what it is sent at once, which may be the end */
-		if (websocket_open(sv, &t->ws, &route) == -1)
+		if (websocket_open(sv, &t->ws, &route, &x) == -1)
 			t->ws_open = false;
 	}
 	leave(t->ws_process);

@@ -25,11 +25,11 @@ pollux('kill -9 of pollux.fcgi: a client on xhr-polling does not notice', {
     sender.emit('room', 'room', i);
     if (i % 50 !== 25) continue;
     await ask(sender, 'echo', i); /* then what was sent is in the log */
-    const pids = programs('pollux.fcgi', server.data);
+    const pids = programs('pollux.fcgi', server);
     const victim = pids[(i / 50 | 0) % pids.length];
     process.kill(victim, 'SIGKILL');
     await until(() => {
-      const now = programs('pollux.fcgi', server.data);
+      const now = programs('pollux.fcgi', server);
       return now.length >= pids.length && !now.includes(victim);
     }, 'another in the place of the killed process');
     /* lighttpd retries a dead process only when its clock, in whole seconds, has advanced */

@@ -101,6 +101,13 @@ function buildModule(name, folder) {
   return file;
 }
 
+/* Build a program that only tests need; return its name.  Other files may want the same now. */
+function buildProgram(name) {
+  const b = process.env.B || 'build';
+  execFileSync('flock', [`${b}/newer.lock`, 'make', '-s', `B=${b}`, `${b}/${name}`], { cwd: ROOT, stdio: 'ignore' });
+  return name;
+}
+
 /* The words before a command that another user than root is to run. */
 const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
 
@@ -116,4 +123,4 @@ function killAll() {
   for (const daemon of running) daemon.kill('SIGKILL');
 }
 
-module.exports = { Daemon, NOBODY, notAsNobody, buildModule, startDaemon, makeFolder, program, killAll };
+module.exports = { Daemon, NOBODY, notAsNobody, buildModule, buildProgram, startDaemon, makeFolder, program, killAll };

@@ -10,6 +10,7 @@ const crypto = require('node:crypto');
 const { Upgraded } = require('./upgraded');
 const { Connection, requestBytes, parseResponse } = require('./http');
 const { handshake } = require('./polling');
+const { NODES } = require('./server');
 
 const END = Buffer.from([0xff, 0x00]);
 
@@ -74,9 +75,14 @@ async function answer(connection) {
   return response;
 }
 
+/* Where the upgrade goes: the web server, if there is no balancer.  HAProxy answers them with 400. */
+function hixiePort(target) {
+  return NODES > 0 ? target.wsdPort : target.port;
+}
+
 class Hixie extends Upgraded {
   constructor(target, sid, {
-    draft = 76, transport = 'websocket', query = '', port = target.port, host = `127.0.0.1:${port}`, headers
+    draft = 76, transport = 'websocket', query = '', port = hixiePort(target), host = `127.0.0.1:${port}`, headers
   } = {}) {
     super(target);
     Object.assign(this, { draft, transport, sid, query, port, host, headers });
@@ -143,4 +149,4 @@ class Hixie extends Upgraded {
   }
 }
 
-module.exports = { Hixie, END, frame, parseFrame, makeKey, digestOf, upgradeBytes, answer };
+module.exports = { Hixie, hixiePort, END, frame, parseFrame, makeKey, digestOf, upgradeBytes, answer };

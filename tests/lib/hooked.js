@@ -3,11 +3,11 @@
 
 const crypto = require('node:crypto');
 const { execFileSync } = require('node:child_process');
-const fs = require('node:fs');
 const path = require('node:path');
 const { before, after, beforeEach } = require('node:test');
 const { Hook, SECRET } = require('./hook');
 const { Polling } = require('./polling');
+const { foldersOf, logOf } = require('./server');
 const { useServer } = require('./suite');
 const { Websocket } = require('./websocket');
 
@@ -41,14 +41,16 @@ async function open({ hook, server }, Transport) {
 }
 
 /* What the server has logged. */
-const log = ({ server }) => fs.readFileSync(path.join(server.data, 'pollux.log'), 'utf8');
+const log = ({ server }) => logOf(server);
 
 /* The events that the server has put aside, oldest first: {error, body}. */
 function deadLetters({ server }) {
-  const rows = execFileSync('sqlite3', ['-json', path.join(server.data, 'pollux.db'),
-    'PRAGMA busy_timeout = 10000; SELECT error, body FROM hook_dead ORDER BY id']);
-  const text = rows.toString().replace(/^\[\{"timeout":\d+\}\]\s*/, '');
-  return text.trim() === '' ? [] : JSON.parse(text).map(({ error, body }) => ({ error, ...JSON.parse(body) }));
+  return foldersOf(server).flatMap((folder) => {
+    const rows = execFileSync('sqlite3', ['-json', path.join(folder, 'pollux.db'),
+      'PRAGMA busy_timeout = 10000; SELECT error, body FROM hook_dead ORDER BY id']);
+    const text = rows.toString().replace(/^\[\{"timeout":\d+\}\]\s*/, '');
+    return text.trim() === '' ? [] : JSON.parse(text).map(({ error, body }) => ({ error, ...JSON.parse(body) }));
+  });
 }
 
 module.exports = { TRANSPORTS, useHook, open, log, deadLetters };

@@ -6,6 +6,13 @@ const assert = require('node:assert');
 const { Client } = require('./client');
 const { request } = require('./http');
 const payload = require('./payload');
+const { NODES } = require('./server');
+
+/* The answer to a POST for a session that is not there, as all nodes know. */
+const TO_NOBODY = { status: 200, text: '1' };
+
+/* How a client learns, whatever its transport, that its session is over. */
+const OVER = NODES > 0 ? /session is over|POST: .* 503 / : /session is over/;
 
 /* The four fields of a handshake.  `query` begins without '?'. */
 async function handshake(target, { query = '', port = target.port, headers, method } = {}) {
@@ -64,4 +71,4 @@ class Poster extends Client {
   }
 }
 
-module.exports = { Poster, handshake, RETRY_MS };
+module.exports = { Poster, handshake, RETRY_MS, TO_NOBODY, OVER };

@@ -28,6 +28,14 @@ function read(name) {
     : fs.readFileSync(file);
 }
 
+/* Has Ruffle garbled its request of hixie-76?  It does so with one of a thousand: it begins it twice,
+ * or the digits of a key are not a multiple of its blanks. */
+function isGarbled({ sent }) {
+  const keys = [...sent.matchAll(/^Sec-WebSocket-Key\d: (.*)\r$/gm)].map(([, key]) => key);
+  return sent.lastIndexOf('GET ') > 0 ||
+    keys.some((key) => Number(key.replace(/\D/g, '')) % (key.split(' ').length - 1) !== 0);
+}
+
 /* Relay between the websocket and the port in its path; `connection.sent` is what Flash sent.
  *
  * A websocket cannot be closed in one direction: after the server's FF 00, Flash still answers,
@@ -92,4 +100,4 @@ async function startFlash() {
   };
 }
 
-module.exports = { startFlash };
+module.exports = { isGarbled, startFlash };

@@ -1,7 +1,8 @@
 /* server: starts and stops the server under test, and knows its processes.
  *
  * SERVER names it: lighttpd, nginx, apache, apache-proxy (Pollux behind that web server, started by
- * tools/run), or reference (socket.io 0.9.19 with the same application). */
+ * tools/run), or reference (socket.io 0.9.19 with the same application).  NODES=n: so many nodes of
+ * Pollux behind HAProxy, which sends every request to the next (tools/run-cluster). */
 'use strict';
 
 const { spawn } = require('node:child_process');
@@ -14,6 +15,7 @@ const { deferred, within, until } = require('./wait');
 const ROOT = path.resolve(__dirname, '../..');
 const KIND = process.env.SERVER || 'lighttpd';
 const REFERENCE = KIND === 'reference';
+const NODES = REFERENCE ? 0 : Number(process.env.NODES || 0); /* 0: no cluster */
 const START_MS = 60000;
 const STOP_MS = 15000;
 
@@ -36,14 +38,18 @@ function referenceCommand(options) {
 }
 
 function polluxCommand(options) {
+  const { nodes } = options;
+  const [first, ...others] = nodes;
   return {
     command: options.command || path.join(ROOT, 'tools/run'),
     args: options.args || [],
     env: {
-      ...options.env,
       SERVER: options.kind, HOST: '127.0.0.1', APP: options.app || 'echo', PORT: String(options.port),
       WSD_PORT: String(options.wsdPort), POLICY_PORT: String(options.policyPort),
-      DATA: options.data, CONF: options.confFile || '', TMPDIR: options.tmp
+      DATA: first ? path.dirname(options.data) : options.data, CONF: options.confFile || '', TMPDIR: options.tmp,
+      NODES: first ? String(nodes.length) : '', RUN_TIED: 'yes',
+      NODE_PORTS: first ? [first.port, ...others.flatMap((node) => [node.port, node.wsdPort, node.policyPort])].join(' ') : '',
+      ...options.env
     }
   };
 }
@@ -90,8 +96,18 @@ class Launcher {
   }
 }
 
-/* The folders and ports of one run.  Options: `kind` instead of SERVER, `app`, `conf`, `env` in
- * addition, `command` and `args` instead of the launcher, and `prefix`, the words before it. */
+/* The nodes of a cluster: their ports and data folders.  The first has the ports of the run. */
+async function prepareNodes(count, plan, data) {
+  const free = await freePorts(Math.max(0, 3 * count - 2));
+  return Array.from({ length: count }, (unused, i) => ({
+    name: `node-${i + 1}`, port: free.shift(), data: path.join(data, String(i + 1)),
+    wsdPort: i === 0 ? plan.wsdPort : free.shift(), policyPort: i === 0 ? plan.policyPort : free.shift()
+  }));
+}
+
+/* The folders and ports of one run.  Options: `kind` instead of SERVER, `nodes`, a number instead of
+ * NODES, `app`, `conf`, `env` in addition, `command` and `args` instead of the launcher, and `prefix`,
+ * the words before it. */
 async function prepare(options = {}) {
   const [port, wsdPort, policyPort] = await freePorts(3);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-test-'));
@@ -103,6 +119,8 @@ async function prepare(options = {}) {
   fs.chmodSync(tmp, 0o1777);
   const kind = options.kind || KIND;
   const plan = { port, wsdPort: kind === 'reference' ? port : wsdPort, policyPort, folder, data, tmp, ...options, kind };
+  plan.nodes = await prepareNodes(options.nodes ?? NODES, plan, plan.data);
+  if (plan.nodes.length > 0) plan.data = plan.nodes[0].data;
   if (options.conf && kind !== 'reference') {
     plan.confFile = path.join(folder, 'extra.conf');
     fs.writeFileSync(plan.confFile, iniText(options.conf));
@@ -174,6 +192,7 @@ function readLink(link) {
   }
 }
 
+/* What a process has open: paths, `socket:[...]`; [] if it has ended. */
 function openFiles(pid) {
   try {
     return fs.readdirSync(`/proc/${pid}/fd`).map((fd) => readLink(`/proc/${pid}/fd/${fd}`));
@@ -182,12 +201,22 @@ function openFiles(pid) {
   }
 }
 
-/* Processes of this program that have files of this DATA open. */
-function programs(name, data) {
-  const real = fs.realpathSync(data);
+/* The data folders of a server, of all its nodes. */
+function foldersOf({ data, nodes = [] }) {
+  return nodes.length === 0 ? [data] : nodes.map((node) => node.data);
+}
+
+/* Processes of this program that have files of the server's data open. */
+function programs(name, of) {
+  const folders = foldersOf(of).map((folder) => `${fs.realpathSync(folder)}/`);
   return allProcesses().filter(({ pid, state }) => state !== 'Z' &&
     path.basename(readLink(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, '')) === name &&
-    openFiles(pid).some((file) => file.startsWith(`${real}/`))).map(({ pid }) => pid);
+    openFiles(pid).some((file) => folders.some((folder) => file.startsWith(folder)))).map(({ pid }) => pid);
+}
+
+/* What a server has logged, one node after the other. */
+function logOf(of) {
+  return foldersOf(of).map((folder) => fs.readFileSync(path.join(folder, 'pollux.log'), 'utf8')).join('');
 }
 
 function commandLine(pid) {
@@ -224,7 +253,7 @@ async function leftovers(plan, before) {
   const listening = fs.readFileSync('/proc/net/tcp', 'latin1').split('\n')
     .map((line) => line.trim().split(/\s+/)).filter((f) => f[3] === '0A')
     .map((f) => parseInt(f[1].split(':')[1], 16));
-  for (const port of [plan.port, plan.wsdPort, plan.policyPort]) {
+  for (const port of [plan, ...plan.nodes].flatMap((each) => [each.port, each.wsdPort, each.policyPort])) {
     if (listening.includes(port)) left.push(`port ${port} is still listened on`);
   }
   for (const line of fs.readFileSync('/proc/net/unix', 'latin1').split('\n')) {
@@ -232,9 +261,9 @@ async function leftovers(plan, before) {
   }
   left.push(...fs.readdirSync(plan.folder).filter((name) => !['data', 'tmp', 'extra.conf'].includes(name))
     .map((name) => `file ${name}`));
-  left.push(...sanitizerReports(path.join(plan.data, 'pollux.log')));
+  for (const folder of foldersOf(plan)) left.push(...sanitizerReports(path.join(folder, 'pollux.log')));
   left.push(...fs.readdirSync(plan.tmp, { recursive: true }).map((name) => `temporary file ${name}`));
   return left;
 }
 
-module.exports = { ROOT, iniText, KIND, REFERENCE, start, prepare, launch, processes, programs, processesOf, leftovers, sanitizerReports, commandLine };
+module.exports = { ROOT, iniText, KIND, REFERENCE, NODES, start, prepare, launch, processes, foldersOf, programs, logOf, processesOf, leftovers, openFiles, sanitizerReports, commandLine };

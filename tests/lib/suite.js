@@ -4,6 +4,7 @@
 const { test, before, after } = require('node:test');
 const assert = require('node:assert');
 const path = require('node:path');
+const { whyApart } = require('./apart');
 const { closeAll } = require('./http');
 const server = require('./server');
 
@@ -36,7 +37,8 @@ function useServer(options) {
 /* A test of the protocol: for Pollux and for the reference. */
 function both(name, options, body) {
   if (body === undefined) [options, body] = [{}, options];
-  test(`${WHERE}: ${name}`, options, body);
+  const full = `${WHERE}: ${name}`;
+  test(full, { ...options, skip: options.skip || (server.NODES > 0 && whyApart(full)) }, body);
 }
 
 /* A test of what Pollux does differently on purpose, or in addition. */
@@ -50,4 +52,4 @@ function not(kinds, reason) {
   return kinds.includes(server.KIND) ? reason : false;
 }
 
-module.exports = { useServer, both, pollux, not, REFERENCE: server.REFERENCE, KIND: server.KIND };
+module.exports = { useServer, both, pollux, not, REFERENCE: server.REFERENCE, KIND: server.KIND, NODES: server.NODES };

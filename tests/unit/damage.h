@@ -1,4 +1,5 @@
-/* damage: spoils a database as a bad disk would: pages of it, by number from 1 on. */
+/* damage: spoils a database as a bad disk would: pages of it, by number from 1 on.  Or changes it as
+ * another program would. */
 #ifndef POLLUX_TESTS_DAMAGE_H
 #define POLLUX_TESTS_DAMAGE_H
 
@@ -18,16 +19,32 @@
 
 #define PAGE 4096
 
-/* Bring everything that is in the WAL into the file, where it can be spoilt. */
+/* As any program may, on a connection of its own. */
 static inline void
-checkpoint(const char *path)
+run_sql(const char *path, const char *text)
 {
 	sqlite3 *db;
 
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(
-	    sqlite3_exec(db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
+}
+
+/* The same in the database of this data folder. */
+static inline void
+change_database(const char *folder, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/pollux.db", folder);
+	run_sql(path, text);
+}
+
+/* Bring everything that is in the WAL into the file, where it can be spoilt. */
+static inline void
+checkpoint(const char *path)
+{
+	run_sql(path, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 static inline int

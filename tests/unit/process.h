@@ -128,7 +128,7 @@ world_open(void (*set_up)(sio_app *app, struct world *w))
 	assert_non_null(mkdtemp(w->folder));
 	w->now = 1000000;
 	for (int i = 0; i < 2; i++) {
-		w->application[i] = module_open("");
+		w->application[i] = module_open("", "");
 		assert_non_null(w->application[i]);
 		w->app[i] = module_of(w->application[i]);
 		set_up(w->app[i], w);

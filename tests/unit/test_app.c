@@ -42,7 +42,7 @@ a_module_that_cannot_be_used_is_named_with_the_reason(void **state)
 		char *said;
 
 		module_path(path, cases[i].name);
-		assert_null(module_open(path));
+		assert_null(module_open(path, ""));
 		said = log_said(log);
 		assert_non_null(strstr(said, path));
 		assert_non_null(strstr(said, cases[i].reason));
@@ -54,7 +54,7 @@ a_library_that_is_no_application_is_refused(void **state)
 {
 	const char *log = log_into(*state);
 
-	assert_null(module_open("libm.so.6"));
+	assert_null(module_open("libm.so.6", ""));
 	assert_non_null(strstr(log_said(log), "is it a Pollux application?"));
 }
 
@@ -66,9 +66,23 @@ a_module_loads(void **state)
 
 	(void)state;
 	module_path(path, "good");
-	app = module_open(path);
+	app = module_open(path, "");
 	assert_non_null(app);
 	application_close(app);
+}
+
+static void
+a_handler_knows_its_node(void **state)
+{
+	struct application *alone = module_open("", "");
+	struct application *node = module_open("", "node-1");
+
+	(void)state;
+	assert_string_equal(sio_node(module_of(alone)), "");
+	assert_string_equal(sio_node(module_of(node)), "node-1");
+	assert_string_equal(sio_node(sio_of(module_of(node), "")), "node-1");
+	application_close(alone);
+	application_close(node);
 }
 
 static void
@@ -88,7 +102,7 @@ static void
 names_that_cannot_be_on_the_wire_are_refused(void **state)
 {
 	static const char *const bad[] = {"chat", "/", "/a:b", "/a?b", "/\xff"};
-	struct application *app = module_open("");
+	struct application *app = module_open("", "");
 	const char *log = log_into(*state);
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -575,6 +589,7 @@ main(void)
 	    TEST(a_module_that_cannot_be_used_is_named_with_the_reason),
 	    TEST(a_library_that_is_no_application_is_refused),
 	    TEST(a_module_loads),
+	    TEST(a_handler_knows_its_node),
 	    TEST(nothing_is_set_up_later),
 	    TEST(names_that_cannot_be_on_the_wire_are_refused),
 	    TEST(what_is_sent_arrives_in_the_order_of_the_calls),

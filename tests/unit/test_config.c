@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -97,6 +98,7 @@ every_kind_of_value_is_read(void **state)
 					 "listen = 127.0.0.1:8081\n"
 					 "\t[::1]:8081\n"
 					 "reachable = no\n"
+					 "workers = auto\n"
 					 "[policyd]\n"
 					 "listen = *:843\n"
 					 "chroot = empty\n"
@@ -121,6 +123,7 @@ every_kind_of_value_is_read(void **state)
 	assert_string_equal(cfg.module, "");
 	assert_string_equal(cfg.client_folder, "/usr/share/pollux");
 	assert_int_equal(cfg.wsd_reachable, CONFIG_NO);
+	assert_int_equal(cfg.wsd_workers, 0);
 	assert_string_equal(cfg.fcgi_listen, "unix:/run/pollux/fcgi.sock");
 	assert_int_equal(cfg.fcgi_streaming, CONFIG_NO);
 	assert_string_equal(cfg.wsd_listen, "127.0.0.1:8081 [::1]:8081");
@@ -207,10 +210,22 @@ a_mistake_is_reported_with_file_and_line(void **state)
 	    {"[server]\ntrusted_proxies = 10.0.0.1:80\n", 2, "is neither an address, nor"},
 	    {"[store]\ndata =\n", 2, "may not be empty"},
 	    {"[wsd]\nreachable = maybe\n", 2, "is not auto, yes or no"},
+	    {"[wsd]\nworkers = 0\n", 2, "\"0\" is neither auto nor a number from 1 to 256"},
+	    {"[wsd]\nworkers = 257\n", 2, "is neither auto nor"},
+	    {"[wsd]\nworkers = all\n", 2, "is neither auto nor"},
+	    {"[wsd]\nworkers =\n", 2, "is neither auto nor"},
 	    {"[wsd]\nreachable =\n", 2, "is not auto, yes or no"},
 	    {"[log]\nlevel = loud\n", 2, "is not error, warn"},
 	    {"[hook]\nauthorize_on_error = yes\n", 2, "neither accept nor refuse"},
 	    {"[hook]\nmax_in_flight = 0\n", 2, "not a number from 1 to 1000"},
+	    {"[cluster]\nredis = localhost\n", 2, "redis: not redis://host:port"},
+	    {"[cluster]\nredis = redis://a:b\n", 2, "redis: a port is not a number"},
+	    {"[cluster]\nnode = Front\n", 2, "\"Front\" is not at most 32 of a-z"},
+	    {"[cluster]\nnode = a23456789-123456789-123456789-123\n", 2, "at most 32"},
+	    {"[cluster]\nnumber = 4096\n", 2, "\"4096\" is not a number from 0 to 4095"},
+	    {"[cluster]\nnumber = -2\n", 2, "is not a number from 0 to 4095"},
+	    {"[cluster]\nprefix = a b\n", 2, "\"a b\" has more than letters"},
+	    {"[cluster]\nprefix =\n", 2, "may not be empty"},
 	};
 	struct config cfg;
 
@@ -223,6 +238,55 @@ a_mistake_is_reported_with_file_and_line(void **state)
 		if (strncmp(error, want, strlen(want)) != 0 || strstr(error, table[i].says) == NULL)
 			fail_msg("%s gave \"%s\"", table[i].text, error);
 	}
+}
+
+static void
+a_password_of_redis_is_in_no_error_and_its_file_is_looked_at(void **state)
+{
+	char *variables[] = {(char[]){"POLLUX_CLUSTER_REDIS=redis://:secret@a"}, NULL};
+	const char *with = "[cluster]\nredis = redis://:secret@a\n";
+	struct config cfg;
+
+	(void)state;
+	assert_int_equal(read_text(&cfg, "[cluster]\nredis = redis://:secret@a:b\n"), -1);
+	assert_null(strstr(error, "secret"));
+	assert_int_equal(read_text(&cfg, "[cluster]\nredis = redis:/:secret@a:b\n"), -1);
+	assert_null(strstr(error, "secret"));
+
+	assert_int_equal(chmod(file(1, with), 0644), 0);
+	assert_int_equal(config_read(&cfg, path, error, sizeof(error)), 0);
+	assert_true(cfg.cluster_exposed);
+	assert_int_equal(config_environment(&cfg, variables, error, sizeof(error)), 0);
+	assert_false(cfg.cluster_exposed);
+	assert_int_equal(chmod(file(1, with), 0600), 0);
+	assert_int_equal(config_read(&cfg, path, error, sizeof(error)), 0);
+	assert_false(cfg.cluster_exposed);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(read_text(&cfg, "[cluster]\nredis = redis://a\n"), 0);
+	assert_false(cfg.cluster_exposed);
+
+	snprintf(cfg.cluster_password_file, sizeof(cfg.cluster_password_file), "/x");
+	assert_int_equal(config_check(&cfg, error, sizeof(error)), 0);
+	snprintf(cfg.cluster_redis, sizeof(cfg.cluster_redis), "redis://:secret@a");
+	assert_int_equal(config_check(&cfg, error, sizeof(error)), -1);
+	assert_non_null(strstr(error, "[cluster] password_file"));
+}
+
+static void
+the_number_of_a_node_is_one_or_any(void **state)
+{
+	struct config cfg;
+
+	(void)state;
+	assert_int_equal(read_text(&cfg, ""), 0);
+	assert_int_equal(cfg.cluster_number, -1);
+	assert_int_equal(read_text(&cfg, "[cluster]\nnumber = 0\n"), 0);
+	assert_int_equal(cfg.cluster_number, 0);
+	assert_int_equal(read_text(&cfg, "[cluster]\nnumber = 4095\nnode = a-1\n"), 0);
+	assert_int_equal(cfg.cluster_number, 4095);
+	assert_string_equal(cfg.cluster_node, "a-1");
+	assert_int_equal(read_text(&cfg, "[cluster]\nnumber = -1\n"), 0);
+	assert_int_equal(cfg.cluster_number, -1);
 }
 
 /* The lines of `error`, without the path. */
@@ -562,6 +626,8 @@ main(void)
 	    cmocka_unit_test(an_unreadable_file_is_an_error),
 	    cmocka_unit_test(the_environment_is_read_like_a_file),
 	    cmocka_unit_test(a_hook_needs_a_url_a_secret_and_no_module),
+	    cmocka_unit_test(a_password_of_redis_is_in_no_error_and_its_file_is_looked_at),
+	    cmocka_unit_test(the_number_of_a_node_is_one_or_any),
 	    cmocka_unit_test(timeouts_that_end_live_sessions_are_refused),
 	    cmocka_unit_test(a_relative_path_starts_at_the_file_however_it_is_named),
 	    cmocka_unit_test(what_was_read_is_known),

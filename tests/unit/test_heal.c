@@ -15,6 +15,8 @@
 #include "shared/store/database.h"
 #include "shared/store/lock.h"
 #include "shared/store/message_log.h"
+#include "shared/store/session_data.h"
+#include "shared/store/session_row.h"
 #include "shared/store/slots.h"
 #include "shared/store/store.h"
 #include "shared/store/takeover.h"
@@ -46,10 +48,22 @@ on_use(sio_socket *s, const sio_event *e, void *arg)
 	sio_leave(s, "other");
 }
 
+/* Writes nothing. */
+static void
+on_name(sio_socket *s, const sio_event *e, void *arg)
+{
+	const char *name = sio_get(s, "name");
+
+	(void)e;
+	(void)arg;
+	sio_emit(s, "name", sio_args(s, "j", name == NULL ? "null" : name));
+}
+
 static void
 set_up(sio_app *app, struct world *w)
 {
 	(void)w;
+	sio_on(sio_of(app, ""), "name", on_name, NULL);
 	sio_on(sio_of(app, ""), "use", on_use, NULL);
 	sio_on(sio_of(app, ""), "echo", on_echo, NULL);
 }
@@ -178,6 +192,59 @@ a_damaged_page_of_any_table_heals_while_processes_run(void **state)
 		for (int s = 0; s < 6; s++)
 			second(w);
 	}
+}
+
+/* To a handler, a value that cannot be read is one that is not there.  If it writes nothing, no
+ * transaction is there to fail. */
+static void
+what_a_handler_said_when_it_could_not_read_is_taken_back(void **state)
+{
+	struct world *w = *state;
+	struct client *c = new_client(), *other = new_client();
+	const struct slice ask = SLICE("5:::{\"name\":\"name\"}");
+	char path[128];
+	int64_t next;
+
+	path_in(w, "pollux.db", path);
+	open_stream(w, 0, c);
+	say(w, 0, c, "5:::{\"name\":\"use\"}", NULL);
+	begin(w, 0);
+	for (int i = 0; i < HANDLER_WARY; i++) {
+		c->sink.got[0] = '\0';
+		receive_from_stream(w->hub[0], find_session(w, 0, c), ask);
+	}
+	assert_string_equal(c->sink.got, "5:::{\"name\":\"name\",\"args\":[\"value\"]} ");
+	settle(w, 0);
+	/* another process changes the page, which this one reads again then */
+	open_stream(w, 1, other);
+	say(w, 1, other, "5:::{\"name\":\"use\"}", NULL);
+	checkpoint(path);
+	damage_page(path, root_page(path, "data"));
+	receive_from_stream(
+	    begin(w, 0), session_stream_here(w->hub[0], sid_key(slice_of(c->sid))), ask);
+	assert_false(store_in_transaction(hub_store(w->hub[0])));
+	assert_int_equal(hub_turn_end(w->hub[0], &next), -1);
+	assert_non_null(strstr(c->sink.got, "DISCONNECTED"));
+}
+
+static void
+what_was_written_beside_a_read_that_failed_is_not_committed(void **state)
+{
+	struct world *w = *state;
+	struct client *c = new_client();
+	struct store *st;
+
+	open_stream(w, 0, c);
+	change_database(w->folder, "DROP TABLE data");
+	st = hub_store(begin(w, 0));
+	assert_int_equal(store_begin(st, 0), 0);
+	assert_null(session_data_get(st, 1, SLICE("name")));
+	assert_int_equal(session_row_set_user(st, 1, SLICE("Ada")), 0);
+	assert_int_equal(store_commit(st), -1);
+	assert_false(store_in_transaction(st));
+	assert_int_equal(store_begin(st, 0), 0);
+	assert_int_equal(store_commit(st), 0);
+	settle(w, 0);
 }
 
 static void
@@ -730,6 +797,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(a_damaged_page_of_any_table_heals_while_processes_run),
+	    TEST(what_a_handler_said_when_it_could_not_read_is_taken_back),
+	    TEST(what_was_written_beside_a_read_that_failed_is_not_committed),
 	    TEST(damage_that_comes_again_at_once_is_mended_some_seconds_later),
 	    TEST(every_damaged_page_heals_at_the_start),
 	    TEST(a_large_database_is_looked_at_in_no_time_and_heals_too),

@@ -210,7 +210,7 @@ test_data_outlives_the_session(void **state)
 		buf_clear(&data);
 		assert_int_equal(hook_body_write_values(&data, f->hook, f->key), 0);
 		assert_true(slice_is(buf_slice(&data), kept ? "\"nick\":\"bob\"" : ""));
-		user = hook_queue_user(st, f->key);
+		assert_int_equal(hook_queue_user(st, f->key, &user), 0);
 		assert_true(slice_is(slice_of(user), kept ? "42" : ""));
 		free(user);
 		if (!kept)

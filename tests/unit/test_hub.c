@@ -17,6 +17,7 @@
 
 #include "shared/hub/hub.h"
 #include "shared/store/message_log.h"
+#include "shared/store/slots.h"
 #include "tests/unit/limits.h"
 
 /* --- an application that notes what it is told ---------------------------------------------------
@@ -443,6 +444,29 @@ a_message_reaches_a_poll_held_by_another_process(void **state)
 	assert_string_equal(k.got, "6:::7 3:::me ");
 }
 
+/* The process that held the poll before learns of that only when its client comes back to it. */
+static void
+a_poll_that_comes_back_ends_the_one_between(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink first, second, third;
+
+	handshake(w, 0, sid);
+	poll_once(w, 0, sid, &first);
+	poll_once(w, 0, sid, &first);
+	poll_once(w, 1, sid, &second);
+	poll_once(w, 0, sid, &third);
+	assert_true(first.done);
+	wake(w, 1);
+	assert_true(second.done);
+	assert_false(third.done);
+	post(w, 1, sid, "3:::me");
+	wake(w, 0);
+	assert_string_equal(third.got, "3:::me ");
+	assert_string_equal(second.got, "SUPERSEDED ");
+}
+
 static void
 what_comes_between_polls_waits(void **state)
 {
@@ -478,6 +502,44 @@ a_response_that_was_not_written_comes_again(void **state)
 	poll_once(w, 1, sid, &k);
 	assert_string_equal(k.got, "3:::me ");
 	poll_once(w, 0, sid, &k); /* this poll says that it arrived */
+	assert_string_equal(k.got, "");
+}
+
+/* The same of a poll that has a name. */
+static void
+poll_named(struct world *w, int i, const char *sid, int64_t name, struct sink *k)
+{
+	struct hub *h = begin(w, i);
+	struct session *s = find_session(w, i, sid);
+
+	*k = (struct sink){.done = false};
+	session_attach_name(s, name);
+	assert_int_equal(session_attach(h, s, TRANSPORT_XHR_POLLING, false, &ops, k), 0);
+	settle(w, i);
+}
+
+static void
+a_poll_that_is_repeated_gets_the_same_again(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	handshake(w, 0, sid);
+	for (int i = 0; i < 2; i++) {
+		poll_named(w, i, sid, 1, &k);
+		assert_string_equal(k.got, "1:: ");
+	}
+	post(w, 1, sid, "3:::me");
+	poll_named(w, 0, sid, 2, &k);
+	assert_string_equal(k.got, "3:::me ");
+	post(w, 0, sid, "3:::me");
+	for (int i = 0; i < 2; i++) {
+		poll_named(w, i, sid, 2, &k);
+		assert_string_equal(k.got, "3:::me 3:::me ");
+	}
+	/* another transport has got it all the same */
+	open_stream(w, 1, sid, &k);
 	assert_string_equal(k.got, "");
 }
 
@@ -1207,6 +1269,36 @@ open_queue(struct world *w, struct queue *q, char sid[STORE_SID_SIZE])
 }
 
 static void
+processes_share_the_rounds_of_maintenance(void **state)
+{
+	struct world *w = *state;
+	struct slots *sl = store_slots(hub_store(w->hub[0]));
+	int64_t due;
+
+	w->now += 5000;
+	for (int i = 0; i < 2; i++) {
+		begin(w, i);
+		settle(w, i);
+	}
+	w->now += 1000;
+	begin(w, 1);
+	settle(w, 1);
+	due = slots_chores_due(sl);
+	assert_true(due > w->now && due < w->now + 1000);
+	w->now += 100;
+	begin(w, 0);
+	settle(w, 0);
+	/* it was done a moment ago */
+	assert_int_equal(slots_chores_due(sl), due);
+	/* a machine that was started anew begins its clock at 0 */
+	slots_set_chores_due(sl, w->now + 1000000);
+	w->now += 1000;
+	begin(w, 0);
+	settle(w, 0);
+	assert_true(slots_chores_due(sl) < w->now + 1000);
+}
+
+static void
 a_turn_that_fails_takes_back_what_streams_were_sent_by_it(void **state)
 {
 	struct world *w = *state;
@@ -1229,12 +1321,15 @@ a_turn_that_fails_takes_back_what_streams_were_sent_by_it(void **state)
 		receive_from_stream(w->hub[0], s[0], SLICE("3:::me"));
 		/* a POST: it is answered 503, and its client sends it again */
 		receive_packet(w->hub[0], find_session(w, 0, sid[1]), SLICE("3:::others"));
-		if (full)
+		if (full) {
 			receive_from_stream(w->hub[0], s[2], SLICE("3:::join"));
+			/* uses nothing either, but must not be heard without the packet before it */
+			receive_from_stream(w->hub[0], s[2], SLICE("3:::all"));
+		}
 		receive_from_stream(w->hub[0], s[0], SLICE("3:::all"));
 		assert_int_equal(hub_turn_end(w->hub[0], &next), full ? -1 : 0);
 		fill_disk(false);
-		assert_string_equal(w->told, full ? "me others join all " : "me others all ");
+		assert_string_equal(w->told, full ? "me others join all all " : "me others all ");
 		written(&talker, full ? "3:::me 3:::all " : "3:::me 3:::others 3:::all ");
 		written(&poster, "3:::all ");
 		/* nobody else can tell its client that it has not joined */
@@ -1712,8 +1807,10 @@ main(void)
 	    TEST(first_poll_connects_and_is_answered_at_once),
 	    TEST(a_refused_handshake_makes_no_session),
 	    TEST(a_message_reaches_a_poll_held_by_another_process),
+	    TEST(a_poll_that_comes_back_ends_the_one_between),
 	    TEST(what_comes_between_polls_waits),
 	    TEST(a_response_that_was_not_written_comes_again),
+	    TEST(a_poll_that_is_repeated_gets_the_same_again),
 	    TEST(a_new_poll_ends_the_older_one_wherever_it_is),
 	    TEST(streams_talk_to_polls_and_back),
 	    TEST(streams_of_one_process_need_no_log),
@@ -1741,6 +1838,7 @@ main(void)
 	    TEST(a_turn_that_fails_takes_back_what_streams_were_sent_by_it),
 	    TEST(a_stream_is_taken_back_what_it_was_sent_through_the_log),
 	    TEST(an_end_that_cannot_be_written_is_tried_again),
+	    TEST(processes_share_the_rounds_of_maintenance),
 	    TEST(a_turn_that_fails_hands_nothing_on_twice),
 	    TEST(a_turn_that_fails_does_not_undo_an_earlier_one),
 	    TEST(a_turn_that_fails_ends_streams_that_joined_or_left_in_it),

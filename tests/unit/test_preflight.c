@@ -182,6 +182,24 @@ a_file_can_be_read(void **state)
 	assert_non_null(strstr(said, "/none: No such file or directory\n"));
 }
 
+static void
+a_password_that_everybody_can_read_is_told(void **state)
+{
+	static struct config cfg;
+
+	(void)state;
+	config_default(&cfg);
+	snprintf(
+	    cfg.cluster_password_file, sizeof(cfg.cluster_password_file), "%s", in_folder("file"));
+	said[0] = '\0';
+	assert_int_equal(chmod(in_folder("file"), 0640), 0);
+	preflight_cluster(&cfg);
+	assert_string_equal(said, "");
+	assert_int_equal(chmod(in_folder("file"), 0644), 0);
+	preflight_cluster(&cfg);
+	assert_non_null(strstr(said, "[cluster] password_file: every user of this machine"));
+}
+
 static int
 make_folder(void **state)
 {
@@ -209,6 +227,7 @@ main(void)
 	    cmocka_unit_test(an_address_is_one_of_this_machine),
 	    cmocka_unit_test(a_socket_has_a_folder_and_a_name_of_its_own),
 	    cmocka_unit_test(a_file_can_be_read),
+	    cmocka_unit_test(a_password_that_everybody_can_read_is_told),
 	};
 
 	return cmocka_run_group_tests_name("preflight", tests, make_folder, remove_folder);

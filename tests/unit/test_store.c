@@ -25,6 +25,7 @@
 #include "shared/store/session_row.h"
 #include "shared/store/slots.h"
 #include "shared/store/store.h"
+#include "tests/unit/damage.h"
 
 #define KEY 7
 
@@ -249,7 +250,7 @@ data_outlives_a_session_while_events_of_it_wait(void **state)
 	session_data_set(st, KEY, SLICE("name"), SLICE("\"value\""), 1000);
 	assert_int_equal(hook_queue_add(st, &row), 0);
 	assert_int_equal(session_row_delete(st, KEY), 0);
-	text = hook_queue_user(st, KEY);
+	assert_int_equal(hook_queue_user(st, KEY, &text), 0);
 	assert_string_equal(text, "ann");
 	free(text);
 	text = session_data_get(st, KEY, SLICE("name"));
@@ -261,7 +262,8 @@ data_outlives_a_session_while_events_of_it_wait(void **state)
 	assert_int_equal(hook_queue_dead_letter(st, row.id, SLICE("{}"), "no answer"), 0);
 	assert_int_equal(hook_queue_read(st, row.id, note_row, &key), STORE_NOT_FOUND);
 	assert_int_equal(hook_queue_forget(st, KEY), 0);
-	assert_null(hook_queue_user(st, KEY));
+	assert_int_equal(hook_queue_user(st, KEY, &text), 0);
+	assert_null(text);
 	assert_null(session_data_get(st, KEY, SLICE("name")));
 }
 
@@ -350,17 +352,11 @@ a_database_of_another_schema_is_replaced_under_running_processes(void **state)
 {
 	struct stores *s = *state;
 	struct store *late;
-	char path[128], epoch[32];
-	sqlite3 *db;
+	char epoch[32];
 
 	assert_int_equal(store_commit(s->st), 0);
 	snprintf(epoch, sizeof(epoch), "%s", store_epoch(s->st));
-	snprintf(path, sizeof(path), "%s/pollux.db", s->folder);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(
-	    sqlite3_exec(db, "UPDATE meta SET v = '0' WHERE k = 'schema'", NULL, NULL, NULL),
-	    SQLITE_OK);
-	sqlite3_close(db);
+	change_database(s->folder, "UPDATE meta SET v = '0' WHERE k = 'schema'");
 	assert_null(store_open(s->folder, "", 1, true)); /* replaces nothing */
 	assert_false(store_was_replaced(s->st));
 	late = store_open(s->folder, "", 1, false);

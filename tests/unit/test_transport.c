@@ -15,10 +15,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "shared/base/container.h"
 #include "shared/transport/server.h"
-
-#define ORIGIN "http://page.example"
+#include "tests/unit/asked.h"
+#include "tests/unit/damage.h"
 
 struct world {
 	char folder[64];
@@ -27,90 +26,7 @@ struct world {
 	int64_t now;
 };
 
-/* --- an exchange that records its answer ---------------------------------------------------- */
-
-struct asked {
-	struct exchange x;
-	int status; /* 0: no answer yet */
-	bool over;
-	char type[64], headers[512], body[1024];
-};
-
-static struct asked *
-of(struct exchange *x)
-{
-	return container_of(x, struct asked, x);
-}
-
-static void
-note(char *text, size_t size, struct slice more)
-{
-	size_t n = strlen(text);
-
-	assert_true(n + more.n < size);
-	if (more.n > 0)
-		memcpy(text + n, more.p, more.n);
-	text[n + more.n] = '\0';
-}
-
-static void
-begin(struct exchange *x, const struct response *r)
-{
-	struct asked *a = of(x);
-
-	assert_int_equal(a->status, 0);
-	a->status = r->status;
-	snprintf(a->type, sizeof(a->type), "%s", r->content_type == NULL ? "" : r->content_type);
-	note(a->headers, sizeof(a->headers), r->headers);
-	note(a->body, sizeof(a->body), r->body);
-}
-
-static void
-piece(struct exchange *x, struct slice bytes)
-{
-	assert_false(of(x)->over);
-	note(of(x)->body, sizeof(of(x)->body), bytes);
-}
-
-static void
-finish(struct exchange *x)
-{
-	assert_false(of(x)->over);
-	of(x)->over = true;
-}
-
-static void
-respond(struct exchange *x, const struct response *r)
-{
-	begin(x, r);
-	finish(x);
-}
-
-static const struct exchange_ops ops = {respond, begin, piece, finish};
-
-static struct slice
-no_header(const struct exchange *x, const char *name)
-{
-	(void)x;
-	(void)name;
-	return (struct slice){NULL, 0};
-}
-
-static void
-no_headers(const struct exchange *x, void (*each)(void *arg, struct slice name, struct slice value),
-    void *arg)
-{
-	(void)x;
-	(void)each;
-	(void)arg;
-}
-
-static bool
-no_upgrade(const struct exchange *x)
-{
-	(void)x;
-	return false;
-}
+/* --- asking --------------------------------------------------------------------------------- */
 
 static void
 put(struct world *w, struct asked *a)
@@ -119,27 +35,11 @@ put(struct world *w, struct asked *a)
 	a->x.method = a->x.target = a->x.origin = a->x.body = (struct slice){NULL, 0};
 }
 
-static void
-describe(struct asked *a, const char *method, const char *target, const char *body)
-{
-	*a = (struct asked){
-	    .x = {.ops = &ops,
-		.method = slice_of(method),
-		.target = slice_of(target),
-		.origin = SLICE(ORIGIN),
-		.body = slice_of(body),
-		.address = SLICE("127.0.0.1"),
-		.header = no_header,
-		.each_header = no_headers,
-		.upgrades = no_upgrade},
-	};
-}
-
 /* Ask; the answer comes into `*a`, which must live until its fate is told. */
 static void
 ask(struct world *w, struct asked *a, const char *method, const char *target, const char *body)
 {
-	describe(a, method, target, body);
+	asked_describe(a, method, target, body);
 	put(w, a);
 }
 
@@ -147,17 +47,9 @@ ask(struct world *w, struct asked *a, const char *method, const char *target, co
 static void
 repeat(struct world *w, struct asked *a, const char *target)
 {
-	describe(a, "GET", target, "");
+	asked_describe(a, "GET", target, "");
 	a->x.again = true;
 	put(w, a);
-}
-
-static void
-tell_fate(struct asked *a, enum exchange_fate fate)
-{
-	if (a->x.on_fate != NULL)
-		a->x.on_fate(&a->x, fate, a->x.holder);
-	a->x.on_fate = NULL;
 }
 
 /* It was answered like this, and the answer was written. */
@@ -167,8 +59,8 @@ answered(struct asked *a, int status, const char *body)
 	assert_int_equal(a->status, status);
 	assert_string_equal(a->body, body);
 	assert_true(a->over);
-	assert_non_null(strstr(a->headers, "Access-Control-Allow-Origin: " ORIGIN "\r\n"));
-	tell_fate(a, EXCHANGE_SENT);
+	assert_non_null(strstr(a->headers, "Access-Control-Allow-Origin: " ASKED_ORIGIN "\r\n"));
+	asked_tell_fate(a, EXCHANGE_SENT);
 }
 
 static int
@@ -294,7 +186,7 @@ answers_that_report_a_commit_wait_for_it(void **state)
 	assert_int_equal(a.status, 0);
 	ask(w, &poll, "GET", target(text, sizeof(text), "xhr-polling", sid), "");
 	answered(&a, 200, "8::");
-	tell_fate(&poll, EXCHANGE_GONE);
+	asked_tell_fate(&poll, EXCHANGE_GONE);
 }
 
 /* The client 0.8 polls again at once, without end. */
@@ -318,7 +210,7 @@ a_poll_for_an_unknown_session_is_held_when_it_is_repeated(void **state)
 		answered(&again, 200, "io.j[7](\"7:::1+0\");");
 		if (i == 1) { /* its client leaves */
 			assert_int_equal(other.status, 0);
-			tell_fate(&other, EXCHANGE_GONE);
+			asked_tell_fate(&other, EXCHANGE_GONE);
 		}
 		if (i == 0) /* then it is new again, and the other is not */
 			for (int s = 0; s < 10; s++) {
@@ -382,7 +274,7 @@ a_failed_commit_keeps_polls_waiting_and_streams_come_again(void **state)
 	assert_int_equal(a[2].status, 200);
 	assert_non_null(strstr(a[2].body, "<script>_(\"7:::+0\");</script>"));
 	assert_true(a[2].over);
-	tell_fate(&a[2], EXCHANGE_SENT);
+	asked_tell_fate(&a[2], EXCHANGE_SENT);
 	pass(w, 900);
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(a[i].status, 0);
@@ -421,19 +313,7 @@ a_page_gets_nothing_of_what_is_answered_503(void **state)
 	snprintf(told, sizeof(told), "%s<script>_(\"7::\\/nowhere:2\");</script>", rows[2].first);
 	assert_string_equal(page.body, told);
 	assert_false(page.over);
-	tell_fate(&page, EXCHANGE_GONE);
-}
-
-static void
-change_database(struct world *w, const char *sql)
-{
-	char path[128];
-	sqlite3 *db;
-
-	snprintf(path, sizeof(path), "%s/pollux.db", w->folder);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
+	asked_tell_fate(&page, EXCHANGE_GONE);
 }
 
 static void
@@ -444,18 +324,18 @@ a_store_that_cannot_be_read(void **state)
 	char sid[32], text[128];
 
 	handshake(w, sid, sizeof(sid));
-	change_database(w, "ALTER TABLE session RENAME TO hidden");
+	change_database(w->folder, "ALTER TABLE session RENAME TO hidden");
 	for (size_t i = 0; i < ROWS; i++)
 		ask(w, &a[i], "GET", target(text, sizeof(text), rows[i].transport, sid), "");
 	ask(w, &post, "POST", target(text, sizeof(text), "xhr-polling", sid), "3:::x");
 	ask(w, &script, "GET", "/socket.io/1/?jsonp=3", "");
 	assert_int_equal(settle(w), -1);
-	change_database(w, "ALTER TABLE hidden RENAME TO session");
+	change_database(w->folder, "ALTER TABLE hidden RENAME TO session");
 	answered(&a[2], 200, rows[2].come_back);
 	answered(&post, 503, "server busy");
 	answered(&script, 200, "io.j[3](new Error(\"server busy\"));");
 	assert_int_equal(a[0].status, 0);
-	tell_fate(&a[0], EXCHANGE_GONE); /* a client that leaves meanwhile is forgotten */
+	asked_tell_fate(&a[0], EXCHANGE_GONE); /* a client that leaves meanwhile is forgotten */
 	pass(w, 1100);
 	answered(&a[1], 200, rows[1].come_back);
 }
@@ -529,7 +409,7 @@ a_page_whose_client_leaves_before_the_commit(void **state)
 
 	handshake(w, sid, sizeof(sid));
 	ask(w, &page, "GET", target(text, sizeof(text), "htmlfile", sid), "");
-	tell_fate(&page, EXCHANGE_FAILED);
+	asked_tell_fate(&page, EXCHANGE_FAILED);
 	assert_int_equal(settle(w), 0);
 	assert_int_equal(server_held(w->sv), 0);
 	ask(w, &later, "GET", target(text, sizeof(text), "htmlfile", sid), "");
@@ -541,7 +421,7 @@ a_page_whose_client_leaves_before_the_commit(void **state)
 static const char *
 headers_for(struct world *w, struct asked *a, struct slice origin)
 {
-	describe(a, "GET", "/socket.io/", "");
+	asked_describe(a, "GET", "/socket.io/", "");
 	a->x.origin = origin;
 	put(w, a);
 	assert_int_equal(a->status, 200);
@@ -586,7 +466,7 @@ a_stream_lives_as_long_as_its_heartbeats_are_answered(void **state)
 	pass(w, w->cfg.heartbeat_timeout_ms);
 	assert_true(page.over);
 	assert_int_equal(server_held(w->sv), 0);
-	tell_fate(&page, EXCHANGE_SENT);
+	asked_tell_fate(&page, EXCHANGE_SENT);
 	ask(w, &post, "GET", target(text, sizeof(text), "htmlfile", sid), "");
 	answered(&post, 200, rows[2].refused);
 	assert_int_equal(settle(w), 0);
@@ -603,7 +483,7 @@ a_newer_poll_ends_the_older_and_gets_what_it_did_not_deliver(void **state)
 	ask(w, &older, "GET", target(text, sizeof(text), "xhr-polling", sid), "");
 	assert_int_equal(settle(w), 0);
 	assert_string_equal(older.body, "1::");
-	tell_fate(&older, EXCHANGE_FAILED); /* 1:: is lost, and comes again */
+	asked_tell_fate(&older, EXCHANGE_FAILED); /* 1:: is lost, and comes again */
 	ask(w, &newer, "GET", target(text, sizeof(text), "xhr-polling", sid), "");
 	assert_int_equal(settle(w), 0);
 	answered(&newer, 200, "1::");

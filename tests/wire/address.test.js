@@ -12,6 +12,7 @@ const { startDaemon, makeFolder, killAll } = require('../lib/daemon');
 const { getRequest } = require('../lib/fastcgi');
 const { Connection, closeAll } = require('../lib/http');
 const { freePorts } = require('../lib/ports');
+const { logOf } = require('../lib/server');
 const { until } = require('../lib/wait');
 const { witness } = require('../lib/witness');
 
@@ -115,7 +116,7 @@ for (const [port, address] of [['port', '192.0.2.81'], ['wsdPort', '192.0.2.82']
   pollux(`the log names the client that was refused, not its proxy (${port})`, async () => {
     const { status } = await byHttp(refusing[port], '/socket.io/1/?refuse=no', { forwarded: [`198.51.100.7, ${address}`] });
     assert.strictEqual(status, 403);
-    const log = () => fs.readFileSync(path.join(refusing.data, 'pollux.log'), 'utf8');
+    const log = () => logOf(refusing);
     await until(() => log().includes(`refused ${address}: `), 'a line about it');
   });
 }

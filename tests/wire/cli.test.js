@@ -59,8 +59,9 @@ async function inRoom(Transport) {
   const client = await Transport.open(server);
   const room = `cli-${++rooms}`;
   await client.ask('join', [room]);
-  const [{ id }] = await json('sessions', '-r', room);
-  return { client, room, id };
+  let session;
+  await until(async () => { [session] = await json('sessions', '-r', room); return session; }, 'it is listed');
+  return { client, room, id: session.id };
 }
 
 for (const Transport of [Polling, Websocket]) {
@@ -98,10 +99,12 @@ for (const Transport of [Polling, Websocket]) {
   });
 }
 
-/* The public id of a session: the front of a hash of its secret one. */
+/* The public id of a session: the number that its secret one begins with, and a hash of it. */
 function publicId(sid) {
   const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-  let key = crypto.createHash('sha256').update(sid).digest().readBigUInt64BE() & (2n ** 63n - 1n);
+  const hash = crypto.createHash('sha256').update(sid).digest().readBigUInt64BE();
+  const number = BigInt(digits.indexOf(sid[0]) * 64 + digits.indexOf(sid[1]));
+  let key = number << 51n | hash & (2n ** 51n - 1n);
   let text = '';
   for (let i = 0; i < 11; i++, key >>= 6n) text = digits[Number(key & 63n)] + text;
   return `P${text}`;

@@ -3,12 +3,10 @@
 'use strict';
 
 const assert = require('node:assert');
-const fs = require('node:fs');
-const path = require('node:path');
 const { useServer, pollux } = require('../lib/suite');
 const { Connection, request } = require('../lib/http');
 const { handshake } = require('../lib/polling');
-const { programs } = require('../lib/server');
+const { programs, logOf } = require('../lib/server');
 const { until } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
 
@@ -66,13 +64,12 @@ pollux('a session keeps its connection: the newcomer gets 503', async () => {
 /* --- the memory of all queues ----------------------------------------------------------------- */
 
 const LARGE = `3:::${'x'.repeat(900000)}`;
-const logOf = (plan) => fs.readFileSync(path.join(plan.data, 'pollux.log'), 'utf8');
 
 /* The counters of pollux-wsd, as it logs them now. */
 async function counters(plan) {
   const lines = () => logOf(plan).match(/connections=.* rollbacks=\d+/g) || [];
   const before = lines().length;
-  process.kill(programs('pollux-wsd', plan.data)[0], 'SIGUSR1');
+  process.kill(programs('pollux-wsd', plan)[0], 'SIGUSR1');
   await until(() => lines().length > before, 'counters');
   return Object.fromEntries(lines().pop().split(' ').map((word) => word.split('=')).map(([name, n]) => [name, Number(n)]));
 }

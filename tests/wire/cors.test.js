@@ -5,6 +5,7 @@ const assert = require('node:assert');
 const { useServer, pollux } = require('../lib/suite');
 const { request } = require('../lib/http');
 const { handshake } = require('../lib/polling');
+const { TO_NOBODY } = require('../lib/poster');
 
 const server = useServer();
 const ORIGIN = 'http://page.example:8080';
@@ -24,7 +25,7 @@ const ROWS = [
   ['a flashsocket without upgrade', { path: '/socket.io/1/flashsocket/SID' }, 426],
   ['a poll by PUT', { path: '/socket.io/1/xhr-polling/SID', method: 'PUT', body: '' }, 405],
   ['a POST', { path: '/socket.io/1/xhr-polling/SID', method: 'POST', body: '2::' }, 200],
-  ['a POST to nobody', { path: `/socket.io/1/xhr-polling/${UNKNOWN}`, method: 'POST', body: '2::' }, 200],
+  ['a POST to nobody', { path: `/socket.io/1/xhr-polling/${UNKNOWN}`, method: 'POST', body: '2::' }, TO_NOBODY.status],
   ['a form', { path: '/socket.io/1/jsonp-polling/SID', method: 'POST', body: 'd=2%3A%3A' }, 200],
   ['a poll of nobody', { path: `/socket.io/1/xhr-polling/${UNKNOWN}` }, 200],
   ['a script of nobody', { path: `/socket.io/1/jsonp-polling/${UNKNOWN}` }, 200],

@@ -504,7 +504,7 @@ pollux('pollux-wsd: a module that crashes while it is set up, and a crash outsid
 
 /* --- unit files ------------------------------------------------------------------------------- */
 
-for (const unit of ['pollux-wsd', 'pollux-policyd']) {
+for (const unit of ['pollux-wsd', 'pollux-linkd', 'pollux-policyd']) {
   pollux(`${unit}.service may do little`, { skip: onPath('systemd-analyze') ? false : 'no systemd-analyze' }, () => {
     const text = execFileSync('systemd-analyze',
       ['security', '--no-pager', '--offline=true', '--threshold=14', `${REPOSITORY}/systemd/${unit}.service`], { encoding: 'utf8' });

@@ -190,7 +190,7 @@ describe('ends', { concurrency: 20 }, () => {
 /* --- processes that die ----------------------------------------------------------------------- */
 
 function pids(name) {
-  return programs(name, server.data);
+  return programs(name, server);
 }
 
 /* kill -9 every process of this name, one after the other, and wait for a successor of each. */

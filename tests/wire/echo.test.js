@@ -2,7 +2,7 @@
 'use strict';
 
 const assert = require('node:assert');
-const { useServer, both, pollux, REFERENCE } = require('../lib/suite');
+const { useServer, both, pollux, NODES, REFERENCE } = require('../lib/suite');
 const { handshake, Polling } = require('../lib/polling');
 const { Jsonp } = require('../lib/jsonp');
 const { Htmlfile } = require('../lib/htmlfile');
@@ -207,7 +207,9 @@ for (const [One, Two] of PAIRS) {
       await one.ask('whoami', [], endpoint); /* the other connection may be the faster one */
       await two.ask('join', [room], endpoint);
       await one.emit('room', [room, { n: 1 }], '', endpoint);
-      await two.expect(event('room', [room, { n: 1 }], endpoint));
+      const wanted = event('room', [room, { n: 1 }], endpoint);
+      if (NODES > 0) await two.takeUntil((packet) => packet === wanted); /* what was said just before may be on its way */
+      else await two.expect(wanted);
       await two.emit('room', [room, 2], '', endpoint);
       await one.expect(event('room', [room, 2], endpoint));
       await two.ask('leave', [room], endpoint);

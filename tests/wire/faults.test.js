@@ -14,7 +14,7 @@ const COUNT = 300;
 const KILLS = 5;
 
 function fcgiProcesses() {
-  return [...new Set([...programs('pollux.fcgi', server.data), ...programs('pollux-post.fcgi', server.data)])];
+  return [...new Set([...programs('pollux.fcgi', server), ...programs('pollux-post.fcgi', server)])];
 }
 
 /* kill -9 these processes of pollux.fcgi, and wait until others have replaced them (mod_fcgid
@@ -100,7 +100,7 @@ pollux('kill -9 of every pollux.fcgi: the sessions of websockets and of polls bo
 
 pollux('kill -9 of pollux-wsd: polls are served, and websockets again as soon as it is back', async () => {
   const poller = await Polling.open(server, { retry: true });
-  const [pid] = programs('pollux-wsd', server.data);
+  const [pid] = programs('pollux-wsd', server);
   process.kill(pid, 'SIGKILL');
   assert.deepStrictEqual(await poller.replies('3:::alive'), ['3:::alive']);
   await poller.close();

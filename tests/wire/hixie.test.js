@@ -7,7 +7,7 @@ const { useServer, both, pollux, REFERENCE } = require('../lib/suite');
 const { Connection, request, readUpTo } = require('../lib/http');
 const { handshake } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
-const { Hixie, END, frame, upgradeBytes, answer } = require('../lib/hixie');
+const { Hixie, hixiePort, END, frame, upgradeBytes, answer } = require('../lib/hixie');
 
 const MOST = 70000; /* bytes of a message */
 /* the reference would open its fixed policy port with flashsocket */
@@ -248,7 +248,7 @@ const BAD_KEYS = [
 for (const [what, [key1, key2]] of BAD_KEYS) {
   pollux(`${what} is a bad request, and the session is unharmed`, async () => {
     const { sid } = await handshake(server);
-    const connection = new Connection(server.port);
+    const connection = new Connection(hixiePort(server));
     connection.send(Buffer.concat([upgradeBytes(`/socket.io/1/websocket/${sid}`, {
       headers: { 'Sec-WebSocket-Key1': key1, 'Sec-WebSocket-Key2': key2 }
     }), Buffer.from(PROOF)]));

@@ -44,6 +44,13 @@ pollux('the headers of a request are those of the manual', async () => {
   client.stop();
 });
 
+pollux('in a cluster requests name the node that sends them', async () => {
+  const server = await wsdWithHook({}, { cluster: { redis: 'unix:/nonexistent/redis.sock', node: 'node-7' } });
+  const { client, json } = await asked(server, 'say');
+  assert.strictEqual(json.node, 'node-7');
+  client.stop();
+});
+
 pollux('an answer that does not come in time is told by timed_out', async () => {
   const server = await wsdWithHook({});
   server.hook.on = (e) => e.name === 'say' && { actions: [{ do: 'emit', name: 'ask', ack: 'late', timeout_ms: 200 }] };

@@ -5,9 +5,10 @@ const assert = require('node:assert');
 const { event } = require('../lib/client');
 const { TRANSPORTS, useHook, open, log, deadLetters } = require('../lib/hooked');
 const { Connection, request, requestBytes } = require('../lib/http');
+const { answers } = require('../lib/nodes');
 const { Polling, handshake } = require('../lib/polling');
 const { programs } = require('../lib/server');
-const { pollux } = require('../lib/suite');
+const { pollux, NODES } = require('../lib/suite');
 const { deferred, until } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
 
@@ -92,7 +93,7 @@ pollux('events of a session come in order, one request at a time; sessions side 
     assert.deepStrictEqual(numbers, [...Array(30).keys()]);
     await client.close();
   }
-  assert.ok(hook.mostAtOnce > 1 && hook.mostAtOnce <= 4, `${hook.mostAtOnce} at once`);
+  assert.ok(hook.mostAtOnce > 1 && hook.mostAtOnce <= 4 * Math.max(1, NODES), `${hook.mostAtOnce} at once`);
   assert.ok(hook.requests.some((request) => request.events.length > 1), 'none were sent together');
 });
 
@@ -242,12 +243,13 @@ pollux('kill -9 of all processes: no event is lost, a disconnect is reported onc
   await socket.emit('beside', [3]);
   poll.stop();
   for (const name of ['pollux-wsd', 'pollux.fcgi']) {
-    for (const pid of programs(name, server.data)) process.kill(pid, 'SIGKILL');
+    for (const pid of programs(name, server)) process.kill(pid, 'SIGKILL');
   }
   hook.answer = (request) => hook.resultsOf(request);
   gate.resolve();
   /* mod_fcgid starts a process when a request comes */
   const again = await until(() => Polling.open(server).catch(() => null), 'the server serves again');
+  for (const node of server.nodes) await until(() => answers(node), 'the node serves again');
   await hook.event((e) => e.name === 'behind', 'the event behind');
   const end = await hook.event((e) => e.session === socket.id && e.type === 'disconnect', 'the disconnect');
   assert.strictEqual(end.reason, 'socket end');
@@ -401,7 +403,8 @@ for (const [name, Transport] of TRANSPORTS) {
     const inChat = hook.of(client.id).filter((e) => e.ns === '/chat').map((e) => e.name || e.type);
     assert.deepStrictEqual(inChat, ['connect', 'early', 'found'], 'what came while the hook was asked has waited');
     const questions = hook.requests.filter((r) => r.json.hook === 'authorize' && r.json.session === client.id && r.json.ns === '/chat');
-    assert.strictEqual(questions.length, 1);
+    /* in a cluster two programs of its node get the packets, and each asks */
+    assert.ok(questions.length === 1 || (NODES > 0 && questions.length === 2), `${questions.length} questions`);
     assert.deepStrictEqual([questions[0].json.user, questions[0].json.data], ['eve', { a: 1 }]);
     hook.authorize = ({ ns }) => ({ accept: ns === '' });
     const other = await open(asked, Transport);

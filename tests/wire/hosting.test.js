@@ -274,10 +274,10 @@ hosting('mod_proxy_fcgi: answers have a length', async () => {
 hosting('mod_proxy_fcgi: a poll whose process is killed is answered all the same', async () => {
   const client = await Polling.open(farm);
   await client.replies();
-  const killed = programs('pollux.fcgi', farm.data).filter((pid) => commandLine(pid).includes('0.sock'));
+  const killed = programs('pollux.fcgi', farm).filter((pid) => commandLine(pid).includes('0.sock'));
   assert.strictEqual(killed.length, 1);
   process.kill(killed[0], 'SIGKILL');
-  await until(() => !programs('pollux.fcgi', farm.data).includes(killed[0]), 'end of the killed process');
+  await until(() => !programs('pollux.fcgi', farm).includes(killed[0]), 'end of the killed process');
   assert.deepStrictEqual(await client.replies('3:::after'), ['3:::after']);
   await client.close();
 });
@@ -321,10 +321,10 @@ hosting('HAProxy: a poll whose process is killed is answered by the other', asyn
   const client = await Polling.open(haproxy);
   await client.replies();
   /* a test before may have killed it: the launcher starts another */
-  const pid = await until(() => programs('pollux.fcgi', farm.data).find((each) => commandLine(each).includes('0.sock')),
+  const pid = await until(() => programs('pollux.fcgi', farm).find((each) => commandLine(each).includes('0.sock')),
     'the first process');
   process.kill(pid, 'SIGKILL');
-  await until(() => !programs('pollux.fcgi', farm.data).includes(pid), 'end of the killed process');
+  await until(() => !programs('pollux.fcgi', farm).includes(pid), 'end of the killed process');
   assert.deepStrictEqual(await client.replies('3:::after'), ['3:::after']);
   await client.close();
 });
@@ -340,5 +340,7 @@ hosting('HAProxy: no other address is passed on', async () => {
 hosting('every configuration is run by a test', () => {
   const here = ['htaccess', 'htaccess-pollux.conf', 'htaccess-proxy', 'apache-proxy_fcgi.conf', 'haproxy.cfg'];
   const suites = ['apache-mod_fcgid.conf', 'lighttpd.conf', 'nginx.conf'];
-  assert.deepStrictEqual(fs.readdirSync(CONF).filter((name) => name !== 'README.md').sort(), [...here, ...suites].sort());
+  /* tests/cluster */
+  const cluster = ['apache.conf', 'haproxy.cfg', 'lighttpd.conf', 'nginx.conf'].map((name) => `cluster-${name}`);
+  assert.deepStrictEqual(fs.readdirSync(CONF).filter((name) => name !== 'README.md').sort(), [...here, ...suites, 'haproxy-nodes.cfg', ...cluster].sort());
 });

@@ -9,6 +9,7 @@ const { Htmlfile, HEAD, message } = require('../lib/htmlfile');
 const { Stream } = require('../lib/stream');
 const { Websocket } = require('../lib/websocket');
 const { encode, F } = require('../lib/payload');
+const { TO_NOBODY } = require('../lib/poster');
 const { event } = require('../lib/client');
 const { until } = require('../lib/wait');
 
@@ -138,7 +139,7 @@ for (const port of ['port', 'wsdPort']) {
 }
 
 both('a POST to an unknown session is answered 1', async () => {
-  assert.strictEqual((await new Htmlfile(server, UNKNOWN).post('3:::x')).text, '1');
+  assert.strictEqual((await new Htmlfile(server, UNKNOWN).post('3:::x')).text, TO_NOBODY.text);
 });
 
 pollux('responses carry the origin', async () => {
@@ -196,7 +197,7 @@ pollux('a client that closes the page has left, at once', {
 pollux('at the port of pollux-wsd as well', async () => {
   const client = await Htmlfile.open(server, { port: server.wsdPort });
   client.stop();
-  await until(async () => (await new Polling(server, client.sid).post('3:::x')).text === '1' &&
+  await until(async () => (await new Polling(server, client.sid).post('3:::x')).text === TO_NOBODY.text &&
     (await request(server.wsdPort, { path: client.path(), ms: 1500 }).catch(() => ({ text: '' }))).text.includes('7:::1+0'), 'end of the session');
 });
 

@@ -8,6 +8,7 @@ const { request } = require('../lib/http');
 const { handshake, Polling } = require('../lib/polling');
 const { Jsonp, callback, form, FORMS } = require('../lib/jsonp');
 const { decode, encode, F } = require('../lib/payload');
+const { TO_NOBODY } = require('../lib/poster');
 const { event } = require('../lib/client');
 
 const server = useServer();
@@ -193,8 +194,8 @@ pollux('lengths were counted before the browser made CRLF of every line break', 
 
 both('a POST to an unknown session is answered 1', async () => {
   const response = await new Jsonp(server, UNKNOWN).post('3:::x');
-  assert.strictEqual(response.status, 200);
-  assert.strictEqual(response.text, '1');
+  assert.strictEqual(response.status, TO_NOBODY.status);
+  assert.strictEqual(response.text, TO_NOBODY.text);
 });
 
 both('events and acks', async () => {

@@ -13,7 +13,8 @@ const { request } = require('../lib/http');
 const { Polling } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { freePorts } = require('../lib/ports');
-const { within, until } = require('../lib/wait');
+const { refused, assertOneSentence } = require('../lib/refused');
+const { until } = require('../lib/wait');
 
 const folders = [];
 after(() => folders.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
@@ -22,26 +23,6 @@ async function plan(options) {
   const made = await prepare(options);
   folders.push(made.folder);
   return made;
-}
-
-/* Start something that must fail by itself; return its output.  `held`: ports on which the test
- * itself listens. */
-async function refused(made, held = []) {
-  const launcher = launch(made);
-  const started = launcher.isReady.promise.then(() => 'ready', () => 'ended');
-  const outcome = await within(started, 'end of the launcher', 20000);
-  if (outcome === 'ready') await launcher.stop();
-  assert.strictEqual(outcome, 'ended', 'it should not have started');
-  const { code } = await launcher.exited.promise;
-  assert.ok(code > 0, `exit status ${code}`);
-  const left = await leftovers(made, []);
-  assert.deepStrictEqual(left.filter((what) => !held.some((port) => what.startsWith(`port ${port} `))), []);
-  return launcher.stderr.trim();
-}
-
-function assertOneSentence(text, ...parts) {
-  assert.strictEqual(text.split('\n').length, 1, `not one line: ${text}`);
-  for (const part of parts) assert.ok(text.includes(part), `${JSON.stringify(part)} is not in: ${text}`);
 }
 
 for (const signal of ['SIGINT', 'SIGTERM']) {

@@ -6,6 +6,7 @@ const { useServer, pollux } = require('../lib/suite');
 const { Connection, request } = require('../lib/http');
 const { Jsonp } = require('../lib/jsonp');
 const { handshake, Polling } = require('../lib/polling');
+const { OVER } = require('../lib/poster');
 const { Websocket, frame } = require('../lib/websocket');
 
 const server = useServer({
@@ -81,7 +82,7 @@ for (const Transport of [Polling, Websocket]) {
     const client = await Transport.open(server);
     assert.deepStrictEqual(await client.replies('bad', 'bad', 'bad'), []);
     for (let i = 0; i < 5; i++) await client.send('bad').catch(() => {});
-    await assert.rejects(client.replies(), /session is over/);
+    await assert.rejects(client.replies(), OVER);
     client.stop();
   });
 }

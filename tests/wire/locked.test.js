@@ -3,8 +3,6 @@
 'use strict';
 
 const assert = require('node:assert');
-const fs = require('node:fs');
-const path = require('node:path');
 const { before, after } = require('node:test');
 const { useServer, pollux } = require('../lib/suite');
 const { event } = require('../lib/client');
@@ -12,6 +10,7 @@ const { requestBytes, Connection } = require('../lib/http');
 const { handshake, Polling } = require('../lib/polling');
 const { Hook, SECRET } = require('../lib/hook');
 const { hold, KINDS } = require('../lib/locker');
+const { logOf } = require('../lib/server');
 const { deferred, until } = require('../lib/wait');
 const { Websocket, frame } = require('../lib/websocket');
 
@@ -85,7 +84,7 @@ for (const kind of KINDS) {
     const asked = watched(joiner.ask('join', ['too long']));
     await echoes(echo, 50);
     assert.ok(!asked.settled);
-    const log = fs.readFileSync(path.join(server.data, 'pollux.log'), 'utf8');
+    const log = logOf(server);
     assert.match(log, /another program has held a lock for 5 s; until it is free, requests are answered 503/);
     await release();
     await asked.promise;

@@ -6,13 +6,13 @@
 'use strict';
 
 const assert = require('node:assert');
-const fs = require('node:fs');
-const path = require('node:path');
 const { useServer, both, pollux, REFERENCE } = require('../lib/suite');
 const { Polling } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { event } = require('../lib/client');
 const { canonical } = require('../lib/payload');
+const { OVER } = require('../lib/poster');
+const { logOf } = require('../lib/server');
 const { until } = require('../lib/wait');
 
 const server = useServer();
@@ -173,7 +173,7 @@ for (const Transport of [Polling, Websocket]) {
     for (let i = 0; i < 50; i++) await client.send('rubbish');
     assert.deepStrictEqual(await client.replies(), [], 'fifty are forgiven');
     for (let i = 0; i < 60; i++) await client.send('rubbish').catch(() => {});
-    await assert.rejects(client.replies(), /session is over/);
+    await assert.rejects(client.replies(), OVER);
     client.stop();
   });
 
@@ -203,7 +203,7 @@ for (const Transport of [Polling, Websocket]) {
 for (const Transport of [Polling, Websocket]) {
   pollux(`${Transport.name}: what is not joined in time is dropped, and the log says so`, async () => {
     const client = await Transport.open(chatty);
-    const lines = (pattern) => fs.readFileSync(path.join(chatty.data, 'pollux.log'), 'utf8').split('\n').filter((line) => pattern.test(line)).length;
+    const lines = (pattern) => logOf(chatty).split('\n').filter((line) => pattern.test(line)).length;
     const late = /debug: session P\S+: packets for \/chat are dropped, as it was not joined in time: \d/;
     const over = /debug: session P\S+: a packet for \/chat is dropped: the namespace is not joined/;
     const before = [lines(late), lines(over)];

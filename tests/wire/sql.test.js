@@ -14,7 +14,7 @@ const { useServer, pollux } = require('../lib/suite');
 const { Polling } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { freePorts } = require('../lib/ports');
-const { ROOT } = require('../lib/server');
+const { ROOT, logOf } = require('../lib/server');
 const { until, within } = require('../lib/wait');
 
 const hook = new Hook();
@@ -122,7 +122,7 @@ pollux('a row that is not an action is deleted, logged, and stops nothing', asyn
     { do: 'send', to: { room }, text: 'after' });
   await client.expect('3:::before', '3:::after');
   await allDeleted();
-  const lines = fs.readFileSync(path.join(server.data, 'pollux.log'), 'utf8').split('\n');
+  const lines = logOf(server).split('\n');
   assert.strictEqual(lines.filter((line) => line.includes(wrong)).length, 1);
   assert.strictEqual(lines.filter((line) => /action_in: row \d+: bad_json/.test(line)).length, 1);
   await client.close();

@@ -9,7 +9,7 @@ const path = require('node:path');
 const { after } = require('node:test');
 const { pollux, KIND } = require('../lib/suite');
 const { start, ROOT } = require('../lib/server');
-const { Daemon, startDaemon, makeFolder, killAll } = require('../lib/daemon');
+const { Daemon, buildProgram, startDaemon, makeFolder, killAll } = require('../lib/daemon');
 const { Connection, request, closeAll } = require('../lib/http');
 const { getRequest } = require('../lib/fastcgi');
 const { Polling, handshake } = require('../lib/polling');
@@ -262,16 +262,10 @@ async function startOn(data, name, { binary, ...options } = {}) {
   return { daemon: startDaemon(name, conf, folder, options), port };
 }
 
-/* `newer/pollux-wsd`: built from the same sources with a higher version of the schema. */
-function buildNewer() {
-  const b = process.env.B || 'build';
-  execFileSync('make', ['-s', `B=${b}`, `${b}/newer/pollux-wsd`], { cwd: ROOT, stdio: 'ignore' });
-  return 'newer/pollux-wsd';
-}
-
 pollux('a newer version takes the folder over once; the older one leaves and does not come back', { skip: SAN && 'built without sanitizers' }, async () => {
   const data = newFolder();
-  const binary = buildNewer();
+  /* built from the same sources with a higher version of the schema */
+  const binary = buildProgram('newer/pollux-wsd');
   const older = [await startOn(data, 'pollux-wsd'), await startOn(data, 'pollux.fcgi')];
   for (const { daemon } of older) await isUp(daemon);
   const client = await Websocket.open({ port: older[0].port });
@@ -304,9 +298,14 @@ pollux('a newer version takes the folder over once; the older one leaves and doe
 
 /* --- rights ----------------------------------------------------------------------------------- */
 
+/* [name, what lstat says] of each file; SQLite deletes a journal at any time. */
+function filesIn(data) {
+  return fs.readdirSync(data).map((name) => [name, fs.lstatSync(path.join(data, name), { throwIfNoEntry: false })])
+    .filter(([, file]) => file);
+}
+
 function rightsIn(data) {
-  return Object.fromEntries(fs.readdirSync(data).map((name) =>
-    [name, (fs.lstatSync(path.join(data, name)).mode & 0o7777).toString(8)]));
+  return Object.fromEntries(filesIn(data).map(([name, file]) => [name, (file.mode & 0o7777).toString(8)]));
 }
 
 for (const umask of ['000', '022']) {
@@ -364,7 +363,7 @@ function foreignFolder() {
 }
 
 function owners(data) {
-  return [...new Set(fs.readdirSync(data).map((name) => fs.lstatSync(path.join(data, name)).uid))];
+  return [...new Set(filesIn(data).map(([, file]) => file.uid))];
 }
 
 for (const name of ['pollux-wsd', 'pollux.fcgi']) {

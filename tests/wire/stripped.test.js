@@ -3,13 +3,12 @@
 'use strict';
 
 const assert = require('node:assert');
-const fs = require('node:fs');
 const net = require('node:net');
-const path = require('node:path');
 const { after } = require('node:test');
 const { useServer, pollux } = require('../lib/suite');
 const { request } = require('../lib/http');
 const { handshake, Polling } = require('../lib/polling');
+const { logOf } = require('../lib/server');
 const { until } = require('../lib/wait');
 const { Websocket, upgrade } = require('../lib/websocket');
 
@@ -34,7 +33,6 @@ async function stripped(Host, { target = server, port = 'port', headers = {}, tr
   return sid;
 }
 
-const logOf = (target) => fs.readFileSync(path.join(target.data, 'pollux.log'), 'utf8');
 
 for (const port of ['port', 'wsdPort']) {
   pollux(`after a websocket without its upgrade none is offered any more, by that host (${port})`, async () => {

@@ -40,7 +40,7 @@ const possible = io.transports.filter((transport) => io.Transport[transport].che
 /* Connect by `transport` alone, or by the best one that works.  The client merges its `transports`
  * option item by item into the list of all transports, so replace that list instead. */
 function open(transport) {
-  const link = { transport, via: '', dropped: false };
+  const link = { transport, via: '', node: '', dropped: false };
   io.transports = transport ? [transport] : possible.slice();
   link.socket = io.connect('', {
     'force new connection': true,
@@ -66,7 +66,7 @@ function showConnection() {
   if (candidate) return showStatus('waiting', `trying ${candidate.transport}\u2026`);
   if (!current.via) return showStatus('waiting', 'reconnecting\u2026');
   $('transport').value = current.via;
-  showStatus('on', `connected via ${current.via}`);
+  showStatus('on', `connected via ${current.via}${current.node && ` on ${current.node}`}`);
 }
 
 function choose(transport) {
@@ -131,7 +131,7 @@ function login(link) {
 }
 
 function disconnected(link, reason) {
-  link.via = '';
+  link.via = link.node = '';
   if (link !== current) return giveUp(link);
   if (candidate) return; /* the server ended the connection that is being replaced */
   loseUnacked();
@@ -176,6 +176,10 @@ function listen(link) {
 
   link.socket.on('connect', () => connected(link));
   on('disconnect', (reason) => disconnected(link, reason));
+  on('node', (name) => {
+    link.node = name;
+    if (link === current && link.via) showConnection();
+  });
   on('connect_failed', () => failed(link));
   on('error', () => failed(link));
   on('joined', (who, transport) => came(who, transport, 'joined via'));

@@ -1,0 +1,203 @@
+#include "cli/numbers.h"
+
+#include <inttypes.h>
+
+#include "shared/transport/server.h"
+
+/* --- counting ------------------------------------------------------------------------------- */
+
+int
+numbers_collect(struct cli *c, struct numbers *of)
+{
+	const struct slots *slots = store_slots(hub_store(c->hub));
+
+	/* Slots have gaps where processes have ended. */
+	of->n = 0;
+	for (int i = 0; i < slots_high(slots); i++)
+		if (slots_info(slots, i, &of->processes[of->n].info))
+			of->processes[of->n++].slot = i;
+	if (cluster_collect(c, &of->cluster) == -1)
+		return -1;
+	if (of->of.is_one && of->of.number >= 0 &&
+	    cluster_find(&of->cluster, of->of.number) == NULL) {
+		cli_complain("the node is not part of the cluster any more");
+		return -1;
+	}
+	return listing_totals(
+	    hub_store(c->hub), of->of.is_one ? of->of : LISTING_HERE, &of->totals);
+}
+
+const struct cluster_node *
+numbers_shown_node(const struct numbers *of)
+{
+	return of->of.is_one && of->of.number >= 0 ? cluster_find(&of->cluster, of->of.number)
+	                                           : NULL;
+}
+
+static int
+count_processes(const struct numbers *of, enum server_kind kind)
+{
+	int n = 0;
+
+	for (int i = 0; i < of->n; i++)
+		n += of->processes[i].info.kind == (int)kind;
+	return n;
+}
+
+int64_t
+numbers_open_sessions(const struct listing_totals *t)
+{
+	int64_t n = 0;
+
+	for (int i = 0; i < TRANSPORT_COUNT; i++)
+		n += t->by_transport[i];
+	return n;
+}
+
+static void
+sum_packets(const struct numbers *of, uint64_t *received, uint64_t *sent)
+{
+	*received = *sent = 0;
+	for (int i = 0; i < of->n; i++) {
+		*received += of->processes[i].info.received;
+		*sent += of->processes[i].info.sent;
+	}
+}
+
+/* --- as JSON -------------------------------------------------------------------------------- */
+
+static void
+write_transports_json(struct buf *out, const struct listing_totals *t)
+{
+	buf_puts(out, "\"transports\":{");
+	for (int i = TRANSPORT_NONE + 1, any = 0; i < TRANSPORT_COUNT; i++) {
+		if (t->by_transport[i] == 0)
+			continue;
+		buf_printf(out, "%s\"%s\":%" PRId64, any++ > 0 ? "," : "",
+		    route_transport_name((enum transport_id)i), t->by_transport[i]);
+	}
+	buf_puts(out, "}}");
+}
+
+/* What is known here of another node. */
+static void
+write_shown_json(struct buf *out, const struct numbers *of, const struct cluster_node *node)
+{
+	const struct listing_totals *t = &of->totals;
+
+	buf_add_char(out, '{');
+	cluster_write_node_json(out, node);
+	buf_printf(out, ",\"sessions\":{\"open\":%" PRId64 ",", numbers_open_sessions(t));
+	write_transports_json(out, t);
+	buf_printf(out,
+	    ",\"rooms\":%" PRId64 ",\"memberships\":%" PRId64 ",\"values\":%" PRId64 "}\n",
+	    t->rooms, t->memberships, t->values);
+}
+
+static void
+write_own_json(struct buf *out, const struct numbers *of)
+{
+	const struct listing_totals *t = &of->totals;
+	uint64_t received, sent;
+
+	sum_packets(of, &received, &sent);
+	buf_printf(out, "{\"processes\":{\"fcgi\":%d,\"wsd\":%d,\"tool\":%d",
+	    count_processes(of, SERVER_FCGI), count_processes(of, SERVER_WSD),
+	    count_processes(of, SERVER_TOOL));
+	if (of->cluster.is_on)
+		buf_printf(out, ",\"linkd\":%d", count_processes(of, SERVER_LINKD));
+	buf_printf(out,
+	    "},\"sessions\":{\"open\":%" PRId64 ",\"new\":%" PRId64 ",\"ended\":%" PRId64 ",",
+	    numbers_open_sessions(t), t->fresh, t->ended);
+	write_transports_json(out, t);
+	buf_printf(out,
+	    ",\"rooms\":%" PRId64 ",\"memberships\":%" PRId64 ",\"values\":%" PRId64
+	    ",\"answers_awaited\":%" PRId64 ",\"packets\":{\"received\":%" PRIu64
+	    ",\"sent\":%" PRIu64 "},\"log\":{\"messages\":%" PRId64 ",\"appended\":%" PRId64
+	    "},\"database_bytes\":%" PRId64,
+	    t->rooms, t->memberships, t->values, t->answers_awaited, received, sent, t->messages,
+	    t->appended, t->bytes);
+	if (of->cluster.is_on) {
+		buf_puts(out, ",\"cluster\":");
+		cluster_write_json(out, &of->cluster, !of->of.is_one);
+	}
+	buf_puts(out, "}\n");
+}
+
+void
+numbers_write_json(struct buf *out, const struct numbers *of)
+{
+	const struct cluster_node *node = numbers_shown_node(of);
+
+	if (node != NULL)
+		write_shown_json(out, of, node);
+	else
+		write_own_json(out, of);
+}
+
+/* --- as text -------------------------------------------------------------------------------- */
+
+static void
+write_sessions_text(struct buf *out, const struct listing_totals *t)
+{
+	buf_printf(out, "sessions    %" PRId64 " open", numbers_open_sessions(t));
+	for (int i = TRANSPORT_NONE + 1; i < TRANSPORT_COUNT; i++)
+		if (t->by_transport[i] > 0)
+			buf_printf(out, ", %" PRId64 " %s", t->by_transport[i],
+			    route_transport_name((enum transport_id)i));
+}
+
+static void
+write_contents_text(struct buf *out, const struct listing_totals *t)
+{
+	buf_printf(out, "rooms       %" PRId64 ", with %" PRId64 " memberships\n", t->rooms,
+	    t->memberships);
+	buf_printf(out, "values      %" PRId64 "\n", t->values);
+}
+
+/* What is known here of another node. */
+static void
+write_shown_text(struct buf *out, const struct numbers *of, const struct cluster_node *node)
+{
+	cluster_write_node_text(out, node);
+	buf_add_char(out, '\n');
+	write_sessions_text(out, &of->totals);
+	buf_add_char(out, '\n');
+	write_contents_text(out, &of->totals);
+	buf_printf(out, "packets     %" PRId64 " received, %" PRId64 " sent a second\n",
+	    node->figures.received, node->figures.sent);
+}
+
+static void
+write_own_text(struct buf *out, const struct numbers *of)
+{
+	const struct listing_totals *t = &of->totals;
+	uint64_t received, sent;
+
+	sum_packets(of, &received, &sent);
+	buf_printf(out, "processes   %d fcgi, %d wsd, %d tool", count_processes(of, SERVER_FCGI),
+	    count_processes(of, SERVER_WSD), count_processes(of, SERVER_TOOL));
+	if (of->cluster.is_on)
+		buf_printf(out, ", %d linkd", count_processes(of, SERVER_LINKD));
+	buf_add_char(out, '\n');
+	write_sessions_text(out, t);
+	buf_printf(out, "; %" PRId64 " new, %" PRId64 " ended\n", t->fresh, t->ended);
+	write_contents_text(out, t);
+	buf_printf(out, "answers     %" PRId64 " awaited\n", t->answers_awaited);
+	buf_printf(out, "packets     %" PRIu64 " received, %" PRIu64 " sent\n", received, sent);
+	buf_printf(
+	    out, "log         %" PRId64 " messages of %" PRId64 "\n", t->messages, t->appended);
+	buf_printf(out, "database    %" PRId64 " kB\n", t->bytes / 1024);
+	cluster_write_text(out, &of->cluster, !of->of.is_one);
+}
+
+void
+numbers_write_text(struct buf *out, const struct numbers *of)
+{
+	const struct cluster_node *node = numbers_shown_node(of);
+
+	if (node != NULL)
+		write_shown_text(out, of, node);
+	else
+		write_own_text(out, of);
+}

@@ -1,0 +1,19 @@
+/* commands: what other nodes do to sessions that live here, and to rooms that have members here.
+ *
+ * One for a session that is not here any more, or has left the namespace meanwhile, does nothing.
+ * Functions return 0; 1: the body is malformed; or -1: the turn is lost. */
+#ifndef POLLUX_LINKD_COMMANDS_H
+#define POLLUX_LINKD_COMMANDS_H
+
+#include "linkd/linkd.h"
+#include "shared/base/slice.h"
+
+/* LINK_CHANNEL, LINK_SEND and LINK_COMMAND. */
+int commands_channel(struct linkd *l, struct slice body);
+int commands_send(struct linkd *l, struct slice body);
+int commands_run(struct linkd *l, struct slice body);
+
+/* Copy the reason of an end that another node gives, as far as it fits; empty if it is no UTF-8. */
+void commands_copy_reason(char *reason, size_t size, struct slice text);
+
+#endif

@@ -1,0 +1,63 @@
+/* slots_table: what is in the shared memory of slots.h.  For the files slots*.c only. */
+#ifndef POLLUX_SLOTS_TABLE_H
+#define POLLUX_SLOTS_TABLE_H
+
+#include <stdatomic.h>
+
+#include "shared/store/slots.h"
+#include "shared/store/takeover.h"
+
+struct slot {
+	_Atomic int kind, pid;
+	_Atomic unsigned held;
+	_Atomic uint64_t received, sent;
+	_Atomic int64_t head;
+	struct filter filter;
+	_Atomic unsigned slowed;
+};
+
+/* What pollux-linkd tells the other processes of the node. */
+struct slot_link {
+	_Atomic int slot;   /* of pollux-linkd, + 1; 0: it has not started yet */
+	_Atomic int pid;    /* its process: the slot may be another's by now */
+	_Atomic int number; /* of this node, + 1; 0: none yet */
+	_Atomic bool is_up, knows_all;
+	_Atomic int64_t beat_ms;
+	_Atomic int64_t since;                           /* when is_up has changed */
+	_Atomic unsigned peers;                          /* other nodes that live */
+	_Atomic uint64_t alive[SLOTS_LINK_NUMBERS / 64]; /* a bit for each of their numbers */
+	_Atomic uint64_t lived[SLOTS_LINK_NUMBERS / 64]; /* and for those that ever were alive */
+	_Atomic uint64_t counters[SLOTS_LINK_COUNTERS];
+	_Atomic unsigned young_now; /* which of `young` takes new channels */
+	struct filter_wide remote, young[2];
+};
+
+/* In shared memory, zeroed when created: 0 must be the right start value of every field. */
+struct slot_table {
+	struct takeover_head head;
+	_Atomic int high; /* one more than the highest slot ever taken */
+	_Atomic uint32_t epoch;
+	_Atomic int64_t sessions;
+	_Atomic int64_t hook_events, hook_bytes;
+	_Atomic int hook_leader; /* slot + 1; 0: none */
+	_Atomic bool asked;      /* ends were requested */
+	_Atomic int watching;    /* number of watchers */
+	struct {
+		_Atomic int slot; /* + 1; 0: free */
+		_Atomic int64_t key;
+	} watchers[WATCHERS_MAX];
+	struct filter waiting;
+	_Atomic int64_t rebuilt_ms; /* when a damaged database was last made anew */
+	_Atomic int64_t chores_due; /* the next maintenance, ms */
+	struct slot_link link;
+	struct slot slots[SLOTS_MAX];
+};
+
+struct slots {
+	struct slot_table *table; /* shared memory */
+	uint64_t version;         /* slots_version() */
+	int lock_fd;              /* borrowed from the store */
+	int own;
+};
+
+#endif

@@ -1,0 +1,377 @@
+#include "wsd/workers.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "shared/base/clock.h"
+#include "shared/base/daemon.h"
+#include "shared/base/log.h"
+
+#define WORKERS_MAX 256 /* as [wsd] workers */
+
+/* A worker that has lived so long is started again at once.  Else later and later: a module that
+ * crashes at the start must not take a whole core. */
+#define SOUND_MS       1000
+#define DELAY_LEAST_MS 100
+#define DELAY_MOST_MS  2000
+
+/* Workers that have not ended by then are killed: after SIGTERM, which they take up to five seconds
+ * for, and after SIGUSR2. */
+#define END_MS   7000
+#define HURRY_MS 1000
+
+#define SLEEP_MOST_MS 60000 /* counts of the log are written then */
+
+struct worker_process {
+	pid_t pid; /* 0: none */
+	int64_t started_ms;
+	int64_t delay_ms; /* before it was started last */
+	int64_t due_ms;   /* when it is started next; INT64_MAX: not yet, or not any more */
+};
+
+struct workers {
+	size_t n;
+	struct worker_process *processes;
+	struct balance *balance;
+	struct listen *sockets;
+	const char *addresses;
+	workers_serve *serve;
+	void *arg;
+	sigset_t watched, before; /* signals; the mask that the program had */
+	pid_t pid;                /* of this process */
+	bool ready;               /* all workers have accepted once */
+	bool stopping;
+	int64_t kill_ms; /* when those that are left are killed; INT64_MAX: not yet */
+	int code;        /* of the program */
+};
+
+size_t
+workers_count(const struct config *cfg)
+{
+	cpu_set_t set;
+	size_t cores = 0;
+
+	if (cfg->wsd_workers != 0)
+		return cfg->wsd_workers;
+	/* not all that the machine has: a container or taskset(1) may give fewer */
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		cores = (size_t)CPU_COUNT(&set);
+	else if (sysconf(_SC_NPROCESSORS_ONLN) > 0)
+		cores = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+	return cores < 1 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : cores;
+}
+
+/* --- stopping ------------------------------------------------------------------------------- */
+
+static void
+signal_all(const struct workers *ws, int number)
+{
+	for (size_t i = 0; i < ws->n; i++)
+		if (ws->processes[i].pid != 0)
+			(void)kill(ws->processes[i].pid, number);
+}
+
+static void
+stop_workers(struct workers *ws, int64_t now)
+{
+	bool again = ws->stopping;
+
+	ws->stopping = true;
+	if (!again)
+		ws->kill_ms = now + END_MS;
+	else if (ws->kill_ms > now + HURRY_MS)
+		ws->kill_ms = now + HURRY_MS;
+	if (!again) {
+		/* what keeps the program from its start was said by a worker */
+		if (ws->ready)
+			daemon_stopping(balance_sum(ws->balance));
+		/* free the address at once, a successor may be waiting for it */
+		listen_close(ws->sockets);
+	}
+	for (size_t i = 0; i < ws->n; i++)
+		ws->processes[i].due_ms = INT64_MAX;
+	signal_all(ws, again ? SIGUSR2 : SIGTERM);
+}
+
+static void
+kill_overdue(struct workers *ws, int64_t now)
+{
+	if (now < ws->kill_ms)
+		return;
+	ws->kill_ms = INT64_MAX;
+	for (size_t i = 0; i < ws->n; i++)
+		if (ws->processes[i].pid != 0)
+			log_warnx("worker %zu (process %d) does not end: it is killed", i + 1,
+			    (int)ws->processes[i].pid);
+	signal_all(ws, SIGKILL);
+}
+
+/* --- starting ------------------------------------------------------------------------------- */
+
+/* The child after the fork. */
+__attribute__((noreturn)) static void
+be_worker(const struct workers *ws, size_t index)
+{
+	const struct worker self = {
+	    .index = index, .n = ws->n, .parent = ws->pid, .balance = ws->balance};
+	struct listen sockets = *ws->sockets;
+
+	if (worker_begin(&self, &ws->before) == -1)
+		_exit(EX_OSERR);
+	exit(ws->serve(ws->arg, &sockets, &self));
+}
+
+/* When it was started in vain: at once after a long life, else later each time. */
+static void
+set_due(struct worker_process *p, int64_t now)
+{
+	if (now - p->started_ms >= SOUND_MS)
+		p->delay_ms = 0;
+	else if (p->delay_ms == 0)
+		p->delay_ms = DELAY_LEAST_MS;
+	else
+		p->delay_ms = p->delay_ms > DELAY_MOST_MS / 2 ? DELAY_MOST_MS : 2 * p->delay_ms;
+	p->due_ms = now + p->delay_ms;
+}
+
+static void
+start_worker(struct workers *ws, size_t i, int64_t now)
+{
+	struct worker_process *p = &ws->processes[i];
+	pid_t pid = fork();
+
+	if (pid == 0)
+		be_worker(ws, i);
+	p->started_ms = now;
+	p->due_ms = INT64_MAX;
+	if (pid == -1) {
+		log_limited(LOG_LEVEL_ERROR, "cannot start worker %zu: %s", i + 1, strerror(errno));
+		if (ws->ready) {
+			set_due(p, now);
+			return;
+		}
+		ws->code = EX_OSERR;
+		stop_workers(ws, now);
+		return;
+	}
+	p->pid = pid;
+	log_debug("worker %zu is process %d", i + 1, (int)pid);
+}
+
+static void
+start_due(struct workers *ws, int64_t now)
+{
+	for (size_t i = 0; i < ws->n; i++)
+		if (ws->processes[i].due_ms <= now)
+			start_worker(ws, i, now);
+}
+
+/* The program is ready when all workers are.  The first is started alone: what keeps it from
+ * serving is said once. */
+static void
+look_for_ready(struct workers *ws, int64_t now)
+{
+	bool all = true;
+
+	if (ws->ready || ws->stopping || !balance_accepts(ws->balance, 0))
+		return;
+	for (size_t i = 0; i < ws->n; i++) {
+		struct worker_process *p = &ws->processes[i];
+
+		all = all && balance_accepts(ws->balance, i);
+		if (p->pid == 0 && p->due_ms == INT64_MAX)
+			p->due_ms = now;
+	}
+	if (!all)
+		return;
+	ws->ready = true;
+	daemon_started(ws->addresses);
+	log_info("%zu workers", ws->n);
+}
+
+/* --- a worker that ends --------------------------------------------------------------------- */
+
+/* The exit code that the end of a worker gives the program; 0: it is started again. */
+static int
+code_of_end(const struct workers *ws, int status)
+{
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+
+	/* starting would not help, or another version is to be started */
+	if (WIFEXITED(status) && (code == DAEMON_OUTDATED || code == EX_CONFIG))
+		return code;
+	/* once all have served, others still do, and it will again */
+	return ws->ready ? 0 : code;
+}
+
+static void
+tell_end(size_t i, pid_t pid, int status, int64_t delay)
+{
+	char how[64];
+
+	if (WIFSIGNALED(status))
+		snprintf(how, sizeof(how), "was ended by signal %d (%s)", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
+	else
+		snprintf(how, sizeof(how), "has ended with code %d", WEXITSTATUS(status));
+	if (delay == 0)
+		log_warnx("worker %zu (process %d) %s; it is started again", i + 1, (int)pid, how);
+	else
+		log_limited(LOG_LEVEL_WARN,
+		    "worker %zu (process %d) %s; it is started again in a while", i + 1, (int)pid,
+		    how);
+}
+
+static void
+on_worker_end(struct workers *ws, size_t i, int status, int64_t now)
+{
+	struct worker_process *p = &ws->processes[i];
+	pid_t pid = p->pid;
+
+	p->pid = 0;
+	balance_leave(ws->balance, i);
+	if (ws->stopping)
+		return;
+	ws->code = code_of_end(ws, status);
+	if (ws->code != 0) {
+		if (WIFSIGNALED(status))
+			log_errx("a worker was ended by signal %d (%s) before all had started",
+			    WTERMSIG(status), strsignal(WTERMSIG(status)));
+		stop_workers(ws, now);
+		return;
+	}
+	set_due(p, now);
+	tell_end(i, pid, status, p->delay_ms);
+}
+
+static void
+reap_workers(struct workers *ws, int64_t now)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (size_t i = 0; i < ws->n; i++)
+			if (ws->processes[i].pid == pid)
+				on_worker_end(ws, i, status, now);
+}
+
+/* --- the loop ------------------------------------------------------------------------------- */
+
+static bool
+any_worker_lives(const struct workers *ws)
+{
+	for (size_t i = 0; i < ws->n; i++)
+		if (ws->processes[i].pid != 0)
+			return true;
+	return false;
+}
+
+/* Wait for a signal, or until something is due.  Return its number, or -1. */
+static int
+wait_for_signal(const struct workers *ws, int64_t now)
+{
+	int64_t until = now + SLEEP_MOST_MS;
+	struct timespec t;
+
+	for (size_t i = 0; i < ws->n; i++)
+		if (ws->processes[i].due_ms < until)
+			until = ws->processes[i].due_ms;
+	if (ws->kill_ms < until)
+		until = ws->kill_ms;
+	until = until < now ? 0 : until - now;
+	t.tv_sec = until / 1000;
+	t.tv_nsec = until % 1000 * 1000000;
+	return sigtimedwait(&ws->watched, NULL, &t);
+}
+
+static void
+handle_signal(struct workers *ws, int number, int64_t now)
+{
+	switch (number) {
+	case SIGTERM:
+	case SIGINT:
+		stop_workers(ws, now);
+		break;
+	case SIGHUP:
+		log_reopen();
+		signal_all(ws, SIGHUP);
+		break;
+	case SIGUSR1:
+		signal_all(ws, SIGUSR1);
+		break;
+	default: /* SIGCHLD, SIGUSR2: what they tell of is looked at in any case */
+		break;
+	}
+}
+
+static void
+watch_signals(struct workers *ws)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
+
+	sigemptyset(&ws->watched);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		sigaddset(&ws->watched, numbers[i]);
+		/* one that is ignored may never come */
+		signal(numbers[i], SIG_DFL);
+	}
+	sigprocmask(SIG_BLOCK, &ws->watched, &ws->before);
+}
+
+static void
+run_workers(struct workers *ws)
+{
+	int64_t now = clock_ms();
+
+	for (size_t i = 0; i < ws->n; i++)
+		ws->processes[i].due_ms = i == 0 ? now : INT64_MAX;
+	do {
+		start_due(ws, now);
+		handle_signal(ws, wait_for_signal(ws, now), clock_ms());
+		now = clock_ms();
+		reap_workers(ws, now);
+		look_for_ready(ws, now);
+		kill_overdue(ws, now);
+		log_tick(now);
+	} while (!ws->stopping || any_worker_lives(ws));
+}
+
+int
+workers_run(
+    size_t n, struct listen *sockets, const char *addresses, workers_serve *serve, void *arg)
+{
+	struct workers ws = {
+	    .n = n,
+	    .processes = calloc(n, sizeof(*ws.processes)),
+	    .balance = balance_new(n),
+	    .sockets = sockets,
+	    .addresses = addresses,
+	    .serve = serve,
+	    .arg = arg,
+	    .pid = getpid(),
+	    .kill_ms = INT64_MAX,
+	};
+
+	if (ws.processes == NULL || ws.balance == NULL) {
+		log_errx("no memory for %zu workers", n);
+		ws.code = EX_OSERR;
+		goto end;
+	}
+	watch_signals(&ws);
+	run_workers(&ws);
+	if (ws.ready)
+		daemon_stopped();
+end:
+	listen_close(sockets);
+	balance_free(ws.balance);
+	free(ws.processes);
+	return ws.code;
+}
