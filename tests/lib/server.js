@@ -17,7 +17,7 @@ const KIND = process.env.SERVER || 'lighttpd';
 const REFERENCE = KIND === 'reference';
 const NODES = REFERENCE ? 0 : Number(process.env.NODES || 0); /* 0: no cluster */
 const START_MS = 60000;
-const STOP_MS = 15000;
+const STOP_MS = 30000;
 
 /* {protocol: {polling_duration: 2}} as INI text. */
 function iniText(conf) {

@@ -1,7 +1,7 @@
 /* wait: conditions instead of sleeps.  Every wait of a test has a deadline. */
 'use strict';
 
-const DEADLINE_MS = 10000;
+const DEADLINE_MS = 30000; /* longer than a loaded machine takes */
 
 /* The promise's result, or an error that names what did not come. */
 function within(promise, what, ms = DEADLINE_MS) {
