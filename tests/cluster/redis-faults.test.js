@@ -104,7 +104,7 @@ pollux('a second pollux-linkd of a folder ends with 69', async () => {
 
 pollux('nodes find each other; a restart is seen, and so is a death', async () => {
   const redis = await startRedis();
-  const confs = ['one', 'two'].map((name) => nodeConf(folder, name, redis));
+  const confs = ['one', 'two'].map((name) => nodeConf(folder, name, redis, { node_timeout: 6 }));
   const [one, two] = confs.map((conf) => startLinkd(folder, conf));
   const numbers = [await numberOf(one), await numberOf(two)];
   await one.says(new RegExp(`info: the node two \\(${numbers[1]}\\) is there, with Pollux \\d`));
