@@ -49,7 +49,11 @@ function closeAll() {
     socket.reconnecting = false;
     clearTimeout(socket.reconnectionTimer);
     clearTimeout(socket.connectTimeoutTimer);
-    socket.disconnect();
+    try {
+      socket.disconnect();
+    } catch {
+      socket.onDisconnect('booted'); /* its websocket is closing already, and takes no good-bye */
+    }
   }
   open.clear();
 }

@@ -415,7 +415,7 @@ pollux('pollux.fcgi: started by a web server it logs its start and end at debug 
   for (const level of ['info', 'debug']) {
     const [port] = await freePorts(1);
     const before = ['perl', '-MSocket', '-e',
-      'socket(S, AF_INET, SOCK_STREAM, 0); bind(S, pack_sockaddr_in(shift, INADDR_LOOPBACK)) or die; ' +
+      'socket(S, AF_INET, SOCK_STREAM, 0); setsockopt(S, SOL_SOCKET, SO_REUSEADDR, 1); bind(S, pack_sockaddr_in(shift, INADDR_LOOPBACK)) or die; ' +
       'listen(S, 9); open(STDIN, "<&", S) or die; exec @ARGV', port];
     const daemon = startDaemon('pollux.fcgi', confFor('pollux.fcgi', '', { log: { level } }), folder,
       { before, env: { NOTIFY_SOCKET: socket } });
