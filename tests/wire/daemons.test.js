@@ -83,6 +83,7 @@ async function startManager(socket) {
   const child = spawn('perl', ['-MSocket', '-e',
     'socket(S, AF_UNIX, SOCK_DGRAM, 0); bind(S, pack_sockaddr_un($ARGV[0])) or die; $| = 1; ' +
     'print "bound\\n"; while (defined recv(S, $b, 999, 0)) { print "$b\\n" }', socket]);
+  after(() => child.kill()); /* of a test that has failed */
   const manager = { said: '', kill: () => child.kill() };
   child.stdout.setEncoding('utf8').on('data', (text) => { manager.said += text; });
   await until(() => manager.said === 'bound\n', 'a socket');
