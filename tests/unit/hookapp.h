@@ -3,6 +3,7 @@
 #ifndef POLLUX_TESTS_HOOKAPP_H
 #define POLLUX_TESTS_HOOKAPP_H
 
+#include "tests/unit/folder.h"
 #include "tests/unit/process.h"
 
 #include "shared/hook/internal.h"
@@ -86,13 +87,11 @@ static inline int
 close_fixture(void **state)
 {
 	struct fixture *f = *state;
-	char command[128];
 
 	application_stop(f->app);
 	hub_close(f->hub);
 	application_close(f->app);
-	snprintf(command, sizeof(command), "rm -rf %s", f->folder);
-	assert_int_equal(system(command), 0);
+	delete_folder(f->folder);
 	free(f->thrown);
 	free(f);
 	return 0;

@@ -21,6 +21,7 @@
 #include "shared/app/internal.h"
 #include "shared/hub/hub.h"
 #include "shared/wire/sid.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/limits.h"
 
 struct world {
@@ -140,14 +141,11 @@ world_open(void (*set_up)(sio_app *app, struct world *w))
 static inline void
 world_close(struct world *w)
 {
-	char command[128];
-
 	for (int i = 0; i < 2; i++) {
 		hub_close(w->hub[i]);
 		application_close(w->application[i]);
 	}
-	snprintf(command, sizeof(command), "rm -rf %s", w->folder);
-	assert_int_equal(system(command), 0);
+	delete_folder(w->folder);
 	free(w);
 }
 

@@ -17,6 +17,7 @@
 #include "shared/base/clock.h"
 #include "shared/store/action_queue.h"
 #include "shared/store/store.h"
+#include "tests/unit/folder.h"
 
 struct folder {
 	char path[64];
@@ -69,12 +70,10 @@ static int
 close_leader(void **state)
 {
 	struct folder *f = *state;
-	char command[96];
 
 	sqlite3_close(f->stranger);
 	store_close(f->st);
-	snprintf(command, sizeof(command), "rm -rf %s", f->path);
-	assert_int_equal(system(command), 0);
+	delete_folder(f->path);
 	free(f);
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include "shared/hub/hub.h"
 #include "shared/store/message_log.h"
 #include "shared/store/slots.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/limits.h"
 
 /* --- an application that notes what it is told ---------------------------------------------------
@@ -311,12 +312,10 @@ static int
 teardown(void **state)
 {
 	struct world *w = *state;
-	char command[128];
 
 	hub_close(w->hub[0]);
 	hub_close(w->hub[1]);
-	snprintf(command, sizeof(command), "rm -rf %s", w->folder);
-	assert_int_equal(system(command), 0);
+	delete_folder(w->folder);
 	free(w);
 	return 0;
 }

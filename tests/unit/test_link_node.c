@@ -15,6 +15,7 @@
 #include "shared/store/link_node.h"
 #include "shared/store/slots.h"
 #include "shared/store/store.h"
+#include "tests/unit/folder.h"
 
 struct node_store {
 	char folder[64];
@@ -40,11 +41,9 @@ static int
 close_node_store(void **state)
 {
 	struct node_store *s = *state;
-	char command[96];
 
 	store_close(s->st);
-	snprintf(command, sizeof(command), "rm -rf %s", s->folder);
-	assert_int_equal(system(command), 0);
+	delete_folder(s->folder);
 	buf_free(&s->seen);
 	free(s);
 	return 0;

@@ -21,6 +21,7 @@
 #include "shared/store/slots.h"
 #include "shared/store/store.h"
 #include "shared/store/subscription.h"
+#include "tests/unit/folder.h"
 
 #define OWN_NUMBER 5
 #define OWN        1
@@ -110,11 +111,9 @@ static int
 close_listed_store(void **state)
 {
 	struct listed_store *s = *state;
-	char command[96];
 
 	store_close(s->st);
-	snprintf(command, sizeof(command), "rm -rf %s", s->folder);
-	assert_int_equal(system(command), 0);
+	delete_folder(s->folder);
 	buf_free(&s->seen);
 	free(s);
 	return 0;

@@ -19,6 +19,7 @@
 #include "shared/store/slots.h"
 #include "shared/transport/publish_done.h"
 #include "shared/transport/server.h"
+#include "tests/unit/folder.h"
 
 #define NOW 1000000
 #define DAY 86400000
@@ -49,11 +50,8 @@ open_machine(struct machine *m)
 static void
 close_machine(struct machine *m)
 {
-	char command[96];
-
 	server_close(m->sv);
-	snprintf(command, sizeof(command), "rm -rf %s", m->folder);
-	assert_int_equal(system(command), 0);
+	delete_folder(m->folder);
 }
 
 static int

@@ -29,6 +29,7 @@
 #include "shared/wire/route.h"
 #include "shared/wire/sid.h"
 #include "tests/unit/asked.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/limits.h"
 
 #define OURS   7
@@ -284,12 +285,10 @@ static int
 close_world(void **state)
 {
 	struct world *w = *state;
-	char command[128];
 
 	server_close(w->sv);
 	hub_close(w->linkd);
-	snprintf(command, sizeof(command), "rm -rf %s", w->folder);
-	assert_int_equal(system(command), 0);
+	delete_folder(w->folder);
 	free(w);
 	return 0;
 }

@@ -26,6 +26,7 @@
 #include "shared/store/slots.h"
 #include "shared/store/store.h"
 #include "tests/unit/damage.h"
+#include "tests/unit/folder.h"
 
 #define KEY 7
 
@@ -54,12 +55,10 @@ static int
 close_stores(void **state)
 {
 	struct stores *s = *state;
-	char command[96];
 
 	store_close(s->st);
 	store_close(s->other);
-	snprintf(command, sizeof(command), "rm -rf %s", s->folder);
-	assert_int_equal(system(command), 0);
+	delete_folder(s->folder);
 	free(s);
 	return 0;
 }

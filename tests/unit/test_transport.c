@@ -18,6 +18,7 @@
 #include "shared/transport/server.h"
 #include "tests/unit/asked.h"
 #include "tests/unit/damage.h"
+#include "tests/unit/folder.h"
 
 struct world {
 	char folder[64];
@@ -106,11 +107,9 @@ static int
 teardown(void **state)
 {
 	struct world *w = *state;
-	char command[128];
 
 	server_close(w->sv);
-	snprintf(command, sizeof(command), "rm -rf %s", w->folder);
-	assert_int_equal(system(command), 0);
+	delete_folder(w->folder);
 	free(w);
 	return 0;
 }
