@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Delete a folder that mkdtemp() has named, and all that is in it. */
 static inline void
@@ -18,6 +19,7 @@ delete_folder(const char *folder)
 {
 	char command[128];
 
+	assert_int_equal(access(folder, F_OK), 0);
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
 	assert_int_equal(system(command), 0);
 }

@@ -21,6 +21,7 @@
 #include "shared/link/frame.h"
 #include "shared/store/link_out.h"
 #include "shared/store/slots.h"
+#include "tests/unit/folder.h"
 
 struct linknode {
 	char folder[64];
@@ -59,12 +60,9 @@ linknode_open(struct linknode *n, int number)
 static inline void
 linknode_close(struct linknode *n)
 {
-	char command[128];
-
 	dispatch_close(&n->l);
 	server_close(n->l.sv);
-	snprintf(command, sizeof(command), "rm -r %.63s", n->folder);
-	assert_int_equal(system(command), 0);
+	delete_folder(n->folder);
 }
 
 static inline void

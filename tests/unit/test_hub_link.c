@@ -25,6 +25,7 @@
 #include "shared/store/slots.h"
 #include "shared/store/subscription.h"
 #include "shared/wire/sid.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/limits.h"
 
 #define OURS   7
@@ -125,11 +126,9 @@ static int
 close_node(void **state)
 {
 	struct node *node = *state;
-	char command[128];
 
 	hub_close(node->hub);
-	snprintf(command, sizeof(command), "rm -r %s", node->folder);
-	assert_int_equal(system(command), 0);
+	delete_folder(node->folder);
 	free(node);
 	return 0;
 }
