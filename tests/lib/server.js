@@ -92,7 +92,12 @@ class Launcher {
 
   async stop(signal = 'SIGINT') {
     this.child.kill(signal);
-    return within(this.exited.promise, 'end of the launcher', STOP_MS);
+    try {
+      return await within(this.exited.promise, 'end of the launcher', STOP_MS);
+    } catch (error) {
+      const alive = processes(this.pid).map(({ pid, state }) => `${pid} ${state} ${commandLine(pid)}`);
+      throw new Error(`${error.message}; alive: ${alive.join(', ')}; it said: ${this.stderr.trim()}`);
+    }
   }
 }
 
