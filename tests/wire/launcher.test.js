@@ -2,7 +2,7 @@
 'use strict';
 
 const assert = require('node:assert');
-const { spawnSync } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
@@ -14,7 +14,7 @@ const { Polling } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { freePorts } = require('../lib/ports');
 const { refused, assertOneSentence } = require('../lib/refused');
-const { until } = require('../lib/wait');
+const { within, until } = require('../lib/wait');
 
 const folders = [];
 after(() => folders.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
@@ -45,6 +45,26 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
     process.removeAllListeners('exit');
   });
 }
+
+/* Watches over programs, which all are this test, without a pause. */
+const WATCHER = `. tools/run-lib
+pause() { :; }
+stop() { :; }
+LOG=/dev/null
+begin
+for slashes in / // /// ////; do name_of[$PPID$slashes]=test; done
+watch`;
+
+pollux('no SIGINT is forgotten, whenever it comes', async () => {
+  for (let i = 0; i < 300; i++) {
+    const watcher = spawn('env', ['--default-signal=INT', 'bash', '-c', WATCHER], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+    const end = new Promise((resolve) => watcher.once('exit', resolve));
+    await new Promise((resolve) => watcher.stdout.once('data', resolve));
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 4)); /* any moment */
+    watcher.kill('SIGINT');
+    assert.strictEqual(await within(end, `end of number ${i}`).finally(() => watcher.kill('SIGKILL')), 0);
+  }
+});
 
 pollux('another resource works, or is refused at once', async () => {
   const server = await start({ conf: { protocol: { resource: '/~me/a_b-1.2/io/' } } });
