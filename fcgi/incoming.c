@@ -73,8 +73,7 @@ ask_server(struct fcgi_conn *c, struct fcgi_request *rq)
 	c->state = FCGI_CONN_HELD;
 	c->request = rq;
 	c->request_id = rq->id;
-	/* without its whole body, the next request could not be told from the rest of this one */
-	c->keep = rq->keep && !rq->too_large && !rq->broken;
+	c->keep = rq->keep;
 	c->x = (struct exchange){
 	    .ops = &outgoing_ops,
 	    .header = incoming_header,

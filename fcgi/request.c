@@ -105,12 +105,14 @@ fcgi_request_read(int fd, size_t body_max)
 	rq->fcgx = fcgx;
 	rq->params = fcgx->envp;
 	rq->id = (uint16_t)fcgx->requestId;
-	rq->keep = fcgx->keepConnection != 0;
 	if (fcgx->role != FCGI_RESPONDER) { /* an authorizer or filter: not what we serve */
 		fcgi_request_free(rq);
 		return NULL;
 	}
 	read_request_body(rq, fcgx->in, body_max);
+	/* if some of it were left, the next request could not be told from it */
+	rq->keep = fcgx->keepConnection != 0 && FCGX_HasSeenEOF(fcgx->in) != 0 &&
+	           FCGX_GetError(fcgx->in) == 0;
 	return rq;
 fail:
 	log_warn("cannot set up the reading of a request");

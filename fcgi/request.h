@@ -17,7 +17,7 @@ struct fcgi_request {
 	struct buf body;
 	char client[ADDRESS_SIZE]; /* the client's address; empty: unknown */
 	uint16_t id;
-	bool keep;      /* the web server wants to use the connection again */
+	bool keep;      /* the web server wants to use the connection again, and can */
 	bool too_large; /* the body was read and dropped */
 	bool broken;    /* the body is not as long as was announced */
 };

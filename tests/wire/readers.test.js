@@ -1,4 +1,4 @@
-/* Requests that reach pollux.fcgi in pieces: each is read by a thread, while it needs one. */
+/* How pollux.fcgi reads requests: one that comes in pieces is read by a thread, while it needs one. */
 'use strict';
 
 const assert = require('node:assert');
@@ -22,7 +22,7 @@ after(() => {
 async function started(readers) {
   const [port] = await freePorts(1);
   const conf = {
-    store: { data: fs.mkdtempSync(`${folder}/data`) }, limits: { request_timeout: 60 },
+    store: { data: fs.mkdtempSync(`${folder}/data`) }, limits: { request_timeout: 60, body_bytes: 4096 },
     fcgi: { listen: `127.0.0.1:${port}`, readers }
   };
   const daemon = startDaemon('pollux.fcgi', conf, folder);
@@ -87,4 +87,22 @@ pollux('a program that ends does not wait for slow bodies', async () => {
   await until(() => threads(daemon) === 3, 'both threads');
   assert.strictEqual(await daemon.stop(), 0);
   for (const { connection } of slow) assert.strictEqual((await connection.closed()).length, 0);
+});
+
+pollux('a body that is too large costs no connection, which a web server may be using again already', async () => {
+  const { daemon, port } = await started(2);
+  const connection = new Connection(port);
+  const answer = async (length) => {
+    connection.bytes = Buffer.alloc(0);
+    connection.send(postRequest('/socket.io/1/', 'x'.repeat(length), true));
+    /* its last record is FCGI_END_REQUEST, of 16 bytes */
+    return (await connection.watch(() => (connection.bytes.at(-15) === 3 ? connection.bytes : null), 'answer')).toString();
+  };
+  for (const length of [5000, 60000]) {
+    assert.match(await answer(length), /Status: 413 /);
+    assert.match(await answer(4096), /Status: 200 OK/);
+  }
+  assert.ok(!connection.ended);
+  connection.destroy();
+  assert.strictEqual(await daemon.stop(), 0);
 });
