@@ -2,7 +2,7 @@
 'use strict';
 
 const assert = require('node:assert');
-const { spawn, spawnSync } = require('node:child_process');
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
@@ -14,7 +14,7 @@ const { Polling } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { freePorts } = require('../lib/ports');
 const { refused, assertOneSentence } = require('../lib/refused');
-const { within, until } = require('../lib/wait');
+const { until } = require('../lib/wait');
 
 const folders = [];
 after(() => folders.forEach((folder) => fs.rmSync(folder, { recursive: true, force: true })));
@@ -56,13 +56,16 @@ for slashes in / // /// ////; do name_of[$PPID$slashes]=test; done
 watch`;
 
 pollux('no SIGINT is forgotten, whenever it comes', async () => {
+  const made = await plan({ command: 'env', args: ['--default-signal=INT', 'bash', '-c', WATCHER] });
   for (let i = 0; i < 300; i++) {
-    const watcher = spawn('env', ['--default-signal=INT', 'bash', '-c', WATCHER], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
-    const end = new Promise((resolve) => watcher.once('exit', resolve));
-    await new Promise((resolve) => watcher.stdout.once('data', resolve));
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 4)); /* any moment */
-    watcher.kill('SIGINT');
-    assert.strictEqual(await within(end, `end of number ${i}`).finally(() => watcher.kill('SIGKILL')), 0);
+    const watcher = launch(made);
+    try {
+      await watcher.ready();
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 4)); /* any moment */
+      assert.deepStrictEqual(await watcher.stop('SIGINT'), { code: 0, signal: null }, `number ${i}`);
+    } finally {
+      watcher.child.kill('SIGKILL');
+    }
   }
 });
 
