@@ -15,13 +15,15 @@
  * Checked are that each quote is in its document, that each test is where it is said to be, and that
  * nothing is left out: each paragraph, item and row of a table in a .md file, each setting of
  * pollux.conf(5) (written `[section] key`) and each function of pollux-app(3) has a promise.  Of
- * headings and examples none is asked.
+ * headings and examples none is asked, except that a test runs every block of commands in hosting.md
+ * (lib/recipe.js).
  *
  * Prints a line for each mistake, then `N passed, N failed`. */
 'use strict';
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { blocksOf } = require('./lib/recipe');
 
 const ROOT = path.join(__dirname, '..');
 const LISTS = path.join(__dirname, 'promises');
@@ -151,10 +153,21 @@ function checkDocument(name) {
   }
 }
 
+/* Every block of commands is run: some test has recipe('NAME'. */
+function checkRecipes(name) {
+  const tests = fs.readdirSync(__dirname, { recursive: true }).filter((file) => file.endsWith('.test.js'))
+    .map(testText).join('');
+  for (const block of blocksOf(fs.readFileSync(fileOf(name), 'utf8'))) {
+    check(block.name !== '', `${name}: a block of commands has no name: ${block.commands.split('\n')[0]}`);
+    check(tests.includes(`recipe('${block.name}'`), `${name}: no test runs recipe('${block.name}')`);
+  }
+}
+
 const documents = fs.readdirSync(path.join(ROOT, 'docs')).filter((name) => /\.(md|[1-9])$/.test(name));
 for (const name of ['SECURITY.md', ...documents]) {
   if (fs.existsSync(listOf(name))) checkDocument(name);
   else check(false, `${name} has no list in tests/promises`);
 }
+checkRecipes('hosting.md');
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
