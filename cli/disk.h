@@ -1,5 +1,5 @@
-/* disk: whether a folder is on a disk of this machine.  Locks and shared memory, which all processes of
- * a data folder use, do not work between machines. */
+/* disk: whether a folder is on a disk of this machine.  Locks and shared memory, which all
+ * processes of a data folder use, do not work between machines. */
 #ifndef POLLUX_DISK_H
 #define POLLUX_DISK_H
 

@@ -136,13 +136,15 @@ use_configuration(struct doctor *d)
 static void
 look_from_outside(struct doctor *d)
 {
-	if (!doctor_serve_address(d) || d->net.stopped)
+	if (!doctor_address(d) || d->net.stopped)
 		return;
 	doctor_serve(d);
 	if (!d->served || d->net.stopped)
 		return;
 	doctor_polls_begin(d);
-	doctor_serve_origins(d);
+	doctor_serve_script(d);
+	if (!d->net.stopped)
+		doctor_serve_origins(d);
 	if (!d->net.stopped)
 		doctor_polls_body(d);
 	if (!d->net.stopped)

@@ -1,8 +1,10 @@
-/* doctor: the command `pollux doctor URL`: says what keeps clients from being served at a URL, and what
- * to change.
+/* doctor: the command `pollux doctor URL`: says what keeps clients from being served at a URL, and
+ * what to change.
  *
  *	doctor.c           the command line, the order of the checks, the end
- *	doctor_serve.c     the address, TLS, what answers there, the clock, pages that may talk
+ *	doctor_address.c   connections and TLS
+ *	doctor_serve.c     the handshake, a message, the clock, files, pages that may talk
+ *	doctor_blame.c     what answers when it is not Pollux
  *	doctor_polls.c     the longest poll, the largest body, how many polls at once
  *	doctor_ways.c      streams, websockets, Flash policies
  *	doctor_inside.c    on the host itself, with -c: folder, users, versions
@@ -14,6 +16,8 @@
  * application, which only sees that sessions come and go. */
 #ifndef POLLUX_DOCTOR_H
 #define POLLUX_DOCTOR_H
+
+#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/findings.h"
@@ -27,6 +31,7 @@ enum doctor_held {
 	DOCTOR_HELD_NOT_YET, /* it is still held, or brought messages only */
 	DOCTOR_HELD_WHOLE,   /* Pollux has ended it */
 	DOCTOR_HELD_CUT,     /* something else has */
+	DOCTOR_HELD_BUSY,    /* too many messages came: it cannot be told */
 };
 
 struct doctor {
@@ -49,17 +54,24 @@ struct doctor {
 	struct visit *patient; /* the visit that waits for its long poll; NULL: none */
 	enum doctor_held held; /* what became of its poll */
 	int64_t hold_end_ms;   /* when to stop waiting for it, of clock_ms(); 0: it was not begun */
+	int held_messages;     /* how many polls have brought some */
 	int64_t held_ms;       /* the longest that one of its polls was held so far */
 	char held_why[320];    /* DOCTOR_HELD_CUT: what ended it */
 	int status;            /* of the handshake's answer */
+	char refused[512];     /* origins that may not talk, as patterns with a blank before each */
+	char own_origin[SITE_HOST_MAX + 16]; /* of pages of the site itself */
 };
 
 /* Each says what it finds. */
 
 /* Whether a connection can be made, and a certificate be verified.  False: there is none. */
-bool doctor_serve_address(struct doctor *d);
+bool doctor_address(struct doctor *d);
 /* What answers the handshake; sets `served`. */
 void doctor_serve(struct doctor *d);
+/* The handshake was answered, but not by Pollux as it should. */
+void doctor_blame(struct doctor *d, const struct fetch *f);
+/* Whether browsers get the script of the client here. */
+void doctor_serve_script(struct doctor *d);
 /* Whether pages of these origins may talk to the server. */
 void doctor_serve_origins(struct doctor *d);
 
@@ -79,5 +91,14 @@ void doctor_ways_policy(struct doctor *d);
 
 /* What can be seen on the host only.  Last: it may give up root's rights. */
 void doctor_inside(struct doctor *d);
+
+/* An origin as [protocol] origins has it: with a port, it needs no scheme. */
+static inline const char *
+doctor_origin_pattern(const char *origin)
+{
+	const char *host = strstr(origin, "://");
+
+	return host != NULL && strchr(host + 3, ':') != NULL ? host + 3 : origin;
+}
 
 #endif

@@ -407,7 +407,7 @@ look_at_forwarded(struct doctor *d)
 		findings_add(&d->found, "forwarded", FINDING_NOTE,
 		    "Pollux does not know that the site speaks TLS.");
 		findings_change(&d->found, "The proxy must set X-Forwarded-Proto: https, or old "
-		                           "websocket clients (hixie-76) "
+					   "websocket clients (hixie-76) "
 					   "are sent to ws://.");
 	} else {
 		findings_add(&d->found, "forwarded", FINDING_GOOD,
@@ -431,14 +431,18 @@ look_at_processes(struct doctor *d)
 {
 	char path[CONFIG_PATH_MAX + 16], line[512] = "it cannot be opened", who[64];
 	struct running running;
-	int status;
+	int status, error;
 
 	snprintf(path, sizeof(path), "%s/pollux.db", d->cli->cfg.data);
-	if (geteuid() != 0 && access(path, R_OK | W_OK) == -1) {
-		findings_add(&d->found, "processes", errno == ENOENT ? grave(d) : FINDING_UNKNOWN,
-		    "The programs of %s cannot be seen by %s: %s.", d->cli->cfg.data,
-		    user_name(geteuid(), who), strerror(errno));
-		findings_change(&d->found, "Run this command as the user they run as.");
+	/* root becomes the owner of the folder */
+	if (access(path, geteuid() == 0 ? F_OK : R_OK | W_OK) == -1) {
+		error = errno;
+		findings_add(&d->found, "processes", error == ENOENT ? grave(d) : FINDING_UNKNOWN,
+		    "What runs on the data folder cannot be seen by %s: %s: %s.",
+		    user_name(geteuid(), who), path, strerror(error));
+		findings_change(&d->found,
+		    error == ENOENT ? "No program has run there yet."
+				    : "Run this command as the user that programs run as.");
 		return;
 	}
 	log_collect(keep_line, line);

@@ -9,6 +9,8 @@
  * takes seconds to start one. */
 #define SLOW_MS 6000
 
+#define MESSAGES_MAX 100 /* polls that bring one at once: then it is not worth the site's time */
+
 /* --- the longest poll ----------------------------------------------------------------------- */
 
 void
@@ -21,7 +23,7 @@ doctor_polls_begin(struct doctor *d)
 }
 
 static bool
-is_packet(const struct fetch *f, const char *packet)
+is_only_packet(const struct fetch *f, const char *packet)
 {
 	return slice_is(buf_slice(&f->body), packet);
 }
@@ -41,11 +43,14 @@ doctor_polls_watch(struct doctor *d)
 		return;
 	if (f->state != FETCH_DONE || f->status != 200) {
 		d->held = DOCTOR_HELD_CUT;
+		d->held_ms = ms;
 		fetch_outcome(f, d->held_why);
-	} else if (is_packet(f, "8::") || is_packet(f, "2::")) {
+	} else if (is_only_packet(f, "8::") || is_only_packet(f, "2::")) {
 		d->held = DOCTOR_HELD_WHOLE;
+	} else if (++d->held_messages == MESSAGES_MAX) {
+		d->held = DOCTOR_HELD_BUSY;
 	} else if (clock_ms() < d->hold_end_ms) {
-		visit_poll(&d->visits, d->patient); /* it brought a message */
+		visit_poll(&d->visits, d->patient);
 	}
 }
 
@@ -85,6 +90,12 @@ doctor_polls_end(struct doctor *d)
 		    "A poll was held for %.1f s, until Pollux ended it.",
 		    (double)d->held_ms / 1000);
 		break;
+	case DOCTOR_HELD_BUSY:
+		findings_add(&d->found, "hold", FINDING_UNKNOWN,
+		    "How long a poll can be held is not known: each brings a message, the last one "
+		    "of %d after %.1f s at most.",
+		    MESSAGES_MAX, (double)d->held_ms / 1000);
+		break;
 	case DOCTOR_HELD_NOT_YET:
 		findings_add(&d->found, "hold", FINDING_GOOD,
 		    "A poll was held for %.1f s and not cut; then this command stopped waiting "
@@ -114,14 +125,13 @@ post_bytes(struct doctor *d, size_t n)
 		return p;
 	memset(bytes, 'x', n);
 	memcpy(bytes, "8:::", 4);
-	f = visit_post(&d->visits, d->patient, (struct slice){bytes, n}, "http://pollux-doctor");
+	f = visit_post(&d->visits, d->patient, (struct slice){bytes, n});
 	free(bytes);
 	if (f == NULL)
 		return p;
 	p.status = f->state == FETCH_DONE ? f->status : 0;
-	p.by_pollux = p.status == 200 ||
-	              (p.status == 413 && memmem(f->body.p == NULL ? "" : f->body.p, f->body.n,
-					      "larger than this server accepts", 31) != NULL);
+	p.by_pollux =
+	    p.status == 200 || (p.status == 413 && fetch_has(f, "larger than this server accepts"));
 	fetch_outcome(f, p.why);
 	fetch_free(f);
 	return p;

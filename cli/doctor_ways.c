@@ -50,7 +50,7 @@ wait_for_text(struct doctor *d, struct fetch *f, const char *text)
 	int64_t end = clock_ms() + PIECE_MS, now = clock_ms();
 
 	for (; now < end && !d->net.stopped; now = clock_ms()) {
-		if (f->body.n > 0 && memmem(f->body.p, f->body.n, text, strlen(text)) != NULL)
+		if (fetch_has(f, text))
 			return true;
 		if (fetch_has_ended(f))
 			return false;
@@ -90,7 +90,7 @@ doctor_ways_stream(struct doctor *d)
 {
 	char path[SITE_PATH_MAX + 256];
 	const struct fetch_request rq = {
-	    .site = &d->site, .path = path, .timeout_ms = 4 * PIECE_MS};
+	    .site = &d->site, .path = path, .origin = d->visits.origin, .timeout_ms = 4 * PIECE_MS};
 	struct visit *v;
 	struct fetch *f, *post = NULL;
 	bool first, second = false;
@@ -111,7 +111,7 @@ doctor_ways_stream(struct doctor *d)
 	}
 	first = wait_for_text(d, f, "1::");
 	if (first) {
-		post = visit_post(&d->visits, v, visit_question(), NULL);
+		post = visit_post(&d->visits, v, visit_question());
 		/* a slash may be escaped there */
 		second = wait_for_text(d, f, "pollux-doctor");
 	}
@@ -165,8 +165,11 @@ try_upgrade(struct doctor *d, const struct site *site, const struct visit *v)
 	char path[SITE_PATH_MAX + 256], headers[256];
 	unsigned char random[16] = {0};
 	char key[25] = "";
-	struct fetch_request rq = {
-	    .site = site, .path = path, .headers = headers, .timeout_ms = DOCTOR_QUICK_MS};
+	const struct fetch_request rq = {.site = site,
+	    .path = path,
+	    .headers = headers,
+	    .origin = d->visits.origin,
+	    .timeout_ms = DOCTOR_QUICK_MS};
 	struct upgrade u = {.why = "out of memory"};
 	struct fetch *f;
 
@@ -316,8 +319,7 @@ doctor_ways_policy(struct doctor *d)
 	for (int i = 0; i < 2; i++) {
 		while (f[i] != NULL && !fetch_has_ended(f[i]) && !d->net.stopped)
 			fetch_turn(&d->net, POLICY_MS);
-		is[i] = f[i] != NULL && f[i]->body.n > 0 &&
-		        memmem(f[i]->body.p, f[i]->body.n, "<cross-domain-policy", 20) != NULL;
+		is[i] = fetch_has(f[i], "<cross-domain-policy");
 		fetch_free(f[i]);
 	}
 	if (is[0] || is[1]) {

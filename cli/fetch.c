@@ -17,6 +17,7 @@
 #include "cli/cli.h"
 #include "shared/base/clock.h"
 
+#define PAGE_MS     10000
 #define RUNNING_MAX 256 /* of one fetch_turn(); more wait for the next */
 
 /* Where systems keep the certificates of authorities: a static build's OpenSSL looks for them where
@@ -254,7 +255,7 @@ take_bytes(struct fetch *f, const char *p, size_t n, int error)
 
 /* TLS over the socket, with the name of the host: several sites may share the address. */
 static bool
-add_tls(struct fetch *f, const struct site *site)
+add_fetch_tls(struct fetch *f, const struct site *site)
 {
 	BIO *tls = BIO_new_ssl(f->net->tls, 1);
 	SSL *ssl = NULL;
@@ -297,7 +298,7 @@ note_certificate(struct fetch *f)
 
 /* After a read or write that failed: wait for what it needs, and return true, or false. */
 static bool
-must_wait(struct fetch *f)
+fetch_must_wait(struct fetch *f)
 {
 	if (!BIO_should_retry(f->bio))
 		return false;
@@ -317,7 +318,7 @@ secure(struct fetch *f)
 		f->events = POLLOUT | POLLIN;
 		return;
 	}
-	if (must_wait(f))
+	if (fetch_must_wait(f))
 		return;
 	error = ERR_peek_last_error();
 	if (error == 0)
@@ -344,7 +345,7 @@ connected(struct fetch *f)
 }
 
 static void
-write_request(struct fetch *f)
+write_fetch(struct fetch *f)
 {
 	while (f->written < f->request.n) {
 		int n =
@@ -352,7 +353,7 @@ write_request(struct fetch *f)
 
 		if (n <= 0) {
 			/* an answer may be there: a body that is too large is refused early */
-			if (!must_wait(f))
+			if (!fetch_must_wait(f))
 				f->events = POLLIN;
 			else
 				f->events |= POLLIN;
@@ -376,7 +377,7 @@ read_answer(struct fetch *f)
 		n = BIO_read(f->bio, bytes, (int)sizeof(bytes));
 		if (n > 0)
 			take_bytes(f, bytes, (size_t)n, 0);
-		else if (!must_wait(f))
+		else if (!fetch_must_wait(f))
 			take_bytes(f, bytes, 0, errno);
 		else if (f->state == FETCH_SENDING)
 			f->events |= POLLOUT;
@@ -393,7 +394,7 @@ go_on(struct fetch *f, short events)
 	if (f->state == FETCH_SECURING)
 		secure(f);
 	if (f->state == FETCH_SENDING)
-		write_request(f);
+		write_fetch(f);
 	if (!fetch_has_ended(f) && f->state >= FETCH_SENDING &&
 	    (events & (POLLIN | POLLHUP | POLLERR)) != 0)
 		read_answer(f);
@@ -451,7 +452,7 @@ compose_request(struct buf *out, const struct fetch_request *rq)
 
 /* A socket that is connecting, or -1 with errno. */
 static int
-start_connecting(const struct site_address *to)
+connect_fetch(const struct site_address *to)
 {
 	int fd = socket(to->any.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int error;
@@ -483,13 +484,13 @@ fetch_start(struct fetch_net *net, const struct fetch_request *rq)
 	f->parser.data = f;
 	LIST_INSERT_HEAD(&net->running, f, link);
 	compose_request(&f->request, rq);
-	f->fd = start_connecting(&rq->site->addresses[rq->site->chosen]);
+	f->fd = connect_fetch(&rq->site->addresses[rq->site->chosen]);
 	if (f->fd == -1) {
 		end_fetch(f, FETCH_REFUSED, "no connection: %s", strerror(errno));
 		return f;
 	}
 	f->bio = BIO_new_socket(f->fd, BIO_CLOSE);
-	if (f->bio == NULL || f->request.failed || (rq->site->tls && !add_tls(f, rq->site))) {
+	if (f->bio == NULL || f->request.failed || (rq->site->tls && !add_fetch_tls(f, rq->site))) {
 		fetch_free(f);
 		return NULL;
 	}
@@ -506,11 +507,21 @@ fetch_whole(struct fetch_net *net, const struct fetch_request *rq)
 	return f;
 }
 
-bool
-fetch_send(struct fetch *f, struct slice bytes)
+struct fetch *
+fetch_page(struct fetch_net *net, const struct site *site, const char *folder, const char *name)
 {
-	return f->state == FETCH_UPGRADED &&
-	       BIO_write(f->bio, bytes.p, (int)bytes.n) == (int)bytes.n;
+	char path[SITE_PATH_MAX + 128];
+
+	snprintf(path, sizeof(path), "%s%s", folder, name);
+	return fetch_whole(
+	    net, &(struct fetch_request){.site = site, .path = path, .timeout_ms = PAGE_MS});
+}
+
+bool
+fetch_has(const struct fetch *f, const char *text)
+{
+	return f != NULL && f->body.n > 0 &&
+	       memmem(f->body.p, f->body.n, text, strlen(text)) != NULL;
 }
 
 struct slice

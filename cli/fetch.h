@@ -103,17 +103,21 @@ fetch_has_ended(const struct fetch *f)
 /* Start a request and wait for its end.  Return NULL: no memory. */
 struct fetch *fetch_whole(struct fetch_net *net, const struct fetch_request *rq);
 
+/* The same for a file below a folder of the site, such as "/app" and "/x.html"; ten seconds at
+ * most. */
+struct fetch *fetch_page(
+    struct fetch_net *net, const struct site *site, const char *folder, const char *name);
+
+/* Whether the body, as far as it has come, has this text; `f` may be NULL. */
+bool fetch_has(const struct fetch *f, const char *text);
+
 /* Close the connection, whatever its state, and free it; NULL is allowed. */
 void fetch_free(struct fetch *f);
-
-/* Send bytes on a connection that was upgraded.  False: it did not take all of them. */
-bool fetch_send(struct fetch *f, struct slice bytes);
 
 /* The first header of this name, in lower case; p NULL: there is none.  Borrowed. */
 struct slice fetch_header(const struct fetch *f, const char *name);
 
-/* How it ended, for a sentence: "500", "no answer within 5 s", ... Borrowed until the next call with
- * the same `text`. */
+/* How it ended, for a sentence: "500", "no answer within 5 s", ...  Return `text`. */
 const char *fetch_outcome(const struct fetch *f, char text[320]);
 
 #endif

@@ -19,7 +19,7 @@ enum finding_verdict {
 
 struct findings_setting {
 	const char *section, *key; /* static */
-	char value[128];
+	char value[256];
 };
 
 /* A zeroed struct, with `json` as it is wanted, is a valid start. */

@@ -29,11 +29,12 @@ struct site {
 	unsigned chosen; /* the one that requests go to */
 };
 
-/* Read a URL.  Its path is a folder of the site, or ends in `resource`, the last name of Socket.IO's
- * path.  Return NULL, or what is wrong with it (static). */
+/* Read a URL.  Its path is a folder of the site, or ends in `resource`, the last name of
+ * Socket.IO's path.  Return NULL, or what is wrong with it (static). */
 const char *site_read(struct site *s, const char *url, const char *resource);
 
-/* Look up the addresses of the host, for `ms` at most.  Return NULL, or what went wrong (static). */
+/* Look up the addresses of the host, for `ms` at most.  Return NULL, or what went wrong
+ * (static). */
 const char *site_resolve(struct site *s, int64_t ms);
 
 /* The same host, by another port, and not by TLS unless `tls`. */

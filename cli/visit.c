@@ -8,9 +8,10 @@
 
 #define PATH_MAX_LENGTH (SITE_PATH_MAX + 256)
 #define BYE_MS          3000
+#define OTHERS_MAX      50 /* polls that bring something else than what is waited for */
 
-/* A namespace that no application has: the server refuses to let us in, with 7::/pollux-doctor:2, and
- * no handler is called. */
+/* A namespace that no application has: the server refuses to let us in, with 7::/pollux-doctor:2,
+ * and no handler is called. */
 #define NAMESPACE "/pollux-doctor"
 
 struct slice
@@ -35,7 +36,7 @@ visit_path(
 }
 
 static bool
-read_seconds(struct slice text, int *seconds)
+read_timeout(struct slice text, int *seconds)
 {
 	unsigned n = 0;
 
@@ -56,7 +57,7 @@ read_handshake(struct visit *v, struct slice line)
 	    !slice_cut(&line, ':', &close) || line.p == NULL)
 		return false;
 	if (sid.n == 0 || sid.n >= sizeof(v->sid) || line.n >= sizeof(v->transports) ||
-	    !read_seconds(heartbeat, &v->heartbeat_s) || !read_seconds(close, &v->close_s))
+	    !read_timeout(heartbeat, &v->heartbeat_s) || !read_timeout(close, &v->close_s))
 		return false;
 	/* it becomes part of paths, and of what is printed */
 	for (size_t i = 0; i < sid.n; i++)
@@ -70,12 +71,6 @@ read_handshake(struct visit *v, struct slice line)
 	snprintf(v->sid, sizeof(v->sid), "%.*s", (int)sid.n, sid.p);
 	snprintf(v->transports, sizeof(v->transports), "%.*s", (int)line.n, slice_text(line));
 	return true;
-}
-
-static bool
-body_has(const struct fetch *f, const char *text)
-{
-	return f->body.n > 0 && memmem(f->body.p, f->body.n, text, strlen(text)) != NULL;
 }
 
 /* --- opening -------------------------------------------------------------------------------- */
@@ -93,8 +88,10 @@ struct fetch *
 visit_knock(struct visits *all, const char *origin)
 {
 	char path[PATH_MAX_LENGTH];
-	const struct fetch_request rq = {
-	    .site = all->site, .path = path, .origin = origin, .timeout_ms = all->timeout_ms};
+	const struct fetch_request rq = {.site = all->site,
+	    .path = path,
+	    .origin = origin == NULL ? all->origin : origin,
+	    .timeout_ms = all->timeout_ms};
 
 	snprintf(path, sizeof(path), "%s/1/", all->site->path);
 	return fetch_whole(all->net, &rq);
@@ -126,7 +123,7 @@ greet(struct visits *all, struct visit **v, char why[320])
 	*v = visit_adopt(all, f);
 	if (*v != NULL)
 		result = VISIT_OPEN;
-	else if (f->state == FETCH_DONE && f->status == 503 && body_has(f, "server busy"))
+	else if (f->state == FETCH_DONE && f->status == 503 && fetch_has(f, "server busy"))
 		result = VISIT_REFUSED;
 	fetch_free(f);
 	return result;
@@ -137,8 +134,10 @@ visit_poll(struct visits *all, struct visit *v)
 {
 	char path[PATH_MAX_LENGTH];
 	/* the caller's own time is shorter */
-	const struct fetch_request rq = {
-	    .site = all->site, .path = path, .timeout_ms = all->net->end_ms - clock_ms()};
+	const struct fetch_request rq = {.site = all->site,
+	    .path = path,
+	    .origin = all->origin,
+	    .timeout_ms = all->net->end_ms - clock_ms()};
 
 	if (v->poll != NULL && !fetch_has_ended(v->poll))
 		return;
@@ -172,9 +171,9 @@ visit_open(struct visits *all, struct visit **v, char why[320])
 		snprintf(why, 320, "its first poll was not answered within %lld s",
 		    (long long)all->timeout_ms / 1000);
 		result = VISIT_FAILED;
-	} else if ((*v)->poll->status == 200 && body_has((*v)->poll, "7:::1+0")) {
+	} else if ((*v)->poll->status == 200 && fetch_has((*v)->poll, "7:::1+0")) {
 		result = VISIT_REFUSED;
-	} else if ((*v)->poll->status != 200 || !body_has((*v)->poll, "1::")) {
+	} else if ((*v)->poll->status != 200 || !fetch_has((*v)->poll, "1::")) {
 		fetch_outcome((*v)->poll, why);
 		result = VISIT_FAILED;
 	}
@@ -188,13 +187,13 @@ visit_open(struct visits *all, struct visit **v, char why[320])
 /* --- talking -------------------------------------------------------------------------------- */
 
 struct fetch *
-visit_post(struct visits *all, struct visit *v, struct slice body, const char *origin)
+visit_post(struct visits *all, struct visit *v, struct slice body)
 {
 	char path[PATH_MAX_LENGTH];
 	const struct fetch_request rq = {.site = all->site,
 	    .method = "POST",
 	    .path = path,
-	    .origin = origin,
+	    .origin = all->origin,
 	    .body = body,
 	    .timeout_ms = all->timeout_ms};
 
@@ -210,7 +209,7 @@ visit_ask(struct visits *all, struct visit *v, int64_t ms, char why[320])
 	struct fetch *post;
 
 	visit_poll(all, v);
-	post = visit_post(all, v, visit_question(), NULL);
+	post = visit_post(all, v, visit_question());
 	if (post == NULL || post->state != FETCH_DONE || post->status != 200) {
 		snprintf(why, 320, "a POST: %.300s",
 		    post == NULL ? "out of memory" : fetch_outcome(post, outcome));
@@ -218,7 +217,7 @@ visit_ask(struct visits *all, struct visit *v, int64_t ms, char why[320])
 		return -1;
 	}
 	fetch_free(post);
-	for (;;) {
+	for (int others = 0; others < OTHERS_MAX; others++) {
 		int64_t left = start + ms - clock_ms();
 
 		if (left <= 0 || !wait_for_poll(all, v, left)) {
@@ -233,13 +232,15 @@ visit_ask(struct visits *all, struct visit *v, int64_t ms, char why[320])
 		}
 		if (visit_is_answer(buf_slice(&v->poll->body)))
 			return clock_ms() - start;
-		if (body_has(v->poll, "7:::1+0")) {
+		if (fetch_has(v->poll, "7:::1+0")) {
 			snprintf(why, 320, "the server does not know the session any more");
 			return -1;
 		}
 		/* something else, such as an event of the application */
 		visit_poll(all, v);
 	}
+	snprintf(why, 320, "%d polls in a row brought something else", OTHERS_MAX);
+	return -1;
 }
 
 /* --- closing -------------------------------------------------------------------------------- */
@@ -248,7 +249,8 @@ static struct fetch *
 say_goodbye(struct visits *all, struct visit *v)
 {
 	char path[PATH_MAX_LENGTH];
-	struct fetch_request rq = {.site = all->site, .path = path, .timeout_ms = BYE_MS};
+	struct fetch_request rq = {
+	    .site = all->site, .path = path, .origin = all->origin, .timeout_ms = BYE_MS};
 	size_t n;
 
 	fetch_free(v->poll);

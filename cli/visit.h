@@ -1,5 +1,5 @@
-/* visit: a session that `pollux doctor` has at a server, as a client by xhr-polling has one.  Each is
- * ended before the program ends. */
+/* visit: a session that `pollux doctor` has at a server, as a client by xhr-polling has one.  Each
+ * is ended before the program ends. */
 #ifndef POLLUX_VISIT_H
 #define POLLUX_VISIT_H
 
@@ -20,6 +20,7 @@ struct visit {
 struct visits {
 	struct fetch_net *net;
 	const struct site *site;
+	const char *origin; /* of our requests, as of a page; NULL: we are no page */
 	int64_t timeout_ms; /* of a request that is answered at once */
 	struct visit list[VISITS_MAX];
 };
@@ -30,11 +31,11 @@ enum visit_result {
 	VISIT_FAILED,
 };
 
-/* A new session, and its first poll.  `*v` is the session if there is one; `why` says what went wrong,
- * for VISIT_FAILED. */
+/* A new session, and its first poll.  `*v` is the session if there is one; `why` says what went
+ * wrong, for VISIT_FAILED. */
 enum visit_result visit_open(struct visits *all, struct visit **v, char why[320]);
 
-/* The whole request of a handshake, or NULL: no memory. */
+/* The whole request of a handshake, or NULL: no memory.  `origin` NULL: as all requests have it. */
 struct fetch *visit_knock(struct visits *all, const char *origin);
 /* The session that such a request has made.  NULL: none, or all VISITS_MAX are open. */
 struct visit *visit_adopt(struct visits *all, const struct fetch *f);
@@ -47,8 +48,7 @@ void visit_poll(struct visits *all, struct visit *v);
 int64_t visit_ask(struct visits *all, struct visit *v, int64_t ms, char why[320]);
 
 /* POST a body.  Return the whole request, or NULL: no memory. */
-struct fetch *visit_post(
-    struct visits *all, struct visit *v, struct slice body, const char *origin);
+struct fetch *visit_post(struct visits *all, struct visit *v, struct slice body);
 
 /* The path of a request of this session, by a transport. */
 void visit_path(const struct visits *all, const struct visit *v, const char *transport, char *path,
