@@ -9,7 +9,7 @@ const path = require('node:path');
 const { after } = require('node:test');
 const { pollux, KIND } = require('../lib/suite');
 const { start, ROOT } = require('../lib/server');
-const { Daemon, buildProgram, startDaemon, makeFolder, killAll } = require('../lib/daemon');
+const { Daemon, NOBODY, notAsNobody, buildProgram, startDaemon, makeFolder, killAll } = require('../lib/daemon');
 const { Connection, request, closeAll } = require('../lib/http');
 const { getRequest } = require('../lib/fastcgi');
 const { Polling, handshake } = require('../lib/polling');
@@ -394,6 +394,25 @@ for (const name of ['pollux-wsd', 'pollux.fcgi']) {
     assert.deepStrictEqual(owners(data), [OWNER]);
   });
 }
+
+pollux('what root has left in a folder that was then given to the service is made anew', { skip: notAsNobody() }, async () => {
+  const data = newFolder();
+  fs.mkdirSync(data, { mode: 0o700 });
+  const [port, another] = await freePorts(2);
+  const roots = startDaemon('pollux-wsd', { store: { data }, wsd: { listen: `127.0.0.1:${port}` } }, folder);
+  await isUp(roots);
+  assert.deepStrictEqual(owners(data), [0]);
+  fs.chownSync(data, OWNER, OWNER);
+  const service = startDaemon('pollux-wsd', { store: { data }, wsd: { listen: `127.0.0.1:${another}` } }, folder, { before: NOBODY });
+  await isUp(service);
+  assert.match(service.stderr, new RegExp(`warn: store: the folder ${data} is ours, but \\d+ files in it were another user's and closed to us: made anew\n`));
+  const { sid } = await handshake({ port: another });
+  assert.ok(sid);
+  /* the one of before, which still runs, takes the new files: it knows the session */
+  await until(async () => (await request(port, { path: `/socket.io/1/xhr-polling/${sid}` })).text === '1::', 'one store for both');
+  assert.strictEqual(await roots.stop(), 0);
+  assert.strictEqual(await service.stop(), 0);
+});
 
 pollux('root keeps low ports when it becomes the owner', { skip: notRoot }, async (t) => {
   const least = Number(fs.readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
