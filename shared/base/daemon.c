@@ -329,5 +329,5 @@ daemon_stopped(void)
 int
 daemon_store_code(int reason)
 {
-	return reason == EPROTONOSUPPORT ? EX_CONFIG : EX_UNAVAILABLE;
+	return reason == EPROTONOSUPPORT || reason == EROFS ? EX_CONFIG : EX_UNAVAILABLE;
 }

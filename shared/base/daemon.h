@@ -77,7 +77,7 @@ void daemon_stopping(size_t connections);
 void daemon_stopped(void);
 
 /* The exit code for a store that could not be opened for `reason`, an errno: EX_CONFIG if a newer
- * version of Pollux uses its folder, where starting again does not help. */
+ * version of Pollux uses its folder, or that is read-only: starting again does not help. */
 int daemon_store_code(int reason);
 
 #endif

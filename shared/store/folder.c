@@ -60,6 +60,16 @@ folder_prepare(const char *path, const char *group, bool quiet)
 	return group[0] == '\0' ? 0 : folder_share(path, group, &sb, quiet);
 }
 
+bool
+folder_is_read_only(const char *path)
+{
+	if (access(path, W_OK) == 0)
+		return false;
+	if (errno == ENOENT && mkdir(path, 0700) == 0)
+		return false;
+	return errno == EROFS;
+}
+
 void
 folder_reclaim(const char *path, bool quiet)
 {

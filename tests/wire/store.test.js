@@ -414,6 +414,25 @@ pollux('what root has left in a folder that was then given to the service is mad
   assert.strictEqual(await service.stop(), 0);
 });
 
+/* The words before a command that may not write below `data`, as by the unit of another site. */
+function readOnly(data) {
+  return ['unshare', '--mount', 'sh', '-c', 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"', 'sh', data];
+}
+
+for (const name of ['pollux-wsd', 'pollux.fcgi']) {
+  pollux(`${name}: a data folder outside of what its unit allows is a mistake of the configuration`, { skip: notRoot }, async () => {
+    const above = newFolder();
+    fs.mkdirSync(path.join(above, 'data'), { recursive: true });
+    const [port] = await freePorts(1);
+    for (const data of [path.join(above, 'data'), path.join(above, 'new')]) {
+      const conf = { store: { data }, [name === 'pollux.fcgi' ? 'fcgi' : 'wsd']: { listen: `127.0.0.1:${port}` } };
+      const daemon = startDaemon(name, conf, folder, { before: readOnly(above), env: { STATE_DIRECTORY: '/var/lib/pollux-shop' } });
+      assert.strictEqual(await daemon.end(), 78, daemon.stderr);
+      assert.match(daemon.stderr, new RegExp(`error: store: cannot .*${data}.*: Read-only file system: StateDirectory= of its unit lets this service write to /var/lib/pollux-shop\n`));
+    }
+  });
+}
+
 pollux('root keeps low ports when it becomes the owner', { skip: notRoot }, async (t) => {
   const least = Number(fs.readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
   if (least < 700) return t.skip('no port is root\'s here');
