@@ -248,7 +248,7 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
     await until(() => fs.existsSync(file), 'a new file after that');
     assert.strictEqual(await daemon.stop(), 0);
     assert.match(read(`${file}.1`), /^.* started; .*\n.* listening on .*\n$/);
-    assert.match(read(file), /^.* stopping, .*\n.* stopped\n$/);
+    assert.match(read(file), /^.* configuration read again: nothing has changed\n.* stopping, .*\n.* stopped\n$/);
   });
 
   pollux(`${name}: SIGUSR1 writes counters`, { skip: name === 'pollux.fcgi' && 'it ends the program' }, async () => {
