@@ -1,10 +1,11 @@
 # Pollux.  Everything is built in $(B); most people only need `make run` and `make check`.
 #
-#   make            the programs and the bundled applications
+#   make            the programs, the bundled applications, and the browser's client
 #   make run        start it and chat   (SERVER= APP= HOST= PORT= WSD_PORT= DATA= CONF= NODES=)
 #   make check      every test; the last line is 'N passed, N failed'
 #   make bench      speed compared with its peers, as ratios
-#   make install    into PREFIX=/usr/local (DESTDIR= for packages)
+#   make install    into PREFIX=/usr/local, with units for systemd   (DESTDIR= SYSCONFDIR=)
+#   make uninstall  all of that but configuration and data
 #   make fuzz       parsers and a whole server on random input     (FUZZ= FUZZ_SECONDS=)
 #   make chaos      clients talk while faults befall the server   (CHAOS_SECONDS= _SEED= _FAULTS=),
 #                   or several nodes and their Redis   (NODES=3)
@@ -48,9 +49,13 @@ FUZZ      = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SHARED_LIBS = -lsqlite3 -lcrypto -lcurl -linih -lunistring -ldl -pthread
 PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd $(B)/pollux-linkd $(B)/pollux-policyd $(B)/pollux
 
-all: programs
+all: programs client
 
 programs: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so)
+
+# what browsers load, from npm; a build without it is whole, too
+client:
+	@tools/setup client
 
 $(B)/libpollux.a: $(SHARED)
 	@rm -f $@
@@ -190,8 +195,8 @@ run:
 # --- make check: every suite leaves its count in $(B)/check, and runs again only if it failed or
 # --- its inputs have changed
 SERVERS   = lighttpd nginx apache
-SUITES    = format layers names links manual promises install unit unit-san fuzz-replay clients chaos \
-            chaos-cluster cluster $(SERVERS:%=outside-%) outside-nodes
+SUITES    = format layers names links manual promises install services unit unit-san fuzz-replay clients \
+            chaos chaos-cluster cluster $(SERVERS:%=outside-%) outside-nodes
 C         = $(B)/check
 # listed FOLDERS[, TESTS OF FIND]: the files there that are not made: what git would list, without git
 listed    = $(patsubst ./%,%,$(shell find $(1) \( -path ./build -o -path ./node_modules -o -path ./.git \
@@ -234,8 +239,10 @@ $(C)/manual: $(MANUALS)
 	@tools/check-one $@ tests/manual.sh
 $(C)/promises: $(DOCUMENTS) $(TESTS) tests/promises.js
 	@tools/check-one $@ tests/promises.js
-$(C)/install: $(MANUALS) $(EXAMPLES) Makefile pollux-app.pc.in tests/install.sh | $(PROGRAMS)
+$(C)/install: $(MANUALS) $(EXAMPLES) Makefile pollux-app.pc.in tools/install tests/install.sh | $(PROGRAMS)
 	@tools/check-one $@ tests/install.sh
+$(C)/services: $(call listed,systemd) Makefile tools/install tests/services.sh | $(PROGRAMS)
+	@tools/check-one $@ tests/services.sh
 $(C)/unit: $(UNIT:%=$(B)/tests/%) tests/vectors.json
 	@tools/check-one $@ tests/run-unit $(UNIT:%=$(B)/tests/%)
 $(C)/unit-san: $(SOURCES) tests/vectors.json schema.sql Makefile
@@ -287,32 +294,31 @@ fuzz:
 format:
 	clang-format -i $(SOURCES)
 
-# --- make install: DESTDIR= for packagers, PREFIX=/usr/local
-PREFIX   ?= /usr/local
-LIBDIR   ?= $(PREFIX)/lib
-TO        = $(DESTDIR)$(PREFIX)
-DAEMONS   = $(filter $(B)/pollux-%,$(PROGRAMS))
-MAN       = $(wildcard $(addsuffix /*.[1-8],docs cli fcgi linkd policyd wsd))
+# --- make install, make uninstall: tools/install explains the variables.  The network is not used:
+# --- what `make client` has fetched is installed
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+SYSCONFDIR ?= /etc
+WEB_GROUP  ?= www-data
+# where systemd looks, whatever PREFIX is
+SYSTEMDIR   = $(if $(filter /usr /usr/local,$(PREFIX)),$(PREFIX)/lib,$(SYSCONFDIR))
+UNITDIR    ?= $(SYSTEMDIR)/systemd/system
+SYSUSERSDIR ?= $(SYSTEMDIR)/sysusers.d
+TMPFILESDIR ?= $(SYSTEMDIR)/tmpfiles.d
+INSTALL     = DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' LIBDIR='$(LIBDIR)' SYSCONFDIR='$(SYSCONFDIR)' \
+              UNITDIR='$(UNITDIR)' SYSUSERSDIR='$(SYSUSERSDIR)' TMPFILESDIR='$(TMPFILESDIR)' \
+              WEB_GROUP='$(WEB_GROUP)' VERSION='$(VERSION)' APPS='$(APPS)' tools/install
 
 install: programs
-	install -Dt $(TO)/lib/cgi-bin $(B)/pollux.fcgi
-	install -Dt $(TO)/sbin $(DAEMONS)
-	install -Dt $(TO)/bin $(B)/pollux
-	install -Dm644 cli/completion.bash $(TO)/share/bash-completion/completions/pollux
-	install -Dm644 -t $(DESTDIR)$(LIBDIR)/pollux $(APPS:%=$(B)/apps/%.so)
-	install -Dm644 -t $(TO)/include/pollux include/pollux/*.h
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
-	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' pollux-app.pc.in \
-	  >$(DESTDIR)$(LIBDIR)/pkgconfig/pollux-app.pc
-	for page in $(MAN); do install -Dm644 -t $(TO)/share/man/man$${page##*.} $$page || exit; done
-	install -Dm644 -t $(TO)/share/doc/pollux README.md LICENSE $(wildcard docs/*.conf docs/*.md)
-	$(if $(wildcard clients),install -Dm644 -t $(TO)/share/pollux $(wildcard clients/pollux.*))
-	install -Dm644 -t $(TO)/share/doc/pollux/apache-conf apache-conf/*
+	@$(INSTALL) install
+
+uninstall:
+	@$(INSTALL) uninstall
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 clean:
 	rm -rf build
 
-.PHONY: all programs unit replay run check suites fuzz format install clean
+.PHONY: all programs client unit replay run check suites fuzz format install uninstall clean
 .SECONDARY:

@@ -6,7 +6,7 @@
  *
  * Start: descriptors, options, configuration, log, sockets, store and application, loop.
  * The first SIGTERM, SIGINT or SIGUSR1 ends what is open in order, the second at once; SIGHUP opens
- * the log again. */
+ * the log and reads the configuration again. */
 #include <errno.h>
 #include <signal.h>
 #include <sysexits.h>
@@ -75,13 +75,34 @@ fcgi_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 	}
 }
 
+/* daemon_reload: whether all that is opened from a configuration can be opened from this one. */
+static int
+fcgi_check_reload(void *arg, const struct config *cfg)
+{
+	(void)arg;
+	return server_check_reload(cfg);
+}
+
+/* daemon_reload: each part takes over what is its own. */
+static void
+fcgi_on_changed(void *arg)
+{
+	struct fcgi_daemon *d = arg;
+	struct fcgi *f = &d->f;
+
+	fcgi_turn_enter(f);
+	server_reload(f->sv);
+	readers_set_body_max(f->readers, d->cfg.body_bytes);
+}
+
 static void
 fcgi_on_hangup(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
+	const struct daemon_reload reload = {fcgi_check_reload, fcgi_on_changed, signal->data};
+
 	(void)loop;
-	(void)signal;
 	(void)events;
-	log_reopen();
+	daemon_reload(&reload);
 }
 
 static void

@@ -29,7 +29,7 @@ struct reader {
 
 struct readers {
 	struct ev_loop *loop;
-	size_t body_max;
+	size_t body_max; /* under the lock */
 	readers_on_read *on_read;
 	struct reader *each;
 	unsigned max; /* in `each` */
@@ -79,14 +79,16 @@ reader_main(void *arg)
 	struct reader *self = arg;
 	struct readers *r = self->all;
 	struct reader_job *job;
+	size_t body_max;
 
 	pthread_mutex_lock(&r->lock);
 	while ((job = take_job(r)) != NULL) {
+		body_max = r->body_max;
 		/* without the lock: this takes as long as the peer does.  The flag belongs to the
 		 * socket, which the loop does not watch meanwhile */
 		pthread_mutex_unlock(&r->lock);
 		set_blocking(job->fd, true);
-		job->request = fcgi_request_read(job->fd, r->body_max);
+		job->request = fcgi_request_read(job->fd, body_max);
 		set_blocking(job->fd, false);
 		pthread_mutex_lock(&r->lock);
 		STAILQ_INSERT_TAIL(&r->done, job, next);
@@ -181,6 +183,14 @@ readers_open(struct ev_loop *loop, unsigned max, size_t body_max, readers_on_rea
 	r->finished.data = r;
 	ev_async_start(loop, &r->finished);
 	return r;
+}
+
+void
+readers_set_body_max(struct readers *r, size_t body_max)
+{
+	pthread_mutex_lock(&r->lock);
+	r->body_max = body_max;
+	pthread_mutex_unlock(&r->lock);
 }
 
 void

@@ -22,6 +22,9 @@ typedef void readers_on_read(void *arg, struct fcgi_request *rq);
 struct readers *readers_open(
     struct ev_loop *loop, unsigned max, size_t body_max, readers_on_read *on_read);
 
+/* The limit of bodies whose reading begins from now on. */
+void readers_set_body_max(struct readers *r, size_t body_max);
+
 /* Stop them.  Descriptors being read must have been shut down; they stay open, and their callbacks
  * are not called.  NULL is allowed. */
 void readers_close(struct readers *r);

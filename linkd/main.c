@@ -3,7 +3,7 @@
  *
  * Start: descriptors, options, configuration, log, the password, store and application, loop.  The
  * first SIGTERM or SIGINT ends what is served for other nodes in order, the second ends at once;
- * SIGHUP opens the log file again, SIGUSR1 logs counters. */
+ * SIGHUP opens the log file and reads the configuration again, SIGUSR1 logs counters. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -57,13 +57,32 @@ linkd_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 	server_drain(l->sv);
 }
 
+/* daemon_reload: whether all that is opened from a configuration can be opened from this one. */
+static int
+linkd_check_reload(void *arg, const struct config *cfg)
+{
+	(void)arg;
+	return server_check_reload(cfg);
+}
+
+/* daemon_reload: each part takes over what is its own. */
+static void
+linkd_on_changed(void *arg)
+{
+	struct linkd_daemon *d = arg;
+
+	linkd_turn_enter(&d->l);
+	server_reload(d->l.sv);
+}
+
 static void
 linkd_on_hangup(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
+	const struct daemon_reload reload = {linkd_check_reload, linkd_on_changed, signal->data};
+
 	(void)loop;
-	(void)signal;
 	(void)events;
-	log_reopen();
+	daemon_reload(&reload);
 }
 
 static void

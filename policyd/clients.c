@@ -288,17 +288,23 @@ clients_on_connection(struct ev_loop *loop, struct ev_io *io, int events)
 
 /* --- all of them ---------------------------------------------------------------------------- */
 
+static size_t
+clients_limit(const struct policyd *p)
+{
+	size_t descriptors = daemon_raise_descriptors(), most = p->cfg->policyd_connections;
+
+	return most < descriptors ? most : descriptors;
+}
+
 int
 clients_open(struct policyd *p)
 {
 	struct clients *all = calloc(1, sizeof(*all));
-	size_t descriptors = daemon_raise_descriptors();
 
 	if (all == NULL)
 		return -1;
 	all->p = p;
-	all->most =
-	    p->cfg->policyd_connections < descriptors ? p->cfg->policyd_connections : descriptors;
+	all->most = clients_limit(p);
 	all->reserve = clients_reserve();
 	TAILQ_INIT(&all->list);
 	ev_timer_init(&all->deadline, clients_on_deadline, 0., 0.);
@@ -313,6 +319,30 @@ clients_open(struct policyd *p)
 	clients_watch(all, true);
 	p->clients = all;
 	return 0;
+}
+
+void
+clients_reload(struct policyd *p, struct buf *policy)
+{
+	struct clients *all = p->clients;
+	ev_tstamp latest = ev_now(p->loop) + (double)p->cfg->request_timeout_ms / 1000;
+	struct buf old = p->policy;
+	struct client *c, *next;
+
+	p->policy = *policy;
+	*policy = old;
+	all->most = clients_limit(p);
+	for (c = TAILQ_FIRST(&all->list); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, next);
+		/* the list stays in order: those to come are due no earlier */
+		if (c->deadline_at > latest)
+			c->deadline_at = latest;
+		if (c->sent == old.n)
+			c->sent = p->policy.n;
+		else if (!slice_equal(buf_slice(&old), buf_slice(&p->policy)))
+			client_end(c);
+	}
+	arm_deadline(all);
 }
 
 void

@@ -11,6 +11,10 @@
  * Sets p->clients.  Return 0, or -1 when out of memory. */
 int clients_open(struct policyd *p);
 
+/* The settings may have changed.  `policy` is sent from now on, and is swapped with p->policy;
+ * clients that have a part of the old one are dropped if it is another. */
+void clients_reload(struct policyd *p, struct buf *policy);
+
 /* SIGTERM: accept no more, and end the loop when the clients have left. */
 void clients_drain(struct policyd *p);
 

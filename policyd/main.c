@@ -3,10 +3,13 @@
  *
  * Start: descriptors, options, configuration, policy, log, sockets; then it gives up root, the
  * file system and all capabilities, and loops.  The first SIGTERM or SIGINT ends what is open in
- * order, the second at once; SIGHUP opens the log again, SIGUSR1 writes counters into it. */
+ * order, the second at once; SIGHUP opens the log and, unless it is out of reach, reads
+ * the configuration again, SIGUSR1 writes counters into the log. */
 #include <inttypes.h>
 #include <signal.h>
+#include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "policyd/clients.h"
 #include "policyd/policyd.h"
@@ -25,7 +28,9 @@ struct policyd_daemon {
 	struct config cfg;
 	struct ev_signal term, intr, hup, usr1;
 	struct ev_timer drained;
+	struct buf policy; /* of a configuration that is read again */
 	bool draining;
+	bool is_chrooted;
 };
 
 static void
@@ -52,13 +57,40 @@ policyd_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 	clients_drain(&d->p);
 }
 
+/* daemon_reload: read the policy that is to be sent from now on. */
+static int
+policyd_check_reload(void *arg, const struct config *cfg)
+{
+	struct policyd_daemon *d = arg;
+	char error[1024];
+
+	buf_clear(&d->policy);
+	if (policytext_read(&d->policy, cfg, error, sizeof(error)) == 0)
+		return 0;
+	log_errx("%s", error);
+	return -1;
+}
+
+static void
+policyd_on_changed(void *arg)
+{
+	struct policyd_daemon *d = arg;
+
+	clients_reload(&d->p, &d->policy);
+}
+
 static void
 policyd_on_hangup(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
+	struct policyd_daemon *d = signal->data;
+	const struct daemon_reload reload = {policyd_check_reload, policyd_on_changed, d};
+
 	(void)loop;
-	(void)signal;
 	(void)events;
-	log_reopen();
+	if (d->is_chrooted)
+		daemon_reopen("its file is outside of [policyd] chroot; a restart reads it");
+	else
+		daemon_reload(&reload);
 }
 
 static void
@@ -107,6 +139,8 @@ policyd_serve(struct policyd_daemon *d, const char *addresses)
 		return code;
 	/* the chroot hides the socket of the service manager: connect to it before */
 	daemon_find_manager();
+	/* another user's root directory stays: privs.h */
+	d->is_chrooted = geteuid() == 0 && strcmp(d->cfg.policyd_chroot, "/") != 0;
 	/* before the first byte of a client is read */
 	code = privs_drop(d->cfg.policyd_user, d->cfg.policyd_chroot);
 	if (code != 0)
@@ -169,5 +203,6 @@ main(int argc, char **argv)
 			code = policyd_serve(&d, addresses);
 	}
 	buf_free(&d.p.policy);
+	buf_free(&d.policy);
 	return code;
 }

@@ -44,7 +44,7 @@ table_settings() {
 		n = split($0, column, /, */)
 		kind = column[3]
 		sub(/^KIND_/, "", kind)
-		match($0, /FIELD\([a-z_]+\), "[^"]*"/)
+		match($0, /(FIELD|LIVE)\([a-z_]+\), "[^"]*"/)
 		value = substr($0, RSTART, RLENGTH)
 		sub(/^[^"]*/, "", value)
 		line = text(substr(column[1], 3)) " " text(column[2])
@@ -109,6 +109,31 @@ compare_settings() {
 check_settings() {
 	[ "$(table_settings "$table" | wc -l)" -gt 50 ] || fail "no settings found in $table"
 	none "$(compare_settings "$table" "$page" | sed 's/^/settings: /')"
+	[ "$(table_waiting "$table" | wc -l)" -gt 15 ] || fail "no settings that wait in $table"
+	none "$(compare_waiting "$table" "$page" | sed 's/^/settings: /')"
+}
+
+# Which settings wait for a restart, `section key`: FIELD rather than LIVE in the table, and the list in
+# the section CHANGES of the page.
+
+table_waiting() {
+	sed -nE 's/^\t\{"([a-z]+)", "([a-z_]+)", KIND_[A-Z]+, FIELD\(.*/\1 \2/p' "$1" | sort
+}
+
+page_waiting() {
+	awk '
+	/^\.Sh / { here = $2 == "CHANGES" }
+	here && /^\.It Cm \[/ { section = substr($3, 2, length($3) - 2); next }
+	/^\.El/ { section = "" }
+	here && section != "" {
+		gsub(/,/, "")
+		for (i = 1; i <= NF; i++) print section, $i
+	}' "$1" | sort
+}
+
+compare_waiting() {
+	comm -3 <(table_waiting "$1") <(page_waiting "$2") |
+		sed -e "s|^\t|waits only in ${2##*/}: |" -e t -e "s|^|waits only in ${1##*/}: |"
 }
 
 # --- the page of each program and the table of their options ------------------------------------
@@ -164,7 +189,8 @@ self_test() {
 		cp "$table" "$folder/table"
 		cp "$page" "$folder/page"
 		sed -i -E "$edit" "$folder/$file"
-		found "$wanted" "$(compare_settings "$folder/table" "$folder/page")" \
+		found "$wanted" "$(compare_settings "$folder/table" "$folder/page"
+			compare_waiting "$folder/table" "$folder/page")" \
 			"$wanted, after $edit in the $file"
 	done <<-'PLANTED'
 		page|s/^\.It Cm bad_packets /.It Cm worse_packets /|only in table: limits bad_packets number
@@ -182,6 +208,9 @@ self_test() {
 		table|/"body_bytes"/s/"1G"/"2G"/|only in table: limits body_bytes number default "1M" from 1 to 2G
 		table|/define LONGEST/s/[0-9]+/9/|only in table: protocol close_timeout seconds default "60" from 0.01 to 9
 		table|/"enabled"/s/FLAG/SWITCH/|only in table: publish enabled auto
+		table|/"sessions"/s/LIVE/FIELD/|waits only in table: limits sessions
+		table|/"resource"/s/FIELD/LIVE/|waits only in page: protocol resource
+		page|/^listen, workers/s/, workers//|waits only in table: wsd workers
 	PLANTED
 }
 

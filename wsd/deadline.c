@@ -9,17 +9,36 @@
 /* A FIN is answered within a round trip or never. */
 #define CLOSE_MS 5000
 
-void
-deadline_init(struct wsd *w)
+static void
+set_timeouts(struct wsd *w)
 {
-	for (int kind = 0; kind < DEADLINE_COUNT; kind++)
-		TAILQ_INIT(&w->waiting[kind]);
 	w->timeout_ms[DEADLINE_REQUEST] = w->cfg->request_timeout_ms;
 	w->timeout_ms[DEADLINE_POLICY] =
 	    w->cfg->request_timeout_ms < POLICY_MS ? w->cfg->request_timeout_ms : POLICY_MS;
 	w->timeout_ms[DEADLINE_IDLE] = IDLE_MS;
 	w->timeout_ms[DEADLINE_SEND] = w->cfg->send_timeout_ms;
 	w->timeout_ms[DEADLINE_CLOSE] = CLOSE_MS;
+}
+
+void
+deadline_init(struct wsd *w)
+{
+	for (int kind = 0; kind < DEADLINE_COUNT; kind++)
+		TAILQ_INIT(&w->waiting[kind]);
+	set_timeouts(w);
+}
+
+void
+deadline_reload(struct wsd *w)
+{
+	struct wsd_conn *c;
+
+	set_timeouts(w);
+	/* the lists stay in order: those to come are due no earlier */
+	for (int kind = DEADLINE_NONE + 1; kind < DEADLINE_COUNT; kind++)
+		TAILQ_FOREACH (c, &w->waiting[kind], wait)
+			if (c->deadline_at > w->now + w->timeout_ms[kind])
+				c->deadline_at = w->now + w->timeout_ms[kind];
 }
 
 void

@@ -9,6 +9,9 @@
 
 void deadline_init(struct wsd *w);
 
+/* The settings may have changed: shorter times apply to those that wait, too. */
+void deadline_reload(struct wsd *w);
+
 /* Set the deadline of a connection, instead of the one it has; or clear it. */
 void deadline_set(struct wsd_conn *c, enum deadline kind);
 void deadline_clear(struct wsd_conn *c);

@@ -234,6 +234,8 @@ borrow_reader(struct hybi *hybi)
 	if (rd != NULL) {
 		SLIST_REMOVE_HEAD(&hybi->spares, spare);
 		hybi->spares_n--;
+		/* the limit may be another one than when it was made */
+		wslay_event_config_set_max_recv_msg_length(rd->ctx, hybi->cfg->message_bytes);
 		return rd;
 	}
 	rd = calloc(1, sizeof(*rd));

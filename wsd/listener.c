@@ -305,6 +305,13 @@ wsd_listener_start(struct wsd_listener *l)
 }
 
 void
+wsd_listener_reload(struct wsd_listener *l)
+{
+	if (l != NULL)
+		l->w->conns_max = limit_connections(l->w->cfg);
+}
+
+void
 wsd_listener_close(struct wsd_listener *l)
 {
 	if (l == NULL)

@@ -21,6 +21,9 @@ void wsd_listener_start(struct wsd_listener *l);
 void wsd_listener_report(struct wsd_listener *l);
 
 /* NULL is allowed. */
+/* [limits] connections may have changed; those that are over it stay.  NULL is allowed. */
+void wsd_listener_reload(struct wsd_listener *l);
+
 void wsd_listener_close(struct wsd_listener *l);
 
 #endif

@@ -3,7 +3,7 @@
  *
  * Start: descriptors, options, configuration, log, sockets, store and application, loop.  The first
  * SIGTERM or SIGINT closes all connections in order, the second ends at once; SIGHUP opens the log
- * file again, SIGUSR1 logs counters. */
+ * file and reads the configuration again, SIGUSR1 logs counters. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -19,6 +19,7 @@
 #include "shared/base/preflight.h"
 #include "shared/base/privs.h"
 #include "wsd/conn.h"
+#include "wsd/deadline.h"
 #include "wsd/hybi.h"
 #include "wsd/listener.h"
 #include "wsd/policy.h"
@@ -88,14 +89,57 @@ wsd_on_hurry(struct ev_loop *loop, struct ev_signal *signal, int events)
 	ev_break(loop, EVBREAK_ALL);
 }
 
+/* --- reading the configuration again --------------------------------------------------------- */
+
+/* daemon_reload: whether all that is opened from a configuration can be opened from this one. */
+static int
+wsd_check_reload(void *arg, const struct config *cfg)
+{
+	(void)arg;
+	return server_check_reload(cfg);
+}
+
+/* daemon_reload: each part takes over what is its own. */
+static void
+wsd_on_changed(void *arg)
+{
+	struct wsd_daemon *d = arg;
+	struct wsd *w = &d->w;
+	struct message *policy = policy_new(&d->cfg);
+
+	if (w->worker != NULL)
+		worker_divide(w->worker, &d->cfg);
+	wsd_turn_enter(w);
+	server_reload(w->sv);
+	wsd_listener_reload(w->listener);
+	deadline_reload(w);
+	http_parser_set_max_header_size((uint32_t)d->cfg.header_bytes);
+	if (policy != NULL) { /* no memory: the old one stays */
+		message_release(w->policy);
+		w->policy = policy;
+	}
+}
+
 static void
 wsd_on_hangup(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
+	const struct daemon_reload reload = {wsd_check_reload, wsd_on_changed, signal->data};
+
 	(void)loop;
-	(void)signal;
 	(void)events;
-	log_reopen();
+	daemon_reload(&reload);
 }
+
+/* The same in the first process of the workers, which serves nobody. */
+static void
+wsd_reload_first(void *arg)
+{
+	const struct daemon_reload reload = {wsd_check_reload, NULL, arg};
+
+	daemon_reload(&reload);
+}
+
+/* --- signals --------------------------------------------------------------------------------- */
 
 static void
 wsd_on_report(struct ev_loop *loop, struct ev_signal *signal, int events)
@@ -243,7 +287,7 @@ wsd_run(struct wsd_daemon *d)
 	}
 	if (workers == 1)
 		return wsd_serve(d, &sockets, NULL);
-	return workers_run(workers, &sockets, d->addresses, wsd_serve, d);
+	return workers_run(workers, &sockets, d->addresses, wsd_serve, wsd_reload_first, d);
 }
 
 /* -t.  Return the exit code. */

@@ -43,6 +43,7 @@ struct workers {
 	struct listen *sockets;
 	const char *addresses;
 	workers_serve *serve;
+	workers_reload *reload;
 	void *arg;
 	sigset_t watched, before; /* signals; the mask that the program had */
 	pid_t pid;                /* of this process */
@@ -301,7 +302,8 @@ handle_signal(struct workers *ws, int number, int64_t now)
 		stop_workers(ws, now);
 		break;
 	case SIGHUP:
-		log_reopen();
+		/* first: what is wrong is said once, and a worker that starts now has it */
+		ws->reload(ws->arg);
 		signal_all(ws, SIGHUP);
 		break;
 	case SIGUSR1:
@@ -345,8 +347,8 @@ run_workers(struct workers *ws)
 }
 
 int
-workers_run(
-    size_t n, struct listen *sockets, const char *addresses, workers_serve *serve, void *arg)
+workers_run(size_t n, struct listen *sockets, const char *addresses, workers_serve *serve,
+    workers_reload *reload, void *arg)
 {
 	struct workers ws = {
 	    .n = n,
@@ -355,6 +357,7 @@ workers_run(
 	    .sockets = sockets,
 	    .addresses = addresses,
 	    .serve = serve,
+	    .reload = reload,
 	    .arg = arg,
 	    .pid = getpid(),
 	    .kill_ms = INT64_MAX,

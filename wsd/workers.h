@@ -9,7 +9,8 @@
  *	first process                     worker
  *	SIGTERM, SIGINT: SIGTERM to all   SIGTERM: ends in order
  *	a second one: SIGUSR2 to all      SIGUSR2: ends at once
- *	SIGHUP, SIGUSR1: the same to all  as ever
+ *	SIGHUP: the same, then to all     as ever
+ *	SIGUSR1: to all                   as ever
  *	killed                            SIGTERM from the kernel */
 #ifndef POLLUX_WSD_WORKERS_H
 #define POLLUX_WSD_WORKERS_H
@@ -23,14 +24,17 @@
 /* Serve until the end, and return the exit code.  Owns `sockets`. */
 typedef int workers_serve(void *arg, struct listen *sockets, const struct worker *self);
 
+/* SIGHUP has come to the first process: open the log and read the configuration again. */
+typedef void workers_reload(void *arg);
+
 /* How many workers there are to be: `auto` is one for each core that this process may run on. */
 size_t workers_count(const struct config *cfg);
 
-/* Be the first process of `n` workers; `serve` is called in each of them, with `arg`.  Owns
- * `sockets`.  daemon_started() and what follows it are called here, when all workers accept.
- * Return the exit code of the program, after all workers have ended.  It does not return in
- * workers. */
-int workers_run(
-    size_t n, struct listen *sockets, const char *addresses, workers_serve *serve, void *arg);
+/* Be the first process of `n` workers; `serve` is called in each of them, with `arg`, and `reload`
+ * here.  Owns `sockets`.  daemon_started() and what follows it are called here, when all workers
+ * accept.  Return the exit code of the program, after all workers have ended.  It does not return
+ * in workers. */
+int workers_run(size_t n, struct listen *sockets, const char *addresses, workers_serve *serve,
+    workers_reload *reload, void *arg);
 
 #endif

@@ -119,6 +119,13 @@ application_drain(struct application *app)
 		app->ops->drain(app);
 }
 
+void
+application_reload(struct application *app)
+{
+	if (app->ops->reload != NULL)
+		app->ops->reload(app);
+}
+
 bool
 application_is_busy(const struct application *app)
 {

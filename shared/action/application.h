@@ -32,6 +32,7 @@ struct application_ops {
 	void (*close)(struct application *app);
 	void (*stop)(struct application *app);
 	void (*drain)(struct application *app);
+	void (*reload)(struct application *app);
 	int (*fd)(const struct application *app);
 	void (*wake)(struct application *app);
 	void (*run)(struct application *app);
@@ -94,6 +95,8 @@ bool application_is_busy(const struct application *app);
 /* Has the client of this session sent more than the application can take, so that it must be
  * slowed?  A websocket is paused by the hub (sink_ops), a POST asks here before it is answered. */
 bool application_slows(const struct application *app, int64_t key);
+/* Its settings may have changed, which passed the check of server_check_reload(). */
+void application_reload(struct application *app);
 /* End what is under way, before the hub is closed. */
 void application_stop(struct application *app);
 

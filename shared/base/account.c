@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,9 +45,15 @@ const char *
 account_why(char text[ACCOUNT_WHY_MAX], const char *path, int error)
 {
 	char owner[NAME_MAX_BYTES], we[NAME_MAX_BYTES], where[ACCOUNT_WHY_MAX / 2];
+	const char *state = getenv("STATE_DIRECTORY");
 	struct stat st;
 
 	snprintf(text, ACCOUNT_WHY_MAX, "%s", strerror(error));
+	/* the unit of another site was copied, or the folder was changed in the configuration */
+	if (error == EROFS && state != NULL)
+		snprintf(text, ACCOUNT_WHY_MAX,
+		    "%s: StateDirectory= of its unit lets this service write to %s",
+		    strerror(error), state);
 	if (error != EACCES && error != EPERM)
 		return text;
 	snprintf(where, sizeof(where), "%s", path);

@@ -5,7 +5,10 @@
 
 #include "shared/base/config.h"
 
-#define FIELD(name) offsetof(struct config, name), sizeof(((struct config *)NULL)->name)
+/* The field of a setting that counts from the start of a program to its end, and of one that can be
+ * changed meanwhile: config_reload.h. */
+#define FIELD(name) offsetof(struct config, name), sizeof(((struct config *)NULL)->name), false
+#define LIVE(name)  offsetof(struct config, name), sizeof(((struct config *)NULL)->name), true
 
 /* The last columns of a row. */
 #define RANGE(least, most) least, most, false
@@ -27,87 +30,87 @@
 /* tests/manual.sh reads these lines: one row a line, values in double quotes. */
 /* clang-format off */
 const struct config_row config_table[] = {
-	{"protocol", "heartbeat_interval", KIND_SECONDS, FIELD(heartbeat_interval_ms), "25", RANGE(SHORTEST, LONGEST)},
+	{"protocol", "heartbeat_interval", KIND_SECONDS, LIVE(heartbeat_interval_ms), "25", RANGE(SHORTEST, LONGEST)},
 	{"protocol", "heartbeat_timeout", KIND_SECONDS, FIELD(heartbeat_timeout_ms), "60", RANGE(SHORTEST, LONGEST)},
 	{"protocol", "close_timeout", KIND_SECONDS, FIELD(close_timeout_ms), "60", RANGE(SHORTEST, LONGEST)},
-	{"protocol", "polling_duration", KIND_SECONDS, FIELD(polling_duration_ms), "20", RANGE(SHORTEST, LONGEST)},
-	{"protocol", "htmlfile_duration", KIND_SECONDS, FIELD(htmlfile_duration_ms), "240", RANGE(SHORTEST, LONGEST)},
+	{"protocol", "polling_duration", KIND_SECONDS, LIVE(polling_duration_ms), "20", RANGE(SHORTEST, LONGEST)},
+	{"protocol", "htmlfile_duration", KIND_SECONDS, LIVE(htmlfile_duration_ms), "240", RANGE(SHORTEST, LONGEST)},
 	{"protocol", "handshake_timeout", KIND_SECONDS, FIELD(handshake_timeout_ms), "60", RANGE(SHORTEST, LONGEST)},
 	{"protocol", "transports", KIND_LIST, FIELD(transports), "websocket,flashsocket,htmlfile,xhr-polling,jsonp-polling", NOT_EMPTY},
 	{"protocol", "resource", KIND_PREFIX, FIELD(resource), "socket.io", NOT_EMPTY},
-	{"protocol", "origins", KIND_ORIGINS, FIELD(origins), "*:*", NOT_EMPTY},
-	{"protocol", "match_origin_protocol", KIND_FLAG, FIELD(match_origin_protocol), "false", ANY},
-	{"limits", "body_bytes", KIND_SIZE, FIELD(body_bytes), "1M", RANGE("1", "1G")},
-	{"limits", "message_bytes", KIND_SIZE, FIELD(message_bytes), "1M", RANGE("1", "1G")},
-	{"limits", "header_bytes", KIND_SIZE, FIELD(header_bytes), "16k", RANGE("256", "1M")},
-	{"limits", "handshake_bytes", KIND_SIZE, FIELD(handshake_bytes), "4k", RANGE("1k", "64k")},
-	{"limits", "packets_per_payload", KIND_SIZE, FIELD(packets_per_payload), "1000", RANGE("1", MOST)},
-	{"limits", "bad_packets", KIND_SIZE, FIELD(bad_packets), "100", RANGE("1", MOST)},
-	{"limits", "queue_packets", KIND_SIZE, FIELD(queue_packets), "10000", RANGE("1", MOST)},
-	{"limits", "queue_bytes", KIND_SIZE, FIELD(queue_bytes), "16M", RANGE("1", MOST)},
-	{"limits", "early_packets", KIND_SIZE, FIELD(early_packets), "16", RANGE("0", "1000")},
-	{"limits", "early_bytes", KIND_SIZE, FIELD(early_bytes), "64k", RANGE("0", "16M")},
-	{"limits", "early_timeout", KIND_SECONDS, FIELD(early_timeout_ms), "5", RANGE(SHORTEST, "3600")},
-	{"limits", "sessions", KIND_SIZE, FIELD(sessions), "100000", RANGE("1", MOST)},
-	{"limits", "sessions_per_address", KIND_SIZE, FIELD(sessions_per_address), "0", RANGE("0", MOST)},
-	{"limits", "address_share_from", KIND_SIZE, FIELD(address_share_from), "50", RANGE("0", "100")},
-	{"limits", "address_share", KIND_SIZE, FIELD(address_share), "10", RANGE("0", "100")},
-	{"limits", "rooms_per_session", KIND_SIZE, FIELD(rooms_per_session), "1000", RANGE("1", "1G")},
-	{"limits", "data_per_session", KIND_SIZE, FIELD(data_per_session), "1M", RANGE("1k", "1G")},
-	{"limits", "acks_per_session", KIND_SIZE, FIELD(acks_per_session), "1000", RANGE("1", "1G")},
-	{"limits", "connections", KIND_SIZE, FIELD(connections), "0", RANGE("0", MOST)},
-	{"limits", "request_timeout", KIND_SECONDS, FIELD(request_timeout_ms), "10", RANGE(SHORTEST, "3600")},
-	{"limits", "send_timeout", KIND_SECONDS, FIELD(send_timeout_ms), "30", RANGE(SHORTEST, "3600")},
-	{"server", "trusted_proxies", KIND_PROXIES, FIELD(trusted_proxies), "127.0.0.0/8,::1,unix", ANY},
+	{"protocol", "origins", KIND_ORIGINS, LIVE(origins), "*:*", NOT_EMPTY},
+	{"protocol", "match_origin_protocol", KIND_FLAG, LIVE(match_origin_protocol), "false", ANY},
+	{"limits", "body_bytes", KIND_SIZE, LIVE(body_bytes), "1M", RANGE("1", "1G")},
+	{"limits", "message_bytes", KIND_SIZE, LIVE(message_bytes), "1M", RANGE("1", "1G")},
+	{"limits", "header_bytes", KIND_SIZE, LIVE(header_bytes), "16k", RANGE("256", "1M")},
+	{"limits", "handshake_bytes", KIND_SIZE, LIVE(handshake_bytes), "4k", RANGE("1k", "64k")},
+	{"limits", "packets_per_payload", KIND_SIZE, LIVE(packets_per_payload), "1000", RANGE("1", MOST)},
+	{"limits", "bad_packets", KIND_SIZE, LIVE(bad_packets), "100", RANGE("1", MOST)},
+	{"limits", "queue_packets", KIND_SIZE, LIVE(queue_packets), "10000", RANGE("1", MOST)},
+	{"limits", "queue_bytes", KIND_SIZE, LIVE(queue_bytes), "16M", RANGE("1", MOST)},
+	{"limits", "early_packets", KIND_SIZE, LIVE(early_packets), "16", RANGE("0", "1000")},
+	{"limits", "early_bytes", KIND_SIZE, LIVE(early_bytes), "64k", RANGE("0", "16M")},
+	{"limits", "early_timeout", KIND_SECONDS, LIVE(early_timeout_ms), "5", RANGE(SHORTEST, "3600")},
+	{"limits", "sessions", KIND_SIZE, LIVE(sessions), "100000", RANGE("1", MOST)},
+	{"limits", "sessions_per_address", KIND_SIZE, LIVE(sessions_per_address), "0", RANGE("0", MOST)},
+	{"limits", "address_share_from", KIND_SIZE, LIVE(address_share_from), "50", RANGE("0", "100")},
+	{"limits", "address_share", KIND_SIZE, LIVE(address_share), "10", RANGE("0", "100")},
+	{"limits", "rooms_per_session", KIND_SIZE, LIVE(rooms_per_session), "1000", RANGE("1", "1G")},
+	{"limits", "data_per_session", KIND_SIZE, LIVE(data_per_session), "1M", RANGE("1k", "1G")},
+	{"limits", "acks_per_session", KIND_SIZE, LIVE(acks_per_session), "1000", RANGE("1", "1G")},
+	{"limits", "connections", KIND_SIZE, LIVE(connections), "0", RANGE("0", MOST)},
+	{"limits", "request_timeout", KIND_SECONDS, LIVE(request_timeout_ms), "10", RANGE(SHORTEST, "3600")},
+	{"limits", "send_timeout", KIND_SECONDS, LIVE(send_timeout_ms), "30", RANGE(SHORTEST, "3600")},
+	{"server", "trusted_proxies", KIND_PROXIES, LIVE(trusted_proxies), "127.0.0.0/8,::1,unix", ANY},
 	{"store", "data", KIND_PATH, FIELD(data), "/var/lib/pollux", NOT_EMPTY},
 	{"store", "group", KIND_TEXT, FIELD(store_group), "", ANY},
-	{"store", "log_bytes", KIND_SIZE, FIELD(log_bytes), "256M", RANGE("64k", MOST)},
+	{"store", "log_bytes", KIND_SIZE, LIVE(log_bytes), "256M", RANGE("64k", MOST)},
 	{"app", "module", KIND_PATH, FIELD(module), "", ANY},
-	{"hook", "url", KIND_TEXT, FIELD(hook_url), "", ANY},
-	{"hook", "secret", KIND_LIST, FIELD(hook_secret), "", ANY},
+	{"hook", "url", KIND_TEXT, LIVE(hook_url), "", ANY},
+	{"hook", "secret", KIND_LIST, LIVE(hook_secret), "", ANY},
 	{"hook", "namespaces", KIND_LIST, FIELD(hook_namespaces), "", ANY},
-	{"hook", "events", KIND_LIST, FIELD(hook_events), "", ANY},
-	{"hook", "headers", KIND_LIST, FIELD(hook_headers), "cookie,origin,user-agent,referer,x-forwarded-for", ANY},
-	{"hook", "authorize", KIND_FLAG, FIELD(hook_authorize), "false", ANY},
-	{"hook", "authorize_namespaces", KIND_FLAG, FIELD(hook_authorize_namespaces), "false", ANY},
-	{"hook", "authorize_on_error", KIND_ACCEPT, FIELD(hook_authorize_on_error), "refuse", ANY},
-	{"hook", "queue_events", KIND_SIZE, FIELD(hook_queue_events), "100000", RANGE("1", "10000000")},
-	{"hook", "queue_bytes", KIND_SIZE, FIELD(hook_queue_bytes), "64M", RANGE("64k", MOST)},
-	{"hook", "session_events", KIND_SIZE, FIELD(hook_session_events), "1000", RANGE("1", "10000000")},
-	{"hook", "session_bytes", KIND_SIZE, FIELD(hook_session_bytes), "1M", RANGE("8k", MOST)},
-	{"hook", "max_in_flight", KIND_SIZE, FIELD(hook_max_in_flight), "4", RANGE("1", "1000")},
-	{"hook", "connect_timeout", KIND_SECONDS, FIELD(hook_connect_timeout_ms), "1", RANGE(SHORTEST, "3600")},
-	{"hook", "timeout", KIND_SECONDS, FIELD(hook_timeout_ms), "5", RANGE(SHORTEST, "3600")},
-	{"hook", "authorize_timeout", KIND_SECONDS, FIELD(hook_authorize_timeout_ms), "3", RANGE(SHORTEST, "3600")},
-	{"hook", "retry_for", KIND_SECONDS, FIELD(hook_retry_for_ms), "3600", RANGE("0", "86400")},
-	{"hook", "event_attempts", KIND_SIZE, FIELD(hook_event_attempts), "3", RANGE("1", "1000")},
-	{"client", "folder", KIND_PATH, FIELD(client_folder), "", ANY},
+	{"hook", "events", KIND_LIST, LIVE(hook_events), "", ANY},
+	{"hook", "headers", KIND_LIST, LIVE(hook_headers), "cookie,origin,user-agent,referer,x-forwarded-for", ANY},
+	{"hook", "authorize", KIND_FLAG, LIVE(hook_authorize), "false", ANY},
+	{"hook", "authorize_namespaces", KIND_FLAG, LIVE(hook_authorize_namespaces), "false", ANY},
+	{"hook", "authorize_on_error", KIND_ACCEPT, LIVE(hook_authorize_on_error), "refuse", ANY},
+	{"hook", "queue_events", KIND_SIZE, LIVE(hook_queue_events), "100000", RANGE("1", "10000000")},
+	{"hook", "queue_bytes", KIND_SIZE, LIVE(hook_queue_bytes), "64M", RANGE("64k", MOST)},
+	{"hook", "session_events", KIND_SIZE, LIVE(hook_session_events), "1000", RANGE("1", "10000000")},
+	{"hook", "session_bytes", KIND_SIZE, LIVE(hook_session_bytes), "1M", RANGE("8k", MOST)},
+	{"hook", "max_in_flight", KIND_SIZE, LIVE(hook_max_in_flight), "4", RANGE("1", "1000")},
+	{"hook", "connect_timeout", KIND_SECONDS, LIVE(hook_connect_timeout_ms), "1", RANGE(SHORTEST, "3600")},
+	{"hook", "timeout", KIND_SECONDS, LIVE(hook_timeout_ms), "5", RANGE(SHORTEST, "3600")},
+	{"hook", "authorize_timeout", KIND_SECONDS, LIVE(hook_authorize_timeout_ms), "3", RANGE(SHORTEST, "3600")},
+	{"hook", "retry_for", KIND_SECONDS, LIVE(hook_retry_for_ms), "3600", RANGE("0", "86400")},
+	{"hook", "event_attempts", KIND_SIZE, LIVE(hook_event_attempts), "3", RANGE("1", "1000")},
+	{"client", "folder", KIND_PATH, LIVE(client_folder), "", ANY},
 	{"fcgi", "listen", KIND_LISTEN, FIELD(fcgi_listen), "", ANY},
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), "auto", ANY},
 	{"fcgi", "readers", KIND_SIZE, FIELD(fcgi_readers), "32", RANGE("1", "1000")},
 	{"wsd", "listen", KIND_LISTEN, FIELD(wsd_listen), "127.0.0.1:8081", NOT_EMPTY},
 	{"wsd", "workers", KIND_COUNT, FIELD(wsd_workers), "1", RANGE("1", "256")},
-	{"wsd", "queue_memory", KIND_SIZE, FIELD(wsd_queue_memory), "256M", RANGE("1M", MOST)},
-	{"wsd", "reachable", KIND_SWITCH, FIELD(wsd_reachable), "auto", ANY},
+	{"wsd", "queue_memory", KIND_SIZE, LIVE(wsd_queue_memory), "256M", RANGE("1M", MOST)},
+	{"wsd", "reachable", KIND_SWITCH, LIVE(wsd_reachable), "auto", ANY},
 	{"policyd", "listen", KIND_LISTEN, FIELD(policyd_listen), "*:843 *:10843", NOT_EMPTY},
 	{"policyd", "user", KIND_TEXT, FIELD(policyd_user), "", ANY},
 	{"policyd", "chroot", KIND_PATH, FIELD(policyd_chroot), "", ANY},
-	{"policyd", "file", KIND_PATH, FIELD(policyd_file), "", ANY},
-	{"policyd", "connections", KIND_SIZE, FIELD(policyd_connections), "1000", RANGE("1", "64k")},
-	{"policyd", "connections_per_address", KIND_SIZE, FIELD(policyd_connections_per_address), "100", RANGE("0", MOST)},
-	{"publish", "enabled", KIND_FLAG, FIELD(publish_enabled), "false", ANY},
-	{"publish", "keys", KIND_TEXT, FIELD(publish_keys), "", ANY},
-	{"publish", "rate", KIND_SIZE, FIELD(publish_rate), "100", RANGE("1", "1M")},
+	{"policyd", "file", KIND_PATH, LIVE(policyd_file), "", ANY},
+	{"policyd", "connections", KIND_SIZE, LIVE(policyd_connections), "1000", RANGE("1", "64k")},
+	{"policyd", "connections_per_address", KIND_SIZE, LIVE(policyd_connections_per_address), "100", RANGE("0", MOST)},
+	{"publish", "enabled", KIND_FLAG, LIVE(publish_enabled), "false", ANY},
+	{"publish", "keys", KIND_TEXT, LIVE(publish_keys), "", ANY},
+	{"publish", "rate", KIND_SIZE, LIVE(publish_rate), "100", RANGE("1", "1M")},
 	{"cluster", "redis", KIND_REDIS, FIELD(cluster_redis), "", ANY},
 	{"cluster", "password_file", KIND_PATH, FIELD(cluster_password_file), "", ANY},
 	{"cluster", "node", KIND_NODE, FIELD(cluster_node), "", ANY},
 	{"cluster", "number", KIND_NUMBER, FIELD(cluster_number), "", ANY},
 	{"cluster", "prefix", KIND_KEY, FIELD(cluster_prefix), "pollux", NOT_EMPTY},
 	{"cluster", "node_timeout", KIND_SECONDS, FIELD(cluster_node_timeout_ms), "10", RANGE("1", "3600")},
-	{"cluster", "queue_bytes", KIND_SIZE, FIELD(cluster_queue_bytes), "64M", RANGE("1M", MOST)},
-	{"cluster", "stream_length", KIND_SIZE, FIELD(cluster_stream_length), "100000", RANGE("1000", "10M")},
-	{"log", "level", KIND_LEVEL, FIELD(log_level), "info", ANY},
-	{"log", "file", KIND_PATH, FIELD(log_file), "", ANY},
+	{"cluster", "queue_bytes", KIND_SIZE, LIVE(cluster_queue_bytes), "64M", RANGE("1M", MOST)},
+	{"cluster", "stream_length", KIND_SIZE, LIVE(cluster_stream_length), "100000", RANGE("1000", "10M")},
+	{"log", "level", KIND_LEVEL, LIVE(log_level), "info", ANY},
+	{"log", "file", KIND_PATH, LIVE(log_file), "", ANY},
 };
 /* clang-format on */
 const size_t config_table_n = sizeof(config_table) / sizeof(config_table[0]);
@@ -158,6 +161,43 @@ config_table_guess(const char *section, const char *key)
 		sections++;
 	}
 	return sections == 1 ? meant : NULL;
+}
+
+/* Is the field a text, of which what follows its end does not count? */
+static bool
+is_text(enum config_kind kind)
+{
+	switch (kind) {
+	case KIND_TEXT:
+	case KIND_LIST:
+	case KIND_ORIGINS:
+	case KIND_LISTEN:
+	case KIND_PROXIES:
+	case KIND_PATH:
+	case KIND_PREFIX:
+	case KIND_REDIS:
+	case KIND_NODE:
+	case KIND_KEY:
+		return true;
+	case KIND_SECONDS:
+	case KIND_SIZE:
+	case KIND_COUNT:
+	case KIND_LEVEL:
+	case KIND_SWITCH:
+	case KIND_FLAG:
+	case KIND_NUMBER:
+	case KIND_ACCEPT:
+		return false;
+	}
+	return false;
+}
+
+bool
+config_table_same(const struct config_row *row, const struct config *a, const struct config *b)
+{
+	const char *of_a = (const char *)a + row->offset, *of_b = (const char *)b + row->offset;
+
+	return is_text(row->kind) ? strcmp(of_a, of_b) == 0 : memcmp(of_a, of_b, row->room) == 0;
 }
 
 bool

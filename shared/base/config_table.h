@@ -10,6 +10,8 @@
 
 #include "shared/base/slice.h"
 
+struct config;
+
 /* How a value is read, and the type of its field. */
 enum config_kind {
 	KIND_SECONDS, /* 25, 0.5: int64_t, in milliseconds */
@@ -36,6 +38,7 @@ struct config_row {
 	const char *section, *key;
 	enum config_kind kind;
 	size_t offset, room;      /* of the field in struct config */
+	bool live;                /* a running program can take a new value, see config_reload.h */
 	const char *value;        /* the default, as in a file */
 	const char *least, *most; /* numbers only, as in a file; NULL otherwise */
 	bool required;            /* texts only: may not be empty */
@@ -53,6 +56,10 @@ const struct config_row *config_table_guess(const char *section, const char *key
 
 /* The row of a variable POLLUX_SECTION_KEY; NULL: unknown. */
 const struct config_row *config_table_find_variable(struct slice name);
+
+/* Whether both give the setting the same value. */
+bool config_table_same(
+    const struct config_row *row, const struct config *a, const struct config *b);
 
 bool config_table_has_section(const char *section);
 

@@ -15,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "shared/base/config_reload.h"
 #include "shared/base/crash.h"
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
@@ -34,7 +35,9 @@ static struct {
 	bool listens;       /* it has -l */
 	bool by_web_server; /* the web server started us and passed the socket */
 	bool is_worker;     /* daemon_become_worker() */
-	const struct config *cfg;
+	struct config *cfg;
+	struct config in_force; /* what `cfg` was before the program changed it */
+	const char *const *paths;
 	int errors; /* that a check has found */
 } ctx = {.name = "pollux", .manager = -1};
 
@@ -145,6 +148,8 @@ daemon_configure_any(struct daemon_options *o, struct config *cfg, const char *n
 			daemon_complain("%.*s", (int)line.n, line.p);
 		return EX_CONFIG;
 	}
+	ctx.in_force = *cfg;
+	ctx.paths = o->paths;
 	return 0;
 }
 
@@ -235,6 +240,85 @@ daemon_raise_descriptors(void)
 	}
 	return limit.rlim_cur > 2 * DESCRIPTORS_OWN ? (size_t)limit.rlim_cur - DESCRIPTORS_OWN
 	                                            : DESCRIPTORS_OWN;
+}
+
+/* --- reading the configuration again --------------------------------------------------------- */
+
+/* log_taker: the parent of a worker has logged it. */
+static void
+daemon_drop_line(void *arg, enum log_level level, const char *line)
+{
+	(void)arg;
+	(void)level;
+	(void)line;
+}
+
+/* Read the files into `merged`, and see whether the program could use them.  Return 0, or -1 after
+ * logging why not. */
+static int
+read_config_again(
+    const struct daemon_reload *reload, struct config *merged, struct config_changes *changes)
+{
+	struct config read;
+	char error[CONFIG_ERROR_MAX];
+	struct slice errors, line;
+
+	if (config_load(&read, ctx.paths, error, sizeof(error)) == -1) {
+		errors = slice_of(error);
+		while (slice_cut(&errors, '\n', &line))
+			log_errx("%.*s", (int)line.n, line.p);
+		return -1;
+	}
+	config_reload_merge(merged, &ctx.in_force, &read, changes);
+	return reload->check == NULL ? 0 : reload->check(reload->arg, merged);
+}
+
+static void
+tell_changes(const struct config_changes *changes)
+{
+	if (ctx.is_worker)
+		return;
+	log_info("configuration read again: %s", changes->taken[0] != '\0' ? changes->taken
+						 : changes->waiting[0] == '\0'
+						     ? "nothing has changed"
+						     : "nothing changes before a restart");
+	if (changes->waiting[0] != '\0')
+		log_warnx("%s: waits for a restart", changes->waiting);
+}
+
+void
+daemon_reload(const struct daemon_reload *reload)
+{
+	struct config_changes changes;
+	struct config merged;
+	int result;
+
+	log_reopen();
+	if (ctx.is_worker)
+		log_collect(daemon_drop_line, NULL);
+	result = read_config_again(reload, &merged, &changes);
+	/* the log last: it is the only file that may be made */
+	if (result == 0 && (result = log_change(ctx.in_force.log_level, merged.log_file)) == -1)
+		log_err("[log] file %s", merged.log_file);
+	if (result == -1)
+		log_errx("the configuration stays as it was");
+	log_collect(NULL, NULL);
+	if (result == -1)
+		return;
+	config_reload_copy(&ctx.in_force, &merged);
+	config_reload_copy(ctx.cfg, &merged);
+	/* from here on the path is borrowed from where it stays */
+	(void)log_change(ctx.cfg->log_level, ctx.cfg->log_file);
+	if (reload->changed != NULL)
+		reload->changed(reload->arg);
+	tell_changes(&changes);
+}
+
+void
+daemon_reopen(const char *why)
+{
+	log_reopen();
+	log_info("the configuration is not read again: %s", why);
 }
 
 /* --- start and end -------------------------------------------------------------------------- */
@@ -329,5 +413,5 @@ daemon_stopped(void)
 int
 daemon_store_code(int reason)
 {
-	return reason == EPROTONOSUPPORT ? EX_CONFIG : EX_UNAVAILABLE;
+	return reason == EPROTONOSUPPORT || reason == EROFS ? EX_CONFIG : EX_UNAVAILABLE;
 }

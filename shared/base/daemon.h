@@ -59,6 +59,27 @@ int daemon_open_log(const struct config *cfg);
  * for connections. */
 size_t daemon_raise_descriptors(void);
 
+/* What a program does with a configuration that it reads again at SIGHUP, between two turns of its
+ * loop.  Both may be NULL. */
+struct daemon_reload {
+	/* Could it use this one?  It may look at files, and changes nothing.  Return 0, or -1 after
+	 * logging why not. */
+	int (*check)(void *arg, const struct config *cfg);
+	/* Its own has changed, perhaps: derive again what it has copied or opened, and read again
+	 * files that settings name. */
+	void (*changed)(void *arg);
+	void *arg;
+};
+
+/* Open the log again, and read the configuration again into the `cfg` of daemon_configure(), as far
+ * as that is possible now (config_reload.h), and log what has changed and what waits for a restart.
+ * If the new one is faulty nothing changes, and the log says what is wrong with it.  Of what the
+ * program has changed in `cfg` itself, it makes live settings anew in changed(). */
+void daemon_reload(const struct daemon_reload *reload);
+
+/* The same where the files cannot be read any more: the log is opened again, and told why. */
+void daemon_reopen(const char *why);
+
 /* In a child that serves while its parent watches it and tells of start and end: from here on the
  * calls below log only if the level is debug, and tell the service manager nothing. */
 void daemon_become_worker(void);
@@ -77,7 +98,7 @@ void daemon_stopping(size_t connections);
 void daemon_stopped(void);
 
 /* The exit code for a store that could not be opened for `reason`, an errno: EX_CONFIG if a newer
- * version of Pollux uses its folder, where starting again does not help. */
+ * version of Pollux uses its folder, or that is read-only: starting again does not help. */
 int daemon_store_code(int reason);
 
 #endif

@@ -85,6 +85,25 @@ log_open(const char *program, enum log_level level, const char *path)
 }
 
 int
+log_change(enum log_level level, const char *path)
+{
+	if (path != NULL && path[0] != '\0') {
+		if (log_ctx.path != NULL && strcmp(path, log_ctx.path) == 0)
+			log_ctx.path = path; /* it is open; the text may have moved */
+		else if (log_use_file(path) == -1)
+			return -1;
+		log_ctx.journal = false;
+	} else if (log_ctx.path != NULL) {
+		close(log_ctx.fd);
+		log_ctx.fd = STDERR_FILENO;
+		log_ctx.path = NULL;
+		log_ctx.journal = getenv("JOURNAL_STREAM") != NULL;
+	}
+	log_ctx.level = level;
+	return 0;
+}
+
+int
 log_give_to(uid_t uid, gid_t gid)
 {
 	struct stat sb;

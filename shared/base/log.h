@@ -28,6 +28,10 @@ int log_open(const char *program, enum log_level level, const char *path);
  * the failure is logged to it. */
 void log_reopen(void);
 
+/* Take another level and another file, as log_open().  Return 0, or -1 with errno when the file
+ * cannot be opened: nothing has changed. */
+int log_change(enum log_level level, const char *path);
+
 /* Give a log file that root has made to this user, whom the program becomes.  Return 0, or -1 with
  * errno. */
 int log_give_to(uid_t uid, gid_t gid);

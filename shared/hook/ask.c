@@ -159,7 +159,7 @@ send_waiting_questions(struct hook *hook)
 			fail_question(q, "timed out while other questions were in flight");
 			continue;
 		}
-		if (hook->asked_n == hook->cfg->hook_max_in_flight)
+		if (hook->asked_n >= hook->cfg->hook_max_in_flight)
 			return;
 		q->call = hook_http_post(hook->http, &request, on_verdict_reply, q);
 		if (q->call == NULL)

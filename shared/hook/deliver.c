@@ -451,6 +451,19 @@ deliver_rescan(struct delivery *d, bool ours)
 }
 
 void
+deliver_elsewhere(struct delivery *d)
+{
+	struct batch *b;
+
+	d->off = false;
+	/* what failed at the old place says nothing of the new one */
+	(void)breaker_reached(&d->breaker);
+	TAILQ_FOREACH (b, &d->lanes.batches, all)
+		if (b->state == BATCH_WAITING)
+			b->due = 0;
+}
+
+void
 deliver_drain(struct delivery *d)
 {
 	d->draining = true;

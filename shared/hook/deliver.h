@@ -17,6 +17,8 @@ void deliver_run(struct delivery *d);
 /* After it: lead or not, send what is due.  Return when the next turn is wanted at the latest. */
 int64_t deliver_settled(struct delivery *d, bool committed);
 
+/* The hook has another URL: what was postponed for the old one goes out at once. */
+void deliver_elsewhere(struct delivery *d);
 /* Send nothing new; let another process lead once nothing is in flight. */
 void deliver_drain(struct delivery *d);
 /* Let another process lead now; requests in flight are cancelled. */

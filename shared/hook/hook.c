@@ -233,6 +233,19 @@ hook_on_authorize_ns(
 	           : 0;
 }
 
+/* --- settings ------------------------------------------------------------------------------- */
+
+static struct hook_http_options
+hook_http_settings(const struct config *cfg)
+{
+	return (struct hook_http_options){
+	    .url = cfg->hook_url,
+	    .secrets = cfg->hook_secret,
+	    .connect_timeout_ms = cfg->hook_connect_timeout_ms,
+	    .connections = cfg->hook_max_in_flight,
+	};
+}
+
 /* --- the table of application.h ------------------------------------------------------------- */
 
 static int
@@ -303,6 +316,19 @@ hook_asks(const struct application *app)
 }
 
 static void
+hook_reload(struct application *app)
+{
+	struct hook *hook = hook_of(app);
+	struct hook_http_options options = hook_http_settings(hook->cfg);
+
+	/* verdicts of the old hook are not those of the new one */
+	if (hook_http_change(hook->http, &options)) {
+		hook_cache_free(hook);
+		deliver_elsewhere(hook->delivery);
+	}
+}
+
+static void
 hook_stop(struct application *app)
 {
 	struct hook *hook = hook_of(app);
@@ -341,6 +367,7 @@ static const struct application_ops hook_ops = {
     .close = hook_close,
     .stop = hook_stop,
     .drain = hook_drain,
+    .reload = hook_reload,
     .fd = hook_fd,
     .wake = hook_wake,
     .run = hook_run,
@@ -387,12 +414,7 @@ struct application *
 hook_open(const struct config *cfg)
 {
 	struct hook *hook = calloc(1, sizeof(*hook));
-	struct hook_http_options options = {
-	    .url = cfg->hook_url,
-	    .secrets = cfg->hook_secret,
-	    .connect_timeout_ms = cfg->hook_connect_timeout_ms,
-	    .connections = cfg->hook_max_in_flight,
-	};
+	struct hook_http_options options = hook_http_settings(cfg);
 
 	if (hook == NULL)
 		return NULL;

@@ -32,14 +32,19 @@ struct hook_call {
 	char error[CURL_ERROR_SIZE];
 };
 
+/* Where requests go. */
+struct hook_place {
+	char *url, *name;
+	char *socket; /* path of a unix socket; NULL: none */
+};
+
 struct hook_http {
 	CURLM *multi;
 	int epoll_fd;
 	int64_t now, due; /* due: of libcurl's timer; INT64_MAX: none */
 	LIST_HEAD(, hook_call) calls;
 	const char *secrets; /* borrowed */
-	char *url, *name;
-	char *socket; /* path of a unix socket; NULL: none */
+	struct hook_place place;
 	int64_t connect_timeout_ms;
 };
 
@@ -283,9 +288,9 @@ set_curl_options(struct hook_call *call, const struct hook_request *request)
 #define SET(option, value) bad = bad || curl_easy_setopt(easy, (option), (value)) != CURLE_OK
 	SET(CURLOPT_PRIVATE, call);
 	SET(CURLOPT_ERRORBUFFER, call->error);
-	SET(CURLOPT_URL, http->url);
-	if (http->socket != NULL)
-		SET(CURLOPT_UNIX_SOCKET_PATH, http->socket);
+	SET(CURLOPT_URL, http->place.url);
+	if (http->place.socket != NULL)
+		SET(CURLOPT_UNIX_SOCKET_PATH, http->place.socket);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_PROXY, ""); /* not even one from the environment */
@@ -326,7 +331,7 @@ hook_http_post(
 	if (call->easy == NULL || add_request_headers(call, request) == -1 ||
 	    set_curl_options(call, request) == -1 ||
 	    curl_multi_add_handle(http->multi, call->easy) != CURLM_OK) {
-		log_errx("hook %s: cannot make a request: out of memory", call->http->name);
+		log_errx("hook %s: cannot make a request: out of memory", call->http->place.name);
 		free_hook_call(call);
 		return NULL;
 	}
@@ -344,16 +349,19 @@ hook_http_cancel(struct hook_call *call)
 
 /* Split unix:/path.sock:/uri.  0 or -1. */
 static int
-read_unix_url(struct hook_http *http, const char *url)
+read_unix_url(struct hook_place *place, const char *url)
 {
 	const char *path = url + strlen("unix:"), *uri = strchr(path, ':');
 
 	if (uri != NULL && uri[1] != '/')
 		return -1;
-	http->socket = uri == NULL ? strdup(path) : strndup(path, (size_t)(uri - path));
-	if (http->socket == NULL ||
-	    asprintf(&http->url, "http://localhost%s", uri == NULL ? "/" : uri + 1) == -1)
+	place->socket = uri == NULL ? strdup(path) : strndup(path, (size_t)(uri - path));
+	if (place->socket == NULL)
 		return -1;
+	if (asprintf(&place->url, "http://localhost%s", uri == NULL ? "/" : uri + 1) == -1) {
+		place->url = NULL; /* asprintf() leaves it undefined */
+		return -1;
+	}
 	return 0;
 }
 
@@ -385,6 +393,35 @@ are_secrets_valid(const char *secrets)
 	return good;
 }
 
+static void
+free_hook_place(struct hook_place *place)
+{
+	free(place->url);
+	free(place->name);
+	free(place->socket);
+}
+
+/* 0, or -1 after logging why. */
+static int
+find_hook_place(struct hook_place *place, const char *url)
+{
+	bool is_unix = strncmp(url, "unix:", 5) == 0;
+
+	*place = (struct hook_place){.name = url_without_secrets(url)};
+	if (is_unix && read_unix_url(place, url) == -1) {
+		log_errx("[hook] url: not unix:/path.sock:/uri");
+	} else if (!is_unix && (place->url = strdup(url)) == NULL) {
+		log_errx("[hook] url: no memory");
+	} else if (place->name == NULL) {
+		log_errx("[hook] url: no memory");
+	} else {
+		return 0;
+	}
+	free_hook_place(place);
+	*place = (struct hook_place){.url = NULL};
+	return -1;
+}
+
 struct hook_http *
 hook_http_open(const struct hook_http_options *options)
 {
@@ -397,21 +434,13 @@ hook_http_open(const struct hook_http_options *options)
 	http->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	http->secrets = options->secrets;
 	http->connect_timeout_ms = options->connect_timeout_ms;
-	http->name = url_without_secrets(options->url);
-	if (strncmp(options->url, "unix:", 5) == 0) {
-		if (read_unix_url(http, options->url) == -1) {
-			log_errx("[hook] url: not unix:/path.sock:/uri");
-			goto fail;
-		}
-	} else {
-		http->url = strdup(options->url);
-	}
+	if (find_hook_place(&http->place, options->url) == -1)
+		goto fail;
 	if (!are_secrets_valid(options->secrets)) {
 		log_errx("[hook] secret: not \"whsec_\" and base64");
 		goto fail;
 	}
-	if (http->epoll_fd == -1 || http->name == NULL || http->url == NULL ||
-	    curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+	if (http->epoll_fd == -1 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
 	    (http->multi = curl_multi_init()) == NULL) {
 		log_err("hook: cannot start libcurl");
 		goto fail;
@@ -442,14 +471,31 @@ hook_http_close(struct hook_http *http)
 	}
 	if (http->epoll_fd != -1)
 		close(http->epoll_fd);
-	free(http->url);
-	free(http->name);
-	free(http->socket);
+	free_hook_place(&http->place);
 	free(http);
+}
+
+bool
+hook_http_change(struct hook_http *http, const struct hook_http_options *options)
+{
+	struct hook_place place;
+	bool is_other;
+
+	http->secrets = options->secrets;
+	http->connect_timeout_ms = options->connect_timeout_ms;
+	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)options->connections);
+	if (find_hook_place(&place, options->url) == -1)
+		return false;
+	is_other = strcmp(place.url, http->place.url) != 0 ||
+	           strcmp(place.socket == NULL ? "" : place.socket,
+		       http->place.socket == NULL ? "" : http->place.socket) != 0;
+	free_hook_place(&http->place);
+	http->place = place;
+	return is_other;
 }
 
 const char *
 hook_http_name(const struct hook_http *http)
 {
-	return http->name;
+	return http->place.name;
 }

@@ -24,8 +24,11 @@ struct hook_http_options {
 	size_t connections; /* kept open for the next request */
 };
 
-/* NULL after logging why. */
+/* `options->secrets` is borrowed.  NULL after logging why. */
 struct hook_http *hook_http_open(const struct hook_http_options *options);
+/* Send to another place from now on; requests under way end as they began.  Return whether the URL
+ * is another one.  Without memory, which is logged, the old one stays. */
+bool hook_http_change(struct hook_http *http, const struct hook_http_options *options);
 /* Ends all calls, whose callbacks are not called.  NULL is allowed. */
 void hook_http_close(struct hook_http *http);
 

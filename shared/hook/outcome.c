@@ -123,7 +123,8 @@ settle_refusal(struct batch *b, const struct hook_result *result)
 		    name);
 	else if (result->status == 410)
 		log_counted(LOG_LEVEL_WARN, b->n, what,
-		    "hook %s: answered 410: it is switched off until the next start, all events "
+		    "hook %s: answered 410: it is switched off until the next start or another "
+		    "url, all events "
 		    "are dropped",
 		    name);
 	else

@@ -40,6 +40,30 @@ hub_open(const struct hub_options *options)
 }
 
 void
+hub_reload(struct hub *h, const struct hub_options *options)
+{
+	struct hub_options *o = &h->o;
+
+	o->polling_duration_ms = options->polling_duration_ms;
+	o->bad_packets = options->bad_packets;
+	o->queue_packets = options->queue_packets;
+	o->queue_bytes = options->queue_bytes;
+	o->early_packets = options->early_packets;
+	o->early_bytes = options->early_bytes;
+	o->early_timeout_ms = options->early_timeout_ms;
+	o->sessions = options->sessions;
+	o->sessions_per_address = options->sessions_per_address;
+	o->address_share_from = options->address_share_from;
+	o->address_share = options->address_share;
+	o->log_bytes = options->log_bytes;
+	o->rooms_per_session = options->rooms_per_session;
+	o->data_per_session = options->data_per_session;
+	o->acks_per_session = options->acks_per_session;
+	o->link_bytes = options->link_bytes;
+	h->traced = log_enabled(LOG_LEVEL_TRACE);
+}
+
+void
 hub_close(struct hub *h)
 {
 	int64_t next;

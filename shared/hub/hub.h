@@ -106,6 +106,10 @@ struct hub *hub_open(const struct hub_options *options);
  * then ends the streams ("socket end"); polls live on.  NULL is allowed. */
 void hub_close(struct hub *h);
 
+/* Take over the limits and times of `options`, as they are in a configuration that was read again,
+ * and look at the level of the log; all else stays as it was opened. */
+void hub_reload(struct hub *h, const struct hub_options *options);
+
 struct store *hub_store(struct hub *h);
 /* Milliseconds of CLOCK_MONOTONIC at the top of the turn. */
 int64_t hub_now(const struct hub *h);

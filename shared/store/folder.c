@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,4 +58,40 @@ folder_prepare(const char *path, const char *group, bool quiet)
 			  "chmod 0700 keeps them out",
 		    path);
 	return group[0] == '\0' ? 0 : folder_share(path, group, &sb, quiet);
+}
+
+bool
+folder_is_read_only(const char *path)
+{
+	if (access(path, W_OK) == 0)
+		return false;
+	if (errno == ENOENT && mkdir(path, 0700) == 0)
+		return false;
+	return errno == EROFS;
+}
+
+void
+folder_reclaim(const char *path, bool quiet)
+{
+	/* all that programs keep here, by name: the folder may turn out to be a home.  Sockets are
+	 * not in the list, they are replaced by whoever needs their name */
+	static const char *const names[] = {"lock", "slots", "pollux.db", "pollux.db-wal",
+	    "pollux.db-shm", "actions.db", "actions.db-wal", "actions.db-shm", "ways", "upgrades",
+	    "node", "node.new"};
+	struct stat sb;
+	size_t gone = 0;
+	char file[600];
+
+	if (geteuid() == 0 || stat(path, &sb) == -1 || sb.st_uid != geteuid())
+		return;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(file, sizeof(file), "%s/%s", path, names[i]);
+		if (lstat(file, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_uid != geteuid() &&
+		    access(file, R_OK | W_OK) == -1 && errno == EACCES && unlink(file) == 0)
+			gone++;
+	}
+	if (gone > 0 && !quiet)
+		log_warnx("store: the folder %s is ours, but %zu files in it were another user's "
+			  "and closed to us: made anew",
+		    path, gone);
 }

@@ -55,6 +55,9 @@ open_folder(struct store *st)
 	}
 	if (!st->must_exist && folder_prepare(st->folder, st->group, st->complained) == -1)
 		return -1;
+	/* before the first of them is opened */
+	if (!st->must_exist)
+		folder_reclaim(st->folder, st->complained);
 	/* a guest does as those who made it */
 	st->mode = st->must_exist ? (sb.st_mode & 0660) | 0600 : folder_file_mode(st->group);
 	snprintf(path, sizeof(path), "%s/lock", st->folder);

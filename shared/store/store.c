@@ -11,6 +11,7 @@
 #include "shared/base/log.h"
 #include "shared/store/action_queue.h"
 #include "shared/store/database.h"
+#include "shared/store/folder.h"
 #include "shared/store/health.h"
 #include "shared/store/internal.h"
 #include "shared/store/lock.h"
@@ -66,7 +67,7 @@ struct store *
 store_open(const char *folder, const char *group, int kind, bool must_exist)
 {
 	struct store *st = make_store(folder, group, kind, must_exist);
-	bool outdated;
+	int reason;
 
 	if (st == NULL)
 		return NULL;
@@ -75,9 +76,11 @@ store_open(const char *folder, const char *group, int kind, bool must_exist)
 		st->starts = false;
 		return st;
 	}
-	outdated = st->outdated;
+	reason = st->outdated                                 ? EPROTONOSUPPORT
+	         : !must_exist && folder_is_read_only(folder) ? EROFS
+	                                                      : EIO;
 	store_close(st);
-	errno = outdated ? EPROTONOSUPPORT : EIO;
+	errno = reason;
 	return NULL;
 }
 

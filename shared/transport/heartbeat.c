@@ -67,6 +67,24 @@ heartbeat_expire(struct server *sv)
 	return hb != NULL && hb->deadline < next ? hb->deadline : next;
 }
 
+/* The queues stay in order: those to come are due no earlier. */
+static void
+shorten_heartbeats(struct heartbeat_queue *queue, int64_t latest)
+{
+	struct heartbeat *hb;
+
+	TAILQ_FOREACH (hb, queue, link)
+		if (hb->deadline > latest)
+			hb->deadline = latest;
+}
+
+void
+heartbeat_reload(struct server *sv)
+{
+	shorten_heartbeats(&sv->beating, sv->now + sv->cfg->heartbeat_interval_ms);
+	shorten_heartbeats(&sv->waiting, sv->now + sv->cfg->heartbeat_timeout_ms);
+}
+
 static void
 drain_heartbeats(struct server *sv, struct heartbeat_queue *queue)
 {

@@ -55,6 +55,9 @@ bool heartbeat_is_due(const struct server *sv);
 /* Act on all deadlines that have passed.  Return the next one, INT64_MAX for none. */
 int64_t heartbeat_expire(struct server *sv);
 
+/* Shorter times apply to those under way, too. */
+void heartbeat_reload(struct server *sv);
+
 /* End all. */
 void heartbeat_drain(struct server *sv);
 

@@ -117,6 +117,10 @@ bool streaming_is_due(const struct server *sv);
 int64_t polling_expire(struct server *sv);
 int64_t streaming_expire(struct server *sv);
 
+/* The settings may have changed: shorter times apply to what is held, too. */
+void polling_reload(struct server *sv);
+void streaming_reload(struct server *sv);
+
 /* --- POSTs that are answered late ----------------------------------------------------------- */
 
 /* Before the end of the turn: answer those whose clients are not slowed any more. */

@@ -293,6 +293,18 @@ polling_expire(struct server *sv)
 }
 
 void
+polling_reload(struct server *sv)
+{
+	int64_t latest = sv->now + sv->cfg->polling_duration_ms;
+	struct poll *p;
+
+	/* the queue stays in order: those to come are due no earlier */
+	TAILQ_FOREACH (p, &sv->polls, link)
+		if (p->deadline > latest)
+			p->deadline = latest;
+}
+
+void
 polling_drain(struct server *sv)
 {
 	time_out_polls(&sv->polls, INT64_MAX);

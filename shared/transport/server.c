@@ -77,17 +77,40 @@ make_packets(struct server *sv)
 	return 0;
 }
 
+static void
+read_proxies(struct server *sv)
+{
+	struct slice bad;
+
+	/* it was checked when it was read */
+	(void)proxies_parse(&sv->proxies, slice_of(sv->cfg->trusted_proxies), &bad);
+}
+
+/* 0, or -1 after logging why; the old keys stay. */
+static int
+read_publish_keys(struct server *sv)
+{
+	struct publish_keys *keys = NULL;
+
+	if (sv->cfg->publish_enabled) {
+		keys = publish_keys_open(sv->cfg->publish_keys);
+		if (keys == NULL)
+			return -1;
+	}
+	publish_keys_close(sv->publish_keys);
+	sv->publish_keys = keys;
+	return 0;
+}
+
 static struct server *
 make_server(const struct config *cfg, enum server_kind kind)
 {
 	struct server *sv = calloc(1, sizeof(*sv));
-	struct slice bad;
 
 	if (sv == NULL)
 		return NULL;
 	sv->cfg = cfg;
-	/* it was checked when it was read */
-	(void)proxies_parse(&sv->proxies, slice_of(cfg->trusted_proxies), &bad);
+	read_proxies(sv);
 	sv->kind = kind;
 	sv->serve_here = server_request_here;
 	TAILQ_INIT(&sv->polls);
@@ -113,11 +136,8 @@ server_open(const struct config *cfg, enum server_kind kind)
 	if (make_packets(sv) == -1 || server_check_transports(cfg, &sv->enabled) == -1)
 		goto fail;
 	server_check_unused(cfg);
-	if (cfg->publish_enabled) {
-		sv->publish_keys = publish_keys_open(cfg->publish_keys);
-		if (sv->publish_keys == NULL)
-			goto fail;
-	}
+	if (read_publish_keys(sv) == -1)
+		goto fail;
 	/* before the hub, whose options hold the application's functions */
 	sv->application =
 	    cfg->hook_url[0] != '\0' ? hook_open(cfg) : module_open(cfg->module, config_node(cfg));
@@ -141,6 +161,20 @@ fail:
 	server_close(sv);
 	errno = reason;
 	return NULL;
+}
+
+void
+server_reload(struct server *sv)
+{
+	struct hub_options options = make_hub_options(sv);
+
+	read_proxies(sv);
+	(void)read_publish_keys(sv);
+	hub_reload(sv->hub, &options);
+	application_reload(sv->application);
+	polling_reload(sv);
+	streaming_reload(sv);
+	heartbeat_reload(sv);
 }
 
 void

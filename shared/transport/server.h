@@ -31,6 +31,12 @@ struct server *server_open(const struct config *cfg, enum server_kind kind);
  * without touching the data: the module is loaded, but not called; the web hook is not asked. */
 void server_check(const struct config *cfg);
 
+/* The configuration may be changed in place while the server runs (daemon.h): whether it can serve
+ * with this one.  Return 0, or -1 after logging what is wrong. */
+int server_check_reload(const struct config *cfg);
+/* That was done, in a turn: follow it. */
+void server_reload(struct server *sv);
+
 /* Give up the sessions held here (those of polls live on, those of streams and websockets end) and
  * close.  All exchanges and websockets must be gone.  NULL is allowed. */
 void server_close(struct server *sv);

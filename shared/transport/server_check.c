@@ -63,6 +63,24 @@ check_application(const struct config *cfg)
 		module_check(cfg->module);
 }
 
+int
+server_check_reload(const struct config *cfg)
+{
+	struct publish_keys *keys = publish_keys_open(cfg->publish_keys);
+	struct application *hook = NULL;
+	int result = 0;
+
+	if (keys == NULL)
+		result = -1;
+	publish_keys_close(keys);
+	if (cfg->hook_url[0] != '\0' && (hook = hook_open(cfg)) == NULL)
+		result = -1;
+	application_close(hook);
+	if (result == 0)
+		server_check_unused(cfg);
+	return result;
+}
+
 void
 server_check(const struct config *cfg)
 {

@@ -122,9 +122,14 @@ static_files_serve(struct server *sv, struct exchange *x, const struct route *ro
 	struct clientfile file;
 	struct static_file o;
 
-	if (folder[0] == '\0' || !clientfile_find(&file, route->path))
+	if (!clientfile_find(&file, route->path))
 		return false;
-	if (!slice_is(x->method, "GET") && !slice_is(x->method, "HEAD")) {
+	if (folder[0] == '\0') {
+		/* the first request of every new installation: a page's console must say what is
+		 * missing, not that the protocol has another version */
+		answer_error(sv, x, 404,
+		    "The browser's client is not served here: [client] folder names no folder.");
+	} else if (!slice_is(x->method, "GET") && !slice_is(x->method, "HEAD")) {
 		answer_error(sv, x, 405, "A file takes GET and HEAD only.");
 	} else if ((file.script && clientfile_accepts_gzip(x->header(x, "accept-encoding")) &&
 		       open_static_file(&o, folder, file.name, true) == 0) ||
@@ -132,7 +137,8 @@ static_files_serve(struct server *sv, struct exchange *x, const struct route *ro
 		send_static_file(sv, x, &file, &o);
 		close(o.fd);
 	} else {
-		answer_error(sv, x, 404, "The client's folder has no such file.");
+		answer_error(sv, x, 404,
+		    "The browser's client is not installed: [client] folder has no such file.");
 	}
 	return true;
 }

@@ -356,6 +356,18 @@ streaming_open(
 	}
 }
 
+void
+streaming_reload(struct server *sv)
+{
+	int64_t latest = sv->now + sv->cfg->htmlfile_duration_ms;
+	struct stream *st;
+
+	/* the queue stays in order: those to come are due no earlier */
+	TAILQ_FOREACH (st, &sv->streams, link)
+		if (st->ends_at > latest)
+			st->ends_at = latest;
+}
+
 bool
 streaming_is_due(const struct server *sv)
 {

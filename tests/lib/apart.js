@@ -41,6 +41,7 @@ const APART = {
   'wire/publish: *metrics are samples': ONE,
   'wire/publish: *who is at a limit': LIMIT,
   'wire/readers:': OWN,
+  'wire/reload:': OWN,
   'wire/store:': 'is about one data folder, on a small disk, by several users, that vanishes',
   'wire/settings:': OWN,
   'wire/stripped:': 'each node learns by itself which proxies drop upgrades',

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "shared/base/config_reload.h"
 #include "shared/base/config_table.h"
 
 static char folder[] = "/tmp/pollux-test-XXXXXX";
@@ -610,6 +611,118 @@ a_hook_needs_a_url_a_secret_and_no_module(void **state)
 	}
 }
 
+/* --- reading it again ----------------------------------------------------------------------- */
+
+static void
+a_running_program_takes_live_settings_over_and_names_both_kinds(void **state)
+{
+	struct config old, new, merged;
+	struct config_changes changes;
+
+	(void)state;
+	config_default(&old);
+	assert_int_equal(read_text(&new, "[limits]\nsessions = 7\n[log]\nlevel = debug\n"
+					 "[protocol]\norigins = a.example:*\nresource = other\n"
+					 "[wsd]\nlisten = 127.0.0.1:1\n"),
+	    0);
+	/* what is left behind the end of a text does not count */
+	memset(new.hook_url, 'x', sizeof(new.hook_url));
+	new.hook_url[0] = '\0';
+	config_reload_merge(&merged, &old, &new, &changes);
+	assert_string_equal(changes.taken, "[protocol] origins, [limits] sessions, [log] level");
+	assert_string_equal(changes.waiting, "[protocol] resource, [wsd] listen");
+	assert_int_equal(merged.sessions, 7);
+	assert_int_equal(merged.log_level, LOG_LEVEL_DEBUG);
+	assert_string_equal(merged.origins, "a.example:*");
+	assert_string_equal(merged.resource, "socket.io");
+	assert_string_equal(merged.wsd_listen, old.wsd_listen);
+	/* what waits is told again, what was taken is not */
+	config_reload_merge(&old, &merged, &new, &changes);
+	assert_string_equal(changes.taken, "");
+	assert_string_equal(changes.waiting, "[protocol] resource, [wsd] listen");
+}
+
+static void
+times_that_do_not_fit_what_clients_were_told_wait_with_it(void **state)
+{
+	struct config old, new, merged;
+	struct config_changes changes;
+
+	(void)state;
+	config_default(&old);
+	assert_int_equal(
+	    read_text(&new, "[protocol]\npolling_duration = 90\nclose_timeout = 120\n"), 0);
+	assert_int_equal(config_check(&new, error, sizeof(error)), 0);
+	config_reload_merge(&merged, &old, &new, &changes);
+	assert_string_equal(changes.taken, "");
+	assert_string_equal(
+	    changes.waiting, "[protocol] close_timeout, [protocol] polling_duration");
+	assert_int_equal(merged.polling_duration_ms, 20000);
+	assert_int_equal(config_check(&merged, error, sizeof(error)), 0);
+	/* shorter than that it is taken at once */
+	assert_int_equal(
+	    read_text(&new, "[protocol]\npolling_duration = 30\nclose_timeout = 120\n"), 0);
+	config_reload_merge(&merged, &old, &new, &changes);
+	assert_string_equal(changes.taken, "[protocol] polling_duration");
+	assert_int_equal(merged.polling_duration_ms, 30000);
+}
+
+static void
+another_kind_of_application_waits_another_url_does_not(void **state)
+{
+	struct config old, new, merged;
+	struct config_changes changes;
+
+	(void)state;
+	assert_int_equal(read_text(&old, "[app]\nmodule = /x.so\n"), 0);
+	assert_int_equal(read_text(&new, "[hook]\nurl = http://127.0.0.1/\nsecret = whsec_x\n"), 0);
+	config_reload_merge(&merged, &old, &new, &changes);
+	assert_string_equal(changes.taken, "");
+	assert_string_equal(changes.waiting, "[app] module, [hook] url, [hook] secret");
+	assert_int_equal(config_check(&merged, error, sizeof(error)), 0);
+	/* and back */
+	config_reload_merge(&merged, &new, &old, &changes);
+	assert_string_equal(changes.taken, "");
+	assert_int_equal(config_check(&merged, error, sizeof(error)), 0);
+	old = new;
+	snprintf(new.hook_url, sizeof(new.hook_url), "http://127.0.0.2/");
+	config_reload_merge(&merged, &old, &new, &changes);
+	assert_string_equal(changes.taken, "[hook] url");
+	assert_string_equal(merged.hook_url, "http://127.0.0.2/");
+}
+
+static void
+every_setting_is_named_when_it_changes_or_the_list_says_that_there_are_more(void **state)
+{
+	struct config old, new, merged;
+	struct config_changes changes;
+	size_t live = 0;
+
+	(void)state;
+	config_default(&old);
+	for (size_t i = 0; i < config_table_n; i++) {
+		const struct config_row *row = &config_table[i];
+		char name[128];
+
+		new = old;
+		/* another first byte is another value of every kind */
+		((char *)&new)[row->offset] ^= 1;
+		snprintf(name, sizeof(name), "[%s] %s", row->section, row->key);
+		config_reload_merge(&merged, &old, &new, &changes);
+		live += row->live && changes.taken[0] != '\0';
+		/* a secret with no url is taken, and does nothing */
+		assert_non_null(
+		    strstr(changes.taken[0] != '\0' ? changes.taken : changes.waiting, name));
+	}
+	assert_in_range(live, 40, config_table_n - 20);
+	memcpy(&new, &old, sizeof(new));
+	for (size_t i = 0; i < config_table_n; i++)
+		((char *)&new)[config_table[i].offset] ^= 1;
+	config_reload_merge(&merged, &old, &new, &changes);
+	assert_string_equal(changes.taken + strlen(changes.taken) - 5, ", ...");
+	assert_true(strlen(changes.taken) < CONFIG_NAMES_MAX);
+}
+
 int
 main(void)
 {
@@ -632,6 +745,11 @@ main(void)
 	    cmocka_unit_test(a_relative_path_starts_at_the_file_however_it_is_named),
 	    cmocka_unit_test(what_was_read_is_known),
 	    cmocka_unit_test(later_files_win_and_the_environment_wins_over_all),
+	    cmocka_unit_test(a_running_program_takes_live_settings_over_and_names_both_kinds),
+	    cmocka_unit_test(times_that_do_not_fit_what_clients_were_told_wait_with_it),
+	    cmocka_unit_test(another_kind_of_application_waits_another_url_does_not),
+	    cmocka_unit_test(
+		every_setting_is_named_when_it_changes_or_the_list_says_that_there_are_more),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -10,7 +10,6 @@ const os = require('node:os');
 const path = require('node:path');
 const { after } = require('node:test');
 const { pollux } = require('../lib/suite');
-const { ROOT: REPOSITORY } = require('../lib/server');
 const { Daemon, NOBODY, notAsNobody, buildModule, startDaemon, makeFolder, killAll, program } = require('../lib/daemon');
 const { Connection, closeAll } = require('../lib/http');
 const { getRequest } = require('../lib/fastcgi');
@@ -249,7 +248,7 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
     await until(() => fs.existsSync(file), 'a new file after that');
     assert.strictEqual(await daemon.stop(), 0);
     assert.match(read(`${file}.1`), /^.* started; .*\n.* listening on .*\n$/);
-    assert.match(read(file), /^.* stopping, .*\n.* stopped\n$/);
+    assert.match(read(file), /^.* configuration read again: nothing has changed\n.* stopping, .*\n.* stopped\n$/);
   });
 
   pollux(`${name}: SIGUSR1 writes counters`, { skip: name === 'pollux.fcgi' && 'it ends the program' }, async () => {
@@ -502,16 +501,6 @@ pollux('pollux-wsd: a module that crashes while it is set up, and a crash outsid
   assert.strictEqual((await within(daemon.exited.promise, 'its end')).signal, 'SIGBUS');
   assert.match(daemon.stderr, /error: ended by SIGBUS\n$/);
 });
-
-/* --- unit files ------------------------------------------------------------------------------- */
-
-for (const unit of ['pollux-wsd', 'pollux-linkd', 'pollux-policyd']) {
-  pollux(`${unit}.service may do little`, { skip: onPath('systemd-analyze') ? false : 'no systemd-analyze' }, () => {
-    const text = execFileSync('systemd-analyze',
-      ['security', '--no-pager', '--offline=true', '--threshold=14', `${REPOSITORY}/systemd/${unit}.service`], { encoding: 'utf8' });
-    assert.match(text, /Overall exposure level for .*: [01]\.[0-9] /);
-  });
-}
 
 /* --- dropping root ---------------------------------------------------------------------------- */
 

@@ -125,7 +125,9 @@ pollux('a folder without compressed copies gives the plain files; a missing file
   assert.strictEqual(response.text, '/* mine */');
   assert.strictEqual(response.header('content-encoding'), undefined);
   for (const name of ['socket.io.min.js', 'static/flashsocket/WebSocketMain.swf', 'static/flashsocket/WebSocketMainInsecure.swf']) {
-    assert.strictEqual((await get(name)).status, 404, name);
+    const missing = await get(name);
+    assert.strictEqual(missing.status, 404, name);
+    assert.match(missing.text, /The browser's client is not installed/);
   }
 });
 
@@ -140,8 +142,15 @@ pollux('a changed file has another tag', async () => {
 
 const without = useServer({ conf: { client: { folder: '' } } });
 
-pollux('without a folder these addresses are not served', async () => {
-  const response = await request(without.wsdPort, { path: '/socket.io/socket.io.js' });
+pollux('without a folder the client is a 404 that says what to set; other names stay the reference\'s', async () => {
+  const get = (name, headers) => request(without.wsdPort, { path: `/socket.io/${name}`, headers });
+  for (const name of ['socket.io.js', 'socket.io.min.js', 'socket.io.v0.9.17.js', 'static/flashsocket/WebSocketMain.swf']) {
+    const response = await get(name, { Origin: 'http://a.example' });
+    assert.strictEqual(response.status, 404, name);
+    assert.match(response.text, /The browser's client is not served here: \[client\] folder names no folder\./);
+    assert.strictEqual(response.header('access-control-allow-origin'), 'http://a.example');
+  }
+  const response = await get('socket.io.css');
   assert.strictEqual(response.status, 500);
   assert.strictEqual(response.text, 'Protocol version not supported.');
 });

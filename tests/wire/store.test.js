@@ -9,7 +9,7 @@ const path = require('node:path');
 const { after } = require('node:test');
 const { pollux, KIND } = require('../lib/suite');
 const { start, ROOT } = require('../lib/server');
-const { Daemon, buildProgram, startDaemon, makeFolder, killAll } = require('../lib/daemon');
+const { Daemon, NOBODY, notAsNobody, buildProgram, startDaemon, makeFolder, killAll } = require('../lib/daemon');
 const { Connection, request, closeAll } = require('../lib/http');
 const { getRequest } = require('../lib/fastcgi');
 const { Polling, handshake } = require('../lib/polling');
@@ -392,6 +392,44 @@ for (const name of ['pollux-wsd', 'pollux.fcgi']) {
     await command.stop('SIGINT');
     assert.strictEqual(await daemon.stop(), 0);
     assert.deepStrictEqual(owners(data), [OWNER]);
+  });
+}
+
+pollux('what root has left in a folder that was then given to the service is made anew', { skip: notAsNobody() }, async () => {
+  const data = newFolder();
+  fs.mkdirSync(data, { mode: 0o700 });
+  const [port, another] = await freePorts(2);
+  const roots = startDaemon('pollux-wsd', { store: { data }, wsd: { listen: `127.0.0.1:${port}` } }, folder);
+  await isUp(roots);
+  assert.deepStrictEqual(owners(data), [0]);
+  fs.chownSync(data, OWNER, OWNER);
+  const service = startDaemon('pollux-wsd', { store: { data }, wsd: { listen: `127.0.0.1:${another}` } }, folder, { before: NOBODY });
+  await isUp(service);
+  assert.match(service.stderr, new RegExp(`warn: store: the folder ${data} is ours, but \\d+ files in it were another user's and closed to us: made anew\n`));
+  const { sid } = await handshake({ port: another });
+  assert.ok(sid);
+  /* the one of before, which still runs, takes the new files: it knows the session */
+  await until(async () => (await request(port, { path: `/socket.io/1/xhr-polling/${sid}` })).text === '1::', 'one store for both');
+  assert.strictEqual(await roots.stop(), 0);
+  assert.strictEqual(await service.stop(), 0);
+});
+
+/* The words before a command that may not write below `data`, as by the unit of another site. */
+function readOnly(data) {
+  return ['unshare', '--mount', 'sh', '-c', 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"', 'sh', data];
+}
+
+for (const name of ['pollux-wsd', 'pollux.fcgi']) {
+  pollux(`${name}: a data folder outside of what its unit allows is a mistake of the configuration`, { skip: notRoot }, async () => {
+    const above = newFolder();
+    fs.mkdirSync(path.join(above, 'data'), { recursive: true });
+    const [port] = await freePorts(1);
+    for (const data of [path.join(above, 'data'), path.join(above, 'new')]) {
+      const conf = { store: { data }, [name === 'pollux.fcgi' ? 'fcgi' : 'wsd']: { listen: `127.0.0.1:${port}` } };
+      const daemon = startDaemon(name, conf, folder, { before: readOnly(above), env: { STATE_DIRECTORY: '/var/lib/pollux-shop' } });
+      assert.strictEqual(await daemon.end(), 78, daemon.stderr);
+      assert.match(daemon.stderr, new RegExp(`error: store: cannot .*${data}.*: Read-only file system: StateDirectory= of its unit lets this service write to /var/lib/pollux-shop\n`));
+    }
   });
 }
 
