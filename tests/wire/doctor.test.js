@@ -3,6 +3,7 @@
 'use strict';
 
 const assert = require('node:assert');
+const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after } = require('node:test');
@@ -13,7 +14,8 @@ const { Doctor, examine, assertFinding, stub } = require('../lib/doctor');
 const { request, closeAll } = require('../lib/http');
 const { freePorts } = require('../lib/ports');
 const { Polling } = require('../lib/polling');
-const { until } = require('../lib/wait');
+const { recipe } = require('../lib/recipe');
+const { within, until, deferred } = require('../lib/wait');
 
 const server = useServer();
 const folder = makeFolder();
@@ -425,3 +427,30 @@ once('programs with another schema', async () => {
   assert.strictEqual(await daemon.stop(), 0);
 });
 
+
+/* --- docs/hosting.md --------------------------------------------------------------------------- */
+
+/* Run commands of the document as a person does who has the command `pollux`. */
+function shell(commands) {
+  const child = spawn('sh', ['-c', commands], { env: { ...process.env, POLLUX_CONF: '', PATH: `${B}:${process.env.PATH}` } });
+  const ended = deferred();
+  let text = '';
+  for (const pipe of [child.stdout, child.stderr]) pipe.setEncoding('utf8').on('data', (data) => { text += data; });
+  child.on('close', (status) => ended.resolve({ status, text }));
+  return within(ended.promise, `end of ${commands}`, 120000);
+}
+
+once('docs/hosting.md: one question, and then the doctor', { users: true }, async () => {
+  const site = await account({ suexec: true, htaccess: OPTIONS + RULES + HIDDEN, conf: '[protocol]\npolling_duration = 4\n' });
+  const where = { 'http://www.example.com/': site.url };
+  assert.match((await shell(recipe('which-host', where))).text, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n[\w-]{20}:60:60:xhr-polling,jsonp-polling$/);
+  const [outside, inside] = await Promise.all([
+    shell(recipe('doctor', where)),
+    shell(recipe('doctor-inside', { ...where, '/home/me/public_html/.htpollux.conf': site.conf }))
+  ]);
+  for (const { status, text } of [outside, inside]) {
+    assert.strictEqual(status, 0, text);
+    assert.match(text, /\ngood +hold +A poll was held for ([4-9]|1\d)\.\d s, until Pollux ended it\.\n[^]*\nClients will be served\.\n/);
+  }
+  assert.match(inside.text, /\ngood +suexec +pollux\.fcgi runs as pollux-test-/);
+});
