@@ -12,6 +12,7 @@
 #define POLLS_MAX  64
 #define REST_MS    90000 /* for all that is not the wait, on a host where much hangs */
 #define GOODBYE_MS 5000
+#define STORE_MS   15000 /* of opening the store, which may wait for locks */
 
 enum {
 	KEY_ORIGIN = 0x100,
@@ -168,7 +169,8 @@ announce(const struct doctor *d)
 	       "sessions\nand ends them.\n\n",
 	    d->site.tls ? "https" : "http", d->site.authority, d->site.path,
 	    (long long)(d->wait_ms / 1000 + 5),
-	    (long long)((d->wait_ms + REST_MS + GOODBYE_MS) / 1000), d->polls + d->origins_n + 6);
+	    (long long)((d->wait_ms + REST_MS + GOODBYE_MS + STORE_MS) / 1000),
+	    d->polls + d->origins_n + 6);
 	fflush(stdout);
 }
 
@@ -210,8 +212,8 @@ doctor_run(struct cli *c, int argc, char **argv)
 		return EX_SOFTWARE;
 	}
 	d.visits = (struct visits){.net = &d.net, .site = &d.site, .timeout_ms = DOCTOR_QUICK_MS};
-	signal(SIGPIPE, SIG_IGN); /* a server that closes early is a finding */
 	cli_catch_signals();
+	signal(SIGPIPE, SIG_IGN); /* afterwards: a server that closes early is a finding */
 	announce(&d);
 	look_from_outside(&d);
 	complete = !d.net.stopped;

@@ -341,6 +341,8 @@ say_user(struct doctor *d, const struct running *r)
 		return;
 	user_name(r->fcgi_user, program);
 	user_name(sb.st_uid, account);
+	if (sb.st_uid == 0)
+		return; /* a server, not an account */
 	if (r->fcgi_user == sb.st_uid && r->fcgi_user != web)
 		findings_add(&d->found, "suexec", FINDING_GOOD,
 		    "pollux.fcgi runs as %s, whose the folder is: by suEXEC, or started by that "
@@ -356,7 +358,7 @@ say_user(struct doctor *d, const struct running *r)
 /* --- what the web server tells of the client ------------------------------------------------ */
 
 struct seen {
-	bool found, secure;
+	bool found, secure, elsewhere;
 	char address[64];
 };
 
@@ -369,6 +371,7 @@ take_session(void *arg, const struct listing_session *s)
 	seen->found = true;
 	seen->secure = s->handshake.n > 0 &&
 	               memmem(s->handshake.p, s->handshake.n, secure, sizeof(secure) - 1) != NULL;
+	seen->elsewhere = s->home != -1;
 	snprintf(seen->address, sizeof(seen->address), "%.*s", (int)s->address.n,
 	    slice_text(s->address));
 }
@@ -384,8 +387,15 @@ look_at_forwarded(struct doctor *d)
 	if (d->patient == NULL)
 		return;
 	filter.key = sid_key(slice_of(d->patient->sid));
-	if (listing_sessions(hub_store(d->cli->hub), &filter, take_session, &seen) == -1 ||
-	    !seen.found) {
+	if (listing_sessions(hub_store(d->cli->hub), &filter, take_session, &seen) == -1)
+		return; /* it was said on standard error */
+	if (seen.elsewhere || (!seen.found && cli_in_cluster(d->cli))) {
+		findings_add(&d->found, "forwarded", FINDING_UNKNOWN,
+		    "Another node of the cluster has our session: what it takes for our address is "
+		    "seen there.");
+		return;
+	}
+	if (!seen.found) {
 		findings_add(&d->found, "forwarded", FINDING_BAD,
 		    "The session that the URL gave us is not in the data folder %s.",
 		    d->cli->cfg.data);
