@@ -38,6 +38,7 @@ own_socket(struct listen *l, int fd)
 	}
 	/* what is accepted inherits it; a unix socket has none */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	l->tls[l->n] = false;
 	l->fd[l->n++] = fd;
 	return 0;
 }
@@ -332,11 +333,24 @@ listen_on_words(struct listen *l, const char *setting, struct slice rest)
 	return code;
 }
 
+/* Of the first sockets that systemd passes: whether each is named "tls". */
+static bool inherited_tls[LISTEN_MAX];
+
+static void
+note_tls_names(struct slice names)
+{
+	struct slice name;
+
+	for (size_t i = 0; i < LISTEN_MAX && slice_cut(&names, ':', &name); i++)
+		inherited_tls[i] = slice_is(name, "tls");
+}
+
 int
 listen_inherited(void)
 {
 	static int inherited = -1;
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	const char *names = getenv("LISTEN_FDNAMES");
 	long n;
 
 	if (inherited != -1)
@@ -347,6 +361,8 @@ listen_inherited(void)
 		return 0;
 	n = strtol(count, NULL, 10);
 	inherited = n < 0 ? 0 : n > INHERITED_MAX ? INHERITED_MAX : (int)n;
+	if (names != NULL)
+		note_tls_names(slice_of(names));
 	/* not for programs that we start */
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
@@ -362,6 +378,7 @@ take_inherited(struct listen *l)
 			log_errx("socket %d of LISTEN_FDS cannot be used", i);
 			return EX_UNAVAILABLE;
 		}
+		l->tls[l->n - 1] = inherited_tls[i];
 	}
 	return 0;
 }
@@ -378,6 +395,31 @@ listen_open(struct listen *l, const char *setting, const char *addresses)
 		code = listen_on_words(l, setting, slice_of(addresses));
 	if (code != 0)
 		listen_close(l);
+	return code;
+}
+
+bool
+listen_has_tls(const struct listen *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->tls[i])
+			return true;
+	return false;
+}
+
+int
+listen_open_tls(struct listen *l, const char *setting, const char *addresses)
+{
+	size_t before = l->n;
+	int code;
+
+	if (addresses[0] == '\0' || listen_has_tls(l))
+		return 0;
+	code = listen_on_words(l, setting, slice_of(addresses));
+	if (code != 0)
+		listen_close(l);
+	for (size_t i = before; i < l->n; i++)
+		l->tls[i] = true;
 	return code;
 }
 
