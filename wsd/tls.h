@@ -1,10 +1,9 @@
 /* tls: TLS on one connection, between its socket and what it speaks.
  *
- *	tls_new() -> tls_open(), as often as the socket is ready -> tls_read(), tls_write()
- *	          -> tls_end() -> the socket's FIN
+ *	tls_new -> tls_open, whenever the socket is ready -> tls_read, tls_write -> tls_end, FIN
  *
- * The socket stays the caller's, who watches it.  Nothing is held back: after tls_read() all that is
- * left is in the kernel, where the loop sees it.  An idle connection has no buffers. */
+ * The socket stays the caller's, who watches it.  Nothing is held back: after tls_read() all that
+ * is left is in the kernel, where the loop sees it.  An idle connection has no buffers. */
 #ifndef POLLUX_WSD_TLS_H
 #define POLLUX_WSD_TLS_H
 
@@ -43,17 +42,17 @@ enum tls_opening tls_open(struct tls *t);
 bool tls_is_opening(const struct tls *t);
 bool tls_wants_write(const struct tls *t);
 
-/* Read what has arrived: until `enough` bytes or more are there, and never more than `size`, which is
- * at least `enough` + TLS_RECORD_MAX.  As recv(): 0 is the peer's end, with or without its
+/* Read what has arrived: until `enough` bytes or more are there, and never more than `size`, which
+ * is at least `enough` + TLS_RECORD_MAX.  As recv(): 0 is the peer's end, with or without its
  * close_notify; -1 with errno, EAGAIN or EPROTO. */
 ssize_t tls_read(struct tls *t, char *to, size_t enough, size_t size);
 
-/* Whether tls_read() has seen the peer's end, maybe after bytes that it has returned: the socket need
- * not become readable any more. */
+/* Whether tls_read() has seen the peer's end, maybe after bytes that it has returned: the socket
+ * need not become readable any more. */
 bool tls_has_ended(const struct tls *t);
 
-/* Write as much as the kernel takes, small pieces together in one record.  As writev().  After a call
- * that has not written all, the next one must begin with the same bytes. */
+/* Write as much as the kernel takes, small pieces together in one record.  As writev().  After a
+ * call that has not written all, the next one must begin with the same bytes. */
 ssize_t tls_write(struct tls *t, const struct iovec *iov, int n);
 
 /* Send close_notify.  Return 0 when nothing is left to be sent, or -1 when the kernel takes no more

@@ -26,7 +26,7 @@ openssl_reason(void)
 }
 
 static int
-give_no_passphrase(char *text, int room, int writing, void *arg)
+refuse_passphrase(char *text, int room, int writing, void *arg)
 {
 	(void)text;
 	(void)room;
@@ -55,7 +55,7 @@ set_rules(SSL_CTX *ctx, enum config_tls least)
 	/* tickets carry the state: nothing is kept for clients that may never come back */
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ctx, 1);
-	SSL_CTX_set_default_passwd_cb(ctx, give_no_passphrase);
+	SSL_CTX_set_default_passwd_cb(ctx, refuse_passphrase);
 	if (SSL_CTX_set_min_proto_version(ctx, versions[least]) != 1 ||
 	    SSL_CTX_set_max_proto_version(ctx, 0) != 1)
 		return -1;

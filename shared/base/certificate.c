@@ -27,14 +27,16 @@ enum certificate_file {
 	CERTIFICATE_FILE_BAD,    /* and said so */
 };
 
-/* Reading the terminal would stop the program. */
+/* Reading one from the terminal would stop the program: only note that it has one. */
 static int
 give_no_passphrase(char *text, int room, int writing, void *arg)
 {
+	bool *encrypted = arg;
+
 	(void)text;
 	(void)room;
 	(void)writing;
-	(void)arg;
+	*encrypted = true;
 	return -1;
 }
 
@@ -67,10 +69,11 @@ read_certificate(const char *path, bool as_ours, X509 **certificate)
 {
 	enum certificate_file result;
 	BIO *in = open_pem(CERTIFICATE_SETTING, path, as_ours, &result);
+	bool encrypted; /* it never is */
 
 	if (in == NULL)
 		return result;
-	*certificate = PEM_read_bio_X509_AUX(in, NULL, give_no_passphrase, NULL);
+	*certificate = PEM_read_bio_X509_AUX(in, NULL, give_no_passphrase, &encrypted);
 	BIO_free(in);
 	if (*certificate != NULL)
 		return CERTIFICATE_FILE_READ;
@@ -84,15 +87,14 @@ read_key(const char *path, bool as_ours, EVP_PKEY **key)
 {
 	enum certificate_file result;
 	BIO *in = open_pem(KEY_SETTING, path, as_ours, &result);
-	bool encrypted;
+	bool encrypted = false;
 
 	if (in == NULL)
 		return result;
-	*key = PEM_read_bio_PrivateKey(in, NULL, give_no_passphrase, NULL);
+	*key = PEM_read_bio_PrivateKey(in, NULL, give_no_passphrase, &encrypted);
 	BIO_free(in);
 	if (*key != NULL)
 		return CERTIFICATE_FILE_READ;
-	encrypted = ERR_GET_REASON(ERR_peek_error()) == PEM_R_BAD_PASSWORD_READ;
 	if (encrypted)
 		log_errx(KEY_SETTING ": %s has a passphrase, which nobody could type at a start; "
 				     "openssl pkey takes it off",
