@@ -322,11 +322,12 @@ static int
 listen_on_words(struct listen *l, const char *setting, struct slice rest)
 {
 	struct slice word;
+	size_t before = l->n;
 	int code = 0;
 
 	while (code == 0 && listen_cut_address(&rest, &word))
 		code = listen_on_word(l, setting, word);
-	if (code == 0 && l->n == 0) {
+	if (code == 0 && l->n == before) {
 		log_errx("%s names no address", setting);
 		code = EX_CONFIG;
 	}
@@ -383,15 +384,24 @@ take_inherited(struct listen *l)
 	return 0;
 }
 
+static bool
+has_plain(const struct listen *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!l->tls[i])
+			return true;
+	return false;
+}
+
 int
 listen_open(struct listen *l, const char *setting, const char *addresses)
 {
 	int code;
 
 	l->n = 0;
-	if (listen_inherited() > 0)
-		code = take_inherited(l);
-	else
+	code = take_inherited(l);
+	/* those that systemd passes may be for TLS alone */
+	if (code == 0 && !has_plain(l))
 		code = listen_on_words(l, setting, slice_of(addresses));
 	if (code != 0)
 		listen_close(l);

@@ -22,8 +22,8 @@ struct listen {
  * LISTEN_PID and LISTEN_FDS out of the environment; later ones return the same. */
 int listen_inherited(void);
 
-/* Listen on the sockets of systemd or, without any, on `addresses`, separated by blanks:
- * "127.0.0.1:8081", "[::1]:8081", "*:843", or last "unix:/path", which may contain blanks.
+/* Listen on the sockets of systemd or, if there is none but for TLS, on `addresses`, separated by
+ * blanks: "127.0.0.1:8081", "[::1]:8081", "*:843", or last "unix:/path", which may contain blanks.
  * `setting` names their place in error messages ("[wsd] listen").
  * Return 0, or an exit code of sysexits.h after logging why; none is open then. */
 int listen_open(struct listen *l, const char *setting, const char *addresses);

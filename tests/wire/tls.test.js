@@ -19,6 +19,7 @@ const { Jsonp } = require('../lib/jsonp');
 const { Polling } = require('../lib/polling');
 const { handshake } = require('../lib/poster');
 const { freePorts } = require('../lib/ports');
+const { recipe } = require('../lib/recipe');
 const { ROOT, iniText, processes } = require('../lib/server');
 const { connectTls, makeCertificate, only, recorder, tunnel } = require('../lib/tls');
 const { until, within } = require('../lib/wait');
@@ -161,6 +162,9 @@ secure('a device that speaks only TLS 1.0 is refused, and served where tls_min a
     assert.deepStrictEqual(await client.ask('echo', [long]), [long]);
     await client.close();
   }
+  /* what old phones and Flash have: no elliptic curves, and no forward secrecy */
+  const plainest = await Websocket.open(await through(kind.tls, { ...only('TLSv1'), ciphers: 'AES128-SHA:@SECLEVEL=0' }));
+  assert.deepStrictEqual(await plainest.ask('echo', [1]), [1]);
   /* and it costs the others nothing */
   const modern = await connectTls(kind.tls);
   assert.strictEqual(modern.getProtocol(), 'TLSv1.3');
@@ -354,6 +358,49 @@ secure('started by root, the key need not be readable by the owner of the data f
     assert.strictEqual(await servedFingerprint(server.tls), fingerprintOf(mine.certificate));
   });
 
+secure('docs/hosting.md: the hook of certbot, the first time and at a renewal, and a look from outside', async () => {
+  const home = path.join(folder, 'hosting');
+  const bin = path.join(home, 'bin');
+  const live = path.join(home, 'live');
+  const to = path.join(home, 'tls');
+  for (const each of [bin, live]) fs.mkdirSync(each, { recursive: true });
+  const script = (name, text) => fs.writeFileSync(path.join(bin, name), text, { mode: 0o755 });
+  const renew = () => {
+    const { certificate, key } = makeCertificate(home, 'renewal');
+    fs.renameSync(certificate, path.join(live, 'fullchain.pem'));
+    fs.renameSync(key, path.join(live, 'privkey.pem'));
+  };
+  const hook = path.join(bin, 'deploy-hook');
+  script('deploy-hook', recipe('tls-deploy-hook',
+    { '/etc/pollux/tls': to, '-o root -g pollux': `-o ${process.getuid()} -g ${process.getgid()}` }));
+  /* no daemon runs yet at the first time */
+  script('systemctl', '#!/bin/sh\n[ "$*" = "kill --signal=HUP --kill-who=main pollux-wsd.service" ] || exit 1\n' +
+    '[ -z "$WSD_PID" ] || kill -HUP "$WSD_PID"\n');
+  const env = { ...process.env, PATH: `${path.dirname(program('pollux-wsd'))}:${bin}:${process.env.PATH}` };
+  const run = (commands, more = {}) => spawnSync('sh', ['-e'], { input: commands, env: { ...env, ...more }, encoding: 'utf8' });
+  const settings = { certificate: path.join(to, 'certificate.pem'), key: path.join(to, 'key.pem') };
+
+  renew();
+  fs.writeFileSync(path.join(home, 'pollux.conf'), iniText({ store: { data: path.join(home, 'data') }, wsd: { tls_listen: '127.0.0.1:0', ...settings } }));
+  const first = recipe('tls-first', { '/etc/letsencrypt/live/chat.example.org': live,
+    '/etc/letsencrypt/renewal-hooks/deploy/pollux': hook, '/etc/pollux/pollux.conf': path.join(home, 'pollux.conf') });
+  const { status, stdout, stderr } = run(first);
+  assert.deepStrictEqual([status, stdout, stderr], [0, '', '']);
+  assert.strictEqual(fs.statSync(settings.key).mode & 0o777, 0o640);
+
+  const server = await serve({ wsd: settings });
+  const look = () => run(recipe('tls-look', { 'https://chat.example.org:8443': `https://localhost:${server.tls}` }),
+    { CURL_CA_BUNDLE: settings.certificate });
+  assert.strictEqual(look().stdout, 'Welcome to socket.io.');
+  const before = fingerprintOf(settings.certificate);
+  renew();
+  assert.strictEqual(run(hook, { RENEWED_LINEAGE: live, WSD_PID: String(server.daemon.pid) }).status, 0);
+  await server.daemon.says(/a new certificate is in use/);
+  assert.notStrictEqual(fingerprintOf(settings.certificate), before);
+  assert.strictEqual(await servedFingerprint(server.tls), fingerprintOf(settings.certificate));
+  assert.strictEqual(look().stdout, 'Welcome to socket.io.', 'curl trusts the new one only');
+});
+
 /* --- who does not speak it ------------------------------------------------------------------ */
 
 secure('HTTP without TLS gets a 400 in plain, and Flash the policy', async () => {
@@ -394,6 +441,20 @@ secure('what is not TLS, what stops in mid-handshake and what says nothing ends,
   await server.daemon.says(/ tls=0 no_tls=20 /);
   const client = await Websocket.open(await through(server.tls));
   assert.deepStrictEqual(await client.ask('echo', [1]), [1]);
+});
+
+secure('a client that ends its side with the request still gets the answer, and the end of ours', async () => {
+  const server = await serve();
+  for (const options of [{}, only('TLSv1.2')]) {
+    const socket = await connectTls(server.tls, { allowHalfOpen: true, ...options });
+    let text = '';
+    const end = within(new Promise((resolve, reject) => {
+      socket.setEncoding('utf8').on('data', (more) => { text += more; }).once('end', resolve).once('error', reject);
+    }), 'end');
+    socket.end(requestBytes({ path: '/socket.io/' }));
+    await end;
+    assert.match(text, /^HTTP\/1\.1 200 [^]*Welcome to socket\.io\.$/);
+  }
 });
 
 secure('no renegotiation, and no early data', async () => {
@@ -453,7 +514,9 @@ secure('SIGTERM: a websocket gets its close frame, and TLS its end before that o
   assert.strictEqual(await server.daemon.end(), 0);
 });
 
-secure('systemd: the socket that is named tls speaks it', { skip: fs.existsSync('/usr/bin/systemd-socket-activate') ? false : 'no systemd-socket-activate' }, async () => {
+const noActivation = fs.existsSync('/usr/bin/systemd-socket-activate') ? false : 'no systemd-socket-activate';
+
+secure('systemd: the socket that is named tls speaks it', { skip: noActivation }, async () => {
   const [plain, encrypted, unused] = await freePorts(3);
   const daemon = startDaemon('pollux-wsd', {
     store: { data: path.join(folder, 'activated') }, wsd: { ...SITE, listen: `127.0.0.1:${unused}`, tls_listen: `127.0.0.1:${unused}` }
@@ -463,5 +526,18 @@ secure('systemd: the socket that is named tls speaks it', { skip: fs.existsSync(
   assert.strictEqual((await request(plain, { path: '/socket.io/1/' })).status, 200);
   assert.strictEqual((await request((await through(encrypted)).port, { path: '/socket.io/1/' })).status, 200);
   await assert.rejects(new Connection(unused).opened);
+  assert.strictEqual(await daemon.stop(), 0);
+});
+
+secure('systemd: a socket for TLS alone, as in pollux-wsd-tls.socket, leaves the plain address to the configuration', { skip: noActivation }, async () => {
+  const [plain, encrypted] = await freePorts(2);
+  const unit = fs.readFileSync(path.join(ROOT, 'systemd/pollux-wsd-tls.socket'), 'utf8');
+  const [, name] = /^FileDescriptorName=(\S+)$/m.exec(unit);
+  const daemon = startDaemon('pollux-wsd', { store: { data: path.join(folder, 'activated-tls') }, wsd: { ...SITE, listen: `127.0.0.1:${plain}` } },
+    folder, { before: ['systemd-socket-activate', '-l', `127.0.0.1:${encrypted}`, `--fdname=${name}`] });
+  await daemon.listens(encrypted); /* the first connection starts it */
+  await daemon.listens(plain);
+  assert.strictEqual((await request(plain, { path: '/socket.io/1/' })).status, 200);
+  assert.strictEqual((await request((await through(encrypted)).port, { path: '/socket.io/1/' })).status, 200);
   assert.strictEqual(await daemon.stop(), 0);
 });
