@@ -76,7 +76,7 @@ $(B)/pollux-linkd: $(LINKD) $(B)/libpollux.a
 
 $(B)/pollux: $(CLI) $(B)/libpollux.a
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(SHARED_LIBS)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lhttp_parser -lssl $(SHARED_LIBS)
 
 $(B)/pollux-policyd: $(POLICYD) $(B)/libpollux.a
 	$(say) LD $@
@@ -102,6 +102,7 @@ $(B)/tests/test_link_liveness: $(addprefix $(B)/linkd/,liveness.o copies.o node_
 
 # objects of the programs that are tested without them
 $(B)/tests/test_workers: $(B)/wsd/balance.o $(B)/wsd/worker.o
+$(B)/tests/test_disk: $(B)/cli/disk.o
 
 # good and bad modules for tests/unit/test_app.c
 MODULES   = $(patsubst tests/modules/%.c,$(B)/tests/modules/%.so,$(wildcard tests/modules/*.c))

@@ -87,5 +87,6 @@ cli_command list_sessions, list_rooms;                                          
 cli_command stats_once, stats_top;                                                   /* stats.c */
 cli_command tail_packets;                                                            /* tail.c */
 cli_command check_config, check_db;                                                  /* check.c */
+cli_command doctor_run;                                                              /* doctor.c */
 
 #endif

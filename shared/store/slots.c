@@ -11,6 +11,8 @@
 #include "shared/store/lock.h"
 #include "shared/store/slots_table.h"
 
+_Static_assert(sizeof(POLLUX_VERSION) <= SLOTS_VERSION_SIZE, "the version fits into a slot");
+
 static int
 take_free_slot(const struct slots *sl)
 {
@@ -51,6 +53,8 @@ slots_open(const char *path, int lock_fd, int kind, int schema, mode_t mode)
 	/* the slot may have been another process's, which died and cleaned up nothing */
 	slot = &sl->table->slots[sl->own];
 	filter_replace(&slot->filter, &none);
+	memset(slot->version, 0, sizeof(slot->version));
+	memcpy(slot->version, POLLUX_VERSION, sizeof(POLLUX_VERSION));
 	slot->kind = kind;
 	slot->pid = getpid();
 	slot->held = 0;
@@ -201,6 +205,7 @@ slots_info(const struct slots *sl, int slot, struct slot_info *info)
 	    .received = of->received,
 	    .sent = of->sent,
 	};
+	memcpy(info->version, of->version, sizeof(info->version) - 1);
 	return true;
 }
 

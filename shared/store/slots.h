@@ -81,11 +81,14 @@ void slots_set_rebuilt(struct slots *sl, int64_t now_ms);
 void slots_set_end_requested(struct slots *sl, bool asked);
 bool slots_end_requested(const struct slots *sl);
 
-/* What a process reports of itself, for pollux top. */
+#define SLOTS_VERSION_SIZE 16 /* with its NUL */
+
+/* What a process reports of itself, for pollux top and doctor. */
 struct slot_info {
 	int kind, pid;
-	unsigned held;           /* sessions whose transport it holds */
-	uint64_t received, sent; /* packets since it started */
+	char version[SLOTS_VERSION_SIZE]; /* of the program, such as "0.1" */
+	unsigned held;                    /* sessions whose transport it holds */
+	uint64_t received, sent;          /* packets since it started */
 };
 
 /* Report the counters of this process; kind and pid are in the table already. */

@@ -14,6 +14,7 @@ struct slot {
 	_Atomic int64_t head;
 	struct filter filter;
 	_Atomic unsigned slowed;
+	char version[SLOTS_VERSION_SIZE]; /* of the program; written before `kind` */
 };
 
 /* What pollux-linkd tells the other processes of the node. */
