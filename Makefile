@@ -69,7 +69,7 @@ $(B)/pollux.fcgi: $(FCGI) $(B)/libpollux.a
 
 $(B)/pollux-wsd: $(WSD) $(B)/libpollux.a
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev -lssl $(SHARED_LIBS)
 
 $(B)/pollux-linkd: $(LINKD) $(B)/libpollux.a
 	$(say) LD $@
@@ -138,7 +138,7 @@ $(B)/newer/%.o: $(B)/newer/%.c
 	$(Q)$(CC) $(ALL) -c -o $@ $<
 $(B)/newer/pollux-wsd: $(NEWER) $(WSD) $(B)/libpollux.a
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev $(SHARED_LIBS)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev -lssl $(SHARED_LIBS)
 $(B)/newer/pollux-linkd: $(NEWER) $(LINKD) $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lhiredis -lev $(SHARED_LIBS)

@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include "cli/cli.h"
+#include "shared/base/certificate.h"
 #include "shared/base/crash.h"
 #include "shared/base/log.h"
 #include "shared/base/preflight.h"
@@ -99,6 +100,8 @@ check_policy(const char *path)
 static void
 check_start(struct cli *c, struct mistakes *m)
 {
+	struct certificate certificate;
+
 	crash_watch(); /* a module is loaded */
 	log_collect(on_mistake, m);
 	server_check(&c->cfg);
@@ -109,6 +112,10 @@ check_start(struct cli *c, struct mistakes *m)
 	if (c->cfg.fcgi_listen[0] != '\0')
 		preflight_addresses("[fcgi] listen", c->cfg.fcgi_listen, false);
 	preflight_addresses("[wsd] listen", c->cfg.wsd_listen, false);
+	if (c->cfg.wsd_tls_listen[0] != '\0')
+		preflight_addresses("[wsd] tls_listen", c->cfg.wsd_tls_listen, false);
+	if (c->cfg.wsd_certificate[0] != '\0')
+		(void)certificate_check(&c->cfg, false, &certificate);
 	preflight_addresses("[policyd] listen", c->cfg.policyd_listen, false);
 	log_collect(NULL, NULL);
 }

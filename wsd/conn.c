@@ -8,10 +8,16 @@
 #include "shared/base/log.h"
 #include "wsd/deadline.h"
 #include "wsd/outqueue.h"
+#include "wsd/reply.h"
+#include "wsd/tls.h"
 
 /* Messages that one turn gives to the hub.  After that a metered protocol is not read until the
  * next turn: one client that floods must not fill the others' queues before they are written. */
 #define TEXTS_PER_TURN 1024
+
+/* Steps of TLS handshakes in one turn, each up to a millisecond of computing: when thousands come
+ * back at once, those that are connected must not wait for all of them. */
+#define HANDSHAKES_PER_TURN 32
 
 static void
 wsd_conn_on_io(struct ev_loop *loop, struct ev_io *io, int events)
@@ -24,7 +30,7 @@ wsd_conn_on_io(struct ev_loop *loop, struct ev_io *io, int events)
 		c->blocked = false;
 		wsd_conn_set_dirty(c);
 	}
-	if (events & EV_READ)
+	if (events & EV_READ || (c->tls != NULL && tls_is_opening(c->tls)))
 		wsd_conn_read(c);
 }
 
@@ -46,6 +52,14 @@ wsd_conn_open(struct wsd *w, int fd, const struct protocol *first)
 	w->conns_n++;
 	deadline_set(c, DEADLINE_REQUEST);
 	return c;
+}
+
+void
+wsd_conn_start_tls(struct wsd_conn *c)
+{
+	c->tls = tls_new(c->wsd->tls, c->io.fd);
+	if (c->tls == NULL)
+		wsd_conn_close(c, "socket error");
 }
 
 void
@@ -72,6 +86,7 @@ void
 wsd_conn_free(struct wsd_conn *c)
 {
 	wsd_conn_unpark(c);
+	tls_free(c->tls);
 	close(c->io.fd);
 	LIST_REMOVE(c, all);
 	c->wsd->conns_n--;
@@ -163,6 +178,7 @@ wsd_conn_eof(struct wsd_conn *c)
 static void
 wsd_conn_watch(struct wsd_conn *c)
 {
+	bool shakes = c->tls != NULL && tls_is_opening(c->tls);
 	int events = c->blocked ? EV_WRITE : 0;
 
 	if (c->state == WSD_CONN_CLOSED)
@@ -171,12 +187,94 @@ wsd_conn_watch(struct wsd_conn *c)
 	 * the peer's FIN is seen and close() sends no reset */
 	if (!c->eof && (c->state != WSD_CONN_OPEN || c->protocol->takes_input(c)))
 		events |= EV_READ;
+	/* what a peer sends that does not read is left in the kernel */
+	if (shakes && tls_wants_write(c->tls))
+		events = EV_WRITE;
 	if (events == c->io.events)
 		return;
 	ev_io_stop(c->wsd->loop, &c->io);
 	ev_io_modify(&c->io, events);
 	if (events != 0)
 		ev_io_start(c->wsd->loop, &c->io);
+}
+
+/* Leave it to the next turn. */
+static void
+wsd_conn_set_unread(struct wsd_conn *c)
+{
+	if (!c->is_unread)
+		STAILQ_INSERT_TAIL(&c->wsd->unread, c, unread);
+	c->is_unread = true;
+}
+
+/* The peer does not speak TLS, or cannot: from here on nothing is encrypted. */
+static void
+wsd_conn_drop_tls(struct wsd_conn *c)
+{
+	tls_free(c->tls);
+	c->tls = NULL;
+	wsd_conn_set_dirty(c); /* what has waited for the handshake */
+}
+
+/* Go on with the handshake of TLS.  Return whether input can be read now. */
+static bool
+wsd_conn_shake(struct wsd_conn *c)
+{
+	struct wsd *w = c->wsd;
+
+	if (w->handshakes >= HANDSHAKES_PER_TURN) {
+		wsd_conn_set_unread(c);
+		return false;
+	}
+	w->handshakes++;
+	switch (tls_open(c->tls)) {
+	case TLS_OPEN:
+		w->counters.tls++;
+		wsd_conn_set_dirty(c); /* one over the limit has its answer queued */
+		return true;
+	case TLS_MORE:
+		break;
+	case TLS_ENDED:
+		wsd_conn_close(c, "socket end");
+		break;
+	case TLS_FAILED:
+		w->counters.no_tls++;
+		wsd_conn_drop_tls(c);
+		/* what is queued must not go out in plain; a close at once would send a reset,
+		 * and the peer lose the alert that tells why */
+		outqueue_free(&c->out);
+		wsd_conn_finish(c);
+		break;
+	case TLS_PLAIN:
+		w->counters.no_tls++;
+		wsd_conn_drop_tls(c);
+		if (c->state == WSD_CONN_OPEN) {
+			wsd_conn_send(
+			    c, wsd_reply_error(400, "This port speaks TLS: use https:// or wss://.",
+				   (struct slice){NULL, 0}));
+			wsd_conn_finish(c);
+		}
+		break;
+	case TLS_POLICY:
+		/* Flash asks in plain, whatever its program speaks then */
+		wsd_conn_drop_tls(c);
+		return true;
+	}
+	return false;
+}
+
+/* As recv(); 0 is the peer's end. */
+static ssize_t
+wsd_conn_receive(struct wsd_conn *c, size_t room)
+{
+	char *in = c->wsd->in;
+
+	/* after our FIN input is only dropped, and its end looked for */
+	if (c->tls == NULL || c->state == WSD_CONN_DRAINING)
+		return recv(c->io.fd, in, room, 0);
+	if (room > READ_BUFFER - TLS_RECORD_MAX)
+		room = READ_BUFFER - TLS_RECORD_MAX;
+	return tls_read(c->tls, in, room, READ_BUFFER);
 }
 
 void
@@ -190,9 +288,7 @@ wsd_conn_read(struct wsd_conn *c)
 	ssize_t n;
 
 	if (open && c->protocol->metered && w->texts >= TEXTS_PER_TURN) {
-		if (!c->is_unread)
-			STAILQ_INSERT_TAIL(&w->unread, c, unread);
-		c->is_unread = true;
+		wsd_conn_set_unread(c);
 		return;
 	}
 	/* paused since it was readable: it is watched again when it takes input */
@@ -200,13 +296,20 @@ wsd_conn_read(struct wsd_conn *c)
 		wsd_conn_watch(c);
 		return;
 	}
-	n = recv(c->io.fd, w->in, room, 0);
+	if (c->tls != NULL && tls_is_opening(c->tls) && !wsd_conn_shake(c)) {
+		wsd_conn_watch(c);
+		return;
+	}
+	n = wsd_conn_receive(c, room);
 	if (n > 0 && open)
 		wsd_conn_input(c, (struct slice){w->in, (size_t)n});
 	else if (n == 0)
 		wsd_conn_eof(c);
 	else if (n == -1 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
 		wsd_conn_close(c, "socket error");
+	/* its end came with its last bytes; the socket need not tell it again */
+	if (n > 0 && c->tls != NULL && tls_has_ended(c->tls))
+		wsd_conn_eof(c);
 	wsd_conn_watch(c);
 }
 
@@ -258,6 +361,10 @@ wsd_conn_flushed(struct wsd_conn *c)
 		c->protocol->flushed(c);
 		break;
 	case WSD_CONN_FLUSHING:
+		if (c->tls != NULL && tls_end(c->tls) == -1) {
+			c->blocked = true;
+			break;
+		}
 		/* the peer's FIN was seen first: all of its input is read, close() resets
 		 * nothing */
 		if (c->eof || shutdown(c->io.fd, SHUT_WR) == -1) {
@@ -273,13 +380,28 @@ wsd_conn_flushed(struct wsd_conn *c)
 	}
 }
 
+static ssize_t
+wsd_conn_encrypt(void *to, const struct iovec *iov, int n)
+{
+	return tls_write(to, iov, n);
+}
+
+static enum outqueue_state
+wsd_conn_write(struct wsd_conn *c, size_t *written)
+{
+	if (c->tls == NULL)
+		return outqueue_write(&c->out, c->io.fd, written);
+	return outqueue_write_to(&c->out, wsd_conn_encrypt, c->tls, written);
+}
+
 void
 wsd_conn_flush(struct wsd_conn *c)
 {
 	size_t written = 0;
 
-	if (!c->blocked) {
-		switch (outqueue_write(&c->out, c->io.fd, &written)) {
+	/* during the handshake it waits */
+	if (!c->blocked && (c->tls == NULL || !tls_is_opening(c->tls))) {
+		switch (wsd_conn_write(c, &written)) {
 		case OUTQUEUE_FAILED:
 			wsd_conn_close(c, "socket error");
 			return;

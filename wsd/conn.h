@@ -30,6 +30,7 @@ struct wsd_conn {
 	const struct protocol *protocol;
 	struct partial *partial; /* owned; input that is not whole; NULL: none */
 	struct outqueue *out;    /* owned; NULL: nothing waits to be written */
+	struct tls *tls;         /* owned; NULL: it is not encrypted */
 
 	/* HTTP's */
 	struct wsd_http *http; /* owned; NULL before and after */
@@ -70,6 +71,9 @@ struct wsd_conn {
 
 /* Watch a new connection that speaks `first`.  Owns `fd`, on failure too.  NULL: out of memory. */
 struct wsd_conn *wsd_conn_open(struct wsd *w, int fd, const struct protocol *first);
+
+/* A new connection is to begin with a handshake of TLS. */
+void wsd_conn_start_tls(struct wsd_conn *c);
 
 /* Close a connection: no callback but after() and end() follows, both before the loop sleeps, where
  * it is freed too.  Allowed at any depth, and twice.  `reason` is static. */

@@ -216,6 +216,17 @@ list_forwarded(const struct wsd_request *r, struct slice forwarded[FORWARDED_MAX
 	return n;
 }
 
+/* Whether the client speaks TLS: a proxy says that of its clients, whatever it speaks to us. */
+static bool
+is_secure(const struct wsd_http *h)
+{
+	struct slice scheme = wsd_request_header(h->request, "x-forwarded-proto");
+
+	if (h->by_proxy && scheme.n > 0)
+		return wsd_request_list_has(scheme, "https");
+	return h->c->tls != NULL;
+}
+
 static void
 find_client(struct wsd_http *h)
 {
@@ -235,9 +246,7 @@ find_client(struct wsd_http *h)
 	/* one of them is the web server, which passes the request on to us */
 	h->x.by_proxy = client.passed > 1 && client.outer_known;
 	h->x.proxy = client.outer;
-	h->x.secure =
-	    client.by_proxy &&
-	    wsd_request_list_has(wsd_request_header(h->request, "x-forwarded-proto"), "https");
+	h->x.secure = is_secure(h);
 }
 
 void

@@ -85,25 +85,37 @@ wsd_listener_report(struct wsd_listener *l)
 
 /* Write a 503 on a descriptor that gets no connection, as far as the kernel takes it, and close. */
 static void
-refuse_and_close(int fd)
+refuse_and_close(int fd, bool tls)
 {
-	outqueue_write_once(
-	    fd, wsd_reply_error(503, "No connection is free.", (struct slice){NULL, 0}));
+	if (!tls) /* else nobody could read it before a handshake */
+		outqueue_write_once(
+		    fd, wsd_reply_error(503, "No connection is free.", (struct slice){NULL, 0}));
 	close(fd);
 }
 
+/* A connection that was accepted; owns `fd`.  NULL: out of memory. */
+static struct wsd_conn *
+wsd_listener_take(struct wsd_listener *l, int fd, bool tls)
+{
+	struct wsd_conn *c = wsd_conn_open(l->w, fd, l->first);
+
+	if (c != NULL && tls)
+		wsd_conn_start_tls(c);
+	return c;
+}
+
 static void
-wsd_listener_refuse(struct wsd_listener *l, int fd)
+wsd_listener_refuse(struct wsd_listener *l, int fd, bool tls)
 {
 	struct wsd *w = l->w;
 	struct wsd_conn *c;
 
 	w->counters.refused++;
 	if (w->refused_n >= REFUSED_AT_ONCE) {
-		refuse_and_close(fd);
+		refuse_and_close(fd, tls);
 		return;
 	}
-	c = wsd_conn_open(w, fd, l->first);
+	c = wsd_listener_take(l, fd, tls);
 	if (c == NULL)
 		return;
 	c->is_refused = true;
@@ -146,9 +158,9 @@ displace_silent(struct wsd *w)
 
 /* Out of descriptors: refuse one client, then accept nothing for a while. */
 static void
-wsd_listener_pause_accept(struct wsd_listener *l, int listening)
+wsd_listener_pause_accept(struct wsd_listener *l, size_t socket)
 {
-	int fd;
+	int fd, listening = l->sockets.fd[socket];
 
 	l->w->counters.refused++;
 	log_limited(
@@ -159,7 +171,7 @@ wsd_listener_pause_accept(struct wsd_listener *l, int listening)
 		close(l->reserve);
 		fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd != -1)
-			refuse_and_close(fd);
+			refuse_and_close(fd, l->sockets.tls[socket]);
 		l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
 	/* the socket stays readable: watched, it would wake the loop all the time */
@@ -195,11 +207,13 @@ wsd_listener_step_aside(struct wsd_listener *l, double seconds)
 	ev_timer_start(l->w->loop, &l->aside);
 }
 
-/* Accept up to `most` connections, which other workers had `waited` seconds to take. */
+/* Accept up to `most` connections of a socket, which other workers had `waited` seconds to take. */
 static void
-wsd_listener_accept(struct wsd_listener *l, int listening, int most, double waited)
+wsd_listener_accept(struct wsd_listener *l, size_t socket, int most, double waited)
 {
 	struct wsd *w = l->w;
+	int listening = l->sockets.fd[socket];
+	bool tls = l->sockets.tls[socket];
 	int over = 0;
 
 	for (int i = 0; i < most && over < OVER_AT_ONCE && !must_wait(w); i++) {
@@ -215,14 +229,14 @@ wsd_listener_accept(struct wsd_listener *l, int listening, int most, double wait
 		over += full;
 		if (fd != -1 && (!full || displace_silent(w))) {
 			w->counters.accepted++;
-			(void)wsd_conn_open(w, fd, l->first);
+			(void)wsd_listener_take(l, fd, tls);
 		} else if (fd != -1) {
-			wsd_listener_refuse(l, fd);
+			wsd_listener_refuse(l, fd, tls);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			return;
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			   errno == ENOMEM) {
-			wsd_listener_pause_accept(l, listening);
+			wsd_listener_pause_accept(l, socket);
 			return;
 		} /* else that client has left already; the next may not have */
 		wsd_listener_report(l);
@@ -232,10 +246,12 @@ wsd_listener_accept(struct wsd_listener *l, int listening, int most, double wait
 static void
 wsd_listener_on_readable(struct ev_loop *loop, struct ev_io *io, int events)
 {
+	struct wsd_listener *l = io->data;
+
 	(void)loop;
 	(void)events;
 	/* several at once spare turns, but those that are connected want their turn, too */
-	wsd_listener_accept(io->data, io->fd, ACCEPTS_AT_ONCE, 0.);
+	wsd_listener_accept(l, (size_t)(io - l->io), ACCEPTS_AT_ONCE, 0.);
 }
 
 static void
@@ -249,7 +265,7 @@ wsd_listener_on_aside_over(struct ev_loop *loop, struct ev_timer *timer, int eve
 	wsd_listener_watch(l, true);
 	/* a worker that had to take these may be busy, or stuck */
 	for (size_t i = 0; i < l->sockets.n && !ev_is_active(&l->pause); i++)
-		wsd_listener_accept(l, l->sockets.fd[i], LEFT_OVER, waited);
+		wsd_listener_accept(l, i, LEFT_OVER, waited);
 }
 
 /* --- listening ------------------------------------------------------------------------------ */

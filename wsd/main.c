@@ -3,15 +3,18 @@
  *
  * Start: descriptors, options, configuration, log, sockets, store and application, loop.  The first
  * SIGTERM or SIGINT closes all connections in order, the second ends at once; SIGHUP opens the log
- * file and reads the configuration again, SIGUSR1 logs counters. */
+ * file and reads the configuration and the certificate again, SIGUSR1 logs counters. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <http_parser.h>
 
+#include "shared/base/certificate.h"
 #include "shared/base/config.h"
 #include "shared/base/daemon.h"
 #include "shared/base/listen.h"
@@ -23,6 +26,7 @@
 #include "wsd/hybi.h"
 #include "wsd/listener.h"
 #include "wsd/policy.h"
+#include "wsd/tls_context.h"
 #include "wsd/turn.h"
 #include "wsd/worker.h"
 #include "wsd/workers.h"
@@ -37,6 +41,7 @@ struct wsd_daemon {
 	struct wsd w;
 	struct config cfg;
 	const char *addresses;
+	char listening[2 * CONFIG_TEXT_MAX + 32]; /* the same with those of TLS, for people */
 	struct ev_signal term, intr, hup, usr1, usr2;
 	struct ev_timer drained;
 };
@@ -120,6 +125,29 @@ wsd_on_changed(void *arg)
 	}
 }
 
+/* log_taker */
+static void
+wsd_drop_line(void *arg, enum log_level level, const char *line)
+{
+	(void)arg;
+	(void)level;
+	(void)line;
+}
+
+/* Even if the configuration could not be read, or is as it was: the certificate is renewed under
+ * the same name. */
+static void
+wsd_reload_tls(struct wsd_daemon *d)
+{
+	if (d->w.tls == NULL)
+		return;
+	/* the first process of several says what is to be said */
+	if (d->w.worker != NULL)
+		log_collect(wsd_drop_line, NULL);
+	tls_context_reload(d->w.tls, &d->cfg);
+	log_collect(NULL, NULL);
+}
+
 static void
 wsd_on_hangup(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
@@ -128,6 +156,7 @@ wsd_on_hangup(struct ev_loop *loop, struct ev_signal *signal, int events)
 	(void)loop;
 	(void)events;
 	daemon_reload(&reload);
+	wsd_reload_tls(signal->data);
 }
 
 /* The same in the first process of the workers, which serves nobody. */
@@ -137,6 +166,7 @@ wsd_reload_first(void *arg)
 	const struct daemon_reload reload = {wsd_check_reload, NULL, arg};
 
 	daemon_reload(&reload);
+	wsd_reload_tls(arg); /* for workers that are started later */
 }
 
 /* --- signals --------------------------------------------------------------------------------- */
@@ -155,11 +185,11 @@ wsd_on_report(struct ev_loop *loop, struct ev_signal *signal, int events)
 	LIST_FOREACH (c, &w->conns, all)
 		websockets += c->protocol == &ws_protocol && c->state == WSD_CONN_OPEN;
 	log_info("connections=%zu websockets=%zu accepted=%" PRIu64 " refused=%" PRIu64
-		 " displaced=%" PRIu64 " requests=%" PRIu64 " upgrades=%" PRIu64
-		 " messages=%" PRIu64 " policies=%" PRIu64 " shed=%" PRIu64
+		 " displaced=%" PRIu64 " tls=%" PRIu64 " no_tls=%" PRIu64 " requests=%" PRIu64
+		 " upgrades=%" PRIu64 " messages=%" PRIu64 " policies=%" PRIu64 " shed=%" PRIu64
 		 " queued=%zu rollbacks=%" PRIu64,
-	    w->conns_n, websockets, n->accepted, n->refused, n->displaced, n->requests, n->upgrades,
-	    n->texts, n->policies, n->shed, w->queued, n->rollbacks);
+	    w->conns_n, websockets, n->accepted, n->refused, n->displaced, n->tls, n->no_tls,
+	    n->requests, n->upgrades, n->texts, n->policies, n->shed, w->queued, n->rollbacks);
 }
 
 static void
@@ -246,7 +276,7 @@ wsd_serve(void *arg, struct listen *sockets, const struct worker *self)
 		goto end;
 	}
 	wsd_start_watching(d);
-	daemon_started(d->addresses);
+	daemon_started(d->listening);
 	if (self != NULL)
 		worker_ready();
 	ev_run(w->loop, 0);
@@ -259,8 +289,42 @@ end:
 	listen_close(sockets);
 	message_release(w->policy);
 	hybi_free(w->hybi);
+	tls_context_free(w->tls);
 	free(w->in);
 	return code;
+}
+
+/* Open the sockets.  Return as wsd_run(). */
+static int
+wsd_listen(struct wsd_daemon *d, struct listen *sockets)
+{
+	int code = listen_open(sockets, "[wsd] listen", d->addresses);
+
+	if (code == 0)
+		code = listen_open_tls(sockets, "[wsd] tls_listen", d->cfg.wsd_tls_listen);
+	if (code != 0)
+		return code;
+	if (listen_has_tls(sockets) && d->w.tls == NULL) {
+		log_errx("systemd passes a socket for TLS, but there is no [wsd] certificate");
+		listen_close(sockets);
+		return EX_CONFIG;
+	}
+	snprintf(d->listening, sizeof(d->listening), "%s%s%s", d->addresses,
+	    d->cfg.wsd_tls_listen[0] == '\0' ? "" : ", with TLS on ", d->cfg.wsd_tls_listen);
+	return 0;
+}
+
+/* Root has read the key; a renewed one will be read by the user that we are now. */
+static void
+warn_of_reload(const struct config *cfg)
+{
+	const char *path = cfg->wsd_key[0] == '\0' ? cfg->wsd_certificate : cfg->wsd_key;
+
+	if (eaccess(path, R_OK) == -1)
+		log_warnx(
+		    "[wsd] key: only root can read %s, so SIGHUP will not take a renewed one; "
+		    "give its group the right to read it",
+		    path);
 }
 
 /* Everything after the configuration and the log.  Return the exit code. */
@@ -270,13 +334,22 @@ wsd_run(struct wsd_daemon *d)
 	struct listen sockets;
 	size_t workers = workers_count(&d->cfg);
 	bool became;
-	int code = privs_become_owner(d->cfg.data, &became);
+	int code;
 
+	/* as root, who may be the only one that can read the key */
+	if (d->cfg.wsd_certificate[0] != '\0') {
+		d->w.tls = tls_context_new(&d->cfg);
+		if (d->w.tls == NULL)
+			return EX_CONFIG;
+	}
+	code = privs_become_owner(d->cfg.data, &became);
 	if (code != 0)
 		return code;
+	if (became && d->w.tls != NULL)
+		warn_of_reload(&d->cfg);
 	/* the sockets before the store: a second instance fails here, without touching the
 	 * database */
-	code = listen_open(&sockets, "[wsd] listen", d->addresses);
+	code = wsd_listen(d, &sockets);
 	if (code != 0)
 		return code;
 	if (became)
@@ -287,17 +360,23 @@ wsd_run(struct wsd_daemon *d)
 	}
 	if (workers == 1)
 		return wsd_serve(d, &sockets, NULL);
-	return workers_run(workers, &sockets, d->addresses, wsd_serve, wsd_reload_first, d);
+	return workers_run(workers, &sockets, d->listening, wsd_serve, wsd_reload_first, d);
 }
 
 /* -t.  Return the exit code. */
 static int
 wsd_check(const struct config *cfg, const char *addresses)
 {
+	struct certificate found;
+
 	daemon_check_begin();
 	server_check(cfg);
 	if (listen_inherited() == 0) /* else systemd has the sockets */
 		preflight_addresses("[wsd] listen", addresses, true);
+	if (listen_inherited() == 0 && cfg->wsd_tls_listen[0] != '\0')
+		preflight_addresses("[wsd] tls_listen", cfg->wsd_tls_listen, true);
+	if (cfg->wsd_certificate[0] != '\0')
+		(void)certificate_check(cfg, true, &found);
 	return daemon_check_end();
 }
 

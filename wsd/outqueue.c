@@ -181,8 +181,18 @@ outqueue_consume(struct outqueue *q, size_t n)
 	q->sent = n;
 }
 
+static ssize_t
+write_plainly(void *to, const struct iovec *iov, int n)
+{
+	const int *fd = to;
+
+	/* mostly one, and writev() takes longer through the kernel */
+	return n == 1 ? send(*fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
+	              : writev(*fd, iov, n);
+}
+
 enum outqueue_state
-outqueue_write(struct outqueue **qp, int fd, size_t *written)
+outqueue_write_to(struct outqueue **qp, outqueue_writer *writer, void *to, size_t *written)
 {
 	struct outqueue *q = *qp;
 
@@ -201,11 +211,7 @@ outqueue_write(struct outqueue **qp, int fd, size_t *written)
 			iov[k].iov_len = written_length(m) - skip;
 			want += iov[k].iov_len;
 		}
-		/* mostly one, and writev() takes longer through the kernel */
-		if (k == 1)
-			n = send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL);
-		else
-			n = writev(fd, iov, k);
+		n = writer(to, iov, k);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
@@ -219,6 +225,12 @@ outqueue_write(struct outqueue **qp, int fd, size_t *written)
 	}
 	outqueue_free(qp);
 	return OUTQUEUE_EMPTY;
+}
+
+enum outqueue_state
+outqueue_write(struct outqueue **qp, int fd, size_t *written)
+{
+	return outqueue_write_to(qp, write_plainly, &fd, written);
 }
 
 void

@@ -5,6 +5,9 @@
 #ifndef POLLUX_WSD_OUTQUEUE_H
 #define POLLUX_WSD_OUTQUEUE_H
 
+#include <sys/types.h>
+#include <sys/uio.h>
+
 #include "shared/hub/message.h"
 
 struct outqueue;
@@ -39,6 +42,12 @@ enum outqueue_state {
 
 /* Write as much as the kernel takes; add the number of bytes to `*written`. */
 enum outqueue_state outqueue_write(struct outqueue **q, int fd, size_t *written);
+
+/* The same by a function that is called as writev(), with `to`.  After EAGAIN, or when it has not
+ * taken all, the next call begins with the bytes that were left, and maybe has more. */
+typedef ssize_t outqueue_writer(void *to, const struct iovec *iov, int n);
+enum outqueue_state outqueue_write_to(
+    struct outqueue **q, outqueue_writer *writer, void *to, size_t *written);
 
 /* Write one message on a descriptor that gets no connection, as far as the kernel takes it at once.
  * Takes over the reference; NULL is allowed. */

@@ -87,6 +87,7 @@ wsd_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
 	w->now = clock_ms();
 	w->counters.texts += w->texts;
 	w->texts = 0;
+	w->handshakes = 0;
 	/* before any callback of what was polled: all of them may call the hub */
 	wsd_turn_enter(w);
 	wsd_turn_follow_store(w);

@@ -40,6 +40,8 @@ struct wsd_counters {
 	uint64_t accepted;  /* connections */
 	uint64_t refused;   /* connections over the limit, or without a descriptor */
 	uint64_t displaced; /* silent ones, closed for new ones over the limit */
+	uint64_t tls;       /* handshakes of TLS that succeeded */
+	uint64_t no_tls;    /* handshakes that failed, or were none */
 	uint64_t requests;  /* HTTP, upgrades too */
 	uint64_t upgrades;  /* granted */
 	uint64_t texts;     /* messages from websockets */
@@ -55,7 +57,8 @@ struct wsd {
 	const struct worker *worker;   /* which one this is; NULL: the only process */
 	struct wsd_listener *listener; /* NULL once SIGTERM came */
 	struct hybi *hybi;
-	struct message *policy; /* the Flash policy, framed */
+	struct tls_context *tls; /* NULL: no address of TLS */
+	struct message *policy;  /* the Flash policy, framed */
 
 	/* The turn. */
 	int64_t now;    /* CLOCK_MONOTONIC at its beginning, ms */
@@ -64,6 +67,8 @@ struct wsd {
 	uint32_t turn;  /* counts commits; the work of now belongs to this one */
 	bool entered;   /* server_begin() was called, server_settle() was not yet */
 	unsigned texts; /* messages handed to the hub in this turn */
+	/* steps of TLS handshakes in this turn */
+	unsigned handshakes;
 	struct ev_check check;
 	struct ev_prepare prepare;
 	struct ev_timer timer;

@@ -343,10 +343,22 @@ check_cluster(const struct config *cfg, char *error, size_t error_size)
 	return -1;
 }
 
+static int
+check_tls(const struct config *cfg, char *error, size_t error_size)
+{
+	if (cfg->wsd_certificate[0] != '\0' ||
+	    (cfg->wsd_tls_listen[0] == '\0' && cfg->wsd_key[0] == '\0'))
+		return 0;
+	snprintf(error, error_size, "[wsd] certificate is missing: the PEM file that %s belongs to",
+	    cfg->wsd_key[0] != '\0' ? "key" : "tls_listen");
+	return -1;
+}
+
 int
 config_check(const struct config *cfg, char *error, size_t error_size)
 {
-	if (check_hook(cfg, error, error_size) == -1 || check_cluster(cfg, error, error_size) == -1)
+	if (check_hook(cfg, error, error_size) == -1 ||
+	    check_cluster(cfg, error, error_size) == -1 || check_tls(cfg, error, error_size) == -1)
 		return -1;
 	/* PROTOCOL 4.2: polls must be answered, and heartbeats sent, before the client gives up. */
 	if (check_shorter("polling_duration", cfg->polling_duration_ms, "close_timeout",

@@ -39,6 +39,13 @@ enum config_switch {
 	CONFIG_NO
 };
 
+enum config_tls {
+	CONFIG_TLS_1_0,
+	CONFIG_TLS_1_1,
+	CONFIG_TLS_1_2,
+	CONFIG_TLS_1_3
+};
+
 struct config {
 	/* [protocol]; seconds with fractions in files, as in 0.9 */
 	int64_t heartbeat_interval_ms;
@@ -133,6 +140,12 @@ struct config {
 	/* Whether websockets are offered to clients that come through the web server, which must
 	 * pass upgrades on; auto: probe whether it does. */
 	enum config_switch wsd_reachable;
+	/* With TLS: addresses as wsd_listen, none if empty; a PEM file, with the certificates that
+	 * sign the first; its private key, in the same file if empty; older versions are refused */
+	char wsd_tls_listen[CONFIG_TEXT_MAX];
+	char wsd_certificate[CONFIG_PATH_MAX];
+	char wsd_key[CONFIG_PATH_MAX];
+	enum config_tls wsd_tls_min;
 
 	/* [policyd] */
 	char policyd_listen[CONFIG_TEXT_MAX]; /* as [wsd] listen.  By default the ports that old and

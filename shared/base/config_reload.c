@@ -45,6 +45,10 @@ has_to_wait(const struct config_row *row, const struct config *in_force, const s
 	if ((in_force->hook_url[0] == '\0') != (read->hook_url[0] == '\0') &&
 	    (IS(row, hook_url) || IS(row, hook_secret)))
 		return true;
+	/* without addresses of TLS there is no use for it, and with them there must be one */
+	if (strcmp(in_force->wsd_tls_listen, read->wsd_tls_listen) != 0 &&
+	    (IS(row, wsd_certificate) || IS(row, wsd_key)))
+		return true;
 	/* clients know the timeouts that these must be shorter than */
 	return times_wait && (IS(row, heartbeat_interval_ms) || IS(row, polling_duration_ms));
 }

@@ -89,6 +89,10 @@ const struct config_row config_table[] = {
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), "auto", ANY},
 	{"fcgi", "readers", KIND_SIZE, FIELD(fcgi_readers), "32", RANGE("1", "1000")},
 	{"wsd", "listen", KIND_LISTEN, FIELD(wsd_listen), "127.0.0.1:8081", NOT_EMPTY},
+	{"wsd", "tls_listen", KIND_LISTEN, FIELD(wsd_tls_listen), "", ANY},
+	{"wsd", "certificate", KIND_PATH, LIVE(wsd_certificate), "", ANY},
+	{"wsd", "key", KIND_PATH, LIVE(wsd_key), "", ANY},
+	{"wsd", "tls_min", KIND_TLS, LIVE(wsd_tls_min), "1.2", ANY},
 	{"wsd", "workers", KIND_COUNT, FIELD(wsd_workers), "1", RANGE("1", "256")},
 	{"wsd", "queue_memory", KIND_SIZE, LIVE(wsd_queue_memory), "256M", RANGE("1M", MOST)},
 	{"wsd", "reachable", KIND_SWITCH, LIVE(wsd_reachable), "auto", ANY},
@@ -187,6 +191,7 @@ is_text(enum config_kind kind)
 	case KIND_FLAG:
 	case KIND_NUMBER:
 	case KIND_ACCEPT:
+	case KIND_TLS:
 		return false;
 	}
 	return false;

@@ -32,6 +32,7 @@ enum config_kind {
 	KIND_NUMBER,  /* the number of a node, 0 to 4095; or -1 or empty: int, -1 */
 	KIND_KEY,     /* char[]: what the keys in Redis begin with */
 	KIND_ACCEPT,  /* accept or refuse: bool */
+	KIND_TLS,     /* a version of TLS, 1.0 to 1.3: enum config_tls */
 };
 
 struct config_row {

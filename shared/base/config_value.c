@@ -298,6 +298,22 @@ set_switch(const struct config_value *v, const struct config_row *row, char *fie
 }
 
 static int
+set_tls(const struct config_value *v, const struct config_row *row, char *field)
+{
+	static const char *const names[] = {"1.0", "1.1", "1.2", "1.3"}; /* as enum config_tls */
+
+	for (int i = 0; i < 4; i++) {
+		enum config_tls version = (enum config_tls)i;
+
+		if (strcmp(v->text, names[i]) != 0)
+			continue;
+		memcpy(field, &version, sizeof(version));
+		return 0;
+	}
+	return reject(v, row, "\"%s\" is not 1.0, 1.1, 1.2 or 1.3", v->text);
+}
+
+static int
 set_flag(const struct config_value *v, const struct config_row *row, char *field)
 {
 	bool flag = strcmp(v->text, "true") == 0 || strcmp(v->text, "yes") == 0;
@@ -424,6 +440,8 @@ config_value_set(struct config *cfg, const struct config_row *row, const struct 
 		return set_key(value, row, field);
 	case KIND_ACCEPT:
 		return set_accept(value, row, field);
+	case KIND_TLS:
+		return set_tls(value, row, field);
 	}
 	return -1;
 }

@@ -38,6 +38,7 @@ own_socket(struct listen *l, int fd)
 	}
 	/* what is accepted inherits it; a unix socket has none */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	l->tls[l->n] = false;
 	l->fd[l->n++] = fd;
 	return 0;
 }
@@ -321,15 +322,28 @@ static int
 listen_on_words(struct listen *l, const char *setting, struct slice rest)
 {
 	struct slice word;
+	size_t before = l->n;
 	int code = 0;
 
 	while (code == 0 && listen_cut_address(&rest, &word))
 		code = listen_on_word(l, setting, word);
-	if (code == 0 && l->n == 0) {
+	if (code == 0 && l->n == before) {
 		log_errx("%s names no address", setting);
 		code = EX_CONFIG;
 	}
 	return code;
+}
+
+/* Of the first sockets that systemd passes: whether each is named "tls". */
+static bool inherited_tls[LISTEN_MAX];
+
+static void
+note_tls_names(struct slice names)
+{
+	struct slice name;
+
+	for (size_t i = 0; i < LISTEN_MAX && slice_cut(&names, ':', &name); i++)
+		inherited_tls[i] = slice_is(name, "tls");
 }
 
 int
@@ -337,6 +351,7 @@ listen_inherited(void)
 {
 	static int inherited = -1;
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	const char *names = getenv("LISTEN_FDNAMES");
 	long n;
 
 	if (inherited != -1)
@@ -347,6 +362,8 @@ listen_inherited(void)
 		return 0;
 	n = strtol(count, NULL, 10);
 	inherited = n < 0 ? 0 : n > INHERITED_MAX ? INHERITED_MAX : (int)n;
+	if (names != NULL)
+		note_tls_names(slice_of(names));
 	/* not for programs that we start */
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
@@ -362,8 +379,18 @@ take_inherited(struct listen *l)
 			log_errx("socket %d of LISTEN_FDS cannot be used", i);
 			return EX_UNAVAILABLE;
 		}
+		l->tls[l->n - 1] = inherited_tls[i];
 	}
 	return 0;
+}
+
+static bool
+has_plain(const struct listen *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!l->tls[i])
+			return true;
+	return false;
 }
 
 int
@@ -372,12 +399,37 @@ listen_open(struct listen *l, const char *setting, const char *addresses)
 	int code;
 
 	l->n = 0;
-	if (listen_inherited() > 0)
-		code = take_inherited(l);
-	else
+	code = take_inherited(l);
+	/* those that systemd passes may be for TLS alone */
+	if (code == 0 && !has_plain(l))
 		code = listen_on_words(l, setting, slice_of(addresses));
 	if (code != 0)
 		listen_close(l);
+	return code;
+}
+
+bool
+listen_has_tls(const struct listen *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->tls[i])
+			return true;
+	return false;
+}
+
+int
+listen_open_tls(struct listen *l, const char *setting, const char *addresses)
+{
+	size_t before = l->n;
+	int code;
+
+	if (addresses[0] == '\0' || listen_has_tls(l))
+		return 0;
+	code = listen_on_words(l, setting, slice_of(addresses));
+	if (code != 0)
+		listen_close(l);
+	for (size_t i = before; i < l->n; i++)
+		l->tls[i] = true;
 	return code;
 }
 

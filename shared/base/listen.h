@@ -14,18 +14,26 @@
 
 struct listen {
 	size_t n;
-	int fd[LISTEN_MAX]; /* owned; non-blocking, and what they accept has TCP_NODELAY */
+	int fd[LISTEN_MAX];   /* owned; non-blocking, and what they accept has TCP_NODELAY */
+	bool tls[LISTEN_MAX]; /* what they accept speaks TLS */
 };
 
 /* How many sockets systemd passes to this process, from descriptor 3 on.  The first call takes
  * LISTEN_PID and LISTEN_FDS out of the environment; later ones return the same. */
 int listen_inherited(void);
 
-/* Listen on the sockets of systemd or, without any, on `addresses`, separated by blanks:
- * "127.0.0.1:8081", "[::1]:8081", "*:843", or last "unix:/path", which may contain blanks.
+/* Listen on the sockets of systemd or, if there is none but for TLS, on `addresses`, separated by
+ * blanks: "127.0.0.1:8081", "[::1]:8081", "*:843", or last "unix:/path", which may contain blanks.
  * `setting` names their place in error messages ("[wsd] listen").
  * Return 0, or an exit code of sysexits.h after logging why; none is open then. */
 int listen_open(struct listen *l, const char *setting, const char *addresses);
+
+/* Listen for TLS, too, on `addresses`; not if systemd has passed a socket for it, named "tls"
+ * (FileDescriptorName=).  As listen_open(), which comes first; `l` is closed on failure. */
+int listen_open_tls(struct listen *l, const char *setting, const char *addresses);
+
+/* Whether any of the sockets is for TLS. */
+bool listen_has_tls(const struct listen *l);
 
 /* Listen on the socket that the web server passed as descriptor 0.  As listen_open(). */
 int listen_open_stdin(struct listen *l);

@@ -17,6 +17,7 @@
 
 static const char *const levels[] = {"error", "warn", "info", "debug", "trace"};
 static const char *const switches[] = {"auto", "yes", "no"};
+static const char *const versions[] = {"1.0", "1.1", "1.2", "1.3"};
 
 /* Write the setting of a row as in a file. */
 static void
@@ -24,6 +25,7 @@ write_value(char *to, size_t room, const struct config *cfg, const struct config
 {
 	const char *field = (const char *)cfg + row->offset;
 	enum config_switch choice;
+	enum config_tls version;
 	enum log_level level;
 	int64_t ms;
 	size_t size;
@@ -70,6 +72,11 @@ write_value(char *to, size_t room, const struct config *cfg, const struct config
 		memcpy(&choice, field, sizeof(choice));
 		MUST((size_t)choice < sizeof(switches) / sizeof(switches[0]));
 		snprintf(to, room, "%s", switches[choice]);
+		return;
+	case KIND_TLS:
+		memcpy(&version, field, sizeof(version));
+		MUST((size_t)version < sizeof(versions) / sizeof(versions[0]));
+		snprintf(to, room, "%s", versions[version]);
 		return;
 	case KIND_FLAG:
 	case KIND_ACCEPT:

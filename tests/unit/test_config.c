@@ -100,6 +100,8 @@ every_kind_of_value_is_read(void **state)
 					 "\t[::1]:8081\n"
 					 "reachable = no\n"
 					 "workers = auto\n"
+					 "certificate = tls/site.pem\n"
+					 "tls_min = 1.0\n"
 					 "[policyd]\n"
 					 "listen = *:843\n"
 					 "chroot = empty\n"
@@ -125,6 +127,8 @@ every_kind_of_value_is_read(void **state)
 	assert_string_equal(cfg.client_folder, "/usr/share/pollux");
 	assert_int_equal(cfg.wsd_reachable, CONFIG_NO);
 	assert_int_equal(cfg.wsd_workers, 0);
+	assert_string_equal(cfg.wsd_certificate + sizeof(folder) - 1, "/tls/site.pem");
+	assert_int_equal(cfg.wsd_tls_min, CONFIG_TLS_1_0);
 	assert_string_equal(cfg.fcgi_listen, "unix:/run/pollux/fcgi.sock");
 	assert_int_equal(cfg.fcgi_streaming, CONFIG_NO);
 	assert_string_equal(cfg.wsd_listen, "127.0.0.1:8081 [::1]:8081");
@@ -211,6 +215,8 @@ a_mistake_is_reported_with_file_and_line(void **state)
 	    {"[server]\ntrusted_proxies = 10.0.0.1:80\n", 2, "is neither an address, nor"},
 	    {"[store]\ndata =\n", 2, "may not be empty"},
 	    {"[wsd]\nreachable = maybe\n", 2, "is not auto, yes or no"},
+	    {"[wsd]\ntls_min = 1\n", 2, "\"1\" is not 1.0, 1.1, 1.2 or 1.3"},
+	    {"[wsd]\ntls_listen = 8443\n", 2, "\"8443\" is neither host:port nor unix:/path"},
 	    {"[wsd]\nworkers = 0\n", 2, "\"0\" is neither auto nor a number from 1 to 256"},
 	    {"[wsd]\nworkers = 257\n", 2, "is neither auto nor"},
 	    {"[wsd]\nworkers = all\n", 2, "is neither auto nor"},
