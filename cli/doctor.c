@@ -110,12 +110,32 @@ read_options(struct doctor *d, int argc, char **argv)
 
 /* --- the run -------------------------------------------------------------------------------- */
 
+/* The port of the first address that has one; 0: there is none. */
+static unsigned
+first_port(struct slice addresses)
+{
+	struct slice address, part, port = {NULL, 0};
+	unsigned n = 0;
+
+	while (slice_cut(&addresses, ' ', &address)) {
+		if (slice_starts(address, SLICE("unix:")))
+			continue;
+		while (slice_cut(&address, ':', &part)) /* an IPv6 address has more colons */
+			port = part;
+		if (slice_number(port, 5, 65535, &n))
+			return n;
+	}
+	return 0;
+}
+
 /* What the configuration says about the path and the port of pollux-wsd. */
 static void
 use_configuration(struct doctor *d)
 {
 	const struct config *cfg = &d->cli->cfg;
-	const char *slash, *colon;
+	const char *slash;
+	/* at a port of its own a page with TLS needs TLS too */
+	bool tls = strncmp(d->url, "https:", 6) == 0 && cfg->wsd_tls_listen[0] != '\0';
 
 	if (d->inside && d->resource == NULL) {
 		slash = strrchr(cfg->resource, '/');
@@ -123,14 +143,13 @@ use_configuration(struct doctor *d)
 	}
 	if (d->resource == NULL)
 		d->resource = "socket.io";
-	if (d->wsd_port == 0 && d->inside) {
-		colon = strchr(cfg->wsd_listen, ' ');
-		colon = memrchr(cfg->wsd_listen, ':',
-		    colon == NULL ? strlen(cfg->wsd_listen) : (size_t)(colon - cfg->wsd_listen));
-		d->wsd_port = colon == NULL ? 0 : (unsigned)atoi(colon + 1);
-	}
-	if (d->wsd_port == 0 || d->wsd_port > 65535)
+	if (d->wsd_port == 0 && d->inside)
+		d->wsd_port = first_port(slice_of(tls ? cfg->wsd_tls_listen : cfg->wsd_listen));
+	if (d->wsd_port == 0)
 		d->wsd_port = 8081;
+	d->wsd_plain_port = d->inside ? first_port(slice_of(cfg->wsd_listen)) : 0;
+	if (d->wsd_plain_port == 0)
+		d->wsd_plain_port = d->wsd_port;
 }
 
 /* What a client needs, from outside. */

@@ -13,6 +13,7 @@
 #include "cli/doctor.h"
 #include "shared/base/log.h"
 #include "shared/base/preflight.h"
+#include "shared/base/privs.h"
 #include "shared/hub/hub.h"
 #include "shared/store/listing.h"
 #include "shared/store/slots.h"
@@ -475,6 +476,8 @@ look_at_processes(struct doctor *d)
 void
 doctor_inside(struct doctor *d)
 {
+	bool became;
+
 	if (!d->inside) {
 		findings_add(&d->found, "inside", FINDING_UNKNOWN,
 		    "The data folder, its disk, users, versions and X-Forwarded-For are seen on "
@@ -484,6 +487,10 @@ doctor_inside(struct doctor *d)
 	}
 	look_at_resource(d);
 	look_at_programs(d);
+	/* the module that is loaded now is the account's: it must not run as root */
+	if (privs_become_owner(d->cli->cfg.data, &became) != 0 ||
+	    (became && privs_forget_ports() != 0))
+		return; /* it was said on standard error */
 	look_at_start(d);
 	if (look_at_folder(d)) {
 		look_at_disk(d);

@@ -228,7 +228,7 @@ say_passed(struct doctor *d, const struct upgrade *u, bool offered, bool direct)
 		     "\"http://127.0.0.1:%u%s$1\" [P]"
 		   : "It needs pollux-wsd, and a web server that passes upgrades to it "
 		     "(docs/hosting.md).",
-	    d->wsd_port, d->site.path);
+	    d->wsd_plain_port, d->site.path);
 }
 
 static void

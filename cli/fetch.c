@@ -116,7 +116,7 @@ end_as_cut(struct fetch *f, int error)
 static void
 end_as_late(struct fetch *f)
 {
-	long s = (long)((clock_ms() - f->started_ms + 999) / 1000);
+	long s = (long)((clock_ms() - f->started_ms + 500) / 1000);
 
 	end_fetch(f, FETCH_LATE, "no %s within %ld s",
 	    f->state == FETCH_CONNECTING ? "connection"

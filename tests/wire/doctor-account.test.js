@@ -10,6 +10,7 @@ const { pollux, KIND, NODES } = require('../lib/suite');
 const { Account, B } = require('../lib/account');
 const { examine, assertFinding, QUICK } = require('../lib/doctor');
 const { closeAll } = require('../lib/http');
+const { freePorts } = require('../lib/ports');
 const { recipe } = require('../lib/recipe');
 const { within, deferred } = require('../lib/wait');
 
@@ -179,13 +180,13 @@ const PROXY = (site) => `RewriteEngine On
 RewriteRule "^socket\\.io(/[\\w./+-]*)?$" "http://127.0.0.1:${site.wsdPort}/socket.io$1" [P]
 `;
 
-async function proxied({ wsd = '', ...options }) {
+async function proxied({ wsd = () => '', ...options }) {
   const site = await Account.open({ proxy: true, ...options });
   opened.push(site);
   site.write('.htaccess', PROXY(site));
   await site.serve();
   site.wsdConf = path.join(site.folder, 'wsd.conf');
-  await site.daemon(`[store]\ndata = ${site.data}\n[wsd]\nlisten = 127.0.0.1:${site.wsdPort}\n${wsd}`);
+  await site.daemon(`[store]\ndata = ${site.data}\n[wsd]\nlisten = 127.0.0.1:${site.wsdPort}\n${wsd(site)}`);
   site.url = `http${options.tls ? 's' : ''}://localhost:${site.port}/`;
   return site;
 }
@@ -199,11 +200,15 @@ once('the web server cuts polls after two seconds', async () => {
 });
 
 once('a certificate that browsers refuse, and one that they accept', async () => {
-  const site = await proxied({ tls: true });
-  const said = await examine(site.url, [...QUICK, '--wsd', String(site.wsdPort), '-c', site.wsdConf]);
+  const [port] = await freePorts(1);
+  const site = await proxied({
+    tls: true, wsd: ({ folder }) => `tls_listen = 127.0.0.1:${port}\ncertificate = ${folder}/apache/cert.pem\n`
+  });
+  const said = await examine(site.url, [...QUICK, '-c', site.wsdConf]);
   assert.strictEqual(said.status, 69);
   assertFinding(said, 'tls', 'bad', /Browsers refuse the certificate.*self.signed/, /Let's Encrypt/);
   assertFinding(said, 'talk', 'good', /came back by the open poll/);
+  assertFinding(said, 'direct', 'good', new RegExp(`at port ${port} itself`));
   assertFinding(said, 'forwarded', 'note', /does not know that the site speaks TLS/, /X-Forwarded-Proto/);
   const env = { SSL_CERT_FILE: path.join(site.folder, 'apache/cert.pem.crt') };
   assertFinding(await examine(site.url, QUICK, env), 'tls', 'note', /valid for 1 more days only/);

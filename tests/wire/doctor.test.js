@@ -181,6 +181,22 @@ once('something else answers, whatever is asked, and its control characters reac
   assertFinding(said, 'serve', 'bad', /not Pollux: 200, text\/\?html, 18 bytes/);
 });
 
+once('an answer that never ends is not read to its end, nor are headers', async () => {
+  const endless = await examineStub((rq, response) => {
+    const more = () => { while (response.write('x'.repeat(16384))); };
+    response.on('drain', more);
+    more();
+  });
+  assertFinding(endless, 'serve', 'bad', /not Pollux: 200, , 65536 bytes/);
+  const headers = await examineStub((rq) => {
+    rq.socket.write('HTTP/1.1 200 OK\r\n');
+    const more = () => { while (rq.socket.write('X-More: yes\r\n'.repeat(1000))); };
+    rq.socket.on('drain', more);
+    more();
+  });
+  assertFinding(headers, 'serve', 'bad', /The handshake failed: the answer is not HTTP/);
+});
+
 once('a password is asked for, a program hangs up, a clock is wrong', async () => {
   const password = await examineStub((rq, response) => {
     response.writeHead(401, { Date: 'Fri, 01 Jan 2010 00:00:00 GMT' });
