@@ -28,13 +28,31 @@
 /* From the first SIGTERM to the end; answers that are not written by then are dropped. */
 #define DRAIN_S 5.
 
+/* [fcgi] max_held_polls = auto, if a process can hold one poll only: what a host that allows an
+ * account 20 processes can bear beside POSTs and the pages of the site (docs/hosting.md). */
+#define HELD_POLLS 16
+
 /* The whole program. */
 struct fcgi_daemon {
 	struct fcgi f;
 	struct config cfg;
+	bool by_web_server; /* it has started us, and passed the socket */
 	struct ev_signal term, intr, usr1, hup;
 	struct ev_timer drained;
 };
+
+/* Choose what the configuration leaves to us.  A web server that starts us is mod_fcgid: it holds
+ * back the pieces of a stream, and needs a process for each poll. */
+static void
+fcgi_choose(struct fcgi_daemon *d)
+{
+	struct config *cfg = &d->cfg;
+
+	if (cfg->fcgi_streaming == CONFIG_AUTO)
+		cfg->fcgi_streaming = d->by_web_server ? CONFIG_NO : CONFIG_YES;
+	if (cfg->fcgi_max_held_polls == CONFIG_LIMIT_AUTO)
+		cfg->fcgi_max_held_polls = d->by_web_server ? HELD_POLLS : 0;
+}
 
 /* --- signals -------------------------------------------------------------------------------- */
 
@@ -90,6 +108,7 @@ fcgi_on_changed(void *arg)
 	struct fcgi_daemon *d = arg;
 	struct fcgi *f = &d->f;
 
+	fcgi_choose(d); /* what was read says "auto" again */
 	fcgi_turn_enter(f);
 	server_reload(f->sv);
 	readers_set_body_max(f->readers, d->cfg.body_bytes);
@@ -253,9 +272,7 @@ main(int argc, char **argv)
 		log_errx("libfcgi cannot start");
 		return EX_SOFTWARE;
 	}
-	/* a web server that starts us is mod_fcgid, which holds back the pieces of a stream */
-	if (d.cfg.fcgi_streaming == CONFIG_AUTO)
-		d.cfg.fcgi_streaming =
-		    addresses[0] == '\0' && listen_inherited() == 0 ? CONFIG_NO : CONFIG_YES;
+	d.by_web_server = addresses[0] == '\0' && listen_inherited() == 0;
+	fcgi_choose(&d);
 	return fcgi_serve(&d, addresses);
 }
