@@ -46,6 +46,7 @@ UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 LOAD      = $(patsubst %,$(B)/tests/bench/%.o,load options client link http samples)
 FUZZ      = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
+CLI_LIBS  = -lhttp_parser -lssl
 SHARED_LIBS = -lsqlite3 -lcrypto -lcurl -linih -lunistring -ldl -pthread
 PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd $(B)/pollux-linkd $(B)/pollux-policyd $(B)/pollux
 
@@ -76,7 +77,7 @@ $(B)/pollux-linkd: $(LINKD) $(B)/libpollux.a
 
 $(B)/pollux: $(CLI) $(B)/libpollux.a
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lhttp_parser -lssl $(SHARED_LIBS)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(SHARED_LIBS)
 
 $(B)/pollux-policyd: $(POLICYD) $(B)/libpollux.a
 	$(say) LD $@
@@ -103,6 +104,8 @@ $(B)/tests/test_link_liveness: $(addprefix $(B)/linkd/,liveness.o copies.o node_
 # objects of the programs that are tested without them
 $(B)/tests/test_workers: $(B)/wsd/balance.o $(B)/wsd/worker.o
 $(B)/tests/test_disk: $(B)/cli/disk.o
+$(B)/tests/test_site: $(B)/cli/site.o
+$(B)/tests/test_site: SHARED_LIBS += -lhttp_parser
 
 # good and bad modules for tests/unit/test_app.c
 MODULES   = $(patsubst tests/modules/%.c,$(B)/tests/modules/%.so,$(wildcard tests/modules/*.c))

@@ -132,7 +132,8 @@ say_500(struct doctor *d)
 		    "pollux.fcgi runs, but the handshake, which is for pollux-post.fcgi, answers "
 		    "500.");
 		findings_change(found,
-		    "suEXEC refuses symbolic links.  Make it a hard link, or a copy:\n"
+		    "suEXEC refuses symbolic links.  Make it a hard link, or a copy, with the same "
+		    "rights (755):\n"
 		    "    ln -f pollux.fcgi pollux-post.fcgi");
 	} else {
 		findings_add(found, "serve", FINDING_BAD,

@@ -310,6 +310,5 @@ doctor_polls_crowd(struct doctor *d)
 	if (d->net.stopped)
 		return;
 	say_crowd(d, end, held, slowest, why);
-	for (unsigned i = 0; i < n; i++)
-		visit_close(&d->visits, crowd[i]);
+	visit_close(&d->visits, crowd, n);
 }

@@ -264,7 +264,7 @@ doctor_serve_origins(struct doctor *d)
 		if (f != NULL)
 			judge_origin(d, d->origins[i], f);
 		if (v != NULL)
-			visit_close(&d->visits, v);
+			visit_close(&d->visits, &v, 1);
 		fetch_free(f);
 	}
 	if (d->origins_n == 0)

@@ -58,8 +58,9 @@ void visit_path(const struct visits *all, const struct visit *v, const char *tra
 struct slice visit_question(void);
 bool visit_is_answer(struct slice bytes);
 
-/* End these sessions, all of them at once, for a few seconds at most. */
-void visit_close(struct visits *all, struct visit *v);
+/* End these `n` sessions, all of them at once, for a few seconds at most. */
+void visit_close(struct visits *all, struct visit *const *list, unsigned n);
+/* The same for all that are open. */
 void visit_close_all(struct visits *all);
 
 #endif
