@@ -178,6 +178,14 @@ $(B)/gen/schema.h: schema.sql
 
 $(B)/shared/store/database.o: $(B)/gen/schema.h
 
+# where programs look for a configuration at last.  Another SYSCONFDIR builds them anew
+$(B)/gen/sysconfdir.h: FORCE
+	@mkdir -p $(@D)
+	$(Q)echo '#define POLLUX_SYSCONFDIR "$(SYSCONFDIR)"' | cmp -s - $@ || \
+	  echo '#define POLLUX_SYSCONFDIR "$(SYSCONFDIR)"' >$@
+
+$(B)/shared/base/config_load.o: $(B)/gen/sysconfdir.h
+
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(say) CC $<
@@ -323,5 +331,5 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all programs client unit replay run check suites fuzz format install uninstall clean
+.PHONY: FORCE all programs client unit replay run check suites fuzz format install uninstall clean
 .SECONDARY:
