@@ -31,6 +31,7 @@
 /* [fcgi] max_held_polls = auto, if a process can hold one poll only: what a host that allows an
  * account 20 processes can bear beside POSTs and the pages of the site (docs/hosting.md). */
 #define HELD_POLLS 16
+
 /* Before connections without a request are closed.  A web server that keeps them may be sending the
  * next request at that moment, and does not repeat a POST: it is answered 502, which ends the
  * session at the client.  Those in use are closed by an answer meanwhile, which is no surprise. */
