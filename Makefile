@@ -6,6 +6,7 @@
 #   make bench      speed compared with its peers, as ratios
 #   make install    into PREFIX=/usr/local, with units for systemd   (DESTDIR= SYSCONFDIR=)
 #   make uninstall  all of that but configuration and data
+#   make deb        Debian packages, in build/deb
 #   make fuzz       parsers and a whole server on random input     (FUZZ= FUZZ_SECONDS=)
 #   make chaos      clients talk while faults befall the server   (CHAOS_SECONDS= _SEED= _FAULTS=),
 #                   or several nodes and their Redis   (NODES=3)
@@ -31,7 +32,7 @@ WARN      = -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR) -Wstrict-pr
             -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wcast-qual -Wformat=2 -Wvla -Wundef
 VERSION   = 0.1
 DEFS      = -D_GNU_SOURCE -DPOLLUX_VERSION='"$(VERSION)"' -I. -Iinclude -I$(B)/gen
-ALL       = -std=c17 $(WARN) $(DEFS) -fPIC -fvisibility=hidden $(CFLAGS) $(SANFLAGS)
+ALL       = -std=c17 $(WARN) $(DEFS) -fPIC -fvisibility=hidden $(CPPFLAGS) $(CFLAGS) $(SANFLAGS)
 
 Q         = $(if $(V),,@)
 say       = @$(if $(V),:,echo)
@@ -88,7 +89,7 @@ $(B)/pollux-policyd: $(POLICYD) $(B)/libpollux.a
 $(B)/apps/%.so: $$(wildcard apps/$$*/*.c) $(wildcard include/pollux/*.h)
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) -Wno-unused-parameter -shared -o $@ $(filter %.c,$^)
+	$(Q)$(CC) $(ALL) -Wno-unused-parameter $(LDFLAGS) -shared -o $@ $(filter %.c,$^)
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(B)/libpollux.a
 	$(say) LD $@
@@ -178,6 +179,14 @@ $(B)/gen/schema.h: schema.sql
 
 $(B)/shared/store/database.o: $(B)/gen/schema.h
 
+# where programs look for a configuration at last.  Another SYSCONFDIR builds them anew
+$(B)/gen/sysconfdir.h: FORCE
+	@mkdir -p $(@D)
+	$(Q)echo '#define POLLUX_SYSCONFDIR "$(SYSCONFDIR)"' | cmp -s - $@ || \
+	  echo '#define POLLUX_SYSCONFDIR "$(SYSCONFDIR)"' >$@
+
+$(B)/shared/base/config_load.o: $(B)/gen/sysconfdir.h
+
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(say) CC $<
@@ -199,7 +208,7 @@ run:
 # --- its inputs have changed
 SERVERS   = lighttpd nginx apache
 SUITES    = format layers names links manual promises install services unit unit-san fuzz-replay clients \
-            chaos chaos-cluster cluster $(SERVERS:%=outside-%) outside-nodes
+            chaos chaos-cluster cluster $(SERVERS:%=outside-%) outside-nodes packages
 C         = $(B)/check
 # listed FOLDERS[, TESTS OF FIND]: the files there that are not made: what git would list, without git
 listed    = $(patsubst ./%,%,$(shell find $(1) \( -path ./build -o -path ./node_modules -o -path ./.git \
@@ -218,6 +227,9 @@ EXAMPLES  = $(call listed,.,-name '*.md') docs/pollux-app.3 apps/hello/hello.c $
 ACROSS    = $(patsubst %,tests/wire/%.test.js,cors disconnect echo htmlfile jsonp multipart packets payload \
             polling publish quirks timers websocket) tests/interop/client.test.js
 DOCUMENTS = $(call listed,docs tests/promises) README.md SECURITY.md
+# what makes our programs is the business of other suites; these are about what becomes of them
+PACKAGING = $(PROGRAMS) $(call listed,apache-conf debian docs systemd tests/lib tests/packages) Dockerfile \
+            Makefile tools/deb tools/install tools/setup tools/site-conf
 TESTS     = $(call listed,tests)
 CORPORA   = $(call listed,tests/fuzz)
 CHAOS     = $(call listed,tests/chaos tests/lib $(LAUNCHER) apache-conf/nginx.conf)
@@ -261,6 +273,8 @@ $(C)/outside-nodes: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so) $(OUTSIDE)
 	@SERVER=lighttpd NODES=3 tools/check-one $@ tests/suite $(ACROSS)
 $(C)/cluster: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so) $(CLUSTER)
 	@tools/check-one $@ tests/suite cluster
+$(C)/packages: $(PACKAGING)
+	@tools/check-one $@ tests/packages/run
 $(C)/chaos: $(PROGRAMS) $(CHAOS)
 	@CHAOS_SECONDS=$(CHECK_CHAOS_SECONDS) tools/check-one $@ tests/chaos/run
 $(C)/chaos-cluster: $(PROGRAMS) $(CHAOS) apache-conf/haproxy-nodes.cfg
@@ -318,10 +332,15 @@ install: programs
 uninstall:
 	@$(INSTALL) uninstall
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+# --- make deb: tools/deb; the client is what `make client` has fetched
+deb:
+	@tools/deb $(VERSION) $(call listed,.)
+
+# build/deb has a copy of the tree, build/roots whole Debian systems
+-include $(shell find $(B) \( -path $(B)/deb -o -path $(B)/roots \) -prune -o -name '*.d' -type f -print 2>/dev/null)
 
 clean:
 	rm -rf build
 
-.PHONY: all programs client unit replay run check suites fuzz format install uninstall clean
+.PHONY: FORCE all programs client unit replay run check suites fuzz format install uninstall deb clean
 .SECONDARY:

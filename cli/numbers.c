@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "shared/base/clock.h"
+#include "shared/store/waiters.h"
 #include "shared/transport/server.h"
 
 /* --- counting ------------------------------------------------------------------------------- */
@@ -16,6 +18,9 @@ numbers_collect(struct cli *c, struct numbers *of)
 	for (int i = 0; i < slots_high(slots); i++)
 		if (slots_info(slots, i, &of->processes[of->n].info))
 			of->processes[of->n++].slot = i;
+	for (int i = 0; i < PLACES_POOLS; i++)
+		places_figures(slots, (enum places_pool)i, clock_ms(), &of->places[i]);
+	of->waiters = waiters_count(slots, clock_ms());
 	if (cluster_collect(c, &of->cluster) == -1)
 		return -1;
 	if (of->of.is_one && of->of.number >= 0 &&
@@ -95,6 +100,17 @@ write_shown_json(struct buf *out, const struct numbers *of, const struct cluster
 }
 
 static void
+write_places_json(struct buf *out, const struct numbers *of)
+{
+	buf_puts(out, ",\"places\":{");
+	for (int i = 0; i < PLACES_POOLS; i++)
+		buf_printf(out, "\"%s\":{\"taken\":%zu,\"limit\":%zu,\"refused\":%" PRIu64 "},",
+		    places_pool_name((enum places_pool)i), of->places[i].taken, of->places[i].limit,
+		    of->places[i].refused);
+	buf_printf(out, "\"awaited\":%u}", of->waiters);
+}
+
+static void
 write_own_json(struct buf *out, const struct numbers *of)
 {
 	const struct listing_totals *t = &of->totals;
@@ -117,6 +133,7 @@ write_own_json(struct buf *out, const struct numbers *of)
 	    "},\"database_bytes\":%" PRId64,
 	    t->rooms, t->memberships, t->values, t->answers_awaited, received, sent, t->messages,
 	    t->appended, t->bytes);
+	write_places_json(out, of);
 	if (of->cluster.is_on) {
 		buf_puts(out, ",\"cluster\":");
 		cluster_write_json(out, &of->cluster, !of->of.is_one);
@@ -169,6 +186,20 @@ write_shown_text(struct buf *out, const struct numbers *of, const struct cluster
 }
 
 static void
+write_places_text(struct buf *out, const struct numbers *of)
+{
+	for (int i = 0; i < PLACES_POOLS; i++) {
+		const struct places_figures *places = &of->places[i];
+
+		if (places->limit > 0)
+			buf_printf(out,
+			    "places      %zu of %zu taken at %s, %" PRIu64 " refused; %u wait\n",
+			    places->taken, places->limit, places_pool_name((enum places_pool)i),
+			    places->refused, of->waiters);
+	}
+}
+
+static void
 write_own_text(struct buf *out, const struct numbers *of)
 {
 	const struct listing_totals *t = &of->totals;
@@ -182,6 +213,7 @@ write_own_text(struct buf *out, const struct numbers *of)
 	buf_add_char(out, '\n');
 	write_sessions_text(out, t);
 	buf_printf(out, "; %" PRId64 " new, %" PRId64 " ended\n", t->fresh, t->ended);
+	write_places_text(out, of);
 	write_contents_text(out, t);
 	buf_printf(out, "answers     %" PRId64 " awaited\n", t->answers_awaited);
 	buf_printf(out, "packets     %" PRIu64 " received, %" PRIu64 " sent\n", received, sent);

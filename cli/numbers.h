@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/cluster.h"
 #include "shared/store/listing.h"
+#include "shared/store/places.h"
 #include "shared/store/slots.h"
 
 /* A process of this Pollux: a slot in the table that all of them share. */
@@ -20,6 +21,8 @@ struct numbers {
 	struct listing_node of;       /* --node */
 	struct listing_totals totals; /* of that node; of this one without --node */
 	struct cluster cluster;
+	struct places_figures places[PLACES_POOLS];
+	unsigned waiters; /* clients that wait for a place */
 	struct process processes[SLOTS_MAX];
 	int n;
 };

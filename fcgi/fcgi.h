@@ -53,7 +53,8 @@ struct fcgi {
 	struct fcgi_conn_queue parked; /* wait for the store, in the order of their coming */
 	size_t parked_n;
 
-	bool draining; /* SIGTERM came: no new requests, leave when all are answered */
+	bool leaving;  /* SIGTERM came: connections end with their next answer */
+	bool draining; /* a moment later: no new requests, the end comes when all are answered */
 };
 
 #endif

@@ -28,13 +28,36 @@
 /* From the first SIGTERM to the end; answers that are not written by then are dropped. */
 #define DRAIN_S 5.
 
+/* [fcgi] max_held_polls = auto, if a process can hold one poll only: what a host that allows an
+ * account 20 processes can bear beside POSTs and the pages of the site (docs/hosting.md). */
+#define HELD_POLLS 16
+
+/* Before connections without a request are closed.  A web server that keeps them may be sending the
+ * next request at that moment, and does not repeat a POST: it is answered 502, which ends the
+ * session at the client.  Those in use are closed by an answer meanwhile, which is no surprise. */
+#define LEAVE_S .1
+
 /* The whole program. */
 struct fcgi_daemon {
 	struct fcgi f;
 	struct config cfg;
+	bool by_web_server; /* it has started us, and passed the socket */
 	struct ev_signal term, intr, usr1, hup;
-	struct ev_timer drained;
+	struct ev_timer left, drained;
 };
+
+/* Choose what the configuration leaves to us.  A web server that starts us is mod_fcgid: it holds
+ * back the pieces of a stream, and needs a process for each poll. */
+static void
+fcgi_choose(struct fcgi_daemon *d)
+{
+	struct config *cfg = &d->cfg;
+
+	if (cfg->fcgi_streaming == CONFIG_AUTO)
+		cfg->fcgi_streaming = d->by_web_server ? CONFIG_NO : CONFIG_YES;
+	if (cfg->fcgi_max_held_polls == CONFIG_LIMIT_AUTO)
+		cfg->fcgi_max_held_polls = d->by_web_server ? HELD_POLLS : 0;
+}
 
 /* --- signals -------------------------------------------------------------------------------- */
 
@@ -46,24 +69,21 @@ fcgi_on_drained(struct ev_loop *loop, struct ev_timer *timer, int events)
 	ev_break(loop, EVBREAK_ALL);
 }
 
+/* Close what has no request, and answer what is held. */
 static void
-fcgi_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
+fcgi_on_left(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
-	struct fcgi_daemon *d = signal->data;
+	struct fcgi_daemon *d = timer->data;
 	struct fcgi *f = &d->f;
 	struct fcgi_conn *c;
 
+	(void)loop;
 	(void)events;
-	if (f->draining) {
-		ev_break(loop, EVBREAK_ALL);
-		return;
-	}
-	daemon_stopping(f->conns_n);
+	/* a request that is here already is served, a handshake too: then there are no new ones */
+	LIST_FOREACH (c, &f->conns, all)
+		if (c->state == FCGI_CONN_IDLE)
+			incoming_look(c);
 	f->draining = true;
-	/* first the sockets: another process must get the polls that come back */
-	fcgi_listener_close(f->listener);
-	f->listener = NULL;
-	ev_timer_start(loop, &d->drained);
 	fcgi_turn_enter(f);
 	server_drain(f->sv);
 	/* what has no request yet will get no answer; held requests have just got theirs */
@@ -73,6 +93,29 @@ fcgi_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 		else if (c->state == FCGI_CONN_READING)
 			incoming_expire(c);
 	}
+}
+
+static void
+fcgi_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
+{
+	struct fcgi_daemon *d = signal->data;
+	struct fcgi *f = &d->f;
+
+	(void)events;
+	if (f->leaving) {
+		ev_break(loop, EVBREAK_ALL);
+		return;
+	}
+	daemon_stopping(f->conns_n);
+	f->leaving = true;
+	/* first the sockets: another process must get the polls that come back */
+	fcgi_listener_close(f->listener);
+	f->listener = NULL;
+	ev_timer_start(loop, &d->drained);
+	if (LIST_EMPTY(&f->conns))
+		fcgi_on_left(loop, &d->left, 0);
+	else
+		ev_timer_start(loop, &d->left);
 }
 
 /* daemon_reload: whether all that is opened from a configuration can be opened from this one. */
@@ -90,6 +133,7 @@ fcgi_on_changed(void *arg)
 	struct fcgi_daemon *d = arg;
 	struct fcgi *f = &d->f;
 
+	fcgi_choose(d); /* what was read says "auto" again */
 	fcgi_turn_enter(f);
 	server_reload(f->sv);
 	readers_set_body_max(f->readers, d->cfg.body_bytes);
@@ -122,6 +166,8 @@ fcgi_start_watching(struct fcgi_daemon *d)
 	/* libfcgi's documented signal for a graceful end, so not the counters of pollux-wsd */
 	fcgi_watch_signal(d, &d->usr1, SIGUSR1, fcgi_on_stop);
 	fcgi_watch_signal(d, &d->hup, SIGHUP, fcgi_on_hangup);
+	ev_timer_init(&d->left, fcgi_on_left, LEAVE_S, 0.);
+	d->left.data = d;
 	ev_timer_init(&d->drained, fcgi_on_drained, DRAIN_S, 0.);
 	fcgi_turn_start(&d->f);
 	fcgi_listener_start(d->f.listener);
@@ -153,6 +199,7 @@ fcgi_stop_watching(struct fcgi_daemon *d)
 	ev_signal_stop(loop, &d->intr);
 	ev_signal_stop(loop, &d->usr1);
 	ev_signal_stop(loop, &d->hup);
+	ev_timer_stop(loop, &d->left);
 	ev_timer_stop(loop, &d->drained);
 }
 
@@ -253,9 +300,7 @@ main(int argc, char **argv)
 		log_errx("libfcgi cannot start");
 		return EX_SOFTWARE;
 	}
-	/* a web server that starts us is mod_fcgid, which holds back the pieces of a stream */
-	if (d.cfg.fcgi_streaming == CONFIG_AUTO)
-		d.cfg.fcgi_streaming =
-		    addresses[0] == '\0' && listen_inherited() == 0 ? CONFIG_NO : CONFIG_YES;
+	d.by_web_server = addresses[0] == '\0' && listen_inherited() == 0;
+	fcgi_choose(&d);
 	return fcgi_serve(&d, addresses);
 }

@@ -46,6 +46,8 @@ response_add(struct buf *out, uint16_t request_id, const struct response *r, boo
 		buf_printf(&content, "Content-Type: %s\r\n", r->content_type);
 	buf_add_slice(&content, r->headers);
 	buf_puts(&content, EXCHANGE_HEADERS);
+	if (r->closes) /* the web server does not pass it on, it obeys */
+		buf_puts(&content, "Connection: close\r\n");
 	/* of a 304 it would be the length of the body that is not sent */
 	if (with_length && r->status != 304)
 		buf_printf(&content, "Content-Length: %zu\r\n", r->body.n);

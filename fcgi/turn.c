@@ -37,7 +37,7 @@ fcgi_turn_follow_store(struct fcgi *f)
 		ev_io_start(f->loop, &f->wake);
 	}
 	/* what SIGTERM does is done in this turn */
-	if (!f->draining && server_is_outdated(f->sv)) {
+	if (!f->leaving && server_is_outdated(f->sv)) {
 		log_warnx(
 		    "a newer version of Pollux takes the data folder over; this process ends");
 		ev_feed_signal_event(f->loop, SIGTERM);

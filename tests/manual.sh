@@ -26,6 +26,8 @@ table_settings() {
 		values["SECONDS"] = "seconds"
 		values["SIZE"] = "number"
 		values["COUNT"] = "number | auto"
+		values["LIMIT"] = "number | none"
+		values["LIMIT_AUTO"] = "number | none | auto"
 		values["NUMBER"] = "number"
 		values["LEVEL"] = "error | warn | info | debug | trace"
 		values["SWITCH"] = "auto | yes | no"
@@ -48,6 +50,8 @@ table_settings() {
 		value = substr($0, RSTART, RLENGTH)
 		sub(/^[^"]*/, "", value)
 		line = text(substr(column[1], 3)) " " text(column[2])
+		if (kind == "LIMIT" && value == "\"auto\"")
+			kind = "LIMIT_AUTO"
 		line = line " " (kind in values ? values[kind] : "text") " default " value
 		if (match($0, /RANGE\([^)]*\)/)) {
 			split(substr($0, RSTART + 6, RLENGTH - 7), bound, /, */)
@@ -84,7 +88,7 @@ page_settings() {
 		sub(/^.* No = /, "", values)
 		if (!sub(/^Cm /, "", values))
 			values = values == "Ar seconds" ? "seconds" : \
-			    values == "Ar number | Cm auto" ? "number | auto" : \
+			    gsub(/ \| Cm /, " | ", values) ? substr(values, 4) : \
 			    values ~ /^Ar (bytes|number)$/ ? "number" : "text"
 		said = 0
 		last = ""

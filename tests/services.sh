@@ -24,7 +24,7 @@ check() {
 installs() {
 	local target=$1 root=$2
 	shift 2
-	make -s "$target" DESTDIR="$root" "$@" >"$folder/log" 2>&1 && [ ! -s "$folder/log" ]
+	make -s "$target" DESTDIR="$root" "$@" >"$folder/log" 2>&1
 }
 
 # Everything below the folder but directories, one a line.
@@ -47,7 +47,7 @@ units=$root/usr/local/lib/systemd/system
 for file in etc/pollux/pollux.conf etc/logrotate.d/pollux usr/local/lib/sysusers.d/pollux.conf \
 	usr/local/lib/tmpfiles.d/pollux.conf \
 	usr/local/lib/systemd/system/pollux-{fcgi@,fcgi-{0,1,2}@,wsd,wsd@,linkd,linkd@,policyd}.service \
-	usr/local/lib/systemd/system/pollux-{fcgi@,fcgi-{0,1,2}@,wsd,policyd}.socket; do
+	usr/local/lib/systemd/system/pollux-{fcgi@,fcgi-{0,1,2}@,wsd,wsd-tls,policyd}.socket; do
 	check "$file is not installed" test -s "$root/$file"
 done
 check 'pollux-post.fcgi is not a hard link to pollux.fcgi' test \

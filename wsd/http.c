@@ -38,7 +38,7 @@ queue_answer(struct wsd_http *h, const struct response *r, enum wsd_reply_end en
 	h->how.end = end;
 	/* while draining no request may follow; and WSD_REPLY_CLOSE ends the body by the
 	 * connection */
-	if (c->wsd->draining || end == WSD_REPLY_CLOSE)
+	if (c->wsd->draining || r->closes || end == WSD_REPLY_CLOSE)
 		h->how.keep = false;
 	wsd_conn_send(c, wsd_reply_write(r, &h->how));
 }

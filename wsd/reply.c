@@ -91,7 +91,10 @@ wsd_reply_last(void)
 struct message *
 wsd_reply_error(int status, const char *why, struct slice headers)
 {
-	struct response r = {status, "text/plain", headers, slice_of(why), false};
+	struct response r = {.status = status,
+	    .content_type = "text/plain",
+	    .headers = headers,
+	    .body = slice_of(why)};
 	struct wsd_reply how = {WSD_REPLY_LENGTH, false, false};
 
 	return wsd_reply_write(&r, &how);

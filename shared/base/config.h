@@ -31,6 +31,8 @@
 
 #define CONFIG_NODE_MAX 32 /* of the name of a node: a-z, 0-9 and - */
 
+#define CONFIG_LIMIT_AUTO SIZE_MAX /* of a limit: to be chosen by the program */
+
 #define CONFIG_ERROR_MAX 8192 /* for what is wrong with a configuration */
 
 enum config_switch {
@@ -131,11 +133,16 @@ struct config {
 	 * which we cannot see: mod_fcgid needs FcgidOutputBufferSize 0.  auto: only if we listen on
 	 * an address of our own. */
 	enum config_switch fcgi_streaming;
+	/* How many sessions have their poll or stream held at once, by all pollux.fcgi of the data
+	 * folder together; 0: any number.  CONFIG_LIMIT_AUTO: 16 if the web server starts the
+	 * program, which then needs a process for each, else any number. */
+	size_t fcgi_max_held_polls;
 	size_t fcgi_readers; /* threads at most, for requests that arrive in pieces */
 
 	/* [wsd] */
 	char wsd_listen[CONFIG_TEXT_MAX]; /* host:port, several separated by blanks */
 	size_t wsd_workers;               /* processes; 0: one per core */
+	size_t wsd_max_held_requests;     /* the same as fcgi_max_held_polls, by all pollux-wsd */
 	size_t wsd_queue_memory;          /* bytes of all queues together; more drop the longest */
 	/* Whether websockets are offered to clients that come through the web server, which must
 	 * pass upgrades on; auto: probe whether it does. */
@@ -208,7 +215,8 @@ int config_check(const struct config *cfg, char *error, size_t error_size);
 
 /* Load the configuration as every program does: the defaults; each file of `paths`, which ends
  * with NULL, or if it is empty each of POLLUX_CONF, separated by ':', or if that is unset
- * pollux.conf beside the binary, if it exists; the environment; the check.  As config_read(). */
+ * pollux.conf beside the binary, or else SYSCONFDIR/pollux/pollux.conf, if it exists; the
+ * environment; the check.  As config_read(). */
 int config_load(struct config *cfg, const char *const *paths, char *error, size_t error_size);
 
 #endif

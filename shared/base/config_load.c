@@ -8,6 +8,10 @@
 #include "shared/base/config.h"
 #include "shared/base/slice.h"
 
+#include "sysconfdir.h" /* POLLUX_SYSCONFDIR, made by the Makefile */
+
+#define SYSTEM_FILE POLLUX_SYSCONFDIR "/pollux/pollux.conf"
+
 /* Read one file and note its name in `cfg->files`. */
 static int
 load_file(struct config *cfg, const char *path, char *error, size_t error_size)
@@ -59,12 +63,24 @@ load_beside_binary(struct config *cfg, char *error, size_t error_size)
 	memcpy(slash + 1, "pollux.conf", sizeof("pollux.conf"));
 	if (access(path, F_OK) == -1) {
 		snprintf(cfg->files, sizeof(cfg->files),
-		    "none (no -c, no POLLUX_CONF, no %.900s): the defaults and the environment",
+		    "none (no -c, no POLLUX_CONF, no %.900s, no " SYSTEM_FILE
+		    "): the defaults and the environment",
 		    path);
 		cfg->no_file = true;
 		return 0;
 	}
 	return load_file(cfg, path, error, error_size);
+}
+
+/* Last, the file of a server, which `make install` writes: so the command needs no -c there. */
+static int
+load_of_system(struct config *cfg, char *error, size_t error_size)
+{
+	if (!cfg->no_file || access(SYSTEM_FILE, F_OK) == -1)
+		return 0;
+	cfg->no_file = false;
+	cfg->files[0] = '\0';
+	return load_file(cfg, SYSTEM_FILE, error, error_size);
 }
 
 int
@@ -73,8 +89,8 @@ config_load(struct config *cfg, const char *const *paths, char *error, size_t er
 	const char *list = getenv("POLLUX_CONF");
 
 	config_default(cfg);
-	/* -c replaces POLLUX_CONF, and that replaces the file beside the binary: a program that is
-	 * told what to read reads nothing else. */
+	/* -c replaces POLLUX_CONF, and that replaces the file beside the binary, and that
+	 * the server's: a program that is told what to read reads nothing else. */
 	if (paths[0] != NULL) {
 		for (; *paths != NULL; paths++)
 			if (load_file(cfg, *paths, error, error_size) == -1)
@@ -82,7 +98,8 @@ config_load(struct config *cfg, const char *const *paths, char *error, size_t er
 	} else if (list != NULL && list[0] != '\0') {
 		if (load_path_list(cfg, list, error, error_size) == -1)
 			return -1;
-	} else if (load_beside_binary(cfg, error, error_size) == -1) {
+	} else if (load_beside_binary(cfg, error, error_size) == -1 ||
+		   load_of_system(cfg, error, error_size) == -1) {
 		return -1;
 	}
 	/* Variables come after the files, which they override. */

@@ -87,6 +87,7 @@ const struct config_row config_table[] = {
 	{"client", "folder", KIND_PATH, LIVE(client_folder), "", ANY},
 	{"fcgi", "listen", KIND_LISTEN, FIELD(fcgi_listen), "", ANY},
 	{"fcgi", "streaming", KIND_SWITCH, FIELD(fcgi_streaming), "auto", ANY},
+	{"fcgi", "max_held_polls", KIND_LIMIT, LIVE(fcgi_max_held_polls), "auto", RANGE("1", "1000")},
 	{"fcgi", "readers", KIND_SIZE, FIELD(fcgi_readers), "32", RANGE("1", "1000")},
 	{"wsd", "listen", KIND_LISTEN, FIELD(wsd_listen), "127.0.0.1:8081", NOT_EMPTY},
 	{"wsd", "tls_listen", KIND_LISTEN, FIELD(wsd_tls_listen), "", ANY},
@@ -94,6 +95,7 @@ const struct config_row config_table[] = {
 	{"wsd", "key", KIND_PATH, LIVE(wsd_key), "", ANY},
 	{"wsd", "tls_min", KIND_TLS, LIVE(wsd_tls_min), "1.2", ANY},
 	{"wsd", "workers", KIND_COUNT, FIELD(wsd_workers), "1", RANGE("1", "256")},
+	{"wsd", "max_held_requests", KIND_LIMIT, LIVE(wsd_max_held_requests), "none", RANGE("1", "1000")},
 	{"wsd", "queue_memory", KIND_SIZE, LIVE(wsd_queue_memory), "256M", RANGE("1M", MOST)},
 	{"wsd", "reachable", KIND_SWITCH, LIVE(wsd_reachable), "auto", ANY},
 	{"policyd", "listen", KIND_LISTEN, FIELD(policyd_listen), "*:843 *:10843", NOT_EMPTY},
@@ -186,6 +188,7 @@ is_text(enum config_kind kind)
 	case KIND_SECONDS:
 	case KIND_SIZE:
 	case KIND_COUNT:
+	case KIND_LIMIT:
 	case KIND_LEVEL:
 	case KIND_SWITCH:
 	case KIND_FLAG:

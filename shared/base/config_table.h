@@ -17,6 +17,7 @@ enum config_kind {
 	KIND_SECONDS, /* 25, 0.5: int64_t, in milliseconds */
 	KIND_SIZE,    /* 1000, 64k, 1M, 2G: size_t */
 	KIND_COUNT,   /* a number, or auto, which is kept as 0: size_t */
+	KIND_LIMIT,   /* a number; none, kept as 0; auto, if that is the default: size_t */
 	KIND_TEXT,    /* char[]: verbatim; continuation lines are joined with a blank */
 	KIND_LIST,    /* char[]: words separated by commas or blanks, kept with single commas */
 	KIND_ORIGINS, /* char[]: the same, checked as shared/base/origins.h says */

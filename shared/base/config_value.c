@@ -129,6 +129,29 @@ set_count(const struct config_value *v, const struct config_row *row, char *fiel
 	return 0;
 }
 
+/* "none" is kept as 0, which the range excludes, and "auto", where it is the default, as
+ * CONFIG_LIMIT_AUTO. */
+static int
+set_limit(const struct config_value *v, const struct config_row *row, char *field)
+{
+	bool has_auto = strcmp(row->value, "auto") == 0;
+	int64_t number, least, most;
+	size_t limit = 0;
+
+	if (read_size(row->least, &least) == -1 || read_size(row->most, &most) == -1)
+		return -1;
+	if (has_auto && strcmp(v->text, "auto") == 0)
+		limit = CONFIG_LIMIT_AUTO;
+	else if (strcmp(v->text, "none") != 0 && strcmp(v->text, "0") != 0) {
+		if (read_size(v->text, &number) == -1 || number < least || number > most)
+			return reject(v, row, "\"%s\" is neither %s nor a number from %s to %s",
+			    v->text, has_auto ? "auto, none" : "none", row->least, row->most);
+		limit = (size_t)number;
+	}
+	memcpy(field, &limit, sizeof(limit));
+	return 0;
+}
+
 /* --- texts ------------------------------------------------------------------------------------ */
 
 /* Put head, separator and text together into the field; `head` may be the field's own content. */
@@ -410,6 +433,8 @@ config_value_set(struct config *cfg, const struct config_row *row, const struct 
 		return set_number(value, row, field);
 	case KIND_COUNT:
 		return set_count(value, row, field);
+	case KIND_LIMIT:
+		return set_limit(value, row, field);
 	case KIND_TEXT:
 		return join_text(value, row, head, " ", slice_of(value->text), field);
 	case KIND_LIST:

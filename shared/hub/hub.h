@@ -198,6 +198,10 @@ struct session *session_stream_here(struct hub *h, int64_t key);
 bool session_is_over(const struct session *s);
 /* False: its first transport has not opened yet; it is in no namespace. */
 bool session_is_connected(const struct session *s);
+/* Has its client sent anything? */
+bool session_has_spoken(const struct session *s);
+/* Do messages wait for the end of the turn, to be given to its poll? */
+bool session_has_pending(const struct session *s);
 int64_t session_key(const struct session *s);
 const char *session_sid(const struct session *s);
 enum transport_id session_transport(const struct session *s);

@@ -352,6 +352,18 @@ session_is_connected(const struct session *s)
 	return s->row.state != STORE_NEW;
 }
 
+bool
+session_has_spoken(const struct session *s)
+{
+	return s->row.spoke;
+}
+
+bool
+session_has_pending(const struct session *s)
+{
+	return s->pending_n > 0;
+}
+
 int64_t
 session_key(const struct session *s)
 {

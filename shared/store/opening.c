@@ -12,6 +12,7 @@
 #include "shared/store/health.h"
 #include "shared/store/internal.h"
 #include "shared/store/lock.h"
+#include "shared/store/places.h"
 #include "shared/store/takeover.h"
 #include "shared/store/wake.h"
 
@@ -150,6 +151,7 @@ open_slot(struct store *st)
 		health_complain_of(st, "cannot map", path);
 		return -1;
 	}
+	places_forget_slot(st->slots, slots_own(st->slots), clock_ms());
 	st->slots_id = file_identify(path);
 	st->wake_fd = wake_open(st->folder, slots_own(st->slots), st->mode, &st->wake_id);
 	if (st->wake_fd == -1) {

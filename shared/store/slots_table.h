@@ -1,11 +1,13 @@
-/* slots_table: what is in the shared memory of slots.h.  For the files slots*.c only. */
+/* slots_table: what is in the shared memory of slots.h.  For slots*.c, places.c and waiters.c. */
 #ifndef POLLUX_SLOTS_TABLE_H
 #define POLLUX_SLOTS_TABLE_H
 
 #include <stdatomic.h>
 
+#include "shared/store/places.h"
 #include "shared/store/slots.h"
 #include "shared/store/takeover.h"
+#include "shared/store/waiters.h"
 
 struct slot {
 	_Atomic int kind, pid;
@@ -33,6 +35,31 @@ struct slot_link {
 	struct filter_wide remote, young[2];
 };
 
+/* A place for a session whose request is held. */
+struct slot_place {
+	_Atomic int64_t key;    /* of the session */
+	_Atomic int64_t since;  /* when its first request took it, ms; 0: it is reserved */
+	_Atomic int slot;       /* of the process that holds it */
+	_Atomic uint64_t state; /* see places.c */
+};
+
+struct slot_places {
+	_Atomic int high; /* one more than the highest place ever taken */
+	_Atomic size_t limit;
+	_Atomic uint64_t refused, reported;      /* reported: as of the last log line */
+	_Atomic int64_t refused_ms, reported_ms; /* the last time; 0: never */
+	_Atomic int64_t checked_ms;              /* for processes that have died */
+	struct slot_place at[PLACES_MAX];
+};
+
+/* A client that waits for a place. */
+struct slot_waiter {
+	_Atomic int64_t client; /* 0: free */
+	_Atomic int64_t at_ms;  /* when it was told to try again */
+	_Atomic int next_ms;    /* after this time it will */
+	_Atomic int seen_ms;    /* after this time it did, when something else was expected; or 0 */
+};
+
 /* In shared memory, zeroed when created: 0 must be the right start value of every field. */
 struct slot_table {
 	struct takeover_head head;
@@ -50,6 +77,8 @@ struct slot_table {
 	struct filter waiting;
 	_Atomic int64_t rebuilt_ms; /* when a damaged database was last made anew */
 	_Atomic int64_t chores_due; /* the next maintenance, ms */
+	struct slot_places places[PLACES_POOLS];
+	struct slot_waiter waiters[WAITERS_MAX];
 	struct slot_link link;
 	struct slot slots[SLOTS_MAX];
 };

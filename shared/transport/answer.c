@@ -6,6 +6,7 @@
 #include "shared/hub/lifecycle.h"
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
+#include "shared/wire/payload.h"
 #include "shared/wire/sid.h"
 
 #define PLAIN_TEXT "text/plain; charset=UTF-8"
@@ -39,6 +40,7 @@ fill_response(struct server *sv, const struct answer *a, struct response *r)
 	    .content_type = a->content_type,
 	    .headers = buf_slice(&sv->headers),
 	    .body = a->body,
+	    .closes = a->closes,
 	    .in_chunks = a->in_chunks,
 	};
 	return !sv->headers.failed;
@@ -88,6 +90,37 @@ answer_own_packet(struct server *sv, struct exchange *x, const struct transport 
 	if (log_enabled(LOG_LEVEL_TRACE))
 		lifecycle_packet(WATCH_OUT, sid_key(route->sid), packet);
 	answer_wrapped(sv, x, x->origin, t, route->index, packet);
+}
+
+void
+answer_refused(struct server *sv, struct exchange *x, const struct transport *t,
+    const struct route *route, const struct slice *packets, size_t n, bool apart)
+{
+	struct answer a = {.status = 200,
+	    .content_type = t->content_type,
+	    .headers = t->headers,
+	    .origin = x->origin,
+	    .closes = true};
+
+	buf_clear(&sv->wrapped);
+	buf_clear(&sv->text);
+	buf_add_slice(&sv->wrapped, t->head);
+	for (size_t i = 0; i < n; i++) {
+		if (log_enabled(LOG_LEVEL_TRACE))
+			lifecycle_packet(WATCH_OUT, sid_key(route->sid), packets[i]);
+		if (apart)
+			t->wrap(&sv->wrapped, packets[i], route->index);
+		else if (n > 1)
+			payload_add_framed(&sv->text, packets[i]);
+		else
+			buf_add_slice(&sv->text, packets[i]);
+	}
+	if (!apart)
+		t->wrap(&sv->wrapped, buf_slice(&sv->text), route->index);
+	a.body = buf_slice(&sv->wrapped);
+	if (sv->wrapped.failed || sv->text.failed)
+		a = answer_busy(x->origin);
+	answer_send(sv, x, &a);
 }
 
 void

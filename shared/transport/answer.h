@@ -17,7 +17,7 @@ struct answer {
 	const char *headers;      /* further lines, each ending in \r\n; NULL: none */
 	struct slice origin;      /* gets the CORS headers; empty: none */
 	struct slice body;
-	bool in_chunks; /* as in struct response */
+	bool closes, in_chunks; /* as in struct response */
 };
 
 /* One sentence in plain text. */
@@ -39,6 +39,11 @@ void answer_wrapped(struct server *sv, struct exchange *x, struct slice origin,
 /* The same with a packet that does not come from the hub, to the client of `route`. */
 void answer_own_packet(struct server *sv, struct exchange *x, const struct transport *t,
     const struct route *route, struct slice packet);
+
+/* Answer a GET now with packets that do not come from the hub, one after the other if `apart`, else
+ * as a payload; and end the client's connection. */
+void answer_refused(struct server *sv, struct exchange *x, const struct transport *t,
+    const struct route *route, const struct slice *packets, size_t n, bool apart);
 
 /* Begin the answer of a stream. */
 void answer_begin(struct server *sv, struct exchange *x, const struct transport *t);

@@ -24,6 +24,7 @@ struct response {
 	const char *content_type; /* NULL: none */
 	struct slice headers;     /* further header lines, each ending in \r\n; borrowed */
 	struct slice body;        /* borrowed: the op copies what it cannot write at once */
+	bool closes;              /* the client's connection ends with the answer */
 	bool in_chunks;           /* instead of with a length, if the program can */
 };
 

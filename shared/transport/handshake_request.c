@@ -13,6 +13,7 @@
 #include "shared/base/origins.h"
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
+#include "shared/transport/place.h"
 #include "shared/wire/handshake_text.h"
 #include "shared/wire/json.h"
 #include "shared/wire/sid.h"
@@ -137,6 +138,47 @@ offer_transports(
 	}
 }
 
+/* Can the client use a transport that needs no place? */
+static bool
+needs_no_place(struct server *sv, const struct asker *asker)
+{
+	return asker->upgrades && (transport_works(sv, TRANSPORT_WEBSOCKET) ||
+				      transport_works(sv, TRANSPORT_FLASHSOCKET));
+}
+
+/* Write the answer into sv->text. */
+static void
+write_handshake(struct server *sv, struct slice sid, const char *transports)
+{
+	buf_clear(&sv->text);
+	handshake_text_write(&sv->text, sid, whole_seconds(sv->cfg->heartbeat_timeout_ms),
+	    whole_seconds(sv->cfg->close_timeout_ms), transports);
+}
+
+/* Answer a client for which there is no place.  Until it comes again its connection must not occupy
+ * a worker of the web server. */
+static void
+answer_waiting(struct server *sv, const struct asker *asker, int status, struct slice body)
+{
+	struct buf script = {.p = NULL};
+	struct answer a = compose_handshake(&script, asker, status, body);
+
+	a.closes = true;
+	answer_send(sv, asker->x, &a);
+	buf_free(&script);
+}
+
+/* The same, of one that does not know yet: its first poll tells it. */
+static void
+answer_no_place(struct server *sv, const struct asker *asker)
+{
+	char transports[CONFIG_TEXT_MAX];
+
+	offer_transports(sv, asker, (struct slice){NULL, 0}, transports, sizeof(transports));
+	write_handshake(sv, SLICE(PLACE_NO_SESSION), transports);
+	answer_waiting(sv, asker, 200, buf_slice(&sv->text));
+}
+
 static void
 answer_handshake(struct server *sv, const struct asker *asker, enum session_create_result result,
     const char *sid, struct slice allowed)
@@ -146,10 +188,9 @@ answer_handshake(struct server *sv, const struct asker *asker, enum session_crea
 	switch (result) {
 	case SESSION_CREATED:
 		offer_transports(sv, asker, allowed, transports, sizeof(transports));
-		buf_clear(&sv->text);
-		handshake_text_write(&sv->text, slice_of(sid),
-		    whole_seconds(sv->cfg->heartbeat_timeout_ms),
-		    whole_seconds(sv->cfg->close_timeout_ms), transports);
+		write_handshake(sv, slice_of(sid), transports);
+		if (!needs_no_place(sv, asker))
+			place_reserve(sv, sid_key(slice_of(sid)));
 		accept_handshake(sv, asker, buf_slice(&sv->text));
 		break;
 	case SESSION_UNAUTHORIZED:
@@ -313,6 +354,24 @@ decide_handshake(struct server *sv, const struct asker *asker, const struct rout
 	}
 }
 
+static void
+handshake_in_place(struct server *sv, const struct asker *asker, const struct route *route)
+{
+	switch (place_judge(sv, asker->x)) {
+	case PLACE_FREE:
+		break;
+	case PLACE_NONE:
+		if (needs_no_place(sv, asker))
+			break;
+		answer_no_place(sv, asker);
+		return;
+	case PLACE_WAIT:
+		answer_waiting(sv, asker, 503, answer_busy(asker->origin).body);
+		return;
+	}
+	decide_handshake(sv, asker, route);
+}
+
 void
 handshake_request_handle(struct server *sv, struct exchange *x, const struct route *route)
 {
@@ -335,5 +394,5 @@ handshake_request_handle(struct server *sv, struct exchange *x, const struct rou
 	else if (sv->draining)
 		refuse_draining(sv, &asker);
 	else
-		decide_handshake(sv, &asker, route);
+		handshake_in_place(sv, &asker, route);
 }

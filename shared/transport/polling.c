@@ -8,12 +8,14 @@
  *	                         -- the turn fails -> sv->delayed: 8:: later  | GET, freed
  *	                         -- the peer left --> freed
  *	    of an unknown session -- 7:::1+0 at once, or if it is repeated from sv->delayed
+ *	    without a place ------- what waits for it at once, if nothing does 7:::1+0
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "shared/hub/lifecycle.h"
 #include "shared/transport/internal.h"
+#include "shared/transport/place.h"
 #include "shared/wire/payload.h"
 #include "shared/wire/sid.h"
 
@@ -31,9 +33,11 @@ struct poll {
 	TAILQ_ENTRY(poll) link;
 	int64_t deadline;
 	struct slice late; /* static; the answer when the time is up */
+	uint64_t place;    /* place_take() */
 	int64_t key, gen;  /* of the session, to take messages back that were not delivered */
 	unsigned index;    /* of the script's callback */
 	bool delivered;    /* the answer holds messages, or is `incomplete` */
+	bool ended;        /* the answer tells that the session has ended */
 	bool incomplete;   /* it should have held them, but there was no memory */
 	char origin[];     /* of the request, NUL-terminated */
 };
@@ -98,6 +102,7 @@ on_poll_deliver(void *sink, struct message *const *messages, size_t n, int64_t k
 	p->key = key;
 	p->gen = gen;
 	p->delivered = true;
+	p->ended = slice_equal(message_text(messages[n - 1]), DISCONNECT_PACKET);
 	if (n == 1) {
 		answer_poll(p, message_text(messages[0]));
 		return;
@@ -113,19 +118,23 @@ on_poll_deliver(void *sink, struct message *const *messages, size_t n, int64_t k
 static void
 on_poll_end(void *sink, enum sink_end why)
 {
+	struct poll *p = sink;
+
 	switch (why) {
 	case SINK_SUPERSEDED:
 		/* its client does not listen any more, but the web server's slot gets free (8.4) */
-		answer_poll_own(sink, NOOP_PACKET);
+		answer_poll_own(p, NOOP_PACKET);
 		break;
 	case SINK_DISCONNECTED:
-		answer_poll_own(sink, DISCONNECT_PACKET);
+		p->ended = true;
+		answer_poll_own(p, DISCONNECT_PACKET);
 		break;
 	case SINK_LOST:
-		answer_poll_own(sink, UNKNOWN_SESSION_PACKET);
+		p->ended = true;
+		answer_poll_own(p, UNKNOWN_SESSION_PACKET);
 		break;
 	case SINK_FAILED:
-		delay_poll(sink);
+		delay_poll(p);
 		break;
 	}
 }
@@ -156,22 +165,48 @@ on_poll_fate(struct exchange *x, enum exchange_fate fate, void *holder)
 		 * delivered, and a new generation: then this does nothing */
 		session_undelivered(p->sv->hub, p->key, p->gen);
 	}
+	place_leave(p->sv, p->place, p->ended);
 	free(p);
+}
+
+/* There is no place for the poll.  Its session may have had one, and was away for too long: what
+ * waits for it is delivered by the end of the turn, and only a poll that nothing waits for is
+ * refused.  So nothing is lost. */
+static void
+refuse_poll(struct poll *p, const struct route *route, struct session *s)
+{
+	struct server *sv = p->sv;
+	struct exchange *x = p->x;
+	const struct transport *t = p->transport;
+
+	session_detach(sv->hub, s);
+	if (p->session == NULL)
+		return; /* detaching has ended it, and answered */
+	dequeue_poll(p);
+	x->on_fate = NULL;
+	free(p);
+	place_refuse(sv, t, x, route, s, false);
 }
 
 /* Hold the exchange for its session, or if `s` is NULL for a while.  Then it is answered `late`. */
 static void
 hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
-    const struct route *route, struct session *s, struct slice late)
+    const struct route *route, struct session *s, uint64_t place, struct slice late)
 {
 	struct poll *p = malloc(sizeof(*p) + x->origin.n + 1);
 
 	if (p == NULL) {
+		place_leave(sv, place, false);
 		answer_own_packet(sv, x, t, route, late);
 		return;
 	}
-	*p = (struct poll){
-	    .sv = sv, .x = x, .transport = t, .session = s, .late = late, .index = route->index};
+	*p = (struct poll){.sv = sv,
+	    .x = x,
+	    .transport = t,
+	    .session = s,
+	    .late = late,
+	    .index = route->index,
+	    .place = place};
 	p->key = s == NULL ? 0 : session_key(s);
 	if (x->origin.n > 0)
 		memcpy(p->origin, x->origin.p, x->origin.n);
@@ -195,7 +230,22 @@ hold_poll(struct server *sv, const struct transport *t, struct exchange *x,
 		/* detaching may have ended it */
 		if (p->session != NULL)
 			delay_poll(p);
+	} else if (place == 0 && p->session != NULL && !session_has_pending(s)) {
+		refuse_poll(p, route, s);
 	}
+}
+
+/* Hold the poll of a session that lives, if there is a place for it. */
+static void
+hold_poll_in_place(struct server *sv, const struct transport *t, struct exchange *x,
+    const struct route *route, struct session *s)
+{
+	uint64_t place = place_take(sv, x, s);
+
+	if (place == 0 && !session_is_connected(s))
+		place_refuse(sv, t, x, route, s, false);
+	else
+		hold_poll(sv, t, x, route, s, place, NOOP_PACKET);
 }
 
 int64_t
@@ -230,22 +280,28 @@ polling_open(
 		answer_own_packet(sv, x, t, route, NOOP_PACKET);
 		return;
 	}
+	if (place_is_no_session(route->sid)) {
+		place_refuse(sv, t, x, route, NULL, false);
+		return;
+	}
 	switch (session_find(sv->hub, route->sid, &s)) {
 	case SESSION_LIVE:
-	case SESSION_ENDED:
-		hold_poll(sv, t, x, route, s, NOOP_PACKET);
+		hold_poll_in_place(sv, t, x, route, s);
+		break;
+	case SESSION_ENDED: /* it is answered in this turn */
+		hold_poll(sv, t, x, route, s, PLACE_NOT_NEEDED, NOOP_PACKET);
 		break;
 	case SESSION_ELSEWHERE: /* and nobody there could be asked */
 	case SESSION_UNKNOWN:
 		/* at once, since most clients come back with a new handshake; but not to one that
 		 * asks again, and would do so without end */
 		if (strays_note(&sv->strays, route->sid, sv->now))
-			hold_poll(sv, t, x, route, NULL, UNKNOWN_SESSION_PACKET);
+			hold_poll(sv, t, x, route, NULL, PLACE_NOT_NEEDED, UNKNOWN_SESSION_PACKET);
 		else
 			answer_own_packet(sv, x, t, route, UNKNOWN_SESSION_PACKET);
 		break;
 	case SESSION_FAILED:
-		hold_poll(sv, t, x, route, NULL, NOOP_PACKET);
+		hold_poll(sv, t, x, route, NULL, PLACE_NOT_NEEDED, NOOP_PACKET);
 		break;
 	}
 }

@@ -4,7 +4,9 @@
 #include "shared/hub/link.h"
 #include "shared/store/link_figures.h"
 #include "shared/store/listing.h"
+#include "shared/store/places.h"
 #include "shared/store/slots.h"
+#include "shared/store/waiters.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/publish_request.h"
 
@@ -116,6 +118,32 @@ slot_sent(const struct slot_info *info)
 	return info->sent;
 }
 
+static void
+add_places(struct buf *out, const struct slots *slots, int64_t now_ms)
+{
+	struct places_figures of[PLACES_POOLS];
+
+	for (int i = 0; i < PLACES_POOLS; i++)
+		places_figures(slots, (enum places_pool)i, now_ms, &of[i]);
+	buf_puts(out, "# HELP pollux_places_taken Sessions that have a place for a held request.\n"
+		      "# TYPE pollux_places_taken gauge\n");
+	for (int i = 0; i < PLACES_POOLS; i++)
+		buf_printf(out, "pollux_places_taken{kind=\"%s\"} %zu\n",
+		    places_pool_name((enum places_pool)i), of[i].taken);
+	buf_puts(out, "# HELP pollux_places_limit How many may; 0: there is no limit.\n"
+		      "# TYPE pollux_places_limit gauge\n");
+	for (int i = 0; i < PLACES_POOLS; i++)
+		buf_printf(out, "pollux_places_limit{kind=\"%s\"} %zu\n",
+		    places_pool_name((enum places_pool)i), of[i].limit);
+	buf_puts(out, "# HELP pollux_places_refused_total Requests that found no place.\n"
+		      "# TYPE pollux_places_refused_total counter\n");
+	for (int i = 0; i < PLACES_POOLS; i++)
+		buf_printf(out, "pollux_places_refused_total{kind=\"%s\"} %" PRIu64 "\n",
+		    places_pool_name((enum places_pool)i), of[i].refused);
+	add_gauge(
+	    out, "places_awaited", "Clients that wait for a place.", waiters_count(slots, now_ms));
+}
+
 /* What is counted of the link. */
 static const struct {
 	enum slots_link_counter counter;
@@ -181,6 +209,7 @@ publish_monitor_metrics(const struct publish_request *p)
 	    "# HELP pollux_packets_received_total Packets of clients.\n", slot_received);
 	add_processes(&out, slots, "packets_sent_total",
 	    "# HELP pollux_packets_sent_total Packets to clients.\n", slot_sent);
+	add_places(&out, slots, p->sv->now);
 	if (link_is_on(p->sv->hub))
 		add_link(&out, slots);
 	if (out.failed)

@@ -9,6 +9,7 @@
 #include "shared/store/folder.h"
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
+#include "shared/transport/place.h"
 #include "shared/transport/publish_keys.h"
 #include "shared/transport/publish_request.h"
 #include "shared/transport/relay.h"
@@ -156,6 +157,7 @@ server_open(const struct config *cfg, enum server_kind kind)
 	if (sv->ways == NULL)
 		goto fail;
 	application_set_hub(sv->application, sv->hub);
+	place_open(sv);
 	return sv;
 fail:
 	server_close(sv);
@@ -175,6 +177,7 @@ server_reload(struct server *sv)
 	polling_reload(sv);
 	streaming_reload(sv);
 	heartbeat_reload(sv);
+	place_open(sv);
 }
 
 void
@@ -393,7 +396,7 @@ take_request(struct server *sv, struct exchange *x, bool may_forward)
 		answer_preflight(sv, x);
 	else if (route.kind != ROUTE_NOT_FOUND && x->body_too_large)
 		answer_error(sv, x, 413, BODY_TOO_LARGE);
-	else if (!may_forward || !relay_take(sv, x, &route))
+	else if (!may_forward || place_is_no_session(route.sid) || !relay_take(sv, x, &route))
 		handle_route(sv, x, &route);
 	return true;
 }

@@ -4,6 +4,7 @@
  *	GET -> head, 1::, pieces -- the client leaves, or no heartbeat --> the session ends
  *	                         -- time is up, or shutdown: 7:::+0 -----> the session ends
  *	                         -- a newer transport, or the session's end: 0:: -----> finished
+ *	    without a place ------------------- 7:::1+0 -------------------------------> finished
  *	    of an ended session -- head, what is not collected yet, 0:: --------------> finished
  */
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "shared/base/container.h"
 #include "shared/hub/lifecycle.h"
 #include "shared/transport/internal.h"
+#include "shared/transport/place.h"
 
 /* A GET from its arrival until its fate is known. */
 struct stream {
@@ -21,6 +23,7 @@ struct stream {
 	struct heartbeat heartbeat; /* runs while it has a session */
 	TAILQ_ENTRY(stream) link;   /* in sv->streams while it has a session */
 	int64_t key;                /* of the session */
+	uint64_t place;             /* place_take() */
 	int64_t ends_at;
 	bool finished;            /* the answer ends with what waits */
 	struct message **waiting; /* owned: for after the commit */
@@ -282,16 +285,19 @@ on_stream_fate(struct exchange *x, enum exchange_fate fate, void *holder)
 	if (st->session != NULL)
 		end_stream_session(st, "socket end");
 	free_waiting(st);
+	/* a stream is not followed by another one of its session */
+	place_leave(st->sv, st->place, true);
 	free(st);
 }
 
 static void
 start_stream(struct server *sv, const struct transport *t, struct exchange *x,
-    const struct route *route, struct session *s)
+    const struct route *route, struct session *s, uint64_t place)
 {
 	struct stream *st = calloc(1, sizeof(*st));
 
 	if (st == NULL) {
+		place_leave(sv, place, true);
 		answer_own_packet(sv, x, t, route, RECONNECT_PACKET);
 		return;
 	}
@@ -300,6 +306,7 @@ start_stream(struct server *sv, const struct transport *t, struct exchange *x,
 	st->transport = t;
 	st->session = s;
 	st->key = session_key(s);
+	st->place = place;
 	/* the head first: attaching sends 1:: and whatever waits */
 	answer_begin(sv, x, t);
 	x->on_fate = on_stream_fate;
@@ -330,6 +337,7 @@ streaming_open(
     struct server *sv, const struct transport *t, struct exchange *x, const struct route *route)
 {
 	struct session *s = NULL;
+	uint64_t place;
 
 	if (!streaming_works(sv)) {
 		answer_error(sv, x, 404, "Streaming is not available here.");
@@ -341,10 +349,21 @@ streaming_open(
 		answer_own_packet(sv, x, t, route, RECONNECT_PACKET);
 		return;
 	}
+	if (place_is_no_session(route->sid)) {
+		place_refuse(sv, t, x, route, NULL, true);
+		return;
+	}
 	switch (session_find(sv->hub, route->sid, &s)) {
 	case SESSION_LIVE:
-	case SESSION_ENDED:
-		start_stream(sv, t, x, route, s);
+		place = place_take(sv, x, s);
+		/* what waits for it may be lost by this, as when a stream breaks */
+		if (place == 0)
+			place_refuse(sv, t, x, route, s, true);
+		else
+			start_stream(sv, t, x, route, s, place);
+		break;
+	case SESSION_ENDED: /* it is answered in this turn */
+		start_stream(sv, t, x, route, s, PLACE_NOT_NEEDED);
 		break;
 	case SESSION_ELSEWHERE: /* and nobody there could be asked */
 	case SESSION_UNKNOWN:

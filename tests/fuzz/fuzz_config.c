@@ -45,6 +45,13 @@ write_value(char *to, size_t room, const struct config *cfg, const struct config
 		else
 			snprintf(to, room, "%zu", size);
 		return;
+	case KIND_LIMIT:
+		memcpy(&size, field, sizeof(size));
+		if (size == CONFIG_LIMIT_AUTO)
+			snprintf(to, room, "auto");
+		else
+			snprintf(to, room, "%zu", size);
+		return;
 	case KIND_TEXT:
 	case KIND_LIST:
 	case KIND_LISTEN:

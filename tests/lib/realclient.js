@@ -12,10 +12,10 @@ const CLIENTS = new Map([['0.9.17', 'socket.io-client'], ['0.8.7', 'socket.io-cl
 const open = new Set();
 
 /* A new connection; `events` counts what happens to it. */
-function connect(target, transport, { query = '', namespace = '', version = '0.9.17', options = {} } = {}) {
+function connect(target, transport, { query = '', namespace = '', version = '0.9.17', host = '127.0.0.1', options = {} } = {}) {
   const io = require(CLIENTS.get(version));
   io.transports.splice(0, io.transports.length, transport);
-  const url = `http://127.0.0.1:${target.port}${namespace}${query ? `?${query}` : ''}`;
+  const url = `http://${host}:${target.port}${namespace}${query ? `?${query}` : ''}`;
   const socket = io.connect(url, { 'force new connection': true, 'reconnection delay': 50, ...options });
   socket.socket.options.transports = [transport];
   socket.events = { connect: 0, disconnect: 0, reconnect: 0, error: 0 };

@@ -13,7 +13,7 @@
 struct asked {
 	struct exchange x;
 	int status; /* 0: no answer yet */
-	bool over, judged;
+	bool over, judged, closes;
 	char type[64], headers[512], body[4096];
 };
 
@@ -41,6 +41,7 @@ asked_begin(struct exchange *x, const struct response *r)
 
 	assert_int_equal(a->status, 0);
 	a->status = r->status;
+	a->closes = r->closes;
 	snprintf(a->type, sizeof(a->type), "%s", r->content_type == NULL ? "" : r->content_type);
 	asked_note(a->headers, sizeof(a->headers), r->headers);
 	asked_note(a->body, sizeof(a->body), r->body);
