@@ -167,6 +167,20 @@ once('the processes of an account are few: how many polls it can hold', { users:
   assert.match(said.configuration, /\[fcgi\]\nmax_held_polls = 3\n/);
 });
 
+once('a web server that has its own mind about origins', async () => {
+  const site = await account({ with: ['headers'] });
+  for (const [line, sentence] of [
+    ['Header set Access-Control-Allow-Origin "*"', /two headers Access-Control-Allow-Origin/],
+    ['Header always set Access-Control-Allow-Origin "*"', /cannot read the answers: Access-Control-Allow-Origin is \*/],
+    ['Header always unset Access-Control-Allow-Origin', /cannot read the answers: Access-Control-Allow-Origin is missing/]
+  ]) {
+    site.write('.htaccess', `${OPTIONS}${RULES}${line}\n`);
+    const said = await examine(site.url, ['--wait', '1', '--polls', '0', '--origin', 'http://www.example.com']);
+    assert.strictEqual(said.status, 69);
+    assertFinding(said, 'origins', 'bad', sentence, /web server/);
+  }
+});
+
 once('websockets are offered, and the web server does not pass them on', async () => {
   const site = await account({ conf: '[wsd]\nreachable = yes\n' });
   await site.daemon(`[store]\ndata = ${site.data}\n[wsd]\nlisten = 127.0.0.1:${site.wsdPort}\n`);
