@@ -89,6 +89,10 @@ server_has_store(struct server *sv)
 /* Read the setting `transports` into a bit set.  0, or -1 after logging which name is wrong. */
 int server_check_transports(const struct config *cfg, unsigned *enabled);
 
+/* A program whose application is part of it cannot have a web hook: 0, or -1 after logging that one
+ * is configured. */
+int server_check_linked(const struct config *cfg);
+
 /* Warn of settings that have no effect because of another one. */
 void server_check_unused(const struct config *cfg);
 

@@ -134,7 +134,8 @@ server_open(const struct config *cfg, enum server_kind kind)
 
 	if (sv == NULL)
 		return NULL;
-	if (make_packets(sv) == -1 || server_check_transports(cfg, &sv->enabled) == -1)
+	if (make_packets(sv) == -1 || server_check_transports(cfg, &sv->enabled) == -1 ||
+	    server_check_linked(cfg) == -1)
 		goto fail;
 	server_check_unused(cfg);
 	if (read_publish_keys(sv) == -1)
