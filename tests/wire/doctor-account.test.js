@@ -9,10 +9,10 @@ const { after } = require('node:test');
 const { pollux, KIND, NODES } = require('../lib/suite');
 const { Account, B } = require('../lib/account');
 const { examine, assertFinding, QUICK } = require('../lib/doctor');
-const { closeAll } = require('../lib/http');
+const { request, closeAll } = require('../lib/http');
 const { freePorts } = require('../lib/ports');
 const { recipe } = require('../lib/recipe');
-const { within, deferred } = require('../lib/wait');
+const { within, until, deferred } = require('../lib/wait');
 
 const RUN_ON = 'apache';
 const opened = [];
@@ -131,6 +131,7 @@ once('without suEXEC: a data folder that programs cannot write', { users: true }
   fs.mkdirSync(site.data);
   fs.chmodSync(site.data, 0o1777);
   site.write('pollux.conf', `[store]\ndata = ${site.data}/data\n`);
+  await until(async () => (await request(site.port, { path: '/socket.io/1/' })).status === 200, 'a program that starts');
   const again = await examine(site.url, [...QUICK, '-c', site.conf]);
   assert.strictEqual(again.status, 0, again.all);
   assertFinding(again, 'suexec', 'good', new RegExp(`runs as ${site.server.name}; .* no suEXEC`));
