@@ -162,7 +162,10 @@ look_from_outside(struct doctor *d)
 	if (!d->served || d->net.stopped)
 		return;
 	doctor_polls_begin(d);
-	doctor_serve_script(d);
+	/* first: each further session may count as one that is going to poll */
+	doctor_polls_crowd(d);
+	if (!d->net.stopped)
+		doctor_serve_script(d);
 	if (!d->net.stopped)
 		doctor_serve_origins(d);
 	if (!d->net.stopped)
@@ -173,8 +176,6 @@ look_from_outside(struct doctor *d)
 		doctor_ways_websocket(d);
 	if (!d->net.stopped)
 		doctor_ways_policy(d);
-	if (!d->net.stopped)
-		doctor_polls_crowd(d);
 	findings_flush(&d->found);
 	doctor_polls_end(d);
 }

@@ -205,26 +205,35 @@ wait_for_poll(struct visits *all, struct visit *v, int64_t ms)
 }
 
 enum visit_result
+visit_enter(struct visits *all, struct visit *v, char why[320])
+{
+	enum visit_result result = VISIT_FAILED;
+
+	visit_poll(all, v);
+	if (!wait_for_poll(all, v, all->timeout_ms))
+		snprintf(why, 320, "its first poll was not answered within %lld s",
+		    (long long)all->timeout_ms / 1000);
+	else if (v->poll->status != 200)
+		fetch_outcome(v->poll, why);
+	else if (fetch_has(v->poll, "7:::1+0"))
+		result = VISIT_REFUSED;
+	else if (fetch_has(v->poll, "1::"))
+		result = VISIT_OPEN;
+	else
+		snprintf(why, 320, "its first poll brought something else than 1::");
+	fetch_free(v->poll);
+	v->poll = NULL;
+	return result;
+}
+
+enum visit_result
 visit_open(struct visits *all, struct visit **v, char why[320])
 {
 	enum visit_result result = greet(all, v, why);
 
-	if (result != VISIT_OPEN)
-		return result;
-	visit_poll(all, *v);
-	if (!wait_for_poll(all, *v, all->timeout_ms)) {
-		snprintf(why, 320, "its first poll was not answered within %lld s",
-		    (long long)all->timeout_ms / 1000);
-		result = VISIT_FAILED;
-	} else if ((*v)->poll->status == 200 && fetch_has((*v)->poll, "7:::1+0")) {
-		result = VISIT_REFUSED;
-	} else if ((*v)->poll->status != 200 || !fetch_has((*v)->poll, "1::")) {
-		fetch_outcome((*v)->poll, why);
-		result = VISIT_FAILED;
-	}
-	fetch_free((*v)->poll);
-	(*v)->poll = NULL;
-	if (result == VISIT_REFUSED) {
+	if (result == VISIT_OPEN)
+		result = visit_enter(all, *v, why);
+	if (result == VISIT_REFUSED && *v != NULL) {
 		visit_close(all, v, 1);
 		*v = NULL;
 	}

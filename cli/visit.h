@@ -35,6 +35,9 @@ enum visit_result {
  * wrong, for VISIT_FAILED. */
 enum visit_result visit_open(struct visits *all, struct visit **v, char why[320]);
 
+/* The first poll of a session. */
+enum visit_result visit_enter(struct visits *all, struct visit *v, char why[320]);
+
 /* The whole request of a handshake, or NULL: no memory.  `origin` NULL: as all requests have it. */
 struct fetch *visit_knock(struct visits *all, const char *origin);
 /* The session that such a request has made.  NULL: none, or all VISITS_MAX are open. */

@@ -207,6 +207,8 @@ once('a password is asked for, a program hangs up, a clock is wrong', async () =
   assertFinding(password, 'clock', 'note', /The server's clock is \d+ s behind this one/, /NTP/);
   const cut = await examineStub((rq) => rq.socket.destroy());
   assertFinding(cut, 'serve', 'bad', /The handshake failed: the connection was closed without an answer/);
+  const without = await examineStub((rq, response) => response.writeHead(501).end());
+  assertFinding(without, 'serve', 'bad', /answers 501: the web server has not loaded mod_fcgid/, /pollux-wsd/);
   const down = await examineStub((rq, response) => response.writeHead(502).end());
   assertFinding(down, 'serve', 'bad', /answers 502: the web server gets no answer of the program/, /pollux-wsd/);
 });
