@@ -72,8 +72,9 @@ make_packets(struct server *sv)
 	sv->heartbeat_packet = message_new(HEARTBEAT_PACKET);
 	sv->disconnect_packet = message_new(DISCONNECT_PACKET);
 	sv->unknown_session_packet = message_new(UNKNOWN_SESSION_PACKET);
+	sv->reconnect_packet = message_new(RECONNECT_PACKET);
 	if (sv->heartbeat_packet == NULL || sv->disconnect_packet == NULL ||
-	    sv->unknown_session_packet == NULL)
+	    sv->unknown_session_packet == NULL || sv->reconnect_packet == NULL)
 		return -1;
 	return 0;
 }
@@ -198,6 +199,7 @@ server_close(struct server *sv)
 	message_release(sv->heartbeat_packet);
 	message_release(sv->disconnect_packet);
 	message_release(sv->unknown_session_packet);
+	message_release(sv->reconnect_packet);
 	free(sv->pending);
 	buf_free(&sv->pending_bytes);
 	buf_free(&sv->text);
