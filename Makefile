@@ -4,6 +4,7 @@
 #   make run        start it and chat   (SERVER= APP= HOST= PORT= WSD_PORT= DATA= CONF= NODES=)
 #   make check      every test; the last line is 'N passed, N failed'
 #   make bench      speed compared with its peers, as ratios
+#   make bundle     a folder for an account on a web host   (DIR= SUBFOLDER= PROXY= APP=)
 #   make install    into PREFIX=/usr/local, with units for systemd   (DESTDIR= SYSCONFDIR=)
 #   make uninstall  all of that but configuration and data
 #   make deb        Debian packages, in build/deb
@@ -47,8 +48,11 @@ UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 LOAD      = $(patsubst %,$(B)/tests/bench/%.o,load options client link http samples)
 FUZZ      = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
+# not libcurl: shared/hook/libcurl.h
+SHARED_LIBS = -lsqlite3 -lcrypto -linih -lunistring -ldl -pthread
+FCGI_LIBS = -lfcgi -lev -lssl
+WSD_LIBS  = -lwslay -lhttp_parser -lev -lssl
 CLI_LIBS  = -lhttp_parser -lssl
-SHARED_LIBS = -lsqlite3 -lcrypto -lcurl -linih -lunistring -ldl -pthread
 PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd $(B)/pollux-linkd $(B)/pollux-policyd $(B)/pollux
 
 all: programs client
@@ -66,11 +70,11 @@ $(B)/libpollux.a: $(SHARED)
 
 $(B)/pollux.fcgi: $(FCGI) $(B)/libpollux.a
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lfcgi -lev -lssl $(SHARED_LIBS) -pthread
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(FCGI_LIBS) $(SHARED_LIBS)
 
 $(B)/pollux-wsd: $(WSD) $(B)/libpollux.a
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev -lssl $(SHARED_LIBS)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(WSD_LIBS) $(SHARED_LIBS)
 
 $(B)/pollux-linkd: $(LINKD) $(B)/libpollux.a
 	$(say) LD $@
@@ -139,7 +143,7 @@ $(B)/newer/%.o: $(B)/newer/%.c
 	$(Q)$(CC) $(ALL) -c -o $@ $<
 $(B)/newer/pollux-wsd: $(NEWER) $(WSD) $(B)/libpollux.a
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev -lssl $(SHARED_LIBS)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(WSD_LIBS) $(SHARED_LIBS)
 $(B)/newer/pollux-linkd: $(NEWER) $(LINKD) $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lhiredis -lev $(SHARED_LIBS)
@@ -217,7 +221,7 @@ CLIENTS   = $(call listed,clients tests/clients apps/chat-php apps/chat-py)
 SOURCES   = $(call listed,.,-name '*.[ch]')
 LAUNCHER  = tools/run tools/run-cluster tools/run-lib
 OUTSIDE   = $(call listed,tests/lib tests/wire tests/interop tests/browser tests/suite $(LAUNCHER) \
-            apache-conf apps package-lock.json)
+            apache-conf apps package-lock.json tools/bundle docs/hosting.md)
 CLUSTER   = $(call listed,tests/lib tests/cluster tests/suite $(LAUNCHER) apache-conf \
             docs/kubernetes apps package-lock.json)
 MANUALS   = $(call listed,.,-name '*.[1-9]') shared/base/config_table.c shared/base/daemon.c \
@@ -311,6 +315,33 @@ fuzz:
 format:
 	clang-format -i $(SOURCES)
 
+# --- make bundle: tools/bundle explains the variables, and calls us for the programs.  BUNDLE_APP, files
+# --- in C, becomes part of them; then all but pollux-wsd are static: Debian has no archive of libwslay
+export DIR SUBFOLDER PROXY
+BUNDLE      = $(B)/bundle
+bundle_libs = -static-libgcc -Wl,-Bstatic $(filter-out -lwslay -ldl -pthread,$(1)) -Wl,-Bdynamic \
+              $(patsubst -lwslay,-lwslay -Wl$(,)-rpath$(,)'$$ORIGIN',$(filter -lwslay,$(1))) -lm -ldl -pthread
+# static glibc warns of each function that would need its libraries: names of users and hosts
+bundle_all  = -static -Wl,--no-warnings $(1) -lm
+bundle_link = $(Q)$(CC) -std=c17 $(DEFS) -fPIC -fvisibility=hidden $(CFLAGS) $(LDFLAGS) -Wl,--strip-debug \
+              -o $@ $(BUNDLE_APP) $(filter %.o %.a,$^) $(call $(1),$(2) $(SHARED_LIBS))
+,           = ,
+
+bundle:
+	@tools/setup build
+	@tools/setup client
+	@$(MAKE) -s --no-print-directory -j$(shell nproc) programs
+	@exec tools/bundle
+
+bundle-programs: $(addprefix $(BUNDLE)/,$(BUNDLE_PROGRAMS))
+
+$(BUNDLE)/pollux.fcgi: $(FCGI) $(B)/libpollux.a
+	$(call bundle_link,$(if $(BUNDLE_APP),bundle_all,bundle_libs),$(FCGI_LIBS))
+$(BUNDLE)/pollux-wsd: $(WSD) $(B)/libpollux.a
+	$(call bundle_link,bundle_libs,$(WSD_LIBS))
+$(BUNDLE)/pollux: $(CLI) $(B)/libpollux.a
+	$(call bundle_link,$(if $(BUNDLE_APP),bundle_all,bundle_libs),$(CLI_LIBS))
+
 # --- make install, make uninstall: tools/install explains the variables.  The network is not used:
 # --- what `make client` has fetched is installed
 PREFIX     ?= /usr/local
@@ -342,5 +373,5 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all programs client unit replay run check suites fuzz format install uninstall deb clean
+.PHONY: FORCE all programs client unit replay run check suites fuzz format bundle bundle-programs install uninstall deb clean
 .SECONDARY:

@@ -19,6 +19,7 @@
 #include "fcgi/readers.h"
 #include "fcgi/request.h"
 #include "fcgi/turn.h"
+#include "fcgi/unavailable.h"
 #include "shared/base/daemon.h"
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
@@ -224,6 +225,14 @@ fcgi_open(struct fcgi *f)
 	return f->readers == NULL ? EX_OSERR : EX_OK;
 }
 
+/* The start has failed, and the web server that started us has clients who wait: tell them why. */
+static void
+fcgi_tell_why(void)
+{
+	if (daemon_why()[0] != '\0' && unavailable_has_server())
+		unavailable_serve(daemon_why());
+}
+
 /* Everything after the configuration.  Return the exit code. */
 static int
 fcgi_serve(struct fcgi_daemon *d, const char *addresses)
@@ -256,6 +265,7 @@ fcgi_serve(struct fcgi_daemon *d, const char *addresses)
 			code = DAEMON_OUTDATED;
 	} else {
 		readers_close(f->readers);
+		fcgi_tell_why();
 	}
 	/* in reverse order; sessions held here can go to other processes from server_close() on */
 	reachable_close(f->reachable);
@@ -288,6 +298,8 @@ main(int argc, char **argv)
 	    "Serve Socket.IO handshakes and polls behind a web server, by FastCGI.  ADDRESS is "
 	    "unix:/path or host:port.",
 	    argc, argv);
+	if (code == EX_CONFIG && fcgi_request_init() == 0)
+		fcgi_tell_why();
 	if (code != 0)
 		return code;
 	addresses = o.listen != NULL ? o.listen : d.cfg.fcgi_listen;

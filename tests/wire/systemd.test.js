@@ -153,6 +153,54 @@ pollux('a second site has its own processes, sockets and data', { skip }, async 
   assert.match(replica.run('systemctl show -p NRestarts -p ExecMainStatus pollux-wsd@wrong'), /NRestarts=0\nExecMainStatus=78\n/);
 });
 
+/* What `systemctl edit` would write for these units. */
+function edit(lines, ...units) {
+  for (const unit of units) {
+    replica.run(`mkdir -p /etc/systemd/system/${unit}.service.d
+      printf '[Service]\\n${lines.join('\\n')}\\n' >/etc/systemd/system/${unit}.service.d/override.conf`);
+  }
+  replica.run('systemctl daemon-reload');
+}
+
+pollux('a second site with a user of its own', { skip }, async () => {
+  edit(['User=games', 'Group=games'], 'pollux-wsd@shop', ...[0, 1, 2].map((number) => `pollux-fcgi-${number}@shop`));
+  replica.run('chgrp games /etc/pollux/shop.conf; systemctl restart pollux-wsd@shop pollux-fcgi-{0,1,2}@shop');
+  assertRunning('pollux-wsd@shop', 'pollux-fcgi-0@shop', 'pollux-fcgi-1@shop', 'pollux-fcgi-2@shop');
+  assert.strictEqual(replica.run('stat -c %U /var/lib/pollux-shop /var/log/pollux-shop /var/lib/pollux /var/log/pollux'),
+    'games\ngames\npollux\npollux\n');
+  assert.match(replica.run('curl -s http://127.0.0.1:81/socket.io/1/'), /:60:60:/);
+});
+
+pollux('a server: a group that publishes by SQL', { skip }, async () => {
+  replica.run("cp -p /etc/pollux/pollux.conf /root/; sed -i '/^data/a group = www-data' /etc/pollux/pollux.conf");
+  const restart = `systemctl restart pollux-wsd ${FCGI.join(' ')}`;
+  replica.try(restart);
+  await until(() => /cannot open the folder \/var\/lib\/pollux to the group www-data/.test(replica.run('journalctl -u pollux-wsd')), 'it is told');
+  edit(['Group=www-data', 'SupplementaryGroups=pollux', 'StateDirectoryMode=2770'], 'pollux-wsd', 'pollux-fcgi@');
+  replica.run(restart);
+  assertRunning('pollux-wsd', ...FCGI);
+  /* by the process that reads it, a moment after its start */
+  await until(() => replica.run('stat -c "%U %G %a" /var/lib/pollux /var/lib/pollux/actions.db') ===
+    'pollux www-data 2770\npollux www-data 660\n', 'the group may write');
+  replica.run('rm -r /etc/systemd/system/pollux-wsd.service.d /etc/systemd/system/pollux-fcgi@.service.d; systemctl daemon-reload; mv /root/pollux.conf /etc/pollux/');
+  replica.run(restart);
+  assertRunning('pollux-wsd', ...FCGI);
+});
+
+pollux('a server: Apache starts pollux.fcgi as its own user', { skip }, async () => {
+  replica.run('chmod 644 /etc/pollux/pollux.conf');
+  const asApache = (seconds) => `setpriv --reuid=www-data --regid=www-data --clear-groups timeout --preserve-status ${seconds} /usr/local/lib/cgi-bin/pollux.fcgi -l 127.0.0.1:9000`;
+  assert.match(replica.try(asApache(20)).stderr, /Permission denied: \/var\/lib\/pollux belongs to user pollux, and we are user www-data/);
+  replica.run(`systemctl stop ${FCGI.map((unit) => `${unit} ${unit}.socket`).join(' ')}`);
+  edit(['User=www-data', 'Group=www-data'], 'pollux-wsd');
+  replica.run('systemctl restart pollux-wsd');
+  assertRunning('pollux-wsd');
+  assert.match(replica.try(asApache(3)).stderr, /listening on 127\.0\.0\.1:9000\n/);
+  assert.strictEqual(replica.run('stat -c %U /var/lib/pollux /var/lib/pollux/lock'), 'www-data\nwww-data\n');
+  replica.run(`rm -r /etc/systemd/system/pollux-wsd.service.d; systemctl daemon-reload; systemctl restart pollux-wsd ${FCGI.join(' ')}`);
+  assertRunning('pollux-wsd', ...FCGI);
+});
+
 pollux('logs: the journal, a file, and its rotation', { skip }, async () => {
   assert.match(follow(recipe('logs-journal')), /pollux-wsd\[\d+\]: pollux-wsd: pollux-wsd \S+ started; configuration: \/etc\/pollux\/pollux\.conf/);
   replica.run(`printf '[log]\\nfile = /var/log/pollux/pollux.log\\n' >>/etc/pollux/pollux.conf
@@ -167,7 +215,7 @@ pollux('logs: the journal, a file, and its rotation', { skip }, async () => {
 });
 
 pollux('a server: uninstall leaves configuration, data and logs', { skip }, async () => {
-  replica.run('systemctl disable --now pollux-wsd@shop pollux-fcgi-{0,1,2}@shop pollux-fcgi-{0,1,2}@shop.socket pollux-policyd.socket pollux-policyd');
+  replica.run('systemctl disable --now pollux-wsd@shop pollux-fcgi-{0,1,2}@shop pollux-fcgi-{0,1,2}@shop.socket pollux-policyd.socket pollux-policyd; rm -r /etc/systemd/system/*.service.d');
   follow(recipe('server-uninstall', { 'sudo ': '' }));
   assert.strictEqual(replica.run("systemctl list-units --no-legend 'pollux*' --state=active; pgrep -l pollux || true"), '');
   assert.strictEqual(replica.run('find /usr/local /etc/systemd /etc/logrotate.d -name "*pollux*" | sort'), '');
