@@ -1,9 +1,11 @@
 /* debian: a web server in Debian's default configuration, in a folder of its own, with the parts of a
- * file of apache-conf/ where its README.md says.  The programs of Pollux run as www-data.
+ * file of apache-conf/ put where docs/hosting.md puts them.  The programs of Pollux run as www-data.
  *
- *   const site = await Site.open();            the programs
- *   await site.nginx();                        from now on http://127.0.0.1:site.port/
+ *   const site = await Site.open(parts);       the programs
+ *   await site.nginx(commands);                from now on http://127.0.0.1:site.port/
  *   await site.close();
+ *
+ * `parts` and `commands` are blocks of docs/hosting.md: functions that get the paths to replace.
  *
  * Configurations of packages that are not installed, and Caddy, come from build/debian (tools/setup). */
 'use strict';
@@ -35,8 +37,9 @@ function partsOf(text) {
 }
 
 class Site {
-  static async open() {
+  static async open(partsCommands) {
     const site = new Site();
+    site.partsCommands = partsCommands;
     const [port, wsdPort, first, second] = await freePorts(4);
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-test-'));
     const run = path.join(folder, 'run');
@@ -55,7 +58,7 @@ class Site {
     site.tcp = [first, second];
     site.values = {
       RUN: run, RESOURCE: 'socket.io', RESOURCE_RE: 'socket\\.io', CONF: conf, CLIENT: path.join(ROOT, 'build/client'),
-      WSD: `127.0.0.1:${wsdPort}`, WSD_HOST: '127.0.0.1', WSD_PORT: wsdPort, FILES: 1024, CONNECTIONS: 1000
+      WSD: `127.0.0.1:${wsdPort}`
     };
     site.start('pollux-wsd', []);
     await site.daemons[0].listens(wsdPort);
@@ -116,69 +119,76 @@ class Site {
     }, `answer of ${command}`);
   }
 
-  async nginx() {
+  /* Run commands, after those that fill in paths. */
+  type(commands, env = {}) {
+    const parts = this.partsCommands({
+      '/usr/local/share/doc/pollux/apache-conf': path.join(ROOT, 'apache-conf'), '/run/pollux': this.run,
+      '/usr/local/share/pollux/client': path.join(ROOT, 'build/client'), '127.0.0.1:8081': `127.0.0.1:${this.wsdPort}`,
+      '@WSD_PORT@|8081': `@WSD_PORT@|${this.wsdPort}`, '@FILES@|20000': '@FILES@|1024'
+    });
+    execFileSync('sh', ['-e', '-c', `${parts}${commands}`],
+      { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
+  }
+
+  async nginx(commands) {
     await this.startFcgi();
     this.copy('/etc/nginx', ['nginx.conf', ['/etc/nginx/', `${this.etc}/`], ['/run/nginx.pid', `${this.run}/nginx.pid`],
       ['/var/log/nginx/', `${this.folder}/`]],
     ['sites-available/default', ['80 default_server', `${this.port} default_server`], ['[::]', '[::1]']]);
-    const parts = this.parts('nginx.conf');
     fs.rmSync(path.join(this.etc, 'sites-enabled'), { recursive: true });
     fs.mkdirSync(path.join(this.etc, 'sites-enabled'));
     fs.symlinkSync('../sites-available/default', path.join(this.etc, 'sites-enabled/default'));
-    this.write('conf.d/pollux.conf', parts['server-wide']);
-    this.write('snippets/pollux.conf', parts['the site']);
-    this.change('sites-available/default', ['server_name _;', 'server_name _;\n\tinclude snippets/pollux.conf;']);
-    await this.serve('nginx', ['-e', 'stderr', '-c', `${this.etc}/nginx.conf`, '-g', 'daemon off;']);
+    const args = ['-e', 'stderr', '-c', `${this.etc}/nginx.conf`];
+    this.type(commands({ '/etc/nginx': this.etc, 'nginx -t && systemctl reload nginx': `nginx -t ${args.join(' ')}` }));
+    await this.serve('nginx', [...args, '-g', 'daemon off;']);
   }
 
-  async lighttpd() {
+  async lighttpd(commands) {
     await this.startFcgi();
     this.copy('/etc/lighttpd', ['lighttpd.conf', ['/etc/lighttpd/', `${this.etc}/`], ['/run/lighttpd.pid', `${this.run}/lighttpd.pid`],
       ['/var/log/lighttpd/error.log', `${this.run}/error.log`], ['= 80', `= ${this.port}`]]);
-    const parts = this.parts('lighttpd.conf');
-    this.write('conf-available/50-pollux.conf', parts.modules + parts['server-wide'] + parts['the site']);
-    fs.symlinkSync('../conf-available/50-pollux.conf', path.join(this.etc, 'conf-enabled/50-pollux.conf'));
+    this.type(commands({ '/etc/lighttpd': this.etc, ' && systemctl restart lighttpd': '' }));
     await this.serve('lighttpd', ['-D', '-f', `${this.etc}/lighttpd.conf`]);
   }
 
-  /* What installing the package apache2 enables, and the modules of `name`. */
-  async apache(name) {
+  /* What installing the package apache2 enables, and then the commands of `enable`. */
+  async apache(args, enable) {
     const env = {
       APACHE_CONFDIR: this.etc, APACHE_RUN_USER: 'www-data', APACHE_RUN_GROUP: 'www-data', APACHE_RUN_DIR: this.run,
-      APACHE_LOCK_DIR: this.run, APACHE_LOG_DIR: this.folder, APACHE_PID_FILE: `${this.run}/apache.pid`
+      APACHE_LOCK_DIR: this.run, APACHE_LOG_DIR: this.folder, APACHE_PID_FILE: `${this.run}/apache.pid`,
+      APACHE_STATE_DIRECTORY: this.run, PATH: `${path.join(UNPACKED, 'apache2/usr/sbin')}:${process.env.PATH}`
     };
-    const perl = (tool, ...names) => execFileSync('perl', [path.join(UNPACKED, 'apache2/usr/sbin', tool), '--quiet', ...names],
-      { env: { ...process.env, ...env, APACHE_STATE_DIRECTORY: this.run }, stdio: ['ignore', 'ignore', 'inherit'] });
-    const enable = (kind, names) => (names.length > 0 ? perl(kind, ...names) : null);
     this.copy(path.join(UNPACKED, 'apache2/etc/apache2'), ['ports.conf', ['Listen 80', `Listen 127.0.0.1:${this.port}`]],
       ['sites-available/000-default.conf', ['*:80', `*:${this.port}`]]);
     for (const file of ['fcgid.load', 'fcgid.conf']) {
       fs.copyFileSync(path.join('/etc/apache2/mods-available', file), path.join(this.etc, 'mods-available', file));
     }
-    enable('a2enmod', ['mpm_event', 'authz_core', 'authz_host', 'authn_core', 'auth_basic', 'access_compat', 'authn_file',
-      'authz_user', 'alias', 'dir', 'autoindex', 'env', 'mime', 'negotiation', 'setenvif', 'filter', 'deflate', 'status', 'reqtimeout']);
-    enable('a2enconf', ['charset', 'localized-error-pages', 'other-vhosts-access-log', 'security', 'serve-cgi-bin']);
-    enable('a2ensite', ['000-default']);
-
-    const parts = this.parts(name);
-    enable('a2enmod', [...parts.modules.matchAll(/^LoadModule (\w+)_module /gm)].map(([, each]) => each));
-    this.write('conf-available/pollux.conf', parts['server-wide']);
-    enable('a2enconf', ['pollux']);
-    this.write('pollux-site.conf', parts['the site']);
-    this.change('sites-available/000-default.conf', ['</VirtualHost>', `\tInclude ${this.etc}/pollux-site.conf\n</VirtualHost>`]);
-    const fcgid = name.includes('fcgid') ? ['-c', `FcgidIPCDir ${this.run}`, '-c', `FcgidProcessTableFile ${this.run}/fcgid_shm`] : [];
-    await this.serve('apache2', ['-D', 'FOREGROUND', '-d', this.etc, '-c', 'ServerName localhost', ...fcgid], { env });
+    execFileSync('sh', ['-e', '-c', `a2enmod mpm_event authz_core authz_host authn_core auth_basic access_compat authn_file \
+      authz_user alias dir autoindex env mime negotiation setenvif filter deflate status reqtimeout
+      a2enconf charset localized-error-pages other-vhosts-access-log security serve-cgi-bin
+      a2ensite 000-default`], { env: { ...process.env, ...env }, stdio: 'ignore' });
+    enable(env);
+    await this.serve('apache2', ['-D', 'FOREGROUND', '-d', this.etc, '-c', 'ServerName localhost', ...args], { env });
   }
 
-  async apacheProxy() {
+  async apacheProxy(commands) {
     await this.startFcgi();
-    await this.apache('apache-proxy_fcgi.conf');
+    await this.apache([], (env) => this.type(commands(
+      { '/etc/apache2': this.etc, 'apache2ctl configtest && systemctl restart apache2': '' }), env));
   }
 
+  /* The same with the other file. */
   async apacheFcgid() {
     fs.copyFileSync(program('pollux.fcgi'), path.join(this.run, 'pollux.fcgi'));
     fs.symlinkSync('pollux.fcgi', path.join(this.run, 'pollux-post.fcgi'));
-    await this.apache('apache-mod_fcgid.conf');
+    const parts = this.parts('apache-mod_fcgid.conf');
+    await this.apache(['-c', `FcgidIPCDir ${this.run}`, '-c', `FcgidProcessTableFile ${this.run}/fcgid_shm`], (env) => {
+      const modules = [...parts.modules.matchAll(/^LoadModule (\w+)_module /gm)].map(([, name]) => name);
+      this.write('conf-available/pollux.conf', parts['server-wide']);
+      this.write('pollux-site.conf', parts['the site']);
+      this.change('sites-available/000-default.conf', ['</VirtualHost>', '\tInclude pollux-site.conf\n</VirtualHost>']);
+      execFileSync('sh', ['-e', '-c', `a2enmod ${modules.join(' ')}; a2enconf pollux`], { env: { ...process.env, ...env }, stdio: 'ignore' });
+    });
   }
 
   /* Its own files first, then ours: a frontend whose pages come from nowhere. */
@@ -193,13 +203,17 @@ class Site {
     await this.serve('haproxy', ['-db', '-f', `${this.etc}/haproxy.cfg`, '-f', `${this.etc}/pollux.cfg`]);
   }
 
-  async caddy() {
+  async caddy(commands) {
     const [admin] = await freePorts(1);
+    const caddy = path.join(UNPACKED, 'caddy/usr/bin/caddy');
+    const env = { HOME: this.run, XDG_DATA_HOME: this.run, XDG_CONFIG_HOME: this.run, CADDY_ADMIN: `127.0.0.1:${admin}` };
     await this.startFcgi();
-    this.copy(path.join(UNPACKED, 'caddy/etc/caddy'), ['Caddyfile', [':80 {', `:${this.port} {\n${this.parts('Caddyfile')['the site']}`],
-      ['/usr/share/caddy', path.join(UNPACKED, 'caddy/usr/share/caddy')]]);
-    await this.serve(path.join(UNPACKED, 'caddy/usr/bin/caddy'), ['run', '--config', `${this.etc}/Caddyfile`],
-      { user: 'www-data', env: { HOME: this.run, XDG_DATA_HOME: this.run, XDG_CONFIG_HOME: this.run, CADDY_ADMIN: `127.0.0.1:${admin}` } });
+    this.copy(path.join(UNPACKED, 'caddy/etc/caddy'), ['Caddyfile', ['/usr/share/caddy', path.join(UNPACKED, 'caddy/usr/share/caddy')]]);
+    this.type(commands({
+      '/etc/caddy': this.etc, 'usermod -aG www-data caddy\n': '', 'caddy validate': `${caddy} validate`, ' && systemctl restart caddy': ''
+    }), env);
+    this.change('Caddyfile', [':80 {', `:${this.port} {`]);
+    await this.serve(caddy, ['run', '--config', `${this.etc}/Caddyfile`], { user: 'www-data', env });
   }
 
   async close() {

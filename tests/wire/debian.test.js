@@ -12,7 +12,9 @@ const { killAll } = require('../lib/daemon');
 const { Site, UNPACKED } = require('../lib/debian');
 const { closeAll, request } = require('../lib/http');
 const { Htmlfile } = require('../lib/htmlfile');
-const { Polling } = require('../lib/polling');
+const { Polling, handshake } = require('../lib/polling');
+const { recipe } = require('../lib/recipe');
+const { until } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
 
 const RUN_ON = 'lighttpd'; /* once is enough: the tests start their own servers */
@@ -28,17 +30,25 @@ function whySkip() {
   return fs.existsSync(path.join(UNPACKED, 'caddy')) ? false : 'no build/debian: run tools/setup check';
 }
 
+const open = () => Site.open((replace) => recipe('web-parts', replace));
+const caddy = (site) => site.caddy((replace) => recipe('web-caddy', replace));
+
 const SERVERS = [
-  ['nginx', 'nginx'], ['lighttpd', 'lighttpd'], ['Apache with mod_fcgid', 'apacheFcgid'],
-  ['Apache with mod_proxy_fcgi', 'apacheProxy'], ['HAProxy', 'haproxy'], ['Caddy', 'caddy']
+  ['nginx', (site) => site.nginx((replace) => recipe('web-nginx', replace))],
+  ['lighttpd', (site) => site.lighttpd((replace) => recipe('web-lighttpd', replace))],
+  ['Apache with mod_proxy_fcgi', (site) => site.apacheProxy((replace) => recipe('web-apache', replace))],
+  ['Apache with mod_fcgid', (site) => site.apacheFcgid()],
+  ['HAProxy', (site) => site.haproxy()],
+  ['Caddy', caddy]
 ];
 
-for (const [name, method] of SERVERS) {
+for (const [name, startServer] of SERVERS) {
   test(`wire/debian: ${name}`, { skip: whySkip() }, async () => {
-    const site = await Site.open();
+    const site = await open();
     try {
-      await site[method]();
+      await startServer(site);
       const target = { port: site.port };
+      await until(async () => (await handshake(target)).transports.includes('websocket'), 'websocket is offered');
       for (const Transport of [Polling, Websocket]) {
         const client = await Transport.open(target);
         assert.deepStrictEqual(await client.ask('echo', ['\u2603']), ['\u2603']);
@@ -58,9 +68,9 @@ for (const [name, method] of SERVERS) {
 }
 
 test('wire/debian: Caddy: a stream arrives in pieces, and no poll is lost with its process', { skip: whySkip() }, async () => {
-  const site = await Site.open();
+  const site = await open();
   try {
-    await site.caddy();
+    await caddy(site);
     const target = { port: site.port };
     const stream = await Htmlfile.open(target);
     assert.deepStrictEqual(await stream.ask('echo', [1]), [1]);
