@@ -1,11 +1,11 @@
 /* debian: a web server in Debian's default configuration, in a folder of its own, with the parts of a
  * file of apache-conf/ put where docs/hosting.md puts them.  The programs of Pollux run as www-data.
  *
- *   const site = await Site.open(parts);       the programs
+ *   const site = await Site.open();            the programs
  *   await site.nginx(commands);                from now on http://127.0.0.1:site.port/
  *   await site.close();
  *
- * `parts` and `commands` are blocks of docs/hosting.md: functions that get the paths to replace.
+ * `commands` is a block of docs/hosting.md: a function that gets the paths to replace.
  *
  * Configurations of packages that are not installed, and Caddy, come from build/debian (tools/setup). */
 'use strict';
@@ -37,9 +37,8 @@ function partsOf(text) {
 }
 
 class Site {
-  static async open(partsCommands) {
+  static async open() {
     const site = new Site();
-    site.partsCommands = partsCommands;
     const [port, wsdPort, first, second] = await freePorts(4);
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-test-'));
     const run = path.join(folder, 'run');
@@ -119,15 +118,11 @@ class Site {
     }, `answer of ${command}`);
   }
 
-  /* Run commands, after those that fill in paths. */
+  /* Run commands; return what they have printed. */
   type(commands, env = {}) {
-    const parts = this.partsCommands({
-      '/usr/local/share/doc/pollux/apache-conf': path.join(ROOT, 'apache-conf'), '/run/pollux': this.run,
-      '/usr/local/share/pollux/client': path.join(ROOT, 'build/client'), '127.0.0.1:8081': `127.0.0.1:${this.wsdPort}`,
-      '@WSD_PORT@|8081': `@WSD_PORT@|${this.wsdPort}`, '@FILES@|20000': '@FILES@|1024'
-    });
-    execFileSync('sh', ['-e', '-c', `${parts}${commands}`],
-      { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
+    const { RUN, WSD, CLIENT } = this.values;
+    return execFileSync('sh', ['-e', '-c', commands],
+      { cwd: ROOT, env: { ...process.env, RUN, WSD, CLIENT, ...env }, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
   }
 
   async nginx(commands) {
@@ -173,8 +168,9 @@ class Site {
 
   async apacheProxy(commands) {
     await this.startFcgi();
-    await this.apache([], (env) => this.type(commands(
-      { '/etc/apache2': this.etc, 'apache2ctl configtest && systemctl restart apache2': '' }), env));
+    await this.apache([], (env) => this.type(commands({
+      '/etc/apache2': this.etc, '/etc/pollux': this.folder, 'apache2ctl configtest && systemctl restart apache2': ''
+    }), env));
   }
 
   /* The same with the other file. */
@@ -191,16 +187,15 @@ class Site {
     });
   }
 
-  /* Its own files first, then ours: a frontend whose pages come from nowhere. */
-  async haproxy() {
+  /* The frontend is a new one: Debian has none. */
+  async haproxy(commands) {
     await this.startFcgi();
     this.copy('/etc/haproxy', ['haproxy.cfg', ['/etc/haproxy/', `${this.etc}/`], ['/var/lib/haproxy', `${this.folder}/chroot`],
       ['/run/haproxy/admin.sock', `${this.run}/admin.sock`]]);
     fs.mkdirSync(path.join(this.folder, 'chroot'));
-    const parts = this.parts('haproxy.cfg');
-    const wide = parts['server-wide'].replace(/unix@\S+\/([01])\.sock/g, (whole, i) => `127.0.0.1:${this.tcp[i]}`);
-    this.write('pollux.cfg', `${wide}\nfrontend web from pollux\n\tbind 127.0.0.1:${this.port}\n${parts['the site']}`);
-    await this.serve('haproxy', ['-db', '-f', `${this.etc}/haproxy.cfg`, '-f', `${this.etc}/pollux.cfg`]);
+    const lines = this.type(commands({ 'haproxy -c': 'haproxy >&2 -c', '/etc/haproxy': this.etc, ':8091': `:${this.tcp[0]}`, ':8092': `:${this.tcp[1]}` }));
+    fs.appendFileSync(path.join(this.etc, 'haproxy.cfg'), `\nfrontend web from pollux\n\tbind 127.0.0.1:${this.port}\n${lines}`);
+    await this.serve('haproxy', ['-db', '-f', `${this.etc}/haproxy.cfg`]);
   }
 
   async caddy(commands) {

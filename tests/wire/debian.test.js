@@ -30,7 +30,6 @@ function whySkip() {
   return fs.existsSync(path.join(UNPACKED, 'caddy')) ? false : 'no build/debian: run tools/setup check';
 }
 
-const open = () => Site.open((replace) => recipe('web-parts', replace));
 const caddy = (site) => site.caddy((replace) => recipe('web-caddy', replace));
 
 const SERVERS = [
@@ -38,13 +37,13 @@ const SERVERS = [
   ['lighttpd', (site) => site.lighttpd((replace) => recipe('web-lighttpd', replace))],
   ['Apache with mod_proxy_fcgi', (site) => site.apacheProxy((replace) => recipe('web-apache', replace))],
   ['Apache with mod_fcgid', (site) => site.apacheFcgid()],
-  ['HAProxy', (site) => site.haproxy()],
+  ['HAProxy', (site) => site.haproxy((replace) => recipe('web-haproxy', replace))],
   ['Caddy', caddy]
 ];
 
 for (const [name, startServer] of SERVERS) {
   test(`wire/debian: ${name}`, { skip: whySkip() }, async () => {
-    const site = await open();
+    const site = await Site.open();
     try {
       await startServer(site);
       const target = { port: site.port };
@@ -68,7 +67,7 @@ for (const [name, startServer] of SERVERS) {
 }
 
 test('wire/debian: Caddy: a stream arrives in pieces, and no poll is lost with its process', { skip: whySkip() }, async () => {
-  const site = await open();
+  const site = await Site.open();
   try {
     await caddy(site);
     const target = { port: site.port };
