@@ -139,6 +139,7 @@ bundle('what it is given wrongly is said in one sentence, and nothing is overwri
   for (const [words, sentence] of [
     ['', /^bundle: DIR is missing; make bundle DIR=out writes into the folder out$/],
     [`DIR=${out.module}`, /^bundle: DIR=\S+ is not empty; name a new folder$/],
+    [`DIR='${folder}/no/my site'`, /^bundle: DIR=\S+\/my site: only letters, digits and \S.* are possible in the path of the folder$/],
     [`DIR=${folder}/no SUBFOLDER=../up`, /^bundle: SUBFOLDER=..\/up is not the path of a folder below the site's/],
     [`DIR=${folder}/no SUBFOLDER='a b'`, /^bundle: SUBFOLDER=a b is not the path/],
     [`DIR=${folder}/no PROXY=80`, /^bundle: PROXY=80 is not a port from 1024 to 65535$/],
@@ -151,6 +152,22 @@ bundle('what it is given wrongly is said in one sentence, and nothing is overwri
   }
   assert.strictEqual(fs.readFileSync(path.join(out.module, 'README.txt'), 'utf8'), before);
   assert.ok(!fs.existsSync(`${folder}/no`));
+});
+
+bundle('an application that is not one is refused, and the same command works when it is right', () => {
+  const mine = path.join(folder, 'mine.c'), to = path.join(folder, 'mine');
+  const include = '#include <pollux/pollux.h>\n', entry = 'int pollux_app(sio_app *app) { (void)app; return 0; }\n';
+  for (const [text, sentence] of [
+    [`${include}int pollux_app(sio_app *app) { return mistake; }\n`, /^bundle: the programs could not be built: correct the application in \S+mine\.c$/m],
+    [`${include}SIO_APP_ABI\n`, /^bundle: APP=\S+mine\.c has no function pollux_app\(\)$/m],
+    [`${include}${entry}`, /^bundle: APP=\S+mine\.c has no line SIO_APP_ABI$/m],
+    [`${include}${entry}SIO_APP_ABI\n`, /^$/]
+  ]) {
+    fs.writeFileSync(mine, text);
+    const { stderr } = run(`DIR=${to} APP=${mine} exec tools/bundle`);
+    assert.match(stderr.trim(), sentence);
+    assert.strictEqual(fs.existsSync(path.join(to, 'www')), stderr === '');
+  }
 });
 
 /* --- where nothing is installed ----------------------------------------------------------------- */
@@ -397,6 +414,16 @@ bundle('a mistake in the configuration is told to who asks', async () => {
   const { status, text } = await request(site.port, { path: '/socket.io/1/' });
   assert.strictEqual(status, 503);
   assert.match(text, /^Pollux cannot start: \S+\.htpollux\.conf:\d+: unknown key "nothing" in \[server\]/);
+});
+
+bundle('a configuration that was forgotten is not found, and the sentence names the folder of a server', async () => {
+  const site = await open({ suexec: true });
+  upload(site, out.whole);
+  fs.rmSync(path.join(site.www, '.htpollux.conf'));
+  await site.serve();
+  const { status, text } = await request(site.port, { path: '/socket.io/1/' });
+  assert.strictEqual(status, 503);
+  assert.match(text, /^Pollux cannot start: store: .*\/var\/lib\/pollux/); /* made by whoever installed Pollux on this machine */
 });
 
 /* --- other hosts, other places -------------------------------------------------------------------- */
