@@ -141,6 +141,8 @@ say_500(struct doctor *d)
 		    "program ends at once.");
 		findings_change(found,
 		    "The error log of the web server says why; it is one of these:\n"
+		    "- the programs are not 755, which FTP does not keep: chmod 755 pollux.fcgi "
+		    "pollux-post.fcgi;\n"
 		    "- the data folder cannot be written by the user that programs run as "
 		    "(www-data, "
 		    "without suEXEC);\n"

@@ -231,6 +231,34 @@ look_at_disk(struct doctor *d)
 	}
 }
 
+/* Whose the files of the programs in the data folder are. */
+static uid_t
+owner_of_files(const char *folder)
+{
+	char path[CONFIG_PATH_MAX + 8];
+	struct stat sb;
+
+	snprintf(path, sizeof(path), "%s/lock", folder);
+	return stat(path, &sb) == 0 ? sb.st_uid : NOBODY_KNOWN;
+}
+
+/* The folder is of `owner`, the programs run as `user`, and it is open to everybody for them. */
+static void
+say_open_folder(struct doctor *d, const struct stat *sb, const char *owner, const char *user)
+{
+	findings_add(&d->found, "folder", FINDING_NOTE,
+	    "The data folder %s belongs to %s, the programs run as %s, without suEXEC, and it is "
+	    "open "
+	    "to everybody (%03o) for them.",
+	    d->cli->cfg.data, owner, user, (unsigned)sb->st_mode & 07777);
+	findings_change(&d->found,
+	    "Leave it so: closed, it would keep the programs out.  Whatever else runs as %s can "
+	    "read "
+	    "what they write; ask the host for suEXEC if that matters.%s%s",
+	    user, (sb->st_mode & S_ISVTX) != 0 ? "" : "\n    chmod +t ",
+	    (sb->st_mode & S_ISVTX) != 0 ? "" : d->cli->cfg.data);
+}
+
 /* Return false if there is none. */
 static bool
 look_at_folder(struct doctor *d)
@@ -261,6 +289,11 @@ look_at_folder(struct doctor *d)
 		    "    [store] data = %s/data",
 		    folder, folder, folder, folder);
 		findings_set(&d->found, "store", "data", "%.110s/data", folder);
+		return true;
+	}
+	if ((sb.st_mode & 03) == 03 && owner_of_files(folder) != sb.st_uid &&
+	    owner_of_files(folder) != NOBODY_KNOWN) {
+		say_open_folder(d, &sb, owner, user_name(owner_of_files(folder), other));
 		return true;
 	}
 	findings_add(&d->found, "folder", (sb.st_mode & 07) == 0 ? FINDING_GOOD : FINDING_NOTE,

@@ -56,7 +56,7 @@ static void
 print_wrapped(struct slice line, int used)
 {
 	struct slice word;
-	int at = used;
+	int at = used, gap = 1; /* blanks before the next word */
 
 	/* what is to be pasted begins with blanks */
 	if (slice_starts(line, SLICE("    "))) {
@@ -64,15 +64,20 @@ print_wrapped(struct slice line, int used)
 		return;
 	}
 	while (slice_cut(&line, ' ', &word)) {
-		if (at > COLUMNS_BEFORE && at + 1 + (int)word.n > COLUMNS) {
+		if (word.n == 0) {
+			gap++;
+			continue;
+		}
+		if (at > COLUMNS_BEFORE && at + gap + (int)word.n > COLUMNS) {
 			putchar('\n');
 			at = 0;
 		}
 		if (at < COLUMNS_BEFORE)
 			at += printf("%*s", COLUMNS_BEFORE - at, "");
 		else if (at > COLUMNS_BEFORE)
-			at += printf(" ");
+			at += printf("%*s", gap, "");
 		at += printf("%.*s", (int)word.n, slice_text(word));
+		gap = 1;
 	}
 	putchar('\n');
 }

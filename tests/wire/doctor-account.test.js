@@ -139,6 +139,16 @@ once('without suEXEC: a data folder that programs cannot write', { users: true }
   assertFinding(again, 'suexec', 'good', new RegExp(`runs as ${site.server.name}; .* no suEXEC`));
 });
 
+once('without suEXEC: a data folder that is open to everybody stays so', { users: true }, async () => {
+  const site = await account({ suexec: false, htaccess: OPTIONS + RULES + HIDDEN });
+  fs.chmodSync(site.data, 0o1777);
+  const said = await examine(site.url, [...QUICK, '-c', site.conf]);
+  assert.strictEqual(said.status, 0, said.all);
+  assertFinding(said, 'folder', 'note', new RegExp(`belongs to ${site.user.name}, the programs run as ${site.server.name}, without suEXEC`), /^Leave it so: .* ask the host for suEXEC if that matters\.$/);
+  fs.chmodSync(site.data, 0o777);
+  assertFinding(await examine(site.url, [...QUICK, '-c', site.conf]), 'folder', 'note', /open to everybody \(777\)/, /\n {4}chmod \+t \S+data$/);
+});
+
 once('WordPress comes first', { users: true }, async () => {
   const site = await account({ suexec: true, php: true, htaccess: OPTIONS + WORDPRESS + RULES });
   site.write('index.php', '<?php http_response_code(404); ?><link href="/wp-content/themes/x.css">Page not found');
