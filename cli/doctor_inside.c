@@ -470,7 +470,14 @@ look_at_processes(struct doctor *d)
 	count_running(d, &running);
 	say_running(d, &running);
 	say_user(d, &running);
-	look_at_forwarded(d);
+	/* no session of such a machine stays: what was seen of ours says nothing */
+	if (slots_drain(store_slots(hub_store(d->cli->hub))) == 0) {
+		look_at_forwarded(d);
+		return;
+	}
+	findings_add(&d->found, "drain", FINDING_BAD,
+	    "This machine is drained (pollux drain): it serves nobody.");
+	findings_change(&d->found, "When it is to serve again: pollux drain --cancel.");
 }
 
 void

@@ -168,6 +168,7 @@ kubernetes('preStop drains the pod', async () => {
   const env = { POLLUX_WSD_LISTEN: `127.0.0.1:${port}` };
   const file = confHere(wsd);
   const daemon = await new Daemon('pollux-wsd', ['-c', file], { env }).listens(port);
+  await daemon.says(/ info: listening on /);
   const clients = await Promise.all(Array.from({ length: 20 }, () => Websocket.open({ port })));
   const [shell, option, text] = wsd.lifecycle.preStop.exec.command;
   const command = text.replace('/etc/pollux/pollux.conf', file).replace('sleep 10', 'sleep 0');

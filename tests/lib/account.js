@@ -222,4 +222,4 @@ class Account {
   }
 }
 
-module.exports = { Account, startAs, B };
+module.exports = { Account, startAs, startAsUser, B };

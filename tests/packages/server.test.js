@@ -159,10 +159,13 @@ test('packages: pollux-policyd answers on its ports, started by the first who as
   assert.strictEqual(await property('pollux-policyd.service', 'ActiveState'), 'active');
 });
 
-test('packages: pollux-linkd waits until it is asked for', async () => {
+test('packages: pollux-linkd waits until it is asked for, and says what it needs', async () => {
   await machine.run('apt-get install ./build/deb/pollux-linkd_*.deb');
   assert.strictEqual(await property('pollux-linkd', 'ActiveState'), 'inactive');
   assert.strictEqual((await machine.run('systemctl is-enabled pollux-linkd || true')).trim(), 'disabled');
+  await assert.rejects(machine.run('systemctl start pollux-linkd'));
+  assert.strictEqual(await property('pollux-linkd', 'ExecMainStatus'), '78');
+  assert.match(await machine.run('journalctl -q -n 20 -u pollux-linkd'), /\[cluster\]/);
 });
 
 test('packages: libpollux-dev has what an application is compiled with', async () => {

@@ -46,6 +46,13 @@ function drain(name, options, body) {
 const KEY = 'the key';
 const PUBLISH = { enabled: 'yes', keys: `me:read:${createHash('sha256').update(KEY).digest('hex')}` };
 
+/* Its port is open before there is a database. */
+async function serving(start, conf) {
+  const server = await start(conf);
+  await server.daemon.says(/ info: listening on /);
+  return server;
+}
+
 function command(server, ...args) {
   return new Daemon('pollux', ['-d', server.data, 'drain', ...args]);
 }
@@ -68,7 +75,7 @@ async function beside({ data }, name = 'pollux-wsd') {
     app: { module: program('apps/echo.so') }, store: { data },
     [name === 'pollux.fcgi' ? 'fcgi' : 'wsd']: { listen: `127.0.0.1:${port}` }
   }, folder);
-  await daemon.listens(port);
+  await daemon.says(/ info: listening on /);
   return { port, daemon, data };
 }
 
@@ -85,7 +92,7 @@ const TOLD = '5:::{"name":"bye","args":[]}';
 /* --- what clients get --------------------------------------------------------------------------- */
 
 drain('every transport gets the event, then 7:::+0, in whatever process it is', async () => {
-  const server = await wsd({});
+  const server = await serving(wsd, {});
   const other = await beside(server);
   const clients = [];
   for (const target of [server, other]) {
@@ -115,7 +122,7 @@ drain('every transport gets the event, then 7:::+0, in whatever process it is', 
 });
 
 drain('the application hears of each session once that it has ended', async () => {
-  const server = await wsdWithHook({});
+  const server = await serving(wsdWithHook, {});
   const clients = [await Websocket.open(server), await Polling.open(server), await Websocket.open(server)];
   await run(server);
   for (const client of clients) await client.expect(BYE);
@@ -127,7 +134,7 @@ drain('the application hears of each session once that it has ended', async () =
 
 for (const Transport of [Websocket, Htmlfile, Polling, Jsonp]) {
   drain(`a new client is told 1::, and then 7:::+0, by ${Transport.transport}, and the application nothing`, async () => {
-    const server = await wsdWithHook({});
+    const server = await serving(wsdWithHook, {});
     await run(server, '--no-wait');
     const client = new Transport(server, (await handshake(server)).sid);
     if (client instanceof Polling) client.start();
@@ -143,7 +150,7 @@ for (const Transport of [Websocket, Htmlfile, Polling, Jsonp]) {
 }
 
 drain('stats, metrics and a balancer are told, and it is undone', async () => {
-  const server = await wsd({ publish: PUBLISH });
+  const server = await serving(wsd, { publish: PUBLISH });
   const get = (name) => request(server.port, { path: `/pollux/v1/${name}`, headers: { Authorization: `Bearer ${KEY}` } });
   assert.strictEqual(await run(server, '--no-wait'), '');
   const ready = await get('ready');
@@ -171,7 +178,7 @@ for (const [version, ...transports] of [['0.9.17', 'websocket', 'xhr-polling'], 
     };
 
     drain(`${version}, ${transport}: the real client goes to another machine`, async () => {
-      const [server, other] = [await wsd({}), await wsd({})];
+      const [server, other] = [await serving(wsd, {}), await serving(wsd, {})];
       const way = await open(server);
       const socket = await realclient.connected(way, transport, { version });
       const told = realclient.next(socket, 'bye');
@@ -187,7 +194,7 @@ for (const [version, ...transports] of [['0.9.17', 'websocket', 'xhr-polling'], 
     });
 
     drain(`${version}, ${transport}: a new client is not lost while the balancer has not noticed`, async () => {
-      const [server, other] = [await wsd({}), await wsd({})];
+      const [server, other] = [await serving(wsd, {}), await serving(wsd, {})];
       const way = await open(server);
       await run(server);
       const socket = realclient.connect(way, transport, { version });
@@ -202,7 +209,7 @@ for (const [version, ...transports] of [['0.9.17', 'websocket', 'xhr-polling'], 
 }
 
 drain('0.8.7, xhr-polling: who waits for this machine alone does not ask more and more often', async () => {
-  const server = await wsd({});
+  const server = await serving(wsd, {});
   const way = await Outage.open(server.port);
   ways.push(way);
   const socket = await realclient.connected(way, 'xhr-polling', { version: '0.8.7' });
@@ -223,7 +230,7 @@ drain('0.8.7, xhr-polling: who waits for this machine alone does not ask more an
 });
 
 drain('docs/hosting.md: a machine is drained and serves again', async () => {
-  const server = await wsd({});
+  const server = await serving(wsd, {});
   const file = path.join(folder, 'recipe.conf');
   fs.writeFileSync(file, `[store]\ndata = ${server.data}\n`);
   const client = await Websocket.open(server);
@@ -239,7 +246,7 @@ drain('docs/hosting.md: a machine is drained and serves again', async () => {
 /* --- how it goes on ----------------------------------------------------------------------------- */
 
 drain('so many end in a second, a few at a time', async () => {
-  const server = await wsd({});
+  const server = await serving(wsd, {});
   const clients = await Promise.all(Array.from({ length: 30 }, () => Websocket.open(server)));
   const began = Date.now();
   const said = await run(server, '--rate', '20', '--json');
@@ -252,7 +259,7 @@ drain('so many end in a second, a few at a time', async () => {
 });
 
 drain('it survives every process, and the command', async () => {
-  const server = await wsd({});
+  const server = await serving(wsd, {});
   const polls = [];
   for (let i = 0; i < 6; i++) {
     const client = new Polling(server, (await handshake(server)).sid);
@@ -281,7 +288,7 @@ drain('it survives every process, and the command', async () => {
 });
 
 drain('it survives an update to a version that makes the database anew', { skip: SAN && 'built without sanitizers' }, async () => {
-  const server = await wsd({});
+  const server = await serving(wsd, {});
   const binary = buildProgram('newer/pollux-wsd');
   await run(server);
   assert.strictEqual(await server.daemon.stop(), 0);
@@ -297,8 +304,17 @@ drain('it survives an update to a version that makes the database anew', { skip:
   assert.strictEqual(await next.stop(), 0);
 });
 
+drain('pollux doctor says it', async () => {
+  const server = await serving(wsd, {});
+  await run(server, '--no-wait');
+  const [nobody] = await freePorts(1); /* at once: it looks at the folder in any case */
+  const doctor = new Daemon('pollux', ['-d', server.data, 'doctor', `http://127.0.0.1:${nobody}/`]);
+  assert.strictEqual(await doctor.end(), 69);
+  assert.match(doctor.stdout, /BAD +drain +This machine is drained/);
+});
+
 drain('a wrong command line is refused', async () => {
-  const server = await wsd({});
+  const server = await serving(wsd, {});
   for (const args of [['--rate', '0'], ['--rate', '10001'], ['--rate', 'x'], ['--event', ''], ['--cancel', '--event', 'x'], ['now']]) {
     assert.strictEqual(await command(server, ...args).end(), 64, args.join(' '));
   }

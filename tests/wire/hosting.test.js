@@ -332,7 +332,8 @@ hosting('HAProxy: no other address is passed on', async () => {
 hosting('every configuration is run by a test', () => {
   const here = ['htaccess', 'htaccess-pollux.conf', 'htaccess-proxy', 'htaccess-proxy-pollux.conf', 'apache-proxy_fcgi.conf', 'haproxy.cfg'];
   const suites = ['apache-mod_fcgid.conf', 'lighttpd.conf', 'nginx.conf'];
+  const debian = ['Caddyfile']; /* wire/debian.test.js */
   /* tests/cluster */
   const cluster = ['apache.conf', 'haproxy.cfg', 'lighttpd.conf', 'nginx.conf'].map((name) => `cluster-${name}`);
-  assert.deepStrictEqual(fs.readdirSync(CONF).filter((name) => name !== 'README.md').sort(), [...here, ...suites, 'haproxy-nodes.cfg', ...cluster].sort());
+  assert.deepStrictEqual(fs.readdirSync(CONF).filter((name) => name !== 'README.md').sort(), [...here, ...suites, ...debian, 'haproxy-nodes.cfg', ...cluster].sort());
 });
