@@ -150,19 +150,19 @@ reload('docs/hosting.md: a unit and a daemon of an account are told', async () =
   const server = await wsd();
   const bin = path.join(folder, 'bin');
   systemctl(bin, server.daemon.pid);
+  /* POLLUX_CONF stands for /etc/pollux/pollux.conf, which the commands do not name */
   const run = (commands) => execFileSync('sh', ['-ec', commands], {
-    env: { ...process.env, PATH: `${bin}:${path.dirname(program('pollux'))}:${process.env.PATH}` }, stdio: 'pipe'
+    env: { ...process.env, POLLUX_CONF: server.file, PATH: `${bin}:${path.dirname(program('pollux'))}:${process.env.PATH}` }, stdio: 'pipe'
   });
-  const file = '/etc/pollux/pollux.conf';
   fs.writeFileSync(server.file, server.text({ limits: { sessions: 5 } }));
-  run(recipe('change', { [file]: server.file }));
+  run(recipe('change'));
   await server.daemon.says(/read again: \[limits\] sessions\n/);
   fs.writeFileSync(server.file, server.text({ limits: { sessions: 6, queue_packets: 9 } }));
   run(recipe('change-account', { '/home/me/pollux.conf': server.file, '$(pgrep -u me -o -x pollux-wsd)': String(server.daemon.pid) }));
   await server.daemon.says(/read again: \[limits\] queue_packets, \[limits\] sessions\n/);
   /* a faulty one is not even read */
   fs.writeFileSync(server.file, server.text({ limits: { sessions: 'x' } }));
-  assert.throws(() => run(recipe('change', { [file]: server.file })), /sessions/);
+  assert.throws(() => run(recipe('change')), /sessions/);
   assert.strictEqual(await server.daemon.stop(), 0);
   assert.strictEqual(server.daemon.stderr.match(/read again|stays as it was/g).length, 2);
 });
