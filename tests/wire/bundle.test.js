@@ -355,6 +355,20 @@ bundle('suEXEC: a new program by renaming takes over from the next request; writ
   for (const name of ['pollux.fcgi', 'pollux-post.fcgi']) {
     assert.ok(running(suexec, name).some((pid) => !old.includes(pid)), name);
   }
+  const alive = () => old.filter((pid) => fs.existsSync(`/proc/${pid}`));
+  await until(() => alive().length === 0, 'end of the programs of before');
+  await client.close();
+});
+
+bundle('suEXEC: a setting that was uploaded counts for the next, and no message is lost meanwhile', async () => {
+  const client = await Polling.open(suexec);
+  const file = path.join(suexec.www, '.htpollux.conf');
+  const settings = fs.readFileSync(file, 'utf8');
+  for (const seconds of [61, 62, 63]) {
+    fs.writeFileSync(file, settings.replace('[protocol]', `[protocol]\nclose_timeout = ${seconds}`));
+    for (let i = 0; i < 5; i++) assert.deepStrictEqual(await client.replies(`3:::${seconds} ${i}`), [`3:::${seconds} ${i}`]);
+    await until(async () => (await request(suexec.port, { path: '/socket.io/1/' })).text.includes(`:${seconds}:`), 'the setting counts');
+  }
   await client.close();
 });
 
