@@ -13,6 +13,7 @@ const { Account, B } = require('../lib/account');
 const { ROOT, commandLine } = require('../lib/server');
 const { Hook, SECRET } = require('../lib/hook');
 const { request, closeAll } = require('../lib/http');
+const { whyNoUsers } = require('../lib/testuser');
 const { handshake, Polling } = require('../lib/polling');
 const { event } = require('../lib/client');
 const realclient = require('../lib/realclient');
@@ -21,8 +22,7 @@ const { recipe } = require('../lib/recipe');
 const { until } = require('../lib/wait');
 
 const RUN_ON = 'apache';
-const skip = (KIND !== RUN_ON && `run with SERVER=${RUN_ON}`) ||
-  (process.getuid() !== 0 && 'needs root, to make users');
+const skip = (KIND !== RUN_ON && `run with SERVER=${RUN_ON}`) || whyNoUsers();
 const ECHO = path.join(B, 'apps/echo.so');
 const WORDPRESS = `
 # BEGIN WordPress
