@@ -8,6 +8,8 @@
 #include <malloc.h>
 #endif
 
+#include "shared/base/log.h"
+
 static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
 int
@@ -38,6 +40,9 @@ keeper_run(pid_t pid)
 			return EX_SOFTWARE;
 		if (sigwaitinfo(&watched, &info) == -1 || info.si_signo == SIGCHLD)
 			continue;
+		/* or a log that was rotated away would take its place on the disk for ever */
+		if (info.si_signo == SIGHUP)
+			log_reopen();
 		/* Ctrl-C reaches every process of the terminal, the other one too */
 		if (info.si_signo != SIGINT || info.si_code == SI_USER)
 			(void)kill(pid, info.si_signo);

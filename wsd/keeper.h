@@ -10,7 +10,8 @@
 #include <sys/types.h>
 
 /* Wait for the child `pid`, which serves, and return its exit code; 128 and the number of the
- * signal if one has ended it.  The log must not be used any more: the newer process has it. */
+ * signal if one has ended it.  It writes nothing to the log, which is
+ * the newer process's, and opens it again at SIGHUP. */
 int keeper_run(pid_t pid);
 
 #endif

@@ -30,8 +30,12 @@ after(async () => {
   await stopAll();
 });
 
+function onPath(name) {
+  return spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
+}
+
 /* A pollux-wsd with a program and a configuration of its own, which a test replaces. */
-async function start(conf = {}, { before } = {}) {
+async function start(conf = {}, { before, starter } = {}) {
   const home = fs.mkdtempSync(path.join(folder, 'handover-'));
   const [port] = await freePorts(1);
   const server = {
@@ -76,6 +80,8 @@ async function start(conf = {}, { before } = {}) {
   server.install(program('pollux-wsd'));
   server.configure({});
   server.daemon = new Daemon(server.program, ['-c', server.file], { before });
+  /* the first connection starts it */
+  if (starter) await server.daemon.listens(starter);
   await server.daemon.says(/ info: listening on /);
   if (conf.wsd && conf.wsd.workers > 1) await server.daemon.says(/ workers\n/);
   return server;
@@ -296,6 +302,21 @@ pollux('a second signal while it takes over is refused', once, async () => {
   await server.stop();
 });
 
+pollux('heartbeats go on, and who does not answer them is ended there', once, async () => {
+  const server = await start({ protocol: { heartbeat_interval: 1, heartbeat_timeout: 3 } });
+  const clients = [];
+  for (let i = 0; i < 40; i++) clients.push(i % 2 ? await Hixie.open(server) : await Websocket.open(server));
+  const silent = await Websocket.open(server, { answerHeartbeats: false });
+  await until(() => clients.every(({ heartbeats }) => heartbeats > 0), 'each has had one');
+  await server.replaced();
+  const before = clients.map(({ heartbeats }) => heartbeats);
+  await until(() => clients.every(({ heartbeats }, i) => heartbeats >= before[i] + 3), 'each gets more');
+  await silent.ended();
+  for (const client of clients) assert.strictEqual(client.gone, null);
+  await server.daemon.says(/disconnected: heartbeat timeout/);
+  await server.stop();
+});
+
 pollux('an address that is new in the configuration is listened on, and one that is gone is not', once, async () => {
   const server = await start();
   const client = await Websocket.open(server);
@@ -308,6 +329,21 @@ pollux('an address that is new in the configuration is listened on, and one that
   await echoes(await Websocket.open({ ...server, port }), 'still');
   await assert.rejects(Websocket.open(server));
   await echoes(client, 'there');
+  await server.stop();
+});
+
+pollux('sockets that systemd has opened go on to be used', { skip: once.skip || (!onPath('systemd-socket-activate') && 'no systemd-socket-activate') }, async () => {
+  const [port] = await freePorts(1);
+  const server = await start({}, { before: ['systemd-socket-activate', '-l', `127.0.0.1:${port}`], starter: port });
+  const there = { ...server, port, wsdPort: port };
+  const client = await Websocket.open(there);
+  for (const word of ['one', 'two']) {
+    await server.replaced();
+    await echoes(client, word);
+    await echoes(await Websocket.open(there), 'new');
+    await assert.rejects(Websocket.open(server), 'the configuration does not count');
+  }
+  assert.strictEqual(server.daemon.stderr.match(/listening on the sockets of systemd \(1\)/g).length, 3);
   await server.stop();
 });
 
