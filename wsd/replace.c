@@ -24,6 +24,14 @@ stop_watchers(struct replace *r)
 }
 
 static void
+set_patience(struct replace *r, int ms)
+{
+	ev_timer_stop(r->w->loop, &r->patience);
+	ev_timer_set(&r->patience, ms / 1000., 0.);
+	ev_timer_start(r->w->loop, &r->patience);
+}
+
+static void
 on_line(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	struct replace *r = io->data;
@@ -31,8 +39,11 @@ on_line(struct ev_loop *loop, struct ev_io *io, int events)
 
 	(void)events;
 	if (!successor_hear(&r->successor)) {
-		if (r->successor.line == -1)
+		if (r->successor.line == -1) {
 			ev_io_stop(loop, io);
+			if (!r->successor.serves)
+				set_patience(r, SUCCESSOR_SILENT_MS);
+		}
 		return;
 	}
 	ev_timer_stop(loop, &r->patience);
@@ -116,8 +127,7 @@ replace_begin(struct replace *r)
 	ev_io_start(loop, &r->line);
 	ev_child_set(&r->child, r->successor.pid, 0);
 	ev_child_start(loop, &r->child);
-	ev_timer_set(&r->patience, SUCCESSOR_PATIENCE_MS / 1000., 0.);
-	ev_timer_start(loop, &r->patience);
+	set_patience(r, SUCCESSOR_PATIENCE_MS);
 }
 
 void

@@ -211,12 +211,8 @@ successor_hear(struct successor *s)
 		s->serves = true;
 		return true;
 	}
-	/* an older version that knows nothing of this, or another program, has closed it */
-	if (n == 0) {
+	if (n == 0)
 		successor_let_go(s);
-		if (!s->serves)
-			successor_kill(s);
-	}
 	return false;
 }
 

@@ -21,6 +21,9 @@
 
 #define SUCCESSOR_PATIENCE_MS 30000
 
+/* It has closed the line before it served: it ends, or is a program that knows nothing of it. */
+#define SUCCESSOR_SILENT_MS 1000
+
 /* Who has to look when the line says something: sent to the parent with it.  Ignored by default. */
 #define SUCCESSOR_SIGNAL SIGURG
 
@@ -49,7 +52,8 @@ int successor_start(struct successor *s, const struct successor_command *command
     const struct config *cfg, const struct listen *sockets, const int *theirs, size_t n,
     const sigset_t *mask);
 
-/* Look at the line.  Return true when it has just said that it serves. */
+/* Look at the line.  Return true when it has just said that it serves.  False with `line` -1: it will
+ * say nothing any more. */
 bool successor_hear(struct successor *s);
 
 /* It takes too long: kill it. */

@@ -292,8 +292,14 @@ look_at_successor(struct workers *ws, int64_t now)
 		ws->patience_ms = INT64_MAX;
 		successor_kill(&ws->successor);
 	}
-	if (ws->successor.pid == 0 || !successor_hear(&ws->successor))
+	if (ws->successor.pid == 0)
 		return;
+	if (!successor_hear(&ws->successor)) {
+		if (ws->successor.line == -1 && !ws->successor.serves &&
+		    ws->patience_ms > now + SUCCESSOR_SILENT_MS)
+			ws->patience_ms = now + SUCCESSOR_SILENT_MS;
+		return;
+	}
 	ws->patience_ms = INT64_MAX;
 	ws->replaced = true;
 	log_info("the new version serves, as process %d: it gets the connections",
