@@ -197,7 +197,8 @@ adopt_settled(struct wsd *w)
 
 	for (end = LIST_FIRST(&w->adopting); end != NULL; end = next) {
 		next = LIST_NEXT(end, all);
-		/* without room for eight bytes the other does not read, and is told in another turn */
+		/* without room for eight bytes the other does not read, and is told in another
+		 * turn */
 		if (end->told < end->taken &&
 		    send(end->io.fd, &end->taken, sizeof(end->taken),
 			MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(end->taken))

@@ -252,7 +252,7 @@ on_end(struct ev_loop *loop, struct ev_io *io, int events)
 /* --- taking back ---------------------------------------------------------------------------- */
 
 static void
-take_back(struct handover_end *end, struct handover_item *item)
+handover_take_back(struct handover_end *end, struct handover_item *item)
 {
 	struct websocket_state state = item->state;
 	struct wsd_conn *c = item->c;
@@ -282,7 +282,7 @@ take_back_broken(struct handover *h)
 		if (!server_try(h->w->sv))
 			return false;
 		while ((item = TAILQ_FIRST(&end->items)) != NULL)
-			take_back(end, item);
+			handover_take_back(end, item);
 	}
 	return true;
 }

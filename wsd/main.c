@@ -32,6 +32,7 @@
 #include "wsd/keeper.h"
 #include "wsd/listener.h"
 #include "wsd/policy.h"
+#include "wsd/predecessor.h"
 #include "wsd/replace.h"
 #include "wsd/successor.h"
 #include "wsd/tls_context.h"

@@ -7,9 +7,10 @@
 #include "shared/base/daemon.h"
 #include "shared/base/log.h"
 #include "wsd/listener.h"
+#include "wsd/predecessor.h"
 
 static void
-close_ends(struct replace *r)
+replace_close_ends(struct replace *r)
 {
 	while (r->ends_n > 0)
 		close(r->ends[--r->ends_n]);
@@ -63,7 +64,7 @@ on_child(struct ev_loop *loop, struct ev_child *child, int events)
 
 	(void)events;
 	stop_watchers(r);
-	close_ends(r);
+	replace_close_ends(r);
 	if (in_order) {
 		/* it was told to stop, and so are we */
 		r->successor.pid = 0;
@@ -119,7 +120,7 @@ replace_begin(struct replace *r)
 	daemon_replacing();
 	if (successor_start(&r->successor, r->command, r->w->cfg,
 		wsd_listener_sockets(r->w->listener), theirs, HANDOVER_ENDS, &mask) == -1) {
-		close_ends(r);
+		replace_close_ends(r);
 		daemon_not_replaced();
 		return;
 	}
@@ -144,7 +145,7 @@ replace_finish(struct replace *r)
 	if (r->w == NULL)
 		return 0;
 	stop_watchers(r);
-	close_ends(r);
+	replace_close_ends(r);
 	successor_let_go(&r->successor);
 	return r->successor.pid;
 }

@@ -1,5 +1,6 @@
-/* replace: how the only process of pollux-wsd is replaced by a newer version: it starts that, and
- * once that serves gives it the websockets.  With workers, the first process does this (workers.h). */
+/* replace: how the only process of pollux-wsd is replaced by a newer version: it starts that,
+ * and once that serves gives it the websockets.  With workers, the first process does this
+ * (workers.h). */
 #ifndef POLLUX_WSD_REPLACE_H
 #define POLLUX_WSD_REPLACE_H
 

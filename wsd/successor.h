@@ -1,5 +1,5 @@
 /* successor: the newer version of this program, which the first process starts at SIGUSR2 to take
- * over from it; and its other side, the predecessor of a program that was started so.
+ * over from it; predecessor.h is its other side.
  *
  *	USR2 --> start --> it reads its configuration, opens store and sockets
  *	                       |-- ends, or says nothing for 30 seconds: nothing has changed
@@ -27,6 +27,9 @@
 /* Who has to look when the line says something: sent to the parent with it.  Ignored by default. */
 #define SUCCESSOR_SIGNAL SIGURG
 
+/* What the newer program says on the line once it serves. */
+#define SUCCESSOR_SERVES 'R'
+
 /* How to start it. */
 struct successor_command {
 	char **argv;         /* as main() got it */
@@ -52,8 +55,8 @@ int successor_start(struct successor *s, const struct successor_command *command
     const struct config *cfg, const struct listen *sockets, const int *theirs, size_t n,
     const sigset_t *mask);
 
-/* Look at the line.  Return true when it has just said that it serves.  False with `line` -1: it will
- * say nothing any more. */
+/* Look at the line.  Return true when it has just said that it serves.  False with `line` -1: it
+ * will say nothing any more. */
 bool successor_hear(struct successor *s);
 
 /* It takes too long: kill it. */
@@ -64,17 +67,5 @@ void successor_ended(struct successor *s, int status);
 
 /* Close the line: it has all that it gets. */
 void successor_let_go(struct successor *s);
-
-/* --- the other side ------------------------------------------------------------------------- */
-
-/* Whether this program was started so, and can take over with this configuration.  0, or an exit
- * code after logging why not; 0 also if it was started in any other way. */
-int predecessor_check(const struct config *cfg);
-
-/* Tell it that this program serves; the first process does, once. */
-void predecessor_tell(void);
-
-/* Whether it is still there. */
-bool predecessor_lives(void);
 
 #endif

@@ -22,8 +22,9 @@ struct worker {
  * balance.  Not SIGUSR2, which is often sent to all processes of a name.  Ignored by default. */
 #define WORKER_SIGNAL SIGURG
 
-/* After the fork: end with the first process, and take signals as a worker does: SIGUSR2 and SIGINT
- * are the first process's.  `mask` is the one to return to.  Return 0, or -1 when there is no first process any more. */
+/* After the fork: end with the first process, and take signals as a worker does: SIGUSR2 and
+ * SIGINT are the first process's.  `mask` is the one to return to.  Return 0, or -1 when there
+ * is no first process any more. */
 int worker_begin(const struct worker *self, const sigset_t *mask);
 
 /* Leave in `cfg` this worker's part of the limits that are the whole program's. */

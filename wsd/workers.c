@@ -15,6 +15,7 @@
 #include "shared/base/handed.h"
 #include "shared/base/log.h"
 #include "wsd/handover.h"
+#include "wsd/predecessor.h"
 
 #define WORKERS_MAX 256 /* as [wsd] workers */
 
@@ -244,7 +245,7 @@ count_ends(const struct workers *ws)
 }
 
 static void
-close_ends(struct workers *ws)
+workers_close_ends(struct workers *ws)
 {
 	for (size_t i = 0; ws->ends != NULL && i < ws->n * count_ends(ws); i++)
 		close(ws->ends[i]);
@@ -275,7 +276,7 @@ start_successor(struct workers *ws, int64_t now)
 	daemon_replacing();
 	if (successor_start(&ws->successor, ws->job->command, ws->job->cfg, ws->sockets, theirs, n,
 		&ws->before) == -1) {
-		close_ends(ws);
+		workers_close_ends(ws);
 		daemon_not_replaced();
 		return;
 	}
@@ -311,7 +312,7 @@ look_at_successor(struct workers *ws, int64_t now)
 		    worker_pass_ends(ws->processes[i].control, ws->ends + i * each, each) == -1)
 			log_err("worker %zu cannot hand over", i + 1);
 	}
-	close_ends(ws);
+	workers_close_ends(ws);
 }
 
 /* It has ended, with workers left here: they serve on. */
@@ -321,7 +322,7 @@ on_successor_end(struct workers *ws, int status, int64_t now)
 	bool in_order = ws->successor.serves && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
 	ws->patience_ms = INT64_MAX;
-	close_ends(ws);
+	workers_close_ends(ws);
 	if (in_order) {
 		ws->successor.pid = 0;
 		successor_let_go(&ws->successor);
@@ -532,7 +533,7 @@ workers_run(const struct workers_job *job, pid_t *successor)
 end:
 	*successor = ws.successor.pid;
 	successor_let_go(&ws.successor);
-	close_ends(&ws);
+	workers_close_ends(&ws);
 	listen_close(job->sockets);
 	balance_free(ws.balance);
 	free(ws.processes);

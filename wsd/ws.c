@@ -123,8 +123,8 @@ ws_can_be_given(const struct wsd_conn *c)
 	if (c->protocol != &ws_protocol || c->state != WSD_CONN_OPEN || !c->attached ||
 	    c->given != NULL || c->eof || c->begun_turn == c->wsd->turn)
 		return false;
-	/* the keys of TLS stay here.  Or its session ends, or is on another node; or the application
-	 * has paused it */
+	/* the keys of TLS stay here.  Or its session ends, or is on another node; or the
+	 * application has paused it */
 	if (c->tls != NULL || c->ws.session == NULL || c->ws.relayed != NULL || c->ws.paused)
 		return false;
 	/* between the fragments of a message there is more to it than its bytes */

@@ -39,7 +39,8 @@ bool ws_can_be_given(const struct wsd_conn *c);
 /* Detach its session for another process: see websocket_give(). */
 bool ws_give(struct wsd_conn *c, struct websocket_state *state);
 
-/* Be that process, or take it back: attach its session.  WSD_CONN_OPEN; it may be closed by this. */
+/* Be that process, or take it back: attach its session.  WSD_CONN_OPEN; it may be closed by
+ * this. */
 void ws_take(struct wsd_conn *c, const struct websocket_state *state);
 
 /* The turn was rolled back.  If the connection became a websocket in it, take back what is queued

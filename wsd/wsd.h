@@ -94,8 +94,7 @@ struct wsd {
 
 	struct wsd_counters counters;
 	bool draining; /* SIGTERM came: no new work, end when all connections are closed */
-	bool
-	    closing; /* the same, or another process takes over: no second request on a connection */
+	bool closing;  /* that, or a newer program takes over: no second request on a connection */
 	struct handover *handover;  /* to a newer program; owned; NULL: there is none */
 	struct adopt_list adopting; /* from an older one */
 	char *in;                   /* READ_BUFFER bytes; their content is void after each read */

@@ -55,9 +55,9 @@ void daemon_check_begin(void);
 int daemon_check_end(void);
 
 /* Open the log that `cfg` names, which must outlive it, and ignore SIGPIPE, SIGHUP, SIGUSR1 and
- * SIGUSR2: the latter would kill a program that has not started its loop.  From here on a fault that ends
- * the program leaves a line in the log, see crash.h.
- * Return 0, or EX_CANTCREAT after daemon_complain(). */
+ * SIGUSR2: the latter would kill a program that has not started its loop.  From here on a fault
+ * that ends the program leaves a line in the log, see crash.h. Return 0, or EX_CANTCREAT after
+ * daemon_complain(). */
 int daemon_open_log(const struct config *cfg);
 
 /* Allow as many descriptors as the system does, within reason.  Return how many of them are left
@@ -102,9 +102,9 @@ void daemon_started(const char *addresses);
 void daemon_stopping(size_t connections);
 void daemon_stopped(void);
 
-/* A newer version of the program is being started to take over; it did not, or serves now, as `pid`:
- * then the service manager, if there is one, watches that from now on, and this process ends without
- * daemon_stopping(). */
+/* A newer version of the program is being started to take over; it did not, or serves now, as
+ * `pid`: then the service manager, if there is one, watches that from now on, and this process
+ * ends without daemon_stopping(). */
 void daemon_replacing(void);
 void daemon_not_replaced(void);
 void daemon_replaced(pid_t pid);

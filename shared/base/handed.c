@@ -21,8 +21,8 @@ read_variable(struct handed *h, const char *text)
 	unsigned by_systemd;
 	char rest;
 
-	if (sscanf(text, HANDED_FORMAT "%c", &h->version, &h->ends_n, &h->sockets_n, &by_systemd, &h->tls,
-		&h->device, &h->inode, &rest) != 7)
+	if (sscanf(text, HANDED_FORMAT "%c", &h->version, &h->ends_n, &h->sockets_n, &by_systemd,
+		&h->tls, &h->device, &h->inode, &rest) != 7)
 		return false;
 	h->by_systemd = by_systemd != 0;
 	return h->ends_n <= HANDED_ENDS_MAX && h->sockets_n <= HANDED_SOCKETS_MAX &&
