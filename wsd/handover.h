@@ -1,8 +1,8 @@
 /* handover: a process of pollux-wsd gives its websockets to processes of a newer version, while
  * it serves them.
  *
- *	held -- websocket_give() --> given -- the record is written --> sent -- acknowledged --> closed
- *	                               '------- the other process is gone: taken back -------'
+ *	held -- websocket_give() --> given -- its record is written --> sent -- taken --> closed
+ *	                               '---- the other process is gone: taken back ----'
  *
  * It owns some sockets, its *ends*, at whose other ends the newer processes are.  In each turn
  * it gives some websockets, which are then between two messages; once the turn is committed,

@@ -17,6 +17,7 @@ const { freePorts } = require('../lib/ports');
 const { Polling } = require('../lib/polling');
 const { connected, ask, closeAll: closeClients } = require('../lib/realclient');
 const { ROOT, iniText, processes } = require('../lib/server');
+const { makeCertificate, tunnel } = require('../lib/tls');
 const { until } = require('../lib/wait');
 const { Websocket, frame } = require('../lib/websocket');
 
@@ -259,6 +260,39 @@ pollux('what cannot go over is served on, until handover_timeout: then it is tol
   await stuck.ended();
   await server.daemon.says(/ all is handed over/, news);
   await echoes(other, 'two');
+  await server.stop();
+});
+
+pollux('a websocket with TLS is served on by the old process, until handover_timeout; new ones are the new one\'s', once, async () => {
+  const [tlsPort] = await freePorts(1);
+  const server = await start({ wsd: { tls_listen: `127.0.0.1:${tlsPort}`, ...makeCertificate(folder, 'handover'), handover_timeout: 2 } });
+  const way = await tunnel(tlsPort);
+  const [inside, plain] = [await Websocket.open(way), await Websocket.open(server)];
+  const news = await server.replace();
+  await server.daemon.says(/ 1 websockets are handed over/, news);
+  await echoes(inside, 'still here');
+  await echoes(await Websocket.open(way), 'new');
+  await echoes(plain, 'gone over');
+  await inside.expect('7:::+0');
+  await inside.ended();
+  await server.daemon.says(/ all is handed over/, news);
+  way.close();
+  await server.stop();
+});
+
+pollux('a second signal while it takes over is refused', once, async () => {
+  const server = await start();
+  const stuck = await Websocket.open(server);
+  stuck.sendBytes(frame('3:::in two ', { fin: false }));
+  const news = await server.replace();
+  await server.daemon.says(/ 1 connections end here/, news);
+  process.kill(server.daemon.pid, 'SIGUSR2');
+  await server.daemon.says(/SIGUSR2: a new version is taking over already; send it again later/);
+  process.kill(server.main, 'SIGUSR2');
+  await server.daemon.says(/SIGUSR2: this process is still taking over; send it again later/);
+  stuck.sendBytes(frame('parts', { opcode: 0 }));
+  await stuck.expect('3:::in two parts');
+  await server.daemon.says(/ all is handed over/, news);
   await server.stop();
 });
 
