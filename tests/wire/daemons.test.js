@@ -422,6 +422,18 @@ pollux('pollux.fcgi: the longest idle connection goes for one that is over the l
   assert.strictEqual(await daemon.stop(), 0);
 });
 
+pollux('pollux.fcgi: a request that has arrived before SIGTERM is answered', async () => {
+  const { daemon, port } = await started('pollux.fcgi');
+  daemon.kill('SIGSTOP');
+  const connection = new Connection(port);
+  await connection.opened; /* by the kernel */
+  connection.send(getRequest('/socket.io/1/'));
+  daemon.kill('SIGTERM');
+  daemon.kill('SIGCONT');
+  assert.match((await connection.closed()).toString(), /Status: 200 OK[^]*:60:60:/);
+  assert.strictEqual(await daemon.end(), 0);
+});
+
 pollux('pollux.fcgi: without an address or a socket of the web server it is 64', async () => {
   const daemon = startDaemon('pollux.fcgi', confFor('pollux.fcgi', ''), folder);
   assert.strictEqual(await daemon.end(), 64);
