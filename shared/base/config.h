@@ -188,7 +188,8 @@ struct config {
 
 	/* No settings: what config_load() has read, for people */
 	char files[CONFIG_TEXT_MAX];
-	bool no_file; /* there was none */
+	char beside[CONFIG_PATH_MAX]; /* the file beside the program, if it was read; else empty */
+	bool no_file;                 /* there was none */
 };
 
 /* The name of this node as it is set; empty: there is no cluster, or it has no name here. */
