@@ -109,6 +109,10 @@ bool server_takes_back(const struct server *sv, const struct message *m);
 void server_drain(struct server *sv);
 
 /* Polls, streams and websockets that this process holds. */
+/* Whether this process, which the web server has started and which has had no request for a while,
+ * had better end: the account may not have another process, and clients need it. */
+bool server_is_spare(struct server *sv);
+
 unsigned server_held(const struct server *sv);
 
 #endif
