@@ -4,8 +4,10 @@
 #   make run        start it and chat   (SERVER= APP= HOST= PORT= WSD_PORT= DATA= CONF= NODES=)
 #   make check      every test; the last line is 'N passed, N failed'
 #   make bench      speed compared with its peers, as ratios
+#   make bundle     a folder for an account on a web host   (DIR= SUBFOLDER= PROXY= APP=)
 #   make install    into PREFIX=/usr/local, with units for systemd   (DESTDIR= SYSCONFDIR=)
 #   make uninstall  all of that but configuration and data
+#   make deb        Debian packages, in build/deb
 #   make fuzz       parsers and a whole server on random input     (FUZZ= FUZZ_SECONDS=)
 #   make chaos      clients talk while faults befall the server   (CHAOS_SECONDS= _SEED= _FAULTS=),
 #                   or several nodes and their Redis   (NODES=3)
@@ -31,7 +33,7 @@ WARN      = -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(WERROR) -Wstrict-pr
             -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wcast-qual -Wformat=2 -Wvla -Wundef
 VERSION   = 0.1
 DEFS      = -D_GNU_SOURCE -DPOLLUX_VERSION='"$(VERSION)"' -I. -Iinclude -I$(B)/gen
-ALL       = -std=c17 $(WARN) $(DEFS) -fPIC -fvisibility=hidden $(CFLAGS) $(SANFLAGS)
+ALL       = -std=c17 $(WARN) $(DEFS) -fPIC -fvisibility=hidden $(CPPFLAGS) $(CFLAGS) $(SANFLAGS)
 
 Q         = $(if $(V),,@)
 say       = @$(if $(V),:,echo)
@@ -46,7 +48,11 @@ UNIT      = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 LOAD      = $(patsubst %,$(B)/tests/bench/%.o,load options client link http samples)
 FUZZ      = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-SHARED_LIBS = -lsqlite3 -lcrypto -lcurl -linih -lunistring -ldl -pthread
+# not libcurl: shared/hook/libcurl.h
+SHARED_LIBS = -lsqlite3 -lcrypto -linih -lunistring -ldl -pthread
+FCGI_LIBS = -lfcgi -lev -lssl
+WSD_LIBS  = -lwslay -lhttp_parser -lev -lssl
+CLI_LIBS  = -lhttp_parser -lssl
 PROGRAMS  = $(B)/pollux.fcgi $(B)/pollux-wsd $(B)/pollux-linkd $(B)/pollux-policyd $(B)/pollux
 
 all: programs client
@@ -64,11 +70,11 @@ $(B)/libpollux.a: $(SHARED)
 
 $(B)/pollux.fcgi: $(FCGI) $(B)/libpollux.a
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lfcgi -lev -lssl $(SHARED_LIBS) -pthread
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(FCGI_LIBS) $(SHARED_LIBS)
 
 $(B)/pollux-wsd: $(WSD) $(B)/libpollux.a
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev -lssl $(SHARED_LIBS)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(WSD_LIBS) $(SHARED_LIBS)
 
 $(B)/pollux-linkd: $(LINKD) $(B)/libpollux.a
 	$(say) LD $@
@@ -76,7 +82,7 @@ $(B)/pollux-linkd: $(LINKD) $(B)/libpollux.a
 
 $(B)/pollux: $(CLI) $(B)/libpollux.a
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lhttp_parser -lssl $(SHARED_LIBS)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(CLI_LIBS) $(SHARED_LIBS)
 
 $(B)/pollux-policyd: $(POLICYD) $(B)/libpollux.a
 	$(say) LD $@
@@ -87,7 +93,7 @@ $(B)/pollux-policyd: $(POLICYD) $(B)/libpollux.a
 $(B)/apps/%.so: $$(wildcard apps/$$*/*.c) $(wildcard include/pollux/*.h)
 	@mkdir -p $(@D)
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) -Wno-unused-parameter -shared -o $@ $(filter %.c,$^)
+	$(Q)$(CC) $(ALL) -Wno-unused-parameter $(LDFLAGS) -shared -o $@ $(filter %.c,$^)
 
 $(B)/tests/%: $(B)/tests/unit/%.o $(B)/libpollux.a
 	$(say) LD $@
@@ -103,6 +109,8 @@ $(B)/tests/test_link_liveness: $(addprefix $(B)/linkd/,liveness.o copies.o node_
 # objects of the programs that are tested without them
 $(B)/tests/test_workers: $(B)/wsd/balance.o $(B)/wsd/worker.o
 $(B)/tests/test_disk: $(B)/cli/disk.o
+$(B)/tests/test_site: $(B)/cli/site.o
+$(B)/tests/test_site: SHARED_LIBS += -lhttp_parser
 
 # good and bad modules for tests/unit/test_app.c
 MODULES   = $(patsubst tests/modules/%.c,$(B)/tests/modules/%.so,$(wildcard tests/modules/*.c))
@@ -135,7 +143,7 @@ $(B)/newer/%.o: $(B)/newer/%.c
 	$(Q)$(CC) $(ALL) -c -o $@ $<
 $(B)/newer/pollux-wsd: $(NEWER) $(WSD) $(B)/libpollux.a
 	$(say) LD $@
-	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lwslay -lhttp_parser -lev -lssl $(SHARED_LIBS)
+	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ $(WSD_LIBS) $(SHARED_LIBS)
 $(B)/newer/pollux-linkd: $(NEWER) $(LINKD) $(B)/libpollux.a
 	$(say) LD $@
 	$(Q)$(CC) $(ALL) $(LDFLAGS) -o $@ $^ -lhiredis -lev $(SHARED_LIBS)
@@ -175,6 +183,14 @@ $(B)/gen/schema.h: schema.sql
 
 $(B)/shared/store/database.o: $(B)/gen/schema.h
 
+# where programs look for a configuration at last.  Another SYSCONFDIR builds them anew
+$(B)/gen/sysconfdir.h: FORCE
+	@mkdir -p $(@D)
+	$(Q)echo '#define POLLUX_SYSCONFDIR "$(SYSCONFDIR)"' | cmp -s - $@ || \
+	  echo '#define POLLUX_SYSCONFDIR "$(SYSCONFDIR)"' >$@
+
+$(B)/shared/base/config_load.o: $(B)/gen/sysconfdir.h
+
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(say) CC $<
@@ -196,7 +212,7 @@ run:
 # --- its inputs have changed
 SERVERS   = lighttpd nginx apache
 SUITES    = format layers names links manual promises install services unit unit-san fuzz-replay clients \
-            chaos chaos-cluster cluster $(SERVERS:%=outside-%) outside-nodes
+            chaos chaos-cluster cluster $(SERVERS:%=outside-%) outside-nodes packages
 C         = $(B)/check
 # listed FOLDERS[, TESTS OF FIND]: the files there that are not made: what git would list, without git
 listed    = $(patsubst ./%,%,$(shell find $(1) \( -path ./build -o -path ./node_modules -o -path ./.git \
@@ -205,7 +221,7 @@ CLIENTS   = $(call listed,clients tests/clients apps/chat-php apps/chat-py)
 SOURCES   = $(call listed,.,-name '*.[ch]')
 LAUNCHER  = tools/run tools/run-cluster tools/run-lib
 OUTSIDE   = $(call listed,tests/lib tests/wire tests/interop tests/browser tests/suite $(LAUNCHER) \
-            apache-conf apps package-lock.json)
+            apache-conf apps package-lock.json tools/bundle docs/hosting.md)
 CLUSTER   = $(call listed,tests/lib tests/cluster tests/suite $(LAUNCHER) apache-conf \
             docs/kubernetes apps package-lock.json)
 MANUALS   = $(call listed,.,-name '*.[1-9]') shared/base/config_table.c shared/base/daemon.c \
@@ -215,6 +231,9 @@ EXAMPLES  = $(call listed,.,-name '*.md') docs/pollux-app.3 apps/hello/hello.c $
 ACROSS    = $(patsubst %,tests/wire/%.test.js,cors disconnect echo htmlfile jsonp multipart packets payload \
             polling publish quirks timers websocket) tests/interop/client.test.js
 DOCUMENTS = $(call listed,docs tests/promises) README.md SECURITY.md
+# what makes our programs is the business of other suites; these are about what becomes of them
+PACKAGING = $(PROGRAMS) $(call listed,apache-conf debian docs systemd tests/lib tests/packages) Dockerfile \
+            Makefile tools/deb tools/install tools/setup tools/site-conf
 TESTS     = $(call listed,tests)
 CORPORA   = $(call listed,tests/fuzz)
 CHAOS     = $(call listed,tests/chaos tests/lib $(LAUNCHER) apache-conf/nginx.conf)
@@ -258,6 +277,8 @@ $(C)/outside-nodes: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so) $(OUTSIDE)
 	@SERVER=lighttpd NODES=3 tools/check-one $@ tests/suite $(ACROSS)
 $(C)/cluster: $(PROGRAMS) $(APPS:%=$(B)/apps/%.so) $(CLUSTER)
 	@tools/check-one $@ tests/suite cluster
+$(C)/packages: $(PACKAGING)
+	@tools/check-one $@ tests/packages/run
 $(C)/chaos: $(PROGRAMS) $(CHAOS)
 	@CHAOS_SECONDS=$(CHECK_CHAOS_SECONDS) tools/check-one $@ tests/chaos/run
 $(C)/chaos-cluster: $(PROGRAMS) $(CHAOS) apache-conf/haproxy-nodes.cfg
@@ -294,6 +315,33 @@ fuzz:
 format:
 	clang-format -i $(SOURCES)
 
+# --- make bundle: tools/bundle explains the variables, and calls us for the programs.  BUNDLE_APP, files
+# --- in C, becomes part of them; then all but pollux-wsd are static: Debian has no archive of libwslay
+export DIR SUBFOLDER PROXY
+BUNDLE      = $(B)/bundle
+bundle_libs = -static-libgcc -Wl,-Bstatic $(filter-out -lwslay -ldl -pthread,$(1)) -Wl,-Bdynamic \
+              $(patsubst -lwslay,-lwslay -Wl$(,)-rpath$(,)'$$ORIGIN',$(filter -lwslay,$(1))) -lm -ldl -pthread
+# static glibc warns of each function that would need its libraries: names of users and hosts
+bundle_all  = -static -Wl,--no-warnings $(1) -lm
+bundle_link = $(Q)$(CC) -std=c17 $(DEFS) -fPIC -fvisibility=hidden $(CFLAGS) $(LDFLAGS) -Wl,--strip-debug \
+              -o $@ $(BUNDLE_APP) $(filter %.o %.a,$^) $(call $(1),$(2) $(SHARED_LIBS))
+,           = ,
+
+bundle:
+	@tools/setup build
+	@tools/setup client
+	@$(MAKE) -s --no-print-directory -j$(shell nproc) programs
+	@exec tools/bundle
+
+bundle-programs: $(addprefix $(BUNDLE)/,$(BUNDLE_PROGRAMS))
+
+$(BUNDLE)/pollux.fcgi: $(FCGI) $(B)/libpollux.a
+	$(call bundle_link,$(if $(BUNDLE_APP),bundle_all,bundle_libs),$(FCGI_LIBS))
+$(BUNDLE)/pollux-wsd: $(WSD) $(B)/libpollux.a
+	$(call bundle_link,bundle_libs,$(WSD_LIBS))
+$(BUNDLE)/pollux: $(CLI) $(B)/libpollux.a
+	$(call bundle_link,$(if $(BUNDLE_APP),bundle_all,bundle_libs),$(CLI_LIBS))
+
 # --- make install, make uninstall: tools/install explains the variables.  The network is not used:
 # --- what `make client` has fetched is installed
 PREFIX     ?= /usr/local
@@ -315,10 +363,15 @@ install: programs
 uninstall:
 	@$(INSTALL) uninstall
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+# --- make deb: tools/deb; the client is what `make client` has fetched
+deb:
+	@tools/deb $(VERSION) $(call listed,.)
+
+# build/deb has a copy of the tree, build/roots whole Debian systems
+-include $(shell find $(B) \( -path $(B)/deb -o -path $(B)/roots \) -prune -o -name '*.d' -type f -print 2>/dev/null)
 
 clean:
 	rm -rf build
 
-.PHONY: all programs client unit replay run check suites fuzz format install uninstall clean
+.PHONY: FORCE all programs client unit replay run check suites fuzz format bundle bundle-programs install uninstall deb clean
 .SECONDARY:

@@ -12,6 +12,7 @@
 #define POLLS_MAX  64
 #define REST_MS    90000 /* for all that is not the wait, on a host where much hangs */
 #define GOODBYE_MS 5000
+#define STORE_MS   15000 /* of opening the store, which may wait for locks */
 
 enum {
 	KEY_ORIGIN = 0x100,
@@ -109,12 +110,32 @@ read_options(struct doctor *d, int argc, char **argv)
 
 /* --- the run -------------------------------------------------------------------------------- */
 
+/* The port of the first address that has one; 0: there is none. */
+static unsigned
+first_port(struct slice addresses)
+{
+	struct slice address, part, port = {NULL, 0};
+	unsigned n = 0;
+
+	while (slice_cut(&addresses, ' ', &address)) {
+		if (slice_starts(address, SLICE("unix:")))
+			continue;
+		while (slice_cut(&address, ':', &part)) /* an IPv6 address has more colons */
+			port = part;
+		if (slice_number(port, 5, 65535, &n))
+			return n;
+	}
+	return 0;
+}
+
 /* What the configuration says about the path and the port of pollux-wsd. */
 static void
 use_configuration(struct doctor *d)
 {
 	const struct config *cfg = &d->cli->cfg;
-	const char *slash, *colon;
+	const char *slash;
+	/* at a port of its own a page with TLS needs TLS too */
+	bool tls = strncmp(d->url, "https:", 6) == 0 && cfg->wsd_tls_listen[0] != '\0';
 
 	if (d->inside && d->resource == NULL) {
 		slash = strrchr(cfg->resource, '/');
@@ -122,14 +143,13 @@ use_configuration(struct doctor *d)
 	}
 	if (d->resource == NULL)
 		d->resource = "socket.io";
-	if (d->wsd_port == 0 && d->inside) {
-		colon = strchr(cfg->wsd_listen, ' ');
-		colon = memrchr(cfg->wsd_listen, ':',
-		    colon == NULL ? strlen(cfg->wsd_listen) : (size_t)(colon - cfg->wsd_listen));
-		d->wsd_port = colon == NULL ? 0 : (unsigned)atoi(colon + 1);
-	}
-	if (d->wsd_port == 0 || d->wsd_port > 65535)
+	if (d->wsd_port == 0 && d->inside)
+		d->wsd_port = first_port(slice_of(tls ? cfg->wsd_tls_listen : cfg->wsd_listen));
+	if (d->wsd_port == 0)
 		d->wsd_port = 8081;
+	d->wsd_plain_port = d->inside ? first_port(slice_of(cfg->wsd_listen)) : 0;
+	if (d->wsd_plain_port == 0)
+		d->wsd_plain_port = d->wsd_port;
 }
 
 /* What a client needs, from outside. */
@@ -142,7 +162,10 @@ look_from_outside(struct doctor *d)
 	if (!d->served || d->net.stopped)
 		return;
 	doctor_polls_begin(d);
-	doctor_serve_script(d);
+	/* first: each further session may count as one that is going to poll */
+	doctor_polls_crowd(d);
+	if (!d->net.stopped)
+		doctor_serve_script(d);
 	if (!d->net.stopped)
 		doctor_serve_origins(d);
 	if (!d->net.stopped)
@@ -153,8 +176,6 @@ look_from_outside(struct doctor *d)
 		doctor_ways_websocket(d);
 	if (!d->net.stopped)
 		doctor_ways_policy(d);
-	if (!d->net.stopped)
-		doctor_polls_crowd(d);
 	findings_flush(&d->found);
 	doctor_polls_end(d);
 }
@@ -168,7 +189,8 @@ announce(const struct doctor *d)
 	       "sessions\nand ends them.\n\n",
 	    d->site.tls ? "https" : "http", d->site.authority, d->site.path,
 	    (long long)(d->wait_ms / 1000 + 5),
-	    (long long)((d->wait_ms + REST_MS + GOODBYE_MS) / 1000), d->polls + d->origins_n + 6);
+	    (long long)((d->wait_ms + REST_MS + GOODBYE_MS + STORE_MS) / 1000),
+	    d->polls + d->origins_n + 6);
 	fflush(stdout);
 }
 
@@ -210,8 +232,8 @@ doctor_run(struct cli *c, int argc, char **argv)
 		return EX_SOFTWARE;
 	}
 	d.visits = (struct visits){.net = &d.net, .site = &d.site, .timeout_ms = DOCTOR_QUICK_MS};
-	signal(SIGPIPE, SIG_IGN); /* a server that closes early is a finding */
 	cli_catch_signals();
+	signal(SIGPIPE, SIG_IGN); /* afterwards: a server that closes early is a finding */
 	announce(&d);
 	look_from_outside(&d);
 	complete = !d.net.stopped;

@@ -40,10 +40,11 @@ struct doctor {
 	const char *resource; /* of the path; NULL: of the configuration, or "socket.io" */
 	const char *origins[DOCTOR_ORIGINS_MAX];
 	unsigned origins_n;
-	int64_t wait_ms;   /* how long a poll is held */
-	unsigned polls;    /* how many polls are held at once; 0: do not try */
-	unsigned wsd_port; /* of pollux-wsd itself; 0: that of the configuration */
-	bool inside;       /* -c was given, and the configuration could be read */
+	int64_t wait_ms;         /* how long a poll is held */
+	unsigned polls;          /* how many polls are held at once; 0: do not try */
+	unsigned wsd_port;       /* of pollux-wsd itself; 0: that of the configuration */
+	unsigned wsd_plain_port; /* the same, without TLS */
+	bool inside;             /* -c was given, and the configuration could be read */
 
 	struct findings found;
 	struct site site;

@@ -132,7 +132,8 @@ say_500(struct doctor *d)
 		    "pollux.fcgi runs, but the handshake, which is for pollux-post.fcgi, answers "
 		    "500.");
 		findings_change(found,
-		    "suEXEC refuses symbolic links.  Make it a hard link, or a copy:\n"
+		    "suEXEC refuses symbolic links.  Make it a hard link, or a copy, with the same "
+		    "rights (755):\n"
 		    "    ln -f pollux.fcgi pollux-post.fcgi");
 	} else {
 		findings_add(found, "serve", FINDING_BAD,
@@ -214,6 +215,17 @@ say_404(struct doctor *d)
 	fetch_free(program);
 }
 
+/* So the rules of apache-conf/htaccess answer; and web servers that do not know a method. */
+static void
+say_501(struct doctor *d)
+{
+	findings_add(&d->found, "serve", FINDING_BAD,
+	    "The handshake answers 501: the web server has not loaded mod_fcgid.");
+	findings_change(&d->found,
+	    "Ask the host for FastCGI; or, if it lets you run a daemon, use pollux-wsd "
+	    "(docs/hosting.md).");
+}
+
 static void
 say_5xx(struct doctor *d, const struct fetch *f)
 {
@@ -270,6 +282,8 @@ doctor_blame(struct doctor *d, const struct fetch *f)
 		say_404(d);
 	else if (f->status == 500)
 		say_500(d);
+	else if (f->status == 501)
+		say_501(d);
 	else if (f->status > 500)
 		say_5xx(d, f);
 	else

@@ -13,6 +13,7 @@
 #include "cli/doctor.h"
 #include "shared/base/log.h"
 #include "shared/base/preflight.h"
+#include "shared/base/privs.h"
 #include "shared/hub/hub.h"
 #include "shared/store/listing.h"
 #include "shared/store/slots.h"
@@ -341,6 +342,8 @@ say_user(struct doctor *d, const struct running *r)
 		return;
 	user_name(r->fcgi_user, program);
 	user_name(sb.st_uid, account);
+	if (sb.st_uid == 0)
+		return; /* a server, not an account */
 	if (r->fcgi_user == sb.st_uid && r->fcgi_user != web)
 		findings_add(&d->found, "suexec", FINDING_GOOD,
 		    "pollux.fcgi runs as %s, whose the folder is: by suEXEC, or started by that "
@@ -356,7 +359,7 @@ say_user(struct doctor *d, const struct running *r)
 /* --- what the web server tells of the client ------------------------------------------------ */
 
 struct seen {
-	bool found, secure;
+	bool found, secure, elsewhere;
 	char address[64];
 };
 
@@ -369,6 +372,7 @@ take_session(void *arg, const struct listing_session *s)
 	seen->found = true;
 	seen->secure = s->handshake.n > 0 &&
 	               memmem(s->handshake.p, s->handshake.n, secure, sizeof(secure) - 1) != NULL;
+	seen->elsewhere = s->home != -1;
 	snprintf(seen->address, sizeof(seen->address), "%.*s", (int)s->address.n,
 	    slice_text(s->address));
 }
@@ -384,8 +388,15 @@ look_at_forwarded(struct doctor *d)
 	if (d->patient == NULL)
 		return;
 	filter.key = sid_key(slice_of(d->patient->sid));
-	if (listing_sessions(hub_store(d->cli->hub), &filter, take_session, &seen) == -1 ||
-	    !seen.found) {
+	if (listing_sessions(hub_store(d->cli->hub), &filter, take_session, &seen) == -1)
+		return; /* it was said on standard error */
+	if (seen.elsewhere || (!seen.found && cli_in_cluster(d->cli))) {
+		findings_add(&d->found, "forwarded", FINDING_UNKNOWN,
+		    "Another node of the cluster has our session: what it takes for our address is "
+		    "seen there.");
+		return;
+	}
+	if (!seen.found) {
 		findings_add(&d->found, "forwarded", FINDING_BAD,
 		    "The session that the URL gave us is not in the data folder %s.",
 		    d->cli->cfg.data);
@@ -459,12 +470,21 @@ look_at_processes(struct doctor *d)
 	count_running(d, &running);
 	say_running(d, &running);
 	say_user(d, &running);
-	look_at_forwarded(d);
+	/* no session of such a machine stays: what was seen of ours says nothing */
+	if (slots_drain(store_slots(hub_store(d->cli->hub))) == 0) {
+		look_at_forwarded(d);
+		return;
+	}
+	findings_add(&d->found, "drain", FINDING_BAD,
+	    "This machine is drained (pollux drain): it serves nobody.");
+	findings_change(&d->found, "When it is to serve again: pollux drain --cancel.");
 }
 
 void
 doctor_inside(struct doctor *d)
 {
+	bool became;
+
 	if (!d->inside) {
 		findings_add(&d->found, "inside", FINDING_UNKNOWN,
 		    "The data folder, its disk, users, versions and X-Forwarded-For are seen on "
@@ -474,6 +494,10 @@ doctor_inside(struct doctor *d)
 	}
 	look_at_resource(d);
 	look_at_programs(d);
+	/* the module that is loaded now is the account's: it must not run as root */
+	if (privs_become_owner(d->cli->cfg.data, &became) != 0 ||
+	    (became && privs_forget_ports() != 0))
+		return; /* it was said on standard error */
 	look_at_start(d);
 	if (look_at_folder(d)) {
 		look_at_disk(d);

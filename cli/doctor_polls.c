@@ -253,7 +253,7 @@ say_crowd(struct doctor *d, enum crowd_end end, unsigned held, int64_t slowest, 
 	case CROWD_REFUSED:
 		findings_add(found, "polls", FINDING_GOOD,
 		    "%u polls were held at once; then Pollux told the next visitor to come back "
-		    "later ([fcgi] max_held_polls, or [limits] sessions).",
+		    "later ([fcgi] max_held_polls, [wsd] max_held_requests, or [limits] sessions).",
 		    held);
 		break;
 	case CROWD_STUCK:
@@ -265,7 +265,9 @@ say_crowd(struct doctor *d, enum crowd_end end, unsigned held, int64_t slowest, 
 		    "The web server has no process left, for this and for all else of the site.  "
 		    "Let "
 		    "Pollux send visitors away before that:\n    [fcgi] max_held_polls = %u\n"
-		    "or use a server where one process holds all polls (docs/hosting.md).",
+		    "(behind Apache pollux-wsd has [wsd] max_held_requests for it), or use a "
+		    "server "
+		    "where one process holds all polls (docs/hosting.md).",
 		    fits);
 		findings_set(found, "fcgi", "max_held_polls", "%u", fits);
 		break;
@@ -310,6 +312,5 @@ doctor_polls_crowd(struct doctor *d)
 	if (d->net.stopped)
 		return;
 	say_crowd(d, end, held, slowest, why);
-	for (unsigned i = 0; i < n; i++)
-		visit_close(&d->visits, crowd[i]);
+	visit_close(&d->visits, crowd, n);
 }

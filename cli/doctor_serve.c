@@ -73,7 +73,7 @@ judge_exposed(struct doctor *d)
 
 /* A session is there: is it Pollux', and does a message come back? */
 static void
-try_to_talk(struct doctor *d, const struct visit *first)
+try_to_talk(struct doctor *d, struct visit *first)
 {
 	struct fetch *probe = fetch_page(&d->net, &d->site, d->site.path, NO_SUCH_PAGE);
 	bool pollux = fetch_has(probe, "Nothing is served under this address.");
@@ -86,7 +86,8 @@ try_to_talk(struct doctor *d, const struct visit *first)
 	    pollux ? "Pollux" : "A Socket.IO 0.9 server, but not Pollux,", first->transports);
 	if (!pollux)
 		findings_change(&d->found, "Is it the old server, which still runs?");
-	switch (visit_open(&d->visits, &d->patient, why)) {
+	d->patient = first;
+	switch (visit_enter(&d->visits, first, why)) {
 	case VISIT_REFUSED:
 		findings_add(&d->found, "talk", FINDING_UNKNOWN,
 		    "The server has no room for one more client now: nothing more can be tried.");
@@ -264,7 +265,7 @@ doctor_serve_origins(struct doctor *d)
 		if (f != NULL)
 			judge_origin(d, d->origins[i], f);
 		if (v != NULL)
-			visit_close(&d->visits, v);
+			visit_close(&d->visits, &v, 1);
 		fetch_free(f);
 	}
 	if (d->origins_n == 0)

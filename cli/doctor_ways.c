@@ -106,7 +106,7 @@ doctor_ways_stream(struct doctor *d)
 	visit_path(&d->visits, v, "htmlfile", path, sizeof(path));
 	f = fetch_start(&d->net, &rq);
 	if (f == NULL) {
-		visit_close(&d->visits, v);
+		visit_close(&d->visits, &v, 1);
 		return;
 	}
 	first = wait_for_text(d, f, "1::");
@@ -119,7 +119,7 @@ doctor_ways_stream(struct doctor *d)
 		say_stream(d, first, second, f);
 	fetch_free(post);
 	fetch_free(f);
-	visit_close(&d->visits, v);
+	visit_close(&d->visits, &v, 1);
 }
 
 /* --- websockets ----------------------------------------------------------------------------- */
@@ -228,7 +228,7 @@ say_passed(struct doctor *d, const struct upgrade *u, bool offered, bool direct)
 		     "\"http://127.0.0.1:%u%s$1\" [P]"
 		   : "It needs pollux-wsd, and a web server that passes upgrades to it "
 		     "(docs/hosting.md).",
-	    d->wsd_port, d->site.path);
+	    d->wsd_plain_port, d->site.path);
 }
 
 static void
@@ -280,12 +280,12 @@ doctor_ways_websocket(struct doctor *d)
 	offered = offers(v->transports, "websocket");
 	passed = try_upgrade(d, &d->site, v);
 	/* a session has one transport: the other way gets a new one */
-	visit_close(&d->visits, v);
+	visit_close(&d->visits, &v, 1);
 	v = make_session(d, "direct");
 	if (v == NULL)
 		return;
 	direct = try_direct(d, v);
-	visit_close(&d->visits, v);
+	visit_close(&d->visits, &v, 1);
 	if (d->net.stopped)
 		return;
 	say_passed(d, &passed, offered, direct.works);

@@ -116,7 +116,7 @@ end_as_cut(struct fetch *f, int error)
 static void
 end_as_late(struct fetch *f)
 {
-	long s = (long)((clock_ms() - f->started_ms + 999) / 1000);
+	long s = (long)((clock_ms() - f->started_ms + 500) / 1000);
 
 	end_fetch(f, FETCH_LATE, "no %s within %ld s",
 	    f->state == FETCH_CONNECTING ? "connection"
@@ -192,10 +192,18 @@ on_answer_end(struct http_parser *parser)
 {
 	struct fetch *f = parser->data;
 
-	/* a 100 Continue is not the answer; a 101 is, and the connection goes on */
-	if (parser->status_code != 101)
-		end_fetch(f, FETCH_DONE, "%d", f->status);
-	return parser->status_code != 101;
+	/* a 101 is the answer, and the connection goes on */
+	if (parser->status_code == 101)
+		return 0;
+	/* 100 Continue and 103 Early Hints are not */
+	if (parser->status_code < 200) {
+		buf_clear(&f->head);
+		f->in_value = false;
+		f->status = 0;
+		return 0;
+	}
+	end_fetch(f, FETCH_DONE, "%d", f->status);
+	return 1;
 }
 
 static const struct http_parser_settings answer_callbacks = {

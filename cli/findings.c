@@ -9,6 +9,9 @@
 
 #define TEXT_MAX 2048 /* of one sentence, or of one change */
 
+#define COLUMNS        96 /* of a line, unless a word is longer */
+#define COLUMNS_BEFORE 20 /* its sentence */
+
 /* What programs read, and what people read, padded. */
 static const struct {
 	const char *word, *column;
@@ -48,16 +51,42 @@ write_json_finding(struct findings *f)
 	buf_add_char(&f->list, '}');
 }
 
+/* Print a line behind the columns, broken between words; `used`: columns that are printed. */
+static void
+print_wrapped(struct slice line, int used)
+{
+	struct slice word;
+	int at = used;
+
+	/* what is to be pasted begins with blanks */
+	if (slice_starts(line, SLICE("    "))) {
+		printf("%*s%.*s\n", COLUMNS_BEFORE - used, "", (int)line.n, line.p);
+		return;
+	}
+	while (slice_cut(&line, ' ', &word)) {
+		if (at > COLUMNS_BEFORE && at + 1 + (int)word.n > COLUMNS) {
+			putchar('\n');
+			at = 0;
+		}
+		if (at < COLUMNS_BEFORE)
+			at += printf("%*s", COLUMNS_BEFORE - at, "");
+		else if (at > COLUMNS_BEFORE)
+			at += printf(" ");
+		at += printf("%.*s", (int)word.n, slice_text(word));
+	}
+	putchar('\n');
+}
+
 static void
 print_finding(const struct findings *f)
 {
 	struct slice rest = buf_slice(&f->change), line;
 
-	printf("%s  %-9s  %.*s\n", verdicts[f->verdict].column, f->id, (int)f->sentence.n,
-	    slice_text(buf_slice(&f->sentence)));
+	print_wrapped(
+	    buf_slice(&f->sentence), printf("%s  %-9s  ", verdicts[f->verdict].column, f->id));
 	if (f->change.n > 0)
 		while (slice_cut(&rest, '\n', &line))
-			printf("%20s%.*s\n", "", (int)line.n, line.p);
+			print_wrapped(line, 0);
 }
 
 void

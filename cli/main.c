@@ -18,6 +18,7 @@ static const struct {
     {"join", act_join, "add sessions to a room"},
     {"leave", act_leave, "remove sessions from a room"},
     {"action", act_action, "run the actions on standard input"},
+    {"drain", drain_machine, "take the machine out of service"},
     {"sessions", list_sessions, "list sessions"},
     {"rooms", list_rooms, "list rooms"},
     {"stats", stats_once, "count processes, sessions, rooms, packets"},

@@ -14,6 +14,8 @@ numbers_collect(struct cli *c, struct numbers *of)
 	const struct slots *slots = store_slots(hub_store(c->hub));
 
 	/* Slots have gaps where processes have ended. */
+	of->drain_rate = slots_drain(slots);
+	of->drained = slots_drained(slots);
 	of->n = 0;
 	for (int i = 0; i < slots_high(slots); i++)
 		if (slots_info(slots, i, &of->processes[of->n].info))
@@ -138,6 +140,9 @@ write_own_json(struct buf *out, const struct numbers *of)
 		buf_puts(out, ",\"cluster\":");
 		cluster_write_json(out, &of->cluster, !of->of.is_one);
 	}
+	if (of->drain_rate != 0)
+		buf_printf(out, ",\"drain\":{\"rate\":%u,\"ended\":%" PRIu64 "}", of->drain_rate,
+		    of->drained);
 	buf_puts(out, "}\n");
 }
 
@@ -213,6 +218,9 @@ write_own_text(struct buf *out, const struct numbers *of)
 	buf_add_char(out, '\n');
 	write_sessions_text(out, t);
 	buf_printf(out, "; %" PRId64 " new, %" PRId64 " ended\n", t->fresh, t->ended);
+	if (of->drain_rate != 0)
+		buf_printf(out, "draining    %u a second, %" PRIu64 " so far\n", of->drain_rate,
+		    of->drained);
 	write_places_text(out, of);
 	write_contents_text(out, t);
 	buf_printf(out, "answers     %" PRId64 " awaited\n", t->answers_awaited);

@@ -25,6 +25,8 @@ struct numbers {
 	unsigned waiters; /* clients that wait for a place */
 	struct process processes[SLOTS_MAX];
 	int n;
+	unsigned drain_rate; /* of `pollux drain` on this machine; 0: it is in service */
+	uint64_t drained;    /* sessions that it has ended */
 };
 
 /* Count; `of->of` is set by the caller.  Return 0, or -1 after saying why. */

@@ -73,6 +73,51 @@ read_handshake(struct visit *v, struct slice line)
 	return true;
 }
 
+/* --- closing -------------------------------------------------------------------------------- */
+
+static struct fetch *
+say_goodbye(struct visits *all, struct visit *v)
+{
+	char path[PATH_MAX_LENGTH];
+	struct fetch_request rq = {
+	    .site = all->site, .path = path, .origin = all->origin, .timeout_ms = BYE_MS};
+	size_t n;
+
+	fetch_free(v->poll);
+	v->poll = NULL;
+	visit_path(all, v, "xhr-polling", path, sizeof(path));
+	n = strlen(path);
+	snprintf(path + n, sizeof(path) - n, "?disconnect=1");
+	v->open = false;
+	return fetch_start(all->net, &rq);
+}
+
+void
+visit_close(struct visits *all, struct visit *const *list, unsigned n)
+{
+	struct fetch *byes[VISITS_MAX];
+	unsigned said = 0;
+
+	for (unsigned i = 0; i < n && said < VISITS_MAX; i++)
+		if (list[i]->open)
+			byes[said++] = say_goodbye(all, list[i]);
+	for (unsigned i = 0; i < said; i++) {
+		while (byes[i] != NULL && !fetch_has_ended(byes[i]) && !all->net->stopped)
+			fetch_turn(all->net, BYE_MS);
+		fetch_free(byes[i]);
+	}
+}
+
+void
+visit_close_all(struct visits *all)
+{
+	struct visit *list[VISITS_MAX];
+
+	for (unsigned i = 0; i < VISITS_MAX; i++)
+		list[i] = &all->list[i];
+	visit_close(all, list, VISITS_MAX);
+}
+
 /* --- opening -------------------------------------------------------------------------------- */
 
 static struct visit *
@@ -160,27 +205,38 @@ wait_for_poll(struct visits *all, struct visit *v, int64_t ms)
 }
 
 enum visit_result
+visit_enter(struct visits *all, struct visit *v, char why[320])
+{
+	enum visit_result result = VISIT_FAILED;
+
+	visit_poll(all, v);
+	if (!wait_for_poll(all, v, all->timeout_ms))
+		snprintf(why, 320, "its first poll was not answered within %lld s",
+		    (long long)all->timeout_ms / 1000);
+	else if (v->poll->status != 200)
+		fetch_outcome(v->poll, why);
+	else if (fetch_has(v->poll, "7:::1+0"))
+		result = VISIT_REFUSED;
+	else if (fetch_has(v->poll, "1::"))
+		result = VISIT_OPEN;
+	else
+		snprintf(why, 320, "its first poll brought something else than 1::");
+	fetch_free(v->poll);
+	v->poll = NULL;
+	return result;
+}
+
+enum visit_result
 visit_open(struct visits *all, struct visit **v, char why[320])
 {
 	enum visit_result result = greet(all, v, why);
 
-	if (result != VISIT_OPEN)
-		return result;
-	visit_poll(all, *v);
-	if (!wait_for_poll(all, *v, all->timeout_ms)) {
-		snprintf(why, 320, "its first poll was not answered within %lld s",
-		    (long long)all->timeout_ms / 1000);
-		result = VISIT_FAILED;
-	} else if ((*v)->poll->status == 200 && fetch_has((*v)->poll, "7:::1+0")) {
-		result = VISIT_REFUSED;
-	} else if ((*v)->poll->status != 200 || !fetch_has((*v)->poll, "1::")) {
-		fetch_outcome((*v)->poll, why);
-		result = VISIT_FAILED;
+	if (result == VISIT_OPEN)
+		result = visit_enter(all, *v, why);
+	if (result == VISIT_REFUSED && *v != NULL) {
+		visit_close(all, v, 1);
+		*v = NULL;
 	}
-	if (result == VISIT_REFUSED)
-		(*v)->open = false;
-	fetch_free((*v)->poll);
-	(*v)->poll = NULL;
 	return result;
 }
 
@@ -241,49 +297,4 @@ visit_ask(struct visits *all, struct visit *v, int64_t ms, char why[320])
 	}
 	snprintf(why, 320, "%d polls in a row brought something else", OTHERS_MAX);
 	return -1;
-}
-
-/* --- closing -------------------------------------------------------------------------------- */
-
-static struct fetch *
-say_goodbye(struct visits *all, struct visit *v)
-{
-	char path[PATH_MAX_LENGTH];
-	struct fetch_request rq = {
-	    .site = all->site, .path = path, .origin = all->origin, .timeout_ms = BYE_MS};
-	size_t n;
-
-	fetch_free(v->poll);
-	v->poll = NULL;
-	visit_path(all, v, "xhr-polling", path, sizeof(path));
-	n = strlen(path);
-	snprintf(path + n, sizeof(path) - n, "?disconnect=1");
-	v->open = false;
-	return fetch_start(all->net, &rq);
-}
-
-void
-visit_close(struct visits *all, struct visit *v)
-{
-	struct fetch *f = v->open ? say_goodbye(all, v) : NULL;
-
-	while (f != NULL && !fetch_has_ended(f) && !all->net->stopped)
-		fetch_turn(all->net, BYE_MS);
-	fetch_free(f);
-}
-
-void
-visit_close_all(struct visits *all)
-{
-	struct fetch *byes[VISITS_MAX];
-	int n = 0;
-
-	for (int i = 0; i < VISITS_MAX; i++)
-		if (all->list[i].open)
-			byes[n++] = say_goodbye(all, &all->list[i]);
-	for (int i = 0; i < n; i++) {
-		while (byes[i] != NULL && !fetch_has_ended(byes[i]) && !all->net->stopped)
-			fetch_turn(all->net, BYE_MS);
-		fetch_free(byes[i]);
-	}
 }

@@ -35,6 +35,9 @@ enum visit_result {
  * wrong, for VISIT_FAILED. */
 enum visit_result visit_open(struct visits *all, struct visit **v, char why[320]);
 
+/* The first poll of a session. */
+enum visit_result visit_enter(struct visits *all, struct visit *v, char why[320]);
+
 /* The whole request of a handshake, or NULL: no memory.  `origin` NULL: as all requests have it. */
 struct fetch *visit_knock(struct visits *all, const char *origin);
 /* The session that such a request has made.  NULL: none, or all VISITS_MAX are open. */
@@ -58,8 +61,9 @@ void visit_path(const struct visits *all, const struct visit *v, const char *tra
 struct slice visit_question(void);
 bool visit_is_answer(struct slice bytes);
 
-/* End these sessions, all of them at once, for a few seconds at most. */
-void visit_close(struct visits *all, struct visit *v);
+/* End these `n` sessions, all of them at once, for a few seconds at most. */
+void visit_close(struct visits *all, struct visit *const *list, unsigned n);
+/* The same for all that are open. */
 void visit_close_all(struct visits *all);
 
 #endif

@@ -55,7 +55,8 @@ struct fcgi {
 
 	bool by_web_server; /* it has started us, and passed the socket */
 	int64_t busy_at;    /* when there was a connection last, ms */
-	bool draining;      /* SIGTERM came: no new requests, leave when all are answered */
+	bool leaving;       /* SIGTERM came: connections end with their next answer */
+	bool draining; /* a moment later: no new requests, the end comes when all are answered */
 };
 
 #endif

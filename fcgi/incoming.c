@@ -167,9 +167,8 @@ hand_to_reader(struct fcgi_conn *c)
 	hurry_slowest(c->fcgi);
 }
 
-/* A connection without a request has become readable. */
-static void
-begin_fcgi_request(struct fcgi_conn *c)
+void
+incoming_look(struct fcgi_conn *c)
 {
 	static char bytes[PEEK_BYTES]; /* scratch of the one loop */
 	ssize_t n = recv(c->io.fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
@@ -228,7 +227,7 @@ incoming_on_io(struct ev_loop *loop, struct ev_io *io, int events)
 	if ((events & EV_READ) == 0 || c->state == FCGI_CONN_CLOSED)
 		return;
 	if (c->state == FCGI_CONN_IDLE)
-		begin_fcgi_request(c);
+		incoming_look(c);
 	else /* one request at a time: we do not announce FCGI_MPXS_CONNS */
 		read_abort(c);
 }

@@ -11,6 +11,9 @@
 /* Watch a new connection.  Owns `fd`, on failure too. */
 void incoming_open(struct fcgi *f, int fd);
 
+/* Of a connection without a request: take the one that is here, if there is one. */
+void incoming_look(struct fcgi_conn *c);
+
 /* The callback for readers_open(); `conn` is the connection, `rq` what was read from it. */
 void incoming_was_read(void *conn, struct fcgi_request *rq);
 

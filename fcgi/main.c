@@ -19,6 +19,7 @@
 #include "fcgi/readers.h"
 #include "fcgi/request.h"
 #include "fcgi/turn.h"
+#include "fcgi/unavailable.h"
 #include "shared/base/daemon.h"
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
@@ -32,12 +33,17 @@
  * account 20 processes can bear beside POSTs and the pages of the site (docs/hosting.md). */
 #define HELD_POLLS 16
 
+/* Before connections without a request are closed.  A web server that keeps them may be sending the
+ * next request at that moment, and does not repeat a POST: it is answered 502, which ends the
+ * session at the client.  Those in use are closed by an answer meanwhile, which is no surprise. */
+#define LEAVE_S .1
+
 /* The whole program. */
 struct fcgi_daemon {
 	struct fcgi f;
 	struct config cfg;
 	struct ev_signal term, intr, usr1, hup;
-	struct ev_timer drained;
+	struct ev_timer left, drained;
 };
 
 /* Choose what the configuration leaves to us.  A web server that starts us is mod_fcgid: it holds
@@ -63,24 +69,21 @@ fcgi_on_drained(struct ev_loop *loop, struct ev_timer *timer, int events)
 	ev_break(loop, EVBREAK_ALL);
 }
 
+/* Close what has no request, and answer what is held. */
 static void
-fcgi_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
+fcgi_on_left(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
-	struct fcgi_daemon *d = signal->data;
+	struct fcgi_daemon *d = timer->data;
 	struct fcgi *f = &d->f;
 	struct fcgi_conn *c;
 
+	(void)loop;
 	(void)events;
-	if (f->draining) {
-		ev_break(loop, EVBREAK_ALL);
-		return;
-	}
-	daemon_stopping(f->conns_n);
+	/* a request that is here already is served, a handshake too: then there are no new ones */
+	LIST_FOREACH (c, &f->conns, all)
+		if (c->state == FCGI_CONN_IDLE)
+			incoming_look(c);
 	f->draining = true;
-	/* first the sockets: another process must get the polls that come back */
-	fcgi_listener_close(f->listener);
-	f->listener = NULL;
-	ev_timer_start(loop, &d->drained);
 	fcgi_turn_enter(f);
 	server_drain(f->sv);
 	/* what has no request yet will get no answer; held requests have just got theirs */
@@ -90,6 +93,29 @@ fcgi_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 		else if (c->state == FCGI_CONN_READING)
 			incoming_expire(c);
 	}
+}
+
+static void
+fcgi_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
+{
+	struct fcgi_daemon *d = signal->data;
+	struct fcgi *f = &d->f;
+
+	(void)events;
+	if (f->leaving) {
+		ev_break(loop, EVBREAK_ALL);
+		return;
+	}
+	daemon_stopping(f->conns_n);
+	f->leaving = true;
+	/* first the sockets: another process must get the polls that come back */
+	fcgi_listener_close(f->listener);
+	f->listener = NULL;
+	ev_timer_start(loop, &d->drained);
+	if (LIST_EMPTY(&f->conns))
+		fcgi_on_left(loop, &d->left, 0);
+	else
+		ev_timer_start(loop, &d->left);
 }
 
 /* daemon_reload: whether all that is opened from a configuration can be opened from this one. */
@@ -140,6 +166,8 @@ fcgi_start_watching(struct fcgi_daemon *d)
 	/* libfcgi's documented signal for a graceful end, so not the counters of pollux-wsd */
 	fcgi_watch_signal(d, &d->usr1, SIGUSR1, fcgi_on_stop);
 	fcgi_watch_signal(d, &d->hup, SIGHUP, fcgi_on_hangup);
+	ev_timer_init(&d->left, fcgi_on_left, LEAVE_S, 0.);
+	d->left.data = d;
 	ev_timer_init(&d->drained, fcgi_on_drained, DRAIN_S, 0.);
 	fcgi_turn_start(&d->f);
 	fcgi_listener_start(d->f.listener);
@@ -171,6 +199,7 @@ fcgi_stop_watching(struct fcgi_daemon *d)
 	ev_signal_stop(loop, &d->intr);
 	ev_signal_stop(loop, &d->usr1);
 	ev_signal_stop(loop, &d->hup);
+	ev_timer_stop(loop, &d->left);
 	ev_timer_stop(loop, &d->drained);
 }
 
@@ -193,6 +222,14 @@ fcgi_open(struct fcgi *f)
 	f->readers = readers_open(
 	    f->loop, (unsigned)f->cfg->fcgi_readers, f->cfg->body_bytes, incoming_was_read);
 	return f->readers == NULL ? EX_OSERR : EX_OK;
+}
+
+/* The start has failed, and the web server that started us has clients who wait: tell them why. */
+static void
+fcgi_tell_why(void)
+{
+	if (daemon_why()[0] != '\0' && unavailable_has_server())
+		unavailable_serve(daemon_why());
 }
 
 /* Everything after the configuration.  Return the exit code. */
@@ -227,6 +264,7 @@ fcgi_serve(struct fcgi_daemon *d, const char *addresses)
 			code = DAEMON_OUTDATED;
 	} else {
 		readers_close(f->readers);
+		fcgi_tell_why();
 	}
 	/* in reverse order; sessions held here can go to other processes from server_close() on */
 	reachable_close(f->reachable);
@@ -259,6 +297,8 @@ main(int argc, char **argv)
 	    "Serve Socket.IO handshakes and polls behind a web server, by FastCGI.  ADDRESS is "
 	    "unix:/path or host:port.",
 	    argc, argv);
+	if (code == EX_CONFIG && fcgi_request_init() == 0)
+		fcgi_tell_why();
 	if (code != 0)
 		return code;
 	addresses = o.listen != NULL ? o.listen : d.cfg.fcgi_listen;

@@ -91,9 +91,13 @@ finish_writing(struct fcgi_conn *c)
 		outgoing_watch(c, EV_READ);
 		return;
 	}
+	/* at once after the last byte, so that the web server sees both together: else it might
+	 * send the next request here, and would not repeat a POST */
+	if (c->fcgi->leaving)
+		shutdown(c->io.fd, SHUT_WR);
 	/* sent only now that the kernel has all of it: until then the messages could be kept */
 	fcgi_conn_tell_fate(c, EXCHANGE_SENT);
-	if (!c->keep || c->fcgi->draining) {
+	if (!c->keep || c->fcgi->leaving) {
 		fcgi_conn_close(c);
 		return;
 	}

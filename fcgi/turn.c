@@ -41,7 +41,7 @@ fcgi_turn_follow_store(struct fcgi *f)
 		ev_io_start(f->loop, &f->wake);
 	}
 	/* what SIGTERM does is done in this turn */
-	if (!f->draining && server_is_outdated(f->sv)) {
+	if (!f->leaving && server_is_outdated(f->sv)) {
 		log_warnx(
 		    "a newer version of Pollux takes the data folder over; this process ends");
 		ev_feed_signal_event(f->loop, SIGTERM);
@@ -55,7 +55,7 @@ leave_to_others(struct fcgi *f)
 {
 	if (!LIST_EMPTY(&f->conns) || f->busy_at == 0)
 		f->busy_at = f->now;
-	if (!f->by_web_server || f->draining || f->now - f->busy_at < SPARE_MS ||
+	if (!f->by_web_server || f->leaving || f->draining || f->now - f->busy_at < SPARE_MS ||
 	    !server_is_spare(f->sv))
 		return;
 	f->busy_at = f->now; /* ask seldom */

@@ -24,7 +24,7 @@ check() {
 installs() {
 	local target=$1 root=$2
 	shift 2
-	make -s "$target" DESTDIR="$root" "$@" >"$folder/log" 2>&1 && [ ! -s "$folder/log" ]
+	make -s "$target" DESTDIR="$root" "$@" >"$folder/log" 2>&1
 }
 
 # Everything below the folder but directories, one a line.
@@ -47,7 +47,7 @@ units=$root/usr/local/lib/systemd/system
 for file in etc/pollux/pollux.conf etc/logrotate.d/pollux usr/local/lib/sysusers.d/pollux.conf \
 	usr/local/lib/tmpfiles.d/pollux.conf \
 	usr/local/lib/systemd/system/pollux-{fcgi@,fcgi-{0,1,2}@,wsd,wsd@,linkd,linkd@,policyd}.service \
-	usr/local/lib/systemd/system/pollux-{fcgi@,fcgi-{0,1,2}@,wsd,policyd}.socket; do
+	usr/local/lib/systemd/system/pollux-{fcgi@,fcgi-{0,1,2}@,wsd,wsd-tls,policyd}.socket; do
 	check "$file is not installed" test -s "$root/$file"
 done
 check 'pollux-post.fcgi is not a hard link to pollux.fcgi' test \
@@ -85,6 +85,37 @@ check 'pollux.conf: the folder of the modules' grep -qF /opt/x/lib64/pollux/chat
 	"$root/etc/pollux/pollux.conf"
 check 'make uninstall with other folders' installs uninstall "$root" PREFIX=/opt/x LIBDIR=/opt/x/lib64
 check 'make uninstall leaves files in other folders' test "$(files "$root")" = ./etc/pollux/pollux.conf
+
+# --- the browser's client: from npm, or why not, and then everything else is built and installed
+
+# makes WHAT: run what \`make\` runs for the client in a clone of its own.  PATH has \`npm\` if there is one.
+clone=$folder/clone
+mkdir -p "$clone/tools" "$clone/npm"
+cp tools/setup "$clone/tools/"
+cp package.json package-lock.json "$clone/"
+mkdir "$clone/bin"
+for tool in bash cat cmp cp dirname flock gzip mkdir; do
+	ln -s "$(command -v "$tool")" "$clone/bin/$tool"
+done
+makes() {
+	PATH=$clone/npm:$clone/bin "$clone/tools/setup" client >"$folder/log" 2>&1
+}
+check 'make fails without npm' makes
+check "make does not say that npm is missing: $(cat "$folder/log")" \
+	grep -q '^setup: npm is not installed, and fetches the browser.s client' "$folder/log"
+printf '#!/bin/sh\necho "npm: no network" >&2\nexit 1\n' >"$clone/npm/npm"
+chmod 755 "$clone/npm/npm"
+check 'make fails when npm does' makes
+check "make does not say what is missing: $(cat "$folder/log")" \
+	grep -q '^setup: npm could not fetch the browser.s client.*into build/client$' "$folder/log"
+dist=node_modules/socket.io-client/dist
+printf '#!/bin/sh\n[ "$1" = ci ] || exit 1\nmkdir -p %s\nfor n in %s; do cat package.json >%s/$n; done\n' "$dist" \
+	'socket.io.js socket.io.min.js WebSocketMain.swf WebSocketMainInsecure.swf' "$dist" >"$clone/npm/npm"
+check "make does not fetch the client: $(cat "$folder/log")" makes
+for file in socket.io.js socket.io.js.gz socket.io.min.js.gz WebSocketMain.swf; do
+	check "make does not make build/client/$file: $(cat "$folder/log")" test -s "$clone/build/client/$file"
+done
+check 'make does not make the client' grep -q '^all:.* client$' Makefile
 
 # --- what systemd says to it
 

@@ -7,6 +7,17 @@
 #include "shared/base/crash.h"
 #include "shared/base/log.h"
 
+/* The application of `make bundle APP=`, whose pollux_app() is part of this program.  Usually there
+ * is none, and both are NULL. */
+extern int linked_app(sio_app *app) __asm__("pollux_app") __attribute__((weak));
+extern const struct sio_abi linked_abi __asm__("pollux_app_abi") __attribute__((weak));
+
+bool
+module_is_linked(void)
+{
+	return &linked_abi != NULL;
+}
+
 /* Load the shared object and find its entry.  NULL after logging why. */
 static int (*load_entry(struct sio_app *app, const char *path))(sio_app *)
 {
@@ -15,8 +26,14 @@ static int (*load_entry(struct sio_app *app, const char *path))(sio_app *)
 		int (*function)(sio_app *);
 	} entry; /* ISO C has no cast from object to function pointer */
 	const struct sio_abi *abi;
-	struct crash_place place = crash_enter("", "loading");
+	struct crash_place place;
 
+	if (module_is_linked()) {
+		log_errx("[app] module: this program has an application of its own (make bundle "
+			 "APP=), and loads no other: remove the line");
+		return NULL;
+	}
+	place = crash_enter("", "loading");
 	/* this runs what the module has as constructors */
 	app->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	crash_leave(place);
@@ -99,16 +116,17 @@ module_open(const char *path, const char *node)
 	app->node = node;
 	if (handlers_add_ns(app, SLICE("")) == NULL)
 		goto fail;
-	if (path[0] == '\0')
+	if (path[0] == '\0' && !module_is_linked())
 		return &app->base;
-	setup = load_entry(app, path);
+	setup = path[0] == '\0' ? linked_app : load_entry(app, path);
 	if (setup == NULL)
 		goto fail;
 	place = crash_enter("", "pollux_app");
 	result = setup(app);
 	crash_leave(place);
 	if (result != 0) {
-		log_errx("application %s: its pollux_app() failed", path);
+		log_errx("application %s: its pollux_app() failed",
+		    path[0] == '\0' ? "of this program" : path);
 		goto fail;
 	}
 	return &app->base;

@@ -1,6 +1,8 @@
 #include "shared/base/account.h"
 
 #include <errno.h>
+#include <link.h>
+#include <nss.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,23 @@
 #include <unistd.h>
 
 #define NAME_MAX_BYTES 64
+
+/* A static program (make bundle APP=) would load the modules that nsswitch.conf names, made for the
+ * glibc of that machine, and crash in them.  /etc and DNS are in glibc itself.  Before main(), so
+ * that no program can look up a name before this. */
+static void __attribute__((constructor)) account_use_own_lookups(void)
+{
+	static const char *const files[] = {"passwd", "group", "initgroups", "services"};
+	/* the linker makes it for dynamic programs only */
+	extern ElfW(Dyn) dynamic_section[] __asm__("_DYNAMIC")
+	    __attribute__((weak, visibility("hidden")));
+
+	if (dynamic_section != NULL)
+		return;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		(void)__nss_configure_lookup(files[i], "files");
+	(void)__nss_configure_lookup("hosts", "files dns");
+}
 
 /* "www-data", or its number. */
 static const char *

@@ -215,7 +215,8 @@ int config_check(const struct config *cfg, char *error, size_t error_size);
 
 /* Load the configuration as every program does: the defaults; each file of `paths`, which ends
  * with NULL, or if it is empty each of POLLUX_CONF, separated by ':', or if that is unset
- * pollux.conf beside the binary, if it exists; the environment; the check.  As config_read(). */
+ * pollux.conf beside the binary, or else SYSCONFDIR/pollux/pollux.conf, if it exists; the
+ * environment; the check.  As config_read(). */
 int config_load(struct config *cfg, const char *const *paths, char *error, size_t error_size);
 
 #endif

@@ -38,7 +38,8 @@ static struct {
 	struct config *cfg;
 	struct config in_force; /* what `cfg` was before the program changed it */
 	const char *const *paths;
-	int errors; /* that a check has found */
+	int errors;    /* that a check has found */
+	char why[512]; /* first mistake of the configuration */
 } ctx = {.name = "pollux", .manager = -1};
 
 /* --- options -------------------------------------------------------------------------------- */
@@ -143,6 +144,7 @@ daemon_configure_any(struct daemon_options *o, struct config *cfg, const char *n
 	settle_descriptors(); /* before anything opens a descriptor that it would close */
 	daemon_read_options(o, doc, argc, argv);
 	if (config_load(cfg, o->paths, error, sizeof(error)) == -1) {
+		snprintf(ctx.why, sizeof(ctx.why), "%.*s", (int)strcspn(error, "\n"), error);
 		errors = slice_of(error);
 		while (slice_cut(&errors, '\n', &line))
 			daemon_complain("%.*s", (int)line.n, line.p);
@@ -177,6 +179,12 @@ daemon_complain(const char *format, ...)
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
+}
+
+const char *
+daemon_why(void)
+{
+	return ctx.why[0] != '\0' ? ctx.why : log_first_error();
 }
 
 /* log_taker: a start would log this. */

@@ -43,6 +43,10 @@ int daemon_configure_client(struct daemon_options *o, struct config *cfg, const 
 /* Say on standard error why the program does not start: for errors before daemon_open_log(). */
 void daemon_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Why a start failed, for somebody who does not see the log: the first mistake of the
+ * configuration, else the first error that was logged; empty if there was none. */
+const char *daemon_why(void);
+
 /* With -t, instead of all that follows: what is logged between these two, and would be an error or
  * a warning of a start, is printed by daemon_complain().  The first looks at the log file, and says
  * if there was no configuration; the second returns 0, or EX_CONFIG if there was an error. */

@@ -36,6 +36,7 @@ static struct {
 	enum log_level level;
 	int fd;
 	bool journal; /* systemd reads <N> priorities and stamps the time itself */
+	char first_error[512];
 	struct log_kind kinds[KINDS_MAX];
 	log_taker *take; /* NULL: lines are written */
 	void *take_arg;
@@ -147,6 +148,7 @@ log_write_line(enum log_level level, int error, const char *format, va_list args
 {
 	char line[LINE_BYTES];
 	size_t n = 0, room = sizeof(line) - 1; /* the last byte is for '\n' */
+	size_t words;                          /* where they begin */
 	int k;
 
 	if (log_ctx.take != NULL) {
@@ -165,6 +167,7 @@ log_write_line(enum log_level level, int error, const char *format, va_list args
 		    log_ctx.program, (int)getpid(), levels[level].name);
 	}
 	n = k < 0 ? 0 : (size_t)k;
+	words = n;
 	k = vsnprintf(line + n, room - n, format, args);
 	n += k < 0 ? 0 : (size_t)k;
 	if (n >= room)
@@ -176,6 +179,9 @@ log_write_line(enum log_level level, int error, const char *format, va_list args
 			n = room - 1;
 	}
 	log_make_one_line(line, n);
+	if (level == LOG_LEVEL_ERROR && log_ctx.first_error[0] == '\0')
+		snprintf(log_ctx.first_error, sizeof(log_ctx.first_error), "%.*s", (int)(n - words),
+		    line + words);
 	if (log_ctx.take != NULL) {
 		line[n] = '\0';
 		log_ctx.take(log_ctx.take_arg, level, line);
@@ -184,6 +190,12 @@ log_write_line(enum log_level level, int error, const char *format, va_list args
 	line[n++] = '\n';
 	if (write(log_ctx.fd, line, n) == -1)
 		return; /* and there is nowhere to report that */
+}
+
+const char *
+log_first_error(void)
+{
+	return log_ctx.first_error;
 }
 
 #define LOG_FUNCTION(name, level, error)                                                           \

@@ -50,6 +50,9 @@ void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The first error since the program began, without time and name; empty: there was none. */
+const char *log_first_error(void);
+
 /* For a line that a client can cause as often as it likes: the first is written, those that follow
  * within a minute are counted, and then the count is written with the first one's text, once a
  * minute for as long as there are more.  `format`, which must be a literal, tells one kind of line

@@ -11,9 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
-
 #include "shared/base/log.h"
+#include "shared/hook/libcurl.h"
 #include "shared/wire/digit.h"
 
 #define EPOLL_EVENTS 16
@@ -39,6 +38,7 @@ struct hook_place {
 };
 
 struct hook_http {
+	struct libcurl curl;
 	CURLM *multi;
 	int epoll_fd;
 	int64_t now, due; /* due: of libcurl's timer; INT64_MAX: none */
@@ -70,7 +70,7 @@ on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 	    epoll_ctl(
 		http->epoll_fd, errno == EEXIST ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == -1)
 		log_warn("hook: cannot watch libcurl's socket");
-	curl_multi_assign(http->multi, fd, http);
+	http->curl.multi_assign(http->multi, fd, http);
 	return 0;
 }
 
@@ -103,8 +103,8 @@ static void
 free_hook_call(struct hook_call *call)
 {
 	LIST_REMOVE(call, all);
-	curl_easy_cleanup(call->easy);
-	curl_slist_free_all(call->headers);
+	call->http->curl.easy_cleanup(call->easy);
+	call->http->curl.slist_free_all(call->headers);
 	buf_free(&call->reply);
 	free(call);
 }
@@ -118,7 +118,7 @@ was_unsent(const struct hook_call *call, CURLcode code)
 	if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT ||
 	    code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION)
 		return true;
-	curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
+	call->http->curl.easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
 	return sent == 0;
 }
 
@@ -129,7 +129,7 @@ was_no_http(const struct hook_call *call, CURLcode code, bool unsent)
 {
 	long status = 0;
 
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	call->http->curl.easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	return status == 0 && (unsent || code != CURLE_OPERATION_TIMEDOUT);
 }
 
@@ -141,9 +141,9 @@ finish_call(struct hook_call *call, CURLcode code)
 	long status = 0;
 	bool too_long = code == CURLE_WRITE_ERROR && call->reply.failed;
 
-	curl_multi_remove_handle(call->http->multi, call->easy);
+	call->http->curl.multi_remove_handle(call->http->multi, call->easy);
 	if (code == CURLE_OK) {
-		curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+		call->http->curl.easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 		result.status = (int)status;
 		result.body = buf_slice(&call->reply);
 	} else {
@@ -151,7 +151,7 @@ finish_call(struct hook_call *call, CURLcode code)
 		result.no_http = was_no_http(call, code, result.unsent);
 		result.error = too_long                 ? "the reply is longer than 1 MiB"
 		               : call->error[0] != '\0' ? call->error
-		                                        : curl_easy_strerror(code);
+		                                        : call->http->curl.easy_strerror(code);
 	}
 	call->done(call->arg, &result);
 	free_hook_call(call);
@@ -175,18 +175,19 @@ hook_http_run(struct hook_http *http, int64_t now_ms)
 		if (LIST_EMPTY(&http->calls))
 			epoll_ctl(http->epoll_fd, EPOLL_CTL_DEL, events[i].data.fd, NULL);
 		else
-			curl_multi_socket_action(http->multi, events[i].data.fd, what, &running);
+			http->curl.multi_socket_action(
+			    http->multi, events[i].data.fd, what, &running);
 	}
 	if (http->due <= now_ms) {
 		http->due = INT64_MAX;
-		curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+		http->curl.multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	}
-	while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+	while ((message = http->curl.multi_info_read(http->multi, &left)) != NULL) {
 		struct hook_call *call = NULL;
 
 		if (message->msg != CURLMSG_DONE)
 			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+		http->curl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
 		finish_call(call, message->data.result);
 	}
 }
@@ -251,7 +252,7 @@ add_request_header(struct hook_call *call, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	grown = curl_slist_append(call->headers, line);
+	grown = call->http->curl.slist_append(call->headers, line);
 	if (grown != NULL)
 		call->headers = grown;
 }
@@ -285,13 +286,14 @@ set_curl_options(struct hook_call *call, const struct hook_request *request)
 	CURL *easy = call->easy;
 	bool bad = false;
 
-#define SET(option, value) bad = bad || curl_easy_setopt(easy, (option), (value)) != CURLE_OK
+#define SET(option, value) bad = bad || http->curl.easy_setopt(easy, (option), (value)) != CURLE_OK
 	SET(CURLOPT_PRIVATE, call);
 	SET(CURLOPT_ERRORBUFFER, call->error);
 	SET(CURLOPT_URL, http->place.url);
 	if (http->place.socket != NULL)
 		SET(CURLOPT_UNIX_SOCKET_PATH, http->place.socket);
-	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+	/* libcurl before 7.85 does not know it: config_check() allows no other URLs */
+	(void)http->curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_PROXY, ""); /* not even one from the environment */
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
@@ -327,10 +329,10 @@ hook_http_post(
 	call->retry_after_s = -1;
 	buf_init(&call->reply, HOOK_REPLY_MAX);
 	LIST_INSERT_HEAD(&http->calls, call, all);
-	call->easy = curl_easy_init();
+	call->easy = http->curl.easy_init();
 	if (call->easy == NULL || add_request_headers(call, request) == -1 ||
 	    set_curl_options(call, request) == -1 ||
-	    curl_multi_add_handle(http->multi, call->easy) != CURLM_OK) {
+	    http->curl.multi_add_handle(http->multi, call->easy) != CURLM_OK) {
 		log_errx("hook %s: cannot make a request: out of memory", call->http->place.name);
 		free_hook_call(call);
 		return NULL;
@@ -341,7 +343,7 @@ hook_http_post(
 void
 hook_http_cancel(struct hook_call *call)
 {
-	curl_multi_remove_handle(call->http->multi, call->easy);
+	call->http->curl.multi_remove_handle(call->http->multi, call->easy);
 	free_hook_call(call);
 }
 
@@ -440,16 +442,18 @@ hook_http_open(const struct hook_http_options *options)
 		log_errx("[hook] secret: not \"whsec_\" and base64");
 		goto fail;
 	}
-	if (http->epoll_fd == -1 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
-	    (http->multi = curl_multi_init()) == NULL) {
+	if (libcurl_open(&http->curl) == -1)
+		goto fail;
+	if (http->epoll_fd == -1 || http->curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+	    (http->multi = http->curl.multi_init()) == NULL) {
 		log_err("hook: cannot start libcurl");
 		goto fail;
 	}
-	curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
-	curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
-	curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
-	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)options->connections);
+	http->curl.multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+	http->curl.multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+	http->curl.multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+	http->curl.multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+	http->curl.multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)options->connections);
 	return http;
 fail:
 	hook_http_close(http);
@@ -466,8 +470,8 @@ hook_http_close(struct hook_http *http)
 	while ((call = LIST_FIRST(&http->calls)) != NULL)
 		hook_http_cancel(call);
 	if (http->multi != NULL) {
-		curl_multi_cleanup(http->multi);
-		curl_global_cleanup();
+		http->curl.multi_cleanup(http->multi);
+		http->curl.global_cleanup();
 	}
 	if (http->epoll_fd != -1)
 		close(http->epoll_fd);
@@ -483,7 +487,7 @@ hook_http_change(struct hook_http *http, const struct hook_http_options *options
 
 	http->secrets = options->secrets;
 	http->connect_timeout_ms = options->connect_timeout_ms;
-	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)options->connections);
+	http->curl.multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)options->connections);
 	if (find_hook_place(&place, options->url) == -1)
 		return false;
 	is_other = strcmp(place.url, http->place.url) != 0 ||

@@ -92,8 +92,13 @@ obey_control(struct hub *h, struct session *s, struct slice text)
 		control_take_over(h, s, slice_skip(text, 1));
 		break;
 	case 'E':
+		held_end(h, s, END_REMEMBERED);
+		break;
 	case 'X':
-		held_end(h, s, text.p[0] == 'E');
+		held_end(h, s, END_FORGOTTEN);
+		break;
+	case 'M':
+		held_end(h, s, END_MOVED);
 		break;
 	case 'H':
 		if (s->ops->heard != NULL)

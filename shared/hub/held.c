@@ -92,15 +92,22 @@ held_drop_sink(struct hub *h, struct session *s, enum sink_end why)
 }
 
 void
-held_end(struct hub *h, struct session *s, bool remembered)
+held_end(struct hub *h, struct session *s, enum held_end_way way)
 {
+	static const enum sink_end told[] = {
+	    [END_FORGOTTEN] = SINK_LOST,
+	    [END_REMEMBERED] = SINK_DISCONNECTED,
+	    [END_MOVED] = SINK_MOVED,
+	};
+
 	s->over = true;
-	s->remembered = remembered;
-	if (!remembered || !s->ready) {
-		held_drop_sink(h, s, remembered ? SINK_DISCONNECTED : SINK_LOST);
+	s->remembered = held_is_kept(&s->row, way);
+	if (!s->remembered || !s->ready) {
+		held_drop_sink(h, s, told[way]);
 		return;
 	}
-	/* a poll: its response is due, and its last packet is 0::.  Nothing may come behind that */
+	/* a poll: its response is due, and its last packet is 0:: or 7:::+0.  Nothing may come
+	 * behind that */
 	channel_unlink_all(h, s);
 	for (uint32_t i = 0; i < s->subs_n; i++)
 		if (s->subs[i].until > h->head)

@@ -47,7 +47,7 @@ struct session {
 	bool ready;                       /* in hub->ready: has something pending */
 	bool ending;                      /* the application is being told that it disconnects */
 	bool over;                        /* it has ended ... */
-	bool remembered;                  /* ... and its client must not come back */
+	bool remembered;                  /* ... and is kept, to tell its client */
 	bool unsaved;                     /* `row` must be written before the commit */
 	bool stale;                       /* another process has it, and has changed `row` */
 	bool postponed;                   /* its next packet was here before: receive_later() */
@@ -56,6 +56,21 @@ struct session {
 	int64_t shut_until;               /* ... until then */
 	UT_hash_handle hh;                /* in hub->sessions by row.key */
 };
+
+/* How it ends: what its client is told. */
+enum held_end_way {
+	END_FORGOTTEN,  /* 7:::1+0: it does not exist */
+	END_REMEMBERED, /* 0::: do not come back */
+	END_MOVED,      /* 7:::+0: come back */
+};
+
+/* Whether the session is kept after its end for its client's next poll, which collects what came
+ * before. */
+static inline bool
+held_is_kept(const struct session_row *row, enum held_end_way way)
+{
+	return way == END_REMEMBERED || (way == END_MOVED && !row->streaming);
+}
 
 LIST_HEAD(ready_list, session);
 SLIST_HEAD(visit_list, session);
@@ -86,9 +101,9 @@ void held_detach(struct hub *h, struct session *s);
 /* The same, and tell the sink why. */
 void held_drop_sink(struct hub *h, struct session *s, enum sink_end why);
 
-/* The session has ended: its sink ends, and if it is a poll that 0:: is pending for, as soon as
- * that is delivered. */
-void held_end(struct hub *h, struct session *s, bool remembered);
+/* The session has ended: its sink ends, and if it is a poll that its last packet is pending for, as
+ * soon as that is delivered. */
+void held_end(struct hub *h, struct session *s, enum held_end_way way);
 
 /* Free a session, or all of them without telling their sinks. */
 void held_free(struct hub *h, struct session *s);

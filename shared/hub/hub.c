@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "shared/base/log.h"
+#include "shared/hub/drain.h"
 #include "shared/hub/internal.h"
 #include "shared/store/message_log.h"
 #include "shared/store/slots.h"
@@ -18,6 +19,7 @@ hub_open(const struct hub_options *options)
 	h->o = *options;
 	LIST_INIT(&h->ready);
 	SLIST_INIT(&h->visits);
+	STAILQ_INIT(&h->newcomers);
 	h->store = store_open(options->folder, options->group == NULL ? "" : options->group,
 	    options->kind, options->no_app);
 	/* what was sent before us concerns no session held here */
@@ -75,6 +77,7 @@ hub_close(struct hub *h)
 		held_free_all(h);
 		ring_free(&h->ring);
 	}
+	drain_forget(h);
 	free(h->parts.lost);
 	buf_free(&h->presence);
 	buf_free(&h->linked);

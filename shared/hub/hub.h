@@ -216,6 +216,7 @@ bool session_has_sink(const struct session *s, const void *sink);
 enum sink_end {
 	SINK_SUPERSEDED,   /* a newer transport took over: a poll ends with 8:: */
 	SINK_DISCONNECTED, /* the session has ended: 0:: and the end */
+	SINK_MOVED,        /* it has ended here, and is to come back: 7:::+0 and the end */
 	SINK_LOST,         /* the session does not exist any more: 7:::1+0 and the end */
 	SINK_FAILED,       /* a turn that opened or changed it was rolled back; try again */
 };
@@ -288,6 +289,10 @@ void session_heard(struct hub *h, struct session *s);
  * and its end.  `remember`: the client's next poll is told 0:: and does not reconnect.  With
  * no_app: later, and remembered. */
 void session_end(struct hub *h, struct session *s, const char *reason, bool remember);
+
+/* The same, but the client is told to come back with a new handshake; a poll, when it comes next.
+ * The session is open, and no other node's; not with no_app. */
+void session_move(struct hub *h, struct session *s, const char *reason);
 
 /* --- namespaces and rooms ------------------------------------------------------------------- */
 

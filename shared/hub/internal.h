@@ -1,9 +1,9 @@
 /* internal: what the files of the hub share.  Only shared/hub/ includes it.
  *
  * Files call downwards only: hub, turn, chores and action_in, trim, receive, session_remote,
- * session_attach and session_create, session, per_address, membership, early, publish, quota,
- * presence, link, transaction, follow, local, linked, part, held, sub_index, channel, ring and
- * lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag: `failed`,
+ * session_attach and session_create, drain, session, per_address, membership, early, publish,
+ * quota, presence, link, transaction, follow, local, linked, part, held, sub_index, channel, ring
+ * and lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag: `failed`,
  * `log_unread`, `gap`, a session's `visiting` or `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
@@ -29,7 +29,9 @@ struct hub {
 	struct store *store;
 	int64_t now;
 	int64_t head; /* the newest row of the log that was read or written here */
-	int64_t next_chores, next_filter;
+	int64_t next_chores, next_filter, next_drain;
+	STAILQ_HEAD(, drain_newcomer) newcomers; /* see drain.c */
+	unsigned newcomers_n;
 	struct ring ring;
 	struct session *sessions; /* uthash: those in memory, by key */
 	struct channel *channels; /* uthash: those with members here, by chan */

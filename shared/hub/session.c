@@ -68,6 +68,12 @@ complete_session(struct hub *h, struct session *s)
 {
 	if (s->row.state == STORE_ENDED)
 		s->over = s->remembered = true;
+	if (s->row.state == STORE_MOVED) {
+		s->over = true;
+		/* who has collected it all and asks again is nobody that we know */
+		s->remembered =
+		    (s->row.inflight != -1 ? s->row.inflight : s->row.cursor) < s->row.last;
+	}
 	if (s->row.state == STORE_REMOTE_NOTE)
 		s->over = true;
 	/* of one that has ended: for the poll that collects what came before */
@@ -266,9 +272,15 @@ session_pause(struct session *s, bool paused)
 /* End it in the store and tell the application and the process that holds it.  -1: the turn is
  * lost. */
 static int
-end_row(struct hub *h, struct session *s, const char *reason, bool remember)
+end_row(struct hub *h, struct session *s, const char *reason, enum held_end_way way)
 {
+	static const struct slice controls[] = {
+	    [END_FORGOTTEN] = {"X", 1},
+	    [END_REMEMBERED] = {"E", 1},
+	    [END_MOVED] = {"M", 1},
+	};
 	struct session_row row;
+	bool is_kept;
 	/* the store's row: ours may be unsaved, and the application must hear of an end only
 	 * once */
 	enum store_result loaded = session_row_load(h->store, s->row.key, &row);
@@ -277,10 +289,11 @@ end_row(struct hub *h, struct session *s, const char *reason, bool remember)
 		h->failed = true;
 		return -1;
 	}
-	if (loaded == STORE_NOT_FOUND || row.state == STORE_ENDED)
+	if (loaded == STORE_NOT_FOUND || row.state == STORE_ENDED || row.state == STORE_MOVED)
 		return 0;
 	if (s->unsaved) /* it opened in this turn */
 		row = s->row;
+	is_kept = held_is_kept(&row, way);
 	/* a handler that ends the session again, or sends to it, must not come back to here */
 	s->ending = true;
 	show_watchers(h, WATCH_END, s->row.key, slice_of(reason));
@@ -288,27 +301,38 @@ end_row(struct hub *h, struct session *s, const char *reason, bool remember)
 	/* while its rooms and its data are still there, for the handlers to use */
 	if (s->row.state == STORE_OPEN)
 		membership_tell_all(h, s, reason);
-	/* for polls 0:: is a message, behind those that wait to be collected */
-	if (remember && row.state == STORE_OPEN && !row.streaming) {
-		if (hub_publish_session(h, s, SLICE("0::"), false) == -1)
+	/* for polls the last packet is a message, behind those that wait to be collected */
+	if (is_kept && row.state == STORE_OPEN && !row.streaming) {
+		if (hub_publish_session(
+			h, s, way == END_MOVED ? SLICE("7:::+0") : SLICE("0::"), false) == -1)
 			return -1;
 		row.last = h->head;
 	}
 	if (row.state == STORE_OPEN || (int)sid_key_number(row.key) != link_number(h))
-		presence_ended(h, row.key, remember);
+		presence_ended(h, row.key, is_kept);
 	/* before the owner is gone from the store */
-	if (s->ops == NULL &&
-	    hub_publish_control(h, row.key, row.owner, remember ? SLICE("E") : SLICE("X")) == -1)
+	if (s->ops == NULL && hub_publish_control(h, row.key, row.owner, controls[way]) == -1)
 		return -1;
-	row.state = STORE_ENDED;
+	row.state = way == END_MOVED ? STORE_MOVED : STORE_ENDED;
 	row.deadline = h->now + h->o.close_timeout_ms;
-	if ((remember ? session_row_end(h->store, &row) : session_row_delete(h->store, row.key)) ==
+	if ((is_kept ? session_row_end(h->store, &row) : session_row_delete(h->store, row.key)) ==
 	    -1)
 		h->failed = true;
 	s->row = row;
 	s->unsaved = false; /* it is saved */
 	s->ending = false;
 	return 0;
+}
+
+static void
+end_held(struct hub *h, struct session *s, const char *reason, enum held_end_way way)
+{
+	/* first: if the turn fails, no transport may stay with a session that is half ended */
+	held_visit(h, s);
+	if (end_row(h, s, reason, way) == -1)
+		return;
+	/* last: what the handlers sent to it comes before the end */
+	held_end(h, s, way);
 }
 
 void
@@ -330,12 +354,15 @@ session_end(struct hub *h, struct session *s, const char *reason, bool remember)
 			    .what = LINK_END, .number = remember, .text = slice_of(reason)}) == 0;
 		return;
 	}
-	/* first: if the turn fails, no transport may stay with a session that is half ended */
-	held_visit(h, s);
-	if (end_row(h, s, reason, remember) == -1)
-		return;
-	/* last: what the handlers sent to it comes before the end */
-	held_end(h, s, remember);
+	end_held(h, s, reason, remember ? END_REMEMBERED : END_FORGOTTEN);
+}
+
+void
+session_move(struct hub *h, struct session *s, const char *reason)
+{
+	/* catching up may bring the news that another process ended it */
+	if (!s->over && !s->ending && transaction_open(h) == 0 && !s->over)
+		end_held(h, s, reason, END_MOVED);
 }
 
 /* --- accessors ------------------------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "shared/hub/drain.h"
 #include "shared/hub/follow.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/publish.h"
@@ -91,6 +92,7 @@ attach_ended(
     struct hub *h, struct session *s, bool streaming, const struct sink_ops *ops, void *sink)
 {
 	struct session_row *row = &s->row;
+	enum sink_end told = row->state == STORE_MOVED ? SINK_MOVED : SINK_DISCONNECTED;
 	enum follow_result collected = FOLLOW_OVERFLOW;
 	int64_t first;
 
@@ -113,11 +115,11 @@ attach_ended(
 		if (streaming && session_row_save(h->store, row) == -1)
 			h->failed = true;
 	}
-	/* the last of what was collected is 0:: */
+	/* the last of what was collected is 0:: or 7:::+0 */
 	if (streaming)
-		held_drop_sink(h, s, collected == FOLLOW_OK ? SINK_SUPERSEDED : SINK_DISCONNECTED);
+		held_drop_sink(h, s, collected == FOLLOW_OK ? SINK_SUPERSEDED : told);
 	else if (!s->unsaved || s->pending_n == 0)
-		held_drop_sink(h, s, SINK_DISCONNECTED);
+		held_drop_sink(h, s, told);
 	return 0;
 }
 
@@ -166,8 +168,15 @@ session_attach(struct hub *h, struct session *s, enum transport_id transport, bo
 		membership_mark_waiting(h, s);
 	}
 	held_attach(h, s, ops, sink);
+	if (first && drain_is_on(h))
+		return drain_begin_away(h, s);
 	if (first)
 		return session_begin(h, s);
+	if (drain_is_away(s)) {
+		drain_move_soon(h, s);
+		if (s->over) /* there are too many */
+			return 0;
+	}
 	if (repeat && hub_publish_session(h, s, SLICE("1::"), false) == -1)
 		return -1;
 	return deliver_missed(h, s);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "shared/base/log.h"
+#include "shared/hub/drain.h"
 #include "shared/hub/internal.h"
 #include "shared/store/slots.h"
 #include "shared/wire/payload.h"
@@ -247,6 +248,10 @@ hub_turn_end(struct hub *h, int64_t *next_ms)
 		chores_run(h);
 		end_transaction(h);
 	}
+	if (drain_is_due(h)) {
+		drain_run(h);
+		end_transaction(h);
+	}
 	rows = action_in_run(h);
 	if (rows > 0)
 		action_in_settled(h, rows, end_transaction(h) == 0);
@@ -255,6 +260,9 @@ hub_turn_end(struct hub *h, int64_t *next_ms)
 	*next_ms = transaction_next_try(h);
 	if (h->next_chores < *next_ms)
 		*next_ms = h->next_chores;
+	look = drain_next(h);
+	if (look < *next_ms)
+		*next_ms = look;
 	look = action_in_next(h);
 	if (look < *next_ms)
 		*next_ms = look;

@@ -187,6 +187,27 @@ connect_actions(struct action_file *f, const char *path)
 	return read_identity(f) == -1 || prepare_actions(f) == -1 ? -1 : 0;
 }
 
+/* Of files that were made before [store] group was set: let those in who may write the lock file.
+ * Another user's stay as they are. */
+static void
+let_group_in(const struct action_file *f)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
+	struct stat like, sb;
+	char path[600];
+
+	if (fstat(f->lock_fd, &like) == -1)
+		return;
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		actions_path(f, suffixes[i], path);
+		/* the group first: the old one must not come in.  A service may be forbidden to
+		 * change it, and has it from systemd */
+		if (stat(path, &sb) == 0 &&
+		    (sb.st_gid == like.st_gid || chown(path, (uid_t)-1, like.st_gid) == 0))
+			(void)chmod(path, like.st_mode & 0666);
+	}
+}
+
 /* Open the file at `path`.  Return 0, or -1: not now, or it is damaged. */
 static int
 open_existing(struct action_file *f, const char *path)
@@ -196,6 +217,7 @@ open_existing(struct action_file *f, const char *path)
 
 	if (id.ino == 0) /* it is missing */
 		return -1;
+	let_group_in(f);
 	if (connect_actions(f, path) == -1) {
 		action_file_failed(f);
 		return -1;

@@ -261,6 +261,7 @@ count_by_transport(struct store *st, struct listing_node of, struct listing_tota
 				t->by_transport[transport] += n;
 			break;
 		case STORE_ENDED:
+		case STORE_MOVED:
 			t->ended += n;
 			break;
 		case STORE_REMOTE_NOTE:

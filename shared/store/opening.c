@@ -8,6 +8,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
 #include "shared/store/database.h"
+#include "shared/store/drain_state.h"
 #include "shared/store/folder.h"
 #include "shared/store/health.h"
 #include "shared/store/internal.h"
@@ -153,6 +154,7 @@ open_slot(struct store *st)
 	}
 	places_forget_slot(st->slots, slots_own(st->slots), clock_ms());
 	st->slots_id = file_identify(path);
+	drain_state_load(st);
 	st->wake_fd = wake_open(st->folder, slots_own(st->slots), st->mode, &st->wake_id);
 	if (st->wake_fd == -1) {
 		health_complain(st, "cannot bind the wake-up socket in %s", st->folder);

@@ -153,8 +153,8 @@ session_row_end(struct store *st, const struct session_row *s)
 
 	if (ended == -1 || delete_belongings(st, s->key) == -1)
 		return -1;
-	return statement_exec(st, Q_SESSION_END, "lllllli", s->key, s->gen, s->cursor, s->inflight,
-	    s->last, s->deadline, (int)s->streaming);
+	return statement_exec(st, Q_SESSION_END, "llllllii", s->key, s->gen, s->cursor, s->inflight,
+	    s->last, s->deadline, (int)s->streaming, (int)s->state);
 }
 
 char *

@@ -17,6 +17,7 @@ enum session_row_state {
 	STORE_NEW = 0,   /* handshaken, no transport yet */
 	STORE_OPEN = 1,  /* connected */
 	STORE_ENDED = 2, /* ended by either side; kept so that its next poll is answered 0:: */
+	STORE_MOVED = 5, /* the same, but that poll is answered 7:::+0, and later ones 7:::1+0 */
 	/* of another node (remote.h) */
 	STORE_REMOTE = 3,      /* connected */
 	STORE_REMOTE_NOTE = 4, /* it went there, or has ended there a moment ago: requests for it go
@@ -31,7 +32,7 @@ struct session_row {
 	int64_t gen, cursor;
 	int64_t inflight; /* -1: none */
 	int64_t request;  /* hash of the name of its last poll; 0: that had none */
-	int64_t last;     /* once ended: the row of its 0::, which is for its polls; 0: none */
+	int64_t last;     /* once ended: the row of its 0:: or 7:::+0, for its polls; 0: none */
 	int64_t deadline;
 	int transport;
 	bool streaming;
@@ -73,8 +74,8 @@ int64_t session_row_count_bad(struct store *st, int64_t key);
  * the web hook: hook_queue.h). */
 int session_row_delete(struct store *st, int64_t key);
 
-/* The same, but the row stays, as STORE_ENDED, until its deadline: with gen, cursor, inflight,
- * last, deadline and streaming of `s`.  If it has a last row its subscriptions stay too, ended by
+/* The same, but the row stays until its deadline: with state, gen, cursor, inflight, last, deadline
+ * and streaming of `s`.  If it has a last row its subscriptions stay too, ended by
  * that row: its polls may not have collected what came before. */
 int session_row_end(struct store *st, const struct session_row *s);
 

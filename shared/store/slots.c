@@ -324,6 +324,45 @@ slots_add_session(struct slots *sl)
 	sl->table->sessions++;
 }
 
+unsigned
+slots_drain(const struct slots *sl)
+{
+	return sl->table->drain.rate;
+}
+
+void
+slots_set_drain(struct slots *sl, unsigned rate)
+{
+	if (sl->table->drain.rate == 0)
+		sl->table->drain.ended = 0;
+	sl->table->drain.due_ms = 0;
+	sl->table->drain.rate = rate;
+}
+
+int64_t
+slots_drain_due(const struct slots *sl)
+{
+	return sl->table->drain.due_ms;
+}
+
+void
+slots_set_drain_due(struct slots *sl, int64_t due_ms)
+{
+	sl->table->drain.due_ms = due_ms;
+}
+
+uint64_t
+slots_drained(const struct slots *sl)
+{
+	return sl->table->drain.ended;
+}
+
+void
+slots_add_drained(struct slots *sl, unsigned n)
+{
+	sl->table->drain.ended += n;
+}
+
 int64_t
 slots_hook_events(const struct slots *sl)
 {

@@ -182,6 +182,17 @@ int64_t slots_sessions(const struct slots *sl);
 void slots_set_sessions(struct slots *sl, int64_t n);
 void slots_add_session(struct slots *sl);
 
+/* A folder that is out of service (drain_state.h): how many sessions end in a second, 0: it is in
+ * service.  Costs one load.  Setting it begins anew, if it was 0. */
+unsigned slots_drain(const struct slots *sl);
+void slots_set_drain(struct slots *sl, unsigned rate);
+/* When the next are due, ms of CLOCK_MONOTONIC, maybe of an earlier boot. */
+int64_t slots_drain_due(const struct slots *sl);
+void slots_set_drain_due(struct slots *sl, int64_t due_ms);
+/* How many have ended so far. */
+uint64_t slots_drained(const struct slots *sl);
+void slots_add_drained(struct slots *sl, unsigned n);
+
 /* What waits for the web hook: the last count plus what was added since; and the slot of the
  * process that delivers it, -1: none. */
 int64_t slots_hook_events(const struct slots *sl);

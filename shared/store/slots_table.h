@@ -62,6 +62,13 @@ struct slot_waiter {
 	_Atomic int seen_ms;    /* after this time it did, when something else was expected; or 0 */
 };
 
+/* A folder that is out of service: drain_state.h. */
+struct slot_drain {
+	_Atomic unsigned rate;  /* sessions to end in a second; 0: it is in service */
+	_Atomic int64_t due_ms; /* when the next are */
+	_Atomic uint64_t ended; /* of this drain */
+};
+
 /* In shared memory, zeroed when created: 0 must be the right start value of every field. */
 struct slot_table {
 	struct takeover_head head;
@@ -81,6 +88,7 @@ struct slot_table {
 	_Atomic int64_t chores_due; /* the next maintenance, ms */
 	struct slot_places places[PLACES_POOLS];
 	struct slot_waiter waiters[WAITERS_MAX];
+	struct slot_drain drain;
 	struct slot_link link;
 	struct slot slots[SLOTS_MAX];
 };

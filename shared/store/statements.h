@@ -46,7 +46,7 @@ X(Q_SESSION_SAVE,
     " deadline = ?7, transport = ?8, streaming = ?9, spoke = ?10, request = nullif(?11, 0)"
     " WHERE key = ?1")
 X(Q_SESSION_RESERVE,
-    "UPDATE session SET inflight = ?3, owner = -1, deadline = iif(state = 2, deadline, ?4)"
+    "UPDATE session SET inflight = ?3, owner = -1, deadline = iif(state IN (2, 5), deadline, ?4)"
     " WHERE key = ?1 AND gen = ?2")
 X(Q_SESSION_ADVANCE, "UPDATE session SET cursor = ?3 WHERE key = ?1 AND gen = ?2")
 X(Q_SESSION_UNRESERVE, "UPDATE session SET inflight = NULL WHERE key = ?1 AND gen = ?2")
@@ -72,7 +72,7 @@ X(Q_SESSION_DELETE, "DELETE FROM session WHERE key = ?1")
 X(Q_SUBSCRIPTION_END_ALL,
     "UPDATE subscription SET until = ?2 WHERE key = ?1 AND until IS NULL")
 X(Q_SESSION_END,
-    "UPDATE session SET state = 2, owner = -1, gen = ?2, cursor = ?3, inflight = nullif(?4, -1),"
+    "UPDATE session SET state = ?8, owner = -1, gen = ?2, cursor = ?3, inflight = nullif(?4, -1),"
     " last = nullif(?5, 0), deadline = ?6, streaming = ?7, network = NULL WHERE key = ?1")
 
 /* --- subscription.c --- */
@@ -181,6 +181,14 @@ X(Q_HOOK_FORGET_ENDED,
 X(Q_HOOK_DEFER, "INSERT OR REPLACE INTO hook_deferred(key, actions) VALUES(?1, ?2)")
 X(Q_HOOK_TAKE_DEFERRED, "DELETE FROM hook_deferred WHERE key = ?1 RETURNING actions")
 
+/* --- drain_state.c --- */
+X(Q_DRAIN_NEXT,
+    "SELECT key FROM session WHERE state = 1 AND home IS NULL"
+    " AND EXISTS (SELECT 1 FROM subscription AS s WHERE s.key = session.key) LIMIT ?1")
+X(Q_DRAIN_LEFT,
+    "SELECT count(*) FROM session WHERE state = 1 AND home IS NULL"
+    " AND EXISTS (SELECT 1 FROM subscription AS s WHERE s.key = session.key)")
+
 /* --- maintenance.c --- */
 X(Q_OWNERS, "SELECT DISTINCT owner FROM session WHERE owner >= 0")
 X(Q_STREAMS_OF, "SELECT key FROM session WHERE owner = ?1 AND streaming")
@@ -192,7 +200,8 @@ X(Q_WAITING,
 X(Q_SESSION_TOTAL, "SELECT count(*) FROM session WHERE state < 2")
 X(Q_LOWEST_CURSOR,
     "SELECT min(iif(state = 1, cursor, ifnull(inflight, cursor))) FROM session"
-    " WHERE NOT streaming AND (state = 1 OR state = 2 AND ifnull(inflight, cursor) < last)")
+    " WHERE NOT streaming AND (state = 1 OR state IN (2, 5)"
+    " AND ifnull(inflight, cursor) < last)")
 X(Q_TRIM_POINT,
     "SELECT max(id) FROM (SELECT id FROM message ORDER BY id LIMIT 1000)"
     " WHERE id < (SELECT max(id) FROM message)")

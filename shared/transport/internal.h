@@ -25,7 +25,7 @@ struct relay;
 #define NOOP_PACKET            SLICE("8::")     /* of a poll: come back at once */
 #define DISCONNECT_PACKET      SLICE("0::")     /* the session has ended, do not come back */
 #define UNKNOWN_SESSION_PACKET SLICE("7:::1+0") /* come back with a new handshake */
-#define RECONNECT_PACKET       SLICE("7:::+0")  /* the same, where a stream ends */
+#define RECONNECT_PACKET       SLICE("7:::+0")  /* the same, of a session that ends here */
 
 #define BODY_TOO_LARGE "The body is larger than this server accepts." /* 413 */
 
@@ -65,6 +65,7 @@ struct server {
 	struct heartbeat_queue beating, waiting; /* see heartbeat.h */
 	/* shared by all websockets that they are sent to */
 	struct message *heartbeat_packet, *disconnect_packet, *unknown_session_packet;
+	struct message *reconnect_packet;
 	/* answers that wait for the end of the turn, and their texts: answer.c */
 	struct pending_answer *pending;
 	size_t pending_n, pending_cap;
@@ -88,6 +89,10 @@ server_has_store(struct server *sv)
 
 /* Read the setting `transports` into a bit set.  0, or -1 after logging which name is wrong. */
 int server_check_transports(const struct config *cfg, unsigned *enabled);
+
+/* A program whose application is part of it cannot have a web hook: 0, or -1 after logging that one
+ * is configured. */
+int server_check_linked(const struct config *cfg);
 
 /* Warn of settings that have no effect because of another one. */
 void server_check_unused(const struct config *cfg);

@@ -102,7 +102,8 @@ on_poll_deliver(void *sink, struct message *const *messages, size_t n, int64_t k
 	p->key = key;
 	p->gen = gen;
 	p->delivered = true;
-	p->ended = slice_equal(message_text(messages[n - 1]), DISCONNECT_PACKET);
+	p->ended = slice_equal(message_text(messages[n - 1]), DISCONNECT_PACKET) ||
+	           slice_equal(message_text(messages[n - 1]), RECONNECT_PACKET);
 	if (n == 1) {
 		answer_poll(p, message_text(messages[0]));
 		return;
@@ -128,6 +129,10 @@ on_poll_end(void *sink, enum sink_end why)
 	case SINK_DISCONNECTED:
 		p->ended = true;
 		answer_poll_own(p, DISCONNECT_PACKET);
+		break;
+	case SINK_MOVED:
+		p->ended = true;
+		answer_poll_own(p, RECONNECT_PACKET);
 		break;
 	case SINK_LOST:
 		p->ended = true;

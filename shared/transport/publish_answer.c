@@ -40,6 +40,14 @@ publish_answer_json(const struct publish_request *p, struct slice json)
 }
 
 void
+publish_answer_unready(const struct publish_request *p, struct slice json)
+{
+	const struct answer a = json_answer(503, RETRY_AFTER, json);
+
+	answer_send(p->sv, p->x, &a);
+}
+
+void
 publish_answer_metrics(const struct publish_request *p, struct slice text)
 {
 	const struct answer a = {

@@ -1,6 +1,7 @@
 /* What the publishing interface says of the server itself: health, ready, metrics. */
 #include <inttypes.h>
 
+#include "shared/hub/drain.h"
 #include "shared/hub/link.h"
 #include "shared/store/link_figures.h"
 #include "shared/store/listing.h"
@@ -50,6 +51,8 @@ publish_monitor_ready(const struct publish_request *p)
 {
 	if (p->sv->draining)
 		publish_answer_error(p, 503, NULL, "draining", "this process is shutting down");
+	else if (drain_is_on(p->sv->hub))
+		publish_answer_unready(p, SLICE("{\"ready\":false,\"draining\":true}"));
 	else if (link_is_on(p->sv->hub))
 		answer_ready_in_cluster(p);
 	else
@@ -203,6 +206,10 @@ publish_monitor_metrics(const struct publish_request *p)
 		return;
 	}
 	add_totals(&out, &totals);
+	add_gauge(&out, "draining", "Whether pollux drain has taken the machine out of service.",
+	    slots_drain(slots) != 0);
+	add_gauge(&out, "drained", "Sessions that the last pollux drain has ended.",
+	    (int64_t)slots_drained(slots));
 	add_processes(&out, slots, "held",
 	    "# HELP pollux_held Sessions whose transport the process holds.\n", slot_held);
 	add_processes(&out, slots, "packets_received_total",

@@ -1,5 +1,7 @@
 #include "shared/transport/publish_request.h"
 
+#include <string.h>
+
 #include "shared/base/log.h"
 #include "shared/transport/internal.h"
 
@@ -21,6 +23,24 @@ static const struct publish_call {
     {"GET", "health", false, PUBLISH_ANYBODY, publish_monitor_health},
     {"GET", "ready", false, PUBLISH_ANYBODY, publish_monitor_ready},
 };
+
+/* Set `path` to what follows BASE: at the site's root, or in the folder of [protocol] resource, the
+ * only one that the .htaccess of a sub-folder sees.  Return false: that is not there. */
+static bool
+find_publish_path(const struct server *sv, struct slice target, struct slice *path)
+{
+	const char *resource = sv->cfg->resource, *slash = strrchr(resource, '/');
+	struct slice folder = {resource, slash == NULL ? 0 : (size_t)(slash - resource)};
+
+	*path = route_origin_form(target);
+	if (folder.n > 0 && path->n > folder.n + 1 && path->p[folder.n + 1] == '/' &&
+	    slice_starts(slice_skip(*path, 1), folder))
+		*path = slice_skip(*path, folder.n + 1);
+	if (!slice_starts(*path, SLICE(BASE)))
+		return false;
+	*path = slice_skip(*path, sizeof(BASE) - 1);
+	return true;
+}
 
 /* The call, or NULL after the answer. */
 static const struct publish_call *
@@ -103,20 +123,22 @@ check_publish_key(struct publish_request *p, const struct publish_call *call)
 bool
 publish_request_writes(const struct server *sv, const struct exchange *x)
 {
+	struct slice path;
+
 	return sv->publish_keys != NULL && !slice_is(x->method, "GET") &&
-	       slice_starts(route_origin_form(x->target), SLICE(BASE));
+	       find_publish_path(sv, x->target, &path);
 }
 
 bool
 publish_request_handle(struct server *sv, struct exchange *x)
 {
 	struct publish_request p = {.sv = sv, .x = x};
-	struct slice path = route_origin_form(x->target), name;
+	struct slice path, name = {NULL, 0};
 	const struct publish_call *call;
 
-	if (sv->publish_keys == NULL || !slice_starts(path, SLICE(BASE)))
+	if (sv->publish_keys == NULL || !find_publish_path(sv, x->target, &path))
 		return false;
-	p.query = slice_skip(path, sizeof(BASE) - 1);
+	p.query = path;
 	slice_cut(&p.query, '?', &path);
 	p.rest = path;
 	slice_cut(&p.rest, '/', &name);

@@ -34,6 +34,9 @@ bool publish_request_handle(struct server *sv, struct exchange *x);
 
 /* They have no CORS headers: keys do not belong into pages. */
 
+/* 503, of a machine that is to get no requests. */
+void publish_answer_unready(const struct publish_request *p, struct slice json);
+
 /* 200, at once or when the turn is committed. */
 void publish_answer_json(const struct publish_request *p, struct slice json);
 void publish_answer_metrics(const struct publish_request *p, struct slice text);

@@ -72,8 +72,9 @@ make_packets(struct server *sv)
 	sv->heartbeat_packet = message_new(HEARTBEAT_PACKET);
 	sv->disconnect_packet = message_new(DISCONNECT_PACKET);
 	sv->unknown_session_packet = message_new(UNKNOWN_SESSION_PACKET);
+	sv->reconnect_packet = message_new(RECONNECT_PACKET);
 	if (sv->heartbeat_packet == NULL || sv->disconnect_packet == NULL ||
-	    sv->unknown_session_packet == NULL)
+	    sv->unknown_session_packet == NULL || sv->reconnect_packet == NULL)
 		return -1;
 	return 0;
 }
@@ -134,7 +135,8 @@ server_open(const struct config *cfg, enum server_kind kind)
 
 	if (sv == NULL)
 		return NULL;
-	if (make_packets(sv) == -1 || server_check_transports(cfg, &sv->enabled) == -1)
+	if (make_packets(sv) == -1 || server_check_transports(cfg, &sv->enabled) == -1 ||
+	    server_check_linked(cfg) == -1)
 		goto fail;
 	server_check_unused(cfg);
 	if (read_publish_keys(sv) == -1)
@@ -197,6 +199,7 @@ server_close(struct server *sv)
 	message_release(sv->heartbeat_packet);
 	message_release(sv->disconnect_packet);
 	message_release(sv->unknown_session_packet);
+	message_release(sv->reconnect_packet);
 	free(sv->pending);
 	buf_free(&sv->pending_bytes);
 	buf_free(&sv->text);

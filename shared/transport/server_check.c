@@ -53,11 +53,21 @@ check_client_folder(const char *folder)
 		log_warn("[client] folder: %s", path);
 }
 
+int
+server_check_linked(const struct config *cfg)
+{
+	if (cfg->hook_url[0] == '\0' || !module_is_linked())
+		return 0;
+	log_errx("[hook] url: this program has an application of its own (make bundle APP=), and "
+		 "cannot have a web hook");
+	return -1;
+}
+
 static void
 check_application(const struct config *cfg)
 {
 	/* opening asks nothing yet */
-	if (cfg->hook_url[0] != '\0')
+	if (cfg->hook_url[0] != '\0' && server_check_linked(cfg) == 0)
 		application_close(hook_open(cfg));
 	else if (cfg->module[0] != '\0')
 		module_check(cfg->module);

@@ -213,6 +213,7 @@ on_stream_end(void *sink, enum sink_end why)
 	case SINK_LOST:
 		send_own_piece(st, UNKNOWN_SESSION_PACKET);
 		break;
+	case SINK_MOVED:
 	case SINK_FAILED:
 		send_own_piece(st, RECONNECT_PACKET);
 		break;

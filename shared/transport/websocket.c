@@ -42,6 +42,9 @@ on_websocket_end(void *sink, enum sink_end why)
 	case SINK_DISCONNECTED:
 		send_own_packet(ws, key, sv->disconnect_packet);
 		break;
+	case SINK_MOVED:
+		send_own_packet(ws, key, sv->reconnect_packet);
+		break;
 	case SINK_LOST:
 		send_own_packet(ws, key, sv->unknown_session_packet);
 		break;

@@ -11,6 +11,7 @@ const { request, closeAll } = require('../lib/http');
 const { documentsOf, mistakesIn } = require('../lib/kubernetes');
 const { freePorts } = require('../lib/ports');
 const { ROOT } = require('../lib/server');
+const { Websocket } = require('../lib/websocket');
 
 const FILE = path.join(ROOT, 'docs/kubernetes/pollux.yaml');
 const text = fs.readFileSync(FILE, 'utf8');
@@ -58,7 +59,7 @@ kubernetes('a mistake is found', () => {
     ['topologyKey: kubernetes.io/hostname', 'key: kubernetes.io/hostname'], ['runAsNonRoot', 'runAsNonroot'],
     ['readinessProbe', 'readynessProbe'], ['name: wsd', 'nam: wsd'], ['targetPort: http', 'targetport: http'],
     ['kind: Service\n', 'kind: Servise\n'], ['maxUnavailable: 1\n', 'maxUnavailable: []\n'], ['preStop:\n', 'prestop:\n'],
-    ['containerPort: 8081', 'containerPort: http'], ['medium: Memory', 'medium: [Memory]'], ['exec: {command: [sleep, "10"]}', 'exec: {command: sleep 10}']
+    ['containerPort: 8081', 'containerPort: http'], ['medium: Memory', 'medium: [Memory]'], ['command: [sh, -c, ', 'commands: [sh, -c, ']
   ];
   for (const [from, to] of plants) {
     assert.ok(text.includes(from), from);
@@ -106,8 +107,10 @@ kubernetes('the name of a pod is one of a node', () => {
 
 kubernetes('there is time for the end, and memory for what the settings allow', () => {
   const drain = Number(fs.readFileSync(path.join(ROOT, 'wsd/main.c'), 'utf8').match(/DRAIN_S\s*=?\s*(\d+)/)[1]);
-  const before = Number(wsd.lifecycle.preStop.exec.command[1]);
-  assert.ok(before + drain + 5 <= pod.spec.terminationGracePeriodSeconds);
+  const [, rate, before] = wsd.lifecycle.preStop.exec.command[2].match(/--rate (\d+) & sleep (\d+);/).map(Number);
+  const time = pod.spec.terminationGracePeriodSeconds - drain - 5;
+  assert.ok(before <= time);
+  assert.ok(rate * time >= 20000);
   assert.ok(before > wsd.readinessProbe.periodSeconds * wsd.readinessProbe.failureThreshold);
   const volume = bytes(pod.spec.volumes.find(({ name }) => name === 'data').emptyDir.sizeLimit);
   const log = bytes(setting('store', 'log_bytes'));
@@ -157,6 +160,23 @@ kubernetes('the probes ask what pollux-wsd answers', async () => {
     assert.strictEqual((await request(port, { path: httpGet.path })).status, 200, httpGet.path);
   }
   assert.strictEqual((await request(port, { path: '/pollux/v1/metrics' })).status, 401);
+  assert.strictEqual(await daemon.stop(), 0);
+});
+
+kubernetes('preStop drains the pod', async () => {
+  const [port] = await freePorts(1);
+  const env = { POLLUX_WSD_LISTEN: `127.0.0.1:${port}` };
+  const file = confHere(wsd);
+  const daemon = await new Daemon('pollux-wsd', ['-c', file], { env }).listens(port);
+  await daemon.says(/ info: listening on /);
+  const clients = await Promise.all(Array.from({ length: 20 }, () => Websocket.open({ port })));
+  const [shell, option, text] = wsd.lifecycle.preStop.exec.command;
+  const command = text.replace('/etc/pollux/pollux.conf', file).replace('sleep 10', 'sleep 0');
+  assert.ok(!command.includes('/etc/'));
+  execFileSync(shell, [option, command], { env: { ...process.env, PATH: `${path.dirname(program('pollux'))}:${process.env.PATH}` } });
+  for (const client of clients) await client.expect('7:::+0');
+  assert.strictEqual((await request(port, { path: wsd.readinessProbe.httpGet.path })).status, 503);
+  assert.strictEqual((await request(port, { path: wsd.livenessProbe.httpGet.path })).status, 200);
   assert.strictEqual(await daemon.stop(), 0);
 });
 

@@ -30,7 +30,7 @@ const { deferred, within, until } = require('./wait');
 
 const B = path.resolve(ROOT, process.env.B || 'build');
 
-/* Apache and every program of this account run as an unprivileged user, `as` or www-data. */
+/* Apache and every program of this account run as an unprivileged user. */
 function startAs(log, command, ...args) {
   return startAsUser('www-data', log, command, ...args);
 }
@@ -48,6 +48,14 @@ function startAsUser(user, log, command, ...args) {
   child.on('exit', exited.resolve);
   child.exited = exited.promise;
   return child;
+}
+
+function endGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGTERM');
+  } catch {
+    /* nothing is left of it */
+  }
 }
 
 class Account {
@@ -198,7 +206,7 @@ class Account {
   /* What runs for this account: Apache, the programs, the daemons. */
   processes() {
     const uids = [this.user, this.server].filter(Boolean).map(({ uid }) => uid);
-    return [...processesOf(this.folder).map(({ pid }) => pid), ...uids.flatMap(processesOfUser)];
+    return [...new Set([...processesOf(this.folder).map(({ pid }) => pid), ...uids.flatMap(processesOfUser)])];
   }
 
   /* Stop everything and check that nothing is left running. */
@@ -206,6 +214,7 @@ class Account {
     for (const child of [this.apache, ...this.daemons]) {
       if (child && child.exitCode === null && child.signalCode === null) await this.stop(child);
     }
+    for (const daemon of this.daemons) endGroup(daemon.pid); /* what cron's line has started */
     await until(() => this.processes().length === 0, 'end of all processes of the account');
     assert.deepStrictEqual(sanitizerReports(this.logFile), []);
     for (const user of [this.user, this.server]) if (user) removeUser(user.name);
@@ -213,4 +222,4 @@ class Account {
   }
 }
 
-module.exports = { Account, startAs, B };
+module.exports = { Account, startAs, startAsUser, B };

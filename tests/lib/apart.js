@@ -20,6 +20,7 @@ const APART = {
   'wire/cli: sessions and rooms are listed': ONE,
   'wire/cli: stats and top count': ONE,
   'wire/daemons:': OWN,
+  'wire/doctor-account:': OWN,
   'wire/doctor:': OWN,
   'wire/hixie: *by port': HIXIE,
   'wire/hook: 410 switches the hook off': 'each node is told so',

@@ -9,6 +9,7 @@ const { B } = require('./account');
 const { freePorts } = require('./ports');
 const { within, deferred } = require('./wait');
 
+const QUICK = ['--wait', '1', '--polls', '2'];
 const MS = 120000; /* it bounds itself, but the machine may be loaded */
 
 /* A started command: its output so far, and a promise for its end. */
@@ -58,4 +59,4 @@ async function stub(answer, host = '127.0.0.1') {
   return { port, close: () => { server.closeAllConnections(); server.close(); } };
 }
 
-module.exports = { Doctor, examine, assertFinding, stub };
+module.exports = { Doctor, examine, assertFinding, stub, QUICK };

@@ -4,7 +4,7 @@
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 
-const MODULES = ['authz_core', 'dir', 'mime', 'setenvif', 'rewrite', 'fcgid'];
+const MODULES = ['authz_core', 'alias', 'dir', 'mime', 'setenvif', 'rewrite', 'fcgid'];
 const PROXY = ['proxy', 'proxy_http', 'proxy_wstunnel'];
 const OVERRIDE = 'FileInfo Options=ExecCGI,MultiViews';
 
@@ -69,6 +69,7 @@ ${tls ? `SSLEngine on\nSSLCertificateFile "${folder}/apache/cert.pem"` : ''}
 TypesConfig /etc/mime.types
 ${fcgid ? `FcgidIPCDir "${folder}/apache"\nFcgidProcessTableFile "${folder}/apache/fcgid"` : ''}
 DocumentRoot "${folder}/www"
+DirectoryIndex index.html index.php
 <Directory "/">
 	AllowOverride None
 	Require all denied

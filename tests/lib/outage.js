@@ -1,5 +1,6 @@
 /* outage: a way to the server that can be cut: a TCP proxy on a port of its own.  `asked` collects
- * all that came from clients; `change`, if set, may change what goes to them, by a read. */
+ * all that came from clients; `change`, if set, may change what goes to them, by a read; new
+ * connections go to the port `to`. */
 'use strict';
 
 const net = require('node:net');
@@ -11,19 +12,20 @@ class Outage {
     const way = new Outage();
     way.sockets = new Set();
     way.asked = '';
-    way.listener = net.createServer((client) => way.join(client, port));
+    way.to = port;
+    way.listener = net.createServer((client) => way.join(client));
     [way.port] = await freePorts(1);
     way.listener.listen(way.port, '127.0.0.1');
     await once(way.listener, 'listening');
     return way;
   }
 
-  join(client, port) {
+  join(client) {
     if (this.cut) {
       client.destroy();
       return;
     }
-    const server = net.connect(port, '127.0.0.1');
+    const server = net.connect(this.to, '127.0.0.1');
     client.on('data', (bytes) => { this.asked += bytes.toString('latin1'); });
     server.on('data', (bytes) => {
       client.write(this.change ? Buffer.from(this.change(bytes.toString('latin1')), 'latin1') : bytes);

@@ -54,6 +54,9 @@ function closeAll() {
     } catch {
       socket.onDisconnect('booted'); /* its websocket is closing already, and takes no good-bye */
     }
+    /* a minute, which nobody waits for any more */
+    clearTimeout(socket.heartbeatTimeoutTimer);
+    if (socket.transport) socket.transport.clearTimeouts();
   }
   open.clear();
 }

@@ -12,6 +12,9 @@ const path = require('node:path');
 const NAME = /^pollux-test-s(\d+)[a-z]\d*:/;
 const SUEXEC = '/etc/apache2/suexec'; /* apache2-suexec-custom: a file for each user that may call it */
 const SUEXEC_LOG = '/var/log/apache2'; /* without it suEXEC refuses everything */
+/* not those of Debian's accounts: a container on this machine has its own, with the same numbers */
+const RANGE = ['SYS_UID_MIN=31000', 'SYS_UID_MAX=39999', 'SYS_GID_MIN=31000', 'SYS_GID_MAX=39999']
+  .flatMap((setting) => ['--key', setting]);
 let made = 0;
 
 function accounts() {
@@ -73,7 +76,7 @@ function removeLeft() {
 function makeUser(kind, home, group) {
   if (made === 0) removeLeft();
   const name = `pollux-test-s${process.pid}${kind}${++made}`;
-  locked('useradd', '--system', '--no-create-home', '--shell', '/usr/sbin/nologin', '--home-dir', home,
+  locked('useradd', '--system', ...RANGE, '--no-create-home', '--shell', '/usr/sbin/nologin', '--home-dir', home,
     ...(group ? ['--gid', group] : ['--user-group']), name);
   return find(name);
 }

@@ -11,7 +11,8 @@ const tls = require('node:tls');
 const { freePorts } = require('./ports');
 const { within } = require('./wait');
 
-const APPLICATION_DATA = 23; /* RFC 8446 5.1 */
+const ALERT = 21; /* RFC 8446 5.1 */
+const APPLICATION_DATA = 23;
 
 /* Make NAME.crt and NAME.key in `folder`: {certificate, key}.  `args`: more for openssl req. */
 function makeCertificate(folder, name = 'site', args = ['-days', '90']) {
@@ -68,10 +69,11 @@ function tunnel(to, options = {}) {
 }
 
 /* A port that passes TLS on as it is to the port `to`, and looks at the records that come back:
- * `lengths` are those of application data, of all connections.  inject() sends bytes behind those of
+ * `lengths` are those of application data, and `alerts` counts alerts, of all connections; those of
+ * TLS 1.3 look like data.  inject() sends bytes behind those of
  * the last client. */
 async function recorder(to) {
-  const lengths = [];
+  const made = { lengths: [], alerts: 0, inject: (bytes) => socket.write(bytes) };
   let socket;
   const far = () => {
     socket = net.connect({ port: to, host: '127.0.0.1', allowHalfOpen: true });
@@ -80,13 +82,14 @@ async function recorder(to) {
       left = Buffer.concat([left, bytes]);
       while (left.length >= 5 && left.length >= 5 + left.readUInt16BE(3)) {
         const length = left.readUInt16BE(3);
-        if (left[0] === APPLICATION_DATA) lengths.push(length);
+        if (left[0] === APPLICATION_DATA) made.lengths.push(length);
+        if (left[0] === ALERT) made.alerts++;
         left = left.subarray(5 + length);
       }
     });
     return socket;
   };
-  return { lengths, inject: (bytes) => socket.write(bytes), ...await forward(far) };
+  return Object.assign(made, await forward(far));
 }
 
 module.exports = { makeCertificate, connectTls, tunnel, recorder, only };

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "shared/hub/drain.h"
 #include "shared/hub/hub.h"
 #include "shared/store/message_log.h"
 #include "shared/store/slots.h"
@@ -178,6 +179,7 @@ sink_end(void *sink, enum sink_end why)
 	append(k, why == SINK_SUPERSEDED ? SLICE("SUPERSEDED")
 		  : why == SINK_LOST     ? SLICE("LOST")
 		  : why == SINK_FAILED   ? SLICE("FAILED")
+		  : why == SINK_MOVED    ? SLICE("MOVED")
 					 : SLICE("DISCONNECTED"));
 	k->done = true;
 }
@@ -958,6 +960,127 @@ the_last_response_has_what_was_sent_before_the_end(void **state)
 		poll_ended(w, 0, sid, &next);
 		assert_string_equal(next.got, "DISCONNECTED ");
 	}
+}
+
+static void
+a_session_that_moves_is_told_so_after_what_was_sent(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k, next;
+	struct hub *h;
+	struct session *s;
+
+	for (int mover = 0; mover < 2; mover++) {
+		handshake(w, 0, sid);
+		poll_once(w, 0, sid, &k);
+		poll_once(w, 0, sid, &k);
+		h = begin(w, mover); /* the poll is held by hub 0 */
+		s = find_session(w, mover, sid);
+		receive_packet(h, s, SLICE("3:::me"));
+		session_move(h, s, "server shutdown");
+		session_move(h, s, "server shutdown");
+		hub_publish_channel(h, w->root.chan, 0, SLICE("3:::late"), false);
+		settle(w, mover);
+		wake(w, 0);
+		assert_string_equal(k.got, "3:::me 7:::+0 ");
+		assert_int_equal(hub_held(w->hub[0]), 0);
+		/* it did not arrive: the client asks again, whichever process */
+		begin(w, 1);
+		session_undelivered(w->hub[1], k.key, k.gen);
+		settle(w, 1);
+		poll_ended(w, 1, sid, &next);
+		assert_string_equal(next.got, "3:::me 7:::+0 ");
+		/* who has got it and asks again is not kept away, as after 0:: */
+		begin(w, 0);
+		assert_int_equal(session_find(w->hub[0], slice_of(sid), &s), SESSION_UNKNOWN);
+		settle(w, 0);
+		/* a stream, of which nothing is kept */
+		handshake(w, 0, sid);
+		open_stream(w, 0, sid, &k);
+		begin(w, mover);
+		session_move(w->hub[mover], find_session(w, mover, sid), "server shutdown");
+		settle(w, mover);
+		wake(w, 0);
+		assert_string_equal(k.got, "1:: MOVED ");
+		begin(w, 1);
+		assert_int_equal(session_find(w->hub[1], slice_of(sid), &s), SESSION_UNKNOWN);
+		settle(w, 1);
+	}
+	assert_string_equal(w->told,
+	    "connect me disconnect(server shutdown) connect disconnect(server shutdown) "
+	    "connect me disconnect(server shutdown) connect disconnect(server shutdown) ");
+}
+
+/* Let time pass, with a turn of both processes every 10 ms. */
+static void
+pass_time(struct world *w, int ms)
+{
+	for (int64_t end = w->now + ms; w->now < end;) {
+		w->now += 10;
+		for (int i = 0; i < 2; i++)
+			wake(w, i);
+	}
+}
+
+static int
+count_done(const struct sink *k, int n)
+{
+	int done = 0;
+
+	for (int i = 0; i < n; i++)
+		done += k[i].done;
+	return done;
+}
+
+static void
+a_drain_ends_so_many_in_a_second_and_begins_none(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE], path[80];
+	struct sink k[40], late;
+
+	for (int i = 0; i < 40; i++) {
+		handshake(w, i % 2, sid);
+		open_stream(w, i % 2, sid, &k[i]);
+	}
+	w->told[0] = '\0';
+	assert_int_equal(drain_start(w->hub[0], 20), 0);
+	assert_int_equal(drain_left(w->hub[1]), 40);
+	pass_time(w, 1000);
+	/* two at a time, every 50 to 150 ms */
+	assert_in_range(count_done(k, 40), 12, 40);
+	assert_int_equal(drain_left(w->hub[1]), 40 - count_done(k, 40));
+	/* one that begins meanwhile: the application is not told */
+	w->told[0] = '\0';
+	handshake(w, 1, sid);
+	open_stream(w, 1, sid, &late);
+	assert_string_equal(w->told, "");
+	assert_int_equal(drain_left(w->hub[1]), 40 - count_done(k, 40));
+	pass_time(w, 1500);
+	assert_string_equal(late.got, "1:: ");
+	pass_time(w, 2000);
+	assert_string_equal(late.got, "1:: MOVED ");
+	assert_int_equal(count_done(k, 40), 40);
+	for (int i = 0; i < 40; i++)
+		assert_string_equal(k[i].got, "1:: MOVED ");
+	assert_int_equal(drain_left(w->hub[1]), 0);
+	/* a slot table that is made anew has it from the file */
+	hub_close(w->hub[0]);
+	hub_close(w->hub[1]);
+	snprintf(path, sizeof(path), "%s/slots", w->folder);
+	assert_int_equal(unlink(path), 0);
+	for (int i = 0; i < 2; i++)
+		w->hub[i] = open_hub(w);
+	assert_true(drain_is_on(w->hub[1]));
+	assert_int_equal(drain_stop(w->hub[1]), 0);
+	assert_false(drain_is_on(w->hub[0]));
+	handshake(w, 0, sid);
+	w->told[0] = '\0';
+	open_stream(w, 0, sid, &late);
+	assert_string_equal(w->told, "connect ");
+	pass_time(w, 3000);
+	assert_string_equal(late.got, "1:: ");
 }
 
 static void
@@ -1824,6 +1947,8 @@ main(void)
 	    TEST(packets_for_a_namespace_that_is_not_joined_are_dropped),
 	    TEST(disconnect_is_told_once_and_remembered),
 	    TEST(the_last_response_has_what_was_sent_before_the_end),
+	    TEST(a_session_that_moves_is_told_so_after_what_was_sent),
+	    TEST(a_drain_ends_so_many_in_a_second_and_begins_none),
 	    TEST(a_stream_gets_what_a_poll_did_not_fetch_before_the_end),
 	    TEST(what_was_sent_between_polls_comes_before_the_end),
 	    TEST(who_is_turned_away_by_the_connection_event_reads_why),

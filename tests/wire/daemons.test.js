@@ -10,6 +10,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { after } = require('node:test');
 const { pollux } = require('../lib/suite');
+const { iniText } = require('../lib/server');
 const { Daemon, NOBODY, notAsNobody, buildModule, startDaemon, makeFolder, killAll, program } = require('../lib/daemon');
 const { Connection, closeAll } = require('../lib/http');
 const { getRequest } = require('../lib/fastcgi');
@@ -146,6 +147,24 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
     assert.strictEqual(await none.end(), 0);
     assertOneSentence(none.stderr, /configuration: none \(no -c, no POLLUX_CONF, no .*\/pollux\.conf\): the defaults/);
     assert.ok(!fs.existsSync(data), 'a check makes nothing');
+  });
+
+  pollux(`${name}: without -c, POLLUX_CONF and a file of its own it reads that of the server`, { skip: notRoot }, async () => {
+    const etc = openFolder(`etc-${name}`);
+    fs.cpSync('/etc/passwd', path.join(etc, 'passwd'));
+    fs.mkdirSync(path.join(etc, 'pollux'));
+    const file = path.join(etc, 'pollux/pollux.conf');
+    fs.writeFileSync(file, iniText({ limits: { sessions: 'many' } }));
+    const before = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$1" /etc && shift && exec "$@"', 'sh', etc];
+    const daemon = new Daemon(name, ['-t'], { before });
+    assert.strictEqual(await daemon.end(), 78);
+    assertOneSentence(daemon.stderr, /\/etc\/pollux\/pollux\.conf:2: sessions/);
+    /* and no other if it was told which */
+    const other = path.join(folder, `told-${name}.conf`);
+    fs.writeFileSync(other, iniText({ limits: { sessions: 'few' } }));
+    const told = new Daemon(name, ['-t'], { before, env: { POLLUX_CONF: other } });
+    assert.strictEqual(await told.end(), 78);
+    assertOneSentence(told.stderr, new RegExp(`${other}:2: sessions`));
   });
 
   pollux(`${name}: -l wins over the configuration`, async () => {

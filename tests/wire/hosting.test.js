@@ -189,16 +189,8 @@ hosting('.htaccess: in a folder of the site, with a copy for the link', async ()
 const proxied = useAccount({ proxy: true, override: 'FileInfo' }, async (account) => {
   account.write('.htaccess', configuration('htaccess-proxy').replaceAll(':8081', `:${account.wsdPort}`));
   account.copy('apps/echo.so', '../echo.so');
-  await account.daemon(`
-[store]
-data = data
-[app]
-module = echo.so
-[client]
-folder = ${CLIENT}
-[wsd]
-listen = 127.0.0.1:${account.wsdPort}
-`);
+  await account.daemon(configuration('htaccess-proxy-pollux.conf').replace('8081', account.wsdPort)
+    .replace('chat.so', 'echo.so').replace('folder = client', `folder = ${CLIENT}`));
 });
 
 for (const transport of ['websocket', 'xhr-polling']) {
@@ -338,9 +330,10 @@ hosting('HAProxy: no other address is passed on', async () => {
 /* --- all of them ------------------------------------------------------------------------------ */
 
 hosting('every configuration is run by a test', () => {
-  const here = ['htaccess', 'htaccess-pollux.conf', 'htaccess-proxy', 'apache-proxy_fcgi.conf', 'haproxy.cfg'];
+  const here = ['htaccess', 'htaccess-pollux.conf', 'htaccess-proxy', 'htaccess-proxy-pollux.conf', 'apache-proxy_fcgi.conf', 'haproxy.cfg'];
   const suites = ['apache-mod_fcgid.conf', 'lighttpd.conf', 'nginx.conf'];
+  const debian = ['Caddyfile']; /* wire/debian.test.js */
   /* tests/cluster */
   const cluster = ['apache.conf', 'haproxy.cfg', 'lighttpd.conf', 'nginx.conf'].map((name) => `cluster-${name}`);
-  assert.deepStrictEqual(fs.readdirSync(CONF).filter((name) => name !== 'README.md').sort(), [...here, ...suites, 'haproxy-nodes.cfg', ...cluster].sort());
+  assert.deepStrictEqual(fs.readdirSync(CONF).filter((name) => name !== 'README.md').sort(), [...here, ...suites, ...debian, 'haproxy-nodes.cfg', ...cluster].sort());
 });

@@ -33,7 +33,7 @@ function rotate(logs, pids) {
     `#!/bin/sh\necho "$@" >>${folder}/asked\nchmod 777 ${logs}\nkill -HUP ${pids.join(' ')}\n`, { mode: 0o755 });
   const conf = path.join(folder, 'logrotate.conf');
   let text = fs.readFileSync(path.join(ROOT, 'systemd/logrotate.conf'), 'utf8');
-  for (const [from, to] of [['/var/log/pollux', logs], ['\tsu pollux pollux\n', ''], ['[ -d /run/systemd/system ]', 'true']]) {
+  for (const [from, to] of [['/var/log/pollux/', `${logs}/`], ['\tsu pollux pollux\n', ''], ['[ -d /run/systemd/system ]', 'true']]) {
     assert.ok(text.includes(from), from);
     text = text.replace(from, to);
   }

@@ -342,6 +342,19 @@ pollux('a folder that everybody may enter is warned of; [store] group shares one
   assert.strictEqual(await daemon.stop(), 0);
 });
 
+pollux('[store] group that is set later lets the group into what is there already', async () => {
+  const data = newFolder();
+  const group = execFileSync('id', ['-gn'], { encoding: 'utf8' }).trim();
+  const [port] = await freePorts(1);
+  for (const store of [{ data }, { data, group }]) {
+    const daemon = startDaemon('pollux-wsd', { store, wsd: { listen: `127.0.0.1:${port}` } }, folder);
+    await isUp(daemon);
+    const rights = store.group ? '660' : '600';
+    await until(() => Object.values(rightsIn(data)).every((each) => each === rights), `all files have ${rights}`);
+    assert.strictEqual(await daemon.stop(), 0);
+  }
+});
+
 pollux('[store] group must exist', async () => {
   const [port] = await freePorts(1);
   const conf = { store: { data: newFolder(), group: 'nosuchgroup' }, wsd: { listen: `127.0.0.1:${port}` } };

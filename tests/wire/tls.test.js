@@ -450,8 +450,10 @@ secure('what is not TLS, what stops in mid-handshake and what says nothing ends,
 
 secure('a client that ends its side with the request still gets the answer, and the end of ours', async () => {
   const server = await serve();
+  const watched = await recorder(server.tls);
+  tunnels.push(watched);
   for (const options of [{}, only('TLSv1.2')]) {
-    const socket = await connectTls(server.tls, { allowHalfOpen: true, ...options });
+    const socket = await connectTls(watched.port, { allowHalfOpen: true, ...options });
     let text = '';
     const end = within(new Promise((resolve, reject) => {
       socket.setEncoding('utf8').on('data', (more) => { text += more; }).once('end', resolve).once('error', reject);
@@ -460,6 +462,43 @@ secure('a client that ends its side with the request still gets the answer, and 
     await end;
     assert.match(text, /^HTTP\/1\.1 200 [^]*Welcome to socket\.io\.$/);
   }
+  assert.strictEqual(watched.alerts, 1, 'close_notify, of the second');
+});
+
+/* A request and close_notify in one segment, and no FIN: node sends that always. */
+const NOTIFIER = `
+import socket, ssl, sys
+context = ssl.create_default_context()
+context.check_hostname = False
+context.verify_mode = ssl.CERT_NONE
+line = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+line.settimeout(30)
+arrived, leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
+tls = context.wrap_bio(arrived, leaving)
+while True:
+    try:
+        tls.do_handshake()
+        break
+    except ssl.SSLWantReadError:
+        line.sendall(leaving.read())
+        arrived.write(line.recv(65536))
+tls.write(b'GET /socket.io/ HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')
+try:
+    tls.unwrap()
+except ssl.SSLWantReadError:
+    pass
+line.sendall(leaving.read())
+while line.recv(65536):
+    pass
+print('closed')`;
+
+secure('close_notify without a FIN ends the connection', async () => {
+  const server = await serve();
+  const child = spawn('python3', ['-c', NOTIFIER, String(server.tls)]);
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => { said += text; });
+  await within(new Promise((resolve) => { child.once('close', resolve); }), 'end of the client');
+  assert.strictEqual(said, 'closed\n');
 });
 
 secure('no renegotiation, and no early data', async () => {
@@ -504,8 +543,10 @@ secure('over the limit on connections a client gets its 503 by TLS', async () =>
 
 secure('SIGTERM: a websocket gets its close frame, and TLS its end before that of TCP', async () => {
   const server = await serve();
+  const watched = await recorder(server.tls);
+  tunnels.push(watched);
   const client = await Websocket.open(await through(server.tls));
-  const socket = await connectTls(server.tls);
+  const socket = await connectTls(watched.port, only('TLSv1.2'));
   socket.write(requestBytes({ path: '/socket.io/' }));
   let text = '';
   const end = within(new Promise((resolve, reject) => {
@@ -514,6 +555,7 @@ secure('SIGTERM: a websocket gets its close frame, and TLS its end before that o
   await until(() => text.includes('Welcome'), 'the first answer');
   server.daemon.kill('SIGTERM');
   await end;
+  assert.strictEqual(watched.alerts, 1, 'close_notify');
   await client.ended();
   assert.deepStrictEqual(client.closing, { code: 1001, reason: 'server shutdown' });
   assert.strictEqual(await server.daemon.end(), 0);
