@@ -14,7 +14,7 @@
 
 /* For so long a process that the web server has started must have been idle to be taken for spare:
  * the web server gives requests to the one that was busy last. */
-#define SPARE_MS 3000
+#define SPARE_MS 10000
 
 /* Go on with what waits for the store, if it need not wait any more. */
 static void

@@ -29,8 +29,8 @@ const NOKEEPALIVE = 'SetEnvIf Request_URI "/(socket\\.io/|pollux(-post)?\\.fcgi$
 const HOSTS = [
   { name: 'prefork, suEXEC', mpm: 'prefork', suexec: true },
   { name: 'event, suEXEC', mpm: 'event', suexec: true },
-  { name: 'prefork', mpm: 'prefork', suexec: false },
-  { name: 'event', mpm: 'event', suexec: false },
+  { name: 'prefork, no suEXEC', mpm: 'prefork', suexec: false },
+  { name: 'event, no suEXEC', mpm: 'event', suexec: false },
   { name: 'prefork, `[P]` to pollux-wsd', mpm: 'prefork', suexec: true, proxy: true },
   { name: 'event, `[P]` to pollux-wsd', mpm: 'event', suexec: true, proxy: true },
   { name: 'prefork, suEXEC, `max_held_polls = none`', mpm: 'prefork', suexec: true, limit: 'none' }
@@ -90,6 +90,7 @@ ${limit ? `[fcgi]\nmax_held_polls = ${limit}\n` : ''}`;
 
 async function openSite(host) {
   const account = await Account.open({ ...host, php: true });
+  if (!host.suexec) fs.chmodSync(account.data, 0o777); /* the programs run as the web server's user */
   const rules = fs.readFileSync(path.join(CONF, host.proxy ? 'htaccess-proxy' : 'htaccess'), 'utf8');
   account.write('.htaccess', NOKEEPALIVE + rules.replaceAll(':8081', `:${account.wsdPort}`));
   account.write('page.html', 'a page');
@@ -153,6 +154,15 @@ async function measureClients(account) {
   return post;
 }
 
+/* Why sessions have ended so far. */
+function reasonsOf(account) {
+  const reasons = {};
+  for (const [, reason] of fs.readFileSync(path.join(account.data, 'pollux.log'), 'utf8').matchAll(/disconnected: (.*)/g)) {
+    reasons[reason] = (reasons[reason] || 0) + 1;
+  }
+  return reasons;
+}
+
 async function lostOf(visitors) {
   for (const visitor of visitors) visitor.hush();
   for (let i = 0; i < 100 && visitors.some(({ sent, got }) => sent !== got); i++) await pause(100);
@@ -172,6 +182,9 @@ async function measureCrowd(account, host) {
   result.handshakes = visitors.times.handshake.length / (MEASURE_MS / 1000);
   result.lost = await lostOf(admitted);
   result.ended = admitted.reduce((sum, { ends }) => sum + ends, 0);
+  result.reasons = reasonsOf(account);
+  result.statuses = Object.fromEntries(Object.entries(visitors.times).map(([kind, all]) => [kind,
+    [...new Set(all.map(([status]) => status))].map((status) => `${status}: ${all.filter((each) => each[0] === status).length}`)]));
   if (!host.limit) {
     const began = Date.now();
     visitors.leave(admitted);
