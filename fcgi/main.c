@@ -46,7 +46,6 @@
 struct fcgi_daemon {
 	struct fcgi f;
 	struct config cfg;
-	bool by_web_server; /* it has started us, and passed the socket */
 	struct ev_signal term, intr, usr1, hup;
 	struct ev_timer left, drained;
 	struct replaced replaced; /* only if by_web_server */
@@ -60,9 +59,9 @@ fcgi_choose(struct fcgi_daemon *d)
 	struct config *cfg = &d->cfg;
 
 	if (cfg->fcgi_streaming == CONFIG_AUTO)
-		cfg->fcgi_streaming = d->by_web_server ? CONFIG_NO : CONFIG_YES;
+		cfg->fcgi_streaming = d->f.by_web_server ? CONFIG_NO : CONFIG_YES;
 	if (cfg->fcgi_max_held_polls == CONFIG_LIMIT_AUTO)
-		cfg->fcgi_max_held_polls = d->by_web_server ? HELD_POLLS : 0;
+		cfg->fcgi_max_held_polls = d->f.by_web_server ? HELD_POLLS : 0;
 }
 
 /* --- signals -------------------------------------------------------------------------------- */
@@ -338,7 +337,7 @@ main(int argc, char **argv)
 		log_errx("libfcgi cannot start");
 		return EX_SOFTWARE;
 	}
-	d.by_web_server = addresses[0] == '\0' && listen_inherited() == 0;
+	d.f.by_web_server = addresses[0] == '\0' && listen_inherited() == 0;
 	fcgi_choose(&d);
 	return fcgi_serve(&d, addresses);
 }
