@@ -48,7 +48,7 @@ struct fcgi_daemon {
 	struct config cfg;
 	struct ev_signal term, intr, usr1, hup;
 	struct ev_timer left, drained;
-	struct replaced replaced; /* only if by_web_server */
+	struct replaced replaced; /* only if f.by_web_server */
 };
 
 /* Choose what the configuration leaves to us.  A web server that starts us is mod_fcgid: it holds
@@ -192,7 +192,7 @@ fcgi_start_watching(struct fcgi_daemon *d)
 	ev_timer_init(&d->left, fcgi_on_left, LEAVE_S, 0.);
 	d->left.data = d;
 	ev_timer_init(&d->drained, fcgi_on_drained, DRAIN_S, 0.);
-	if (d->by_web_server)
+	if (d->f.by_web_server)
 		replaced_start(&d->replaced, d->f.loop, &d->cfg, fcgi_on_replaced, d);
 	fcgi_turn_start(&d->f);
 	fcgi_listener_start(d->f.listener);
