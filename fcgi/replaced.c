@@ -1,18 +1,40 @@
 #include "fcgi/replaced.h"
 
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "shared/base/log.h"
 
 static void
+replaced_note(struct replaced_file *known, const ev_statdata *attr)
+{
+	known->device = attr->st_dev;
+	known->inode = attr->st_ino;
+	known->size = attr->st_size;
+	known->modified = attr->st_mtim;
+}
+
+/* libev tells of every change: of the time of access when another process reads the file, of a new
+ * hard link to it, of its rights. */
+static bool
+replaced_is_same(const struct replaced_file *known, const ev_statdata *attr)
+{
+	return known->device == attr->st_dev && known->inode == attr->st_ino &&
+	       known->size == attr->st_size && known->modified.tv_sec == attr->st_mtim.tv_sec &&
+	       known->modified.tv_nsec == attr->st_mtim.tv_nsec;
+}
+
+static void
 replaced_on_change(struct ev_loop *loop, struct ev_stat *file, int events)
 {
 	struct replaced *r = file->data;
+	struct replaced_file *known = &r->known[file - r->files];
 
 	(void)loop;
 	(void)events;
-	if (file->attr.st_nlink == 0)
+	if (file->attr.st_nlink == 0 || replaced_is_same(known, &file->attr))
 		return;
+	replaced_note(known, &file->attr);
 	log_info(
 	    "%s was replaced: this process ends, and the web server starts the next", file->path);
 	r->call(r->arg);
@@ -30,6 +52,7 @@ replaced_watch(struct replaced *r, const char *path)
 	ev_stat_init(file, replaced_on_change, path, 0.);
 	file->data = r;
 	ev_stat_start(r->loop, file);
+	replaced_note(&r->known[file - r->files], &file->attr);
 }
 
 void

@@ -4,15 +4,26 @@
 #define POLLUX_FCGI_REPLACED_H
 
 #include <ev.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "shared/base/config.h"
 
 /* The program itself, the configuration beside it, and the module. */
 #define REPLACED_FILES 3
 
+/* What tells that a file is another one, or has other content. */
+struct replaced_file {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec modified;
+};
+
 struct replaced {
 	struct ev_loop *loop;
 	struct ev_stat files[REPLACED_FILES];
+	struct replaced_file known[REPLACED_FILES];
 	size_t n;
 	char program[CONFIG_PATH_MAX];
 	void (*call)(void *arg);

@@ -339,9 +339,11 @@ clients_reload(struct policyd *p, struct buf *policy)
 			c->deadline_at = latest;
 		if (c->sent == old.n)
 			c->sent = p->policy.n;
-		else if (!slice_equal(buf_slice(&old), buf_slice(&p->policy)))
+		else if (c->sent > 0 && !slice_equal(buf_slice(&old), buf_slice(&p->policy)))
 			client_end(c);
 	}
+	/* it runs until the first deadline as that was before */
+	ev_timer_stop(p->loop, &all->deadline);
 	arm_deadline(all);
 }
 

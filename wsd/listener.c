@@ -119,6 +119,9 @@ wsd_listener_refuse(struct wsd_listener *l, int fd, bool tls)
 	c = wsd_listener_take(l, fd, tls);
 	if (c == NULL)
 		return;
+	/* TLS could not begin: it counts as closed */
+	if (c->state == WSD_CONN_CLOSED)
+		return;
 	c->is_refused = true;
 	w->refused_n++;
 	wsd_conn_send(c, wsd_reply_error(503, "Too many connections.", (struct slice){NULL, 0}));

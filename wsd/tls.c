@@ -10,8 +10,6 @@
 
 #include "shared/base/log.h"
 
-#define HANDSHAKE_RECORD 0x16 /* RFC 8446 5.1; what begins with more bits is SSL 2 */
-
 struct tls {
 	SSL *ssl;
 	int fd;

@@ -21,25 +21,30 @@ drain_path(char path[600], const struct store *st, const char *suffix)
 
 /* --- the file ------------------------------------------------------------------------------- */
 
-/* "RATE\n".  Return it; 0: there is no file. */
-static unsigned
-read_drain_file(const struct store *st)
+/* "RATE\n", to `*rate`; 0: there is no file.  Return 0, or -1 after logging why it cannot be
+ * read. */
+static int
+read_drain_file(const struct store *st, unsigned *rate)
 {
 	char path[600], line[32] = "";
 	FILE *file = fopen(drain_path(path, st, ""), "re");
 	struct slice digits;
-	unsigned rate = 0;
 
-	if (file == NULL)
+	*rate = 0;
+	if (file == NULL && errno == ENOENT)
 		return 0;
+	if (file == NULL) {
+		log_err("cannot read %s", path);
+		return -1;
+	}
 	if (fgets(line, sizeof(line), file) != NULL)
 		line[strcspn(line, "\n")] = '\0';
 	fclose(file);
 	digits = slice_of(line);
 	/* somebody has made it by hand: that it is there says enough */
-	if (!slice_number(digits, 5, RATE_MAX, &rate) || rate == 0)
-		rate = 1;
-	return rate;
+	if (!slice_number(digits, 5, RATE_MAX, rate) || *rate == 0)
+		*rate = 1;
+	return 0;
 }
 
 /* Whole or not at all. */
@@ -93,9 +98,10 @@ drain_state_set(struct store *st, unsigned rate)
 void
 drain_state_load(struct store *st)
 {
-	unsigned rate = read_drain_file(st);
+	unsigned rate;
 
-	if (slots_drain(st->slots) != rate)
+	/* if it cannot be read now, what others have read of it stays true */
+	if (read_drain_file(st, &rate) == 0 && slots_drain(st->slots) != rate)
 		slots_set_drain(st->slots, rate);
 }
 

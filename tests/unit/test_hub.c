@@ -1083,6 +1083,25 @@ a_drain_ends_so_many_in_a_second_and_begins_none(void **state)
 	assert_string_equal(late.got, "1:: ");
 }
 
+/* A process without a descriptor, or of another user, must not put the machine back in service. */
+static void
+a_process_that_cannot_read_the_drain_file_changes_nothing(void **state)
+{
+	struct world *w = *state;
+	char path[80];
+
+	assert_int_equal(drain_start(w->hub[0], 20), 0);
+	hub_close(w->hub[1]);
+	snprintf(path, sizeof(path), "%s/drain", w->folder);
+	assert_int_equal(unlink(path), 0);
+	/* root can read everything but this */
+	assert_int_equal(symlink("drain", path), 0);
+	w->hub[1] = open_hub(w);
+	assert_true(drain_is_on(w->hub[0]));
+	assert_int_equal(drain_stop(w->hub[1]), 0);
+	assert_false(drain_is_on(w->hub[0]));
+}
+
 static void
 a_stream_gets_what_a_poll_did_not_fetch_before_the_end(void **state)
 {
@@ -1949,6 +1968,7 @@ main(void)
 	    TEST(the_last_response_has_what_was_sent_before_the_end),
 	    TEST(a_session_that_moves_is_told_so_after_what_was_sent),
 	    TEST(a_drain_ends_so_many_in_a_second_and_begins_none),
+	    TEST(a_process_that_cannot_read_the_drain_file_changes_nothing),
 	    TEST(a_stream_gets_what_a_poll_did_not_fetch_before_the_end),
 	    TEST(what_was_sent_between_polls_comes_before_the_end),
 	    TEST(who_is_turned_away_by_the_connection_event_reads_why),

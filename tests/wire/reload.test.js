@@ -5,7 +5,9 @@
 const assert = require('node:assert');
 const { execFileSync } = require('node:child_process');
 const { createHash } = require('node:crypto');
+const { once } = require('node:events');
 const fs = require('node:fs');
+const net = require('node:net');
 const path = require('node:path');
 const { test, after } = require('node:test');
 const { KIND } = require('../lib/suite');
@@ -344,6 +346,25 @@ reload('pollux-policyd sends the policy of the new origins, or of the file', asy
   fs.writeFileSync(file, 'nonsense');
   assert.match(await server.change({ policyd: { chroot: '/', file } }), /is not a policy.*\n.*stays as it was\n$/);
   assert.match(await policyOf(server.port), /domain="d\.example"/);
+  assert.strictEqual(await server.daemon.stop(), 0);
+});
+
+reload('pollux-policyd: a shorter timeout is for those who are there, and for all who come', async () => {
+  const server = await start('pollux-policyd', { policyd: { chroot: '/' }, limits: { request_timeout: 3600 } });
+  /* it has the policy, and keeps its own side open */
+  const come = async () => {
+    const socket = net.connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+    await once(socket.resume(), 'end');
+    return socket;
+  };
+  const sockets = [await come()];
+  await server.change({ policyd: { chroot: '/' }, limits: { request_timeout: 0.5 } });
+  sockets.push(await come());
+  await until(() => {
+    server.daemon.kill('SIGUSR1');
+    return / late=2\b/.test(server.daemon.stderr);
+  }, 'both are too late');
+  for (const socket of sockets) socket.destroy();
   assert.strictEqual(await server.daemon.stop(), 0);
 });
 
