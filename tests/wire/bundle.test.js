@@ -572,6 +572,15 @@ bundle('a daemon that cron starts, behind mod_proxy_wstunnel: websocket and poll
   await site.graceful();
   assert.strictEqual(await site.status(), 200);
   await realclient.ask(socket, 'whoami');
+  /* a new version takes over, and cron's lock stays */
+  fs.mkdirSync(path.join(site.folder, 'out/pollux'), { recursive: true });
+  fs.copyFileSync(path.join(site.folder, 'pollux/pollux-wsd'), path.join(site.folder, 'out/pollux/pollux-wsd'));
+  site.give();
+  shell(site, `USER=${site.user.name}\n${recipe('daemon-update')}`);
+  await until(() => /all is handed over/.test(fs.readFileSync(path.join(site.folder, 'pollux/wsd.log'), 'utf8')), 'the update');
+  await realclient.ask(socket, 'whoami');
+  assert.strictEqual(await site.status(), 200);
+  assert.strictEqual(await site.cron().exited, 1);
   assert.strictEqual(socket.events.disconnect, 0);
   socket.disconnect();
   await endDaemon(site);
