@@ -232,7 +232,7 @@ say_5xx(struct doctor *d, const struct fetch *f)
 	if (fetch_has(f, "server busy")) {
 		findings_add(&d->found, "serve", FINDING_BAD,
 		    "Pollux answers 503, \"server busy\": it is full ([limits] sessions), it is "
-		    "being stopped, or its database cannot be written.");
+		    "being stopped or drained, or its database cannot be written.");
 		findings_change(&d->found, "Its log says which.");
 	} else {
 		findings_add(&d->found, "serve", FINDING_BAD,

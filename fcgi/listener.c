@@ -146,6 +146,14 @@ fcgi_listener_start(struct fcgi_listener *l)
 }
 
 void
+fcgi_listener_finish(struct fcgi_listener *l)
+{
+	for (size_t i = 0; i < l->sockets.n; i++)
+		fcgi_listener_on_connection(l->fcgi->loop, &l->io[i], EV_READ);
+	fcgi_listener_close(l);
+}
+
+void
 fcgi_listener_close(struct fcgi_listener *l)
 {
 	if (l == NULL)

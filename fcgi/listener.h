@@ -14,6 +14,10 @@ int fcgi_listener_open(struct fcgi *f, const char *addresses);
 /* Accept from now on, until fcgi_listener_close(), which also closes the sockets. */
 void fcgi_listener_start(struct fcgi_listener *l);
 
+/* Accept what has connected until now, and close: a web server that was not refused sends a
+ * request, which it does not repeat. */
+void fcgi_listener_finish(struct fcgi_listener *l);
+
 /* NULL is allowed. */
 void fcgi_listener_close(struct fcgi_listener *l);
 

@@ -17,6 +17,7 @@
 #include "fcgi/listener.h"
 #include "fcgi/reachable.h"
 #include "fcgi/readers.h"
+#include "fcgi/replaced.h"
 #include "fcgi/request.h"
 #include "fcgi/turn.h"
 #include "fcgi/unavailable.h"
@@ -38,12 +39,16 @@
  * session at the client.  Those in use are closed by an answer meanwhile, which is no surprise. */
 #define LEAVE_S .1
 
+/* The same when nobody has told us to end, and waits for it. */
+#define LEAVE_REPLACED_S 1.
+
 /* The whole program. */
 struct fcgi_daemon {
 	struct fcgi f;
 	struct config cfg;
 	struct ev_signal term, intr, usr1, hup;
 	struct ev_timer left, drained;
+	struct replaced replaced; /* only if by_web_server */
 };
 
 /* Choose what the configuration leaves to us.  A web server that starts us is mod_fcgid: it holds
@@ -95,27 +100,45 @@ fcgi_on_left(struct ev_loop *loop, struct ev_timer *timer, int events)
 	}
 }
 
+/* End in order; `wait_s`: LEAVE_S. */
+static void
+fcgi_leave(struct fcgi_daemon *d, double wait_s)
+{
+	struct fcgi *f = &d->f;
+
+	if (f->leaving)
+		return;
+	daemon_stopping(f->conns_n);
+	f->leaving = true;
+	/* first the sockets: another process must get the polls that come back */
+	fcgi_listener_finish(f->listener);
+	f->listener = NULL;
+	ev_timer_start(f->loop, &d->drained);
+	if (LIST_EMPTY(&f->conns)) {
+		fcgi_on_left(f->loop, &d->left, 0);
+		return;
+	}
+	ev_timer_set(&d->left, wait_s, 0.);
+	ev_timer_start(f->loop, &d->left);
+}
+
+/* Of replaced_start(). */
+static void
+fcgi_on_replaced(void *arg)
+{
+	fcgi_leave(arg, LEAVE_REPLACED_S);
+}
+
 static void
 fcgi_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
 	struct fcgi_daemon *d = signal->data;
-	struct fcgi *f = &d->f;
 
 	(void)events;
-	if (f->leaving) {
+	if (d->f.leaving)
 		ev_break(loop, EVBREAK_ALL);
-		return;
-	}
-	daemon_stopping(f->conns_n);
-	f->leaving = true;
-	/* first the sockets: another process must get the polls that come back */
-	fcgi_listener_close(f->listener);
-	f->listener = NULL;
-	ev_timer_start(loop, &d->drained);
-	if (LIST_EMPTY(&f->conns))
-		fcgi_on_left(loop, &d->left, 0);
 	else
-		ev_timer_start(loop, &d->left);
+		fcgi_leave(d, LEAVE_S);
 }
 
 /* daemon_reload: whether all that is opened from a configuration can be opened from this one. */
@@ -169,6 +192,8 @@ fcgi_start_watching(struct fcgi_daemon *d)
 	ev_timer_init(&d->left, fcgi_on_left, LEAVE_S, 0.);
 	d->left.data = d;
 	ev_timer_init(&d->drained, fcgi_on_drained, DRAIN_S, 0.);
+	if (d->f.by_web_server)
+		replaced_start(&d->replaced, d->f.loop, &d->cfg, fcgi_on_replaced, d);
 	fcgi_turn_start(&d->f);
 	fcgi_listener_start(d->f.listener);
 }
@@ -199,6 +224,7 @@ fcgi_stop_watching(struct fcgi_daemon *d)
 	ev_signal_stop(loop, &d->intr);
 	ev_signal_stop(loop, &d->usr1);
 	ev_signal_stop(loop, &d->hup);
+	replaced_stop(&d->replaced);
 	ev_timer_stop(loop, &d->left);
 	ev_timer_stop(loop, &d->drained);
 }

@@ -146,6 +146,7 @@ struct config {
 	size_t wsd_queue_memory;          /* bytes of all queues together; more drop the longest */
 	/* Whether websockets are offered to clients that come through the web server, which must
 	 * pass upgrades on; auto: probe whether it does. */
+	int64_t wsd_handover_timeout_ms; /* what cannot be handed over is served so long */
 	enum config_switch wsd_reachable;
 	/* With TLS: addresses as wsd_listen, none if empty; a PEM file, with the certificates that
 	 * sign the first; its private key, in the same file if empty; older versions are refused */
@@ -188,7 +189,8 @@ struct config {
 
 	/* No settings: what config_load() has read, for people */
 	char files[CONFIG_TEXT_MAX];
-	bool no_file; /* there was none */
+	char beside[CONFIG_PATH_MAX]; /* the file beside the program, if it was read; else empty */
+	bool no_file;                 /* there was none */
 };
 
 /* The name of this node as it is set; empty: there is no cluster, or it has no name here. */

@@ -79,8 +79,11 @@ load_beside_binary(struct config *cfg, char *error, size_t error_size)
 		return 0;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "%.*s%s", (int)n, folder, names[i]);
-		if (access(path, F_OK) == 0)
+		if (access(path, F_OK) == 0) {
+			snprintf(
+			    cfg->beside, sizeof(cfg->beside), "%.*s", CONFIG_PATH_MAX - 1, path);
 			return load_file(cfg, path, error, error_size);
+		}
 	}
 	snprintf(cfg->files, sizeof(cfg->files),
 	    "none (no -c, no POLLUX_CONF, no %.900s, no " SYSTEM_FILE

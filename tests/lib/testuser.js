@@ -17,6 +17,13 @@ const RANGE = ['SYS_UID_MIN=31000', 'SYS_UID_MAX=39999', 'SYS_GID_MIN=31000', 'S
   .flatMap((setting) => ['--key', setting]);
 let made = 0;
 
+/* Why this machine cannot have such accounts, or false. */
+function whyNoUsers() {
+  if (process.getuid() !== 0) return 'needs root, to make users';
+  /* suEXEC belongs to root and has the bit that makes it run so */
+  return /^NoNewPrivs:\t1/m.test(fs.readFileSync('/proc/self/status', 'utf8')) && 'here no program may become root';
+}
+
 function accounts() {
   return fs.readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => {
     const [name, , uid, gid, , home] = line.split(':');
@@ -87,4 +94,4 @@ function allowSuexec(caller, root) {
   fs.writeFileSync(path.join(SUEXEC, caller), `${root}\npublic_html/cgi-bin\n`);
 }
 
-module.exports = { makeUser, removeUser, removeLeft, processesOfUser, find, allowSuexec };
+module.exports = { whyNoUsers, makeUser, removeUser, removeLeft, processesOfUser, find, allowSuexec };

@@ -6,10 +6,10 @@ const { test, after } = require('node:test');
 const { KIND } = require('../lib/suite');
 const { Account } = require('../lib/account');
 const { request, closeAll } = require('../lib/http');
+const { whyNoUsers } = require('../lib/testuser');
 
 const RUN_ON = 'apache';
-const skip = (KIND !== RUN_ON && `run with SERVER=${RUN_ON}`) ||
-  (process.getuid() !== 0 && 'needs root, to make users');
+const skip = (KIND !== RUN_ON && `run with SERVER=${RUN_ON}`) || whyNoUsers();
 const opened = [];
 
 /* Once is enough, whatever SERVER is: these tests start their own Apache. */

@@ -13,6 +13,7 @@ const { Account, B } = require('../lib/account');
 const { ROOT, commandLine } = require('../lib/server');
 const { Hook, SECRET } = require('../lib/hook');
 const { request, closeAll } = require('../lib/http');
+const { whyNoUsers } = require('../lib/testuser');
 const { handshake, Polling } = require('../lib/polling');
 const { event } = require('../lib/client');
 const realclient = require('../lib/realclient');
@@ -21,8 +22,7 @@ const { recipe } = require('../lib/recipe');
 const { until } = require('../lib/wait');
 
 const RUN_ON = 'apache';
-const skip = (KIND !== RUN_ON && `run with SERVER=${RUN_ON}`) ||
-  (process.getuid() !== 0 && 'needs root, to make users');
+const skip = (KIND !== RUN_ON && `run with SERVER=${RUN_ON}`) || whyNoUsers();
 const ECHO = path.join(B, 'apps/echo.so');
 const WORDPRESS = `
 # BEGIN WordPress
@@ -354,6 +354,20 @@ bundle('suEXEC: a new program by renaming takes over from the next request; writ
   for (let i = 0; i < 5; i++) assert.deepStrictEqual(await client.replies(`3:::${i}`), [`3:::${i}`]);
   for (const name of ['pollux.fcgi', 'pollux-post.fcgi']) {
     assert.ok(running(suexec, name).some((pid) => !old.includes(pid)), name);
+  }
+  const alive = () => old.filter((pid) => fs.existsSync(`/proc/${pid}`));
+  await until(() => alive().length === 0, 'end of the programs of before');
+  await client.close();
+});
+
+bundle('suEXEC: a setting that was uploaded counts for the next, and no message is lost meanwhile', async () => {
+  const client = await Polling.open(suexec);
+  const file = path.join(suexec.www, '.htpollux.conf');
+  const settings = fs.readFileSync(file, 'utf8');
+  for (const seconds of [61, 62, 63]) {
+    fs.writeFileSync(file, settings.replace('[protocol]', `[protocol]\nclose_timeout = ${seconds}`));
+    for (let i = 0; i < 5; i++) assert.deepStrictEqual(await client.replies(`3:::${seconds} ${i}`), [`3:::${seconds} ${i}`]);
+    await until(async () => (await request(suexec.port, { path: '/socket.io/1/' })).text.includes(`:${seconds}:`), 'the setting counts');
   }
   await client.close();
 });

@@ -161,10 +161,10 @@ once('mod_fcgid collects what a stream sends, and refuses large bodies', async (
 });
 
 once('the processes of an account are few: how many polls it can hold', { users: true }, async () => {
-  const site = await account({ suexec: true, limits: { FcgidMaxProcesses: 6 } });
+  const site = await account({ suexec: true, limits: { FcgidMaxProcesses: 8 } });
   const said = await examine(site.url, ['--wait', '1', '--polls', '12']);
-  assertFinding(said, 'polls', 'note', /^With [45] polls held, one more visitor was not served/, /max_held_polls = 3/);
-  assert.match(said.configuration, /\[fcgi\]\nmax_held_polls = 3\n/);
+  assertFinding(said, 'polls', 'note', /^With [4-7] polls held, one more visitor was not served/, /max_held_polls = [345]\n/);
+  assert.match(said.configuration, /\[fcgi\]\nmax_held_polls = [345]\n/);
 });
 
 once('a web server that has its own mind about origins', async () => {
