@@ -107,6 +107,7 @@ $(B)/tests/test_link_members $(B)/tests/test_link_serve $(B)/tests/test_relay_no
 $(B)/tests/test_link_liveness: $(addprefix $(B)/linkd/,liveness.o copies.o node_text.o stream_id.o)
 
 # objects of the programs that are tested without them
+$(B)/tests/test_handover: $(B)/wsd/handover_record.o
 $(B)/tests/test_workers: $(B)/wsd/balance.o $(B)/wsd/worker.o
 $(B)/tests/test_disk: $(B)/cli/disk.o
 $(B)/tests/test_site: $(B)/cli/site.o

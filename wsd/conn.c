@@ -181,7 +181,8 @@ wsd_conn_watch(struct wsd_conn *c)
 	bool shakes = c->tls != NULL && tls_is_opening(c->tls);
 	int events = c->blocked ? EV_WRITE : 0;
 
-	if (c->state == WSD_CONN_CLOSED)
+	/* another process reads and writes */
+	if (c->state == WSD_CONN_CLOSED || c->given != NULL)
 		return;
 	/* a socket at its end is readable for ever; past OPEN input is read to be dropped, so that
 	 * the peer's FIN is seen and close() sends no reset */
@@ -291,6 +292,8 @@ wsd_conn_read(struct wsd_conn *c)
 		wsd_conn_set_unread(c);
 		return;
 	}
+	if (c->given != NULL)
+		return;
 	/* paused since it was readable: it is watched again when it takes input */
 	if (open && !c->protocol->takes_input(c)) {
 		wsd_conn_watch(c);
@@ -399,6 +402,9 @@ wsd_conn_flush(struct wsd_conn *c)
 {
 	size_t written = 0;
 
+	/* what is queued goes with it */
+	if (c->given != NULL)
+		return;
 	/* during the handshake it waits */
 	if (!c->blocked && (c->tls == NULL || !tls_is_opening(c->tls))) {
 		switch (wsd_conn_write(c, &written)) {

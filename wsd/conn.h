@@ -40,7 +40,8 @@ struct wsd_conn {
 	void *held;                    /* the dialect's, between the fragments of a message */
 	struct parked *parked;         /* owned; texts that wait for the store; NULL: none */
 	struct websocket ws;
-	const char *reason; /* static; why it ended, for the application */
+	struct handover_item *given; /* handover.h: another process has it, or will; NULL: no */
+	const char *reason;          /* static; why it ended, for the application */
 	/* w->turn in which it became a websocket, and the messages queued by then: a rollback drops
 	 * the later ones */
 	uint32_t begun_turn, begun_message;

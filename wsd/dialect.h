@@ -11,6 +11,7 @@ struct wsd_http;
 /* Every function is set, but prove() only with a proof_n. */
 struct dialect {
 	const char *name;
+	uint32_t number; /* see handover_record.h */
 
 	/* Return what is wrong with the request `h->request`, static, or NULL. */
 	const char *(*check)(const struct wsd_http *h);

@@ -235,6 +235,7 @@ hixie_close_frame(struct wsd *w, int code, const char *reason)
 
 const struct dialect hixie_dialect_75 = {
     .name = "hixie-75",
+    .number = 1,
     .check = hixie75_check,
     .head = hixie75_head,
     .input = hixie_input,
@@ -245,6 +246,7 @@ const struct dialect hixie_dialect_75 = {
 
 const struct dialect hixie_dialect_76 = {
     .name = "hixie-76",
+    .number = 2,
     .check = hixie76_check,
     .head = hixie76_head,
     .proof_n = HIXIE_KEY_PROOF_N,

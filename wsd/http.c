@@ -36,9 +36,9 @@ queue_answer(struct wsd_http *h, const struct response *r, enum wsd_reply_end en
 	if (c->state != WSD_CONN_OPEN) /* closed in this turn: wsd_http_close() tells the fate */
 		return;
 	h->how.end = end;
-	/* while draining no request may follow; and WSD_REPLY_CLOSE ends the body by the
+	/* while closing no request may follow; and WSD_REPLY_CLOSE ends the body by the
 	 * connection */
-	if (c->wsd->draining || r->closes || end == WSD_REPLY_CLOSE)
+	if (c->wsd->closing || r->closes || end == WSD_REPLY_CLOSE)
 		h->how.keep = false;
 	wsd_conn_send(c, wsd_reply_write(r, &h->how));
 }
@@ -344,7 +344,7 @@ wsd_http_next(struct wsd_conn *c)
 		return false;
 	/* first the fate: the transport may still refer to the exchange */
 	wsd_http_tell_fate(h, EXCHANGE_SENT);
-	if (!h->how.keep || c->eof || c->wsd->draining) {
+	if (!h->how.keep || c->eof || c->wsd->closing) {
 		wsd_conn_finish(c);
 		wsd_http_close(c);
 		return false;

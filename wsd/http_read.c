@@ -24,7 +24,7 @@ dispatch_request(struct wsd_conn *c)
 	h->bare_lf = h->request->head.bare_lf;
 	h->how = (struct wsd_reply){
 	    .end = WSD_REPLY_LENGTH,
-	    .keep = h->request->keep && !c->wsd->draining,
+	    .keep = h->request->keep && !c->wsd->closing,
 	    .bare = h->request->parser.method == HTTP_HEAD,
 	};
 	wsd_http_describe(h);

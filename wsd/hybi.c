@@ -432,6 +432,7 @@ hybi_close_frame(struct wsd *w, int code, const char *reason)
 
 const struct dialect hybi_dialect = {
     .name = "hybi",
+    .number = 0,
     .check = hybi_check,
     .head = hybi_head,
     .input = hybi_input,

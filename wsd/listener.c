@@ -39,6 +39,7 @@ struct wsd_listener {
 	struct ev_timer aside;       /* the next connections are the other workers' ... */
 	double waited;               /* ... for so many seconds */
 	int reserve;                 /* a descriptor to refuse one client with; -1: none */
+	bool stopped;
 };
 
 /* --- accepting ------------------------------------------------------------------------------ */
@@ -79,7 +80,7 @@ wsd_listener_report(struct wsd_listener *l)
 {
 	const struct worker *worker = l->w->worker;
 
-	if (worker != NULL)
+	if (worker != NULL && !l->stopped)
 		balance_set(worker->balance, worker->index, count_conns(l->w));
 }
 
@@ -316,9 +317,16 @@ wsd_listener_open(struct wsd *w, struct listen *sockets, const struct protocol *
 	return 0;
 }
 
+const struct listen *
+wsd_listener_sockets(const struct wsd_listener *l)
+{
+	return &l->sockets;
+}
+
 void
 wsd_listener_start(struct wsd_listener *l)
 {
+	l->stopped = false;
 	wsd_listener_watch(l, true);
 	wsd_listener_report(l);
 }
@@ -331,15 +339,22 @@ wsd_listener_reload(struct wsd_listener *l)
 }
 
 void
-wsd_listener_close(struct wsd_listener *l)
+wsd_listener_stop(struct wsd_listener *l)
 {
-	if (l == NULL)
-		return;
+	l->stopped = true;
 	wsd_listener_watch(l, false);
 	ev_timer_stop(l->w->loop, &l->pause);
 	ev_timer_stop(l->w->loop, &l->aside);
 	if (l->w->worker != NULL)
 		balance_leave(l->w->worker->balance, l->w->worker->index);
+}
+
+void
+wsd_listener_close(struct wsd_listener *l)
+{
+	if (l == NULL)
+		return;
+	wsd_listener_stop(l);
 	listen_close(&l->sockets);
 	if (l->reserve != -1)
 		close(l->reserve);

@@ -13,8 +13,13 @@ struct wsd_listener;
  * Return 0, or an exit code after logging why. */
 int wsd_listener_open(struct wsd *w, struct listen *sockets, const struct protocol *first);
 
-/* Accept from now on, until wsd_listener_close(), which also closes the sockets. */
+/* Accept from now on, until wsd_listener_stop() or wsd_listener_close(), which also closes the
+ * sockets. */
 void wsd_listener_start(struct wsd_listener *l);
+void wsd_listener_stop(struct wsd_listener *l);
+
+/* The sockets, as long as it has them. */
+const struct listen *wsd_listener_sockets(const struct wsd_listener *l);
 
 /* After a turn that may have opened or closed connections: tell the other workers how many there
  * are. */

@@ -1,9 +1,11 @@
 /* pollux-wsd: websockets, and HTTP on the same port.  One process, one thread, in the foreground;
- * or several such processes (workers.h).
+ * or several such processes (workers.h).  A newer version can take over from one that runs
+ * (replace.h, handover.h, adopt.h).
  *
  * Start: descriptors, options, configuration, log, sockets, store and application, loop.  The first
  * SIGTERM or SIGINT closes all connections in order, the second ends at once; SIGHUP opens the log
- * file and reads the configuration and the certificate again, SIGUSR1 logs counters. */
+ * file and reads the configuration and the certificate again, SIGUSR1 logs counters, SIGUSR2 starts
+ * the program anew and hands everything over to it. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -17,15 +19,22 @@
 #include "shared/base/certificate.h"
 #include "shared/base/config.h"
 #include "shared/base/daemon.h"
+#include "shared/base/handed.h"
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
 #include "shared/base/preflight.h"
 #include "shared/base/privs.h"
+#include "wsd/adopt.h"
 #include "wsd/conn.h"
 #include "wsd/deadline.h"
+#include "wsd/handover.h"
 #include "wsd/hybi.h"
+#include "wsd/keeper.h"
 #include "wsd/listener.h"
 #include "wsd/policy.h"
+#include "wsd/predecessor.h"
+#include "wsd/replace.h"
+#include "wsd/successor.h"
 #include "wsd/tls_context.h"
 #include "wsd/turn.h"
 #include "wsd/worker.h"
@@ -42,8 +51,11 @@ struct wsd_daemon {
 	struct config cfg;
 	const char *addresses;
 	char listening[2 * CONFIG_TEXT_MAX + 32]; /* the same with those of TLS, for people */
-	struct ev_signal term, intr, hup, usr1, usr2;
+	struct ev_signal term, intr, hup, usr1, usr2, hurry;
 	struct ev_timer drained;
+	struct ev_io control; /* of a worker, from the first process */
+	struct successor_command command;
+	struct replace replace; /* of the only process */
 };
 
 static void
@@ -60,6 +72,8 @@ wsd_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 	struct wsd_daemon *d = signal->data;
 	struct wsd *w = &d->w;
 	struct wsd_conn *c;
+	/* there is nothing left to hand over, or no time */
+	bool handed = w->handover != NULL && (handover_over(w) || LIST_EMPTY(&w->conns));
 
 	(void)events;
 	if (w->draining) {
@@ -71,10 +85,17 @@ wsd_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 	}
 	if (w->worker != NULL && worker_is_orphan(w->worker))
 		log_warnx("the first process of pollux-wsd has died: this worker ends");
-	daemon_stopping(w->conns_n);
+	if (handed) {
+		server_send_off(w->sv);
+	} else {
+		daemon_stopping(w->conns_n);
+		/* Ctrl-C reaches it by itself */
+		if (signal->signum == SIGTERM)
+			replace_pass_on(&d->replace, SIGTERM);
+	}
 	/* before anything is closed: answers that this queues must not offer to keep the
 	 * connection */
-	w->draining = true;
+	w->draining = w->closing = true;
 	/* free the address at once, a successor may be waiting for it */
 	wsd_listener_close(w->listener);
 	w->listener = NULL;
@@ -92,6 +113,39 @@ wsd_on_hurry(struct ev_loop *loop, struct ev_signal *signal, int events)
 	(void)signal;
 	(void)events;
 	ev_break(loop, EVBREAK_ALL);
+}
+
+/* A newer version of the program is to take over. */
+static void
+wsd_on_replace(struct ev_loop *loop, struct ev_signal *signal, int events)
+{
+	struct wsd_daemon *d = signal->data;
+
+	(void)loop;
+	(void)events;
+	replace_begin(&d->replace);
+}
+
+/* It serves: the first process of the workers passes what leads to it. */
+static void
+wsd_on_control(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	struct wsd_daemon *d = io->data;
+	int ends[HANDOVER_ENDS];
+	size_t n;
+
+	(void)events;
+	switch (worker_take_ends(io->fd, ends, HANDOVER_ENDS, &n)) {
+	case -1:
+		ev_io_stop(loop, io); /* it has died, and we are told by a signal */
+		break;
+	case 1:
+		if (n > 0)
+			(void)handover_begin(&d->w, ends, n);
+		else
+			handover_cancel(&d->w);
+		break;
+	}
 }
 
 /* --- reading the configuration again --------------------------------------------------------- */
@@ -207,11 +261,17 @@ wsd_start_watching(struct wsd_daemon *d)
 	struct wsd *w = &d->w;
 
 	wsd_watch_signal(d, &d->term, SIGTERM, wsd_on_stop);
-	/* Ctrl-C is the first process's */
-	if (w->worker == NULL)
+	/* Ctrl-C is the first process's, and so is what concerns all workers */
+	if (w->worker == NULL) {
 		wsd_watch_signal(d, &d->intr, SIGINT, wsd_on_stop);
-	else
-		wsd_watch_signal(d, &d->usr2, SIGUSR2, wsd_on_hurry);
+		wsd_watch_signal(d, &d->usr2, SIGUSR2, wsd_on_replace);
+		replace_init(&d->replace, w, &d->command);
+	} else {
+		wsd_watch_signal(d, &d->hurry, WORKER_SIGNAL, wsd_on_hurry);
+		ev_io_init(&d->control, wsd_on_control, w->worker->control, EV_READ);
+		d->control.data = d;
+		ev_io_start(w->loop, &d->control);
+	}
 	wsd_watch_signal(d, &d->hup, SIGHUP, wsd_on_hangup);
 	wsd_watch_signal(d, &d->usr1, SIGUSR1, wsd_on_report);
 	ev_timer_init(&d->drained, wsd_on_drained, DRAIN_S, 0.);
@@ -235,6 +295,8 @@ wsd_close_all(struct wsd *w)
 static void
 wsd_stop_watching(struct wsd_daemon *d)
 {
+	handover_free(&d->w);
+	adopt_close(&d->w);
 	/* server_close() wants all exchanges and websockets gone */
 	wsd_close_all(&d->w);
 	wsd_turn_stop(&d->w);
@@ -243,7 +305,34 @@ wsd_stop_watching(struct wsd_daemon *d)
 	ev_signal_stop(d->w.loop, &d->hup);
 	ev_signal_stop(d->w.loop, &d->usr1);
 	ev_signal_stop(d->w.loop, &d->usr2);
+	ev_signal_stop(d->w.loop, &d->hurry);
+	ev_io_stop(d->w.loop, &d->control);
 	ev_timer_stop(d->w.loop, &d->drained);
+}
+
+/* Take the connections of an older process, if there is one that hands over: of its ends those that
+ * are this worker's.  Return 0, or -1 after logging why. */
+static int
+wsd_adopt(struct wsd *w)
+{
+	const struct handed *handed = handed_find();
+	size_t n = handed == NULL ? 0 : handed->ends_n, index = 0, step = 1;
+	int result = 0;
+
+	if (w->worker != NULL) {
+		index = w->worker->index;
+		step = w->worker->n;
+		/* one that was started again: they went with the one before it */
+		if (!w->worker->adopts)
+			n = 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (i % step != index)
+			close(handed_end(i));
+		else if (adopt_open(w, handed_end(i)) == -1)
+			result = -1;
+	}
+	return result;
 }
 
 /* Everything after the sockets, in the only process or in a worker.  Return the exit code. */
@@ -276,12 +365,22 @@ wsd_serve(void *arg, struct listen *sockets, const struct worker *self)
 		goto end;
 	}
 	wsd_start_watching(d);
+	if (wsd_adopt(w) == -1) {
+		wsd_stop_watching(d);
+		code = EX_OSERR;
+		goto end;
+	}
 	daemon_started(d->listening);
 	if (self != NULL)
 		worker_ready();
+	else
+		predecessor_tell();
 	ev_run(w->loop, 0);
 	wsd_stop_watching(d);
-	daemon_stopped();
+	if (self == NULL && d->replace.successor.pid != 0)
+		log_info("all is handed over");
+	else
+		daemon_stopped();
 	code = server_is_outdated(w->sv) ? DAEMON_OUTDATED : EX_OK;
 end:
 	server_close(w->sv);
@@ -302,6 +401,7 @@ wsd_listen(struct wsd_daemon *d, struct listen *sockets)
 
 	if (code == 0)
 		code = listen_open_tls(sockets, "[wsd] tls_listen", d->cfg.wsd_tls_listen);
+	listen_close_handed();
 	if (code != 0)
 		return code;
 	if (listen_has_tls(sockets) && d->w.tls == NULL) {
@@ -334,6 +434,7 @@ wsd_run(struct wsd_daemon *d)
 	struct listen sockets;
 	size_t workers = workers_count(&d->cfg);
 	bool became;
+	pid_t successor = 0;
 	int code;
 
 	/* as root, who may be the only one that can read the key */
@@ -343,6 +444,8 @@ wsd_run(struct wsd_daemon *d)
 			return EX_CONFIG;
 	}
 	code = privs_become_owner(d->cfg.data, &became);
+	if (code == 0)
+		code = predecessor_check(&d->cfg);
 	if (code != 0)
 		return code;
 	if (became && d->w.tls != NULL)
@@ -358,9 +461,22 @@ wsd_run(struct wsd_daemon *d)
 		listen_close(&sockets);
 		return code;
 	}
-	if (workers == 1)
-		return wsd_serve(d, &sockets, NULL);
-	return workers_run(workers, &sockets, d->listening, wsd_serve, wsd_reload_first, d);
+	if (workers == 1) {
+		code = wsd_serve(d, &sockets, NULL);
+		successor = replace_finish(&d->replace);
+	} else {
+		code = workers_run(&(struct workers_job){.n = workers,
+				       .sockets = &sockets,
+				       .addresses = d->listening,
+				       .cfg = &d->cfg,
+				       .command = &d->command,
+				       .serve = wsd_serve,
+				       .reload = wsd_reload_first,
+				       .arg = d},
+		    &successor);
+	}
+	/* whoever started this program waits for it to end */
+	return successor != 0 && !daemon_is_managed() ? keeper_run(successor) : code;
 }
 
 /* -t.  Return the exit code. */
@@ -391,6 +507,7 @@ main(int argc, char **argv)
 	    "Serve Socket.IO sessions over websocket, and their handshakes and polls.", argc, argv);
 	if (code != 0)
 		return code;
+	successor_remember(&d.command, argv);
 	d.addresses = o.listen == NULL ? d.cfg.wsd_listen : o.listen;
 	if (o.test)
 		return wsd_check(&d.cfg, d.addresses);

@@ -124,6 +124,17 @@ outqueue_bytes(const struct outqueue *q)
 }
 
 void
+outqueue_copy(const struct outqueue *q, struct buf *out)
+{
+	for (size_t i = 0; q != NULL && i < q->n; i++) {
+		struct message *m = outqueue_at(q, i);
+
+		/* the first may be written in part */
+		buf_add_slice(out, slice_skip(message_frame(m), i == 0 ? q->sent : 0));
+	}
+}
+
+void
 outqueue_cut(struct outqueue **qp, size_t n)
 {
 	struct outqueue *q = *qp;

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "shared/base/buf.h"
 #include "shared/hub/message.h"
 
 struct outqueue;
@@ -25,6 +26,9 @@ int outqueue_add(struct outqueue **q, struct message *m, size_t *memory);
 /* Messages and bytes that wait. */
 size_t outqueue_count(const struct outqueue *q);
 size_t outqueue_bytes(const struct outqueue *q);
+
+/* Append what waits as the bytes that are to be written. */
+void outqueue_copy(const struct outqueue *q, struct buf *out);
 
 /* Drop all but the first `n` messages.  No part of the others may be written yet. */
 void outqueue_cut(struct outqueue **q, size_t n);

@@ -19,7 +19,9 @@ find_longest_queue(const struct wsd *w)
 	size_t most = 0;
 
 	LIST_FOREACH (c, &w->conns, all) {
-		if (c->state != WSD_CONN_CLOSED && outqueue_bytes(c->out) > most) {
+		/* what has gone to another process is its own */
+		if (c->state != WSD_CONN_CLOSED && c->given == NULL &&
+		    outqueue_bytes(c->out) > most) {
 			most = outqueue_bytes(c->out);
 			longest = c;
 		}

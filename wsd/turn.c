@@ -4,8 +4,10 @@
 
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
+#include "wsd/adopt.h"
 #include "wsd/conn.h"
 #include "wsd/deadline.h"
+#include "wsd/handover.h"
 #include "wsd/listener.h"
 #include "wsd/shed.h"
 #include "wsd/ws.h"
@@ -57,6 +59,13 @@ wsd_turn_resume(struct wsd *w)
 		wsd_conn_resume(c);
 }
 
+/* All connections are another process's, or gone. */
+static bool
+wsd_turn_is_handed(const struct wsd *w)
+{
+	return w->handover != NULL && !w->draining && LIST_EMPTY(&w->conns);
+}
+
 /* The store may have another socket by now, or belong to a newer program. */
 static void
 wsd_turn_follow_store(struct wsd *w)
@@ -74,6 +83,8 @@ wsd_turn_follow_store(struct wsd *w)
 		    "a newer version of Pollux takes the data folder over; this process ends");
 		ev_feed_signal_event(w->loop, SIGTERM);
 	}
+	if (wsd_turn_is_handed(w))
+		ev_feed_signal_event(w->loop, SIGTERM);
 }
 
 static void
@@ -92,6 +103,7 @@ wsd_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
 	wsd_turn_enter(w);
 	wsd_turn_follow_store(w);
 	wsd_turn_resume(w);
+	adopt_resume(w);
 	/* and before them the connections of the last turn, or the busiest would starve them */
 	wsd_turn_read_unread(w);
 }
@@ -146,6 +158,8 @@ wsd_turn_settle(struct wsd *w)
 	int r = server_settle(w->sv, &w->next);
 
 	w->entered = false;
+	handover_settled(w, r == 0);
+	adopt_settled(w);
 	if (r == -1) {
 		w->counters.rollbacks++;
 		wsd_turn_enter(w); /* detaching a websocket calls the hub */
@@ -205,8 +219,10 @@ wsd_turn_reap(struct wsd *w)
 		c->is_unread = false;
 		if (c->is_dirty || c->is_after)
 			SLIST_INSERT_HEAD(&w->finalized, c, finalized);
-		else
+		else {
+			handover_forget(c);
 			wsd_conn_free(c);
+		}
 	}
 }
 
@@ -217,6 +233,8 @@ wsd_turn_finish(struct wsd *w)
 	wsd_turn_enter(w);
 	/* deadlines first: what they queue and close takes part in this turn's commit */
 	wsd_turn_expire(w);
+	/* what has arrived is handled: most websockets are between two messages */
+	handover_give(w);
 	for (int round = 0; round < ROUNDS; round++) {
 		/* commit before the first byte is written: a client must not hear of what a crash
 		 * could undo */
@@ -246,7 +264,8 @@ wsd_turn_arm(struct wsd *w)
 	if (next > w->now + SLEEP_MS)
 		next = w->now + SLEEP_MS;
 	/* the last round has left work for a commit: do not sleep on it */
-	if (next < w->now || w->entered || (w->parked_n > 0 && !server_waits(w->sv)))
+	if (next < w->now || w->entered || handover_goes_on(w) || wsd_turn_is_handed(w) ||
+	    (w->parked_n > 0 && !server_waits(w->sv)))
 		next = w->now;
 	/* most turns change nothing: spare the heap of timers */
 	if (next == w->armed)

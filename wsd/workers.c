@@ -12,7 +12,10 @@
 
 #include "shared/base/clock.h"
 #include "shared/base/daemon.h"
+#include "shared/base/handed.h"
 #include "shared/base/log.h"
+#include "wsd/handover.h"
+#include "wsd/predecessor.h"
 
 #define WORKERS_MAX 256 /* as [wsd] workers */
 
@@ -23,32 +26,34 @@
 #define DELAY_MOST_MS  2000
 
 /* Workers that have not ended by then are killed: after SIGTERM, which they take up to five seconds
- * for, and after SIGUSR2. */
+ * for, and after WORKER_SIGNAL. */
 #define END_MS   7000
 #define HURRY_MS 1000
 
 #define SLEEP_MOST_MS 60000 /* counts of the log are written then */
 
 struct worker_process {
-	pid_t pid; /* 0: none */
+	pid_t pid;   /* 0: none */
+	int control; /* our end of worker.control; -1: none */
 	int64_t started_ms;
 	int64_t delay_ms; /* before it was started last */
 	int64_t due_ms;   /* when it is started next; INT64_MAX: not yet, or not any more */
 };
 
 struct workers {
+	const struct workers_job *job;
 	size_t n;
 	struct worker_process *processes;
 	struct balance *balance;
 	struct listen *sockets;
-	const char *addresses;
-	workers_serve *serve;
-	workers_reload *reload;
-	void *arg;
+	struct successor successor;
+	int *ends; /* owned; what leads to the successor, while it starts; ENDS for each worker */
+	int64_t patience_ms;      /* when it must serve; INT64_MAX: no need */
 	sigset_t watched, before; /* signals; the mask that the program had */
 	pid_t pid;                /* of this process */
 	bool ready;               /* all workers have accepted once */
 	bool stopping;
+	bool replaced;   /* the successor serves, and the workers end when it has all they have */
 	int64_t kill_ms; /* when those that are left are killed; INT64_MAX: not yet */
 	int code;        /* of the program */
 };
@@ -98,7 +103,17 @@ stop_workers(struct workers *ws, int64_t now)
 	}
 	for (size_t i = 0; i < ws->n; i++)
 		ws->processes[i].due_ms = INT64_MAX;
-	signal_all(ws, again ? SIGUSR2 : SIGTERM);
+	signal_all(ws, again ? WORKER_SIGNAL : SIGTERM);
+}
+
+/* Told to stop.  A newer version that takes over is, too, unless the service manager sees to it. */
+static void
+stop_all(struct workers *ws, int number, int64_t now)
+{
+	/* Ctrl-C reaches it by itself */
+	if (ws->successor.pid != 0 && number == SIGTERM && !daemon_is_managed())
+		(void)kill(ws->successor.pid, SIGTERM);
+	stop_workers(ws, now);
 }
 
 static void
@@ -116,17 +131,31 @@ kill_overdue(struct workers *ws, int64_t now)
 
 /* --- starting ------------------------------------------------------------------------------- */
 
+static void
+close_control(struct worker_process *p)
+{
+	if (p->control != -1)
+		close(p->control);
+	p->control = -1;
+}
+
 /* The child after the fork. */
 __attribute__((noreturn)) static void
-be_worker(const struct workers *ws, size_t index)
+be_worker(const struct workers *ws, size_t index, int control)
 {
-	const struct worker self = {
-	    .index = index, .n = ws->n, .parent = ws->pid, .balance = ws->balance};
+	const struct worker self = {.index = index,
+	    .n = ws->n,
+	    .parent = ws->pid,
+	    .balance = ws->balance,
+	    .control = control,
+	    .adopts = !ws->ready};
 	struct listen sockets = *ws->sockets;
 
+	for (size_t i = 0; i < ws->n; i++)
+		close_control(&ws->processes[i]);
 	if (worker_begin(&self, &ws->before) == -1)
 		_exit(EX_OSERR);
-	exit(ws->serve(ws->arg, &sockets, &self));
+	exit(ws->job->serve(ws->job->arg, &sockets, &self));
 }
 
 /* When it was started in vain: at once after a long life, else later each time. */
@@ -146,10 +175,12 @@ static void
 start_worker(struct workers *ws, size_t i, int64_t now)
 {
 	struct worker_process *p = &ws->processes[i];
-	pid_t pid = fork();
+	int ours, its;
+	pid_t pid = successor_pairs(&ours, &its, 1) == -1 ? -1 : fork();
 
 	if (pid == 0)
-		be_worker(ws, i);
+		be_worker(ws, i, its);
+	close_control(p);
 	p->started_ms = now;
 	p->due_ms = INT64_MAX;
 	if (pid == -1) {
@@ -162,6 +193,8 @@ start_worker(struct workers *ws, size_t i, int64_t now)
 		stop_workers(ws, now);
 		return;
 	}
+	close(its);
+	p->control = ours;
 	p->pid = pid;
 	log_debug("worker %zu is process %d", i + 1, (int)pid);
 }
@@ -193,8 +226,120 @@ look_for_ready(struct workers *ws, int64_t now)
 	if (!all)
 		return;
 	ws->ready = true;
-	daemon_started(ws->addresses);
+	/* a worker that dies must be seen to be gone by who gives it connections */
+	for (size_t i = 0; handed_find() != NULL && i < handed_find()->ends_n; i++)
+		close(handed_end(i));
+	daemon_started(ws->job->addresses);
 	log_info("%zu workers", ws->n);
+	predecessor_tell();
+}
+
+/* --- a newer version ------------------------------------------------------------------------ */
+
+/* Ends for each worker: enough that they spread over the workers of the newer version, however many
+ * it has. */
+static size_t
+count_ends(const struct workers *ws)
+{
+	return ws->n >= HANDOVER_ENDS ? 1 : HANDOVER_ENDS / ws->n;
+}
+
+static void
+workers_close_ends(struct workers *ws)
+{
+	for (size_t i = 0; ws->ends != NULL && i < ws->n * count_ends(ws); i++)
+		close(ws->ends[i]);
+	free(ws->ends);
+	ws->ends = NULL;
+}
+
+static void
+start_successor(struct workers *ws, int64_t now)
+{
+	size_t n = ws->n * count_ends(ws);
+	int theirs[HANDED_ENDS_MAX];
+
+	if (ws->stopping || !ws->ready || ws->successor.pid != 0 || predecessor_lives()) {
+		log_warnx("SIGUSR2: %s; send it again later",
+		    ws->stopping || !ws->ready ? "this program is about to start or to stop"
+		    : ws->successor.pid != 0   ? "a new version is taking over already"
+					       : "this program is still taking over");
+		return;
+	}
+	ws->ends = calloc(n, sizeof(*ws->ends));
+	if (ws->ends == NULL || successor_pairs(ws->ends, theirs, n) == -1) {
+		log_err("the new version is not started, and this one serves on");
+		free(ws->ends);
+		ws->ends = NULL;
+		return;
+	}
+	daemon_replacing();
+	if (successor_start(&ws->successor, ws->job->command, ws->job->cfg, ws->sockets, theirs, n,
+		&ws->before) == -1) {
+		workers_close_ends(ws);
+		daemon_not_replaced();
+		return;
+	}
+	ws->patience_ms = now + SUCCESSOR_PATIENCE_MS;
+}
+
+/* Once it serves, the workers give it what they have.  One that gets no end serves on. */
+static void
+look_at_successor(struct workers *ws, int64_t now)
+{
+	size_t each = count_ends(ws);
+
+	if (now >= ws->patience_ms) {
+		ws->patience_ms = INT64_MAX;
+		successor_kill(&ws->successor);
+	}
+	if (ws->successor.pid == 0)
+		return;
+	if (!successor_hear(&ws->successor)) {
+		if (ws->successor.line == -1 && !ws->successor.serves &&
+		    ws->patience_ms > now + SUCCESSOR_SILENT_MS)
+			ws->patience_ms = now + SUCCESSOR_SILENT_MS;
+		return;
+	}
+	ws->patience_ms = INT64_MAX;
+	ws->replaced = true;
+	log_info("the new version serves, as process %d: it gets the connections",
+	    (int)ws->successor.pid);
+	daemon_replaced(ws->successor.pid);
+	for (size_t i = 0; i < ws->n; i++) {
+		ws->processes[i].due_ms = INT64_MAX;
+		if (ws->processes[i].pid != 0 &&
+		    worker_pass_ends(ws->processes[i].control, ws->ends + i * each, each) == -1)
+			log_err("worker %zu cannot hand over", i + 1);
+	}
+	workers_close_ends(ws);
+}
+
+/* It has ended, with workers left here: they serve on. */
+static void
+on_successor_end(struct workers *ws, int status, int64_t now)
+{
+	bool in_order = ws->successor.serves && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+	ws->patience_ms = INT64_MAX;
+	workers_close_ends(ws);
+	if (in_order) {
+		ws->successor.pid = 0;
+		successor_let_go(&ws->successor);
+		stop_workers(ws, now);
+		return;
+	}
+	successor_ended(&ws->successor, status);
+	daemon_not_replaced();
+	for (size_t i = 0; ws->replaced && !ws->stopping && i < ws->n; i++) {
+		struct worker_process *p = &ws->processes[i];
+
+		if (p->pid == 0)
+			p->due_ms = now;
+		else if (worker_pass_ends(p->control, NULL, 0) == -1)
+			log_err("worker %zu is not told to serve on", i + 1);
+	}
+	ws->replaced = false;
 }
 
 /* --- a worker that ends --------------------------------------------------------------------- */
@@ -237,8 +382,9 @@ on_worker_end(struct workers *ws, size_t i, int status, int64_t now)
 	pid_t pid = p->pid;
 
 	p->pid = 0;
+	close_control(p);
 	balance_leave(ws->balance, i);
-	if (ws->stopping)
+	if (ws->stopping || ws->replaced)
 		return;
 	ws->code = code_of_end(ws, status);
 	if (ws->code != 0) {
@@ -258,10 +404,13 @@ reap_workers(struct workers *ws, int64_t now)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == ws->successor.pid)
+			on_successor_end(ws, status, now);
 		for (size_t i = 0; i < ws->n; i++)
 			if (ws->processes[i].pid == pid)
 				on_worker_end(ws, i, status, now);
+	}
 }
 
 /* --- the loop ------------------------------------------------------------------------------- */
@@ -287,6 +436,8 @@ wait_for_signal(const struct workers *ws, int64_t now)
 			until = ws->processes[i].due_ms;
 	if (ws->kill_ms < until)
 		until = ws->kill_ms;
+	if (ws->patience_ms < until)
+		until = ws->patience_ms;
 	until = until < now ? 0 : until - now;
 	t.tv_sec = until / 1000;
 	t.tv_nsec = until % 1000 * 1000000;
@@ -299,17 +450,20 @@ handle_signal(struct workers *ws, int number, int64_t now)
 	switch (number) {
 	case SIGTERM:
 	case SIGINT:
-		stop_workers(ws, now);
+		stop_all(ws, number, now);
+		break;
+	case SIGUSR2:
+		start_successor(ws, now);
 		break;
 	case SIGHUP:
 		/* first: what is wrong is said once, and a worker that starts now has it */
-		ws->reload(ws->arg);
+		ws->job->reload(ws->job->arg);
 		signal_all(ws, SIGHUP);
 		break;
 	case SIGUSR1:
 		signal_all(ws, SIGUSR1);
 		break;
-	default: /* SIGCHLD, SIGUSR2: what they tell of is looked at in any case */
+	default: /* SIGCHLD, WORKER_SIGNAL: what they tell of is looked at in any case */
 		break;
 	}
 }
@@ -317,7 +471,8 @@ handle_signal(struct workers *ws, int number, int64_t now)
 static void
 watch_signals(struct workers *ws)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
+	static const int numbers[] = {
+	    SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, WORKER_SIGNAL};
 
 	sigemptyset(&ws->watched);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -341,39 +496,45 @@ run_workers(struct workers *ws)
 		now = clock_ms();
 		reap_workers(ws, now);
 		look_for_ready(ws, now);
+		look_at_successor(ws, now);
 		kill_overdue(ws, now);
 		log_tick(now);
-	} while (!ws->stopping || any_worker_lives(ws));
+	} while (!(ws->stopping || ws->replaced) || any_worker_lives(ws));
 }
 
 int
-workers_run(size_t n, struct listen *sockets, const char *addresses, workers_serve *serve,
-    workers_reload *reload, void *arg)
+workers_run(const struct workers_job *job, pid_t *successor)
 {
 	struct workers ws = {
-	    .n = n,
-	    .processes = calloc(n, sizeof(*ws.processes)),
-	    .balance = balance_new(n),
-	    .sockets = sockets,
-	    .addresses = addresses,
-	    .serve = serve,
-	    .reload = reload,
-	    .arg = arg,
+	    .job = job,
+	    .n = job->n,
+	    .processes = calloc(job->n, sizeof(*ws.processes)),
+	    .balance = balance_new(job->n),
+	    .sockets = job->sockets,
+	    .successor = {.line = -1},
+	    .patience_ms = INT64_MAX,
 	    .pid = getpid(),
 	    .kill_ms = INT64_MAX,
 	};
 
 	if (ws.processes == NULL || ws.balance == NULL) {
-		log_errx("no memory for %zu workers", n);
+		log_errx("no memory for %zu workers", job->n);
 		ws.code = EX_OSERR;
 		goto end;
 	}
+	for (size_t i = 0; i < ws.n; i++)
+		ws.processes[i].control = -1;
 	watch_signals(&ws);
 	run_workers(&ws);
-	if (ws.ready)
+	if (ws.successor.pid != 0)
+		log_info("all is handed over");
+	else if (ws.ready)
 		daemon_stopped();
 end:
-	listen_close(sockets);
+	*successor = ws.successor.pid;
+	successor_let_go(&ws.successor);
+	workers_close_ends(&ws);
+	listen_close(job->sockets);
 	balance_free(ws.balance);
 	free(ws.processes);
 	return ws.code;

@@ -8,9 +8,10 @@
  *
  *	first process                     worker
  *	SIGTERM, SIGINT: SIGTERM to all   SIGTERM: ends in order
- *	a second one: SIGUSR2 to all      SIGUSR2: ends at once
+ *	a second one: SIGURG to all       SIGURG: ends at once
  *	SIGHUP: the same, then to all     as ever
  *	SIGUSR1: to all                   as ever
+ *	SIGUSR2: starts the new version   gives its websockets to workers of that, and ends
  *	killed                            SIGTERM from the kernel */
 #ifndef POLLUX_WSD_WORKERS_H
 #define POLLUX_WSD_WORKERS_H
@@ -19,6 +20,7 @@
 
 #include "shared/base/config.h"
 #include "shared/base/listen.h"
+#include "wsd/successor.h"
 #include "wsd/worker.h"
 
 /* Serve until the end, and return the exit code.  Owns `sockets`. */
@@ -30,11 +32,21 @@ typedef void workers_reload(void *arg);
 /* How many workers there are to be: `auto` is one for each core that this process may run on. */
 size_t workers_count(const struct config *cfg);
 
-/* Be the first process of `n` workers; `serve` is called in each of them, with `arg`, and `reload`
- * here.  Owns `sockets`.  daemon_started() and what follows it are called here, when all workers
- * accept.  Return the exit code of the program, after all workers have ended.  It does not return
- * in workers. */
-int workers_run(size_t n, struct listen *sockets, const char *addresses, workers_serve *serve,
-    workers_reload *reload, void *arg);
+struct workers_job {
+	size_t n;               /* workers */
+	struct listen *sockets; /* owned by workers_run() */
+	const char *addresses;
+	const struct config *cfg;
+	const struct successor_command *command;
+	workers_serve *serve;   /* called in each worker, with `arg` */
+	workers_reload *reload; /* called in the first process */
+	void *arg;
+};
+
+/* Be the first process of the workers.  daemon_started() and what follows it are called here, when
+ * all workers accept.  Return the exit code of the program, after all workers have ended;
+ * `*successor` is the process that has taken over from it, 0: none.  It does not return in
+ * workers. */
+int workers_run(const struct workers_job *job, pid_t *successor);
 
 #endif

@@ -3,6 +3,7 @@
 #include "shared/base/container.h"
 #include "shared/hub/lifecycle.h"
 #include "wsd/deadline.h"
+#include "wsd/handover_record.h"
 #include "wsd/http.h"
 #include "wsd/outqueue.h"
 #include "wsd/reply.h"
@@ -110,6 +111,54 @@ ws_begin_refused(struct wsd_conn *c, struct message *head, struct slice packet)
 	c->protocol = &ws_protocol;
 	wsd_conn_send(c, head);
 	ws_send_last_packet(c, packet);
+}
+
+/* --- from one process to another ------------------------------------------------------------ */
+
+bool
+ws_can_be_given(const struct wsd_conn *c)
+{
+	size_t bytes = outqueue_bytes(c->out);
+
+	if (c->protocol != &ws_protocol || c->state != WSD_CONN_OPEN || !c->attached ||
+	    c->given != NULL || c->eof || c->begun_turn == c->wsd->turn)
+		return false;
+	/* the keys of TLS stay here.  Or its session ends, or is on another node; or the
+	 * application has paused it */
+	if (c->tls != NULL || c->ws.session == NULL || c->ws.relayed != NULL || c->ws.paused)
+		return false;
+	/* between the fragments of a message there is more to it than its bytes */
+	if (c->held != NULL || c->parked != NULL || c->is_parked)
+		return false;
+	if (c->partial != NULL)
+		bytes += c->partial->bytes.n;
+	return bytes <= HANDOVER_RECORD_MOST;
+}
+
+bool
+ws_give(struct wsd_conn *c, struct websocket_state *state)
+{
+	if (!websocket_give(c->wsd->sv, &c->ws, state))
+		return false;
+	c->attached = false;
+	return true;
+}
+
+void
+ws_take(struct wsd_conn *c, const struct websocket_state *state)
+{
+	enum websocket_take taken;
+
+	c->ws = (struct websocket){.ops = &ws_ops};
+	c->attached = true;
+	taken = websocket_take(c->wsd->sv, &c->ws, state);
+	if (taken == WEBSOCKET_TAKEN)
+		return;
+	c->attached = false;
+	if (taken == WEBSOCKET_LOST)
+		ws_send_last_packet(c, WS_UNKNOWN);
+	else /* nothing may be written: another process may have done so */
+		wsd_conn_close(c, "socket end");
 }
 
 /* --- for the dialect ------------------------------------------------------------------------ */

@@ -32,6 +32,17 @@ void ws_control(struct wsd_conn *c, struct message *m);
  * frame, which is sent after what the hub still has; `reason` is static. */
 void ws_peer_ended(struct wsd_conn *c, int code, const char *reason);
 
+/* Whether another process can go on with it: it is between two messages, or in one that has come in
+ * part but can come there from its beginning, and nothing of it waits here. */
+bool ws_can_be_given(const struct wsd_conn *c);
+
+/* Detach its session for another process: see websocket_give(). */
+bool ws_give(struct wsd_conn *c, struct websocket_state *state);
+
+/* Be that process, or take it back: attach its session.  WSD_CONN_OPEN; it may be closed by
+ * this. */
+void ws_take(struct wsd_conn *c, const struct websocket_state *state);
+
 /* The turn was rolled back.  If the connection became a websocket in it, take back what is queued
  * since, and answer 503 unless a part of the 101 is sent already. */
 void ws_rollback(struct wsd_conn *c);

@@ -23,6 +23,7 @@ LIST_HEAD(wsd_conn_list, wsd_conn);
 SLIST_HEAD(wsd_conn_stack, wsd_conn);
 STAILQ_HEAD(wsd_conn_line, wsd_conn);
 TAILQ_HEAD(wsd_conn_queue, wsd_conn);
+LIST_HEAD(adopt_list, adopt_end);
 
 /* What a connection can be waiting for; see deadline.h. */
 enum deadline {
@@ -93,7 +94,10 @@ struct wsd {
 
 	struct wsd_counters counters;
 	bool draining; /* SIGTERM came: no new work, end when all connections are closed */
-	char *in;      /* READ_BUFFER bytes; their content is void after each read */
+	bool closing;  /* that, or a newer program takes over: no second request on a connection */
+	struct handover *handover;  /* to a newer program; owned; NULL: there is none */
+	struct adopt_list adopting; /* from an older one */
+	char *in;                   /* READ_BUFFER bytes; their content is void after each read */
 };
 
 #endif

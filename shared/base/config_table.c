@@ -97,6 +97,7 @@ const struct config_row config_table[] = {
 	{"wsd", "workers", KIND_COUNT, FIELD(wsd_workers), "1", RANGE("1", "256")},
 	{"wsd", "max_held_requests", KIND_LIMIT, LIVE(wsd_max_held_requests), "none", RANGE("1", "1000")},
 	{"wsd", "queue_memory", KIND_SIZE, LIVE(wsd_queue_memory), "256M", RANGE("1M", MOST)},
+	{"wsd", "handover_timeout", KIND_SECONDS, LIVE(wsd_handover_timeout_ms), "60", RANGE("1", "86400")},
 	{"wsd", "reachable", KIND_SWITCH, LIVE(wsd_reachable), "auto", ANY},
 	{"policyd", "listen", KIND_LISTEN, FIELD(policyd_listen), "*:843 *:10843", NOT_EMPTY},
 	{"policyd", "user", KIND_TEXT, FIELD(policyd_user), "", ANY},

@@ -15,8 +15,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "shared/base/clock.h"
 #include "shared/base/config_reload.h"
 #include "shared/base/crash.h"
+#include "shared/base/handed.h"
 #include "shared/base/listen.h"
 #include "shared/base/log.h"
 #include "shared/base/preflight.h"
@@ -128,7 +130,7 @@ settle_descriptors(void)
 		fd = open("/dev/null", O_RDWR);
 	while (fd != -1 && fd <= STDERR_FILENO);
 	/* web servers leak sockets and logs, which would stay open as long as we live */
-	closefrom(STDERR_FILENO + 1 + listen_inherited());
+	closefrom(STDERR_FILENO + 1 + (handed_count() > 0 ? handed_count() : listen_inherited()));
 }
 
 static int
@@ -228,6 +230,7 @@ daemon_open_log(const struct config *cfg)
 	/* until the loop handles them: their default is to end the program */
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
 	return 0;
 }
 
@@ -372,8 +375,11 @@ notify_manager(const char *state)
 void
 daemon_started(const char *addresses)
 {
+	const struct handed *handed = handed_find();
 	int inherited = listen_inherited();
 
+	if (handed != NULL && handed->by_systemd)
+		inherited = (int)handed->sockets_n;
 	if (ctx.is_worker) {
 		log_debug("a worker has started");
 		return;
@@ -393,8 +399,10 @@ daemon_started(const char *addresses)
 		log_info("listening on the sockets of systemd (%d)", inherited);
 	else
 		log_info("listening on %s", addresses);
-	/* after the log line: what waits for READY may read it */
-	notify_manager("READY=1");
+	/* after the log line: what waits for READY may read it.  The older process that we replace
+	 * tells it itself */
+	if (handed == NULL)
+		notify_manager("READY=1");
 }
 
 void
@@ -416,6 +424,39 @@ daemon_stopped(void)
 		log_debug("stopped");
 	else
 		log_info("stopped");
+}
+
+void
+daemon_replacing(void)
+{
+	char state[64];
+
+	snprintf(
+	    state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_ms() * 1000);
+	notify_manager(state);
+}
+
+void
+daemon_not_replaced(void)
+{
+	notify_manager("READY=1");
+}
+
+void
+daemon_replaced(pid_t pid)
+{
+	char state[64];
+
+	/* what the new process says itself counts only from here on */
+	snprintf(state, sizeof(state), "MAINPID=%d\nREADY=1", (int)pid);
+	notify_manager(state);
+}
+
+bool
+daemon_is_managed(void)
+{
+	daemon_find_manager();
+	return ctx.manager != -1;
 }
 
 int

@@ -2,7 +2,7 @@
  * and what the log and the service manager are told at the start and at the end.
  *
  *	daemon_configure()   descriptors 0 to 2, the command line, the configuration
- *	daemon_open_log()    the log; SIGPIPE, SIGHUP and SIGUSR1 no longer kill
+ *	daemon_open_log()    the log; SIGPIPE, SIGHUP, SIGUSR1 and SIGUSR2 no longer kill
  *	                     ... the program opens its sockets and what it serves ...
  *	daemon_started()     from here on it accepts
  *	daemon_stopping()    the first SIGTERM: it no longer accepts
@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "shared/base/config.h"
 
@@ -53,10 +54,10 @@ const char *daemon_why(void);
 void daemon_check_begin(void);
 int daemon_check_end(void);
 
-/* Open the log that `cfg` names, which must outlive it, and ignore SIGPIPE, SIGHUP and SIGUSR1: the
- * latter two would kill a program that has not started its loop.  From here on a fault that ends
- * the program leaves a line in the log, see crash.h.
- * Return 0, or EX_CANTCREAT after daemon_complain(). */
+/* Open the log that `cfg` names, which must outlive it, and ignore SIGPIPE, SIGHUP, SIGUSR1 and
+ * SIGUSR2: the latter would kill a program that has not started its loop.  From here on a fault
+ * that ends the program leaves a line in the log, see crash.h. Return 0, or EX_CANTCREAT after
+ * daemon_complain(). */
 int daemon_open_log(const struct config *cfg);
 
 /* Allow as many descriptors as the system does, within reason.  Return how many of them are left
@@ -100,6 +101,16 @@ void daemon_started(const char *addresses);
 /* The same at the end: it begins, with so many connections still open; everything is closed. */
 void daemon_stopping(size_t connections);
 void daemon_stopped(void);
+
+/* A newer version of the program is being started to take over; it did not, or serves now, as
+ * `pid`: then the service manager, if there is one, watches that from now on, and this process
+ * ends without daemon_stopping(). */
+void daemon_replacing(void);
+void daemon_not_replaced(void);
+void daemon_replaced(pid_t pid);
+
+/* Whether there is a service manager. */
+bool daemon_is_managed(void);
 
 /* The exit code for a store that could not be opened for `reason`, an errno: EX_CONFIG if a newer
  * version of Pollux uses its folder, or that is read-only: starting again does not help. */

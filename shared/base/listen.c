@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "shared/base/handed.h"
 #include "shared/base/log.h"
 
 #define FIRST_INHERITED 3 /* SD_LISTEN_FDS_START */
@@ -69,12 +71,34 @@ fail:
 	return -1;
 }
 
+/* The socket bound to this address that an older version of the program has handed to us; -1: there
+ * is none.  It is the caller's from now on. */
+static int
+take_handed(const struct sockaddr *address, socklen_t n)
+{
+	const struct handed *handed = handed_find();
+	struct sockaddr_storage bound;
+
+	for (size_t i = 0; handed != NULL && i < handed->sockets_n; i++) {
+		socklen_t bound_n = sizeof(bound);
+
+		memset(&bound, 0, sizeof(bound));
+		if (getsockname(handed_socket(i), (struct sockaddr *)&bound, &bound_n) == 0 &&
+		    bound_n == n && memcmp(&bound, address, n) == 0)
+			return fcntl(handed_socket(i), F_DUPFD_CLOEXEC, 0);
+	}
+	return -1;
+}
+
 /* Listen on one resolved address.  Return -1 with errno. */
 static int
 listen_on_address(struct listen *l, const struct addrinfo *ai)
 {
-	int saved, fd = bound_socket(ai);
+	int saved, fd = take_handed(ai->ai_addr, ai->ai_addrlen);
 
+	if (fd != -1)
+		return own_socket(l, fd);
+	fd = bound_socket(ai);
 	if (fd == -1)
 		return -1;
 	if (listen(fd, SOMAXCONN) == 0)
@@ -113,6 +137,10 @@ listen_on_path(struct listen *l, const char *path)
 		return -1;
 	}
 	memcpy(address.sun_path, path, strlen(path));
+	fd = take_handed((const struct sockaddr *)&address,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1));
+	if (fd != -1)
+		return own_socket(l, fd);
 	/* what is unlinked below must be a socket */
 	if (lstat(path, &sb) == 0 && !S_ISSOCK(sb.st_mode)) {
 		errno = ENOTSOCK;
@@ -334,8 +362,8 @@ listen_on_words(struct listen *l, const char *setting, struct slice rest)
 	return code;
 }
 
-/* Of the first sockets that systemd passes: whether each is named "tls". */
-static bool inherited_tls[LISTEN_MAX];
+/* Of the first sockets that systemd passes: a bit for each that is named "tls". */
+static unsigned inherited_tls;
 
 static void
 note_tls_names(struct slice names)
@@ -343,7 +371,8 @@ note_tls_names(struct slice names)
 	struct slice name;
 
 	for (size_t i = 0; i < LISTEN_MAX && slice_cut(&names, ':', &name); i++)
-		inherited_tls[i] = slice_is(name, "tls");
+		if (slice_is(name, "tls"))
+			inherited_tls |= 1u << i;
 }
 
 int
@@ -372,14 +401,14 @@ listen_inherited(void)
 }
 
 static int
-take_inherited(struct listen *l)
+take_inherited(struct listen *l, int first, int n, unsigned tls)
 {
-	for (int i = 0; i < listen_inherited(); i++) {
-		if (own_socket(l, FIRST_INHERITED + i) == -1) {
+	for (int i = 0; i < n; i++) {
+		if (own_socket(l, first + i) == -1) {
 			log_errx("socket %d of LISTEN_FDS cannot be used", i);
 			return EX_UNAVAILABLE;
 		}
-		l->tls[l->n - 1] = inherited_tls[i];
+		l->tls[l->n - 1] = (tls >> i & 1) != 0;
 	}
 	return 0;
 }
@@ -396,10 +425,14 @@ has_plain(const struct listen *l)
 int
 listen_open(struct listen *l, const char *setting, const char *addresses)
 {
+	const struct handed *handed = handed_find();
 	int code;
 
 	l->n = 0;
-	code = take_inherited(l);
+	if (handed != NULL && handed->by_systemd)
+		code = take_inherited(l, handed_socket(0), (int)handed->sockets_n, handed->tls);
+	else
+		code = take_inherited(l, FIRST_INHERITED, listen_inherited(), inherited_tls);
 	/* those that systemd passes may be for TLS alone */
 	if (code == 0 && !has_plain(l))
 		code = listen_on_words(l, setting, slice_of(addresses));
@@ -451,6 +484,15 @@ listen_open_stdin(struct listen *l)
 		return EX_OSERR;
 	}
 	return 0;
+}
+
+void
+listen_close_handed(void)
+{
+	const struct handed *handed = handed_find();
+
+	for (size_t i = 0; handed != NULL && !handed->by_systemd && i < handed->sockets_n; i++)
+		close(handed_socket(i));
 }
 
 void

@@ -24,6 +24,7 @@ int listen_inherited(void);
 
 /* Listen on the sockets of systemd or, if there is none but for TLS, on `addresses`, separated by
  * blanks: "127.0.0.1:8081", "[::1]:8081", "*:843", or last "unix:/path", which may contain blanks.
+ * For these, the sockets that an older version of the program has handed over are used (handed.h).
  * `setting` names their place in error messages ("[wsd] listen").
  * Return 0, or an exit code of sysexits.h after logging why; none is open then. */
 int listen_open(struct listen *l, const char *setting, const char *addresses);
@@ -31,6 +32,9 @@ int listen_open(struct listen *l, const char *setting, const char *addresses);
 /* Listen for TLS, too, on `addresses`; not if systemd has passed a socket for it, named "tls"
  * (FileDescriptorName=).  As listen_open(), which comes first; `l` is closed on failure. */
 int listen_open_tls(struct listen *l, const char *setting, const char *addresses);
+
+/* After these: close what was handed over and is listened on no more. */
+void listen_close_handed(void);
 
 /* Whether any of the sockets is for TLS. */
 bool listen_has_tls(const struct listen *l);

@@ -254,6 +254,15 @@ void session_attach_name(struct session *s, int64_t name);
 /* The same if that poll is not held, as its client may have left: the next one gets it. */
 void session_attach_again(struct hub *h, const struct session *s, int64_t name);
 
+/* Another process goes on with the stream that is held here: let go of it, so that nothing that is
+ * sent to it meanwhile is lost.  Its sink has got all that was sent before, and is not told.
+ * session_attach() goes on where this ends, there or here, once the turn is committed; nobody
+ * notices.  A rollback leaves the stream with no process: it ends.  `*gen` names this state.
+ * 0, or -1: it is not held here any more, or the turn is lost. */
+int session_handover_give(struct hub *h, struct session *s, int64_t *gen);
+/* Before session_attach(): whether it still waits since it was given. */
+bool session_handover_waits(const struct session *s, int64_t gen);
+
 /* Connect a session that has no transport yet: a POST came before the first GET. */
 int session_connect(struct hub *h, struct session *s, enum transport_id transport);
 

@@ -1,10 +1,10 @@
 /* internal: what the files of the hub share.  Only shared/hub/ includes it.
  *
  * Files call downwards only: hub, turn, chores and action_in, trim, receive, session_remote,
- * session_attach and session_create, drain, session, per_address, membership, early, publish,
- * quota, presence, link, transaction, follow, local, linked, part, held, sub_index, channel, ring
- * and lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag: `failed`,
- * `log_unread`, `gap`, a session's `visiting` or `ready`. */
+ * session_attach, session_handover and session_create, drain, session, per_address, membership,
+ * early, publish, quota, presence, link, transaction, follow, local, linked, part, held, sub_index,
+ * channel, ring and lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag:
+ * `failed`, `log_unread`, `gap`, a session's `visiting` or `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
 

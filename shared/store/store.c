@@ -17,6 +17,7 @@
 #include "shared/store/lock.h"
 #include "shared/store/lock_waiter.h"
 #include "shared/store/opening.h"
+#include "shared/store/takeover.h"
 #include "shared/store/wake.h"
 
 #define LOCK_TIMEOUT_MS 5000 /* a process that holds a lock for longer is stuck */
@@ -82,6 +83,15 @@ store_open(const char *folder, const char *group, int kind, bool must_exist)
 	store_close(st);
 	errno = reason;
 	return NULL;
+}
+
+bool
+store_can_join(const char *folder)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/slots", folder);
+	return takeover_peek(path, slots_version(database_schema())) == TAKEOVER_READY;
 }
 
 void

@@ -47,6 +47,10 @@ typedef void store_each_key(void *arg, int64_t key);
 struct store *store_open(const char *folder, const char *group, int kind, bool must_exist);
 void store_close(struct store *st);
 
+/* Whether a program of this version may use the folder while those that use it now do: they are of
+ * this version, too, or there are none.  Changes nothing, and logs nothing. */
+bool store_can_join(const char *folder);
+
 struct slots *store_slots(struct store *st);
 
 /* Readable when another process has committed something for this one; empty it, then read the

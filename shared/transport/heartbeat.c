@@ -21,11 +21,50 @@ heartbeat_start(struct server *sv, struct heartbeat *hb, const struct heartbeat_
 	restart_heartbeat(sv, hb, HEARTBEAT_BEAT);
 }
 
+/* They come in the order in which their connections are looked at, and that is mostly one of their
+ * deadlines, up or down: so the place of the last one is near. */
+static void
+insert_by_deadline(struct heartbeat_queue *queue, struct heartbeat *near, struct heartbeat *hb)
+{
+	struct heartbeat *before = near != NULL ? near : TAILQ_LAST(queue, heartbeat_queue);
+
+	while (before != NULL && before->deadline > hb->deadline)
+		before = TAILQ_PREV(before, heartbeat_queue, link);
+	if (before == NULL) {
+		TAILQ_INSERT_HEAD(queue, hb, link);
+		return;
+	}
+	while (
+	    TAILQ_NEXT(before, link) != NULL && TAILQ_NEXT(before, link)->deadline <= hb->deadline)
+		before = TAILQ_NEXT(before, link);
+	TAILQ_INSERT_AFTER(queue, before, hb, link);
+}
+
+void
+heartbeat_resume(struct server *sv, struct heartbeat *hb, const struct heartbeat_ops *ops,
+    enum heartbeat_state state, int64_t deadline)
+{
+	int64_t latest;
+
+	heartbeat_start(sv, hb, ops);
+	/* a full wait for the answer does no harm; a 2:: that is late may */
+	restart_heartbeat(sv, hb, state);
+	latest = hb->deadline;
+	if (state != HEARTBEAT_BEAT || deadline >= latest)
+		return;
+	TAILQ_REMOVE(&sv->beating, hb, link);
+	hb->deadline = deadline;
+	insert_by_deadline(&sv->beating, sv->resumed, hb);
+	sv->resumed = hb;
+}
+
 void
 heartbeat_stop(struct server *sv, struct heartbeat *hb)
 {
 	if (hb->state == HEARTBEAT_STOPPED)
 		return;
+	if (sv->resumed == hb)
+		sv->resumed = NULL;
 	TAILQ_REMOVE(hb->state == HEARTBEAT_BEAT ? &sv->beating : &sv->waiting, hb, link);
 	hb->state = HEARTBEAT_STOPPED;
 }

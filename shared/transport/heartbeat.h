@@ -42,6 +42,11 @@ TAILQ_HEAD(heartbeat_queue, heartbeat);
 /* Begin: the first beat is due an interval from now. */
 void heartbeat_start(struct server *sv, struct heartbeat *hb, const struct heartbeat_ops *ops);
 
+/* Go on as another process has left it, in `state` until `deadline`, which may be put off, but not
+ * by more than a new one has.  Not HEARTBEAT_STOPPED. */
+void heartbeat_resume(struct server *sv, struct heartbeat *hb, const struct heartbeat_ops *ops,
+    enum heartbeat_state state, int64_t deadline);
+
 /* End; does nothing if it was stopped. */
 void heartbeat_stop(struct server *sv, struct heartbeat *hb);
 

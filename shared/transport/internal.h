@@ -51,6 +51,8 @@ struct server {
 	int64_t now;             /* of this turn, ms */
 	int64_t application_due; /* when its own work is, which may need the store */
 	bool draining;
+	bool leaving;                 /* server_hand_over() */
+	bool sends_off;               /* server_send_off() */
 	void (*take_back)(void *arg); /* server_on_rollback() */
 	void *take_back_arg;
 	bool wsd_alive;
@@ -63,6 +65,7 @@ struct server {
 	struct late_post_queue late_posts;       /* of clients that are slowed */
 	struct handshake_list handshakes;        /* the application has been asked about them */
 	struct heartbeat_queue beating, waiting; /* see heartbeat.h */
+	struct heartbeat *resumed;               /* in `beating`: by heartbeat_resume(), the last */
 	/* shared by all websockets that they are sent to */
 	struct message *heartbeat_packet, *disconnect_packet, *unknown_session_packet;
 	struct message *reconnect_packet;

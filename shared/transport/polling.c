@@ -281,7 +281,7 @@ polling_open(
 		session_attach_again(sv->hub, s, polling_request_name(x));
 	/* the client polls again and reaches another process.  One that is repeated may be a poll
 	 * that its client left: it must not supersede the client's next */
-	if (sv->draining || x->again) {
+	if (sv->draining || sv->leaving || x->again) {
 		answer_own_packet(sv, x, t, route, NOOP_PACKET);
 		return;
 	}

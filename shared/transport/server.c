@@ -510,3 +510,30 @@ server_drain(struct server *sv)
 	/* last: the ends of the sessions are events for the application */
 	application_drain(sv->application);
 }
+
+void
+server_hand_over(struct server *sv)
+{
+	/* first: a client that comes back at once must not be held again */
+	sv->leaving = true;
+	polling_drain(sv);
+	post_drain(sv);
+}
+
+void
+server_keep(struct server *sv)
+{
+	sv->leaving = false;
+}
+
+void
+server_send_off(struct server *sv)
+{
+	sv->sends_off = true;
+}
+
+bool
+server_can_join(const struct config *cfg)
+{
+	return store_can_join(cfg->data);
+}

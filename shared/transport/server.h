@@ -108,6 +108,20 @@ bool server_takes_back(const struct server *sv, const struct message *m);
  * and hold no new ones.  Websockets are closed with 1001. */
 void server_drain(struct server *sv);
 
+/* Another process of this program takes over: end all held polls (8::), and hold no new ones.  All
+ * else is served on; the program hands the websockets over by websocket_give().  Or not any more:
+ * serve as before. */
+void server_hand_over(struct server *sv);
+void server_keep(struct server *sv);
+
+/* What could not be handed over is to end: from now on server_drain() tells websockets to come back
+ * (7:::+0). */
+void server_send_off(struct server *sv);
+
+/* Whether a program of this version can use the data folder together with the processes that do:
+ * it has the same schema.  Changes nothing, and logs nothing. */
+bool server_can_join(const struct config *cfg);
+
 /* Polls, streams and websockets that this process holds. */
 unsigned server_held(const struct server *sv);
 

@@ -1,5 +1,7 @@
 #include "shared/transport/websocket.h"
 
+#include <string.h>
+
 #include "shared/base/container.h"
 #include "shared/base/origins.h"
 #include "shared/hub/lifecycle.h"
@@ -190,8 +192,12 @@ on_websocket_drained(struct server *sv, struct heartbeat *hb)
 {
 	struct websocket *ws = websocket_of(hb);
 
+	int64_t key = session_key(ws->session);
+
 	/* not 0::, which would keep clients away: they find their next server by themselves */
 	end_websocket_session(sv, ws, "server shutdown");
+	if (sv->sends_off)
+		send_own_packet(ws, key, sv->reconnect_packet);
 	ws->ops->close(ws, 1001, "server shutdown");
 }
 
@@ -199,6 +205,25 @@ static const struct heartbeat_ops websocket_heartbeat = {
     on_websocket_beat, on_websocket_expired, on_websocket_drained};
 
 /* --- the connection ------------------------------------------------------------------------- */
+
+/* Attach ws->session, which runs its heartbeat.  -1: it does neither any more. */
+static int
+attach_websocket(struct websocket *ws, enum transport_id transport)
+{
+	struct server *sv = ws->server;
+	struct session *s = ws->session;
+
+	if (session_attach(sv->hub, s, transport, true, &websocket_sink, ws) == 0)
+		return 0;
+	/* it failed before or after the session took the websocket: take it back */
+	if (ws->session != NULL) {
+		heartbeat_stop(sv, &ws->heartbeat);
+		ws->session = NULL;
+		if (session_has_sink(s, ws))
+			session_detach(sv->hub, s);
+	}
+	return -1;
+}
 
 int
 websocket_open(
@@ -216,18 +241,50 @@ websocket_open(
 	ws->session = s;
 	/* all is ready before it is attached: that sends 1:: and whatever waits, and may end it */
 	heartbeat_start(sv, &ws->heartbeat, &websocket_heartbeat);
-	if (session_attach(sv->hub, s, route->transport, true, &websocket_sink, ws) == -1) {
-		/* it failed before or after the session took the websocket: take it back */
-		if (ws->session != NULL) {
-			heartbeat_stop(sv, &ws->heartbeat);
-			ws->session = NULL;
-			if (session_has_sink(s, ws))
-				session_detach(sv->hub, s);
-		}
-		return -1;
-	}
-	return 0;
+	return attach_websocket(ws, route->transport);
 }
+
+/* --- to another process --------------------------------------------------------------------- */
+
+bool
+websocket_give(struct server *sv, struct websocket *ws, struct websocket_state *state)
+{
+	struct session *s = ws->session;
+
+	memcpy(state->sid, session_sid(s), sizeof(state->sid));
+	if (session_handover_give(sv->hub, s, &state->gen) == -1)
+		return false;
+	state->beat = ws->heartbeat.state;
+	state->beat_at = ws->heartbeat.deadline;
+	heartbeat_stop(sv, &ws->heartbeat);
+	ws->session = NULL;
+	return true;
+}
+
+enum websocket_take
+websocket_take(struct server *sv, struct websocket *ws, const struct websocket_state *state)
+{
+	struct session *s;
+
+	switch (session_find(sv->hub, slice_of(state->sid), &s)) {
+	case SESSION_LIVE:
+	case SESSION_ENDED:
+		break;
+	case SESSION_ELSEWHERE:
+	case SESSION_UNKNOWN:
+		return WEBSOCKET_LOST;
+	case SESSION_FAILED:
+		return WEBSOCKET_BUSY;
+	}
+	if (!session_handover_waits(s, state->gen))
+		return WEBSOCKET_LATE;
+	ws->server = sv;
+	ws->session = s;
+	heartbeat_resume(sv, &ws->heartbeat, &websocket_heartbeat, state->beat, state->beat_at);
+	return attach_websocket(ws, session_transport(s)) == -1 ? WEBSOCKET_BUSY : WEBSOCKET_TAKEN;
+}
+
+/* --- packets -------------------------------------------------------------------------------- */
 
 bool
 websocket_text(struct server *sv, struct websocket *ws, struct slice text)

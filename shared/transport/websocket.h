@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "shared/base/slice.h"
-#include "shared/hub/message.h"
+#include "shared/hub/hub.h"
 #include "shared/transport/exchange.h"
 #include "shared/transport/heartbeat.h"
 #include "shared/transport/server.h"
@@ -58,6 +58,31 @@ enum websocket_verdict websocket_judge(struct server *sv, const struct route *ro
  * Return 0, or -1 when the session is not live any more (the program closes as for UNKNOWN). */
 int websocket_open(
     struct server *sv, struct websocket *ws, const struct route *route, struct exchange *x);
+
+/* How a websocket stands that goes over to another process. */
+struct websocket_state {
+	char sid[STORE_SID_SIZE];
+	int64_t gen;
+	enum heartbeat_state beat;
+	int64_t beat_at; /* ms of CLOCK_MONOTONIC */
+};
+
+/* Another process goes on with it: detach the session, in a way that nobody notices.  Not while it
+ * is `paused`.  True: it holds once the turn is committed; if that is rolled back, close the
+ * connection.  False: it is unchanged, or its end was told; or the turn is lost. */
+bool websocket_give(struct server *sv, struct websocket *ws, struct websocket_state *state);
+
+enum websocket_take {
+	WEBSOCKET_TAKEN, /* or it has ended meanwhile, and was told */
+	WEBSOCKET_LATE,  /* another transport has the session: nothing may be written */
+	WEBSOCKET_LOST,  /* there is no such session any more: as for UNKNOWN */
+	WEBSOCKET_BUSY,  /* the store failed */
+};
+
+/* The other process; or the same, if the other could not take it.  What was sent meanwhile is sent
+ * now.  `ws` has its ops, and is zeroed otherwise. */
+enum websocket_take websocket_take(
+    struct server *sv, struct websocket *ws, const struct websocket_state *state);
 
 /* One text message arrived: one packet.  May call ops->close.  `text` is valid UTF-8 (RFC 6455) or
  * is cleaned by the program (hixie).  False: the store cannot be had now: give it again, before all

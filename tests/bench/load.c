@@ -343,10 +343,11 @@ run_phase(double seconds, double rate)
 	run_until_break(seconds + DRAIN_SECONDS, "answering");
 	took = (double)(now_ns() - load.start_ns) / 1e9;
 	printf("done messages=%" PRIu64 " seconds=%.4f rate=%.1f p50_us=%.1f p99_us=%.1f "
-	       "load_cpu=%.4f\n",
+	       "max_us=%.1f load_cpu=%.4f\n",
 	    load.received, took, (double)load.received / took,
 	    (double)samples_at(&load.latency, 0.50) / 1e3,
-	    (double)samples_at(&load.latency, 0.99) / 1e3, own_cpu() - cpu);
+	    (double)samples_at(&load.latency, 0.99) / 1e3,
+	    (double)samples_at(&load.latency, 1.) / 1e3, own_cpu() - cpu);
 }
 
 /* --- commands --------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@ const { boot } = require('../lib/machine');
 const { next, closeAll } = require('../lib/realclient');
 const { recipe } = require('../lib/recipe');
 const { ROOT } = require('../lib/server');
-const { within } = require('../lib/wait');
+const { until, within } = require('../lib/wait');
 
 const SITE = { port: 80 };
 const FCGI = ['pollux-fcgi@0', 'pollux-fcgi@1', 'pollux-fcgi@2'];
@@ -76,11 +76,12 @@ for (const [name, commands] of [
   });
 }
 
-test('packages: HUP by systemctl reload changes no process and ends no session', async () => {
+test('packages: HUP changes no process and ends no session', async () => {
   const [ws, poll] = await converse(SITE);
   for (const unit of ['pollux-wsd', ...FCGI]) {
     const pid = await property(unit, 'MainPID');
-    await machine.run(`systemctl reload ${unit}`);
+    /* with pollux-wsd, reload starts it anew */
+    await machine.run(unit === 'pollux-wsd' ? `systemctl kill --signal=HUP --kill-who=main ${unit}` : `systemctl reload ${unit}`);
     assert.strictEqual(await property(unit, 'ActiveState'), 'active');
     assert.strictEqual(await property(unit, 'MainPID'), pid);
   }
@@ -104,6 +105,16 @@ test('packages: a new version of pollux-fcgi loses no session', async () => {
   await machine.run('apt-get install --reinstall ./build/deb/pollux-fcgi_*.deb');
   const pids = await Promise.all(FCGI.map((unit) => property(unit, 'MainPID')));
   for (const [i, pid] of pids.entries()) assert.notStrictEqual(pid, before[i], FCGI[i]);
+  await says(ws, poll, 'still here');
+  await says(poll, ws, 'so am I');
+  assert.deepStrictEqual([poll.events.reconnect, ws.events.reconnect], [0, 0]);
+});
+
+test('packages: a new version of pollux-wsd ends no websocket', async () => {
+  const [ws, poll] = await converse(SITE);
+  const before = await property('pollux-wsd', 'MainPID');
+  await machine.run('apt-get install --reinstall ./build/deb/pollux-wsd_*.deb');
+  await until(async () => await property('pollux-wsd', 'MainPID') !== before, 'the new one has taken over');
   await says(ws, poll, 'still here');
   await says(poll, ws, 'so am I');
   assert.deepStrictEqual([poll.events.reconnect, ws.events.reconnect], [0, 0]);

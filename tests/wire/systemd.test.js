@@ -100,6 +100,31 @@ pollux('a server: processes of pollux.fcgi restart, and no client notices', { sk
   await until(() => states('pollux-fcgi@0')[0] === 'active', 'systemd starts it again');
 });
 
+pollux('a server: an update, and nobody notices', { skip }, async () => {
+  const ends = path.join(replica.folder, 'ends-of-update');
+  const pid = () => replica.run('systemctl show -p MainPID --value pollux-wsd').trim();
+  const before = pid();
+  /* those of the test before may not be over */
+  const sessions = () => Number(/sessions +(\d+) open/.exec(replica.run('pollux stats'))[1]);
+  const others = sessions();
+  const talks = [talk('xhr-polling', 'eve', ends), talk('websocket', 'dan', ends)];
+  try {
+    await until(() => sessions() >= others + 2, 'both are here');
+    follow(recipe('update', { 'sudo ': '' }));
+    await until(() => pid() !== before, 'systemd watches the new one');
+    await until(() => /all is handed over/.test(replica.run('journalctl -u pollux-wsd')), 'the old one has ended');
+    await until(() => states('pollux-wsd')[0] === 'active', 'it is active');
+  } finally {
+    fs.writeFileSync(ends, '');
+  }
+  for (const said of await Promise.all(talks)) {
+    const { connect, disconnect, error, said: count } = JSON.parse(said);
+    assert.deepStrictEqual({ connect, disconnect, error }, { connect: 1, disconnect: 0, error: 0 });
+    assert.ok(count > 0);
+  }
+  replica.run('kill -0 ' + pid());
+});
+
 pollux('a server: a wrong configuration is not tried again, and a correct one starts at once', { skip }, async () => {
   replica.run('cp -p /etc/pollux/pollux.conf /root/ && echo nonsense=1 >>/etc/pollux/pollux.conf');
   replica.try('systemctl restart pollux-wsd pollux-fcgi@0');
