@@ -53,7 +53,9 @@ struct fcgi {
 	struct fcgi_conn_queue parked; /* wait for the store, in the order of their coming */
 	size_t parked_n;
 
-	bool leaving;  /* SIGTERM came: connections end with their next answer */
+	bool by_web_server; /* it has started us, and passed the socket */
+	int64_t busy_at;    /* when there was a connection last, ms */
+	bool leaving;       /* SIGTERM came: connections end with their next answer */
 	bool draining; /* a moment later: no new requests, the end comes when all are answered */
 };
 

@@ -46,10 +46,9 @@
 struct fcgi_daemon {
 	struct fcgi f;
 	struct config cfg;
-	bool by_web_server; /* it has started us, and passed the socket */
 	struct ev_signal term, intr, usr1, hup;
 	struct ev_timer left, drained;
-	struct replaced replaced; /* only if by_web_server */
+	struct replaced replaced; /* only if f.by_web_server */
 };
 
 /* Choose what the configuration leaves to us.  A web server that starts us is mod_fcgid: it holds
@@ -60,9 +59,9 @@ fcgi_choose(struct fcgi_daemon *d)
 	struct config *cfg = &d->cfg;
 
 	if (cfg->fcgi_streaming == CONFIG_AUTO)
-		cfg->fcgi_streaming = d->by_web_server ? CONFIG_NO : CONFIG_YES;
+		cfg->fcgi_streaming = d->f.by_web_server ? CONFIG_NO : CONFIG_YES;
 	if (cfg->fcgi_max_held_polls == CONFIG_LIMIT_AUTO)
-		cfg->fcgi_max_held_polls = d->by_web_server ? HELD_POLLS : 0;
+		cfg->fcgi_max_held_polls = d->f.by_web_server ? HELD_POLLS : 0;
 }
 
 /* --- signals -------------------------------------------------------------------------------- */
@@ -193,7 +192,7 @@ fcgi_start_watching(struct fcgi_daemon *d)
 	ev_timer_init(&d->left, fcgi_on_left, LEAVE_S, 0.);
 	d->left.data = d;
 	ev_timer_init(&d->drained, fcgi_on_drained, DRAIN_S, 0.);
-	if (d->by_web_server)
+	if (d->f.by_web_server)
 		replaced_start(&d->replaced, d->f.loop, &d->cfg, fcgi_on_replaced, d);
 	fcgi_turn_start(&d->f);
 	fcgi_listener_start(d->f.listener);
@@ -338,7 +337,7 @@ main(int argc, char **argv)
 		log_errx("libfcgi cannot start");
 		return EX_SOFTWARE;
 	}
-	d.by_web_server = addresses[0] == '\0' && listen_inherited() == 0;
+	d.f.by_web_server = addresses[0] == '\0' && listen_inherited() == 0;
 	fcgi_choose(&d);
 	return fcgi_serve(&d, addresses);
 }

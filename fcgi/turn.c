@@ -12,6 +12,10 @@
  * waits for the next turn, so that new requests get their share. */
 #define FINISH_ROUNDS 4
 
+/* For so long a process that the web server has started must have been idle to be taken for spare:
+ * the web server gives requests to the one that was busy last. */
+#define SPARE_MS 10000
+
 /* Go on with what waits for the store, if it need not wait any more. */
 static void
 resume_parked(struct fcgi *f)
@@ -44,6 +48,21 @@ fcgi_turn_follow_store(struct fcgi *f)
 	}
 }
 
+/* A host allows an account a number of processes, and mod_fcgid ends idle ones after minutes: those
+ * that it started for a burst of POSTs would be missing for polls. */
+static void
+leave_to_others(struct fcgi *f)
+{
+	if (!LIST_EMPTY(&f->conns) || f->busy_at == 0)
+		f->busy_at = f->now;
+	if (!f->by_web_server || f->leaving || f->draining || f->now - f->busy_at < SPARE_MS ||
+	    !server_is_spare(f->sv))
+		return;
+	f->busy_at = f->now; /* ask seldom */
+	log_debug("this process is not needed, and leaves its place to another");
+	ev_feed_signal_event(f->loop, SIGTERM);
+}
+
 static void
 fcgi_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
 {
@@ -54,6 +73,7 @@ fcgi_turn_on_check(struct ev_loop *loop, struct ev_check *check, int events)
 	f->now = clock_ms();
 	fcgi_turn_enter(f);
 	fcgi_turn_follow_store(f);
+	leave_to_others(f);
 	resume_parked(f);
 }
 

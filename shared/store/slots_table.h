@@ -55,6 +55,8 @@ struct slot_places {
 /* A client that waits for a place. */
 struct slot_waiter {
 	_Atomic int64_t client; /* 0: free */
+	_Atomic int64_t sid;    /* a hash of the session id by which it was told to try again */
+	_Atomic int said;       /* what it was told last by this one, enum waiters_answer */
 	_Atomic int64_t at_ms;  /* when it was told to try again */
 	_Atomic int next_ms;    /* after this time it will */
 	_Atomic int seen_ms;    /* after this time it did, when something else was expected; or 0 */

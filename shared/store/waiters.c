@@ -81,19 +81,29 @@ waiters_is_due(struct slots *sl, int64_t client, int64_t now_ms)
 	return true;
 }
 
-bool
-waiters_add(struct slots *sl, int64_t client, int64_t now_ms)
+enum waiters_answer
+waiters_answer(struct slots *sl, int64_t client, int64_t sid, int64_t now_ms)
 {
 	bool known;
 	struct slot_waiter *w = find_waiter(sl, client, now_ms, &known);
+	enum waiters_answer say = WAITERS_CONNECT;
 
+	if (!known)
+		say = WAITERS_SAY_AGAIN;
+	else if (w->sid == sid && w->said != WAITERS_SAY_AGAIN)
+		say = WAITERS_FAIL;
+	/* from the first error on it waits, however often it polls */
+	if (say != WAITERS_FAIL || w->said != WAITERS_FAIL) {
+		w->at_ms = now_ms;
+		w->next_ms = WAITERS_FIRST_MS;
+	}
 	if (!known) {
 		w->client = client;
 		w->seen_ms = 0;
 	}
-	w->at_ms = now_ms;
-	w->next_ms = WAITERS_FIRST_MS;
-	return known;
+	w->sid = sid;
+	w->said = (int)say;
+	return say;
 }
 
 void

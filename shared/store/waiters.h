@@ -9,7 +9,9 @@
  * but a handshake that is answered 503 without a 7:::1+0 before it is its last one; and each
  * further 7:::1+0 makes it start another such chain, beside the first: after 40 seconds of those
  * one client asks 85 times a second.  So a handshake gets 503 only if it comes when that of a
- * waiting client is due.  All others are answered, and the client is told at its first poll.
+ * waiting client is due.  All others are answered, and the client is told at its first poll: by
+ * 7:::1+0 once; later by 1::, which ends its chain since it is connected, and an error at its
+ * second poll, which begins a new one.  The client 0.8 understands only this.
  *
  * A client is known by its address and the headers that its browser sends with each request.  The
  * table may forget it, or take another one for it: that costs a client one attempt.  So the
@@ -34,9 +36,15 @@ struct slots;
  * Return whether it waits for one, and comes when it is due: it tries again after a 503. */
 bool waiters_is_due(struct slots *sl, int64_t client, int64_t now_ms);
 
-/* It is told to try again.  Return whether it may be waiting already, and so must not be made to
- * wait twice. */
-bool waiters_add(struct slots *sl, int64_t client, int64_t now_ms);
+/* What a client is told at a poll for which there is no place. */
+enum waiters_answer {
+	WAITERS_SAY_AGAIN = 1, /* 7:::1+0: it begins to wait, if it is a 0.9 */
+	WAITERS_CONNECT,       /* 1::, since it waits already, or did not understand */
+	WAITERS_FAIL           /* an error: it is connected, notices the end, and begins to wait */
+};
+
+/* It polls; `sid` is any hash of the session id that it was given. */
+enum waiters_answer waiters_answer(struct slots *sl, int64_t client, int64_t sid, int64_t now_ms);
 
 /* It has found a place. */
 void waiters_remove(struct slots *sl, int64_t client, int64_t now_ms);

@@ -6,7 +6,6 @@
 #include "shared/hub/lifecycle.h"
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
-#include "shared/wire/payload.h"
 #include "shared/wire/sid.h"
 
 #define PLAIN_TEXT "text/plain; charset=UTF-8"
@@ -94,7 +93,7 @@ answer_own_packet(struct server *sv, struct exchange *x, const struct transport 
 
 void
 answer_refused(struct server *sv, struct exchange *x, const struct transport *t,
-    const struct route *route, const struct slice *packets, size_t n, bool apart)
+    const struct route *route, const struct slice *packets, size_t n)
 {
 	struct answer a = {.status = 200,
 	    .content_type = t->content_type,
@@ -103,22 +102,14 @@ answer_refused(struct server *sv, struct exchange *x, const struct transport *t,
 	    .closes = true};
 
 	buf_clear(&sv->wrapped);
-	buf_clear(&sv->text);
 	buf_add_slice(&sv->wrapped, t->head);
 	for (size_t i = 0; i < n; i++) {
 		if (log_enabled(LOG_LEVEL_TRACE))
 			lifecycle_packet(WATCH_OUT, sid_key(route->sid), packets[i]);
-		if (apart)
-			t->wrap(&sv->wrapped, packets[i], route->index);
-		else if (n > 1)
-			payload_add_framed(&sv->text, packets[i]);
-		else
-			buf_add_slice(&sv->text, packets[i]);
+		t->wrap(&sv->wrapped, packets[i], route->index);
 	}
-	if (!apart)
-		t->wrap(&sv->wrapped, buf_slice(&sv->text), route->index);
 	a.body = buf_slice(&sv->wrapped);
-	if (sv->wrapped.failed || sv->text.failed)
+	if (sv->wrapped.failed)
 		a = answer_busy(x->origin);
 	answer_send(sv, x, &a);
 }

@@ -40,10 +40,10 @@ void answer_wrapped(struct server *sv, struct exchange *x, struct slice origin,
 void answer_own_packet(struct server *sv, struct exchange *x, const struct transport *t,
     const struct route *route, struct slice packet);
 
-/* Answer a GET now with packets that do not come from the hub, one after the other if `apart`, else
- * as a payload; and end the client's connection. */
+/* Answer a GET now with packets that do not come from the hub, a poll with one, and end the
+ * connection of the client. */
 void answer_refused(struct server *sv, struct exchange *x, const struct transport *t,
-    const struct route *route, const struct slice *packets, size_t n, bool apart);
+    const struct route *route, const struct slice *packets, size_t n);
 
 /* Begin the answer of a stream. */
 void answer_begin(struct server *sv, struct exchange *x, const struct transport *t);

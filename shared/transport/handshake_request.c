@@ -172,10 +172,14 @@ answer_waiting(struct server *sv, const struct asker *asker, int status, struct 
 static void
 answer_no_place(struct server *sv, const struct asker *asker)
 {
-	char transports[CONFIG_TEXT_MAX];
+	char transports[CONFIG_TEXT_MAX], sid[STORE_SID_SIZE];
 
+	if (place_no_session(sid) == -1) {
+		refuse_busy_handshake(sv, asker);
+		return;
+	}
 	offer_transports(sv, asker, (struct slice){NULL, 0}, transports, sizeof(transports));
-	write_handshake(sv, SLICE(PLACE_NO_SESSION), transports);
+	write_handshake(sv, slice_of(sid), transports);
 	answer_waiting(sv, asker, 200, buf_slice(&sv->text));
 }
 

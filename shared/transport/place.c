@@ -1,6 +1,7 @@
 #include "shared/transport/place.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "shared/base/log.h"
 #include "shared/store/places.h"
@@ -11,6 +12,12 @@
 
 /* A client that was told to come again does so within this time, or not at all. */
 #define COMES_AGAIN_MS 600000
+
+/* As many processes without a held request are kept for handshakes and POSTs. */
+#define KEPT_IDLE 3
+
+/* So few places are left, at most, when others need the processes that we do not. */
+#define PLACES_LEFT 2
 
 /* And what it sends as soon as it is connected arrives within this time. */
 #define SENT_AT_ONCE_MS 10000
@@ -93,10 +100,19 @@ place_judge(struct server *sv, const struct exchange *x)
 	                                                                       : PLACE_NONE;
 }
 
+int
+place_no_session(char sid[STORE_SID_SIZE])
+{
+	if (sid_generate(sid) == -1)
+		return -1;
+	memcpy(sid, PLACE_NO_SESSION, strlen(PLACE_NO_SESSION));
+	return 0;
+}
+
 bool
 place_is_no_session(struct slice sid)
 {
-	return slice_is(sid, PLACE_NO_SESSION);
+	return sid.n == SID_LENGTH && slice_starts(sid, SLICE(PLACE_NO_SESSION));
 }
 
 bool
@@ -157,19 +173,49 @@ log_refusals(struct server *sv)
 
 void
 place_refuse(struct server *sv, const struct transport *t, struct exchange *x,
-    const struct route *route, struct session *s, bool apart)
+    const struct route *route, struct session *s, bool streams)
 {
 	const struct slice packets[] = {SLICE("1::"), UNKNOWN_SESSION_PACKET};
 	int64_t client = hash_client(sv, x);
-	bool waits = client == 0 || waiters_add(place_slots(sv), client, sv->now);
+	/* without memory: what ends at once */
+	enum waiters_answer say =
+	    client == 0 ? WAITERS_FAIL
+			: waiters_answer(place_slots(sv), client, sid_key(route->sid), sv->now);
 
+	/* whoever is connected waits for nothing, and understands it */
+	if (s != NULL && session_is_connected(s))
+		say = WAITERS_SAY_AGAIN;
 	log_refusals(sv);
-	/* A client that waits already would do so twice, with timers of its own for each, if it
-	 * were told once more.  1:: before it makes the client forget them: it is connected for a
-	 * moment.  One that is connected has none. */
-	if (s != NULL) {
-		waits = waits && !session_is_connected(s);
+	if (s != NULL)
 		session_end(sv->hub, s, "no place", false);
+	switch (say) {
+	case WAITERS_SAY_AGAIN:
+		answer_refused(sv, x, t, route, packets + 1, 1);
+		break;
+	case WAITERS_CONNECT:
+		/* the end of a stream may not be noticed: it is told */
+		answer_refused(sv, x, t, route, packets, streams ? 2 : 1);
+		break;
+	case WAITERS_FAIL:
+		answer_error(sv, x, 503, "server busy");
+		break;
 	}
-	answer_refused(sv, x, t, route, waits ? packets : packets + 1, waits ? 2 : 1, apart);
+}
+
+bool
+place_is_spare(struct server *sv)
+{
+	const struct slots *slots = place_slots(sv);
+	size_t limit = place_limit(sv);
+	struct slot_info info;
+	int idle = 0;
+
+	if (limit <= PLACES_LEFT || sv->kind != SERVER_FCGI || hub_held(sv->hub) > 0 ||
+	    !places_are_taken(slots, PLACES_FCGI, limit - PLACES_LEFT, sv->now))
+		return false;
+	/* of several that look at the same time those with the lowest slots stay */
+	for (int i = 0; i < slots_own(slots) && idle < KEPT_IDLE; i++)
+		if (slots_info(slots, i, &info) && info.kind == SERVER_FCGI && info.held == 0)
+			idle++;
+	return idle == KEPT_IDLE;
 }

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shared/store/session_row.h"
 #include "shared/transport/exchange.h"
 #include "shared/transport/transport.h"
 
@@ -37,10 +38,10 @@ void place_leave(struct server *sv, uint64_t ticket, bool for_good);
 /* A handshake has made the session `key`, which will poll: keep a place for it if one is free. */
 void place_reserve(struct server *sv, int64_t key);
 
-/* There is no place for the session (NULL: it is none).  End it, and tell its client at its request
- * to come again: by packets one by one if `apart`, else by a payload.  Ends the exchange. */
+/* There is no place for the session (NULL: it is none).  End it, and tell its client at this
+ * request, a poll or if `streams` a stream, to come again.  Ends the exchange. */
 void place_refuse(struct server *sv, const struct transport *t, struct exchange *x,
-    const struct route *route, struct session *s, bool apart);
+    const struct route *route, struct session *s, bool streams);
 
 /* What a handshake is answered. */
 enum place_verdict {
@@ -50,14 +51,21 @@ enum place_verdict {
 };
 enum place_verdict place_judge(struct server *sv, const struct exchange *x);
 
-/* As a session id: of no session, since there is no place for one.  The web server may tell by it
- * that its polls need no process that can hold them. */
-#define PLACE_NO_SESSION "no-place-for-polling"
+/* A session id that begins like this is of no session, since there is no place for one.  The web
+ * server may tell by it that its polls need no process that can hold them. */
+#define PLACE_NO_SESSION "no-place"
+
+/* Write a new one.  Return 0, or -1: the random generator failed. */
+int place_no_session(char sid[STORE_SID_SIZE]);
 bool place_is_no_session(struct slice sid);
 
 /* Whether 0:: in this payload, of a session that was found in this turn, is not meant.  A client
  * that was told to come again before it was connected queues a 0:: for the session that it leaves,
  * and sends it as soon as it is connected again, for the new one. */
 bool place_forgives_end(struct server *sv, const struct session *s);
+
+/* Whether this process, which has had no request for a while, had better end: nearly all places are
+ * taken, a host may not allow another process, and there are enough like this one. */
+bool place_is_spare(struct server *sv);
 
 #endif

@@ -275,6 +275,12 @@ server_is_outdated(const struct server *sv)
 	return hub_is_outdated(sv->hub);
 }
 
+bool
+server_is_spare(struct server *sv)
+{
+	return place_is_spare(sv);
+}
+
 unsigned
 server_held(const struct server *sv)
 {

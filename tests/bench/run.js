@@ -8,12 +8,14 @@
  *   BENCH_FULL=1      also up to 10,000 idle sessions of each kind, and more rounds
  *   BENCH_ROUNDS=N    rounds; without it three, or as many as fit into six minutes
  *   BENCH_ONLY=text   only scenarios whose name contains it
+ *   BENCH_ONLY=budget only what budget.js measures, which nothing else does; BENCH_HOST=text narrows it
  *
  * README.md explains the figures. */
 'use strict';
 
 const fs = require('node:fs');
 const os = require('node:os');
+const budget = require('./budget');
 const { measure, abort } = require('./measure');
 const { CPUS } = require('./sides');
 const { table } = require('./table');
@@ -117,6 +119,9 @@ function print(scenarios, all, rounds) {
 }
 
 async function main() {
+  if (ONLY === 'budget') {
+    return await budget.run({ say, only: process.env.BENCH_HOST, interrupted: () => interrupted }) === 0 ? 0 : 1;
+  }
   const full = FULL ? [idle(WEBSOCKET, 'websockets', 10000), idle(POLLING, 'xhr-polling', mostPolls())] : [];
   const scenarios = [...SCENARIOS, ...full].filter(({ name }) => name.includes(ONLY));
   const all = new Map(scenarios.map((scenario) => [scenario, {}]));

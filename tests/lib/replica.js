@@ -1,6 +1,7 @@
 /* replica: systemd as process 1, on a copy of this machine's files, for the tests of what `make install`
  * gives to systemd.  Everything that is written in it stays in memory and goes with it; it has a network
  * of its own, with nothing but the loopback; none of this machine's services is started.
+ * (tests/packages/machine; lib/machine.js has the same with the files of a fresh Debian.)
  *
  * Needs root, and a kernel that lets it mount: whyNot() says what is missing. */
 'use strict';
@@ -15,40 +16,13 @@ const { deferred, until, within } = require('./wait');
 const SYSTEMD = '/lib/systemd/systemd';
 const BOOT_MS = 90000; /* on a machine that is busy with other tests */
 
-/* In namespaces of its own: the folder $1 becomes the root, a copy of /, in which systemd takes over.
- * $2 is our source, wherever it is mounted. */
-const BOOT = `
-set -e
-mount --make-rprivate /
-mount -t tmpfs tmpfs "$1"
-mkdir "$1"/up "$1"/work "$1"/root
-mount -t overlay -o "lowerdir=/,upperdir=$1/up,workdir=$1/work" overlay "$1/root"
-cd "$1/root"
-mkdir -p ".$2"
-mount --bind "$2" ".$2"
-mount -t proc proc proc
-mount --bind proc/sys proc/sys
-mount -o remount,bind,ro proc/sys # one for all of the kernel
-mount -t sysfs -o ro sysfs sys
-mount -t cgroup2 cgroup2 sys/fs/cgroup
-for folder in run tmp dev; do mount -t tmpfs -o mode=755 tmpfs $folder; done
-chmod 1777 tmp
-for name in null zero full random urandom tty; do touch dev/$name; mount --bind /dev/$name dev/$name; done
-mkdir dev/pts dev/shm old
-mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
-mount -t tmpfs tmpfs dev/shm
-ln -s pts/ptmx dev/ptmx
-ln -s /proc/self/fd dev/fd
+/* Nothing of this machine runs in it. */
+const PREPARE = `
 rm -rf etc/systemd/system/*.wants etc/systemd/system/pollux* etc/pollux var/lib/pollux* var/log/pollux
 for unit in systemd-modules-load systemd-remount-fs systemd-sysctl; do
 	ln -sf /dev/null etc/systemd/system/$unit.service
 done
 : >etc/machine-id
-ip link set lo up
-pivot_root . old
-umount -l /old
-exec env -i container=test PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \\
-  ${SYSTEMD} --unit=multi-user.target --show-status=no
 `;
 
 /* The folder of the control group that a replica is to be in: systemd needs to be master of one. */
@@ -79,18 +53,15 @@ function whyNot() {
 
 class Replica {
   constructor() {
-    this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-replica-'));
-    this.group = groupFolder();
     this.exited = deferred();
     this.said = '';
-    fs.mkdirSync(this.group);
+    this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-replica-'));
     /* it ends when we do, however that happens */
-    this.child = spawn('sh', ['-c', 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"', 'sh', this.group,
-      'setpriv', '--pdeathsig', 'KILL', 'unshare', '--fork', '--kill-child', '--pid', '--mount', '--uts', '--ipc', '--net',
-      '--cgroup', 'bash', '-c', BOOT, 'bash', this.folder, ROOT], { stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [this.child.stdout, this.child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text) => { this.said += text; });
-    }
+    this.child = spawn(path.join(ROOT, 'tests/packages/machine'), ['/', ROOT, ROOT], {
+      env: { ...process.env, NETWORK: 'own', PREPARE }, stdio: 'pipe', detached: true
+    });
+    this.child.stdout.setEncoding('utf8').once('data', (text) => { this.first = Number(text); });
+    this.child.stderr.setEncoding('utf8').on('data', (text) => { this.said += text; });
     this.child.on('close', () => this.exited.resolve());
   }
 
@@ -103,17 +74,12 @@ class Replica {
     return replica;
   }
 
-  /* The process outside that is number 1 inside. */
-  findFirst() {
-    const { pid } = this.child;
-    const [child] = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
-    if (!child || fs.readlinkSync(`/proc/${child}/exe`) !== fs.realpathSync(SYSTEMD)) return false;
-    this.first = child;
-    return true;
+  isSystemd() {
+    return fs.readlinkSync(`/proc/${this.first}/exe`) === fs.realpathSync(SYSTEMD);
   }
 
   hasBooted() {
-    if (!this.first && !this.findFirst()) return false;
+    if (!this.first || !this.isSystemd()) return false;
     return ['running', 'degraded'].includes(this.try('systemctl is-system-running').stdout.trim());
   }
 
@@ -140,11 +106,9 @@ class Replica {
   }
 
   async end() {
-    this.child.kill('SIGKILL');
+    this.child.stdin.end();
     await within(this.exited.promise, 'end of the replica');
-    await until(() => spawnSync('find', [this.group, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', '+']).status === 0,
-      'no process is left in its control group');
-    fs.rmSync(this.folder, { recursive: true }); /* what was mounted there has gone with it */
+    fs.rmSync(this.folder, { recursive: true });
   }
 }
 

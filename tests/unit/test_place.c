@@ -140,7 +140,7 @@ static void
 stay_out(struct world *w, struct client *c)
 {
 	shake_hands(w, c);
-	assert_string_equal(c->sid, "no-place-for-polling");
+	assert_memory_equal(c->sid, "no-place", 8);
 }
 
 static void
@@ -160,18 +160,8 @@ leave(struct world *w, struct client *c)
 static const struct {
 	const char *transport, *first, *later;
 } told[] = {
-    {"xhr-polling", "7:::1+0",
-	"\xef\xbf\xbd"
-	"3\xef\xbf\xbd"
-	"1::\xef\xbf\xbd"
-	"7\xef\xbf\xbd"
-	"7:::1+0"},
-    {"jsonp-polling", "io.j[7](\"7:::1+0\");",
-	"io.j[7](\"\xef\xbf\xbd"
-	"3\xef\xbf\xbd"
-	"1::\xef\xbf\xbd"
-	"7\xef\xbf\xbd"
-	"7:::1+0\");"},
+    {"xhr-polling", "7:::1+0", "1::"},
+    {"jsonp-polling", "io.j[7](\"7:::1+0\");", "io.j[7](\"1::\");"},
     {"htmlfile", HEAD "<script>_(\"7:::1+0\");</script>",
 	HEAD "<script>_(\"1::\");</script><script>_(\"7:::1+0\");</script>"},
 };
@@ -216,8 +206,29 @@ a_client_that_may_be_waiting_is_connected_for_a_moment(void **state)
 		pass(w, 100 + 1400 * (int64_t)i * (int64_t)i);
 		stay_out(w, &out);
 		poll_by(w, &out, told[i].transport);
+		assert_true(out.get.closes);
 		heard(&out, told[i].later);
+		poll_by(w, &out, told[i].transport);
+		assert_int_equal(out.get.status, 503);
 	}
+	leave(w, &in);
+}
+
+/* The client 0.8 polls on for the session that it does not have, without end. */
+static void
+a_client_that_polls_on_gets_an_error_at_last(void **state)
+{
+	struct world *w = *state;
+	struct client in, out;
+
+	come_in(w, &in);
+	stay_out(w, &out);
+	poll_by(w, &out, "xhr-polling");
+	heard(&out, told[0].first);
+	poll_by(w, &out, "xhr-polling");
+	heard(&out, told[0].later);
+	poll_by(w, &out, "xhr-polling");
+	assert_int_equal(out.get.status, 503);
 	leave(w, &in);
 }
 
@@ -354,7 +365,7 @@ where_websocket_is_offered_the_first_poll_is_refused_and_ends_the_session(void *
 	pass(w, 0);
 	assert_int_equal(a.status, 200);
 	snprintf(out.sid, sizeof(out.sid), "%.20s", a.body);
-	assert_string_not_equal(out.sid, "no-place-for-polling");
+	assert_memory_not_equal(out.sid, "no-place", 8);
 	pass(w, 1000);
 	poll_by(w, &out, "xhr-polling");
 	assert_true(out.get.closes);
@@ -364,6 +375,34 @@ where_websocket_is_offered_the_first_poll_is_refused_and_ends_the_session(void *
 	heard(&out, "7:::1+0");
 	assert_false(out.get.closes); /* as every session that is unknown */
 	leave(w, &in);
+}
+
+/* A process that the web server has started for a burst of POSTs. */
+static void
+a_process_that_holds_nothing_leaves_when_places_run_short(void **state)
+{
+	struct world *w = *state, fcgi[5];
+	struct client in;
+
+	w->cfg.fcgi_max_held_polls = 3;
+	for (int i = 0; i < 5; i++) {
+		fcgi[i].now = w->now;
+		fcgi[i].sv = server_open(&w->cfg, SERVER_FCGI);
+		assert_non_null(fcgi[i].sv);
+		server_begin(fcgi[i].sv, w->now);
+		pass(&fcgi[i], 0);
+	}
+	for (int i = 0; i < 5; i++)
+		assert_false(server_is_spare(fcgi[i].sv));
+	come_in(&fcgi[0], &in);
+	for (int i = 0; i < 5; i++) /* three are kept */
+		assert_true(server_is_spare(fcgi[i].sv) == (i == 4));
+	assert_false(server_is_spare(w->sv)); /* it is pollux-wsd */
+	leave(&fcgi[0], &in);
+	for (int i = 0; i < 5; i++) {
+		assert_false(server_is_spare(fcgi[i].sv));
+		server_close(fcgi[i].sv);
+	}
 }
 
 static void
@@ -389,12 +428,14 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_client_without_a_place_is_told_to_come_again_and_leaves_nothing),
 	    TEST(a_client_that_may_be_waiting_is_connected_for_a_moment),
+	    TEST(a_client_that_polls_on_gets_an_error_at_last),
 	    TEST(a_client_that_waits_gets_503_until_there_is_a_place),
 	    TEST(a_place_is_kept_from_the_handshake_to_the_first_poll_and_between_two),
 	    TEST(who_leaves_without_a_word_is_believed),
 	    TEST(a_session_that_lost_its_place_gets_what_waits_for_it_first),
 	    TEST(a_stream_has_a_place_too),
 	    TEST(where_websocket_is_offered_the_first_poll_is_refused_and_ends_the_session),
+	    TEST(a_process_that_holds_nothing_leaves_when_places_run_short),
 	    TEST(without_a_limit_nothing_is_counted),
 	};
 

@@ -237,7 +237,7 @@ a_table_of_before_the_machine_started_keeps_nothing(void **state)
 
 	places_leave(t->sl[0], PLACES_FCGI, ticket, false, NOW);
 	assert_int_not_equal(places_take(t->sl[0], PLACES_FCGI, 2, 1, 5000), 0);
-	waiters_add(t->sl[0], 7, NOW);
+	waiters_answer(t->sl[0], 7, 1, NOW);
 	assert_int_equal(waiters_count(t->sl[0], 5000), 0);
 	assert_false(waiters_is_due(t->sl[0], 7, 5000));
 	places_count_refused(t->sl[0], PLACES_FCGI, NOW);
@@ -278,7 +278,8 @@ a_client_that_was_refused_waits_twice_as_long_each_time(void **state)
 
 	assert_false(waiters_is_due(t->sl[0], 7, now));
 	for (int round = 0; round < 3; round++) {
-		assert_true(waiters_add(t->sl[0], 7, now) == (round > 0));
+		assert_int_equal(waiters_answer(t->sl[0], 7, now, now),
+		    round > 0 ? WAITERS_CONNECT : WAITERS_SAY_AGAIN);
 		for (int64_t delay = 500; delay < 8000; delay *= 2) {
 			now += delay + 20;
 			assert_true(waiters_is_due(t->sl[now % 2], 7, now));
@@ -299,7 +300,7 @@ who_comes_at_another_time_is_another_client_or_a_page_loaded_again(void **state)
 	int64_t now = NOW;
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++, now += 100000) {
-		waiters_add(t->sl[0], 7, now);
+		waiters_answer(t->sl[0], 7, now, now);
 		assert_false(waiters_is_due(t->sl[0], 7, now + others[i]));
 		assert_false(waiters_is_due(t->sl[0], 8, now + 500));
 	}
@@ -311,12 +312,28 @@ another_first_delay_is_learnt(void **state)
 {
 	struct table *t = *state;
 
-	waiters_add(t->sl[0], 7, NOW);
+	waiters_answer(t->sl[0], 7, 1, NOW);
 	assert_false(waiters_is_due(t->sl[0], 7, NOW + 1510));
-	assert_true(waiters_add(t->sl[0], 7, NOW + 1520));
+	assert_int_equal(waiters_answer(t->sl[0], 7, 2, NOW + 1520), WAITERS_CONNECT);
 	assert_true(waiters_is_due(t->sl[0], 7, NOW + 1520 + 1500));
 	assert_false(waiters_is_due(t->sl[0], 7, NOW + 1520 + 1500 + 1000));
 	assert_true(waiters_is_due(t->sl[0], 7, NOW + 1520 + 1500 + 3000));
+}
+
+/* The client 0.8 polls on at once, by the same id. */
+static void
+a_client_that_does_not_understand_is_connected_and_fails(void **state)
+{
+	struct table *t = *state;
+
+	assert_int_equal(waiters_answer(t->sl[0], 7, 1, NOW), WAITERS_SAY_AGAIN);
+	assert_int_equal(waiters_answer(t->sl[1], 7, 1, NOW + 10), WAITERS_CONNECT);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(waiters_answer(t->sl[1], 7, 1, NOW + 20 + i), WAITERS_FAIL);
+	/* it waits from the first error on */
+	assert_true(waiters_is_due(t->sl[0], 7, NOW + 520));
+	assert_int_equal(waiters_answer(t->sl[1], 7, 2, NOW + 600), WAITERS_CONNECT);
+	assert_int_equal(waiters_answer(t->sl[0], 7, 2, NOW + 610), WAITERS_FAIL);
 }
 
 static void
@@ -324,14 +341,14 @@ a_client_that_found_a_place_or_gave_up_waits_no_more(void **state)
 {
 	struct table *t = *state;
 
-	waiters_add(t->sl[0], 7, NOW);
-	waiters_add(t->sl[0], 8, NOW);
+	waiters_answer(t->sl[0], 7, 1, NOW);
+	waiters_answer(t->sl[0], 8, 1, NOW);
 	assert_int_equal(waiters_count(t->sl[0], NOW), 2);
 	waiters_remove(t->sl[0], 7, NOW);
 	assert_int_equal(waiters_count(t->sl[0], NOW), 1);
 	assert_false(waiters_is_due(t->sl[0], 7, NOW + 500));
 	assert_int_equal(waiters_count(t->sl[0], NOW + 60000), 0);
-	assert_false(waiters_add(t->sl[0], 8, NOW + 60000));
+	assert_int_equal(waiters_answer(t->sl[0], 8, 2, NOW + 60000), WAITERS_SAY_AGAIN);
 }
 
 static void
@@ -340,7 +357,7 @@ a_full_table_forgets_those_who_came_first(void **state)
 	struct table *t = *state;
 
 	for (int64_t client = 1; client <= 5 * WAITERS_MAX; client++)
-		waiters_add(t->sl[0], client, NOW + client);
+		waiters_answer(t->sl[0], client, 1, NOW + client);
 	assert_int_equal(waiters_count(t->sl[0], NOW + 5 * WAITERS_MAX), WAITERS_MAX);
 	assert_false(waiters_is_due(t->sl[0], 1, NOW + 1 + 500));
 	assert_true(waiters_is_due(t->sl[0], 5 * WAITERS_MAX, NOW + 5 * WAITERS_MAX + 500));
@@ -367,6 +384,7 @@ main(void)
 	    TEST(a_client_that_was_refused_waits_twice_as_long_each_time),
 	    TEST(who_comes_at_another_time_is_another_client_or_a_page_loaded_again),
 	    TEST(another_first_delay_is_learnt),
+	    TEST(a_client_that_does_not_understand_is_connected_and_fails),
 	    TEST(a_client_that_found_a_place_or_gave_up_waits_no_more),
 	    TEST(a_full_table_forgets_those_who_came_first),
 	};
