@@ -1,6 +1,7 @@
 #include "wsd/workers.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -281,6 +282,11 @@ start_successor(struct workers *ws, int64_t now)
 		return;
 	}
 	ws->patience_ms = now + SUCCESSOR_PATIENCE_MS;
+	/* this process waits for signals only: that the line is closed must be one, too */
+	if (fcntl(ws->successor.line, F_SETOWN, ws->pid) == -1 ||
+	    fcntl(ws->successor.line, F_SETSIG, SUCCESSOR_SIGNAL) == -1 ||
+	    fcntl(ws->successor.line, F_SETFL, O_NONBLOCK | O_ASYNC) == -1)
+		log_warn("SIGUSR2: the new version is not heard at once");
 }
 
 /* Once it serves, the workers give it what they have.  One that gets no end serves on. */
