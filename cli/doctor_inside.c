@@ -285,9 +285,9 @@ look_at_folder(struct doctor *d)
 		    folder, owner, (unsigned)sb.st_mode & 07777, user_name(web, other));
 		findings_change(&d->found,
 		    "Let Pollux make its own: everybody may make a folder in the one above, and "
-		    "nobody else gets into it.\n    rm -r %s\n    mkdir -p %s && chmod 1777 %s\n"
-		    "    [store] data = %s/data",
-		    folder, folder, folder, folder);
+		    "nobody else gets into it.\n    mv %s %s.old\n    mkdir -p %s && chmod 1777 "
+		    "%s\n    [store] data = %s/data",
+		    folder, folder, folder, folder, folder);
 		findings_set(&d->found, "store", "data", "%.110s/data", folder);
 		return true;
 	}

@@ -111,12 +111,13 @@ site_resolve(struct site *s, int64_t ms)
 	struct timespec timeout = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
 	struct sigevent quiet = {.sigev_notify = SIGEV_NONE};
 	struct lookup *l = calloc(1, sizeof(*l));
-	struct gaicb *list[] = {&l->one};
-	const struct gaicb *waited[] = {&l->one};
+	struct gaicb *list[1];
+	const struct gaicb *waited[1];
 	int error;
 
 	if (l == NULL)
 		return "out of memory";
+	waited[0] = list[0] = &l->one;
 	snprintf(l->host, sizeof(l->host), "%s", s->host);
 	snprintf(l->port, sizeof(l->port), "%u", s->port);
 	l->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};

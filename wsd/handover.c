@@ -163,7 +163,8 @@ pump_end(struct handover_end *end)
 
 	while (!end->broken && !full && (item = first_ready(end)) != NULL) {
 		/* one that was closed before anything of it was written */
-		if (item->c == NULL && end->record.n == 0) {
+		if (item->c == NULL && (end->record.n == 0 || !end->passed)) {
+			buf_clear(&end->record);
 			remove_item(end, item);
 			continue;
 		}
@@ -261,6 +262,8 @@ handover_take_back(struct handover_end *end, struct handover_item *item)
 	if (c == NULL || c->state == WSD_CONN_CLOSED)
 		return;
 	ev_io_start(c->wsd->loop, &c->io);
+	/* its deadline is gone: try to write, and it gets a new one */
+	c->blocked = false;
 	ws_take(c, &state);
 	/* flushing it watches for what it takes */
 	if (c->state != WSD_CONN_CLOSED)
@@ -416,6 +419,8 @@ handover_settled(struct wsd *w, bool committed)
 		}
 		if (!end->broken)
 			pump_end(end);
+		/* taken back in the next turn, which nothing else may begin */
+		h->goes_on = h->goes_on || (end->broken && !TAILQ_EMPTY(&end->items));
 	}
 }
 

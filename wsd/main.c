@@ -179,15 +179,6 @@ wsd_on_changed(void *arg)
 	}
 }
 
-/* log_taker */
-static void
-wsd_drop_line(void *arg, enum log_level level, const char *line)
-{
-	(void)arg;
-	(void)level;
-	(void)line;
-}
-
 /* Even if the configuration could not be read, or is as it was: the certificate is renewed under
  * the same name. */
 static void
@@ -197,7 +188,7 @@ wsd_reload_tls(struct wsd_daemon *d)
 		return;
 	/* the first process of several says what is to be said */
 	if (d->w.worker != NULL)
-		log_collect(wsd_drop_line, NULL);
+		log_collect(log_drop, NULL);
 	tls_context_reload(d->w.tls, &d->cfg);
 	log_collect(NULL, NULL);
 }
@@ -418,7 +409,7 @@ wsd_listen(struct wsd_daemon *d, struct listen *sockets)
 static void
 warn_of_reload(const struct config *cfg)
 {
-	const char *path = cfg->wsd_key[0] == '\0' ? cfg->wsd_certificate : cfg->wsd_key;
+	const char *path = certificate_key_path(cfg);
 
 	if (eaccess(path, R_OK) == -1)
 		log_warnx(

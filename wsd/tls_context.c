@@ -69,7 +69,7 @@ set_rules(SSL_CTX *ctx, enum config_tls least)
 static SSL_CTX *
 make_context(const struct config *cfg)
 {
-	const char *key = cfg->wsd_key[0] == '\0' ? cfg->wsd_certificate : cfg->wsd_key;
+	const char *key = certificate_key_path(cfg);
 	SSL_CTX *ctx;
 
 	ERR_clear_error();

@@ -20,6 +20,12 @@
  * end. */
 #define WARN_DAYS 10
 
+const char *
+certificate_key_path(const struct config *cfg)
+{
+	return cfg->wsd_key[0] == '\0' ? cfg->wsd_certificate : cfg->wsd_key;
+}
+
 /* What reading one of the files came to. */
 enum certificate_file {
 	CERTIFICATE_FILE_READ,
@@ -148,7 +154,7 @@ enum certificate_state
 certificate_check(const struct config *cfg, bool as_ours, struct certificate *found)
 {
 	const char *path = cfg->wsd_certificate;
-	const char *key_path = cfg->wsd_key[0] == '\0' ? path : cfg->wsd_key;
+	const char *key_path = certificate_key_path(cfg);
 	X509 *certificate = NULL;
 	EVP_PKEY *key = NULL;
 	/* both, so that the faults of both are said */

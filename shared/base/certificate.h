@@ -7,6 +7,9 @@
 
 #include "shared/base/config.h"
 
+/* The file of the private key.  Borrowed from `cfg`. */
+const char *certificate_key_path(const struct config *cfg);
+
 enum certificate_state {
 	CERTIFICATE_GOOD,
 	CERTIFICATE_EXPIRED,  /* or not valid yet: it can be served, and clients refuse it */

@@ -144,9 +144,9 @@ struct config {
 	size_t wsd_workers;               /* processes; 0: one per core */
 	size_t wsd_max_held_requests;     /* the same as fcgi_max_held_polls, by all pollux-wsd */
 	size_t wsd_queue_memory;          /* bytes of all queues together; more drop the longest */
+	int64_t wsd_handover_timeout_ms;  /* what cannot be handed over is served so long */
 	/* Whether websockets are offered to clients that come through the web server, which must
 	 * pass upgrades on; auto: probe whether it does. */
-	int64_t wsd_handover_timeout_ms; /* what cannot be handed over is served so long */
 	enum config_switch wsd_reachable;
 	/* With TLS: addresses as wsd_listen, none if empty; a PEM file, with the certificates that
 	 * sign the first; its private key, in the same file if empty; older versions are refused */

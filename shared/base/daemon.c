@@ -255,15 +255,6 @@ daemon_raise_descriptors(void)
 
 /* --- reading the configuration again --------------------------------------------------------- */
 
-/* log_taker: the parent of a worker has logged it. */
-static void
-daemon_drop_line(void *arg, enum log_level level, const char *line)
-{
-	(void)arg;
-	(void)level;
-	(void)line;
-}
-
 /* Read the files into `merged`, and see whether the program could use them.  Return 0, or -1 after
  * logging why not. */
 static int
@@ -305,8 +296,8 @@ daemon_reload(const struct daemon_reload *reload)
 	int result;
 
 	log_reopen();
-	if (ctx.is_worker)
-		log_collect(daemon_drop_line, NULL);
+	if (ctx.is_worker) /* its parent has logged it */
+		log_collect(log_drop, NULL);
 	result = read_config_again(reload, &merged, &changes);
 	/* the log last: it is the only file that may be made */
 	if (result == 0 && (result = log_change(ctx.in_force.log_level, merged.log_file)) == -1)

@@ -428,6 +428,14 @@ log_collect(log_taker *take, void *arg)
 }
 
 void
+log_drop(void *arg, enum log_level level, const char *line)
+{
+	(void)arg;
+	(void)level;
+	(void)line;
+}
+
+void
 log_reopen(void)
 {
 	if (log_ctx.path != NULL && log_use_file(log_ctx.path) == -1)

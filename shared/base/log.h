@@ -78,4 +78,7 @@ typedef void log_taker(void *arg, enum log_level level, const char *line);
  * check that must know what a start would log.  NULL: write them again. */
 void log_collect(log_taker *take, void *arg);
 
+/* A taker for lines that another process writes. */
+void log_drop(void *arg, enum log_level level, const char *line);
+
 #endif

@@ -1,6 +1,6 @@
 /* drain: a data folder that is taken out of service (store/drain_state.h).  Whichever process comes
  * first ends a few sessions at a time; their clients are told to come back, and find another node,
- * or this one when it is in service again. 
+ * or this one when it is in service again.
  *
  * Clients that come meanwhile are told to come back, too, a while after they have connected; the
  * application hears nothing of them.  Before that they would take it badly (measured, with 0.9.17):

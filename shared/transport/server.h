@@ -122,11 +122,11 @@ void server_send_off(struct server *sv);
  * it has the same schema.  Changes nothing, and logs nothing. */
 bool server_can_join(const struct config *cfg);
 
-/* Polls, streams and websockets that this process holds. */
 /* Whether this process, which the web server has started and which has had no request for a while,
  * had better end: the account may not have another process, and clients need it. */
 bool server_is_spare(struct server *sv);
 
+/* Polls, streams and websockets that this process holds. */
 unsigned server_held(const struct server *sv);
 
 #endif

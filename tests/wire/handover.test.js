@@ -405,6 +405,24 @@ for (const workers of [1, 2]) {
   });
 }
 
+pollux('who was given and taken back, and does not read, is dropped after send_timeout', once, async () => {
+  const server = await start({ limits: { send_timeout: 5 }, log: { level: 'debug' } });
+  const [deaf, talker] = [await Websocket.open(server), await Websocket.open(server)];
+  assert.deepStrictEqual(await deaf.ask('join', ['den']), ['ok']);
+  deaf.connection.socket.pause();
+  /* more than the kernel keeps for it, and less than queue_bytes */
+  for (let i = 0; i < 14; i++) await talker.emit('room', ['den', 'x'.repeat(1e6)]);
+  await echoes(talker, 'all is sent');
+  server.installScript(['printf R >&3', 'kill -URG $PPID', 'exec sleep 100']);
+  await server.replace();
+  process.kill(server.main, 'SIGKILL');
+  await server.daemon.says(/after it had begun to take over; this one serves on/);
+  await server.daemon.says(/ closed: send timeout\n/);
+  await echoes(talker, 'here');
+  deaf.stop();
+  await server.stop();
+});
+
 pollux('a new version that is killed while it takes over: who was not taken stays', once, async () => {
   const server = await start();
   const clients = [];
