@@ -55,6 +55,7 @@ struct fcgi {
 
 	bool by_web_server; /* it has started us, and passed the socket */
 	int64_t busy_at;    /* when there was a connection last, ms */
+	bool unasked;       /* the SIGTERM that comes is our own: nobody has told us to end */
 	bool leaving;       /* SIGTERM came: connections end with their next answer */
 	bool draining; /* a moment later: no new requests, the end comes when all are answered */
 };

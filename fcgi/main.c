@@ -49,6 +49,7 @@ struct fcgi_daemon {
 	struct ev_signal term, intr, usr1, hup;
 	struct ev_timer left, drained;
 	struct replaced replaced; /* only if f.by_web_server */
+	bool told;                /* to end, by a signal */
 };
 
 /* Choose what the configuration leaves to us.  A web server that starts us is mod_fcgid: it holds
@@ -133,12 +134,16 @@ static void
 fcgi_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
 	struct fcgi_daemon *d = signal->data;
+	bool unasked = d->f.unasked;
 
 	(void)events;
-	if (d->f.leaving)
+	d->f.unasked = false;
+	if (d->told && !unasked)
 		ev_break(loop, EVBREAK_ALL);
 	else
+		/* one that ends by itself already, and is told for the first time, ends in order */
 		fcgi_leave(d, LEAVE_S);
+	d->told = d->told || !unasked;
 }
 
 /* daemon_reload: whether all that is opened from a configuration can be opened from this one. */

@@ -29,6 +29,14 @@ resume_parked(struct fcgi *f)
 		incoming_resume(c);
 }
 
+/* Do in this turn what SIGTERM does. */
+static void
+end_unasked(struct fcgi *f)
+{
+	f->unasked = true;
+	ev_feed_signal_event(f->loop, SIGTERM);
+}
+
 /* The store may have another socket by now, or belong to a newer program. */
 static void
 fcgi_turn_follow_store(struct fcgi *f)
@@ -40,11 +48,10 @@ fcgi_turn_follow_store(struct fcgi *f)
 		ev_io_set(&f->wake, fd, EV_READ);
 		ev_io_start(f->loop, &f->wake);
 	}
-	/* what SIGTERM does is done in this turn */
 	if (!f->leaving && server_is_outdated(f->sv)) {
 		log_warnx(
 		    "a newer version of Pollux takes the data folder over; this process ends");
-		ev_feed_signal_event(f->loop, SIGTERM);
+		end_unasked(f);
 	}
 }
 
@@ -60,7 +67,7 @@ leave_to_others(struct fcgi *f)
 		return;
 	f->busy_at = f->now; /* ask seldom */
 	log_debug("this process is not needed, and leaves its place to another");
-	ev_feed_signal_event(f->loop, SIGTERM);
+	end_unasked(f);
 }
 
 static void
