@@ -239,11 +239,15 @@ TESTS     = $(call listed,tests)
 CORPORA   = $(call listed,tests/fuzz)
 CHAOS     = $(call listed,tests/chaos tests/lib $(LAUNCHER) apache-conf/nginx.conf)
 
+# chaos waits most of the time, and packages for the network: they run side by side, all others alone
+BESIDE    = chaos chaos-cluster packages
+
 check:
 	@tools/setup check
 	@$(MAKE) -s --no-print-directory -j$(shell nproc) programs unit
 	@$(MAKE) -s --no-print-directory -j$(shell nproc) SAN=1 unit
-	@$(MAKE) -k --no-print-directory -j1 suites; tools/check-sum $$? $(C) $(SUITES)
+	@$(MAKE) -k --no-print-directory -j2 --output-sync=target $(BESIDE:%=$(C)/%); \
+	  $(MAKE) -k --no-print-directory -j1 suites; tools/check-sum $$? $(C) $(SUITES)
 
 suites: $(SUITES:%=$(C)/%)
 
@@ -282,7 +286,7 @@ $(C)/packages: $(PACKAGING)
 	@tools/check-one $@ tests/packages/run
 $(C)/chaos: $(PROGRAMS) $(CHAOS)
 	@CHAOS_SECONDS=$(CHECK_CHAOS_SECONDS) tools/check-one $@ tests/chaos/run
-$(C)/chaos-cluster: $(PROGRAMS) $(CHAOS) apache-conf/haproxy-nodes.cfg
+$(C)/chaos-cluster: $(PROGRAMS) $(CHAOS) apache-conf/haproxy-nodes.cfg | $(C)/chaos
 	@NODES=3 CHAOS_SECONDS=$(CHECK_CLUSTER_SECONDS) CHAOS_SEED=9 CHAOS_CLIENTS=36 \
 	  tools/check-one $@ tests/chaos/cluster
 $(C)/clients: $(CLIENTS)
