@@ -169,10 +169,10 @@ say_body(struct doctor *d, size_t most, const struct posted *over)
 		    "which tells a page of another site nothing.",
 		    most / KILO, over->why);
 		findings_change(found,
-		    "Let Pollux refuse them, in a way that clients understand%s:\n"
-		    "    [limits] body_bytes = %zuk",
-		    d->inside ? "" : ", if this is not set already (with -c it can be seen)",
-		    most / KILO);
+		    "Only the host can raise it (FcgidMaxRequestLen, LimitRequestBody, "
+		    "client_max_body_size); let clients send less at once.  Pollux should have "
+		    "no higher limit%s:\n    [limits] body_bytes = %zuk",
+		    d->inside ? "" : " (it may be set already: with -c that is seen)", most / KILO);
 		findings_set(found, "limits", "body_bytes", "%zuk", most / KILO);
 	}
 }
