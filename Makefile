@@ -216,7 +216,7 @@ SUITES    = format layers names links manual promises install services unit unit
             chaos chaos-cluster cluster $(SERVERS:%=outside-%) outside-nodes packages
 C         = $(B)/check
 # listed FOLDERS[, TESTS OF FIND]: the files there that are not made: what git would list, without git
-listed    = $(patsubst ./%,%,$(shell find $(1) \( -path ./build -o -path ./node_modules -o -path ./.git \
+listed    = $(patsubst ./%,%,$(shell find $(1) \( -path ./build -o -path ./out -o -path ./node_modules -o -path ./.git \
             -o -name __pycache__ \) -prune -o -type f $(if $(2),\( $(2) \)) -print))
 CLIENTS   = $(call listed,clients tests/clients apps/chat-php apps/chat-py)
 SOURCES   = $(call listed,.,-name '*.[ch]')

@@ -169,9 +169,10 @@ say_body(struct doctor *d, size_t most, const struct posted *over)
 		    "which tells a page of another site nothing.",
 		    most / KILO, over->why);
 		findings_change(found,
-		    "Let Pollux refuse them, in a way that clients understand:\n"
-		    "    [limits] body_bytes = %zuk",
-		    most / KILO);
+		    "Only the host can raise it (FcgidMaxRequestLen, LimitRequestBody, "
+		    "client_max_body_size); let clients send less at once.  Pollux should have "
+		    "no higher limit%s:\n    [limits] body_bytes = %zuk",
+		    d->inside ? "" : " (it may be set already: with -c that is seen)", most / KILO);
 		findings_set(found, "limits", "body_bytes", "%zuk", most / KILO);
 	}
 }
@@ -267,7 +268,9 @@ say_crowd(struct doctor *d, enum crowd_end end, unsigned held, int64_t slowest, 
 		    "Pollux send visitors away before that:\n    [fcgi] max_held_polls = %u\n"
 		    "(behind Apache pollux-wsd has [wsd] max_held_requests for it), or use a "
 		    "server "
-		    "where one process holds all polls (docs/hosting.md).",
+		    "where one process holds all polls (docs/hosting.md).  It may be more: what "
+		    "others use at the time is taken off, and for a minute what this command "
+		    "has used.  Set the largest number that it says.",
 		    fits);
 		findings_set(found, "fcgi", "max_held_polls", "%u", fits);
 		break;

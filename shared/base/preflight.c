@@ -41,6 +41,7 @@ preflight_data(const struct config *cfg)
 	    "actions.db", "actions.db-wal", "actions.db-shm", "lock", "slots", "upgrades", "ways"};
 	char path[CONFIG_PATH_MAX + 16];
 	struct stat st;
+	int said = 0;
 
 	if (cfg->store_group[0] != '\0' && getgrnam(cfg->store_group) == NULL)
 		log_errx("[store] group: there is no group %s", cfg->store_group);
@@ -59,8 +60,11 @@ preflight_data(const struct config *cfg)
 	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", cfg->data, names[i]);
-		if (eaccess(path, R_OK | W_OK) == -1 && errno != ENOENT)
-			log_fault("[store] data", path, errno);
+		if (eaccess(path, R_OK | W_OK) == 0 || errno == ENOENT || errno == said)
+			continue;
+		/* mostly they are all somebody else's: the first one tells whose */
+		said = errno;
+		log_fault("[store] data", path, said);
 	}
 }
 

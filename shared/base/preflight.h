@@ -9,7 +9,7 @@
 #include "shared/base/config.h"
 
 /* Whether [store] data exists or can be made, and we have every right on what is in it, and whether
- * there is such a group as [store] group. */
+ * there is such a group as [store] group.  Of files with the same fault the first is named. */
 void preflight_data(const struct config *cfg);
 
 /* Whether [log] file can be opened, or made. */

@@ -180,10 +180,11 @@ class Site {
     const parts = this.parts('apache-mod_fcgid.conf');
     await this.apache(['-c', `FcgidIPCDir ${this.run}`, '-c', `FcgidProcessTableFile ${this.run}/fcgid_shm`], (env) => {
       const modules = [...parts.modules.matchAll(/^LoadModule (\w+)_module /gm)].map(([, name]) => name);
-      this.write('conf-available/pollux.conf', parts['server-wide']);
-      this.write('pollux-site.conf', parts['the site']);
-      this.change('sites-available/000-default.conf', ['</VirtualHost>', '\tInclude pollux-site.conf\n</VirtualHost>']);
-      execFileSync('sh', ['-e', '-c', `a2enmod ${modules.join(' ')}; a2enconf pollux`], { env: { ...process.env, ...env }, stdio: 'ignore' });
+      const site = path.join(this.folder, 'apache-site.conf'); /* for one in /etc/pollux */
+      fs.writeFileSync(site, parts['the site']);
+      this.write('conf-available/pollux-fcgi.conf', parts['server-wide']);
+      this.change('sites-available/000-default.conf', ['</VirtualHost>', `\tInclude ${site}\n</VirtualHost>`]);
+      execFileSync('sh', ['-e', '-c', `a2enmod ${modules.join(' ')}; a2enconf pollux-fcgi`], { env: { ...process.env, ...env }, stdio: 'ignore' });
     });
   }
 

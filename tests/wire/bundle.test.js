@@ -12,6 +12,7 @@ const { KIND } = require('../lib/suite');
 const { Account, B } = require('../lib/account');
 const { ROOT, commandLine } = require('../lib/server');
 const { Hook, SECRET } = require('../lib/hook');
+const { launch, openWindow } = require('../lib/browser');
 const { request, closeAll } = require('../lib/http');
 const { whyNoUsers } = require('../lib/testuser');
 const { handshake, Polling } = require('../lib/polling');
@@ -450,6 +451,22 @@ bundle('in a folder of a site that WordPress has', async () => {
   await talkByRealClient(site, 'xhr-polling', { options: { resource: 'app/socket.io' } });
   assert.strictEqual((await request(site.port, { path: '/socket.io/1/' })).text, 'WordPress /socket.io/1/');
   assert.strictEqual((await request(site.port, { path: '/app/.htpollux.conf' })).status, 403);
+});
+
+bundle('in a folder of the site the pages of the chat and of hello talk', async () => {
+  const browser = await launch();
+  try {
+    for (const [app, pages, sentence] of [['', 'chat', 'connected via xhr-polling'], ['APP=hello', 'hello', 'The server asks: What is your name?']]) {
+      const site = await open({ suexec: true });
+      upload(site, make(recipe('bundle'), `SUBFOLDER=app ${app}`), 'app/');
+      await site.serve();
+      const page = await openWindow(browser, `http://127.0.0.1:${site.port}/app/${pages}/`);
+      await page.getByText(sentence).waitFor();
+      assert.deepStrictEqual(page.complaints, []);
+    }
+  } finally {
+    await browser.close();
+  }
 });
 
 bundle('publishing comes through, also in a folder of the site', async () => {

@@ -371,6 +371,16 @@ pollux("a data folder of somebody else: whose, and who we are", { skip: notAsNob
   assert.match(stderr, /^pollux: .*pollux\.db: Permission denied: .* belongs to user root, and we are user nobody\n$/);
 });
 
+pollux("config check names one file of a folder that somebody else's programs have filled", { skip: notAsNobody() }, () => {
+  const theirs = fs.mkdtempSync(path.join(folder, 'filled-'));
+  fs.chmodSync(theirs, 0o1777);
+  for (const name of ['pollux.db', 'actions.db', 'lock', 'slots']) fs.writeFileSync(path.join(theirs, name), '', { mode: 0o600 });
+  const [command, ...words] = [...NOBODY, PROGRAM, 'config', 'check', '-c', example('filled.conf', [`data = ${server.data}`, `data = ${theirs}`])];
+  const { status, stderr } = spawnSync(command, words, { encoding: 'utf8' });
+  assert.strictEqual(status, 78);
+  assert.match(stderr, /^pollux: \[store\] data: \S+\/pollux\.db: Permission denied: .* belongs to user root, and we are user nobody\n$/);
+});
+
 pollux('configuration files name the data folder', async () => {
   const conf = path.join(server.data, 'where.conf');
   fs.writeFileSync(conf, `[store]\ndata = ${server.data}\n`);

@@ -197,6 +197,10 @@ for (const transport of ['websocket', 'xhr-polling']) {
   hosting(`.htaccess to a daemon: the real client by ${transport}`, () => talkByRealClient(proxied, transport));
 }
 
+hosting('.htaccess to a daemon: flashsocket, which needs a policy at port 843, is not offered', async () => {
+  assert.deepStrictEqual((await handshake(proxied)).transports, ['websocket', 'htmlfile', 'xhr-polling', 'jsonp-polling']);
+});
+
 hosting('.htaccess to a daemon: forty polls are held while others talk', async () => {
   /* retry: a busy Apache without a free thread closes idle connections */
   const clients = await Promise.all(Array.from({ length: 40 }, () => Polling.open(proxied, { retry: true })));

@@ -159,7 +159,9 @@ reload('docs/hosting.md: a unit and a daemon of an account are told', async () =
   run(recipe('change'));
   await server.daemon.says(/read again: \[limits\] sessions\n/);
   fs.writeFileSync(server.file, server.text({ limits: { sessions: 6, queue_packets: 9 } }));
-  run(recipe('change-account', { '/home/me/pollux.conf': server.file, '$(pgrep -u me -o -x pollux-wsd)': String(server.daemon.pid) }));
+  run(recipe('change-account', {
+    '/home/me/pollux/pollux config check': `pollux config check -c ${server.file}`, '$(pgrep -u "$USER" -o -x pollux-wsd)': String(server.daemon.pid)
+  }));
   await server.daemon.says(/read again: \[limits\] queue_packets, \[limits\] sessions\n/);
   /* a faulty one is not even read */
   fs.writeFileSync(server.file, server.text({ limits: { sessions: 'x' } }));
