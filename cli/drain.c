@@ -15,7 +15,7 @@
 
 struct drain_call {
 	struct cli *cli;
-	unsigned rate;
+	unsigned rate;     /* 0: not given */
 	const char *event; /* NULL: none */
 	bool cancel, no_wait;
 };
@@ -55,7 +55,7 @@ parse_drain(int key, char *arg, struct argp_state *state)
 		argp_error(state, "drain takes no argument \"%s\"", arg);
 		return 0;
 	case ARGP_KEY_END:
-		if (d->cancel && (d->event != NULL || d->no_wait))
+		if (d->cancel && (d->rate != 0 || d->event != NULL || d->no_wait))
 			argp_error(state, "--cancel goes with no other option of drain");
 		return 0;
 	default:
@@ -155,7 +155,7 @@ drain_machine(struct cli *c, int argc, char **argv)
 	    .doc = "Take this machine out of service: make no more sessions, and end those that "
 		   "there are, so that their clients come back elsewhere.",
 	    .children = children};
-	struct drain_call d = {.cli = c, .rate = RATE_DEFAULT};
+	struct drain_call d = {.cli = c};
 	int status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &d);
@@ -167,7 +167,7 @@ drain_machine(struct cli *c, int argc, char **argv)
 	/* the event before the state: the first session may end at once */
 	if (d.event != NULL)
 		status = send_drain_event(c, d.event);
-	if (status == 0 && drain_start(c->hub, d.rate) == -1)
+	if (status == 0 && drain_start(c->hub, d.rate != 0 ? d.rate : RATE_DEFAULT) == -1)
 		status = EX_TEMPFAIL;
 	if (status != 0 || d.no_wait)
 		return status;

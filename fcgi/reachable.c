@@ -129,8 +129,8 @@ reachable_on_status(void *arg, int status)
 		return;
 	/* log changes only: probes are repeated for as long as there are handshakes */
 	if (found == HOST_BLOCKED && e->verdict != HOST_BLOCKED)
-		log_warnx("websocket is not offered to clients of %s: the web server answered "
-			  "%d to an upgrade instead of passing it on; see [wsd] reachable",
+		log_warnx("websocket is not offered to clients of %s: the web server passes no "
+			  "websockets on to pollux-wsd, but answers %d; see [wsd] reachable",
 		    r->asked_host, status);
 	else if (found == HOST_UNKNOWN && e->verdict == HOST_UNKNOWN)
 		log_warnx("websocket is not offered to clients of %s yet: "

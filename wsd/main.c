@@ -367,6 +367,8 @@ wsd_serve(void *arg, struct listen *sockets, const struct worker *self)
 	else
 		predecessor_tell();
 	ev_run(w->loop, 0);
+	if (self == NULL && d->replace.successor.pid != 0)
+		keeper_hold_signals();
 	wsd_stop_watching(d);
 	if (self == NULL && d->replace.successor.pid != 0)
 		log_info("all is handed over");
@@ -425,7 +427,7 @@ wsd_run(struct wsd_daemon *d)
 	struct listen sockets;
 	size_t workers = workers_count(&d->cfg);
 	bool became;
-	pid_t successor = 0;
+	struct successor successor = {.line = -1};
 	int code;
 
 	/* as root, who may be the only one that can read the key */
@@ -466,8 +468,12 @@ wsd_run(struct wsd_daemon *d)
 				       .arg = d},
 		    &successor);
 	}
-	/* whoever started this program waits for it to end */
-	return successor != 0 && !daemon_is_managed() ? keeper_run(successor) : code;
+	if (successor.pid == 0 || daemon_is_managed())
+		return code;
+	/* whoever started this program waits for it to end, or a keeper does that */
+	if (handed_find() != NULL && keeper_tell(HANDED_LINE, &successor) == 0)
+		return code;
+	return keeper_run(&successor);
 }
 
 /* -t.  Return the exit code. */

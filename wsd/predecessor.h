@@ -13,7 +13,7 @@ int predecessor_check(const struct config *cfg);
 /* Tell it that this program serves; the first process does, once. */
 void predecessor_tell(void);
 
-/* Whether it is still there. */
+/* Whether it still has something to hand over. */
 bool predecessor_lives(void);
 
 #endif

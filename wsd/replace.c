@@ -138,14 +138,15 @@ replace_pass_on(const struct replace *r, int number)
 		(void)kill(r->successor.pid, number);
 }
 
-pid_t
+struct successor
 replace_finish(struct replace *r)
 {
 	/* the program did not come to its loop */
 	if (r->w == NULL)
-		return 0;
+		return (struct successor){.line = -1};
 	stop_watchers(r);
 	replace_close_ends(r);
-	successor_let_go(&r->successor);
-	return r->successor.pid;
+	if (r->successor.pid == 0)
+		successor_let_go(&r->successor);
+	return r->successor;
 }

@@ -27,7 +27,8 @@ void replace_begin(struct replace *r);
 /* Told to stop: the newer one is, too, unless the service manager sees to that. */
 void replace_pass_on(const struct replace *r, int number);
 
-/* The loop runs no more.  Return the process that has taken over; 0: there is none. */
-pid_t replace_finish(struct replace *r);
+/* The loop runs no more.  Return the process that has taken over, with its line, which is the
+ * caller's now; `pid` 0: there is none. */
+struct successor replace_finish(struct replace *r);
 
 #endif

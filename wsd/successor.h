@@ -65,7 +65,7 @@ void successor_kill(struct successor *s);
 /* It has ended, with this status of waitpid(2): log that, and forget it. */
 void successor_ended(struct successor *s, int status);
 
-/* Close the line: it has all that it gets. */
+/* Close the line. */
 void successor_let_go(struct successor *s);
 
 #endif

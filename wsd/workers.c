@@ -509,7 +509,7 @@ run_workers(struct workers *ws)
 }
 
 int
-workers_run(const struct workers_job *job, pid_t *successor)
+workers_run(const struct workers_job *job, struct successor *successor)
 {
 	struct workers ws = {
 	    .job = job,
@@ -537,8 +537,9 @@ workers_run(const struct workers_job *job, pid_t *successor)
 	else if (ws.ready)
 		daemon_stopped();
 end:
-	*successor = ws.successor.pid;
-	successor_let_go(&ws.successor);
+	if (ws.successor.pid == 0)
+		successor_let_go(&ws.successor);
+	*successor = ws.successor;
 	workers_close_ends(&ws);
 	listen_close(job->sockets);
 	balance_free(ws.balance);

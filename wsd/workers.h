@@ -45,8 +45,8 @@ struct workers_job {
 
 /* Be the first process of the workers.  daemon_started() and what follows it are called here, when
  * all workers accept.  Return the exit code of the program, after all workers have ended;
- * `*successor` is the process that has taken over from it, 0: none.  It does not return in
- * workers. */
-int workers_run(const struct workers_job *job, pid_t *successor);
+ * `*successor` is the process that has taken over from it, as replace_finish() returns it.  It does
+ * not return in workers. */
+int workers_run(const struct workers_job *job, struct successor *successor);
 
 #endif

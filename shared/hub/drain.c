@@ -174,6 +174,15 @@ due_batch(const struct hub *h)
 	return due > h->now + 2 * IDLE_MS /* of an earlier boot */ ? h->now : due;
 }
 
+/* And the log does not have it. */
+static bool
+has_been_cancelled(const struct hub *h)
+{
+	const struct slots *sl = store_slots(h->store);
+
+	return slots_drain(sl) == 0 && slots_drain_said(sl) != DRAIN_SAID_NOTHING;
+}
+
 int64_t
 drain_next(const struct hub *h)
 {
@@ -182,7 +191,9 @@ drain_next(const struct hub *h)
 
 	if (store_is_outdated(h->store))
 		return INT64_MAX;
-	if (!h->o.no_app && drain_is_on(h))
+	if (!h->o.no_app && has_been_cancelled(h))
+		due = h->now;
+	else if (!h->o.no_app && drain_is_on(h))
 		due = due_batch(h) + (h->o.maintains_last ? IDLE_MS : 0);
 	if (n != NULL && n->due < due)
 		due = n->due;
@@ -209,6 +220,16 @@ pause_after(unsigned batch, unsigned rate)
 }
 
 static void
+tell_cancelled(struct hub *h)
+{
+	struct slots *sl = store_slots(h->store);
+
+	if (slots_drain_say(sl, DRAIN_SAID_BEGUN, DRAIN_SAID_NOTHING) ||
+	    slots_drain_say(sl, DRAIN_SAID_EMPTY, DRAIN_SAID_NOTHING))
+		log_info("pollux drain: this machine is in service again");
+}
+
+static void
 end_batch(struct hub *h, unsigned rate)
 {
 	struct slots *sl = store_slots(h->store);
@@ -227,6 +248,9 @@ end_batch(struct hub *h, unsigned rate)
 			session_move(h, s, REASON);
 	if (h->failed) /* they are there again */
 		return;
+	if (batch.n == 0 && slots_drain_say(sl, DRAIN_SAID_BEGUN, DRAIN_SAID_EMPTY))
+		log_info("pollux drain: no session is left; this machine is out of service until "
+			 "pollux drain --cancel");
 	slots_add_drained(sl, (unsigned)batch.n);
 	slots_set_drain_due(sl, h->now + (batch.n == 0 ? IDLE_MS : pause_after(size, rate)));
 }
@@ -238,11 +262,18 @@ drain_run(struct hub *h)
 
 	h->next_drain = h->now + AGAIN_MS;
 	move_newcomers(h);
+	if (has_been_cancelled(h))
+		tell_cancelled(h);
 	if (!drain_is_on(h) || due_batch(h) > h->now || !maintenance_lead(h->store))
 		return;
 	/* looked at once more, now that nobody else does it; it may have been cancelled */
 	rate = slots_drain(store_slots(h->store));
-	if (rate != 0 && due_batch(h) <= h->now)
+	if (rate != 0 && due_batch(h) <= h->now) {
+		if (slots_drain_say(store_slots(h->store), DRAIN_SAID_NOTHING, DRAIN_SAID_BEGUN))
+			log_info("pollux drain: this machine is taken out of service: up to %u "
+				 "sessions end in a second",
+			    rate);
 		end_batch(h, rate);
+	}
 	maintenance_resign(h->store);
 }

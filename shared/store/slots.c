@@ -333,8 +333,10 @@ slots_drain(const struct slots *sl)
 void
 slots_set_drain(struct slots *sl, unsigned rate)
 {
-	if (sl->table->drain.rate == 0)
+	if (sl->table->drain.rate == 0) {
 		sl->table->drain.ended = 0;
+		sl->table->drain.said = DRAIN_SAID_NOTHING;
+	}
 	sl->table->drain.due_ms = 0;
 	sl->table->drain.rate = rate;
 }
@@ -349,6 +351,20 @@ void
 slots_set_drain_due(struct slots *sl, int64_t due_ms)
 {
 	sl->table->drain.due_ms = due_ms;
+}
+
+enum drain_said
+slots_drain_said(const struct slots *sl)
+{
+	return (enum drain_said)sl->table->drain.said;
+}
+
+bool
+slots_drain_say(struct slots *sl, enum drain_said from, enum drain_said to)
+{
+	int seen = (int)from;
+
+	return atomic_compare_exchange_strong(&sl->table->drain.said, &seen, (int)to);
 }
 
 uint64_t

@@ -189,6 +189,15 @@ void slots_set_drain(struct slots *sl, unsigned rate);
 /* When the next are due, ms of CLOCK_MONOTONIC, maybe of an earlier boot. */
 int64_t slots_drain_due(const struct slots *sl);
 void slots_set_drain_due(struct slots *sl, int64_t due_ms);
+/* What the log has of it: one process writes each line. */
+enum drain_said {
+	DRAIN_SAID_NOTHING,
+	DRAIN_SAID_BEGUN,
+	DRAIN_SAID_EMPTY,
+};
+enum drain_said slots_drain_said(const struct slots *sl);
+/* Return whether the log had `from`; then it has `to` now. */
+bool slots_drain_say(struct slots *sl, enum drain_said from, enum drain_said to);
 /* How many have ended so far. */
 uint64_t slots_drained(const struct slots *sl);
 void slots_add_drained(struct slots *sl, unsigned n);

@@ -67,6 +67,7 @@ struct slot_drain {
 	_Atomic unsigned rate;  /* sessions to end in a second; 0: it is in service */
 	_Atomic int64_t due_ms; /* when the next are */
 	_Atomic uint64_t ended; /* of this drain */
+	_Atomic int said;       /* what the log has of it, enum drain_said */
 };
 
 /* In shared memory, zeroed when created: 0 must be the right start value of every field. */

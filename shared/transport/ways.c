@@ -135,10 +135,11 @@ note_stripped(struct ways *w, const struct exchange *x, struct slice host, int64
 	if (atomic_exchange(&way->said, 1) == 0)
 		log_limited(LOG_LEVEL_WARN,
 		    "websocket is not offered for %d minutes to clients of %s: an upgrade "
-		    "arrived as a plain GET, since a proxy on the way drops the Upgrade "
-		    "header.  It must speak HTTP/1.1 and pass Upgrade and Connection on; "
-		    "nginx: proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade "
-		    "and proxy_set_header Connection upgrade; Apache: ProxyPass with "
+		    "arrived as a plain GET, since the web server passes none on to pollux-wsd, or "
+		    "a proxy in front of it drops the Upgrade header.  Each of them must speak "
+		    "HTTP/1.1 and pass Upgrade and Connection on; nginx: proxy_http_version 1.1, "
+		    "proxy_set_header Upgrade $http_upgrade and proxy_set_header Connection "
+		    "upgrade; Apache: ProxyPass with "
 		    "upgrade=websocket; lighttpd: proxy.header = (\"upgrade\" => \"enable\")",
 		    BELIEF_MS / 60000, text);
 }

@@ -28,8 +28,10 @@ answer_upgrade_required(
 	struct session *s;
 
 	(void)t;
-	/* only a client of ours knows a session; anybody can send such a request */
-	if (sv->cfg->wsd_reachable != CONFIG_YES &&
+	/* where none is offered anyway there is nothing to be changed: mod_fcgid never passes an
+	 * upgrade on.  And only a client of ours knows a session; anybody can send such a
+	 * request */
+	if (sv->cfg->wsd_reachable != CONFIG_YES && websocket_works(sv) && x->upgrades(x) &&
 	    session_find(sv->hub, route->sid, &s) == SESSION_LIVE)
 		ways_note_stripped(sv->ways, x, sv->now);
 	a.headers = "Upgrade: websocket\r\nSec-WebSocket-Version: 13, 8, 7\r\n";

@@ -258,6 +258,27 @@ drain('so many end in a second, a few at a time', async () => {
   assert.strictEqual(stats(server).drain.ended, 30);
 });
 
+drain('the log of one process says when it begins, when no session is left, and when it is over', async () => {
+  const server = await serving(wsd, {});
+  const others = [await beside(server), await beside(server, 'pollux.fcgi')];
+  const daemons = [server, ...others].map(({ daemon }) => daemon);
+  const said = () => daemons.flatMap(({ stderr }) => stderr.match(/(?<= info: )pollux drain: .*/g) || []);
+  const clients = await Promise.all([server, others[0], server].map((target) => Websocket.open(target)));
+  await run(server, '--rate', '20');
+  for (const client of clients) await client.expect(BYE);
+  const drained = [
+    'pollux drain: this machine is taken out of service: up to 20 sessions end in a second',
+    'pollux drain: no session is left; this machine is out of service until pollux drain --cancel'
+  ];
+  await until(() => said().length >= 2, 'both lines');
+  await run(server, '--rate', '30'); /* is the same drain */
+  await run(server, '--cancel');
+  const all = [...drained, 'pollux drain: this machine is in service again'];
+  await until(() => said().length >= 3, 'the third');
+  for (const daemon of daemons) assert.strictEqual(await daemon.stop(), 0);
+  assert.deepStrictEqual(said().sort(), all.sort());
+});
+
 drain('it survives every process, and the command', async () => {
   const server = await serving(wsd, {});
   const polls = [];
@@ -315,7 +336,7 @@ drain('pollux doctor says it', async () => {
 
 drain('a wrong command line is refused', async () => {
   const server = await serving(wsd, {});
-  for (const args of [['--rate', '0'], ['--rate', '10001'], ['--rate', 'x'], ['--event', ''], ['--cancel', '--event', 'x'], ['now']]) {
+  for (const args of [['--rate', '0'], ['--rate', '10001'], ['--rate', 'x'], ['--event', ''], ['--cancel', '--event', 'x'], ['--rate', '50', '--cancel'], ['--cancel', '--rate', '1'], ['now']]) {
     assert.strictEqual(await command(server, ...args).end(), 64, args.join(' '));
   }
   (await Websocket.open(server)).stop();

@@ -462,3 +462,51 @@ pollux('who started the program waits for the one that took over: signals go on 
   assert.ok(!locked());
   await assert.rejects(Websocket.open(server));
 });
+
+for (const workers of [1, 2]) {
+  pollux(`replaced three times, there are still two processes, and the first ends as the last does: ${workers} worker(s)`, once, async () => {
+    const server = await start({ wsd: { workers } });
+    const first = server.daemon.pid;
+    const there = () => processes(first).filter(({ pid, ppid, state }) => state !== 'Z' && (pid === first || ppid === first)).map(({ pid }) => pid);
+    const client = await Websocket.open(server);
+    for (const word of ['one', 'two', 'three']) {
+      server.main = first;
+      await server.replaced();
+      await until(() => there().join() === [first, server.main].join(), `two are left: ${there()}`);
+      await echoes(client, word);
+    }
+    assert.strictEqual(processes(first).length, workers === 1 ? 2 : 2 + workers);
+    process.kill(first, 'SIGUSR1');
+    await server.daemon.says(/ info: connections=1 /);
+    process.kill(first, 'SIGTERM');
+    assert.strictEqual(await server.daemon.end(), 0);
+    await client.ended();
+    await until(() => !fs.existsSync(`/proc/${server.main}`), 'the last one has ended');
+  });
+}
+
+pollux('the end of the last is what the first ends with, also if it is killed', once, async () => {
+  const server = await start();
+  for (let i = 0; i < 2; i++) await server.replaced();
+  process.kill(server.main, 'SIGKILL');
+  assert.strictEqual(await server.daemon.end(), 128 + 9);
+});
+
+pollux('if the first is killed, who serves goes on, and is the first of the next two', once, async () => {
+  const server = await start();
+  await server.replaced();
+  const second = server.main;
+  const client = await Websocket.open(server);
+  server.daemon.kill('SIGKILL');
+  await until(() => processes(server.daemon.pid).every(({ state }) => state === 'Z'), 'it is gone');
+  const children = () => processes(second).filter(({ pid, ppid, state }) => state !== 'Z' && (pid === second || ppid === second)).map(({ pid }) => pid);
+  for (const word of ['one', 'two']) {
+    server.main = second;
+    await server.replaced();
+    await until(() => children().join() === [second, server.main].join(), 'two are left');
+    await echoes(client, word);
+  }
+  process.kill(second, 'SIGTERM');
+  await client.ended();
+  await until(() => [second, server.main].every((pid) => !fs.existsSync(`/proc/${pid}`)), 'both have ended');
+});

@@ -14,7 +14,7 @@ const { Account } = require('../lib/account');
 const { ROOT } = require('../lib/server');
 const { request } = require('../lib/http');
 const { handshake, Polling } = require('../lib/polling');
-const { Websocket } = require('../lib/websocket');
+const { Websocket, upgrade } = require('../lib/websocket');
 const { until } = require('../lib/wait');
 
 /* `Host: 127.0.0.1`, without a port: then SERVER_PORT is what Apache really listens on */
@@ -125,12 +125,31 @@ onApache('upgrades come through: websocket is offered as long as pollux-wsd runs
   await notOffered(open);
 });
 
+onApache('a websocket that comes to pollux.fcgi: without pollux-wsd nothing is said, with it what may be wrong', async () => {
+  const said = () => closed.log().match(/websocket is not offered .*/g) || [];
+  const headers = { Host: `six.example:${closed.port}` };
+  const { sid } = await handshake(closed, { headers });
+  const open = async () => assert.strictEqual((await upgrade(closed.port, `/socket.io/1/websocket/${sid}`, { headers })).response.status, 426);
+  await open();
+  assert.deepStrictEqual(said(), []);
+  const daemon = await closed.daemon(closed.settings);
+  await until(async () => {
+    await open();
+    return said().some((line) => /six/.test(line));
+  }, 'a word in the log');
+  assert.match(said()[0], /^websocket is not offered for 5 minutes to clients of six.example:\d+: .*since the web server passes none on to pollux-wsd, or a proxy /);
+  const client = new Polling(closed, sid);
+  assert.strictEqual((await client.get()).text, '1::');
+  await client.close();
+  await closed.stop(daemon);
+});
+
 onApache('upgrades do not come through: websocket is not offered, and the log says why', async () => {
   await closed.daemon(closed.settings);
   assert.strictEqual(await offers(closed), false);
   await until(async () => {
     await handshake(closed);
-    return /websocket is not offered to clients of 127\.0\.0\.1: .* 426 /.test(closed.log());
+    return /websocket is not offered to clients of 127\.0\.0\.1: .*answers 426; /.test(closed.log());
   }, 'word about it in the log');
   assert.strictEqual(await offers(closed), false);
   assert.strictEqual(await offers(closed, { port: closed.wsdPort }), true);
