@@ -242,11 +242,12 @@ exit 1
 });
 
 /* Words before the launcher: it finds Apache with suEXEC, which is a program of root's with the
- * right to change its user.  Only the launcher and its children see it. */
+ * right to change its user.  Only the launcher and its children see it: --remove-destination, since it may
+ * be a link to the program that is installed. */
 function withSuexec(made) {
   const copy = path.join(made.folder, 'suexec');
   const prepareMount = `
-    mkdir "$0" && cp -a /usr/lib/apache2/. "$0" && cp /bin/true "$0/suexec" &&
+    mkdir "$0" && cp -a /usr/lib/apache2/. "$0" && cp --remove-destination /bin/true "$0/suexec" &&
     chmod 4755 "$0/suexec" && mount --bind "$0" /usr/lib/apache2 && exec "$@"`;
   return ['unshare', '-m', 'sh', '-c', prepareMount, copy];
 }
