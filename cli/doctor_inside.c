@@ -183,7 +183,7 @@ look_at_folder(struct doctor *d)
 		    "nobody else gets into it.\n    mv %s %s.old\n    mkdir -p %s && chmod 1777 "
 		    "%s\n    [store] data = %s/data",
 		    folder, folder, folder, folder, folder);
-		findings_set(&d->found, "store", "data", "%.110s/data", folder);
+		findings_set(&d->found, "store", "data", "%s/data", folder);
 		return true;
 	}
 	if ((sb.st_mode & 03) == 03 && owner_of_files(folder) != sb.st_uid &&
