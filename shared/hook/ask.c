@@ -24,7 +24,7 @@ struct hook_question {
 	struct application_question base; /* first: what the caller holds */
 	TAILQ_ENTRY(hook_question) all;   /* those in flight come first */
 	struct hook_call *call;           /* NULL: it waits for a free place */
-	int64_t key, deadline;
+	int64_t key, deadline;            /* the deadlines of those that wait ascend */
 	char id[HOOK_ID_MAX];
 	unsigned char digest[HOOK_DIGEST_LEN]; /* for the cache */
 	struct buf body;
@@ -189,6 +189,18 @@ hook_ask_next(const struct hook *hook)
 		if (q->call == NULL)
 			return q->deadline;
 	return INT64_MAX;
+}
+
+void
+hook_ask_reload(struct hook *hook)
+{
+	int64_t latest = hub_now(hook->base.hub) + hook->cfg->hook_authorize_timeout_ms;
+	struct hook_question *q;
+
+	/* also keeps them in order: no later question has an earlier deadline */
+	TAILQ_FOREACH (q, &hook->questions, all)
+		if (q->call == NULL && q->deadline > latest)
+			q->deadline = latest;
 }
 
 /* A new question with room for `texts_n` bytes.  NULL: too many wait, or no memory. */

@@ -326,6 +326,7 @@ hook_reload(struct application *app)
 		hook_cache_free(hook);
 		deliver_elsewhere(hook->delivery);
 	}
+	hook_ask_reload(hook);
 }
 
 static void

@@ -164,6 +164,8 @@ void hook_ask_cancel(struct application_question *question);
 void hook_ask_run(struct hook *hook);
 /* When it wants to be run at the latest, in ms; INT64_MAX: never. */
 int64_t hook_ask_next(const struct hook *hook);
+/* [hook] authorize_timeout may be shorter: it counts from now on for what waits, too. */
+void hook_ask_reload(struct hook *hook);
 /* End all, without a verdict. */
 void hook_ask_close(struct hook *hook);
 
