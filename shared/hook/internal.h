@@ -37,6 +37,7 @@ struct hook {
 	struct delivery *delivery;
 	struct question_list questions; /* those in flight, then those that wait */
 	size_t questions_n, asked_n;    /* all, and those in flight */
+	unsigned generation;            /* of the hook: another after it has changed */
 	struct hook_cached *cache;      /* uthash by digest, the oldest first */
 	/* What the hook granted the session that is being made, or joins; NULL outside of that */
 	const struct hook_admission *admission;

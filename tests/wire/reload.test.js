@@ -19,7 +19,7 @@ const { handshake, Polling } = require('../lib/polling');
 const { freePorts } = require('../lib/ports');
 const { recipe } = require('../lib/recipe');
 const { iniText, processes } = require('../lib/server');
-const { until } = require('../lib/wait');
+const { until, deferred } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
 
 const SAN = /san/.test(process.env.B || '');
@@ -318,6 +318,26 @@ reload('a shorter authorize_timeout holds for the questions that wait, too', asy
   await server.change({ hook: { ...all, authorize_timeout: 1 } });
   for (const each of [waits, ask('later')]) assert.strictEqual((await each).status, 500);
   assert.strictEqual(hook.requests.length, 1);
+  assert.strictEqual(await server.daemon.stop(), 0);
+});
+
+reload('a verdict that comes from the old hook is not kept for the new one', async () => {
+  const { hook, server, ask, asked, all } = await asking({});
+  const other = new Hook();
+  hooks.push(other);
+  await other.listen();
+  const gate = deferred();
+  hook.authorize = async () => {
+    await gate.promise;
+    return { raw: true, headers: { 'Cache-Control': 'max-age=300' }, body: '{"accept":true}' };
+  };
+  other.authorize = () => ({ accept: false });
+  const early = ask('same');
+  await asked('same');
+  await server.change({ hook: { ...all, url: other.url } });
+  gate.resolve();
+  assert.strictEqual((await early).status, 200);
+  assert.strictEqual((await ask('same')).status, 403);
   assert.strictEqual(await server.daemon.stop(), 0);
 });
 
