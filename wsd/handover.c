@@ -22,6 +22,10 @@
 #define GIVE_AT_ONCE 64
 #define LOOK_AT_ONCE 1024
 
+/* Until descriptors are tried again that the kernel did not take: what it counts may be other
+ * programs' of the same user, and nobody tells us when those have arrived. */
+#define AGAIN_S 0.05
+
 /* On their way over one end.  The kernel keeps count of the descriptors of a user that are. */
 #define UNDER_WAY 64
 
@@ -63,7 +67,7 @@ struct handover {
 	bool over, cancelled;
 	int64_t began;
 	size_t given_n;
-	struct ev_timer timeout;
+	struct ev_timer timeout, again;
 };
 
 /* --- the ends ------------------------------------------------------------------------------- */
@@ -155,6 +159,24 @@ send_part(struct handover_end *end, const struct handover_item *item)
 }
 
 static void
+on_again(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)timer;
+	(void)events;
+	/* it only wakes the loop: every turn pumps the ends */
+}
+
+static void
+try_again_later(struct handover *h)
+{
+	if (ev_is_active(&h->again))
+		return;
+	ev_timer_set(&h->again, AGAIN_S, 0.);
+	ev_timer_start(h->w->loop, &h->again);
+}
+
+static void
 pump_end(struct handover_end *end)
 {
 	struct handover_item *item;
@@ -183,7 +205,8 @@ pump_end(struct handover_end *end)
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
 			full = true;
 		} else if (errno == ETOOMANYREFS) {
-			break; /* until some are acknowledged */
+			try_again_later(end->h);
+			break;
 		} else {
 			break_end(end);
 		}
@@ -488,6 +511,7 @@ handover_begin(struct wsd *w, const int *ends, size_t n)
 	ev_timer_init(&h->timeout, on_timeout, (double)w->cfg->wsd_handover_timeout_ms / 1000, 0.);
 	h->timeout.data = h;
 	ev_timer_start(w->loop, &h->timeout);
+	ev_timer_init(&h->again, on_again, AGAIN_S, 0.);
 	w->handover = h;
 	w->closing = true;
 	if (w->listener != NULL)
@@ -505,6 +529,7 @@ handover_free(struct wsd *w)
 		return;
 	w->handover = NULL;
 	ev_timer_stop(w->loop, &h->timeout);
+	ev_timer_stop(w->loop, &h->again);
 	for (size_t i = 0; i < h->n; i++) {
 		struct handover_item *item;
 
