@@ -12,6 +12,10 @@
 #include "wsd/handover_record.h"
 #include "wsd/outqueue.h"
 
+/* Until descriptors are tried again that the kernel did not take: what it counts may be other
+ * programs' of the same user, and nobody tells us when those have arrived. */
+#define AGAIN_S 0.05
+
 void
 handover_end_drop(struct handover_end *end, struct handover_item *item)
 {
@@ -29,6 +33,7 @@ handover_end_break(struct handover_end *end)
 		return;
 	end->broken = true;
 	ev_io_stop(end->loop, &end->io);
+	ev_timer_stop(end->loop, &end->again);
 	close(end->io.fd);
 	buf_free(&end->record);
 }
@@ -98,6 +103,24 @@ send_part(struct handover_end *end, const struct handover_item *item)
 	return sendmsg(end->io.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+static void
+on_again(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)timer;
+	(void)events;
+	/* it only wakes the loop: every turn pumps the ends */
+}
+
+static void
+try_again_later(struct handover_end *end)
+{
+	if (ev_is_active(&end->again))
+		return;
+	ev_timer_set(&end->again, AGAIN_S, 0.);
+	ev_timer_start(end->loop, &end->again);
+}
+
 void
 handover_end_pump(struct handover_end *end)
 {
@@ -127,7 +150,8 @@ handover_end_pump(struct handover_end *end)
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
 			full = true;
 		} else if (errno == ETOOMANYREFS) {
-			break; /* until some are acknowledged */
+			try_again_later(end);
+			break;
 		} else {
 			handover_end_break(end);
 		}
@@ -202,5 +226,6 @@ handover_end_open(struct handover_end *end, struct ev_loop *loop, int fd)
 	buf_init(&end->record, HANDOVER_RECORD_HEAD + HANDOVER_RECORD_MOST);
 	ev_io_init(&end->io, on_end, fd, EV_READ);
 	end->io.data = end;
+	ev_timer_init(&end->again, on_again, AGAIN_S, 0.);
 	ev_io_start(loop, &end->io);
 }

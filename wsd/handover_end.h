@@ -30,6 +30,7 @@ TAILQ_HEAD(handover_items, handover_item);
 struct handover_end {
 	struct ev_loop *loop;
 	struct ev_io io;
+	struct ev_timer again;       /* runs after the kernel has refused a descriptor */
 	struct handover_items items; /* not acknowledged, in the order of giving */
 	size_t n;                    /* of them */
 	uint64_t taken;              /* acknowledged so far */
