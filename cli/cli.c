@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -37,6 +38,18 @@ cli_configure(struct cli *c)
 		snprintf(c->cfg.data, sizeof(c->cfg.data), "%s", c->data);
 	c->configured = true;
 	return 0;
+}
+
+bool
+cli_config_folder(const struct cli *c, char folder[CONFIG_PATH_MAX])
+{
+	char path[CONFIG_PATH_MAX];
+
+	if (c->paths_n == 0)
+		return false;
+	snprintf(path, sizeof(path), "%s", c->paths[c->paths_n - 1]);
+	snprintf(folder, CONFIG_PATH_MAX, "%s", dirname(path));
+	return true;
 }
 
 /* This program never creates a database: it must exist and be writable. */

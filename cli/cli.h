@@ -41,6 +41,9 @@ void options_read(struct cli *c, int argc, char **argv, const char *doc);
 /* Read the configuration, once.  Return 0, or EX_CONFIG after printing why. */
 int cli_configure(struct cli *c);
 
+/* The folder of the configuration file that was named last.  Return false: none was. */
+bool cli_config_folder(const struct cli *c, char folder[CONFIG_PATH_MAX]);
+
 /* Read the configuration and open the store.  Return 0, or an exit status after printing why. */
 int cli_open(struct cli *c);
 void cli_close(struct cli *c);

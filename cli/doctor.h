@@ -7,7 +7,9 @@
  *	doctor_blame.c     what answers when it is not Pollux
  *	doctor_polls.c     the longest poll, the largest body, how many polls at once
  *	doctor_ways.c      streams, websockets, Flash policies
- *	doctor_inside.c    on the host itself, with -c: folder, users, versions
+ *	doctor_inside.c    on the host itself, with -c: configuration, files, folder
+ *	doctor_processes.c the same: what runs there, its user, its version
+ *	users              who owns a process or a folder
  *	site, fetch        URLs and HTTP
  *	visit              sessions
  *	findings           what is said
@@ -92,6 +94,15 @@ void doctor_ways_policy(struct doctor *d);
 
 /* What can be seen on the host only.  Last: it may give up root's rights. */
 void doctor_inside(struct doctor *d);
+/* A part of it: what runs on the data folder, which is there. */
+void doctor_processes(struct doctor *d);
+
+/* A mistake that may keep clients from being served; when they are, it does not. */
+static inline enum finding_verdict
+doctor_grave(const struct doctor *d)
+{
+	return d->served ? FINDING_NOTE : FINDING_BAD;
+}
 
 /* An origin as [protocol] origins has it: with a port, it needs no scheme. */
 static inline const char *

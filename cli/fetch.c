@@ -7,14 +7,14 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/fetch_answer.h"
+#include "cli/fetch_end.h"
 #include "shared/base/clock.h"
 
 #define PAGE_MS     10000
@@ -60,6 +60,19 @@ fetch_net_open(struct fetch_net *net, int64_t end_ms)
 }
 
 void
+fetch_free(struct fetch *f)
+{
+	if (f == NULL)
+		return;
+	LIST_REMOVE(f, link);
+	fetch_end_close(f);
+	buf_free(&f->request);
+	buf_free(&f->head);
+	buf_free(&f->body);
+	free(f);
+}
+
+void
 fetch_net_close(struct fetch_net *net)
 {
 	struct fetch *f;
@@ -68,195 +81,6 @@ fetch_net_close(struct fetch_net *net)
 		fetch_free(f);
 	SSL_CTX_free(net->tls);
 	net->tls = NULL;
-}
-
-/* --- its end -------------------------------------------------------------------------------- */
-
-static void
-close_connection(struct fetch *f)
-{
-	if (f->bio != NULL)
-		BIO_free_all(f->bio); /* closes the socket */
-	else if (f->fd != -1)
-		close(f->fd);
-	f->bio = NULL;
-	f->fd = -1;
-}
-
-static void __attribute__((format(printf, 3, 4)))
-end_fetch(struct fetch *f, enum fetch_state state, const char *format, ...)
-{
-	va_list args;
-
-	f->state = state;
-	f->ended_ms = clock_ms();
-	va_start(args, format);
-	vsnprintf(f->why, sizeof(f->why), format, args);
-	va_end(args);
-	close_connection(f);
-}
-
-static void
-end_as_cut(struct fetch *f, int error)
-{
-	switch (f->state) {
-	case FETCH_SECURING:
-		end_fetch(f, FETCH_INSECURE, "no TLS is spoken there: the connection was closed");
-		break;
-	case FETCH_UPGRADED:
-		end_fetch(f, FETCH_CUT, "the connection was closed");
-		break;
-	default:
-		end_fetch(f, FETCH_CUT, "the connection was closed %s (%s)",
-		    f->answered_ms == 0 ? "without an answer" : "before the end of the answer",
-		    error == 0 ? "in order" : strerror(error));
-	}
-}
-
-static void
-end_as_late(struct fetch *f)
-{
-	long s = (long)((clock_ms() - f->started_ms + 500) / 1000);
-
-	end_fetch(f, FETCH_LATE, "no %s within %ld s",
-	    f->state == FETCH_CONNECTING ? "connection"
-	    : f->answered_ms == 0        ? "answer"
-					 : "end of the answer",
-	    s);
-}
-
-void
-fetch_free(struct fetch *f)
-{
-	if (f == NULL)
-		return;
-	LIST_REMOVE(f, link);
-	close_connection(f);
-	buf_free(&f->request);
-	buf_free(&f->head);
-	buf_free(&f->body);
-	free(f);
-}
-
-/* --- the answer ----------------------------------------------------------------------------- */
-
-static int
-on_header_name(struct http_parser *parser, const char *p, size_t n)
-{
-	struct fetch *f = parser->data;
-
-	if (f->in_value)
-		buf_add_char(&f->head, '\n');
-	f->in_value = false;
-	for (size_t i = 0; i < n; i++)
-		buf_add_char(
-		    &f->head, p[i] >= 'A' && p[i] <= 'Z' ? (char)(p[i] - 'A' + 'a') : p[i]);
-	return f->head.failed;
-}
-
-static int
-on_header_value(struct http_parser *parser, const char *p, size_t n)
-{
-	struct fetch *f = parser->data;
-
-	if (!f->in_value)
-		buf_puts(&f->head, ": ");
-	f->in_value = true;
-	buf_add(&f->head, p, n);
-	return f->head.failed;
-}
-
-static int
-on_headers_end(struct http_parser *parser)
-{
-	struct fetch *f = parser->data;
-
-	f->status = (int)parser->status_code;
-	buf_add_char(&f->head, '\n');
-	return 0;
-}
-
-static int
-on_body_bytes(struct http_parser *parser, const char *p, size_t n)
-{
-	struct fetch *f = parser->data;
-	size_t room = FETCH_BODY_MAX - f->body.n;
-
-	buf_add(&f->body, p, n < room ? n : room);
-	/* the start of a large file tells what it is */
-	return f->body.failed || n >= room;
-}
-
-static int
-on_answer_end(struct http_parser *parser)
-{
-	struct fetch *f = parser->data;
-
-	/* a 101 is the answer, and the connection goes on */
-	if (parser->status_code == 101)
-		return 0;
-	/* 100 Continue and 103 Early Hints are not */
-	if (parser->status_code < 200) {
-		buf_clear(&f->head);
-		f->in_value = false;
-		f->status = 0;
-		return 0;
-	}
-	end_fetch(f, FETCH_DONE, "%d", f->status);
-	return 1;
-}
-
-static const struct http_parser_settings answer_callbacks = {
-    .on_header_field = on_header_name,
-    .on_header_value = on_header_value,
-    .on_headers_complete = on_headers_end,
-    .on_body = on_body_bytes,
-    .on_message_complete = on_answer_end,
-};
-
-static void
-take_http(struct fetch *f, const char *p, size_t n)
-{
-	size_t used = http_parser_execute(&f->parser, &answer_callbacks, p, n);
-
-	if (fetch_has_ended(f))
-		return;
-	if (f->parser.upgrade) {
-		f->state = FETCH_UPGRADED;
-		buf_add(&f->body, p + used, n - used);
-	} else if (HTTP_PARSER_ERRNO(&f->parser) != HPE_OK) {
-		if (f->body.n == FETCH_BODY_MAX)
-			end_fetch(f, FETCH_DONE, "%d", f->status);
-		else
-			end_fetch(f, FETCH_GARBLED, "the answer is not HTTP (%s)",
-			    http_errno_description(HTTP_PARSER_ERRNO(&f->parser)));
-	}
-}
-
-/* Bytes have come; none: the end. */
-static void
-take_bytes(struct fetch *f, const char *p, size_t n, int error)
-{
-	if (n > 0 && f->answered_ms == 0)
-		f->answered_ms = clock_ms();
-	if (n > 0 && f->state < FETCH_READING)
-		f->state = FETCH_READING;
-	if (f->raw || f->state == FETCH_UPGRADED) {
-		size_t room = FETCH_BODY_MAX - f->body.n;
-
-		buf_add(&f->body, p, n < room ? n : room);
-		if (n == 0 && f->raw)
-			end_fetch(f, FETCH_DONE, "closed");
-		else if (n == 0 || n >= room)
-			end_as_cut(f, error);
-		return;
-	}
-	if (n == 0 && error == 0) /* a body without a length ends so */
-		http_parser_execute(&f->parser, &answer_callbacks, p, 0);
-	else if (n > 0)
-		take_http(f, p, n);
-	if (n == 0 && !fetch_has_ended(f))
-		end_as_cut(f, error);
 }
 
 /* --- the connection ------------------------------------------------------------------------- */
@@ -330,9 +154,9 @@ secure(struct fetch *f)
 		return;
 	error = ERR_peek_last_error();
 	if (error == 0)
-		end_as_cut(f, errno);
+		fetch_end_cut(f, errno);
 	else
-		end_fetch(f, FETCH_INSECURE, "no TLS is spoken there: %s",
+		fetch_end(f, FETCH_INSECURE, "no TLS is spoken there: %s",
 		    ERR_reason_error_string(error) == NULL ? "it failed"
 							   : ERR_reason_error_string(error));
 }
@@ -345,7 +169,7 @@ connected(struct fetch *f)
 
 	getsockopt(f->fd, SOL_SOCKET, SO_ERROR, &error, &n);
 	if (error != 0) {
-		end_fetch(f, FETCH_REFUSED, "no connection: %s", strerror(error));
+		fetch_end(f, FETCH_REFUSED, "no connection: %s", strerror(error));
 		return;
 	}
 	f->state = BIO_method_type(f->bio) == BIO_TYPE_SSL ? FETCH_SECURING : FETCH_SENDING;
@@ -384,9 +208,9 @@ read_answer(struct fetch *f)
 		errno = 0;
 		n = BIO_read(f->bio, bytes, (int)sizeof(bytes));
 		if (n > 0)
-			take_bytes(f, bytes, (size_t)n, 0);
+			fetch_answer_take(f, bytes, (size_t)n, 0);
 		else if (!fetch_must_wait(f))
-			take_bytes(f, bytes, 0, errno);
+			fetch_answer_take(f, bytes, 0, errno);
 		else if (f->state == FETCH_SENDING)
 			f->events |= POLLOUT;
 	} while (n > 0 && !fetch_has_ended(f));
@@ -434,7 +258,7 @@ fetch_turn(struct fetch_net *net, int64_t ms)
 		if (fds[i].revents != 0)
 			go_on(of[i], fds[i].revents);
 		if (!fetch_has_ended(of[i]) && (now >= of[i]->deadline_ms || now >= net->end_ms))
-			end_as_late(of[i]);
+			fetch_end_late(of[i]);
 	}
 }
 
@@ -494,7 +318,7 @@ fetch_start(struct fetch_net *net, const struct fetch_request *rq)
 	compose_request(&f->request, rq);
 	f->fd = connect_fetch(&rq->site->addresses[rq->site->chosen]);
 	if (f->fd == -1) {
-		end_fetch(f, FETCH_REFUSED, "no connection: %s", strerror(errno));
+		fetch_end(f, FETCH_REFUSED, "no connection: %s", strerror(errno));
 		return f;
 	}
 	f->bio = BIO_new_socket(f->fd, BIO_CLOSE);

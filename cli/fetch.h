@@ -54,7 +54,7 @@ struct fetch {
 	long verify; /* X509_V_OK, or what is wrong with the certificate */
 	int days;    /* until it expires */
 	char protocol[16];
-	/* private to fetch.c */
+	/* private to fetch.c, fetch_answer.c and fetch_end.c */
 	int fd;
 	BIO *bio;
 	short events; /* of poll(), that it waits for */

@@ -126,7 +126,7 @@ fcgi_listener_open(struct fcgi *f, const char *addresses)
 	if (addresses[0] == '\0' && listen_inherited() == 0)
 		code = listen_open_stdin(&l->sockets);
 	else
-		code = listen_open(&l->sockets, "[fcgi] listen", addresses);
+		code = listen_open_plain(&l->sockets, "[fcgi] listen", addresses);
 	if (code != 0) {
 		fcgi_listener_close(l);
 		return code;

@@ -134,7 +134,7 @@ policyd_serve(struct policyd_daemon *d, const char *addresses)
 	int code;
 
 	/* as root, if we are: the ports are below 1024 */
-	code = listen_open(&p->listen, "[policyd] listen", addresses);
+	code = listen_open_plain(&p->listen, "[policyd] listen", addresses);
 	if (code != 0)
 		return code;
 	/* the chroot hides the socket of the service manager: connect to it before */

@@ -40,7 +40,7 @@ struct wsd_conn {
 	void *held;                    /* the dialect's, between the fragments of a message */
 	struct parked *parked;         /* owned; texts that wait for the store; NULL: none */
 	struct websocket ws;
-	struct handover_item *given; /* handover.h: another process has it, or will; NULL: no */
+	struct handover_item *given; /* handover_end.h: another process has it, or will; NULL: no */
 	const char *reason;          /* static; why it ended, for the application */
 	/* w->turn in which it became a websocket, and the messages queued by then: a rollback drops
 	 * the later ones */

@@ -441,6 +441,19 @@ listen_open(struct listen *l, const char *setting, const char *addresses)
 	return code;
 }
 
+int
+listen_open_plain(struct listen *l, const char *setting, const char *addresses)
+{
+	int code = listen_open(l, setting, addresses);
+
+	if (code != 0 || !listen_has_tls(l))
+		return code;
+	log_errx("systemd passes a socket that is named \"tls\" (FileDescriptorName=), but only "
+		 "pollux-wsd speaks TLS: give the socket to pollux-wsd, or another name");
+	listen_close(l);
+	return EX_CONFIG;
+}
+
 bool
 listen_has_tls(const struct listen *l)
 {

@@ -29,6 +29,10 @@ int listen_inherited(void);
  * Return 0, or an exit code of sysexits.h after logging why; none is open then. */
 int listen_open(struct listen *l, const char *setting, const char *addresses);
 
+/* As listen_open(), for a program that does not speak TLS: EX_CONFIG if systemd has passed a socket
+ * that is named "tls". */
+int listen_open_plain(struct listen *l, const char *setting, const char *addresses);
+
 /* Listen for TLS, too, on `addresses`; not if systemd has passed a socket for it, named "tls"
  * (FileDescriptorName=).  As listen_open(), which comes first; `l` is closed on failure. */
 int listen_open_tls(struct listen *l, const char *setting, const char *addresses);

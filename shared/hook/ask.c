@@ -24,7 +24,8 @@ struct hook_question {
 	struct application_question base; /* first: what the caller holds */
 	TAILQ_ENTRY(hook_question) all;   /* those in flight come first */
 	struct hook_call *call;           /* NULL: it waits for a free place */
-	int64_t key, deadline;
+	unsigned generation;              /* of the hook that was asked */
+	int64_t key, deadline;            /* the deadlines of those that wait ascend */
 	char id[HOOK_ID_MAX];
 	unsigned char digest[HOOK_DIGEST_LEN]; /* for the cache */
 	struct buf body;
@@ -124,7 +125,9 @@ on_verdict_reply(void *arg, const struct hook_result *result)
 		if (hook->is_failing)
 			log_info("hook %s: authorize works again", hook_http_name(hook->http));
 		hook->is_failing = false;
-		if (result->status == 200 && result->max_age_s > 0)
+		/* what another hook said is not what this one would say */
+		if (result->status == 200 && result->max_age_s > 0 &&
+		    q->generation == hook->generation)
 			hook_cache_add(hook, q->digest, verdict, &a, result->max_age_s);
 		conclude_question(q, verdict, &a);
 	} else {
@@ -161,6 +164,7 @@ send_waiting_questions(struct hook *hook)
 		}
 		if (hook->asked_n >= hook->cfg->hook_max_in_flight)
 			return;
+		q->generation = hook->generation;
 		q->call = hook_http_post(hook->http, &request, on_verdict_reply, q);
 		if (q->call == NULL)
 			fail_question(q, "the request could not be made");
@@ -189,6 +193,18 @@ hook_ask_next(const struct hook *hook)
 		if (q->call == NULL)
 			return q->deadline;
 	return INT64_MAX;
+}
+
+void
+hook_ask_reload(struct hook *hook)
+{
+	int64_t latest = hub_now(hook->base.hub) + hook->cfg->hook_authorize_timeout_ms;
+	struct hook_question *q;
+
+	/* also keeps them in order: no later question has an earlier deadline */
+	TAILQ_FOREACH (q, &hook->questions, all)
+		if (q->call == NULL && q->deadline > latest)
+			q->deadline = latest;
 }
 
 /* A new question with room for `texts_n` bytes.  NULL: too many wait, or no memory. */

@@ -324,8 +324,10 @@ hook_reload(struct application *app)
 	/* verdicts of the old hook are not those of the new one */
 	if (hook_http_change(hook->http, &options)) {
 		hook_cache_free(hook);
+		hook->generation++; /* nor those that are on their way */
 		deliver_elsewhere(hook->delivery);
 	}
+	hook_ask_reload(hook);
 }
 
 static void

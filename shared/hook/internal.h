@@ -37,6 +37,7 @@ struct hook {
 	struct delivery *delivery;
 	struct question_list questions; /* those in flight, then those that wait */
 	size_t questions_n, asked_n;    /* all, and those in flight */
+	unsigned generation;            /* of the hook: another after it has changed */
 	struct hook_cached *cache;      /* uthash by digest, the oldest first */
 	/* What the hook granted the session that is being made, or joins; NULL outside of that */
 	const struct hook_admission *admission;
@@ -164,6 +165,8 @@ void hook_ask_cancel(struct application_question *question);
 void hook_ask_run(struct hook *hook);
 /* When it wants to be run at the latest, in ms; INT64_MAX: never. */
 int64_t hook_ask_next(const struct hook *hook);
+/* [hook] authorize_timeout may be shorter: it counts from now on for what waits, too. */
+void hook_ask_reload(struct hook *hook);
 /* End all, without a verdict. */
 void hook_ask_close(struct hook *hook);
 

@@ -314,6 +314,15 @@ for (const name of ['pollux.fcgi', 'pollux-wsd', 'pollux-policyd']) {
     await assert.rejects(new Connection(other).opened, 'the configuration does not count');
     assert.strictEqual(await daemon.stop(), 0);
   });
+
+  pollux(`${name}: a socket for TLS from systemd is refused where nothing speaks it`, { skip: onPath('systemd-socket-activate') ? name === 'pollux-wsd' && 'it does' : 'no systemd-socket-activate' }, async () => {
+    const [port, other] = await freePorts(2);
+    const daemon = startDaemon(name, confFor(name, `127.0.0.1:${other}`), folder,
+      { before: ['systemd-socket-activate', '-l', `127.0.0.1:${port}`, '--fdname=tls'] });
+    await daemon.listens(port); /* the first connection starts it */
+    assert.strictEqual(await daemon.end(), 78);
+    assert.match(daemon.stderr, / error: systemd passes a socket that is named "tls" .*only pollux-wsd speaks TLS/);
+  });
 }
 
 /* What a program refuses to start with, and what it says. */

@@ -126,6 +126,12 @@ once('without suEXEC: a data folder that programs cannot write', { users: true }
   assert.strictEqual(said.status, 69);
   assertFinding(said, 'serve', 'bad', /answers 500: the web server cannot start the program, or the program ends at once|Pollux cannot start: .*data/);
   assertFinding(said, 'folder', 'bad', /belongs to \S+ \(755\), and the web server runs as \S+: without suEXEC/, /chmod 1777/);
+  /* a long path is in the snippet as it is */
+  const long = path.join(site.data, 'd'.repeat(120));
+  fs.mkdirSync(long);
+  fs.chownSync(long, site.user.uid, site.user.gid);
+  site.write('pollux.conf', `[store]\ndata = ${long}\n`);
+  assert.ok((await examine(site.url, [...QUICK, '-c', site.conf])).configuration.includes(`data = ${long}/data\n`));
   /* what it says to do helps */
   fs.rmSync(site.data, { recursive: true });
   fs.mkdirSync(site.data);

@@ -9,7 +9,7 @@ const path = require('node:path');
 const { after } = require('node:test');
 const { pollux, KIND } = require('../lib/suite');
 const { folder, stopAll } = require('../lib/alone');
-const { Daemon, buildProgram, program } = require('../lib/daemon');
+const { Daemon, buildModule, buildProgram, program } = require('../lib/daemon');
 const { event } = require('../lib/client');
 const { Hixie, frame: hixieFrame } = require('../lib/hixie');
 const { Connection, closeAll, requestBytes } = require('../lib/http');
@@ -21,6 +21,7 @@ const { makeCertificate, tunnel } = require('../lib/tls');
 const { until } = require('../lib/wait');
 const { Websocket, frame } = require('../lib/websocket');
 
+const SAN = /san/.test(process.env.B || '');
 /* without a web server it is the same whichever one the suite has */
 const once = { skip: KIND !== 'lighttpd' && 'needs no web server' };
 
@@ -329,6 +330,15 @@ pollux('an address that is new in the configuration is listened on, and one that
   await echoes(await Websocket.open({ ...server, port }), 'still');
   await assert.rejects(Websocket.open(server));
   await echoes(client, 'there');
+  await server.stop();
+});
+
+pollux('while the kernel passes no more descriptors it is tried again, and no websocket is lost', { skip: once.skip || (SAN && 'the sanitizer wants to be loaded first') }, async () => {
+  const server = await start({}, { before: ['env', `LD_PRELOAD=${buildModule('refs', folder)}`] });
+  const client = await Websocket.open(server);
+  await server.replaced();
+  await echoes(client, 'after');
+  client.stop();
   await server.stop();
 });
 

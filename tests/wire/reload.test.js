@@ -19,7 +19,7 @@ const { handshake, Polling } = require('../lib/polling');
 const { freePorts } = require('../lib/ports');
 const { recipe } = require('../lib/recipe');
 const { iniText, processes } = require('../lib/server');
-const { until } = require('../lib/wait');
+const { until, deferred } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
 
 const SAN = /san/.test(process.env.B || '');
@@ -292,6 +292,53 @@ reload('what waits for a hook that is away goes to another at once', async () =>
   await server.change({ hook: { url: other.url, secret: SECRET } });
   await other.event((event) => event.text === 'early');
   client.stop();
+});
+
+/* A server that asks a hook, and a handshake that it asks. */
+async function asking(settings) {
+  const hook = new Hook();
+  hooks.push(hook);
+  await hook.listen();
+  const all = { url: hook.url, secret: SECRET, authorize: 'yes', ...settings };
+  const server = await start('pollux-wsd', { hook: all });
+  const ask = (query) => request(server.port, { path: `/socket.io/1/?q=${query}` });
+  const asked = (query) => until(() => hook.requests.some(({ json }) => json.handshake.query.q === query), `the question ${query}`);
+  return { hook, server, ask, asked, all };
+}
+
+reload('a shorter authorize_timeout holds for the questions that wait, too', async () => {
+  const { hook, server, ask, asked, all } = await asking({ authorize_timeout: 300, max_in_flight: 1 });
+  hook.authorize = () => new Promise(() => {});
+  const first = ask('first'); /* in flight to the end of the test */
+  first.catch(() => {});
+  await asked('first');
+  const waits = ask('waits');
+  /* on the same thread: its answer means that the one before it has been read */
+  assert.strictEqual((await request(server.port, { path: '/socket.io/' })).status, 200);
+  await server.change({ hook: { ...all, authorize_timeout: 1 } });
+  for (const each of [waits, ask('later')]) assert.strictEqual((await each).status, 500);
+  assert.strictEqual(hook.requests.length, 1);
+  assert.strictEqual(await server.daemon.stop(), 0);
+});
+
+reload('a verdict that comes from the old hook is not kept for the new one', async () => {
+  const { hook, server, ask, asked, all } = await asking({});
+  const other = new Hook();
+  hooks.push(other);
+  await other.listen();
+  const gate = deferred();
+  hook.authorize = async () => {
+    await gate.promise;
+    return { raw: true, headers: { 'Cache-Control': 'max-age=300' }, body: '{"accept":true}' };
+  };
+  other.authorize = () => ({ accept: false });
+  const early = ask('same');
+  await asked('same');
+  await server.change({ hook: { ...all, url: other.url } });
+  gate.resolve();
+  assert.strictEqual((await early).status, 200);
+  assert.strictEqual((await ask('same')).status, 403);
+  assert.strictEqual(await server.daemon.stop(), 0);
 });
 
 /* --- workers ---------------------------------------------------------------------------------- */
