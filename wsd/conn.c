@@ -471,6 +471,13 @@ wsd_conn_expire(struct wsd_conn *c)
 }
 
 void
+wsd_conn_read_last(struct wsd_conn *c)
+{
+	if (c->state == WSD_CONN_OPEN && c->protocol->is_idle(c))
+		wsd_conn_read(c);
+}
+
+void
 wsd_conn_drain(struct wsd_conn *c)
 {
 	if (c->state == WSD_CONN_OPEN && c->protocol->is_idle(c))

@@ -114,6 +114,9 @@ void wsd_conn_after(struct wsd_conn *c);
 /* Its deadline has passed. */
 void wsd_conn_expire(struct wsd_conn *c);
 
+/* SIGTERM: read what may have arrived while it was idle, so that it is answered. */
+void wsd_conn_read_last(struct wsd_conn *c);
+
 /* SIGTERM: close it if it is idle. */
 void wsd_conn_drain(struct wsd_conn *c);
 

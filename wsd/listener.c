@@ -258,6 +258,13 @@ wsd_listener_on_readable(struct ev_loop *loop, struct ev_io *io, int events)
 	wsd_listener_accept(l, (size_t)(io - l->io), ACCEPTS_AT_ONCE, 0.);
 }
 
+void
+wsd_listener_finish(struct wsd_listener *l)
+{
+	for (size_t i = 0; i < l->sockets.n; i++)
+		wsd_listener_accept(l, i, SOMAXCONN, REFUSE_S);
+}
+
 static void
 wsd_listener_on_aside_over(struct ev_loop *loop, struct ev_timer *timer, int events)
 {

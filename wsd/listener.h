@@ -18,6 +18,10 @@ int wsd_listener_open(struct wsd *w, struct listen *sockets, const struct protoc
 void wsd_listener_start(struct wsd_listener *l);
 void wsd_listener_stop(struct wsd_listener *l);
 
+/* Before closing, which resets what is in the backlog: accept that, as far as there is room.
+ * Workers leave nothing to each other. */
+void wsd_listener_finish(struct wsd_listener *l);
+
 /* The sockets, as long as it has them. */
 const struct listen *wsd_listener_sockets(const struct wsd_listener *l);
 

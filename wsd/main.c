@@ -96,6 +96,13 @@ wsd_on_stop(struct ev_loop *loop, struct ev_signal *signal, int events)
 	/* before anything is closed: answers that this queues must not offer to keep the
 	 * connection */
 	w->draining = w->closing = true;
+	/* requests that have arrived are answered; but not those that a successor has in its own
+	 * backlog, or if the store is lost */
+	if (w->handover == NULL && !server_is_outdated(w->sv)) {
+		wsd_listener_finish(w->listener);
+		LIST_FOREACH (c, &w->conns, all)
+			wsd_conn_read_last(c);
+	}
 	/* free the address at once, a successor may be waiting for it */
 	wsd_listener_close(w->listener);
 	w->listener = NULL;

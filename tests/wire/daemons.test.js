@@ -10,7 +10,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { after } = require('node:test');
 const { pollux } = require('../lib/suite');
-const { iniText } = require('../lib/server');
+const { iniText, processes } = require('../lib/server');
 const { Daemon, NOBODY, notAsNobody, buildModule, startDaemon, makeFolder, killAll, program } = require('../lib/daemon');
 const { Connection, closeAll } = require('../lib/http');
 const { getRequest } = require('../lib/fastcgi');
@@ -467,6 +467,31 @@ pollux('pollux.fcgi: a request that has arrived before SIGTERM is answered', asy
   daemon.kill('SIGCONT');
   assert.match((await connection.closed()).toString(), /Status: 200 OK[^]*:60:60:/);
   assert.strictEqual(await daemon.end(), 0);
+});
+
+pollux('pollux-wsd: requests that have arrived before SIGTERM are answered, and their connections closed', async () => {
+  for (const workers of [1, 2]) {
+    const { daemon, port } = await started('pollux-wsd', { settings: { wsd: { workers } } });
+    const pids = [daemon.pid, ...processes(daemon.pid).filter(({ ppid }) => ppid === daemon.pid).map(({ pid }) => pid)];
+    const kept = new Connection(port);
+    kept.send('GET /socket.io/1/ HTTP/1.1\r\nHost: a\r\n\r\n');
+    await until(() => kept.bytes.includes(':60:60:'), 'an answer');
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    const silent = new Connection(port);
+    const connections = [kept];
+    for (let i = 0; i < 5; i++) connections.push(new Connection(port));
+    for (const each of [silent, ...connections]) await each.opened; /* by the kernel */
+    for (const each of connections) each.send('GET /socket.io/1/?last=1 HTTP/1.1\r\nHost: a\r\n\r\n');
+    for (const pid of pids) process.kill(pid, 'SIGTERM'); /* as a service manager does */
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+    /* that one may be read before the signal is */
+    assert.strictEqual((await kept.closed()).toString().match(/ 200 OK/g).length, 2);
+    for (const each of connections.slice(1)) {
+      assert.match((await each.closed()).toString(), /HTTP\/1\.1 200 OK\r\n[^]*Connection: close\r\n[^]*:60:60:/i);
+    }
+    await silent.closed();
+    assert.strictEqual(await daemon.end(), 0);
+  }
 });
 
 pollux('pollux.fcgi: without an address or a socket of the web server it is 64', async () => {
