@@ -1,6 +1,5 @@
 /* Preloaded: the kernel refuses to pass a descriptor a few times, as it does while too many of the
  * same user are under way. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
