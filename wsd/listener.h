@@ -29,10 +29,10 @@ const struct listen *wsd_listener_sockets(const struct wsd_listener *l);
  * are. */
 void wsd_listener_report(struct wsd_listener *l);
 
-/* NULL is allowed. */
 /* [limits] connections may have changed; those that are over it stay.  NULL is allowed. */
 void wsd_listener_reload(struct wsd_listener *l);
 
+/* NULL is allowed. */
 void wsd_listener_close(struct wsd_listener *l);
 
 #endif
