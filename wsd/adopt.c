@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "shared/base/log.h"
+#include "shared/base/passed.h"
 #include "wsd/conn.h"
 #include "wsd/deadline.h"
 #include "wsd/handover_record.h"
@@ -17,7 +18,7 @@
 #include "wsd/ws.h"
 
 /* Descriptors that came with one read; more than the other side has under way. */
-#define DESCRIPTORS_MAX 128
+#define DESCRIPTORS_MAX PASSED_MAX
 
 static const struct dialect *const dialects[HANDOVER_DIALECTS] = {
     &hybi_dialect, &hixie_dialect_75, &hixie_dialect_76};
@@ -48,54 +49,17 @@ free_end(struct adopt_end *end)
 
 /* --- reading -------------------------------------------------------------------------------- */
 
-/* Keep the descriptors of a message.  False: there are too many. */
-static bool
-keep_descriptors(struct adopt_end *end, struct msghdr *message)
-{
-	bool fits = (message->msg_flags & MSG_CTRUNC) == 0;
-	struct cmsghdr *head;
-
-	for (head = CMSG_FIRSTHDR(message); head != NULL; head = CMSG_NXTHDR(message, head)) {
-		size_t n = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(head) + i * sizeof(fd), sizeof(fd));
-			if (end->descriptors_n < DESCRIPTORS_MAX) {
-				end->descriptors[end->descriptors_n++] = fd;
-			} else {
-				close(fd);
-				fits = false;
-			}
-		}
-	}
-	return fits;
-}
-
-/* Return what recvmsg() says; -1 also for a message that cannot be one of ours. */
+/* As recv(); -1 also for a message that cannot be one of ours. */
 static ssize_t
 receive(struct adopt_end *end)
 {
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
-	} control;
-	struct iovec iov = {.iov_base = end->w->in, .iov_len = READ_BUFFER};
-	struct msghdr message = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = &control,
-	    .msg_controllen = sizeof(control)};
-	ssize_t n = recvmsg(end->io.fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	size_t got;
+	ssize_t n = passed_receive(end->io.fd, end->w->in, READ_BUFFER,
+	    end->descriptors + end->descriptors_n, DESCRIPTORS_MAX - end->descriptors_n, &got);
 
 	if (n <= 0)
 		return n;
-	if (!keep_descriptors(end, &message)) {
-		errno = EPROTO;
-		return -1;
-	}
+	end->descriptors_n += got;
 	buf_add(&end->in, end->w->in, (size_t)n);
 	if (!end->in.failed)
 		return n;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "shared/base/log.h"
+#include "shared/base/passed.h"
 #include "wsd/conn.h"
 #include "wsd/dialect.h"
 #include "wsd/handover_record.h"
@@ -84,23 +85,10 @@ write_record(struct handover_end *end, const struct handover_item *item)
 static ssize_t
 send_part(struct handover_end *end, const struct handover_item *item)
 {
-	union {
-		struct cmsghdr head;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {.iov_base = end->record.p, .iov_len = end->record.n};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	/* once it is passed the connection may be gone */
+	int fd = end->passed ? -1 : item->c->io.fd;
 
-	if (!end->passed) {
-		memset(&control, 0, sizeof(control));
-		message.msg_control = &control;
-		message.msg_controllen = sizeof(control.bytes);
-		control.head.cmsg_level = SOL_SOCKET;
-		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.head), &item->c->io.fd, sizeof(int));
-	}
-	return sendmsg(end->io.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return passed_send(end->io.fd, end->record.p, end->record.n, &fd, end->passed ? 0 : 1);
 }
 
 static void

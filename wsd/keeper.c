@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -14,6 +13,7 @@
 #endif
 
 #include "shared/base/log.h"
+#include "shared/base/passed.h"
 
 static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
@@ -26,28 +26,10 @@ struct keeper {
 
 /* --- what is told --------------------------------------------------------------------------- */
 
-/* Room for one descriptor. */
-union told {
-	struct cmsghdr head;
-	char bytes[CMSG_SPACE(sizeof(int))];
-};
-
 static int
 send_next(int line, const struct successor *s)
 {
-	pid_t pid = s->pid;
-	struct iovec iov = {.iov_base = &pid, .iov_len = sizeof(pid)};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-	union told told;
-
-	memset(&told, 0, sizeof(told));
-	message.msg_control = &told;
-	message.msg_controllen = sizeof(told);
-	told.head.cmsg_level = SOL_SOCKET;
-	told.head.cmsg_type = SCM_RIGHTS;
-	told.head.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&told.head), &s->line, sizeof(int));
-	return sendmsg(line, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(pid) ? 0 : -1;
+	return passed_send(line, &s->pid, sizeof(s->pid), &s->line, 1) == sizeof(s->pid) ? 0 : -1;
 }
 
 /* Whether the one that serves has told who has taken over from it. */
@@ -55,20 +37,13 @@ static bool
 keeper_hear(struct keeper *k)
 {
 	pid_t pid;
-	struct iovec iov = {.iov_base = &pid, .iov_len = sizeof(pid)};
-	union told told;
-	struct msghdr message = {
-	    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &told, .msg_controllen = sizeof(told)};
-	const struct cmsghdr *head;
+	size_t n;
 
 	if (k->next != 0 || k->line == -1)
 		return k->next != 0;
-	if (recvmsg(k->line, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof(pid))
+	if (passed_receive(k->line, &pid, sizeof(pid), &k->next_line, 1, &n) != sizeof(pid) ||
+	    n != 1)
 		return false;
-	head = CMSG_FIRSTHDR(&message);
-	if (head == NULL || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
-		return false;
-	memcpy(&k->next_line, CMSG_DATA(head), sizeof(int));
 	k->next = pid;
 	return true;
 }
