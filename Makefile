@@ -263,9 +263,10 @@ $(C)/manual: $(MANUALS)
 	@tools/check-one $@ tests/manual.sh
 $(C)/promises: $(DOCUMENTS) $(TESTS) tests/promises.js
 	@tools/check-one $@ tests/promises.js
-$(C)/install: $(MANUALS) $(EXAMPLES) Makefile pollux-app.pc.in tools/install tests/install.sh | $(PROGRAMS)
+$(C)/install: $(MANUALS) $(EXAMPLES) Makefile pollux-app.pc.in tools/install tests/install.sh \
+  tests/lib/tally.sh | $(PROGRAMS)
 	@tools/check-one $@ tests/install.sh
-$(C)/services: $(call listed,systemd) Makefile tools/install tests/services.sh | $(PROGRAMS)
+$(C)/services: $(call listed,systemd) Makefile tools/install tests/services.sh tests/lib/tally.sh | $(PROGRAMS)
 	@tools/check-one $@ tests/services.sh
 $(C)/unit: $(UNIT:%=$(B)/tests/%) tests/vectors.json
 	@tools/check-one $@ tests/run-unit $(UNIT:%=$(B)/tests/%)

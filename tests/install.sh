@@ -9,17 +9,6 @@ export PYTHONDONTWRITEBYTECODE=1
 unset MAKEFLAGS MFLAGS # `make check` runs this: its jobserver is not ours
 prefix=/opt/pollux     # not /usr, whose include folder pkg-config leaves out of its flags
 
-# check WHAT COMMAND [ARGUMENT...]: the command succeeds.
-check() {
-	local what=$1 said
-	shift
-	if said=$("$@" 2>&1); then
-		pass
-	else
-		fail "$what${said:+: $said}"
-	fi
-}
-
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 to=$folder/root

@@ -9,17 +9,6 @@ unset MAKEFLAGS MFLAGS # `make check` runs this: its jobserver is not ours
 B=${B:-build}
 export B
 
-# check WHAT COMMAND [ARGUMENT...]: the command succeeds.
-check() {
-	local what=$1 said
-	shift
-	if said=$("$@" 2>&1); then
-		pass
-	else
-		fail "$what${said:+: $said}"
-	fi
-}
-
 # installs TARGET ROOT [VARIABLE=VALUE...]: make TARGET with DESTDIR=ROOT.
 installs() {
 	local target=$1 root=$2

@@ -11,6 +11,17 @@ fail() {
 	failed=$((failed + 1))
 }
 
+# check WHAT COMMAND [ARGUMENT...]: the command succeeds.
+check() {
+	local what=$1 said
+	shift
+	if said=$("$@" 2>&1); then
+		pass
+	else
+		fail "$what${said:+: $said}"
+	fi
+}
+
 # none LINES: each line is a failure; no line is one pass.
 none() {
 	local line
