@@ -14,7 +14,7 @@
  *	visit              sessions
  *	findings           what is said
  *
- * It harms nobody: all its sessions are ended, their number is bounded, and no event is sent to the
+ * It does no harm: all its sessions are ended, their number is bounded, and no event is sent to the
  * application, which only sees that sessions come and go. */
 #ifndef POLLUX_DOCTOR_H
 #define POLLUX_DOCTOR_H

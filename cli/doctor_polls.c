@@ -306,7 +306,7 @@ doctor_polls_crowd(struct doctor *d)
 			visit_poll(&d->visits, crowd[i]);
 		doctor_polls_watch(d);
 	}
-	/* at once: somebody else may wait for their processes */
+	/* at once: other visitors may be waiting for these processes */
 	for (unsigned i = 0; i < n; i++) {
 		fetch_free(crowd[i]->poll);
 		crowd[i]->poll = NULL;

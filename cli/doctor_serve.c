@@ -40,7 +40,7 @@ judge_clock(struct doctor *d, const struct fetch *f)
 	    "depend on it.");
 }
 
-/* Nobody may load the configuration, which has secrets. */
+/* The configuration has secrets: the web server must not serve it. */
 static void
 judge_exposed(struct doctor *d)
 {

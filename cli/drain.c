@@ -129,7 +129,7 @@ cancel_drain(struct cli *c)
 {
 	bool was_on = slots_drain(store_slots(hub_store(c->hub))) != 0;
 
-	/* also if it was not on: a file that nobody has read yet */
+	/* even if it was not on: no process may have read the file yet */
 	if (drain_stop(c->hub) == -1)
 		return EX_TEMPFAIL;
 	if (c->json)

@@ -18,7 +18,7 @@
 #include "cli/site.h"
 #include "shared/base/buf.h"
 
-#define FETCH_BODY_MAX ((size_t)64 << 10) /* what comes behind it is not read */
+#define FETCH_BODY_MAX ((size_t)64 << 10) /* the rest is not read */
 #define FETCH_HEAD_MAX ((size_t)32 << 10)
 
 enum fetch_state {

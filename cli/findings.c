@@ -51,7 +51,7 @@ write_json_finding(struct findings *f)
 	buf_add_char(&f->list, '}');
 }
 
-/* Print a line behind the columns, broken between words; `used`: columns that are printed. */
+/* Print a line after the columns, broken between words; `used`: columns that are printed. */
 static void
 print_wrapped(struct slice line, int used)
 {

@@ -20,7 +20,7 @@ struct visit {
 struct visits {
 	struct fetch_net *net;
 	const struct site *site;
-	const char *origin; /* of our requests, as of a page; NULL: we are no page */
+	const char *origin; /* of our requests, as of a page; NULL: not from a page */
 	int64_t timeout_ms; /* of a request that is answered at once */
 	struct visit list[VISITS_MAX];
 };

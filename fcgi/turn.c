@@ -62,7 +62,7 @@ leave_to_others(struct fcgi *f)
 {
 	if (!LIST_EMPTY(&f->conns) || f->busy_at == 0)
 		f->busy_at = f->now;
-	if (!f->by_web_server || f->leaving || f->draining || f->now - f->busy_at < SPARE_MS ||
+	if (!f->by_web_server || f->leaving || f->now - f->busy_at < SPARE_MS ||
 	    !server_is_spare(f->sv))
 		return;
 	f->busy_at = f->now; /* ask seldom */
