@@ -105,6 +105,14 @@ is_present_name(struct slice name)
 	return name.p != NULL && name_is_valid_or_has_nul(name);
 }
 
+/* Of all kinds of question. */
+static bool
+is_question(const struct link_command *c)
+{
+	return c->ns.p != NULL && c->handler.p != NULL && name_is_valid(c->handler) &&
+	       c->number >= 0 && c->number <= INT_MAX && c->context.n <= CONTEXT_BYTES_MAX;
+}
+
 /* Is it a command that the other node's application could have made? */
 static bool
 is_sound(const struct link_command *c)
@@ -127,9 +135,10 @@ is_sound(const struct link_command *c)
 	case LINK_SET_USER:
 		return c->text.p == NULL || name_is_valid(c->text);
 	case LINK_ASK:
-		return c->ns.p != NULL && c->name.p != NULL && c->handler.p != NULL &&
-		       name_is_valid(c->handler) && c->number >= 0 && c->number <= INT_MAX &&
-		       c->context.n <= CONTEXT_BYTES_MAX;
+		return c->name.p != NULL && is_question(c);
+	case LINK_ASK_TEXT:
+	case LINK_ASK_JSON:
+		return c->text.p != NULL && is_question(c);
 	}
 	return false;
 }
@@ -152,7 +161,11 @@ commands_copy_reason(char *reason, size_t size, struct slice text)
 static int
 ask_session(struct linkd *l, const struct link_command *c, const struct hub_ns *ns)
 {
+	enum packet_type type = c->what == LINK_ASK_TEXT   ? PACKET_MESSAGE
+	                        : c->what == LINK_ASK_JSON ? PACKET_JSON
+	                                                   : PACKET_EVENT;
 	int asked = target_ask(server_application(l->sv), &(struct target_question){
+							      .type = type,
 							      .ns = ns,
 							      .session = c->key,
 							      .name = c->name,
@@ -184,6 +197,8 @@ run_in_namespace(struct linkd *l, const struct link_command *c, struct session *
 	case LINK_LEAVE:
 		return membership_leave(l->hub, s, ns, c->name);
 	case LINK_ASK:
+	case LINK_ASK_TEXT:
+	case LINK_ASK_JSON:
 		return ask_session(l, c, ns);
 	case LINK_KICK:
 		commands_copy_reason(reason, sizeof(reason), c->text);
@@ -228,6 +243,8 @@ commands_run(struct linkd *l, struct slice body)
 	case LINK_LEAVE:
 	case LINK_KICK:
 	case LINK_ASK:
+	case LINK_ASK_TEXT:
+	case LINK_ASK_JSON:
 		break;
 	}
 	return run_in_namespace(l, &c, s);

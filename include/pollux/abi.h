@@ -67,6 +67,14 @@ struct sio_api {
 	int (*del_n)(sio_socket *s, const char *key, size_t n);
 	const char *(*text_n)(const void *handle, const char *json, size_t *n);
 	const char *(*node)(const void *handle);
+	int (*emit_ack_to)(const sio_target *t, const char *name, const char *args,
+	    const char *handler, const char *context, int timeout_ms);
+	int (*send_ack)(const sio_target *t, const char *text, size_t n, const char *handler,
+	    const char *context, int timeout_ms);
+	int (*json_ack)(const sio_target *t, const char *value, const char *handler,
+	    const char *context, int timeout_ms);
+	const char *(*ack_later)(sio_socket *s, const sio_event *e);
+	int (*answer)(const void *handle, const char *later, const char *args);
 };
 
 /* Every handle (application, namespace, socket, handshake) begins with these. */
@@ -393,9 +401,59 @@ sio_emit_ack(sio_socket *s, const char *name, const char *args, const char *hand
 }
 
 static inline int
+sio_emit_ack_to(sio_target t, const char *name, const char *args, const char *handler,
+    const char *context, int timeout_ms)
+{
+	return t.is_bad ? -EINVAL
+	                : SIO_API(t.ns)->emit_ack_to(&t, name, args, handler, context, timeout_ms);
+}
+
+static inline int
+sio_send_ack_to(sio_target t, const char *text, size_t n, const char *handler, const char *context,
+    int timeout_ms)
+{
+	return t.is_bad ? -EINVAL
+	                : SIO_API(t.ns)->send_ack(&t, text, n, handler, context, timeout_ms);
+}
+
+static inline int
+sio_send_ack(sio_socket *s, const char *text, size_t n, const char *handler, const char *context,
+    int timeout_ms)
+{
+	return sio_send_ack_to(sio_self(s), text, n, handler, context, timeout_ms);
+}
+
+static inline int
+sio_json_ack_to(
+    sio_target t, const char *value, const char *handler, const char *context, int timeout_ms)
+{
+	return t.is_bad ? -EINVAL
+	                : SIO_API(t.ns)->json_ack(&t, value, handler, context, timeout_ms);
+}
+
+static inline int
+sio_json_ack(
+    sio_socket *s, const char *value, const char *handler, const char *context, int timeout_ms)
+{
+	return sio_json_ack_to(sio_self(s), value, handler, context, timeout_ms);
+}
+
+static inline int
 sio_ack(sio_socket *s, const sio_event *e, const char *args)
 {
 	return SIO_API(s)->ack(s, e, args);
+}
+
+static inline const char *
+sio_ack_later(sio_socket *s, const sio_event *e)
+{
+	return SIO_API(s)->ack_later(s, e);
+}
+
+static inline int
+sio_answer(const void *handle, const char *later, const char *args)
+{
+	return SIO_API(handle)->answer(handle, later, args);
 }
 
 static inline int

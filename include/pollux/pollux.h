@@ -248,9 +248,33 @@ static inline int sio_json(sio_socket *s, const char *value);
 static inline int sio_emit_ack(sio_socket *s, const char *name, const char *args,
     const char *handler, const char *context, int timeout_ms);
 
+/* The same with a message: the client itself acks it when it has arrived, without arguments. */
+static inline int sio_send_ack(sio_socket *s, const char *text, size_t n, const char *handler,
+    const char *context, int timeout_ms);
+static inline int sio_json_ack(
+    sio_socket *s, const char *value, const char *handler, const char *context, int timeout_ms);
+
+/* The same to every session of a target, each of which acks for itself.  A session that is at a
+ * limit is left out; of one session that is the error -EDQUOT.  A volatile target is invalid. */
+static inline int sio_emit_ack_to(sio_target t, const char *name, const char *args,
+    const char *handler, const char *context, int timeout_ms);
+static inline int sio_send_ack_to(sio_target t, const char *text, size_t n, const char *handler,
+    const char *context, int timeout_ms);
+static inline int sio_json_ack_to(
+    sio_target t, const char *value, const char *handler, const char *context, int timeout_ms);
+
 /* Send the ack of the event being handled, if the client asked for one; `args` is a JSON array text
  * or NULL.  A second ack of one event does nothing. */
 static inline int sio_ack(sio_socket *s, const sio_event *e, const char *args);
+
+/* A short text by which the ack can be sent later, as long as the session lives: by sio_answer() in
+ * any handler of any process, or by any program (the action "ack", or `pollux ack`).  "": the client
+ * wants no ack, or the socket is from sio_find().  NULL: no memory. */
+static inline const char *sio_ack_later(sio_socket *s, const sio_event *e);
+
+/* Send the ack that such a text stands for; `args` as of sio_ack().  "" does nothing.  `handle`: see
+ * the helpers below.  The client hears the first answer only. */
+static inline int sio_answer(const void *handle, const char *later, const char *args);
 
 /* --- the session ---------------------------------------------------------------------------- */
 

@@ -28,16 +28,18 @@ enum field {
 	FIELD_REASON = 1 << 15,
 	FIELD_ADVICE = 1 << 16,
 	FIELD_STRICT = 1 << 17,
-	FIELD_DO = 1 << 18,
+	FIELD_LATER = 1 << 18,
+	FIELD_DO = 1 << 19,
 	FIELD_ALWAYS = FIELD_DO | FIELD_STRICT,
 	FIELD_ONE = FIELD_SESSION | FIELD_NS,
 	FIELD_WHOSE = FIELD_ONE | FIELD_TO,
+	FIELD_ANSWER = FIELD_ACK | FIELD_CONTEXT | FIELD_TIMEOUT,
 };
 
 /* In the order of their bits. */
 static const char *const field_names[] = {"to", "session", "ns", "name", "args", "volatile", "ack",
     "context", "timeout_ms", "text", "value", "id", "room", "key", "user", "reason", "advice",
-    "strict", "do"};
+    "strict", "later", "do"};
 #define FIELDS (sizeof(field_names) / sizeof(field_names[0]))
 
 static const struct verb {
@@ -45,11 +47,10 @@ static const struct verb {
 	enum action_kind kind;
 	unsigned required, allowed;
 } verbs[] = {
-    {"emit", ACTION_EMIT, FIELD_NAME,
-	FIELD_TO | FIELD_ARGS | FIELD_VOLATILE | FIELD_ACK | FIELD_CONTEXT | FIELD_TIMEOUT},
-    {"send", ACTION_SEND, FIELD_TEXT, FIELD_TO | FIELD_VOLATILE},
-    {"json", ACTION_JSON, FIELD_VALUE, FIELD_TO | FIELD_VOLATILE},
-    {"ack", ACTION_ACK, 0, FIELD_ID | FIELD_ARGS | FIELD_ONE},
+    {"emit", ACTION_EMIT, FIELD_NAME, FIELD_TO | FIELD_ARGS | FIELD_VOLATILE | FIELD_ANSWER},
+    {"send", ACTION_SEND, FIELD_TEXT, FIELD_TO | FIELD_VOLATILE | FIELD_ANSWER},
+    {"json", ACTION_JSON, FIELD_VALUE, FIELD_TO | FIELD_VOLATILE | FIELD_ANSWER},
+    {"ack", ACTION_ACK, 0, FIELD_ID | FIELD_ARGS | FIELD_ONE | FIELD_LATER},
     {"join", ACTION_JOIN, FIELD_ROOM, FIELD_WHOSE},
     {"leave", ACTION_LEAVE, FIELD_ROOM, FIELD_WHOSE},
     {"set", ACTION_SET, FIELD_KEY | FIELD_VALUE, FIELD_WHOSE},
@@ -106,10 +107,13 @@ read_field(struct action_reader *r, enum field field, const struct json_value *v
 		return action_read_advice(r, value);
 	case FIELD_STRICT:
 		return action_read_flag(r, "strict", value, &a->strict);
+	case FIELD_LATER:
+		return action_read_later(r, value);
 	case FIELD_DO:
 	case FIELD_ALWAYS:
 	case FIELD_ONE:
 	case FIELD_WHOSE:
+	case FIELD_ANSWER:
 		break;
 	}
 	return 0;
@@ -167,6 +171,8 @@ read_fields(struct action_reader *r, const struct verb *verb, const struct json_
 	for (unsigned i = 0; i < FIELDS; i++)
 		if ((missing & 1u << i) != 0)
 			return BAD(r, field_names[i], "\"%s\" is missing", field_names[i]);
+	if (r->has_later && (seen & (FIELD_ONE | FIELD_ID)) != 0)
+		return BAD(r, "later", "\"later\" stands for \"session\", \"id\" and \"ns\"");
 	if (r->has_target && (seen & FIELD_ONE) != 0)
 		return BAD(r, "to", "\"session\" and \"ns\" go into \"to\", not beside it");
 	return 0;
@@ -181,6 +187,8 @@ complete_action(struct action_reader *r, const struct verb *verb)
 
 	if (!r->has_ns)
 		a->ns = r->ctx->session == 0 ? SLICE("") : r->ctx->ns;
+	if (r->has_later)
+		return 0;
 	if (!anybody && a->session == 0)
 		a->session = r->ctx->session;
 	if (!anybody && a->session == 0)
@@ -189,10 +197,12 @@ complete_action(struct action_reader *r, const struct verb *verb)
 		    (verb->allowed & FIELD_TO) != 0 ? "to" : "session");
 	switch (a->kind) {
 	case ACTION_EMIT:
+	case ACTION_SEND:
+	case ACTION_JSON:
 		if (a->handler.p == NULL && (a->context.p != NULL || a->timeout_ms > 0))
 			return BAD(r, "ack", "\"context\" and \"timeout_ms\" go with \"ack\"");
-		if (a->handler.p != NULL && anybody && a->user.p == NULL)
-			return BAD(r, "ack", "\"ack\" needs a target that is a session or a user");
+		if (a->handler.p != NULL && a->is_volatile)
+			return BAD(r, "volatile", "\"volatile\" and \"ack\" exclude each other");
 		break;
 	case ACTION_ACK:
 		if (a->id.n == 0)
@@ -209,8 +219,6 @@ complete_action(struct action_reader *r, const struct verb *verb)
 		if (a->text.p == NULL)
 			a->text = SLICE("booted");
 		break;
-	case ACTION_SEND:
-	case ACTION_JSON:
 	case ACTION_JOIN:
 	case ACTION_LEAVE:
 	case ACTION_SET:
@@ -245,7 +253,7 @@ read_action(struct action_reader *r, const struct json_value *value)
 	const struct verb *verb;
 
 	r->index = (int)r->list->n;
-	r->has_ns = r->has_target = false;
+	r->has_ns = r->has_target = r->has_later = false;
 	if (r->list->n == ACTIONS_MAX)
 		return action_read_fail(r, "too_many", "", "more than %d actions", ACTIONS_MAX);
 	if (value->kind != JSON_KIND_OBJECT)

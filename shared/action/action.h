@@ -3,9 +3,10 @@
  *
  *	{"do":"emit","to":{"room":"lobby","ns":"/chat"},"name":"news","args":[1.10,"x"]}
  *
- *	emit     to, name, args, volatile;  ack, context, timeout_ms (of sessions only)
- *	send     to, text, volatile           json        to, value, volatile
- *	ack      id, args, session, ns        error       reason, advice, whose
+ *	emit     to, name, args, volatile;  ack, context, timeout_ms
+ *	send     to, text, the same           json        to, value, the same
+ *	ack      args;  id, session, ns, or instead of these three: later
+ *	error    reason, advice, whose
  *	join     room, whose                  leave       room, whose
  *	set      key, value, whose            del         key, whose
  *	user     user (null: none), whose     disconnect  reason, whose

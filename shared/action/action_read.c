@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/action/later.h"
 #include "shared/action/name.h"
 #include "shared/wire/digit.h"
 #include "shared/wire/packet.h"
@@ -116,6 +117,27 @@ action_read_id(struct action_reader *r, const struct json_value *value)
 		return -1;
 	if (!is_digits(*id, PACKET_ID_MAX))
 		return BAD(r, "id", "\"id\" must be the ack id of an event");
+	return 0;
+}
+
+int
+action_read_later(struct action_reader *r, const struct json_value *value)
+{
+	struct action *a = r->action;
+	struct later later;
+	struct slice text;
+
+	r->has_later = true;
+	if (action_read_text(r, "later", value, &text) == -1)
+		return -1;
+	if (text.n == 0)
+		return 0;
+	if (later_read(&later, text) == -1)
+		return BAD(r, "later", "\"later\" must be the text that the event gave");
+	a->session = later.session;
+	a->id = later.id;
+	a->ns = later.ns;
+	r->has_ns = true;
 	return 0;
 }
 

@@ -13,7 +13,7 @@ struct action_reader {
 	struct action_error *error;
 	int index;             /* of the action being read; -1: before the first */
 	struct action *action; /* being read */
-	bool has_ns, has_target;
+	bool has_ns, has_target, has_later;
 };
 
 /* Fill the error in and return -1. */
@@ -38,6 +38,8 @@ int action_read_flag(
 /* Read a value into the action. */
 int action_read_ns(struct action_reader *r, const struct json_value *value);
 int action_read_id(struct action_reader *r, const struct json_value *value);
+/* The text of later.h, or "": there is nothing to answer. */
+int action_read_later(struct action_reader *r, const struct json_value *value);
 int action_read_timeout(struct action_reader *r, const struct json_value *value);
 int action_read_args(struct action_reader *r, const struct json_value *value);
 int action_read_user(struct action_reader *r, const struct json_value *value);

@@ -136,34 +136,40 @@ send_packet(const struct run *r, const struct action *a, struct packet *pk)
 	return result == 0 ? count_receivers(r, &t) : result;
 }
 
-/* Send the event to every session of the target with an ack id of its own. */
+/* An action, for note_unasked(). */
+struct asking {
+	const struct run *run;
+	const struct action *action;
+};
+
+static void
+note_unasked(void *arg, int64_t key)
+{
+	const struct asking *asking = arg;
+
+	note_refusal(asking->run, asking->action, key);
+}
+
+/* Send the packet to every session of the target with an ack id of its own. */
 static int
-ask_all(const struct run *r, const struct action *a)
+ask_all(const struct run *r, const struct action *a, enum packet_type type, struct slice args)
 {
 	struct target t = target_of_action(r, a);
 	struct target_question q = {
-	    .ns = t.ns,
+	    .type = type,
 	    .name = a->name,
-	    .args = a->json,
+	    .args = args,
 	    .handler = a->handler,
 	    .context = a->context,
 	    .timeout_ms = a->timeout_ms,
 	};
-	struct buf keys = {.p = NULL};
-	int result = target_keys(r->app, &t, &keys);
+	struct asking asking = {r, a};
+	int asked = target_ask_all(r->app, &t, &q, note_unasked, &asking);
 
-	for (size_t i = 0; result == 0 && i < keys.n; i += sizeof(q.session)) {
-		memcpy(&q.session, keys.p + i, sizeof(q.session));
-		result = target_ask(r->app, &q);
-		if (result == 0)
-			r->result->receivers++;
-		else if (result == -EDQUOT)
-			note_refusal(r, a, q.session);
-		if (result == -EPIPE || result == -EDQUOT)
-			result = 0;
-	}
-	buf_free(&keys);
-	return result;
+	if (asked < 0)
+		return asked;
+	r->result->receivers += (size_t)asked;
+	return 0;
 }
 
 static int
@@ -173,7 +179,7 @@ run_emit(const struct run *r, const struct action *a)
 	int result;
 
 	if (a->handler.p != NULL)
-		return ask_all(r, a);
+		return ask_all(r, a, PACKET_EVENT, a->json);
 	result = target_event_data(r->app, a->name, a->json, &pk.data);
 	return result == 0 ? send_packet(r, a, &pk) : result;
 }
@@ -181,6 +187,8 @@ run_emit(const struct run *r, const struct action *a)
 static int
 run_send(const struct run *r, const struct action *a)
 {
+	if (a->handler.p != NULL)
+		return ask_all(r, a, PACKET_MESSAGE, a->text);
 	return send_packet(r, a, &(struct packet){.type = PACKET_MESSAGE, .data = a->text});
 }
 
@@ -292,9 +300,11 @@ run_one(const struct run *r, const struct action *a)
 	case ACTION_SEND:
 		return run_send(r, a);
 	case ACTION_JSON:
-		return run_built(r, a, PACKET_JSON);
+		return a->handler.p != NULL ? ask_all(r, a, PACKET_JSON, a->json)
+		                            : run_built(r, a, PACKET_JSON);
 	case ACTION_ACK:
-		return run_built(r, a, PACKET_ACK);
+		/* `later` may be empty: the client wanted no ack */
+		return a->id.n == 0 ? 0 : run_built(r, a, PACKET_ACK);
 	case ACTION_ERROR:
 		return run_error(r, a);
 	case ACTION_JOIN:

@@ -196,10 +196,60 @@ target_event_data(struct application *app, struct slice name, struct slice args,
 	return app->data.failed ? -EMSGSIZE : 0;
 }
 
+/* Build the data of the packet that asks, valid until the next call. */
+static int
+question_data(struct application *app, const struct target_question *q, struct slice *data)
+{
+	struct json_value value;
+
+	switch (q->type) {
+	case PACKET_EVENT:
+		return target_event_data(app, q->name, q->args, data);
+	case PACKET_MESSAGE:
+		*data = q->args;
+		return utf8_valid(q->args) ? 0 : -EINVAL;
+	case PACKET_JSON:
+		if (json_parse(&value, q->args) == -1)
+			return -EINVAL;
+		buf_clear(&app->data);
+		json_write_safe(&app->data, value.text);
+		*data = buf_slice(&app->data);
+		return app->data.failed ? -EMSGSIZE : 0;
+	case PACKET_DISCONNECT:
+	case PACKET_CONNECT:
+	case PACKET_HEARTBEAT:
+	case PACKET_ACK:
+	case PACKET_ERROR:
+	case PACKET_NOOP:
+		break;
+	}
+	return -EINVAL;
+}
+
+/* The session's own node asks it. */
+static int
+ask_at_home(struct application *app, const struct target_question *q, struct session *s)
+{
+	struct link_command command = {
+	    .what = q->type == PACKET_MESSAGE ? LINK_ASK_TEXT
+	            : q->type == PACKET_JSON  ? LINK_ASK_JSON
+	                                      : LINK_ASK,
+	    .number = q->timeout_ms,
+	    .ns = q->ns->name,
+	    .name = q->name,
+	    .text = q->args,
+	    .handler = q->handler,
+	    .context = q->context,
+	};
+
+	return link_command(app->hub, s, &command) == -1 ? -EIO : 0;
+}
+
 int
 target_ask(struct application *app, const struct target_question *q)
 {
-	struct packet pk = {.type = PACKET_EVENT, .ack_data = true};
+	/* PROTOCOL 5.2: to an event the client's function answers, to a message the client itself */
+	struct packet pk = {.type = q->type, .ack_data = q->type == PACKET_EVENT};
 	struct target t = {.ns = q->ns, .session = q->session};
 	struct session *s;
 	char digits[24];
@@ -208,25 +258,14 @@ target_ask(struct application *app, const struct target_question *q)
 	    .context = q->context,
 	    .deadline = q->timeout_ms > 0 ? hub_now(app->hub) + q->timeout_ms : 0};
 	int64_t id;
-	int result = q->context.n > CONTEXT_BYTES_MAX
-	                 ? -EMSGSIZE
-	                 : target_event_data(app, q->name, q->args, &pk.data);
+	int result = q->context.n > CONTEXT_BYTES_MAX ? -EMSGSIZE : question_data(app, q, &pk.data);
 
 	if (result == 0)
 		result = target_reach(app, q->ns, q->session, &s);
 	if (result != 0)
 		return result;
 	if (session_is_remote(s))
-		return link_command(app->hub, s,
-			   &(struct link_command){.what = LINK_ASK,
-			       .number = q->timeout_ms,
-			       .ns = q->ns->name,
-			       .name = q->name,
-			       .text = q->args,
-			       .handler = q->handler,
-			       .context = q->context}) == -1
-		           ? -EIO
-		           : 0;
+		return ask_at_home(app, q, s);
 	if (transaction_open(app->hub) == -1)
 		return -EIO;
 	if (session_is_over(s)) /* the transaction has read that another process ended it */
@@ -237,4 +276,25 @@ target_ask(struct application *app, const struct target_question *q)
 	snprintf(digits, sizeof(digits), "%" PRId64, id);
 	pk.id = slice_of(digits);
 	return target_send(app, &t, &pk);
+}
+
+int
+target_ask_all(struct application *app, const struct target *t, struct target_question *q,
+    void (*refused)(void *arg, int64_t key), void *arg)
+{
+	struct buf keys = {.p = NULL};
+	int result = target_keys(app, t, &keys), asked = 0;
+
+	q->ns = t->ns;
+	for (size_t i = 0; result == 0 && i < keys.n; i += sizeof(q->session)) {
+		memcpy(&q->session, keys.p + i, sizeof(q->session));
+		result = target_ask(app, q);
+		asked += result == 0;
+		if (result == -EDQUOT && refused != NULL)
+			refused(arg, q->session);
+		if (result == -EPIPE || result == -EDQUOT)
+			result = 0;
+	}
+	buf_free(&keys);
+	return result == 0 ? asked : result;
 }

@@ -43,11 +43,13 @@ int target_event_data(
 /* Of the context of an ack, which the store keeps until the ack comes. */
 #define CONTEXT_BYTES_MAX 65536
 
-/* An event that wants an ack: see sio_emit_ack(). */
+/* A packet that wants an ack: see sio_emit_ack(). */
 struct target_question {
+	enum packet_type type; /* PACKET_EVENT, PACKET_MESSAGE or PACKET_JSON */
 	const struct hub_ns *ns;
 	int64_t session;
-	struct slice name, args; /* args.p NULL: none */
+	struct slice name; /* of an event */
+	struct slice args; /* of an event, p NULL: none; the text of a message; a JSON value */
 	struct slice handler, context;
 	int timeout_ms; /* 0: none */
 };
@@ -55,5 +57,11 @@ struct target_question {
 /* Send it.  Errors as of target_event_data() and target_send(); and -EDQUOT: the session owes as
  * many acks as it may, and nothing was sent. */
 int target_ask(struct application *app, const struct target_question *q);
+
+/* Ask every session of the target, each for an ack of its own; `ns` and `session` of `q` are filled
+ * in here.  `refused` is told of each that owes too many; NULL: nobody wants to know.
+ * Return the number of sessions asked, or an error: -EINVAL, -EMSGSIZE, -ENOMEM or -EIO. */
+int target_ask_all(struct application *app, const struct target *t, struct target_question *q,
+    void (*refused)(void *arg, int64_t key), void *arg);
 
 #endif

@@ -193,4 +193,9 @@ const struct sio_api api_functions = {
     .del_n = socket_del_n,
     .text_n = text_decode_n,
     .node = api_node,
+    .emit_ack_to = send_emit_ack_to,
+    .send_ack = send_text_ack,
+    .json_ack = send_json_ack,
+    .ack_later = send_ack_later,
+    .answer = send_later_answer,
 };

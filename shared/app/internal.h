@@ -144,6 +144,14 @@ int send_json(const sio_target *t, const char *value);
 int send_emit_ack(sio_socket *s, const char *name, const char *args, const char *handler,
     const char *context, int timeout_ms);
 int send_ack(sio_socket *s, const sio_event *e, const char *args);
+int send_emit_ack_to(const sio_target *t, const char *name, const char *args, const char *handler,
+    const char *context, int timeout_ms);
+int send_text_ack(const sio_target *t, const char *text, size_t n, const char *handler,
+    const char *context, int timeout_ms);
+int send_json_ack(const sio_target *t, const char *value, const char *handler, const char *context,
+    int timeout_ms);
+const char *send_ack_later(sio_socket *s, const sio_event *e);
+int send_later_answer(const void *handle, const char *text, const char *args);
 int send_clients(const sio_target *t, void (*each)(void *arg, const char *id), void *arg);
 sio_target send_self(sio_socket *s);
 

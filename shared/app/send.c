@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "shared/action/later.h"
 #include "shared/action/target.h"
 #include "shared/app/internal.h"
 #include "shared/base/log.h"
@@ -144,55 +145,160 @@ send_json(const sio_target *t, const char *value)
 
 /* --- acks ----------------------------------------------------------------------------------- */
 
-int
-send_emit_ack(sio_socket *s, const char *name, const char *args, const char *handler,
-    const char *context, int timeout_ms)
+/* Ask the sessions of a target.  `call` is for the log. */
+static int
+ask_target(const sio_target *t, struct target_question *q, const char *call, const char *context)
 {
-	struct target_question q = {
-	    .ns = &s->ns->base.hub,
-	    .session = session_key(s->session),
-	    .name = slice_of(name),
-	    .args = slice_of(args),
-	    .handler = slice_of(handler),
-	    .context = slice_of(context),
-	    .timeout_ms = timeout_ms,
-	};
+	struct application *app = &t->ns->h.app->base;
+	struct target target;
 	struct json_value value;
 	int result;
 
-	if (context != NULL && json_parse(&value, q.context) == -1) {
-		send_check_json(
-		    "sio_emit_ack, the context of", name == NULL ? "" : name, context, false);
+	q->context = slice_of(context);
+	if (context != NULL && json_parse(&value, q->context) == -1) {
+		send_check_json(call, q->name.p == NULL ? "" : q->name.p, context, false);
 		return -EINVAL;
 	}
-	if (name == NULL || handler == NULL || !name_is_valid(q.handler) || timeout_ms < 0)
+	if (q->handler.p == NULL || !name_is_valid(q->handler) || q->timeout_ms < 0 ||
+	    convert_target(t, &target) != 0 || target.is_volatile)
 		return -EINVAL;
-	result = target_ask(&s->h.app->base, &q);
+	if (target.session == 0) {
+		result = target_ask_all(app, &target, q, NULL, NULL);
+		return result < 0 ? result : 0;
+	}
+	q->ns = target.ns;
+	q->session = target.session;
+	return target_ask(app, q);
+}
+
+int
+send_emit_ack_to(const sio_target *t, const char *name, const char *args, const char *handler,
+    const char *context, int timeout_ms)
+{
+	struct target_question q = {
+	    .type = PACKET_EVENT,
+	    .name = slice_of(name),
+	    .args = slice_of(args),
+	    .handler = slice_of(handler),
+	    .timeout_ms = timeout_ms,
+	};
+	int result =
+	    name == NULL ? -EINVAL : ask_target(t, &q, "sio_emit_ack, the context of", context);
+
 	if (result == -EINVAL)
 		check_event("sio_emit_ack", name, args);
 	return result;
 }
 
 int
+send_text_ack(const sio_target *t, const char *text, size_t n, const char *handler,
+    const char *context, int timeout_ms)
+{
+	struct target_question q = {
+	    .type = PACKET_MESSAGE,
+	    .args = {text, n},
+	    .handler = slice_of(handler),
+	    .timeout_ms = timeout_ms,
+	};
+
+	return ask_target(t, &q, "sio_send_ack, the context of", context);
+}
+
+int
+send_json_ack(const sio_target *t, const char *value, const char *handler, const char *context,
+    int timeout_ms)
+{
+	struct target_question q = {
+	    .type = PACKET_JSON,
+	    .args = slice_of(value),
+	    .handler = slice_of(handler),
+	    .timeout_ms = timeout_ms,
+	};
+	int result =
+	    value == NULL ? -EINVAL : ask_target(t, &q, "sio_json_ack, the context of", context);
+
+	if (result == -EINVAL)
+		send_check_json("sio_json_ack", "", value, false);
+	return result;
+}
+
+int
+send_emit_ack(sio_socket *s, const char *name, const char *args, const char *handler,
+    const char *context, int timeout_ms)
+{
+	sio_target self = send_self(s);
+
+	return send_emit_ack_to(&self, name, args, handler, context, timeout_ms);
+}
+
+/* Send an ack packet; `args` is JSON text, NULL: none. */
+static int
+send_answer(struct application *app, const struct target *t, struct slice id, const char *args,
+    const char *call, const char *name)
+{
+	struct packet pk = {.type = PACKET_ACK};
+	struct json_value value;
+
+	if (json_parse(&value, args == NULL ? SLICE("[]") : slice_of(args)) == -1 ||
+	    value.kind != JSON_KIND_ARRAY) {
+		send_check_json(call, name, args, true);
+		return -EINVAL;
+	}
+	buf_clear(&app->data);
+	packet_ack_write(&app->data, id, value.text);
+	pk.data = buf_slice(&app->data);
+	return app->data.failed ? -EMSGSIZE : target_send(app, t, &pk);
+}
+
+int
 send_ack(sio_socket *s, const sio_event *e, const char *args)
 {
-	struct application *app = &s->h.app->base;
-	struct packet pk = {.type = PACKET_ACK};
 	struct target t = {.ns = &s->ns->base.hub, .session = session_key(s->session)};
-	struct json_value value;
+	int result;
 
 	if (s->event != e) /* a socket from sio_find() has not sent this event */
 		return -EINVAL;
 	if (!e->wants_ack || s->acked)
 		return 0;
-	if (json_parse(&value, args == NULL ? SLICE("[]") : slice_of(args)) == -1 ||
-	    value.kind != JSON_KIND_ARRAY) {
-		send_check_json("sio_ack", e->name, args, true);
+	result = send_answer(&s->h.app->base, &t, slice_of(e->ack_id), args, "sio_ack", e->name);
+	s->acked = result != -EINVAL;
+	return result;
+}
+
+const char *
+send_ack_later(sio_socket *s, const sio_event *e)
+{
+	struct later later = {.session = session_key(s->session), .ns = s->ns->base.hub.name};
+	struct buf text = {.p = NULL};
+	const char *copy = NULL;
+
+	if (s->event != e || !e->wants_ack)
+		return "";
+	later.id = slice_of(e->ack_id);
+	later_write(&text, &later);
+	if (!text.failed)
+		copy = arena_copy(s->h.app, buf_slice(&text));
+	buf_free(&text);
+	return copy;
+}
+
+int
+send_later_answer(const void *handle, const char *text, const char *args)
+{
+	struct sio_app *app = module_of_handle(handle);
+	struct later later;
+	struct sio_ns *ns;
+
+	if (text == NULL || app->base.hub == NULL)
 		return -EINVAL;
-	}
-	s->acked = true;
-	buf_clear(&app->data);
-	packet_ack_write(&app->data, slice_of(e->ack_id), value.text);
-	pk.data = buf_slice(&app->data);
-	return app->data.failed ? -EMSGSIZE : target_send(app, &t, &pk);
+	if (text[0] == '\0')
+		return 0;
+	if (later_read(&later, slice_of(text)) == -1)
+		return -EINVAL;
+	ns = handlers_find_ns(app, later.ns);
+	if (ns == NULL)
+		return -EINVAL;
+	return send_answer(&app->base,
+	    &(struct target){.ns = &ns->base.hub, .session = later.session}, later.id, args,
+	    "sio_answer", text);
 }

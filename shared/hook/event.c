@@ -117,10 +117,14 @@ hook_event_write_named(struct buf *out, struct slice name, struct slice args)
 }
 
 void
-hook_event_write_ack(struct buf *out, const char *name, struct slice args)
+hook_event_write_ack(struct buf *out, const struct ack_row *ack, struct slice args)
 {
 	buf_puts(out, "\"type\":\"ack\",\"name\":");
-	hook_event_write_text(out, slice_of(name));
+	hook_event_write_text(out, slice_of(ack->handler));
+	if (ack->context != NULL) {
+		buf_puts(out, ",\"context\":");
+		buf_puts(out, ack->context);
+	}
 	buf_puts(out, ",\"args\":");
 	buf_add_slice(out, args.p == NULL ? SLICE("[]") : args);
 	if (args.p == NULL)

@@ -186,7 +186,7 @@ hook_on_answered(
 	if (!hook_event_is_wanted(hook->cfg->hook_events, "ack", none))
 		return;
 	buf_clear(&hook->body);
-	hook_event_write_ack(&hook->body, ack->handler, args);
+	hook_event_write_ack(&hook->body, ack, args);
 	report_event(hook, ns, s, none);
 }
 

@@ -78,7 +78,7 @@ void hook_event_write_message(struct buf *out, struct slice text);
 void hook_event_write_json(struct buf *out, struct slice value);
 void hook_event_write_named(struct buf *out, struct slice name, struct slice args);
 /* args.p NULL: no ack came in time. */
-void hook_event_write_ack(struct buf *out, const char *name, struct slice args);
+void hook_event_write_ack(struct buf *out, const struct ack_row *ack, struct slice args);
 
 /* Append text as a JSON string, its bytes that are not UTF-8 replaced. */
 void hook_event_write_text(struct buf *out, struct slice text);

@@ -84,6 +84,8 @@ enum link_command_what {
 	LINK_DEL_VALUE = 'd', /* name */
 	LINK_SET_USER = 'u',  /* text; absent: none */
 	LINK_ASK = 'q',       /* ns, name, text: arguments, handler, context, number: timeout, ms */
+	LINK_ASK_TEXT = 't',  /* the same of a message: ns, text, handler, context, number */
+	LINK_ASK_JSON = 'o',  /* the same of a JSON value */
 };
 
 /* What is to be done with a session at its home. */

@@ -60,7 +60,19 @@ static const struct {
 	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":{\"room\":\"a\",\"except\":\"P\"}}", "bad_action", 0, "except", "an array"},
 	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":{\"room\":\"a\",\"except\":[5]}}", "bad_action", 0, "except", "a string"},
 	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":\"all\",\"context\":1}", "bad_action", 0, "ack", "go with \"ack\""},
-	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":\"all\",\"ack\":\"h\"}", "bad_action", 0, "ack", "session or a user"},
+	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":\"all\",\"ack\":\"h\",\"volatile\":true}", "bad_action", 0, "volatile", "exclude each other"},
+	{"{\"do\":\"send\",\"text\":\"x\",\"to\":\"all\",\"timeout_ms\":5}", "bad_action", 0, "ack", "go with \"ack\""},
+	{"{\"do\":\"json\",\"value\":1,\"to\":\"all\",\"ack\":5}", "bad_action", 0, "ack", "must be a string"},
+	{"{\"do\":\"ack\",\"later\":\"PAAAAAAAAAAB:5:\",\"id\":5}", "bad_action", 0, "later", "stands for"},
+	{"{\"do\":\"ack\",\"ns\":\"\",\"later\":\"PAAAAAAAAAAB:5:\"}", "bad_action", 0, "later", "stands for"},
+	{"{\"do\":\"ack\",\"later\":\"PAAAAAAAAAAB:5\"}", "bad_action", 0, "later", "that the event gave"},
+	{"{\"do\":\"ack\",\"later\":\"PAAAAAAAAAAB::\"}", "bad_action", 0, "later", "that the event gave"},
+	{"{\"do\":\"ack\",\"later\":\"PAAAAAAAAAAB:5x:\"}", "bad_action", 0, "later", "that the event gave"},
+	{"{\"do\":\"ack\",\"later\":\"PAAAAAAAAAAB:5:chat\"}", "bad_action", 0, "later", "that the event gave"},
+	{"{\"do\":\"ack\",\"later\":\"PAAAAAAAAAAB:5:/a:b\"}", "bad_action", 0, "later", "that the event gave"},
+	{"{\"do\":\"ack\",\"later\":\"PAAAAAAAAAAB:123456789012345678901:\"}", "bad_action", 0, "later", "that the event gave"},
+	{"{\"do\":\"ack\",\"later\":\"AAAAAAAAAAB:5:\"}", "bad_action", 0, "later", "that the event gave"},
+	{"{\"do\":\"ack\",\"later\":null}", "bad_action", 0, "later", "must be a string"},
 	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":{\"user\":\"a\"},\"ack\":\"h\",\"timeout_ms\":1.5}", "bad_action", 0, "timeout_ms", "milliseconds"},
 	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":{\"user\":\"a\"},\"ack\":\"h\",\"timeout_ms\":-1}", "bad_action", 0, "timeout_ms", "milliseconds"},
 	{"{\"do\":\"send\",\"to\":\"all\"}", "bad_action", 0, "text", "missing"},
@@ -363,6 +375,51 @@ an_answer_comes_back_to_the_application(void **state)
 }
 
 static void
+everybody_in_a_room_answers_for_himself(void **state)
+{
+	struct world *w = *state;
+	struct client a, b;
+
+	open_stream(w, 0, &a);
+	open_stream(w, 1, &b);
+	assert_int_equal(act(w, 0, &nobody,
+			     "[{\"do\":\"send\",\"to\":\"all\",\"text\":\"hi\",\"ack\":\"answer\","
+	                     "\"context\":1},"
+			     "{\"do\":\"json\",\"to\":{\"room\":\"lobby\"},\"value\":[1.10],"
+	                     "\"ack\":\"answer\"}]"),
+	    0);
+	assert_int_equal((int)done.receivers, 4);
+	wake(w, 1);
+	assert_string_equal(a.sink.got, "3:1::hi 4:2::[1.10] ");
+	assert_string_equal(b.sink.got, "3:1::hi 4:2::[1.10] ");
+	w->told[0] = '\0';
+	say(w, 1, &b, "6:::1", "6:::2", NULL);
+	say(w, 0, &a, "6:::1", NULL);
+	assert_string_equal(w->told, "answer[]1 answer[] answer[]1 ");
+}
+
+static void
+an_ack_may_come_later(void **state)
+{
+	struct world *w = *state;
+	const struct action_context strict = {.strict = true};
+	struct client c;
+
+	open_stream(w, 0, &c);
+	say(w, 0, &c, "1::/chat", NULL);
+	c.sink.got[0] = '\0';
+	assert_int_equal(act(w, 1, &nobody,
+			     "[{\"do\":\"ack\",\"later\":\"%s:17:/chat\",\"args\":[\"ok\",1.10]},"
+			     "{\"do\":\"ack\",\"later\":\"\"}]",
+			     c.id),
+	    0);
+	wake(w, 0);
+	assert_string_equal(c.sink.got, "6::/chat:17+[\"ok\",1.10] ");
+	assert_int_equal(act(w, 1, &strict, "{\"do\":\"ack\",\"later\":\"PAAAAAAAAAAB:1:\"}"), -1);
+	assert_string_equal(refused.code, "unknown_session");
+}
+
+static void
 a_session_that_is_not_there_is_an_error_only_when_strict(void **state)
 {
 	static const char gone[] =
@@ -455,6 +512,8 @@ main(void)
 	    TEST(what_is_not_said_is_the_events_own),
 	    TEST(values_persons_and_ends_of_others),
 	    TEST(an_answer_comes_back_to_the_application),
+	    TEST(everybody_in_a_room_answers_for_himself),
+	    TEST(an_ack_may_come_later),
 	    TEST(a_session_that_is_not_there_is_an_error_only_when_strict),
 	    TEST(a_namespace_that_is_not_there_is_an_error),
 	    TEST(a_program_without_an_application_acts_too),

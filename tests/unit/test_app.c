@@ -386,6 +386,42 @@ an_event_is_answered_once_and_only_if_it_asks(void **state)
 	assert_string_equal(c.sink.got, "6:::7+[\"yes\"] 6:::8 ");
 }
 
+static void
+answer_later(struct world *w, sio_socket *s, const sio_event *e)
+{
+	static char kept[64];
+	const char *later = sio_ack_later(s, e);
+
+	assert_non_null(later);
+	if (later[0] == '\0') { /* the client wants none: the second event answers the first */
+		assert_int_equal(sio_answer(s, "", NULL), 0);
+		assert_int_equal(sio_answer(w->app[0], kept, "[1"), -EINVAL);
+		assert_int_equal(sio_answer(s, "nonsense", NULL), -EINVAL);
+		assert_int_equal(sio_answer(s, NULL, NULL), -EINVAL);
+		assert_int_equal(sio_answer(sio_namespace(s), kept, "[\"later\",1.10]"), 0);
+		return;
+	}
+	assert_string_equal(later, sio_format(s, "%s:7:/chat", sio_id(s)));
+	snprintf(kept, sizeof(kept), "%s", later);
+}
+
+static void
+an_event_may_be_answered_later_by_any_process(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+
+	open_stream(w, 0, &c);
+	say(w, 0, &c, "1::/chat", NULL);
+	c.sink.got[0] = '\0';
+	w->script = answer_later;
+	say(w, 0, &c, "5:7+:/chat:{\"name\":\"do\"}", NULL);
+	assert_string_equal(c.sink.got, "");
+	say(w, 1, &c, DO, NULL);
+	wake(w, 0);
+	assert_string_equal(c.sink.got, "6::/chat:7+[\"later\",1.10] ");
+}
+
 /* --- answers of the client ------------------------------------------------------------------- */
 
 static void
@@ -411,6 +447,42 @@ an_answer_finds_its_handler_in_any_process(void **state)
 	w->told[0] = '\0';
 	say(w, 1, &c, "6:::1+[\"a\",1.0]", "6:::1+[\"again\"]", "6:::3+[]", "6:::2", NULL);
 	assert_string_equal(w->told, "answer[\"a\",1.0]{\"n\":1.50} answer[] ");
+}
+
+static void
+ask_for_receipts(struct world *w, sio_socket *s, const sio_event *e)
+{
+	sio_target lobby = sio_in(s, "lobby");
+
+	(void)w;
+	(void)e;
+	assert_int_equal(sio_send_ack(s, "hi", 2, "answer", "{\"n\":1}", 5000), 0);
+	assert_int_equal(sio_json_ack(s, "[1.10]", "answer", NULL, 0), 0);
+	assert_int_equal(sio_emit_ack_to(lobby, "q", NULL, "answer", "3", 0), 0);
+	assert_int_equal(sio_send_ack_to(lobby, "all", 3, "answer", NULL, 0), 0);
+	assert_int_equal(sio_json_ack_to(lobby, "1 2", "answer", NULL, 0), -EINVAL);
+	assert_int_equal(sio_send_ack(s, "\xff", 1, "answer", NULL, 0), -EINVAL);
+	assert_int_equal(sio_send_ack(s, "x", 1, NULL, NULL, 0), -EINVAL);
+	assert_int_equal(sio_send_ack(s, "x", 1, "answer", "x", 0), -EINVAL);
+	assert_int_equal(sio_json_ack(s, "1", "answer", NULL, -1), -EINVAL);
+	assert_int_equal(sio_send_ack_to(sio_volatile(lobby), "x", 1, "answer", NULL, 0), -EINVAL);
+}
+
+static void
+a_message_is_acked_by_the_client_itself(void **state)
+{
+	struct world *w = *state;
+	struct client c, other;
+
+	open_stream(w, 0, &c);
+	open_stream(w, 0, &other);
+	run(w, 0, &c, ask_for_receipts);
+	assert_string_equal(c.sink.got, "3:1::hi 4:2::[1.10] 5:3+::{\"name\":\"q\"} 3:4::all ");
+	assert_string_equal(other.sink.got, "5:1+::{\"name\":\"q\"} 3:2::all ");
+	w->told[0] = '\0';
+	say(w, 0, &c, "6:::1", "6:::2", "6:::3+[5]", "6:::4", NULL);
+	say(w, 0, &other, "6:::1", NULL);
+	assert_string_equal(w->told, "answer[]{\"n\":1} answer[] answer[5]3 answer[] answer[]3 ");
 }
 
 static void
@@ -602,6 +674,8 @@ main(void)
 	    TEST(rooms_of_different_namespaces_are_different),
 	    TEST(events_find_their_handlers_and_no_others),
 	    TEST(an_event_is_answered_once_and_only_if_it_asks),
+	    TEST(an_event_may_be_answered_later_by_any_process),
+	    TEST(a_message_is_acked_by_the_client_itself),
 	    TEST(an_answer_finds_its_handler_in_any_process),
 	    TEST(an_answer_that_does_not_come_is_told_once),
 	    TEST(arguments_are_built_by_letters),

@@ -384,7 +384,8 @@ a_question_is_asked_at_home(void **state)
 	linknode_exchange(&p->a, &p->b);
 	linknode_begin(&p->b);
 	assert_int_equal(target_ask(server_application(p->b.l.sv),
-			     &(struct target_question){.ns = root_of(&p->b),
+			     &(struct target_question){.type = PACKET_EVENT,
+				 .ns = root_of(&p->b),
 				 .session = key,
 				 .name = SLICE("question"),
 				 .args = SLICE("[\"6*7\"]"),
