@@ -6,204 +6,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-#include "shared/action/action.h"
+#include "cli/act_line.h"
 #include "shared/store/listing.h"
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
-#define EXCEPT_MAX   ACTION_EXCEPT_MAX
 #define CARRY_OUT_MS 5000 /* wait this long for the process that ends sessions for us */
-
-/* --- targets -------------------------------------------------------------------------------- */
-
-/* The command line of a command. */
-struct act {
-	struct cli *cli;
-	const char *ns, *room, *session, *user;
-	const char *except[EXCEPT_MAX];
-	unsigned except_n;
-	bool all, is_volatile;
-	bool sends;   /* takes --volatile */
-	char **words; /* what follows the options */
-	int words_n;
-};
-
-enum {
-	KEY_EXCEPT = 0x100,
-};
-
-static error_t
-parse_target(int key, char *arg, struct argp_state *state)
-{
-	struct act *a = state->input;
-
-	switch (key) {
-	case 'n':
-		a->ns = arg;
-		return 0;
-	case 'r':
-		a->room = arg;
-		return 0;
-	case 's':
-		a->session = arg;
-		return 0;
-	case 'u':
-		a->user = arg;
-		return 0;
-	case 'a':
-		a->all = true;
-		return 0;
-	case KEY_EXCEPT:
-		if (a->except_n == EXCEPT_MAX)
-			argp_error(state, "more than %d --except options", EXCEPT_MAX);
-		a->except[a->except_n++] = arg;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp_option target_options[] = {
-    {"namespace", 'n', "NS", 0, "In this namespace (default: the one without a name)", 1},
-    {"room", 'r', "ROOM", 0, "The sessions in this room", 1},
-    {"session", 's', "ID", 0, "The session with this public id", 1},
-    {"user", 'u', "USER", 0, "Every session of this user", 1},
-    {"all", 'a', NULL, 0, "All sessions in the namespace", 1},
-    {"except", KEY_EXCEPT, "ID", 0, "Leave out this session; may be repeated", 1},
-    {0},
-};
-
-static const struct argp target_argp = {.options = target_options, .parser = parse_target};
-
-/* An option of the commands that send. */
-static error_t
-parse_volatile(int key, char *arg, struct argp_state *state)
-{
-	struct act *a = state->input;
-
-	(void)arg;
-	if (key != 'v')
-		return ARGP_ERR_UNKNOWN;
-	a->is_volatile = true;
-	return 0;
-}
-
-static const struct argp_option volatile_options[] = {
-    {"volatile", 'v', NULL, 0, "Drop it for sessions without an open transport", 2},
-    {0},
-};
-
-static const struct argp volatile_argp = {.options = volatile_options, .parser = parse_volatile};
-
-/* --- the command line ----------------------------------------------------------------------- */
-
-static error_t
-parse_action_words(int key, char *arg, struct argp_state *state)
-{
-	struct act *a = state->input;
-
-	(void)arg;
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = a->cli;
-		state->child_inputs[1] = a;
-		if (a->sends)
-			state->child_inputs[2] = a;
-		return 0;
-	case ARGP_KEY_ARGS: /* all of them at once, after the options */
-		a->words = state->argv + state->next;
-		a->words_n = state->argc - state->next;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-/* Read the command line of a command that takes `least` to `most` words (-1: any number), or exit
- * with EX_USAGE. */
-static void
-read_act_line(struct act *a, int argc, char **argv, const char *args_doc, const char *doc,
-    int least, int most, bool sends)
-{
-	const struct argp_child children[] = {
-	    {&options_argp, 0, NULL, 0},
-	    {&target_argp, 0, NULL, 0},
-	    {sends ? &volatile_argp : NULL, 0, NULL, 0}, /* or the end of the list */
-	    {0},
-	};
-	const struct argp argp = {
-	    .parser = parse_action_words, .args_doc = args_doc, .doc = doc, .children = children};
-	int targets;
-
-	/* argp checks options, and exits; how many targets and words there are is up to us. */
-	a->sends = sends;
-	argp_parse(&argp, argc, argv, 0, NULL, a);
-	targets = (a->room != NULL) + (a->session != NULL) + (a->user != NULL) + a->all;
-	if (targets != 1)
-		cli_complain("give exactly one target: -r ROOM, -s ID, -u USER or -a");
-	else if (a->words_n < least || (most >= 0 && a->words_n > most))
-		cli_complain("usage: %s [OPTION...] %s", argv[0], args_doc);
-	else
-		return;
-	exit(EX_USAGE);
-}
-
-/* --- as JSON -------------------------------------------------------------------------------- */
-
-static void
-add_string_member(struct buf *out, const char *text)
-{
-	/* A shell passes any bytes on, and JSON is UTF-8. */
-	if (!utf8_valid(slice_of(text))) {
-		cli_complain("an argument is not UTF-8");
-		exit(EX_DATAERR);
-	}
-	json_write_string(out, slice_of(text));
-}
-
-static void
-add_action_member(struct buf *out, const char *name, const char *text)
-{
-	if (text == NULL)
-		return;
-	buf_printf(out, ",\"%s\":", name);
-	add_string_member(out, text);
-}
-
-/* Add a word of the command line that must itself be JSON. */
-static void
-add_json_word(struct buf *out, const char *text)
-{
-	struct json_value value;
-
-	/* Each word by itself: "1,2" would otherwise become two arguments. */
-	if (json_parse(&value, slice_of(text)) == -1) {
-		cli_complain("not JSON: %s (a text needs quotes of its own: '\"%s\"')", text, text);
-		exit(EX_DATAERR);
-	}
-	buf_add_slice(out, value.text);
-}
-
-/* Begin an action, with its target. */
-static void
-begin_action(struct buf *out, const struct act *a, const char *verb)
-{
-	/* A session that is gone is an error if it was named, but not if it was in a room. */
-	buf_printf(out, "{\"strict\":%s,\"actions\":[{\"do\":\"%s\",\"to\":{\"ns\":",
-	    a->session != NULL ? "true" : "false", verb);
-	add_string_member(out, a->ns == NULL ? "" : a->ns);
-	add_action_member(out, "room", a->room);
-	add_action_member(out, "session", a->session);
-	add_action_member(out, "user", a->user);
-	for (unsigned i = 0; i < a->except_n; i++) {
-		buf_puts(out, i == 0 ? ",\"except\":[" : ",");
-		add_string_member(out, a->except[i]);
-	}
-	buf_puts(out, a->except_n > 0 ? "]}" : "}");
-	if (a->is_volatile)
-		buf_puts(out, ",\"volatile\":true");
-}
 
 /* --- running -------------------------------------------------------------------------------- */
 
@@ -335,88 +143,171 @@ run_action(struct cli *c, struct buf *json)
 
 /* --- commands ------------------------------------------------------------------------------- */
 
+/* Run a command of at most one word, which is a text. */
+static int
+run_with_word(struct cli *c, int argc, char **argv, const struct act_usage *usage, const char *verb,
+    const char *member)
+{
+	struct act a = {.cli = c, .usage = usage};
+	struct buf json = {.p = NULL};
+
+	act_line_read(&a, argc, argv);
+	act_line_begin(&json, &a, verb);
+	act_line_add(&json, member, a.words_n > 0 ? a.words[0] : NULL);
+	return run_action(c, &json);
+}
+
 int
 act_emit(struct cli *c, int argc, char **argv)
 {
-	struct act a = {.cli = c};
+	static const struct act_usage usage = {
+	    .words = "NAME [JSON...]",
+	    .doc = "Emit event NAME with the arguments JSON, each a JSON value.",
+	    .least = 1,
+	    .most = -1,
+	    .sends = true,
+	};
+	struct act a = {.cli = c, .usage = &usage};
 	struct buf json = {.p = NULL};
 
-	read_act_line(&a, argc, argv, "NAME [JSON...]",
-	    "Emit event NAME with the arguments JSON, each a JSON value.", 1, -1, true);
-	begin_action(&json, &a, "emit");
-	add_action_member(&json, "name", a.words[0]);
-	buf_puts(&json, ",\"args\":[");
-	for (int i = 1; i < a.words_n; i++) {
-		if (i > 1)
-			buf_add_char(&json, ',');
-		add_json_word(&json, a.words[i]);
-	}
-	buf_add_char(&json, ']');
+	act_line_read(&a, argc, argv);
+	act_line_begin(&json, &a, "emit");
+	act_line_add(&json, "name", a.words[0]);
+	act_line_add_args(&json, &a);
 	return run_action(c, &json);
 }
 
 int
 act_send(struct cli *c, int argc, char **argv)
 {
-	struct act a = {.cli = c};
-	struct buf json = {.p = NULL};
+	static const struct act_usage usage = {
+	    .words = "TEXT",
+	    .doc = "Send TEXT as a message.",
+	    .least = 1,
+	    .most = 1,
+	    .sends = true,
+	};
 
-	read_act_line(&a, argc, argv, "TEXT", "Send TEXT as a message.", 1, 1, true);
-	begin_action(&json, &a, "send");
-	add_action_member(&json, "text", a.words[0]);
-	return run_action(c, &json);
+	return run_with_word(c, argc, argv, &usage, "send", "text");
 }
 
 int
 act_json(struct cli *c, int argc, char **argv)
 {
-	struct act a = {.cli = c};
+	static const struct act_usage usage = {
+	    .words = "JSON",
+	    .doc = "Send a JSON value as a message.",
+	    .least = 1,
+	    .most = 1,
+	    .sends = true,
+	};
+	struct act a = {.cli = c, .usage = &usage};
 	struct buf json = {.p = NULL};
 
-	read_act_line(&a, argc, argv, "JSON", "Send a JSON value as a message.", 1, 1, true);
-	begin_action(&json, &a, "json");
-	buf_puts(&json, ",\"value\":");
-	add_json_word(&json, a.words[0]);
+	act_line_read(&a, argc, argv);
+	act_line_begin(&json, &a, "json");
+	act_line_add_json(&json, "value", a.words[0]);
 	return run_action(c, &json);
 }
 
-static int
-run_move(struct cli *c, int argc, char **argv, const char *verb, const char *doc)
+int
+act_ack(struct cli *c, int argc, char **argv)
 {
-	struct act a = {.cli = c};
+	static const struct act_usage usage = {
+	    .words = "LATER [JSON...]",
+	    .doc = "Answer a client that waits for an ack.  LATER is the text that the application "
+		   "was given for it; the arguments JSON are each a JSON value.",
+	    .least = 1,
+	    .most = -1,
+	    .no_target = true,
+	};
+	struct act a = {.cli = c, .usage = &usage};
 	struct buf json = {.p = NULL};
 
-	read_act_line(&a, argc, argv, "ROOM", doc, 1, 1, false);
-	begin_action(&json, &a, verb);
-	add_action_member(&json, "room", a.words[0]);
+	act_line_read(&a, argc, argv);
+	act_line_begin(&json, &a, "ack");
+	act_line_add(&json, "later", a.words[0]);
+	act_line_add_args(&json, &a);
 	return run_action(c, &json);
 }
 
 int
 act_join(struct cli *c, int argc, char **argv)
 {
-	return run_move(c, argc, argv, "join", "Add sessions to ROOM.");
+	static const struct act_usage usage = {
+	    .words = "ROOM", .doc = "Add sessions to ROOM.", .least = 1, .most = 1};
+
+	return run_with_word(c, argc, argv, &usage, "join", "room");
 }
 
 int
 act_leave(struct cli *c, int argc, char **argv)
 {
-	return run_move(c, argc, argv, "leave", "Remove sessions from ROOM.");
+	static const struct act_usage usage = {
+	    .words = "ROOM", .doc = "Remove sessions from ROOM.", .least = 1, .most = 1};
+
+	return run_with_word(c, argc, argv, &usage, "leave", "room");
+}
+
+int
+act_set(struct cli *c, int argc, char **argv)
+{
+	static const struct act_usage usage = {
+	    .words = "KEY JSON",
+	    .doc = "Set the value KEY of sessions to JSON.",
+	    .least = 2,
+	    .most = 2,
+	};
+	struct act a = {.cli = c, .usage = &usage};
+	struct buf json = {.p = NULL};
+
+	act_line_read(&a, argc, argv);
+	act_line_begin(&json, &a, "set");
+	act_line_add(&json, "key", a.words[0]);
+	act_line_add_json(&json, "value", a.words[1]);
+	return run_action(c, &json);
+}
+
+int
+act_del(struct cli *c, int argc, char **argv)
+{
+	static const struct act_usage usage = {
+	    .words = "KEY", .doc = "Delete the value KEY of sessions.", .least = 1, .most = 1};
+
+	return run_with_word(c, argc, argv, &usage, "del", "key");
+}
+
+int
+act_user(struct cli *c, int argc, char **argv)
+{
+	static const struct act_usage usage = {
+	    .words = "[USER]",
+	    .doc = "Set the user of sessions to USER; without it, to none.",
+	    .most = 1,
+	};
+	struct act a = {.cli = c, .usage = &usage};
+	struct buf json = {.p = NULL};
+
+	act_line_read(&a, argc, argv);
+	act_line_begin(&json, &a, "user");
+	if (a.words_n > 0)
+		act_line_add(&json, "user", a.words[0]);
+	else
+		act_line_add_json(&json, "user", "null");
+	return run_action(c, &json);
 }
 
 int
 act_kick(struct cli *c, int argc, char **argv)
 {
-	struct act a = {.cli = c};
-	struct buf json = {.p = NULL};
+	static const struct act_usage usage = {
+	    .words = "[REASON]",
+	    .doc = "Disconnect sessions; with -n, from that namespace only.  The application gets "
+		   "REASON, \"booted\" by default.",
+	    .most = 1,
+	};
 
-	read_act_line(&a, argc, argv, "[REASON]",
-	    "Disconnect sessions; with -n, from that namespace only.  The application gets REASON, "
-	    "\"booted\" by default.",
-	    0, 1, false);
-	begin_action(&json, &a, "disconnect");
-	add_action_member(&json, "reason", a.words_n > 0 ? a.words[0] : NULL);
-	return run_action(c, &json);
+	return run_with_word(c, argc, argv, &usage, "disconnect", "reason");
 }
 
 int

@@ -13,6 +13,8 @@
  *	set(key, value)         acks ["ok"]
  *	get(key)                acks [value], or [null] if there is none
  *	ask()                   asks `question`("6*7"); its answer comes back as event `answered`
+ *	receipt(text)           sends the text as a message; its ack comes back as event `answered`
+ *	later()                 event `later` with the text by which the ack can be sent later
  *	kick() kick-ns()        ends the session; leaves this namespace only
  *	whoami()                acks [{"id", "transport", "query", "endpoint"}]
  *
@@ -142,6 +144,23 @@ on_ask(sio_socket *s, const sio_event *e, void *user)
 }
 
 static void
+on_receipt(sio_socket *s, const sio_event *e, void *user)
+{
+	const char *text = string_arg(s, e, 0);
+
+	(void)user;
+	if (text != NULL)
+		sio_send_ack(s, text, strlen(text), "answer", NULL, 0);
+}
+
+static void
+on_later(sio_socket *s, const sio_event *e, void *user)
+{
+	(void)user;
+	sio_emit(s, "later", sio_args(s, "s", sio_ack_later(s, e)));
+}
+
+static void
 on_answer(sio_socket *s, const sio_event *e, void *user)
 {
 	(void)user;
@@ -201,6 +220,8 @@ static const struct {
     {"set", on_set},
     {"get", on_get},
     {"ask", on_ask},
+    {"receipt", on_receipt},
+    {"later", on_later},
     {"kick", on_kick},
     {"kick-ns", on_kick_ns},
     {"whoami", on_whoami},

@@ -268,12 +268,12 @@ static inline int sio_json_ack_to(
 static inline int sio_ack(sio_socket *s, const sio_event *e, const char *args);
 
 /* A short text by which the ack can be sent later, as long as the session lives: by sio_answer() in
- * any handler of any process, or by any program (the action "ack", or `pollux ack`).  "": the client
- * wants no ack, or the socket is from sio_find().  NULL: no memory. */
+ * any handler of any process, or by any program (the action "ack", or `pollux ack`).  "": the
+ * client wants no ack, or the socket is from sio_find().  NULL: no memory. */
 static inline const char *sio_ack_later(sio_socket *s, const sio_event *e);
 
-/* Send the ack that such a text stands for; `args` as of sio_ack().  "" does nothing.  `handle`: see
- * the helpers below.  The client hears the first answer only. */
+/* Send the ack that such a text stands for; `args` as of sio_ack().  "" does nothing.  `handle`:
+ * see the helpers below.  The client hears the first answer only. */
 static inline int sio_answer(const void *handle, const char *later, const char *args);
 
 /* --- the session ---------------------------------------------------------------------------- */

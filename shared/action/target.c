@@ -248,7 +248,7 @@ ask_at_home(struct application *app, const struct target_question *q, struct ses
 int
 target_ask(struct application *app, const struct target_question *q)
 {
-	/* PROTOCOL 5.2: to an event the client's function answers, to a message the client itself */
+	/* an event is answered by the client's function, a message by the client itself */
 	struct packet pk = {.type = q->type, .ack_data = q->type == PACKET_EVENT};
 	struct target t = {.ns = q->ns, .session = q->session};
 	struct session *s;

@@ -233,7 +233,7 @@ send_emit_ack(sio_socket *s, const char *name, const char *args, const char *han
 
 /* Send an ack packet; `args` is JSON text, NULL: none. */
 static int
-send_answer(struct application *app, const struct target *t, struct slice id, const char *args,
+answer_client(struct application *app, const struct target *t, struct slice id, const char *args,
     const char *call, const char *name)
 {
 	struct packet pk = {.type = PACKET_ACK};
@@ -260,7 +260,7 @@ send_ack(sio_socket *s, const sio_event *e, const char *args)
 		return -EINVAL;
 	if (!e->wants_ack || s->acked)
 		return 0;
-	result = send_answer(&s->h.app->base, &t, slice_of(e->ack_id), args, "sio_ack", e->name);
+	result = answer_client(&s->h.app->base, &t, slice_of(e->ack_id), args, "sio_ack", e->name);
 	s->acked = result != -EINVAL;
 	return result;
 }
@@ -298,7 +298,7 @@ send_later_answer(const void *handle, const char *text, const char *args)
 	ns = handlers_find_ns(app, later.ns);
 	if (ns == NULL)
 		return -EINVAL;
-	return send_answer(&app->base,
+	return answer_client(&app->base,
 	    &(struct target){.ns = &ns->base.hub, .session = later.session}, later.id, args,
 	    "sio_answer", text);
 }

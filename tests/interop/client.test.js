@@ -52,6 +52,16 @@ for (const transport of TRANSPORTS) {
     socket.disconnect();
   });
 
+  pollux(`${transport}: a message that asks for an ack is acked by the client itself`, async () => {
+    const socket = await connected(server, transport);
+    const heard = next(socket, 'message');
+    const answered = next(socket, 'answered');
+    socket.emit('receipt', 'hi');
+    assert.strictEqual((await heard)[0], 'hi');
+    assert.deepStrictEqual(await answered, []);
+    socket.disconnect();
+  });
+
   both(`${transport}: what the server sends before it disconnects the client arrives first`, async () => {
     const socket = await connected(server, transport);
     const heard = [];

@@ -384,9 +384,9 @@ everybody_in_a_room_answers_for_himself(void **state)
 	open_stream(w, 1, &b);
 	assert_int_equal(act(w, 0, &nobody,
 			     "[{\"do\":\"send\",\"to\":\"all\",\"text\":\"hi\",\"ack\":\"answer\","
-	                     "\"context\":1},"
+			     "\"context\":1},"
 			     "{\"do\":\"json\",\"to\":{\"room\":\"lobby\"},\"value\":[1.10],"
-	                     "\"ack\":\"answer\"}]"),
+			     "\"ack\":\"answer\"}]"),
 	    0);
 	assert_int_equal((int)done.receivers, 4);
 	wake(w, 1);

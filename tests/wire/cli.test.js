@@ -99,6 +99,40 @@ for (const Transport of [Polling, Websocket]) {
   });
 }
 
+pollux('an ack is asked for, and sent, by hand', async () => {
+  const { client, room, id } = await inRoom(Websocket);
+  const asked = await run(['send', '-r', room, '--ack', 'answer', '--context', '{"n":1}', '--timeout', '60000', 'there?']);
+  assert.deepStrictEqual(asked, { status: 0, stdout: '1 session\n', stderr: '' });
+  const question = await client.take();
+  assert.match(question, /^3:\d+::there\?$/);
+  await client.send(`6:::${question.split(':')[1]}`);
+  await client.expect('5:::{"name":"answered"}');
+  await client.send('1::/chat');
+  await client.expect('1::/chat');
+  await client.send('5:77+:/chat:{"name":"later"}');
+  const later = `${id}:77:/chat`;
+  await client.expect(`5::/chat:{"name":"later","args":["${later}"]}`);
+  assert.deepStrictEqual(await run(['ack', later, '"ok"', '1.10']), { status: 0, stdout: '1 session\n', stderr: '' });
+  await client.expect('6::/chat:77+["ok",1.10]');
+  assert.match((await run(['ack', 'x', '1'])).stderr, /"later" must be/);
+  await client.close();
+  await until(async () => (await run(['ack', later])).status === 67, 'the session is gone');
+});
+
+pollux('set, del and user change sessions', async () => {
+  const { client, id } = await inRoom(Websocket);
+  assert.strictEqual((await run(['set', '-s', id, 'nick', '{"a":1.10}'])).stdout, '1 session\n');
+  assert.deepStrictEqual(await client.ask('get', ['nick']), [{ a: 1.1 }]);
+  assert.strictEqual((await run(['del', '-s', id, 'nick'])).status, 0);
+  assert.deepStrictEqual(await client.ask('get', ['nick']), [null]);
+  assert.strictEqual((await run(['user', '-s', id, 'bob'])).status, 0);
+  assert.deepStrictEqual((await json('sessions', '-u', 'bob')).map((session) => session.id), [id]);
+  assert.strictEqual((await run(['user', '-u', 'bob'])).status, 0);
+  assert.deepStrictEqual(await json('sessions', '-u', 'bob'), []);
+  assert.match((await run(['set', '-s', id, 'nick', 'bob'])).stderr, /not JSON: bob/);
+  await client.close();
+});
+
 /* The public id of a session: the number that its secret one begins with, and a hash of it. */
 function publicId(sid) {
   const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';

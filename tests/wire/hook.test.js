@@ -70,6 +70,33 @@ for (const [name, Transport] of TRANSPORTS) {
   });
 }
 
+pollux('an ack may come later, by another reply', async () => {
+  const { hook } = main;
+  const waiting = await open(main, Websocket);
+  const worker = await open(main, Polling);
+  let job;
+  hook.on = (e) => {
+    if (e.name === 'job') job = `${e.session}:${e.ack}:${e.ns}`;
+    if (e.name === 'done') return { actions: [{ do: 'ack', later: job, args: [1.5] }] };
+    if (e.type === 'ack') return { actions: [{ do: 'emit', name: 'heard', args: [e.name, e.context, e.timed_out || false] }] };
+    if (e.name === 'ask') {
+      return { actions: [{ do: 'send', to: { ns: '' }, text: 'hi', ack: 'receipt', context: { n: 1 }, timeout_ms: 300 }] };
+    }
+    return {};
+  };
+  await waiting.send('5:5+::{"name":"job"}');
+  await hook.event((e) => e.name === 'job' && e.session === waiting.id);
+  await worker.send('5:::{"name":"done"}');
+  await waiting.expect('6:::5+[1.5]');
+  await worker.send('5:::{"name":"ask"}');
+  const question = await waiting.take();
+  assert.match(question, /^3:\d+::hi$/);
+  await waiting.send(`6:::${question.split(':')[1]}`);
+  await waiting.expect(event('heard', ['receipt', { n: 1 }, false]));
+  await worker.takeUntil(event('heard', ['receipt', { n: 1 }, true]));
+  await Promise.all([waiting.close(), worker.close()]);
+});
+
 pollux('events of a session come in order, one request at a time; sessions side by side', async () => {
   const { hook } = main;
   const clients = await Promise.all([0, 1, 2, 3, 4, 5].map((i) => open(main, TRANSPORTS[i % 2][1])));
