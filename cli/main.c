@@ -22,6 +22,7 @@ static const struct {
     {"del", act_del, "delete a value of sessions"},
     {"user", act_user, "set the user of sessions"},
     {"action", act_action, "run the actions on standard input"},
+    {"events", events_run, "the events for the web hook that wait or failed"},
     {"drain", drain_machine, "take the machine out of service"},
     {"sessions", list_sessions, "list sessions"},
     {"rooms", list_rooms, "list rooms"},

@@ -25,7 +25,7 @@ hook_body_write_event(struct buf *out, const char *epoch, const struct hook_row 
 {
 	char id[HOOK_ID_MAX], session[SID_PUBLIC_LENGTH + 1];
 
-	hook_event_id(id, epoch, row->id);
+	event_id_write(id, epoch, row->id);
 	sid_public_write(session, row->key);
 	buf_printf(out, "{\"id\":\"%s\",\"time\":%" PRId64 ",\"session\":\"%s\",\"ns\":", id,
 	    row->time, session);

@@ -22,6 +22,7 @@ struct delivery {
 	bool off;     /* the hook answered 410 */
 	int64_t next_tick;
 	char epoch[32]; /* of the database that the lanes were read from */
+	unsigned again; /* slots_hook_again() when they were */
 	size_t inflight;
 	int64_t handled; /* requests that were answered 2xx */
 	struct breaker breaker;
@@ -137,7 +138,7 @@ send_batch(struct delivery *d, struct batch *b)
 	request.body = buf_slice(&b->body);
 	/* of the request, not of its first event; and an event that is sent alone is not the
 	 * request that it was the first of */
-	hook_event_id(id, store_epoch(hub_store(hook->base.hub)), b->id < 0 ? -b->id : b->id);
+	event_id_write(id, store_epoch(hub_store(hook->base.hub)), b->id < 0 ? -b->id : b->id);
 	memcpy(id, b->id < 0 ? "one" : "req", 3);
 	b->call = b->body.failed ? NULL : hook_http_post(hook->http, &request, on_events_result, b);
 	if (b->call == NULL) {
@@ -326,6 +327,7 @@ try_to_lead(struct delivery *d)
 	if (d->leads || d->draining || !hook_queue_lead(hub_store(d->hook->base.hub)))
 		return;
 	d->leads = true;
+	d->again = slots_hook_again(store_slots(hub_store(d->hook->base.hub)));
 	forget_lanes(d);
 }
 
@@ -352,7 +354,16 @@ follow_rows(struct delivery *d, bool committed)
 {
 	const char *epoch = store_epoch(hub_store(d->hook->base.hub));
 	bool is_new = strcmp(d->epoch, epoch) != 0;
+	unsigned again = slots_hook_again(store_slots(hub_store(d->hook->base.hub)));
 	struct batch *b, *next;
+
+	if (d->leads && again != d->again) {
+		/* `pollux events` has changed rows; who does that knows that the hook is back */
+		d->again = again;
+		d->lanes.stale = true;
+		d->off = false;
+		(void)breaker_reached(&d->breaker);
+	}
 
 	if (is_new) {
 		/* in a folder that was replaced the lock is another one: lead anew */

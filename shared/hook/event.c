@@ -183,12 +183,6 @@ hook_event_describe(char text[HOOK_EVENT_TEXT], struct slice ns, struct slice me
 
 /* --- ids ------------------------------------------------------------------------------------ */
 
-void
-hook_event_id(char id[HOOK_ID_MAX], const char *epoch, int64_t number)
-{
-	snprintf(id, HOOK_ID_MAX, "evt_%.24s_%" PRIx64, epoch, (uint64_t)number);
-}
-
 struct slice
 hook_event_ack_number(struct slice id)
 {

@@ -13,6 +13,7 @@
 #include "shared/base/buf.h"
 #include "shared/base/config.h"
 #include "shared/base/container.h"
+#include "shared/hook/event_id.h"
 #include "shared/hook/hook.h"
 #include "shared/hook/http.h"
 #include "shared/hook/pace.h"
@@ -21,9 +22,9 @@
 
 #define HOOK_ERROR_MAX  160
 #define HOOK_EVENT_TEXT 128
-#define HOOK_ID_MAX     64       /* of an event or a request, with its NUL */
-#define HOOK_BATCH      PACE_MAX /* events in one request */
-#define HOOK_DIGEST_LEN 32       /* bytes of SHA-256 */
+#define HOOK_ID_MAX     EVENT_ID_MAX /* of an event or a request, with its NUL */
+#define HOOK_BATCH      PACE_MAX     /* events in one request */
+#define HOOK_DIGEST_LEN 32           /* bytes of SHA-256 */
 
 struct delivery;
 struct hook_cached;
@@ -90,9 +91,6 @@ void hook_event_plain(char *out, size_t size, struct slice text);
 /* Describe an event for the log, by its namespace and the members of its object: event "say" of
  * "/chat". */
 void hook_event_describe(char text[HOOK_EVENT_TEXT], struct slice ns, struct slice members);
-
-/* The id of event `number` of this database: "evt_<epoch>_<number>". */
-void hook_event_id(char id[HOOK_ID_MAX], const char *epoch, int64_t number);
 
 /* The number of an ack id as JSON has it: without leading zeros. */
 struct slice hook_event_ack_number(struct slice id);

@@ -128,7 +128,7 @@ find_sent_event(const struct reply_reader *r, struct slice literal)
 	char id[HOOK_ID_MAX];
 
 	for (size_t i = 0; i < r->sent_n; i++) {
-		hook_event_id(id, epoch, r->sent[i].id);
+		event_id_write(id, epoch, r->sent[i].id);
 		if (json_string_is(literal, id))
 			return &r->sent[i];
 	}

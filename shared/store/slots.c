@@ -418,6 +418,18 @@ slots_set_hook_leader(struct slots *sl, int slot)
 }
 
 void
+slots_ask_hook_again(struct slots *sl)
+{
+	sl->table->hook_again++;
+}
+
+unsigned
+slots_hook_again(const struct slots *sl)
+{
+	return sl->table->hook_again;
+}
+
+void
 slots_set_slowed(struct slots *sl, unsigned n)
 {
 	struct slot *slot = &sl->table->slots[sl->own];

@@ -209,6 +209,10 @@ int64_t slots_hook_bytes(const struct slots *sl);
 void slots_set_hook(struct slots *sl, int64_t events, int64_t bytes);
 void slots_add_hook(struct slots *sl, size_t bytes);
 int slots_hook_leader(const struct slots *sl);
+/* Rows that wait were changed by hand: the leader is to read them again. */
+void slots_ask_hook_again(struct slots *sl);
+/* How often that was asked. */
+unsigned slots_hook_again(const struct slots *sl);
 /* How many clients this process has slowed until some of it is delivered; and another one. */
 void slots_set_slowed(struct slots *sl, unsigned n);
 unsigned slots_slowed(const struct slots *sl, int slot);

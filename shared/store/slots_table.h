@@ -77,9 +77,10 @@ struct slot_table {
 	_Atomic uint32_t epoch;
 	_Atomic int64_t sessions;
 	_Atomic int64_t hook_events, hook_bytes;
-	_Atomic int hook_leader; /* slot + 1; 0: none */
-	_Atomic bool asked;      /* ends were requested */
-	_Atomic int watching;    /* number of watchers */
+	_Atomic int hook_leader;     /* slot + 1; 0: none */
+	_Atomic unsigned hook_again; /* how often slots_ask_hook_again() was called */
+	_Atomic bool asked;          /* ends were requested */
+	_Atomic int watching;        /* number of watchers */
 	struct {
 		_Atomic int slot; /* + 1; 0: free */
 		_Atomic int64_t key;

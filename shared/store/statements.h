@@ -181,6 +181,16 @@ X(Q_HOOK_FORGET_ENDED,
 X(Q_HOOK_DEFER, "INSERT OR REPLACE INTO hook_deferred(key, actions) VALUES(?1, ?2)")
 X(Q_HOOK_TAKE_DEFERRED, "DELETE FROM hook_deferred WHERE key = ?1 RETURNING actions")
 
+/* --- hook_listing.c --- */
+X(Q_HOOK_LIST_DEAD,
+    "SELECT 1, id, key, ns, ack, time, body, error, 0, 0 FROM hook_dead WHERE id > ?1"
+    " ORDER BY id LIMIT ?2")
+X(Q_HOOK_LIST_QUEUED,
+    "SELECT 0, id, key, ns, ack, time, body, NULL, attempts, due FROM hook_event WHERE id > ?1"
+    " ORDER BY id LIMIT ?2")
+X(Q_HOOK_DROP_DEAD, "DELETE FROM hook_dead WHERE id = ?1")
+X(Q_HOOK_HURRY, "UPDATE hook_event SET due = 0 WHERE due > 0")
+
 /* --- drain_state.c --- */
 X(Q_DRAIN_NEXT,
     "SELECT key FROM session WHERE state = 1 AND home IS NULL"

@@ -228,7 +228,7 @@ reply(struct fixture *f, const char *format, char error[HOOK_ERROR_MAX])
 	    .id = 1, .key = f->key, .ns = &namespace_find(f->app, SLICE(""))->hub, .ack = "07"};
 	char id[HOOK_ID_MAX], text[1024];
 
-	hook_event_id(id, store_epoch(hub_store(f->hub)), 1);
+	event_id_write(id, store_epoch(hub_store(f->hub)), 1);
 	snprintf(text, sizeof(text), "%s", format);
 	for (char *at; (at = strstr(text, "ID")) != NULL;) {
 		char rest[1024];

@@ -1,0 +1,88 @@
+/* `pollux events`: what waits for the web hook or could not be delivered, seen and moved by hand. */
+'use strict';
+
+const assert = require('node:assert');
+const { spawnSync } = require('node:child_process');
+const path = require('node:path');
+const { TRANSPORTS, useHook, open } = require('../lib/hooked');
+const { ROOT } = require('../lib/server');
+const { pollux } = require('../lib/suite');
+const { until } = require('../lib/wait');
+
+const main = useHook();
+const [[, Websocket], [, Polling]] = TRANSPORTS;
+
+function command(...args) {
+  const { status, stdout, stderr } = spawnSync(path.join(ROOT, process.env.B || 'build', 'pollux'),
+    ['events', ...args, '-d', main.server.data], { encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+const listed = (...args) => JSON.parse(command('list', '--json', ...args).stdout);
+
+pollux('an event that could not be delivered is listed, shown, sent again and dropped', async () => {
+  const { hook } = main;
+  const client = await open(main, Websocket);
+  const gone = await open(main, Polling);
+  let error = 'no <b>such</b> shop\u001b[31m';
+  hook.on = (e) => (e.name === 'order' && error ? { error } : {});
+  await client.send('5:::{"name":"order","args":[1.10,"x"]}');
+  await gone.send('5:::{"name":"order","args":[2]}');
+  await until(() => listed('--dead').length === 2, 'both are dead letters');
+  const [one] = listed('--dead').filter((event) => event.session === client.id);
+  assert.strictEqual(one.error, 'no <b>such</b> shop?[31m');
+  const text = command('list').stdout;
+  assert.match(text, new RegExp(`${one.id} +\\S+ +${client.id} dead +/ event order: no <b>such</b> shop\\?\\[31m\n`));
+  assert.match(command('show', one.id).stdout, /^evt_\S+ dead, .*\nerror: no .*\n\{.*"args":\[1\.10,"x"\].*\}\n$/);
+  /* a session that has ended keeps what is known of it */
+  hook.on = () => ({});
+  await gone.close();
+  await hook.event((e) => e.type === 'disconnect' && e.session === gone.id && e.ns === '');
+  error = '';
+  assert.deepStrictEqual(command('retry', '--all'), { status: 0, stdout: '2 events\n', stderr: '' });
+  const again = await hook.event((e) => e.retry_of === one.id, 'the event again');
+  assert.deepStrictEqual([again.name, again.args, again.session, again.time], ['order', [1.1, 'x'], client.id, one.time]);
+  assert.notStrictEqual(again.id, one.id);
+  await hook.event((e) => e.retry_of && e.session === gone.id, 'that of the session that has gone');
+  assert.ok(hook.requests.some(({ body }) => body.includes('"args":[1.10,"x"],"retry_of"')), 'byte for byte');
+  await until(() => listed().length === 0, 'nothing is left');
+
+  hook.on = (e) => (e.name === 'order' ? { error: 'again' } : {});
+  await client.emit('order', [3]);
+  await until(() => listed('--dead').length === 1, 'it is a dead letter');
+  const [{ id }] = listed('--dead');
+  assert.strictEqual(command('drop', id).stdout, '1 event\n');
+  assert.deepStrictEqual(listed(), []);
+  const missing = command('retry', id);
+  assert.strictEqual(missing.status, 67);
+  assert.match(missing.stderr, /there is no such event/);
+  assert.match(command('drop', 'evt_x_1').stderr, /not the id of an event of this database/);
+  assert.strictEqual(command('drop').status, 64);
+  await client.close();
+});
+
+pollux('an event that waits is sent at once when a person says so', async () => {
+  const { hook } = main;
+  const client = await open(main, Websocket);
+  hook.answer = () => ({ raw: true, status: 503, headers: { 'Retry-After': '600' } });
+  await client.emit('late', [1]);
+  await until(() => listed('--queued').some((event) => event.attempts > 0), 'it waits');
+  const [waiting] = listed('--queued');
+  assert.strictEqual(waiting.event.name, 'late');
+  assert.match(command('list', '--queued').stdout, /queued +\/ event late: 1 attempt failed\n/);
+  hook.answer = (request) => hook.resultsOf(request);
+  assert.strictEqual(command('retry', waiting.id).status, 0);
+  const late = await hook.event((e) => e.name === 'late' && e.session === client.id, 'the event at once');
+  assert.strictEqual(late.id, waiting.id);
+
+  hook.answer = () => ({ raw: true, status: 503, headers: { 'Retry-After': '600' } });
+  await client.emit('never', [1]);
+  await until(() => listed('--queued').some((event) => event.attempts > 0), 'it waits');
+  assert.strictEqual(command('drop', '--all', '--queued').stdout, '1 event\n');
+  assert.deepStrictEqual(listed(), []);
+  hook.answer = (request) => hook.resultsOf(request);
+  await client.emit('next', [1]);
+  await hook.event((e) => e.name === 'next' && e.session === client.id, 'the next event');
+  assert.ok(!hook.events.some((e) => e.name === 'never'));
+  await client.close();
+});
