@@ -208,6 +208,11 @@ int
 doctor_run(struct cli *c, int argc, char **argv)
 {
 	static struct doctor d;
+	static const struct findings_conclusion conclusion = {
+	    .good = "Clients will be served.",
+	    .unknown = "Whether clients will be served is not known.",
+	    .bad = "Not all clients will be served",
+	};
 	const char *wrong;
 	bool complete;
 	int status;
@@ -215,6 +220,8 @@ doctor_run(struct cli *c, int argc, char **argv)
 	d = (struct doctor){.cli = c, .wait_ms = WAIT_S * 1000, .polls = POLLS};
 	read_options(&d, argc, argv);
 	d.found.json = c->json;
+	d.found.id_columns = 9;
+	d.found.conclusion = &conclusion;
 	if (c->paths_n > 0 || c->data != NULL) {
 		status = cli_configure(c);
 		if (status != 0)

@@ -9,8 +9,7 @@
 
 #define TEXT_MAX 2048 /* of one sentence, or of one change */
 
-#define COLUMNS        96 /* of a line, unless a word is longer */
-#define COLUMNS_BEFORE 20 /* its sentence */
+#define COLUMNS 96 /* of a line, unless a word is longer */
 
 /* What programs read, and what people read, padded. */
 static const struct {
@@ -51,16 +50,16 @@ write_json_finding(struct findings *f)
 	buf_add_char(&f->list, '}');
 }
 
-/* Print a line after the columns, broken between words; `used`: columns that are printed. */
+/* Print a line, broken between words, from column `from` on; `used`: columns that are printed. */
 static void
-print_wrapped(struct slice line, int used)
+print_wrapped(struct slice line, int from, int used)
 {
 	struct slice word;
 	int at = used, gap = 1; /* blanks before the next word */
 
 	/* what is to be pasted begins with blanks */
 	if (slice_starts(line, SLICE("    "))) {
-		printf("%*s%.*s\n", COLUMNS_BEFORE - used, "", (int)line.n, line.p);
+		printf("%*s%.*s\n", from - used, "", (int)line.n, line.p);
 		return;
 	}
 	while (slice_cut(&line, ' ', &word)) {
@@ -68,13 +67,13 @@ print_wrapped(struct slice line, int used)
 			gap++;
 			continue;
 		}
-		if (at > COLUMNS_BEFORE && at + gap + (int)word.n > COLUMNS) {
+		if (at > from && at + gap + (int)word.n > COLUMNS) {
 			putchar('\n');
 			at = 0;
 		}
-		if (at < COLUMNS_BEFORE)
-			at += printf("%*s", COLUMNS_BEFORE - at, "");
-		else if (at > COLUMNS_BEFORE)
+		if (at < from)
+			at += printf("%*s", from - at, "");
+		else if (at > from)
 			at += printf("%*s", gap, "");
 		at += printf("%.*s", (int)word.n, slice_text(word));
 		gap = 1;
@@ -86,12 +85,13 @@ static void
 print_finding(const struct findings *f)
 {
 	struct slice rest = buf_slice(&f->change), line;
+	int from = (int)strlen(verdicts[f->verdict].column) + 2 + f->id_columns + 2;
 
-	print_wrapped(
-	    buf_slice(&f->sentence), printf("%s  %-9s  ", verdicts[f->verdict].column, f->id));
+	print_wrapped(buf_slice(&f->sentence), from,
+	    printf("%s  %-*s  ", verdicts[f->verdict].column, f->id_columns, f->id));
 	if (f->change.n > 0)
 		while (slice_cut(&rest, '\n', &line))
-			print_wrapped(line, 0);
+			print_wrapped(line, from, 0);
 }
 
 void
@@ -209,23 +209,22 @@ write_conclusion(struct buf *out, const struct findings *f, bool good, bool comp
 	if (!complete)
 		buf_puts(out, "Interrupted: what is missing was not tested.\n");
 	else if (good)
-		buf_puts(out, "Clients will be served.\n");
+		buf_printf(out, "%s\n", f->conclusion->good);
 	else if (bad == 0)
-		buf_puts(out, "Whether clients will be served is not known.\n");
+		buf_printf(out, "%s\n", f->conclusion->unknown);
 	else
-		buf_printf(
-		    out, "Not all clients will be served: change what is BAD above (%u).\n", bad);
+		buf_printf(out, "%s: change what is BAD above (%u).\n", f->conclusion->bad, bad);
 	if (unknown > 0)
 		buf_printf(out, "%u %s could not be tested; each line says why.\n", unknown,
 		    unknown == 1 ? "thing" : "things");
 }
 
 int
-findings_finish(struct findings *f, const char *url, bool served, bool complete)
+findings_finish(struct findings *f, const char *url, bool good, bool complete)
 {
-	bool good = served && f->counts[FINDING_BAD] == 0;
 	struct buf out = {.p = NULL};
 
+	good = good && f->counts[FINDING_BAD] == 0;
 	findings_flush(f);
 	if (f->json)
 		write_json_all(&out, f, url, good, complete);

@@ -1,5 +1,5 @@
-/* findings: what `pollux doctor` has found: sentences, what to change, and the configuration that
- * fits, printed as they come or as one JSON object at the end. */
+/* findings: what `pollux doctor` and `pollux hook test` have found: sentences, what to change, and
+ * the configuration that fits, printed as they come or as one JSON object at the end. */
 #ifndef POLLUX_FINDINGS_H
 #define POLLUX_FINDINGS_H
 
@@ -22,9 +22,16 @@ struct findings_setting {
 	char value[256];
 };
 
-/* A zeroed struct, with `json` as it is wanted, is a valid start. */
+/* The last sentence, by what was found. */
+struct findings_conclusion {
+	const char *good, *unknown, *bad;
+};
+
+/* A zeroed struct, with the first three as they are wanted, is a valid start. */
 struct findings {
 	bool json;
+	int id_columns;                               /* of the longest id */
+	const struct findings_conclusion *conclusion; /* static */
 	unsigned counts[FINDING_VERDICTS];
 	struct buf list; /* JSON objects with commas between them */
 	/* the last finding, which is not printed yet */
@@ -55,9 +62,9 @@ void findings_set(struct findings *f, const char *section, const char *key, cons
 void findings_flush(struct findings *f);
 
 /* Print the settings and the conclusion, or the whole object with --json.  `url` is what was asked.
- * `served`: a client was; `complete`: all was tried, nobody interrupted it.  Return 0, or -1: no
- * memory. */
-int findings_finish(struct findings *f, const char *url, bool served, bool complete);
+ * `good`: what mattered was seen to work; `complete`: all was tried, nobody interrupted it.  Return
+ * 0, or -1: no memory. */
+int findings_finish(struct findings *f, const char *url, bool good, bool complete);
 
 void findings_free(struct findings *f);
 

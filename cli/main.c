@@ -23,6 +23,8 @@ static const struct {
     {"user", act_user, "set the user of sessions"},
     {"action", act_action, "run the actions on standard input"},
     {"events", events_run, "the events for the web hook that wait or failed"},
+    {"key", key_run, "make, list and revoke keys of the publishing interface"},
+    {"hook", hook_test_run, "send a web hook one request of each kind"},
     {"drain", drain_machine, "take the machine out of service"},
     {"sessions", list_sessions, "list sessions"},
     {"rooms", list_rooms, "list rooms"},

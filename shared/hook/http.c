@@ -261,7 +261,7 @@ static int
 add_request_headers(struct hook_call *call, const struct hook_request *request)
 {
 	struct buf signature = {.ceiling = 900};
-	int64_t now = (int64_t)time(NULL);
+	int64_t now = (int64_t)time(NULL) - request->age_s;
 	int result = hook_sign(&signature, call->http->secrets, request->id, now, request->body);
 
 	add_request_header(call, "Content-Type: application/json");

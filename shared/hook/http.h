@@ -48,6 +48,7 @@ struct hook_request {
 	struct slice body; /* borrowed until the call ends */
 	int attempt;       /* from 1 */
 	int64_t now_ms;
+	int64_t age_s; /* by which its timestamp is too old; 0, but for a test */
 	int64_t timeout_ms;
 	const char *last_error; /* NULL: none */
 };

@@ -1,5 +1,5 @@
-/* hook_listing: the events for the web hook as a person sees them: those that wait in the queue, and
- * those that could not be delivered (hook_queue.h).
+/* hook_listing: the events for the web hook as a person sees them: those that wait in the queue,
+ * and those that could not be delivered (hook_queue.h).
  *
  * Functions return 0, or -1 after logging why, unless they say otherwise.  Writers need an open
  * transaction; after one has failed the caller rolls back. */

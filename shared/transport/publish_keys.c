@@ -1,7 +1,11 @@
 #include "shared/transport/publish_keys.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -9,12 +13,22 @@
 #include "shared/base/log.h"
 #include "shared/wire/digit.h"
 
-#define KEYS_MAX 16
-#define TOKEN    1000 /* one request */
+#define KEYS_MAX       64
+#define FILE_BYTES_MAX 16384
+#define TOKEN          1000 /* one request */
+
+/* What tells whether the file has changed. */
+struct keys_stamp {
+	ino_t ino; /* 0: there was no file */
+	off_t size;
+	struct timespec changed;
+};
 
 struct publish_keys {
-	struct publish_key at[KEYS_MAX];
+	struct publish_key at[KEYS_MAX]; /* first those of the setting */
 	unsigned n;
+	const char *folder; /* borrowed; NULL: no file */
+	struct keys_stamp stamp;
 };
 
 static int
@@ -59,43 +73,141 @@ parse_key_hash(struct publish_key *key, struct slice hex)
 	return 0;
 }
 
-static int
-parse_publish_key(struct publish_keys *keys, struct slice word)
+int
+publish_keys_parse(struct publish_key *key, struct slice word)
 {
-	struct publish_key *key = &keys->at[keys->n];
 	struct slice name, scopes;
 
+	*key = (struct publish_key){.scopes = 0};
+	return !slice_cut(&word, ':', &name) || parse_key_name(key, name) == -1 ||
+	               !slice_cut(&word, ':', &scopes) || parse_key_scopes(key, scopes) == -1 ||
+	               parse_key_hash(key, word) == -1
+	           ? -1
+	           : 0;
+}
+
+/* `where` is for the log, with the number of the key and not its text: it may be a secret that was
+ * not hashed. */
+static int
+add_publish_key(struct publish_keys *keys, struct slice word, const char *where, unsigned number)
+{
 	if (keys->n == KEYS_MAX) {
-		log_errx("[publish] keys: more than the %d that are allowed", KEYS_MAX);
+		log_errx("%s: more than the %d keys that are allowed", where, KEYS_MAX);
 		return -1;
 	}
-	if (!slice_cut(&word, ':', &name) || parse_key_name(key, name) == -1 ||
-	    !slice_cut(&word, ':', &scopes) || parse_key_scopes(key, scopes) == -1 ||
-	    parse_key_hash(key, word) == -1) {
-		/* its number, not its text: it may be a secret that was not hashed */
-		log_errx("[publish] keys: key %u is not NAME:SCOPES:HEX "
+	if (publish_keys_parse(&keys->at[keys->n], word) == -1) {
+		log_errx("%s: key %u is not NAME:SCOPES:HEX "
 			 "(scopes: publish, read, admin; HEX: the 64 digits of a SHA-256)",
-		    keys->n + 1);
+		    where, number);
 		return -1;
 	}
 	keys->n++;
 	return 0;
 }
 
+/* --- the file ------------------------------------------------------------------------------- */
+
+void
+publish_keys_path(char path[PUBLISH_KEYS_PATH_MAX], const char *folder)
+{
+	snprintf(path, PUBLISH_KEYS_PATH_MAX, "%s/keys", folder);
+}
+
+static struct keys_stamp
+stamp_of(const struct stat *st)
+{
+	return (struct keys_stamp){st->st_ino, st->st_size, st->st_mtim};
+}
+
+static bool
+is_same_stamp(const struct keys_stamp *a, const struct keys_stamp *b)
+{
+	return a->ino == b->ino && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
+	       a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+static void
+forget_file_keys(struct publish_keys *keys)
+{
+	while (keys->n > 0 && keys->at[keys->n - 1].from_file)
+		keys->n--;
+	keys->stamp = (struct keys_stamp){.ino = 0};
+}
+
+static void
+read_file_keys(struct publish_keys *keys, const char *path)
+{
+	char text[FILE_BYTES_MAX];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd == -1 ? -1 : read(fd, text, sizeof(text));
+	struct slice rest = {text, n < 0 ? 0 : (size_t)n}, line;
+	struct stat st;
+	unsigned number = 0;
+
+	if (n == -1 || fstat(fd, &st) == -1) {
+		log_limited(LOG_LEVEL_WARN, "%s: cannot be read", path);
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	close(fd);
+	keys->stamp = stamp_of(&st);
+	while (slice_cut(&rest, '\n', &line)) {
+		number++;
+		if (line.n == 0 || line.p[0] == '#')
+			continue;
+		if (add_publish_key(keys, line, path, number) == 0)
+			keys->at[keys->n - 1].from_file = true;
+	}
+}
+
+/* Read the file if it is not the one that was read last. */
+static void
+follow_keys_file(struct publish_keys *keys)
+{
+	char path[PUBLISH_KEYS_PATH_MAX];
+	struct keys_stamp now = {.ino = 0};
+	struct stat st;
+
+	if (keys->folder == NULL)
+		return;
+	publish_keys_path(path, keys->folder);
+	if (stat(path, &st) == 0)
+		now = stamp_of(&st);
+	if (is_same_stamp(&now, &keys->stamp))
+		return;
+	forget_file_keys(keys);
+	if (now.ino != 0)
+		read_file_keys(keys, path);
+}
+
+/* --- all of them ---------------------------------------------------------------------------- */
+
 struct publish_keys *
-publish_keys_open(const char *setting)
+publish_keys_open(const char *setting, const char *folder)
 {
 	struct publish_keys *keys = calloc(1, sizeof(*keys));
 	struct slice rest = slice_of(setting), word;
+	unsigned number = 0;
 
 	if (keys == NULL)
 		return NULL;
 	while (slice_cut(&rest, ' ', &word))
-		if (word.n > 0 && parse_publish_key(keys, word) == -1) {
+		if (word.n > 0 && add_publish_key(keys, word, "[publish] keys", ++number) == -1) {
 			publish_keys_close(keys);
 			return NULL;
 		}
+	keys->folder = folder;
+	follow_keys_file(keys);
 	return keys;
+}
+
+void
+publish_keys_each(
+    struct publish_keys *keys, void (*each)(void *arg, const struct publish_key *key), void *arg)
+{
+	for (unsigned i = 0; i < keys->n; i++)
+		each(arg, &keys->at[i]);
 }
 
 void
@@ -110,6 +222,7 @@ publish_keys_find(struct publish_keys *keys, struct slice secret)
 	struct publish_key *found = NULL;
 	unsigned char hash[EVP_MAX_MD_SIZE];
 
+	follow_keys_file(keys);
 	if (secret.n == 0 || EVP_Digest(secret.p, secret.n, hash, NULL, EVP_sha256(), NULL) != 1)
 		return NULL;
 	/* never stop early: the time must not tell which key matched */

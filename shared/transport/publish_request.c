@@ -94,7 +94,7 @@ identify_publisher(struct publish_request *p)
 	log_limited(LOG_LEVEL_WARN, "publish: a wrong key from %.*s", (int)p->x->address.n,
 	    slice_text(p->x->address));
 	publish_answer_error(p, 401, "WWW-Authenticate: Bearer\r\n", "bad_key",
-	    "wrong key: [publish] keys of this server has no such key");
+	    "wrong key: this server has no such key");
 	return false;
 }
 

@@ -95,7 +95,7 @@ read_publish_keys(struct server *sv)
 	struct publish_keys *keys = NULL;
 
 	if (sv->cfg->publish_enabled) {
-		keys = publish_keys_open(sv->cfg->publish_keys);
+		keys = publish_keys_open(sv->cfg->publish_keys, sv->cfg->data);
 		if (keys == NULL)
 			return -1;
 	}

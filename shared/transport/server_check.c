@@ -28,12 +28,21 @@ server_check_transports(const struct config *cfg, unsigned *enabled)
 	return 0;
 }
 
+static bool
+has_publish_keys(const struct config *cfg)
+{
+	char path[PUBLISH_KEYS_PATH_MAX];
+
+	publish_keys_path(path, cfg->data);
+	return cfg->publish_keys[0] != '\0' || access(path, F_OK) == 0;
+}
+
 void
 server_check_unused(const struct config *cfg)
 {
-	if (cfg->publish_enabled && cfg->publish_keys[0] == '\0')
+	if (cfg->publish_enabled && !has_publish_keys(cfg))
 		log_warnx("[publish] enabled is true, but there are no keys: only health and ready "
-			  "can be called");
+			  "can be called; `pollux key new` makes one");
 	if (!cfg->publish_enabled && cfg->publish_keys[0] != '\0')
 		log_warnx("[publish] keys have no effect: enabled is false");
 	if (cfg->hook_url[0] == '\0' && cfg->hook_secret[0] != '\0')
@@ -76,7 +85,7 @@ check_application(const struct config *cfg)
 int
 server_check_reload(const struct config *cfg)
 {
-	struct publish_keys *keys = publish_keys_open(cfg->publish_keys);
+	struct publish_keys *keys = publish_keys_open(cfg->publish_keys, NULL);
 	struct application *hook = NULL;
 	int result = 0;
 
@@ -98,7 +107,7 @@ server_check(const struct config *cfg)
 
 	server_check_transports(cfg, &enabled);
 	/* also if they are not enabled yet */
-	publish_keys_close(publish_keys_open(cfg->publish_keys));
+	publish_keys_close(publish_keys_open(cfg->publish_keys, NULL));
 	check_application(cfg);
 	preflight_data(cfg);
 	preflight_cluster(cfg);

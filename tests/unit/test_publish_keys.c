@@ -15,7 +15,8 @@
 static void
 keys_are_found_by_what_was_hashed(void **state)
 {
-	struct publish_keys *keys = publish_keys_open("a:publish,read:" TEST "  b:admin:" OTHER);
+	struct publish_keys *keys =
+	    publish_keys_open("a:publish,read:" TEST "  b:admin:" OTHER, NULL);
 	struct publish_key *key;
 
 	(void)state;
@@ -39,11 +40,11 @@ what_is_no_key_is_refused(void **state)
 	    "a::" TEST, "a:write:" TEST, "a:publish,:" TEST, "a:publish:" TEST "0",
 	    "a:publish:x" TEST, "a:publish:" TEST ":x", "a:read:" TEST " b",
 	    "a-name-that-is-longer-than-31-bytes:read:" TEST};
-	struct publish_keys *none = publish_keys_open("");
+	struct publish_keys *none = publish_keys_open("", NULL);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		assert_null(publish_keys_open(wrong[i]));
+		assert_null(publish_keys_open(wrong[i], NULL));
 	assert_non_null(none);
 	assert_null(publish_keys_find(none, SLICE("test")));
 	publish_keys_close(none);

@@ -2,12 +2,14 @@
 'use strict';
 
 const assert = require('node:assert');
-const { spawnSync } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
+const http = require('node:http');
 const path = require('node:path');
+const { SECRET, signature } = require('../lib/hook');
 const { TRANSPORTS, useHook, open } = require('../lib/hooked');
 const { ROOT } = require('../lib/server');
 const { pollux } = require('../lib/suite');
-const { until } = require('../lib/wait');
+const { until, within } = require('../lib/wait');
 
 const main = useHook();
 const [[, Websocket], [, Polling]] = TRANSPORTS;
@@ -85,4 +87,51 @@ pollux('an event that waits is sent at once when a person says so', async () => 
   await hook.event((e) => e.name === 'next' && e.session === client.id, 'the next event');
   assert.ok(!hook.events.some((e) => e.name === 'never'));
   await client.close();
+});
+
+/* What `pollux hook test` says of a hook that answers so. */
+async function hookTest(answer) {
+  const seen = [];
+  const hook = http.createServer((request, response) => {
+    const chunks = [];
+    request.on('data', (chunk) => chunks.push(chunk));
+    request.on('end', () => {
+      const body = Buffer.concat(chunks);
+      const { 'webhook-id': id, 'webhook-timestamp': time, 'webhook-signature': signed } = request.headers;
+      const genuine = signed === signature(SECRET, id, time, body) && Math.abs(Date.now() / 1000 - time) < 300;
+      const json = JSON.parse(body);
+      seen.push(json.hook === 'authorize' ? 'authorize' : (json.events[0] || { type: 'none' }).type);
+      const { status = 200, text = '' } = answer(json, genuine);
+      response.writeHead(status);
+      response.end(text);
+    });
+  });
+  await new Promise((resolve) => { hook.listen(0, '127.0.0.1', resolve); });
+  const child = spawn(path.join(ROOT, process.env.B || 'build', 'pollux'),
+    ['hook', 'test', `http://127.0.0.1:${hook.address().port}/`, '--secret', SECRET, '--json', '-c', '/dev/null']);
+  let out = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => { out += text; });
+  const status = await within(new Promise((resolve) => { child.on('close', resolve); }), 'the end of the test');
+  hook.closeAllConnections();
+  await new Promise((resolve) => { hook.close(resolve); });
+  return { status, seen, ...JSON.parse(out) };
+}
+
+pollux('pollux hook test says what a hook does wrong', async () => {
+  const good = await hookTest((json, genuine) => (genuine ? { text: json.hook === 'authorize' ? '{"accept":false}' : '{"results":[]}' } : { status: 401 }));
+  assert.deepStrictEqual([good.status, good.ok], [0, true], JSON.stringify(good.findings));
+  for (const type of ['authorize', 'connect', 'event', 'message', 'json', 'ack', 'timer', 'disconnect', 'user_connect', 'user_disconnect']) {
+    assert.ok(good.seen.includes(type), type);
+  }
+  const bad = (found) => found.findings.filter(({ verdict }) => verdict === 'bad').map(({ id, sentence }) => `${id}: ${sentence}`).join('\n');
+  const careless = await hookTest(() => ({}));
+  assert.strictEqual(careless.status, 65);
+  assert.match(bad(careless), /^forged: .* is answered 200\.\nstale: .* is answered 200\.$/);
+  const noisy = await hookTest((json, genuine) => (genuine ? { text: 'Warning: x in y.php\n{}' } : { status: 401 }));
+  assert.match(bad(noisy), /^authorize: .* not a JSON object: Warning: x in y\.php\n/);
+  const wrong = await hookTest((json, genuine) => (!genuine ? { status: 401 } : {
+    text: JSON.stringify({ accept: 1, results: [{ id: (json.events || [{}])[0].id, actions: [{ do: 'fly' }] }] })
+  }));
+  assert.match(bad(wrong), /^authorize: .*"accept"/);
+  assert.match(bad(wrong), /\nconnect: .*action 0: .*"fly" is not an action/);
 });

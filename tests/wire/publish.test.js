@@ -153,6 +153,22 @@ for (const [door, port] of Object.entries(DOORS)) {
     }
   });
 
+  pollux(`${door}: a key that pollux key makes is valid until it is revoked`, async () => {
+    const key = async (...args) => {
+      const { stdout } = await run(path.join(ROOT, process.env.B || 'build', 'pollux'), ['key', ...args, '-d', server.data]);
+      return stdout;
+    };
+    const made = (await key('new', 'cron', 'read')).trim();
+    const get = () => call(port(), 'GET', 'rooms', { key: null, headers: { 'X-API-Key': made } });
+    assert.match(made, /^[\w-]{43}$/);
+    assert.match(await key('list'), /^cron +read +keys$/m);
+    const answers = (await Promise.all([get(), get(), get()])).map(({ status }) => status);
+    assert.deepStrictEqual(answers, [200, 200, 200]);
+    await assert.rejects(key('new', 'cron', 'read'), /there is a key "cron"/);
+    await key('revoke', 'cron');
+    assert.deepStrictEqual([(await get()).status, await key('list')], [401, '']);
+  });
+
   pollux(`${door}: who sends no key is told to, and who sends a wrong one that it is wrong`, async () => {
     const without = await call(port(), 'GET', 'rooms', { key: null });
     assert.deepStrictEqual([without.json.error.code, without.status], ['no_key', 401]);
