@@ -111,12 +111,21 @@ CREATE TABLE end_request(
 	PRIMARY KEY(key, ns)
 ) WITHOUT ROWID;
 
+-- Users who came or went by what a process without an application did, such as `pollux user`.  The
+-- process that does maintenance tells the application.
+CREATE TABLE user_change(
+	id INTEGER PRIMARY KEY,
+	key INTEGER NOT NULL,      -- the session that is the first or the last one
+	user TEXT NOT NULL,
+	arrives INTEGER NOT NULL
+);
+
 -- Events that wait for delivery to the web hook (docs/hook.md), in order, each written in the
 -- transaction of the change that it reports.  AUTOINCREMENT: an id must never name another event,
 -- since the hook recognizes repeated events by it.
 CREATE TABLE hook_event(
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
-	key INTEGER NOT NULL,      -- the session
+	key INTEGER NOT NULL,      -- the session; negative: of a user, hash of its name
 	ns TEXT NOT NULL,
 	ack TEXT,                  -- mode sync: id of the ack that the client expects; else NULL
 	time INTEGER NOT NULL,     -- when it happened, milliseconds since 1970

@@ -114,9 +114,11 @@ write_event_json(struct events *e, const struct hook_listed *event)
 	event_id_write(id, e->epoch, event->id);
 	if (e->n > 0)
 		buf_add_char(out, ',');
-	buf_printf(out,
-	    "{\"id\":\"%s\",\"dead\":%s,\"session\":\"%s\",\"time\":%" PRId64 ",\"ns\":", id,
-	    event->is_dead ? "true" : "false", cli_id(session, event->key), event->time);
+	buf_printf(out, "{\"id\":\"%s\",\"dead\":%s,\"time\":%" PRId64, id,
+	    event->is_dead ? "true" : "false", event->time);
+	if (event->key > 0)
+		buf_printf(out, ",\"session\":\"%s\"", cli_id(session, event->key));
+	buf_puts(out, ",\"ns\":");
 	json_write_string(out, event->ns);
 	if (event->is_dead) {
 		buf_puts(out, ",\"error\":");
@@ -149,8 +151,8 @@ print_listed(void *arg, const struct hook_listed *event)
 	write_event_time(when, event->time);
 	read_event_member(&type, event, "type");
 	read_event_member(&name, event, "name");
-	printf("%-24s %-20s %-12s %-6s ", id, when, cli_id(session, event->key),
-	    event->is_dead ? "dead" : "queued");
+	printf("%-24s %-20s %-12s %-6s ", id, when,
+	    event->key > 0 ? cli_id(session, event->key) : "-", event->is_dead ? "dead" : "queued");
 	cli_print(stdout, event->ns.n == 0 ? SLICE("/") : event->ns);
 	putchar(' ');
 	cli_print(stdout, buf_slice(&type));
@@ -232,15 +234,21 @@ add_listed_id(void *arg, const struct hook_listed *event)
 
 /* The members that the queue adds itself when it sends an event. */
 static bool
-is_added(struct slice key, bool with_session)
+is_added(const struct hook_listed *event, struct slice key, bool lives)
 {
-	static const char *const always[] = {"id", "time", "session", "ns", "ack", "retry_of"};
+	static const char *const always[] = {"id", "time", "ns", "ack", "retry_of"};
+	static const char *const of_session[] = {"session", "user", "data"};
 
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
 		if (json_string_is(key, always[i]))
 			return true;
-	/* of a session that has ended nothing is known any more but what is here */
-	return with_session && (json_string_is(key, "user") || json_string_is(key, "data"));
+	if (event->key <= 0) /* not of a session */
+		return false;
+	/* of one that has ended nothing more is known than what is here */
+	for (size_t i = 0; i < (lives ? 3 : 1); i++)
+		if (json_string_is(key, of_session[i]))
+			return true;
+	return false;
 }
 
 /* Make the members of the queue's row from the object that was sent. */
@@ -255,7 +263,7 @@ write_revived(struct buf *out, const struct hook_listed *event, const char *old_
 		return -1;
 	json_walk_begin(&walk, &all);
 	while (json_walk_member(&walk, &key, &value)) {
-		if (is_added(key, lives))
+		if (is_added(event, key, lives))
 			continue;
 		buf_add_slice(out, key);
 		buf_add_char(out, ':');

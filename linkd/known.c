@@ -7,6 +7,7 @@
 #include "shared/base/clock.h"
 #include "shared/hub/hub.h"
 #include "shared/hub/session_remote.h"
+#include "shared/hub/user_presence.h"
 #include "shared/link/frame.h"
 #include "shared/store/message_log.h"
 #include "shared/store/remote.h"
@@ -131,10 +132,31 @@ take_value(struct known_taking *t, const struct link_presence *p)
 static int
 take_ended(struct known_taking *t, const struct link_presence *p)
 {
-	int64_t remember = p->number != 0 ? t->l->now + t->l->cfg->close_timeout_ms : 0;
+	int64_t remember =
+	    (p->number & LINK_ENDED_REMEMBER) != 0 ? t->l->now + t->l->cfg->close_timeout_ms : 0;
+	char *user = session_row_user(t->st, p->key);
+	int result;
 
 	t->key = 0; /* look again */
-	return remote_end(t->st, p->key, remember);
+	result = remote_end(t->st, p->key, remember);
+	if (result == 0 && user != NULL)
+		user_presence_heard(
+		    t->l->hub, p->key, slice_of(user), (p->number & LINK_ENDED_TOLD) != 0);
+	free(user);
+	return result;
+}
+
+static int
+take_user(struct known_taking *t, const struct link_presence *p)
+{
+	char *before = session_row_user(t->st, p->key);
+	int result = session_row_set_user(t->st, p->key, p->user);
+
+	if (result == 0 && before != NULL &&
+	    (p->user.p == NULL || !slice_equal(slice_of(before), p->user)))
+		user_presence_heard(t->l->hub, p->key, slice_of(before), p->number != 0);
+	free(before);
+	return result;
 }
 
 static int
@@ -157,7 +179,7 @@ take_entry(struct known_taking *t, const struct link_presence *p)
 	case LINK_TRANSPORT:
 		return remote_set_transport(t->st, p->key, p->transport);
 	case LINK_USER:
-		return session_row_set_user(t->st, p->key, p->user);
+		return take_user(t, p);
 	case LINK_JOINED:
 		return take_joined(t, p);
 	case LINK_LEFT:
@@ -192,6 +214,23 @@ known_take(struct linkd *l, int sender, int64_t round, struct slice body)
 		}
 	}
 	return failed ? 1 : 0;
+}
+
+int
+known_forget(struct linkd *l, int64_t key)
+{
+	struct store *st = hub_store(l->hub);
+	char *user = session_row_user(st, key);
+	int result;
+
+	session_remote_forget(l->hub, key);
+	result = remote_end(st, key, 0);
+	if (result == -1)
+		transaction_fail(l->hub);
+	else if (user != NULL)
+		user_presence_heard(l->hub, key, slice_of(user), false);
+	free(user);
+	return result;
 }
 
 /* --- the filter ----------------------------------------------------------------------------- */

@@ -11,6 +11,10 @@
  * malformed, and what came before was taken in; or -1: the turn is lost. */
 int known_take(struct linkd *l, int sender, int64_t round, struct slice body);
 
+/* A session was not in the last snapshot of its node, which has told the application of its end.
+ * 0, or -1: the turn is lost. */
+int known_forget(struct linkd *l, int64_t key);
+
 /* Forget the channels that have no members on other nodes any more: slots_link_remote().  In the
  * turn's transaction.  Return how long it took, ms. */
 int64_t known_rebuild_filter(struct linkd *l);

@@ -205,13 +205,9 @@ sweep_portion(struct linkd *l, struct member *m)
 	struct portion old = {.n = 0};
 	int more = next_portion(l, m, m->now.round, &old);
 
-	for (int i = 0; i < old.n; i++) {
-		session_remote_forget(l->hub, old.keys[i]);
-		if (remote_end(hub_store(l->hub), old.keys[i], 0) == -1) {
-			transaction_fail(l->hub);
+	for (int i = 0; i < old.n; i++)
+		if (known_forget(l, old.keys[i]) == -1)
 			return -1;
-		}
-	}
 	m->now.is_sweeping = more == 1;
 	return more == -1 ? -1 : 0;
 }

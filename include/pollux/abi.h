@@ -75,6 +75,8 @@ struct sio_api {
 	    const char *context, int timeout_ms);
 	const char *(*ack_later)(sio_socket *s, const sio_event *e);
 	int (*answer)(const void *handle, const char *later, const char *args);
+	int (*on_user_connect)(sio_app *app, sio_user_handler *fn, void *arg);
+	int (*on_user_disconnect)(sio_app *app, sio_user_handler *fn, void *arg);
 };
 
 /* Every handle (application, namespace, socket, handshake) begins with these. */
@@ -117,6 +119,18 @@ static inline int
 sio_on_ack(sio_ns *ns, const char *name, sio_handler *fn, void *user)
 {
 	return ns == NULL ? -EINVAL : SIO_API(ns)->on_ack(ns, name, fn, user);
+}
+
+static inline int
+sio_on_user_connect(sio_app *app, sio_user_handler *fn, void *arg)
+{
+	return SIO_API(app)->on_user_connect(app, fn, arg);
+}
+
+static inline int
+sio_on_user_disconnect(sio_app *app, sio_user_handler *fn, void *arg)
+{
+	return SIO_API(app)->on_user_disconnect(app, fn, arg);
 }
 
 static inline int

@@ -93,6 +93,9 @@ typedef void sio_handler(sio_socket *s, const sio_event *e, void *user);
  * refuse, as sio_accept() and sio_refuse() do; another negative number is an error. */
 typedef int sio_authorizer(const sio_handshake *h, void *user);
 
+/* A user has come, or gone, with the session of the public id `id`. */
+typedef void sio_user_handler(sio_app *app, const char *user, const char *id, void *arg);
+
 #define SIO_EXPORT __attribute__((visibility("default")))
 
 /* --- setting up, in pollux_app() only ------------------------------------------------------- */
@@ -116,6 +119,13 @@ static inline int sio_on_n(sio_ns *ns, const char *event, size_t n, sio_handler 
 
 /* Call `fn` when the client answers a sio_emit_ack() that named `name`, or has not in time. */
 static inline int sio_on_ack(sio_ns *ns, const char *name, sio_handler *fn, void *user);
+
+/* Call `fn` when the first session of a user (sio_set_user(), sio_accept()) has connected, before
+ * its connection handler; and when the last one has ended, after its disconnect handlers.  A session
+ * that gets another user counts as the end of the one and the beginning of the other.  In a cluster
+ * see pollux-app(3). */
+static inline int sio_on_user_connect(sio_app *app, sio_user_handler *fn, void *arg);
+static inline int sio_on_user_disconnect(sio_app *app, sio_user_handler *fn, void *arg);
 
 /* --- authorization -------------------------------------------------------------------------- */
 

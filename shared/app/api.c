@@ -79,6 +79,27 @@ api_ns_authorization(sio_ns *ns, sio_authorizer *fn, void *user)
 	return 0;
 }
 
+static int
+set_user_handler(sio_app *app, struct user_handler *handler, sio_user_handler *fn, void *arg)
+{
+	if (app->base.hub != NULL || fn == NULL)
+		return -EINVAL;
+	*handler = (struct user_handler){fn, arg};
+	return 0;
+}
+
+static int
+api_on_user_connect(sio_app *app, sio_user_handler *fn, void *arg)
+{
+	return set_user_handler(app, &app->user_connect, fn, arg);
+}
+
+static int
+api_on_user_disconnect(sio_app *app, sio_user_handler *fn, void *arg)
+{
+	return set_user_handler(app, &app->user_disconnect, fn, arg);
+}
+
 /* --- handshakes ----------------------------------------------------------------------------- */
 
 static const char *
@@ -198,4 +219,6 @@ const struct sio_api api_functions = {
     .json_ack = send_json_ack,
     .ack_later = send_ack_later,
     .answer = send_later_answer,
+    .on_user_connect = api_on_user_connect,
+    .on_user_disconnect = api_on_user_disconnect,
 };

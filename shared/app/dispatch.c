@@ -10,6 +10,7 @@
 #include "shared/base/log.h"
 #include "shared/store/store.h"
 #include "shared/wire/json.h"
+#include "shared/wire/sid.h"
 
 #define SLOW_MS       10    /* a handler that takes longer is named in the log ... */
 #define SLOW_QUIET_MS 60000 /* ... this often at most, each by itself */
@@ -198,6 +199,40 @@ dispatch_disconnected(void *arg, struct hub_ns *base, struct session *s, const c
 {
 	(void)arg;
 	call_own_event(base, s, handlers_ns_of(base)->disconnect, "disconnect", slice_of(reason));
+}
+
+void
+dispatch_user_changed(void *arg, int64_t key, struct slice user, bool arrives)
+{
+	struct sio_app *app = module_of(arg);
+	const struct user_handler *handler = arrives ? &app->user_connect : &app->user_disconnect;
+	const struct store *store = hub_store(app->base.hub);
+	unsigned failures = store_failures(store);
+	struct session *before = app->base.current;
+	struct crash_place place;
+	char id[SID_PUBLIC_LENGTH + 1];
+	const char *name;
+	int64_t began = clock_coarse_ms(), took;
+
+	if (handler->fn == NULL)
+		return;
+	sid_public_write(id, key);
+	app->base.current = NULL;
+	app->depth++;
+	name = arena_copy(app, user);
+	place = crash_enter("", arrives ? "user_connect" : "user_disconnect");
+	if (name != NULL)
+		handler->fn(app, name, id, handler->arg);
+	crash_leave(place);
+	if (name == NULL || store_failures(store) != failures)
+		application_fail(&app->base);
+	took = clock_coarse_ms() - began;
+	if (took > SLOW_MS)
+		log_limited(LOG_LEVEL_WARN,
+		    "application: the handler of a user that %s took %" PRId64 " ms",
+		    arrives ? "connects" : "disconnects", took);
+	app->base.current = before;
+	leave_handler(app);
 }
 
 static struct handler *

@@ -47,6 +47,12 @@ struct arena_block {
 	_Alignas(max_align_t) char bytes[];
 };
 
+/* Of sio_on_user_connect() and its like; fn NULL: none. */
+struct user_handler {
+	sio_user_handler *fn;
+	void *arg;
+};
+
 struct sio_app {
 	struct sio_handle h; /* first: pollux.h */
 	struct application base;
@@ -54,6 +60,7 @@ struct sio_app {
 	const char *node; /* borrowed; empty: there is no cluster */
 	sio_authorizer *authorize;
 	void *authorize_user;
+	struct user_handler user_connect, user_disconnect;
 	struct arena_block *arena;
 	unsigned depth;             /* of nested handlers */
 	struct admission admission; /* of the handshake that was accepted last */
@@ -127,6 +134,7 @@ void dispatch_disconnected(void *arg, struct hub_ns *base, struct session *s, co
 void dispatch_received(void *arg, struct hub_ns *base, struct session *s, const struct packet *pk);
 void dispatch_answered(void *arg, struct hub_ns *base, struct session *s, const struct ack_row *ack,
     struct slice args);
+void dispatch_user_changed(void *arg, int64_t key, struct slice user, bool arrives);
 
 /* --- api.c ---------------------------------------------------------------------------------- */
 

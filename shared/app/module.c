@@ -86,6 +86,7 @@ static const struct application_ops module_ops = {
 	    .disconnected = dispatch_disconnected,
 	    .received = dispatch_received,
 	    .answered = dispatch_answered,
+	    .user_changed = dispatch_user_changed,
 	    .act = action_run_row,
 	},
     .close = close_module,

@@ -26,9 +26,13 @@ hook_body_write_event(struct buf *out, const char *epoch, const struct hook_row 
 	char id[HOOK_ID_MAX], session[SID_PUBLIC_LENGTH + 1];
 
 	event_id_write(id, epoch, row->id);
-	sid_public_write(session, row->key);
-	buf_printf(out, "{\"id\":\"%s\",\"time\":%" PRId64 ",\"session\":\"%s\",\"ns\":", id,
-	    row->time, session);
+	buf_printf(out, "{\"id\":\"%s\",\"time\":%" PRId64, id, row->time);
+	/* that of a user says itself which session it is about */
+	if (row->key > 0) {
+		sid_public_write(session, row->key);
+		buf_printf(out, ",\"session\":\"%s\"", session);
+	}
+	buf_puts(out, ",\"ns\":");
 	json_write_string(out, row->ns);
 	if (user != NULL) {
 		buf_puts(out, ",\"user\":");

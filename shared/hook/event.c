@@ -5,6 +5,7 @@
 
 #include "shared/hook/internal.h"
 #include "shared/wire/json.h"
+#include "shared/wire/sid.h"
 #include "shared/wire/utf8.h"
 
 /* --- which events are reported -------------------------------------------------------------- */
@@ -37,8 +38,8 @@ hook_event_is_wanted(const char *list, const char *type, struct slice name)
 static bool
 is_event_word(struct slice word)
 {
-	static const char *const types[] = {
-	    "connect", "disconnect", "message", "json", "event", "ack"};
+	static const char *const types[] = {"connect", "disconnect", "message", "json", "event",
+	    "ack", "user_connect", "user_disconnect"};
 	struct slice type;
 
 	slice_cut(&word, ':', &type);
@@ -129,6 +130,24 @@ hook_event_write_ack(struct buf *out, const struct ack_row *ack, struct slice ar
 	buf_add_slice(out, args.p == NULL ? SLICE("[]") : args);
 	if (args.p == NULL)
 		buf_puts(out, ",\"timed_out\":true");
+}
+
+void
+hook_event_write_user(
+    struct buf *out, int64_t key, struct slice user, bool arrives, struct slice data)
+{
+	char session[SID_PUBLIC_LENGTH + 1];
+
+	sid_public_write(session, key);
+	buf_printf(out,
+	    "\"type\":\"user_%s\",\"session\":\"%s\",\"user\":", arrives ? "connect" : "disconnect",
+	    session);
+	hook_event_write_text(out, user);
+	if (data.n > 0) {
+		buf_puts(out, ",\"data\":{");
+		buf_add_slice(out, data);
+		buf_add_char(out, '}');
+	}
 }
 
 /* --- for the log ---------------------------------------------------------------------------- */

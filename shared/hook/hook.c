@@ -9,6 +9,7 @@
 #include "shared/base/log.h"
 #include "shared/hook/deliver.h"
 #include "shared/hook/internal.h"
+#include "shared/store/message_log.h"
 #include "shared/store/slots.h"
 #include "shared/wire/json.h"
 
@@ -29,13 +30,13 @@ watch_queue(struct hook *hook)
 	hook->is_full = full;
 }
 
-/* Queue hook->body as an event of the session in this namespace. */
+/* Queue hook->body as an event. */
 static void
-queue_hook_event(struct hook *hook, const struct hub_ns *ns, struct session *s, struct slice ack)
+add_hook_row(struct hook *hook, int64_t key, struct slice ns, struct slice ack)
 {
 	struct hook_row row = {
-	    .key = session_key(s),
-	    .ns = ns->name,
+	    .key = key,
+	    .ns = ns,
 	    .ack = ack,
 	    .time = clock_wall_ms(),
 	    .created = hub_now(hook->base.hub),
@@ -45,6 +46,13 @@ queue_hook_event(struct hook *hook, const struct hub_ns *ns, struct session *s, 
 	if (hook->body.failed || hook_queue_add(hub_store(hook->base.hub), &row) == -1)
 		transaction_fail(hook->base.hub);
 	deliver_rescan(hook->delivery, true);
+}
+
+/* The same of the session in this namespace. */
+static void
+queue_hook_event(struct hook *hook, const struct hub_ns *ns, struct session *s, struct slice ack)
+{
+	add_hook_row(hook, session_key(s), ns->name, ack);
 }
 
 /* Can an event of this session be queued?  Not after another process has ended it: its disconnect
@@ -188,6 +196,27 @@ hook_on_answered(
 	buf_clear(&hook->body);
 	hook_event_write_ack(&hook->body, ack, args);
 	report_event(hook, ns, s, none);
+}
+
+/* Events of one user come in their order, whichever session each is about: they have a lane of
+ * their own.  Queued even when the queue is full, as those of disconnecting are. */
+static void
+hook_on_user_changed(void *arg, int64_t key, struct slice user, bool arrives)
+{
+	struct hook *hook = hook_of(arg);
+	struct hub *hub = hook->base.hub;
+	struct buf data = {.p = NULL};
+	struct slice none = {NULL, 0};
+
+	if (!hook_event_is_wanted(
+		hook->cfg->hook_events, arrives ? "user_connect" : "user_disconnect", none))
+		return;
+	buf_clear(&hook->body);
+	if (hook_body_write_values(&data, hook, key) == -1 || data.failed)
+		transaction_fail(hub);
+	hook_event_write_user(&hook->body, key, user, arrives, buf_slice(&data));
+	buf_free(&data);
+	add_hook_row(hook, message_log_channel(SLICE("user"), user), SLICE(""), none);
 }
 
 /* --- authorization -------------------------------------------------------------------------- */
@@ -364,6 +393,7 @@ static const struct application_ops hook_ops = {
 	    .disconnected = hook_on_disconnected,
 	    .received = hook_on_received,
 	    .answered = hook_on_answered,
+	    .user_changed = hook_on_user_changed,
 	    .act = action_run_row,
 	},
     .close = hook_close,
@@ -407,7 +437,7 @@ check_hook_events(const struct config *cfg)
 	if (hook_event_list_is_valid(cfg->hook_events, &wrong))
 		return 0;
 	log_errx("[hook] events: \"%.*s\" is not connect, disconnect, message, json, ack, event, "
-		 "event:NAME or event:PREFIX*",
+		 "event:NAME, event:PREFIX*, user_connect or user_disconnect",
 	    (int)wrong.n, wrong.p);
 	return -1;
 }

@@ -81,6 +81,10 @@ void hook_event_write_named(struct buf *out, struct slice name, struct slice arg
 /* args.p NULL: no ack came in time. */
 void hook_event_write_ack(struct buf *out, const struct ack_row *ack, struct slice args);
 
+/* A user has come, or gone, with this session; `data` is an object's members, empty: none. */
+void hook_event_write_user(
+    struct buf *out, int64_t key, struct slice user, bool arrives, struct slice data);
+
 /* Append text as a JSON string, its bytes that are not UTF-8 replaced. */
 void hook_event_write_text(struct buf *out, struct slice text);
 

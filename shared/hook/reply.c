@@ -111,9 +111,10 @@ read_reply_actions(
 	struct reply_part *part = add_reply_part(r, sent);
 	struct action_context ctx = {.session = 0};
 
+	/* an event of a user is answered by actions that name their targets */
 	if (sent != NULL)
-		ctx = context_for_reply(
-		    sent->key, sent->ns == NULL ? SLICE("") : sent->ns->name, sent->ack);
+		ctx = context_for_reply(sent->key < 0 ? 0 : sent->key,
+		    sent->ns == NULL ? SLICE("") : sent->ns->name, sent->ack);
 	if (part == NULL)
 		return set_reply_error(r->error, "no memory for its actions");
 	if (value->kind != JSON_KIND_ARRAY)

@@ -11,6 +11,7 @@
 #include "shared/hub/channel.h"
 #include "shared/hub/early.h"
 #include "shared/hub/internal.h"
+#include "shared/hub/user_presence.h"
 #include "shared/store/end_request.h"
 #include "shared/store/maintenance.h"
 #include "shared/store/message_log.h"
@@ -230,6 +231,7 @@ do_maintenance(struct hub *h)
 			end_expired(h, keys.key[k]);
 	end_overdue_answers(h);
 	end_as_asked(h);
+	user_presence_tell_noted(h);
 	link_trim(h);
 	early_expire(h);
 	/* after half of our own pause, so that the ends of a dead process's sessions stay prompt; a

@@ -56,6 +56,10 @@ struct hub_app {
 	/* The answer to a packet that was sent with an ack; args.p NULL: none came in time. */
 	void (*answered)(void *arg, struct hub_ns *ns, struct session *s, const struct ack_row *ack,
 	    struct slice args);
+	/* A user comes with the first connected session that has the name, or goes with the last
+	 * one: `key` is that session's, which may live on another node.  In the open transaction.
+	 * May be NULL. */
+	void (*user_changed)(void *arg, int64_t key, struct slice user, bool arrives);
 	/* The session of the handshake that was authorized last exists now, in the open
 	 * transaction.  0, or -1: the turn fails.  May be NULL. */
 	int (*created)(void *arg, int64_t key);

@@ -132,9 +132,10 @@ presence_left(struct hub *h, int64_t key, struct slice ns, struct slice room)
 }
 
 void
-presence_user(struct hub *h, int64_t key, struct slice user)
+presence_user(struct hub *h, int64_t key, struct slice user, bool told)
 {
-	add_presence(h, &(struct link_presence){.what = LINK_USER, .key = key, .user = user});
+	add_presence(h,
+	    &(struct link_presence){.what = LINK_USER, .key = key, .number = told, .user = user});
 }
 
 void
@@ -145,10 +146,14 @@ presence_value(struct hub *h, int64_t key, struct slice name, struct slice value
 }
 
 void
-presence_ended(struct hub *h, int64_t key, bool remember)
+presence_ended(struct hub *h, int64_t key, bool remember, bool told)
 {
 	add_presence(
-	    h, &(struct link_presence){.what = LINK_ENDED, .key = key, .number = remember});
+	    h, &(struct link_presence){
+		   .what = LINK_ENDED,
+		   .key = key,
+		   .number = (remember ? LINK_ENDED_REMEMBER : 0) | (told ? LINK_ENDED_TOLD : 0),
+	       });
 }
 
 /* --- the turn ------------------------------------------------------------------------------- */

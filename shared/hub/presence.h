@@ -13,10 +13,11 @@ void presence_transport(struct hub *h, const struct session *s);
 /* room.p NULL: the namespace itself. */
 void presence_joined(struct hub *h, int64_t key, struct slice ns, struct slice room);
 void presence_left(struct hub *h, int64_t key, struct slice ns, struct slice room);
-void presence_user(struct hub *h, int64_t key, struct slice user);
+/* `told`: the application was told that the user before has gone (user_presence.h). */
+void presence_user(struct hub *h, int64_t key, struct slice user, bool told);
 /* value.p NULL: it was deleted. */
 void presence_value(struct hub *h, int64_t key, struct slice name, struct slice value);
-void presence_ended(struct hub *h, int64_t key, bool remember);
+void presence_ended(struct hub *h, int64_t key, bool remember, bool told);
 
 /* Append all that there is to tell of a connected session of ours to a snapshot.  0 or -1. */
 int presence_describe(struct hub *h, int64_t key, struct buf *out);

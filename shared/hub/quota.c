@@ -1,9 +1,11 @@
 /* quota: what the application may keep for one session.  Beyond it that session's call is refused,
  * and nobody else's. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "shared/base/log.h"
 #include "shared/hub/internal.h"
+#include "shared/hub/user_presence.h"
 #include "shared/store/session_data.h"
 #include "shared/wire/sid.h"
 
@@ -73,16 +75,22 @@ int
 quota_set_user(struct hub *h, int64_t key, struct slice user)
 {
 	const struct session *remote = find_remote(h, key);
+	char *before;
 
 	if (remote != NULL)
 		return link_command(
 		    h, remote, &(struct link_command){.what = LINK_SET_USER, .text = user});
-	if (transaction_open(h) == -1 || session_row_set_user(h->store, key, user) == -1) {
+	if (transaction_open(h) == -1) {
 		h->failed = true;
 		return -1;
 	}
-	presence_user(h, key, user);
-	return 0;
+	before = session_row_user(h->store, key);
+	if (session_row_set_user(h->store, key, user) == -1)
+		h->failed = true;
+	else
+		presence_user(h, key, user, user_presence_changes(h, key, slice_of(before), user));
+	free(before);
+	return h->failed ? -1 : 0;
 }
 
 int

@@ -4,6 +4,7 @@
 
 #include "shared/hub/internal.h"
 #include "shared/hub/publish.h"
+#include "shared/hub/user_presence.h"
 #include "shared/store/message_log.h"
 #include "shared/store/subscription.h"
 #include "shared/wire/sid.h"
@@ -188,7 +189,9 @@ session_begin(struct hub *h, struct session *s)
 	if (hub_publish_session(h, s, SLICE("1::"), false) == -1 ||
 	    membership_add(h, s, root, none, none) == -1)
 		return -1;
-	h->o.app.connected(h->o.app.arg, root, s, SLICE(""));
+	user_presence_begins(h, s->row.key);
+	if (!s->over) /* its handler may have ended it */
+		h->o.app.connected(h->o.app.arg, root, s, SLICE(""));
 	return 0;
 }
 
@@ -280,7 +283,7 @@ end_row(struct hub *h, struct session *s, const char *reason, enum held_end_way 
 	    [END_MOVED] = {"M", 1},
 	};
 	struct session_row row;
-	bool is_kept;
+	bool is_kept, user_told = false;
 	/* the store's row: ours may be unsaved, and the application must hear of an end only
 	 * once */
 	enum store_result loaded = session_row_load(h->store, s->row.key, &row);
@@ -299,8 +302,10 @@ end_row(struct hub *h, struct session *s, const char *reason, enum held_end_way 
 	show_watchers(h, WATCH_END, s->row.key, slice_of(reason));
 	lifecycle_ended(s, s->row.state == STORE_OPEN, reason);
 	/* while its rooms and its data are still there, for the handlers to use */
-	if (s->row.state == STORE_OPEN)
+	if (s->row.state == STORE_OPEN) {
 		membership_tell_all(h, s, reason);
+		user_told = user_presence_ends(h, s->row.key);
+	}
 	/* for polls the last packet is a message, behind those that wait to be collected */
 	if (is_kept && row.state == STORE_OPEN && !row.streaming) {
 		if (hub_publish_session(
@@ -309,7 +314,7 @@ end_row(struct hub *h, struct session *s, const char *reason, enum held_end_way 
 		row.last = h->head;
 	}
 	if (row.state == STORE_OPEN || (int)sid_key_number(row.key) != link_number(h))
-		presence_ended(h, row.key, is_kept);
+		presence_ended(h, row.key, is_kept, user_told);
 	/* before the owner is gone from the store */
 	if (s->ops == NULL && hub_publish_control(h, row.key, row.owner, controls[way]) == -1)
 		return -1;

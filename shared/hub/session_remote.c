@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "shared/hub/internal.h"
+#include "shared/hub/user_presence.h"
 #include "shared/link/pack.h"
 #include "shared/store/hook_queue.h"
 #include "shared/store/link_out.h"
@@ -140,6 +141,7 @@ int
 session_remote_lose(struct hub *h, int64_t key, bool tell, const char *reason)
 {
 	struct session *s;
+	char *user;
 
 	if (session_find_key(h, key, &s) == SESSION_LIVE && held_is_remote(s) && tell) {
 		s->ending = true;
@@ -149,13 +151,15 @@ session_remote_lose(struct hub *h, int64_t key, bool tell, const char *reason)
 	}
 	if (h->failed)
 		return -1;
+	user = tell ? session_row_user(h->store, key) : NULL;
 	session_remote_forget(h, key);
 	/* whether its node took what its client sends now cannot be said, as that may live */
-	if (remote_end(h->store, key, h->now + h->o.close_timeout_ms) == -1) {
+	if (remote_end(h->store, key, h->now + h->o.close_timeout_ms) == -1)
 		h->failed = true;
-		return -1;
-	}
-	return 0;
+	else if (user != NULL)
+		user_presence_lost(h, key, slice_of(user));
+	free(user);
+	return h->failed ? -1 : 0;
 }
 
 /* --- a node that was taken for dead --------------------------------------------------------- */

@@ -56,12 +56,15 @@ enum link_kind {
 enum link_presence_what {
 	LINK_CONNECTED = 'c', /* user, address, number: issued, ms since 1970; transport */
 	LINK_TRANSPORT = 't', /* transport */
-	LINK_USER = 'u',      /* user; absent: none */
+	LINK_USER = 'u',      /* user; absent: none; number 1: the one before was told to be gone */
 	LINK_JOINED = 'j',    /* ns, room; absent: the namespace itself */
 	LINK_LEFT = 'l',      /* the same: with all its rooms */
 	LINK_VALUE = 'v',     /* room: the name, value; absent: deleted */
-	LINK_ENDED = 'e',     /* number 1: late requests are still to go to its home */
+	LINK_ENDED = 'e',     /* number: the bits below */
 };
+
+#define LINK_ENDED_REMEMBER 1 /* late requests are still to go to its home */
+#define LINK_ENDED_TOLD     2 /* its user was told to be gone (shared/hub/user_presence.h) */
 
 /* What a node tells of a session whose home it is.  Texts are borrowed; p NULL: absent. */
 struct link_presence {

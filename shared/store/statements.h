@@ -95,6 +95,17 @@ X(Q_SUBSCRIPTION_USER_SESSIONS,
     "SELECT session.key FROM session JOIN subscription AS s ON s.key = session.key"
     " WHERE session.user = ?1 AND s.chan = ?2 AND s.until IS NULL")
 
+/* --- user_row.c --- */
+X(Q_USER_CONNECTED,
+    "SELECT session.key FROM session CROSS JOIN subscription AS s ON s.key = session.key"
+    " WHERE session.user = ?1 AND session.key <> ?2 AND (?4 = 0 OR session.home IS NULL)"
+    " AND s.chan = ?3 AND s.until IS NULL LIMIT 1")
+X(Q_USER_MEMBER,
+    "SELECT EXISTS(SELECT 1 FROM subscription WHERE key = ?1 AND chan = ?2 AND until IS NULL)")
+X(Q_USER_NOTE, "INSERT INTO user_change(key, user, arrives) VALUES(?1, ?2, ?3)")
+X(Q_USER_NOTED, "SELECT id, key, user, arrives FROM user_change ORDER BY id LIMIT ?1")
+X(Q_USER_TOLD, "DELETE FROM user_change WHERE id <= ?1")
+
 /* --- session_data.c --- */
 /* Count a value of ?3 bytes in the place of the one of this name; no row is changed if there are more
  * than ?4 then, unless they become fewer. */

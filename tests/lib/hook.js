@@ -105,9 +105,9 @@ class Hook {
     response.end(body);
   }
 
-  /* The events so far, of these sessions (public ids) or of all. */
+  /* The events of a session so far; those of its user are none of its own. */
   of(session) {
-    return this.events.filter((event) => event.session === session);
+    return this.events.filter((event) => event.session === session && !event.type.startsWith('user_'));
   }
 
   /* Wait for an event and return it. */

@@ -507,6 +507,69 @@ a_guest_sends_and_its_ends_are_carried_out_by_others(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* --- users coming and going ------------------------------------------------------------------ */
+
+static void
+on_user_connect(sio_app *app, const char *user, const char *id, void *arg)
+{
+	sio_ns *root = sio_of(app, "");
+
+	note(arg, "+%s", user);
+	/* the session is there, and can be sent to before its connection handler runs */
+	assert_non_null(sio_ns_find(root, id));
+	assert_int_equal(sio_emit_to(sio_ns_to_user(root, user), "hello", NULL), 0);
+}
+
+static void
+on_user_disconnect(sio_app *app, const char *user, const char *id, void *arg)
+{
+	(void)app;
+	assert_int_equal(strlen(id), 12);
+	note(arg, "-%s", user);
+}
+
+static void
+set_up_with_users(sio_app *app, struct world *w)
+{
+	set_up(app, w);
+	assert_int_equal(sio_on_user_connect(app, NULL, w), -EINVAL);
+	assert_int_equal(sio_on_user_connect(app, on_user_connect, w), 0);
+	assert_int_equal(sio_on_user_disconnect(app, on_user_disconnect, w), 0);
+}
+
+static void
+be_nobody(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	assert_int_equal(sio_set_user(s, NULL), 0);
+}
+
+static void
+the_application_is_told_when_a_user_comes_and_goes(void **state)
+{
+	struct world *w = world_open(set_up_with_users);
+	struct client bob, alice;
+
+	(void)state;
+	assert_int_equal(
+	    shake_hands(w, 0, &bob, "{\"query\":{\"token\":\"bob\"}}"), SESSION_CREATED);
+	attach(w, 1, &bob, true);
+	assert_string_equal(w->told, "+42 connection() ");
+	assert_string_equal(bob.sink.got, "1:: 5:::{\"name\":\"hello\"} ");
+	open_stream(w, 0, &alice);
+	w->told[0] = '\0';
+	run(w, 0, &alice, be_alice);
+	run(w, 0, &alice, be_nobody);
+	assert_string_equal(w->told, "+alice -alice ");
+	w->told[0] = '\0';
+	say(w, 1, &bob, "0::", NULL);
+	assert_string_equal(w->told, "disconnect(booted) -42 ");
+	/* only in pollux_app() */
+	assert_int_equal(sio_on_user_connect(w->app[0], on_user_connect, w), -EINVAL);
+	world_close(w);
+}
+
 int
 main(void)
 {
@@ -522,6 +585,7 @@ main(void)
 	    TEST(a_handshake_is_accepted_with_a_user_and_data),
 	    TEST(a_handshake_is_refused),
 	    TEST(a_namespace_has_an_authorization_of_its_own),
+	    cmocka_unit_test(the_application_is_told_when_a_user_comes_and_goes),
 	    TEST(the_clients_of_a_room_are_listed_once),
 	    TEST(another_session_is_used_by_its_public_id),
 	    TEST(all_sessions_of_a_person_are_reached),

@@ -67,7 +67,8 @@ static void
 test_event_list(void **state)
 {
 	static const char *const good[] = {"", "connect", "ack,json,message,disconnect,event",
-	    "event:say,event:order.*", "event:*", "event:", "event:a:b"};
+	    "event:say,event:order.*", "event:*", "event:", "event:a:b",
+	    "user_connect,user_disconnect"};
 	static const struct {
 		const char *list, *wrong;
 	} bad[] = {
@@ -76,6 +77,7 @@ test_event_list(void **state)
 	    {"connect:x,ack", "connect:x"},
 	    {"Connect", "Connect"},
 	    {"event,message:*", "message:*"},
+	    {"user_connect:42", "user_connect:42"},
 	};
 	struct slice wrong;
 
@@ -203,7 +205,9 @@ test_data_outlives_the_session(void **state)
 	assert_int_equal(session_row_set_user(st, f->key, SLICE("42")), 0);
 	session_end(f->hub, session(f), "test", false);
 	rows = rows_of(f);
-	assert_int_equal(rows.n, 2);
+	assert_int_equal(rows.n, 3);
+	/* that of the user is none of the session's */
+	assert_true(rows.at[--rows.n].key < 0);
 	for (size_t i = 0; i <= rows.n; i++) {
 		bool kept = i < rows.n;
 
@@ -281,6 +285,40 @@ test_reply(void **state)
 		transaction_open(f->hub);
 		assert_string_equal(f->client.sink.got, cases[i].got == NULL ? "" : cases[i].got);
 	}
+}
+
+/* Such an event is in a lane of the user's: it says itself which session it is about, and a result
+ * must say for whom its actions are. */
+static void
+test_events_of_a_user(void **state)
+{
+	struct fixture *f = *state;
+	struct buf out = {.p = NULL}, all = {.p = NULL};
+	struct hook_row row = {.id = 255, .key = -5, .ns = SLICE(""), .ack = none, .time = 7};
+	struct hook_sent sent = {.id = 1, .key = -5, .ns = &namespace_find(f->app, SLICE(""))->hub};
+	char session[SID_PUBLIC_LENGTH + 1], want[512], text[512], error[HOOK_ERROR_MAX];
+	char id[HOOK_ID_MAX];
+
+	sid_public_write(session, 1);
+	hook_event_write_user(&out, 1, SLICE("4\"2"), true, SLICE("\"nick\":\"bob\""));
+	row.body = buf_slice(&out);
+	hook_body_write_event(&all, "6b1f", &row, NULL, none);
+	snprintf(want, sizeof(want),
+	    "{\"id\":\"evt_6b1f_ff\",\"time\":7,\"ns\":\"\",\"type\":\"user_connect\","
+	    "\"session\":\"%s\",\"user\":\"4\\\"2\",\"data\":{\"nick\":\"bob\"}}",
+	    session);
+	assert_true(slice_is(buf_slice(&all), want));
+	buf_clear(&out);
+	hook_event_write_user(&out, 1, SLICE("42"), false, none);
+	assert_true(slice_starts(buf_slice(&out), SLICE("\"type\":\"user_disconnect\"")));
+	hook_event_id(id, store_epoch(hub_store(f->hub)), 1);
+	snprintf(text, sizeof(text),
+	    "{\"results\":[{\"id\":\"%s\",\"actions\":[{\"do\":\"send\",\"text\":\"x\"}]}]}", id);
+	free(f->thrown);
+	assert_int_equal(hook_reply_run(f->hook, &sent, 1, slice_of(text), &f->thrown, error), 0);
+	assert_non_null(strstr(f->thrown, "\"to\" is missing"));
+	buf_free(&out);
+	buf_free(&all);
 }
 
 static void
@@ -402,6 +440,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		test_data_outlives_the_session, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_reply, open_fixture, close_fixture),
+	    cmocka_unit_test_setup_teardown(test_events_of_a_user, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_error_in_a_reply, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_verdicts, open_fixture, close_fixture),
 	};

@@ -19,6 +19,7 @@
 #include "shared/hub/hub.h"
 #include "shared/store/message_log.h"
 #include "shared/store/slots.h"
+#include "shared/wire/sid.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/limits.h"
 
@@ -134,6 +135,16 @@ answered(
 	(void)s;
 	(void)args;
 	note(arg, ack->handler);
+}
+
+static void
+user_changed(void *arg, int64_t key, struct slice user, bool arrives)
+{
+	char text[64];
+
+	assert_true(key > 0);
+	snprintf(text, sizeof(text), "%c%.*s", arrives ? '+' : '-', (int)user.n, user.p);
+	note(arg, text);
 }
 
 /* --- a sink that writes down what it gets -------------------------------------------------------
@@ -277,8 +288,15 @@ open_hub(struct world *w)
 	struct hub_options options = {
 	    .kind = 1,
 	    .folder = w->folder,
-	    .app = {w, find, authorize, authorize_ns, connected, disconnected, received, answered,
-		NULL},
+	    .app = {.arg = w,
+		.find = find,
+		.authorize = authorize,
+		.authorize_ns = authorize_ns,
+		.connected = connected,
+		.disconnected = disconnected,
+		.received = received,
+		.answered = answered,
+		.user_changed = user_changed},
 	    HUB_LIMITS,
 	    .early_packets = 3,
 	    .early_bytes = 60,
@@ -1939,6 +1957,159 @@ an_older_poll_cannot_take_messages_of_a_newer_one(void **state)
 	assert_string_equal(fresh.got, "3:::me ");
 }
 
+/* --- users ---------------------------------------------------------------------------------------
+ */
+
+/* A session that has this user from its handshake on. */
+static void
+handshake_as(struct world *w, int i, const char *user, char sid[STORE_SID_SIZE])
+{
+	handshake(w, i, sid);
+	begin(w, i);
+	assert_int_equal(
+	    quota_set_user(w->hub[i], sid_key((struct slice){sid, SID_LENGTH}), slice_of(user)), 0);
+	settle(w, i);
+}
+
+static void
+change_user(struct world *w, int i, const char *sid, const char *user)
+{
+	begin(w, i);
+	assert_int_equal(quota_set_user(w->hub[i], session_key(find_session(w, i, sid)),
+			     user == NULL ? (struct slice){NULL, 0} : slice_of(user)),
+	    0);
+	settle(w, i);
+}
+
+static void
+end_session(struct world *w, int i, const char *sid)
+{
+	begin(w, i);
+	session_end(w->hub[i], find_session(w, i, sid), "booted", true);
+	settle(w, i);
+}
+
+static void
+told(struct world *w, const char *expected)
+{
+	assert_string_equal(w->told, expected);
+	w->told[0] = '\0';
+}
+
+static void
+a_user_comes_with_the_first_session_and_goes_with_the_last(void **state)
+{
+	struct world *w = *state;
+	char a[STORE_SID_SIZE], b[STORE_SID_SIZE], none[STORE_SID_SIZE];
+	struct sink ka, kb, kn;
+	struct hub *h;
+
+	handshake_as(w, 0, "42", a);
+	handshake_as(w, 0, "42", b);
+	told(w, ""); /* neither has connected */
+	handshake(w, 0, none);
+	open_stream(w, 0, none, &kn);
+	told(w, "connect ");
+	/* both in one turn: the first one counts */
+	h = begin(w, 0);
+	ka = kb = (struct sink){.done = false};
+	assert_int_equal(
+	    session_attach(h, find_session(w, 0, a), TRANSPORT_WEBSOCKET, true, &ops, &ka), 0);
+	assert_int_equal(
+	    session_attach(h, find_session(w, 0, b), TRANSPORT_XHR_POLLING, false, &ops, &kb), 0);
+	settle(w, 0);
+	told(w, "+42 connect connect ");
+	/* another process ends one of them, then the other one */
+	end_session(w, 1, a);
+	told(w, "disconnect(booted) ");
+	wake(w, 0);
+	end_session(w, 1, b);
+	told(w, "disconnect(booted) -42 ");
+}
+
+static void
+a_session_that_changes_its_user_is_the_end_of_one_and_the_beginning_of_another(void **state)
+{
+	struct world *w = *state;
+	char a[STORE_SID_SIZE], b[STORE_SID_SIZE];
+	struct sink ka, kb;
+
+	handshake_as(w, 0, "42", a);
+	open_stream(w, 0, a, &ka);
+	handshake(w, 1, b);
+	open_stream(w, 1, b, &kb);
+	told(w, "+42 connect connect ");
+	change_user(w, 1, b, "42");
+	told(w, "");
+	change_user(w, 1, b, "43");
+	told(w, "+43 ");
+	change_user(w, 1, b, "43");
+	told(w, "");
+	change_user(w, 0, a, "43");
+	told(w, "-42 ");
+	change_user(w, 1, b, NULL);
+	told(w, "");
+	change_user(w, 0, a, "44");
+	told(w, "-43 +44 ");
+	change_user(w, 0, a, NULL);
+	told(w, "-44 ");
+}
+
+static void
+the_user_of_a_process_that_was_killed_goes(void **state)
+{
+	struct world *w = *state;
+	char a[STORE_SID_SIZE], b[STORE_SID_SIZE];
+	struct sink stream, poll;
+
+	handshake_as(w, 0, "42", a);
+	handshake_as(w, 0, "42", b);
+	open_stream(w, 0, a, &stream);
+	poll_once(w, 0, b, &poll);
+	poll_once(w, 0, b, &poll);
+	hub_close(w->hub[0]);
+	w->hub[0] = open_hub(w);
+	assert_non_null(w->hub[0]);
+	w->now += 90000; /* the poll's client does not come back */
+	begin(w, 1);
+	settle(w, 1);
+	assert_string_equal(strstr(w->told, "disconnect"),
+	    strstr(w->told, "end) disc") != NULL
+		? "disconnect(socket end) disconnect(close timeout) -42 "
+		: "disconnect(close timeout) disconnect(socket end) -42 ");
+}
+
+static void
+what_happens_without_an_application_is_told_by_a_process_that_has_one(void **state)
+{
+	struct world *w = *state;
+	struct hub_options o = {
+	    .kind = 1,
+	    .folder = w->folder,
+	    .app = {.arg = w, .find = find},
+	    HUB_LIMITS,
+	    .no_app = true,
+	};
+	struct hub *guest = hub_open(&o);
+	char a[STORE_SID_SIZE];
+	struct sink k;
+	int64_t next;
+
+	assert_non_null(guest);
+	handshake_as(w, 0, "42", a);
+	open_stream(w, 0, a, &k);
+	told(w, "+42 connect ");
+	hub_turn_begin(guest, w->now);
+	assert_int_equal(
+	    quota_set_user(guest, sid_key((struct slice){a, SID_LENGTH}), SLICE("43")), 0);
+	assert_int_equal(hub_turn_end(guest, &next), 0);
+	told(w, "");
+	wake(w, 1);
+	wake(w, 1);
+	told(w, "-42 +43 ");
+	hub_close(guest);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -1997,6 +2168,10 @@ main(void)
 	    TEST(a_log_that_is_far_behind_is_read_from_the_store),
 	    TEST(a_replaced_database_ends_what_was_there),
 	    TEST(an_older_poll_cannot_take_messages_of_a_newer_one),
+	    TEST(a_user_comes_with_the_first_session_and_goes_with_the_last),
+	    TEST(a_session_that_changes_its_user_is_the_end_of_one_and_the_beginning_of_another),
+	    TEST(the_user_of_a_process_that_was_killed_goes),
+	    TEST(what_happens_without_an_application_is_told_by_a_process_that_has_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 #include "shared/hub/hub.h"
 #include "shared/hub/link.h"
 #include "shared/hub/session_remote.h"
+#include "shared/hub/user_presence.h"
 #include "shared/link/frame.h"
 #include "shared/link/pack.h"
 #include "shared/store/link_out.h"
@@ -80,6 +81,17 @@ note_disconnected(void *arg, struct hub_ns *ns, struct session *s, const char *r
 }
 
 static void
+note_user(void *arg, int64_t key, struct slice user, bool arrives)
+{
+	struct node *node = arg;
+	size_t n = strlen(node->told);
+
+	(void)key;
+	snprintf(node->told + n, sizeof(node->told) - n, "%c%.*s ", arrives ? '+' : '-',
+	    (int)user.n, user.p);
+}
+
+static void
 note_linked(void *arg, unsigned char kind, struct slice body)
 {
 	struct node *node = arg;
@@ -105,7 +117,8 @@ open_node(void **state)
 		.find = find_root,
 		.authorize = accept_all,
 		.connected = note_connected,
-		.disconnected = note_disconnected},
+		.disconnected = note_disconnected,
+		.user_changed = note_user},
 	};
 
 	snprintf(node->folder, sizeof(node->folder), "/tmp/pollux-test.XXXXXX");
@@ -452,6 +465,103 @@ a_node_that_dies_takes_its_sessions(void **state)
 	assert_int_equal(session_find_key(node->hub, silent, &s), SESSION_UNKNOWN);
 	finish(node);
 	assert_string_equal(node->told, "disconnect(node lost) ");
+	/* the last one of the user */
+	node->told[0] = '\0';
+	told = know_remote(node, sid);
+	begin(node);
+	assert_int_equal(session_remote_lose(node->hub, told, true, "node lost"), 0);
+	finish(node);
+	assert_string_equal(node->told, "disconnect(node lost) -42 ");
+}
+
+/* Its home tells that the remote session has ended, and whether the user was told to be gone. */
+static void
+hear_end(struct node *node, int64_t key, bool told)
+{
+	begin(node);
+	session_remote_forget(node->hub, key);
+	assert_int_equal(remote_end(hub_store(node->hub), key, 0), 0);
+	user_presence_heard(node->hub, key, SLICE("42"), told);
+	finish(node);
+}
+
+static int64_t
+connect_user(struct node *node)
+{
+	int64_t key = connect_one(node);
+
+	begin(node);
+	quota_set_user(node->hub, key, SLICE("42"));
+	finish(node);
+	return key;
+}
+
+static void
+told(struct node *node, const char *expected)
+{
+	assert_string_equal(node->told, expected);
+	node->told[0] = '\0';
+}
+
+static void
+users_come_and_go_across_nodes(void **state)
+{
+	struct node *node = *state;
+	char sid[STORE_SID_SIZE];
+	int64_t theirs = know_remote(node, sid), ours = connect_user(node);
+
+	peer_lives(node, true);
+	told(node, "connect "); /* the user is there already */
+	hear_end(node, theirs, false);
+	told(node, "");
+	begin(node);
+	session_end(node->hub, look_up(node, ours), "booted", false);
+	finish(node);
+	told(node, "disconnect(booted) -42 ");
+	/* the other way round: their node tells */
+	theirs = know_remote(node, sid);
+	ours = connect_user(node);
+	begin(node);
+	session_end(node->hub, look_up(node, ours), "booted", false);
+	finish(node);
+	hear_end(node, theirs, true);
+	told(node, "connect disconnect(booted) ");
+}
+
+static void
+nodes_that_decide_at_the_same_time_correct_each_other(void **state)
+{
+	struct node *node = *state;
+	char sid[STORE_SID_SIZE];
+	int64_t theirs = know_remote(node, sid), ours = connect_user(node);
+
+	/* both end, each where the other is still known: the lowest node tells, which is ours */
+	peer_lives(node, true);
+	begin(node);
+	session_end(node->hub, look_up(node, ours), "booted", false);
+	finish(node);
+	told(node, "connect disconnect(booted) ");
+	hear_end(node, theirs, false);
+	told(node, "-42 ");
+	/* now it is not */
+	theirs = know_remote(node, sid);
+	begin(node);
+	slots_link_set_lives(node->slots, 1, true);
+	finish(node);
+	hear_end(node, theirs, false);
+	told(node, "");
+	/* theirs ends, and its node tells so, while ours comes */
+	theirs = know_remote(node, sid);
+	(void)connect_user(node);
+	told(node, "connect ");
+	hear_end(node, theirs, true);
+	told(node, "+42 ");
+	/* a node is lost, and its user is here */
+	theirs = know_remote(node, sid);
+	begin(node);
+	assert_int_equal(session_remote_lose(node->hub, theirs, true, "node lost"), 0);
+	finish(node);
+	told(node, "disconnect(node lost) ");
 }
 
 static void
@@ -697,6 +807,9 @@ main(void)
 		what_is_done_to_remote_sessions_goes_home, open_node, close_node),
 	    cmocka_unit_test_setup_teardown(
 		a_node_that_dies_takes_its_sessions, open_node, close_node),
+	    cmocka_unit_test_setup_teardown(users_come_and_go_across_nodes, open_node, close_node),
+	    cmocka_unit_test_setup_teardown(
+		nodes_that_decide_at_the_same_time_correct_each_other, open_node, close_node),
 	    cmocka_unit_test_setup_teardown(
 		what_is_posted_to_a_session_of_a_node_that_died_is_not_taken, open_node,
 		close_node),

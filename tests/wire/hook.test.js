@@ -97,6 +97,48 @@ pollux('an ack may come later, by another reply', async () => {
   await Promise.all([waiting.close(), worker.close()]);
 });
 
+pollux('a user comes with the first session and goes with the last', async () => {
+  const { hook } = main;
+  const [first, second] = [await open(main, Websocket), await open(main, Polling)];
+  const mark = first.id;
+  const told = () => hook.events.filter((e) => e.user === mark && e.type.startsWith('user_')).map((e) => e.type);
+  hook.on = (e) => {
+    if (e.name === 'login') return { actions: [{ do: 'user', user: mark }] };
+    if (e.name === 'rename') return { actions: [{ do: 'user', user: `${mark}-b` }] };
+    if (e.name === 'call') return { actions: [{ do: 'send', to: { user: mark }, text: 'called' }] };
+    if (e.type === 'user_connect') return { actions: [{ do: 'send', to: { user: e.user }, text: `${e.user} is here` }] };
+    return {};
+  };
+  const heard = async (from, to) => { /* from another node it may take a moment */
+    to.inbox.length = 0;
+    await until(async () => {
+      await from.send('5:::{"name":"call"}');
+      return to.inbox.includes('3:::called');
+    }, 'a message to the user');
+  };
+  await first.send('5:::{"name":"login"}');
+  await first.takeUntil(`3:::${mark} is here`);
+  await heard(second, first);
+  await second.send('5:::{"name":"login"}');
+  await heard(first, second);
+  assert.deepStrictEqual(told(), ['user_connect']);
+  await second.send('5:::{"name":"rename"}');
+  await hook.event((e) => e.user === `${mark}-b` && e.type === 'user_connect' && e.session === second.id && e.ns === '');
+  assert.deepStrictEqual(told(), ['user_connect']);
+  await second.send('5:::{"name":"login"}');
+  await hook.event((e) => e.user === `${mark}-b` && e.type === 'user_disconnect');
+  await heard(first, second);
+  await first.close();
+  await hook.event((e) => e.type === 'disconnect' && e.session === mark);
+  assert.deepStrictEqual(told(), ['user_connect']);
+  await second.close();
+  await hook.event((e) => e.user === mark && e.type === 'user_disconnect');
+  assert.deepStrictEqual(told(), ['user_connect', 'user_disconnect']);
+  const event = hook.events.find((e) => e.user === mark && e.type === 'user_connect');
+  assert.strictEqual(event.session, first.id);
+  assert.deepStrictEqual(Object.keys(event).sort(), ['id', 'ns', 'session', 'time', 'type', 'user']);
+});
+
 pollux('events of a session come in order, one request at a time; sessions side by side', async () => {
   const { hook } = main;
   const clients = await Promise.all([0, 1, 2, 3, 4, 5].map((i) => open(main, TRANSPORTS[i % 2][1])));
