@@ -186,7 +186,8 @@ session_begin(struct hub *h, struct session *s)
 	presence_connected(h, s);
 	/* 1:: before anything that the application sends */
 	if (hub_publish_session(h, s, SLICE("1::"), false) == -1 ||
-	    membership_add(h, s, root, none, none) == -1)
+	    membership_add(h, s, root, none, none) == -1 ||
+	    membership_join_granted(h, s, root) == -1)
 		return -1;
 	h->o.app.connected(h->o.app.arg, root, s, SLICE(""));
 	return 0;
