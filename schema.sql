@@ -48,12 +48,17 @@ CREATE TABLE session(
 	address TEXT NOT NULL,     -- canonical; empty: unknown
 	network INTEGER,           -- whom limits count, address_network(); NULL: unknown, or ended
 	user TEXT,                 -- the user's name, set by the application
+	expires INTEGER,           -- when the token ends that has admitted it, and it with it; NULL:
+	                           -- never
+	rooms TEXT,                -- JSON: rooms that its token has it join with their namespaces
+	                           -- (shared/action/token.h); NULL: none
 	handshake TEXT NOT NULL,   -- JSON for the application: headers, query, address, ...
 	home INTEGER               -- NULL: it is here; else the number of the node that it lives on,
 	                           -- which told us of it (shared/store/remote.h)
 );
 CREATE INDEX session_user ON session(user) WHERE user IS NOT NULL;
 CREATE INDEX session_network ON session(network) WHERE network IS NOT NULL;
+CREATE INDEX session_expires ON session(expires) WHERE expires IS NOT NULL;
 CREATE INDEX session_home ON session(home) WHERE home IS NOT NULL;
 
 -- Which session is in which room; room NULL: in the namespace itself.  A session gets the rows of

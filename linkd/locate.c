@@ -94,7 +94,8 @@ is_session_sound(const struct link_found *f)
 	return f->address.p != NULL && f->address.n < ADDRESS_SIZE && utf8_valid(f->address) &&
 	       f->handshake.p != NULL && json_parse(&value, f->handshake) == 0 &&
 	       (f->user.p == NULL || name_is_valid(f->user)) &&
-	       (f->deferred.p == NULL || json_parse(&value, f->deferred) == 0);
+	       (f->deferred.p == NULL || json_parse(&value, f->deferred) == 0) &&
+	       (f->rooms.p == NULL || json_parse(&value, f->rooms) == 0);
 }
 
 /* Its maker has it no more: it is here, or nowhere. */

@@ -146,6 +146,12 @@ application_stop(struct application *app)
 }
 
 bool
+application_authorizes(const struct application *app)
+{
+	return app->ops->authorizes != NULL && app->ops->authorizes(app);
+}
+
+bool
 application_asks(const struct application *app)
 {
 	return app->ops->asks != NULL && app->ops->asks(app);

@@ -39,6 +39,7 @@ struct application_ops {
 	int64_t (*settled)(struct application *app, bool committed);
 	bool (*is_busy)(const struct application *app);
 	bool (*slows)(const struct application *app, int64_t key);
+	bool (*authorizes)(const struct application *app);
 	bool (*asks)(const struct application *app);
 	struct application_question *(*ask)(struct application *app, const char *handshake,
 	    int64_t key, application_verdict *done, void *arg);
@@ -101,6 +102,9 @@ void application_reload(struct application *app);
 void application_stop(struct application *app);
 
 /* --- handshakes ----------------------------------------------------------------------------- */
+
+/* Does it decide about handshakes?  If not it accepts them all. */
+bool application_authorizes(const struct application *app);
 
 /* Must application_ask() come before session_create()? */
 bool application_asks(const struct application *app);

@@ -76,6 +76,12 @@ close_module(struct application *base)
 	free(app);
 }
 
+static bool
+module_authorizes(const struct application *base)
+{
+	return container_of(base, const struct sio_app, base)->authorize != NULL;
+}
+
 static const struct application_ops module_ops = {
     .hub =
 	{
@@ -90,6 +96,7 @@ static const struct application_ops module_ops = {
 	    .act = action_run_row,
 	},
     .close = close_module,
+    .authorizes = module_authorizes,
 };
 
 int

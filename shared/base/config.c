@@ -327,6 +327,24 @@ check_hook(const struct config *cfg, char *error, size_t error_size)
 	return wrong == NULL ? 0 : -1;
 }
 
+static int
+check_auth(const struct config *cfg, char *error, size_t error_size)
+{
+	const char *wrong = NULL;
+
+	if (cfg->jwt_secret[0] == '\0' && cfg->jwt_public_key[0] == '\0') {
+		if (cfg->jwt_required == CONFIG_YES)
+			wrong =
+			    "jwt_required: there is no jwt_secret and no jwt_public_key to check "
+			    "tokens with";
+	} else if (cfg->jwt_query[0] == '\0' && cfg->jwt_cookie[0] == '\0') {
+		wrong = "jwt_query and jwt_cookie are empty: where is the token?";
+	}
+	if (wrong != NULL)
+		snprintf(error, error_size, "[auth] %s", wrong);
+	return wrong == NULL ? 0 : -1;
+}
+
 /* A password that is set twice: which one would count? */
 static int
 check_cluster(const struct config *cfg, char *error, size_t error_size)
@@ -357,7 +375,7 @@ check_tls(const struct config *cfg, char *error, size_t error_size)
 int
 config_check(const struct config *cfg, char *error, size_t error_size)
 {
-	if (check_hook(cfg, error, error_size) == -1 ||
+	if (check_hook(cfg, error, error_size) == -1 || check_auth(cfg, error, error_size) == -1 ||
 	    check_cluster(cfg, error, error_size) == -1 || check_tls(cfg, error, error_size) == -1)
 		return -1;
 	/* PROTOCOL 4.2: polls must be answered, and heartbeats sent, before the client gives up. */

@@ -122,6 +122,18 @@ struct config {
 	size_t hook_session_bytes;
 	size_t hook_event_attempts; /* that fail, of an event alone */
 
+	/* [auth]: tokens that admit a session without the application, see action/token.h */
+	char jwt_secret[CONFIG_TEXT_MAX];     /* of 32 bytes and more, for HS256; empty: none.
+	                                       * Several while one replaces the other */
+	char jwt_public_key[CONFIG_PATH_MAX]; /* PEM file, for RS256; empty: none */
+	char jwt_query[64], jwt_cookie[64];   /* where the token is; empty: not there */
+	char jwt_rooms[64];                   /* the claim with rooms to join; empty: none */
+	char jwt_issuer[CONFIG_TEXT_MAX];     /* that a token must have; empty: any */
+	char jwt_audience[CONFIG_TEXT_MAX];   /* the same; empty: none */
+	int64_t jwt_leeway_ms;                /* that clocks may differ by */
+	/* Whether a client without a token is refused; auto: unless an application authorizes */
+	enum config_switch jwt_required;
+
 	/* [client] */
 	char client_folder[CONFIG_PATH_MAX]; /* socket.io.js and the other files that browsers get
 	                                      * from us; empty: none */

@@ -234,6 +234,12 @@ hook_on_authorize(void *arg, const char *handshake)
 }
 
 static int
+hook_on_admits(void *arg)
+{
+	return share_queue_is_closed(hook_of(arg)) ? -EAGAIN : 0;
+}
+
+static int
 hook_on_created(void *arg, int64_t key)
 {
 	struct hook *hook = hook_of(arg);
@@ -388,6 +394,7 @@ static const struct application_ops hook_ops = {
 	{
 	    .authorize = hook_on_authorize,
 	    .authorize_ns = hook_on_authorize_ns,
+	    .admits = hook_on_admits,
 	    .created = hook_on_created,
 	    .connected = hook_on_connected,
 	    .disconnected = hook_on_disconnected,
@@ -406,6 +413,7 @@ static const struct application_ops hook_ops = {
     .settled = hook_settled,
     .is_busy = hook_is_busy,
     .slows = hook_slows,
+    .authorizes = hook_asks, /* it decides if it is asked */
     .asks = hook_asks,
     .ask = hook_ask_handshake,
     .cancel = hook_ask_cancel,

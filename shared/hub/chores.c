@@ -164,6 +164,21 @@ end_expired(struct hub *h, int64_t key)
 	}
 }
 
+/* With 0::, which tells the client not to come back by itself: it would with the same token. */
+static void
+end_outlived(struct hub *h)
+{
+	struct reaped_keys keys = {.n = 0};
+	struct session *s;
+
+	if (transaction_open_now(h) == -1 ||
+	    maintenance_list_outlived(h->store, h->now, EXPIRE_MAX, add_reaped_key, &keys) == -1)
+		return;
+	for (int i = 0; i < keys.n; i++)
+		if (session_find_key(h, keys.key[i], &s) == SESSION_LIVE)
+			session_end(h, s, "token expired", true);
+}
+
 static void
 add_stray(void *arg, int64_t key)
 {
@@ -229,6 +244,7 @@ do_maintenance(struct hub *h)
 	    maintenance_list_expired(h->store, h->now, add_reaped_key, &keys) == 0)
 		for (int k = 0; k < keys.n; k++)
 			end_expired(h, keys.key[k]);
+	end_outlived(h);
 	end_overdue_answers(h);
 	end_as_asked(h);
 	user_presence_tell_noted(h);

@@ -60,6 +60,8 @@ struct hub_app {
 	 * one: `key` is that session's, which may live on another node.  In the open transaction.
 	 * May be NULL. */
 	void (*user_changed)(void *arg, int64_t key, struct slice user, bool arrives);
+	/* May a session be made that a token has admitted?  0, or -EAGAIN: not now.  NULL: 0. */
+	int (*admits)(void *arg);
 	/* The session of the handshake that was authorized last exists now, in the open
 	 * transaction.  0, or -1: the turn fails.  May be NULL. */
 	int (*created)(void *arg, int64_t key);
@@ -181,6 +183,17 @@ int session_create_sid(struct hub *h, char sid[STORE_SID_SIZE]);
 /* The same with an id that session_create_sid() gave. */
 enum session_create_result session_create_as(
     struct hub *h, const char *handshake, struct slice address, const char sid[STORE_SID_SIZE]);
+
+/* What a token grants to the session that it admits. */
+struct session_grant {
+	struct slice user;  /* p NULL: none */
+	struct slice rooms; /* JSON, as token_claims has it; p NULL: none */
+	int64_t expires;    /* when it ends, ms of CLOCK_MONOTONIC; INT64_MAX: never */
+};
+
+/* As session_create(), but the application is not asked. */
+enum session_create_result session_create_granted(struct hub *h, const char *handshake,
+    struct slice address, const struct session_grant *grant, char sid[STORE_SID_SIZE]);
 
 enum session_find_result {
 	SESSION_UNKNOWN,

@@ -137,6 +137,11 @@ struct hub_ns *membership_namespace(struct hub *h, struct slice endpoint, struct
 int membership_add(
     struct hub *h, struct session *s, struct hub_ns *ns, struct slice room, struct slice endpoint);
 
+/* Join the rooms of the namespace that the session's token grants, as soon as it is in that and
+ * before the application hears of it.  0, or -1 as membership_add(); rooms beyond its limit are
+ * left out, and logged. */
+int membership_join_granted(struct hub *h, struct session *s, struct hub_ns *ns);
+
 /* Leave a namespace with all its rooms, and tell the application.  0, or -1: the turn is lost. */
 int membership_leave_namespace(
     struct hub *h, struct session *s, struct hub_ns *ns, const char *reason);

@@ -1,5 +1,6 @@
 /* membership: namespaces and rooms as a session joins and leaves them. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "shared/base/buf.h"
 #include "shared/hub/channel.h"
@@ -10,6 +11,7 @@
 #include "shared/store/message_log.h"
 #include "shared/store/slots.h"
 #include "shared/store/subscription.h"
+#include "shared/wire/json.h"
 
 /* --- joining -------------------------------------------------------------------------------- */
 
@@ -90,6 +92,63 @@ membership_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slic
 	return membership_add(h, s, ns, room, (struct slice){NULL, 0});
 }
 
+static int
+join_listed(struct hub *h, struct session *s, struct hub_ns *ns, const struct json_value *rooms)
+{
+	struct buf name = {.p = NULL};
+	struct json_value room;
+	struct json_walk walk;
+	int result = 0;
+
+	/* it was checked by the node that has read the token, which may be another one */
+	if (rooms->kind != JSON_KIND_ARRAY)
+		return 0;
+	json_walk_begin(&walk, rooms);
+	while (result == 0 && json_walk_element(&walk, &room)) {
+		if (room.kind != JSON_KIND_STRING)
+			continue;
+		buf_clear(&name);
+		json_string_decode(&name, room.text);
+		if (name.failed)
+			transaction_fail(h);
+		result = name.failed ? -1
+		                     : membership_add(h, s, ns,
+					   (struct slice){name.p == NULL ? "" : name.p, name.n},
+					   (struct slice){NULL, 0});
+	}
+	buf_free(&name);
+	return result == -EDQUOT ? 0 : result;
+}
+
+int
+membership_join_granted(struct hub *h, struct session *s, struct hub_ns *ns)
+{
+	struct json_value granted, rooms;
+	struct json_walk walk;
+	struct slice name;
+	int result = 0;
+	char *text;
+
+	if (!s->row.has_rooms)
+		return 0;
+	text = session_row_rooms(h->store, s->row.key);
+	if (text == NULL || json_parse(&granted, slice_of(text)) == -1) {
+		free(text);
+		return 0;
+	}
+	if (granted.kind == JSON_KIND_OBJECT)
+		json_walk_begin(&walk, &granted);
+	else if (ns->name.n == 0)
+		result = join_listed(h, s, ns, &granted);
+	/* namespace names are C strings (name_is_namespace()) */
+	while (granted.kind == JSON_KIND_OBJECT && result == 0 &&
+	       json_walk_member(&walk, &name, &rooms))
+		if (json_string_is(name, ns->name.n == 0 ? "" : ns->name.p))
+			result = join_listed(h, s, ns, &rooms);
+	free(text);
+	return result;
+}
+
 struct hub_ns *
 membership_namespace(struct hub *h, struct slice endpoint, struct slice *query)
 {
@@ -137,7 +196,7 @@ membership_accept(
 	}
 	/* 1:: comes before anything that the application sends on the connection */
 	hub_publish_packet(h, s, &(struct packet){.type = PACKET_CONNECT, .endpoint = endpoint});
-	if (again)
+	if (again || membership_join_granted(h, s, ns) == -1)
 		return;
 	h->o.app.connected(h->o.app.arg, ns, s, query);
 	early_deliver(h, s, ns);

@@ -187,7 +187,8 @@ session_begin(struct hub *h, struct session *s)
 	presence_connected(h, s);
 	/* 1:: before anything that the application sends */
 	if (hub_publish_session(h, s, SLICE("1::"), false) == -1 ||
-	    membership_add(h, s, root, none, none) == -1)
+	    membership_add(h, s, root, none, none) == -1 ||
+	    membership_join_granted(h, s, root) == -1)
 		return -1;
 	user_presence_begins(h, s->row.key);
 	if (!s->over) /* its handler may have ended it */

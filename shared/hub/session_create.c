@@ -30,24 +30,49 @@ session_create_sid(struct hub *h, char sid[STORE_SID_SIZE])
 	return 0;
 }
 
+/* Who decides about a new session, and what it is told. */
+struct creation {
+	const char *handshake;
+	struct slice address;
+	const struct session_grant *grant; /* of a token; NULL: the application decides */
+};
+
+static int
+give_grant(struct hub *h, int64_t key, const struct session_grant *grant)
+{
+	if (grant->user.p != NULL && quota_set_user(h, key, grant->user) == -1)
+		return -1;
+	return session_row_grant(h->store, key, grant->expires, grant->rooms);
+}
+
 /* STORE_TAKEN: the id is in use. */
 static enum store_result
-add_session_row(struct hub *h, const char *handshake, struct slice address, const char *sid)
+add_session_row(struct hub *h, const struct creation *c, const char *sid)
 {
 	struct slice text = {sid, SID_LENGTH};
 	enum store_result result = session_row_create(h->store, sid_key(text), text,
-	    h->now + h->o.handshake_timeout_ms, address, slice_of(handshake));
+	    h->now + h->o.handshake_timeout_ms, c->address, slice_of(c->handshake));
 
-	if (result == STORE_OK && h->o.app.created != NULL &&
-	    h->o.app.created(h->o.app.arg, sid_key(text)) == -1)
+	if (result != STORE_OK)
+		return result;
+	if (c->grant != NULL)
+		return give_grant(h, sid_key(text), c->grant) == -1 ? STORE_FAILED : STORE_OK;
+	if (h->o.app.created != NULL && h->o.app.created(h->o.app.arg, sid_key(text)) == -1)
 		return STORE_FAILED;
-	return result;
+	return STORE_OK;
+}
+
+static int
+ask_verdict(struct hub *h, const struct creation *c)
+{
+	if (c->grant == NULL)
+		return h->o.app.authorize(h->o.app.arg, c->handshake);
+	return h->o.app.admits == NULL ? 0 : h->o.app.admits(h->o.app.arg);
 }
 
 /* With the id `given`, or one that is made here and written to `sid`. */
 static enum session_create_result
-create_session(
-    struct hub *h, const char *handshake, struct slice address, char *sid, const char *given)
+create_session(struct hub *h, const struct creation *c, char *sid, const char *given)
 {
 	enum store_result result;
 	int verdict, tries = 0;
@@ -56,17 +81,17 @@ create_session(
 	if (store_is_outdated(h->store))
 		return SESSION_BUSY;
 	/* before the transaction: what the application does meanwhile must not hold the lock */
-	verdict = h->o.app.authorize(h->o.app.arg, handshake);
+	verdict = ask_verdict(h, c);
 	if (verdict != 0)
 		return verdict == -EACCES   ? SESSION_UNAUTHORIZED
 		       : verdict == -EAGAIN ? SESSION_BUSY
 		                            : SESSION_APP_ERROR;
-	if (transaction_open(h) == -1 || too_many_sessions(h, address))
+	if (transaction_open(h) == -1 || too_many_sessions(h, c->address))
 		return SESSION_BUSY;
 	do {
 		if (given == NULL && session_create_sid(h, sid) == -1)
 			return SESSION_BUSY;
-		result = add_session_row(h, handshake, address, given == NULL ? sid : given);
+		result = add_session_row(h, c, given == NULL ? sid : given);
 	} while (result == STORE_TAKEN && given == NULL && ++tries < SID_TRIES);
 	if (result == STORE_OK)
 		return SESSION_CREATED;
@@ -77,12 +102,19 @@ create_session(
 enum session_create_result
 session_create(struct hub *h, const char *handshake, struct slice address, char sid[STORE_SID_SIZE])
 {
-	return create_session(h, handshake, address, sid, NULL);
+	return create_session(h, &(struct creation){handshake, address, NULL}, sid, NULL);
+}
+
+enum session_create_result
+session_create_granted(struct hub *h, const char *handshake, struct slice address,
+    const struct session_grant *grant, char sid[STORE_SID_SIZE])
+{
+	return create_session(h, &(struct creation){handshake, address, grant}, sid, NULL);
 }
 
 enum session_create_result
 session_create_as(
     struct hub *h, const char *handshake, struct slice address, const char sid[STORE_SID_SIZE])
 {
-	return create_session(h, handshake, address, NULL, sid);
+	return create_session(h, &(struct creation){handshake, address, NULL}, NULL, sid);
 }

@@ -16,6 +16,8 @@
 /* A session that has gone to another node is remembered this much longer than its handshake. */
 #define NOTE_SLACK_MS 10000
 
+#define PARTS 5 /* texts that go along: address, user, handshake, deferred actions, rooms */
+
 /* --- sessions that move --------------------------------------------------------------------- */
 
 static void
@@ -29,9 +31,9 @@ int
 session_remote_give(
     struct hub *h, struct session *s, int node, struct link_found *f, struct buf *texts)
 {
-	int64_t key = s->row.key, deadline = s->row.deadline;
-	char *parts[4];
-	size_t at[6];
+	int64_t key = s->row.key, deadline = s->row.deadline, expires;
+	char *parts[PARTS];
+	size_t at[PARTS], sid_at, values_at;
 
 	if (s->over || s->row.state != STORE_NEW)
 		return -EBUSY;
@@ -41,27 +43,32 @@ session_remote_give(
 	parts[1] = session_row_user(h->store, key);
 	parts[2] = session_row_handshake(h->store, key);
 	parts[3] = remote_deferred(h->store, key);
-	for (int i = 0; i < 4; i++) {
+	parts[4] = session_row_rooms(h->store, key);
+	expires = session_row_expires(h->store, key);
+	for (int i = 0; i < PARTS; i++) {
 		at[i] = texts->n;
 		buf_puts(texts, parts[i] == NULL ? "" : parts[i]);
 		buf_add_char(texts, '\0');
 	}
-	at[4] = texts->n;
+	sid_at = texts->n;
 	buf_add(texts, s->row.sid, SID_LENGTH);
-	at[5] = texts->n;
+	values_at = texts->n;
 	if (session_data_list(h->store, key, add_given_value, texts) == -1 || texts->failed ||
-	    parts[2] == NULL || remote_give(h->store, key, node, deadline + NOTE_SLACK_MS) == -1) {
+	    parts[2] == NULL || expires == INT64_MIN ||
+	    remote_give(h->store, key, node, deadline + NOTE_SLACK_MS) == -1) {
 		h->failed = true;
 	} else {
 		f->verdict = LINK_MOVED;
 		f->node = node;
 		f->left_ms = deadline - h->now;
-		f->sid = (struct slice){texts->p + at[4], SID_LENGTH};
+		f->ends_ms = expires == INT64_MAX ? INT64_MAX : expires - h->now;
+		f->sid = (struct slice){texts->p + sid_at, SID_LENGTH};
 		f->address = slice_of(texts->p + at[0]);
 		f->user = parts[1] == NULL ? f->user : slice_of(texts->p + at[1]);
 		f->handshake = slice_of(texts->p + at[2]);
 		f->deferred = parts[3] == NULL ? f->deferred : slice_of(texts->p + at[3]);
-		f->values = (struct slice){texts->p + at[5], texts->n - at[5]};
+		f->rooms = parts[4] == NULL ? f->rooms : slice_of(texts->p + at[4]);
+		f->values = (struct slice){texts->p + values_at, texts->n - values_at};
 		/* whoever asks in this turn must not be given it once more */
 		s->over = true;
 		s->row.state = STORE_REMOTE_NOTE;
@@ -69,7 +76,7 @@ session_remote_give(
 		s->row.deadline = deadline + NOTE_SLACK_MS;
 		s->unsaved = false;
 	}
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < PARTS; i++)
 		free(parts[i]);
 	return h->failed ? -1 : 0;
 }
@@ -80,8 +87,11 @@ adopt_belongings(struct hub *h, int64_t key, const struct link_found *f)
 {
 	struct pack_reader in = {.rest = f->values};
 	struct slice name, value;
+	int64_t expires = f->ends_ms > INT64_MAX - h->now ? INT64_MAX : h->now + f->ends_ms;
 
 	if (f->user.p != NULL && session_row_set_user(h->store, key, f->user) == -1)
+		return -1;
+	if (session_row_grant(h->store, key, expires, f->rooms) == -1)
 		return -1;
 	if (f->deferred.p != NULL && hook_queue_defer(h->store, key, f->deferred) == -1)
 		return -1;

@@ -140,6 +140,8 @@ frame_pack_found(struct buf *out, const struct link_found *f)
 	pack_text(out, f->deferred);
 	pack_number(out, f->left_ms);
 	pack_text(out, f->values);
+	pack_number(out, f->ends_ms);
+	pack_text(out, f->rooms);
 }
 
 bool
@@ -158,6 +160,10 @@ frame_unpack_found(struct slice body, struct link_found *f)
 	f->deferred = pack_read_text(&in);
 	f->left_ms = pack_read_number(&in);
 	f->values = pack_read_text(&in);
+	/* a node of before tokens does not send what follows */
+	f->ends_ms = in.rest.n == 0 ? INT64_MAX : pack_read_number(&in);
+	if (in.rest.n > 0)
+		f->rooms = pack_read_text(&in);
 	return !in.failed;
 }
 

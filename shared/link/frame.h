@@ -141,6 +141,8 @@ struct link_found {
 	struct slice sid, address, user, handshake, deferred;
 	int64_t left_ms;     /* until its first transport must have opened */
 	struct slice values; /* name, value, name, value, .. as pack_text() writes them */
+	int64_t ends_ms;     /* until its token ends; INT64_MAX: never */
+	struct slice rooms;  /* that its token grants, JSON; p NULL: none */
 };
 
 void frame_pack_found(struct buf *out, const struct link_found *f);

@@ -54,6 +54,15 @@ maintenance_list_expired(struct store *st, int64_t now_ms, store_each_key *each,
 	           : 0;
 }
 
+int
+maintenance_list_outlived(
+    struct store *st, int64_t now_ms, int max, store_each_key *each, void *arg)
+{
+	sqlite3_stmt *q = statement_bind(st, Q_OUTLIVED, "li", now_ms, max);
+
+	return statement_each_key(st, q, each, arg) == -1 ? -1 : 0;
+}
+
 /* --- trimming the log ----------------------------------------------------------------------- */
 
 /* Rebuild the filter of polling sessions' channels without those no longer used.  Only in a

@@ -18,6 +18,10 @@ void maintenance_resign(struct store *st);
  * transaction.  `each` must not use the store: collect the keys.  Return 0, or -1 after logging. */
 int maintenance_list_expired(struct store *st, int64_t now_ms, store_each_key *each, void *arg);
 
+/* Call `each` with every session, at most `max`, whose token has expired.  Otherwise the same. */
+int maintenance_list_outlived(
+    struct store *st, int64_t now_ms, int max, store_each_key *each, void *arg);
+
 /* Call `each` with every session that has its stream in the process of this slot.  Otherwise the
  * same.  Return their number, or -1 after logging. */
 int maintenance_list_streams(struct store *st, int owner, store_each_key *each, void *arg);

@@ -55,6 +55,7 @@ session_row_load(struct store *st, int64_t key, struct session_row *out)
 		    .spoke = sqlite3_column_int(q, 10) != 0,
 		    .home = sqlite3_column_int(q, 11),
 		    .request = sqlite3_column_int64(q, 12),
+		    .has_rooms = sqlite3_column_int(q, 13) != 0,
 		};
 		memcpy(out->sid, sid.p, sid.n);
 		result = STORE_OK;
@@ -176,6 +177,27 @@ session_row_count(struct store *st, int64_t network, int64_t most)
 	int64_t n;
 
 	return statement_number(st, q, 0, &n) == -1 ? -1 : n;
+}
+
+int
+session_row_grant(struct store *st, int64_t key, int64_t expires, struct slice rooms)
+{
+	return statement_exec(st, Q_SESSION_GRANT, "lls", key, expires, rooms);
+}
+
+int64_t
+session_row_expires(struct store *st, int64_t key)
+{
+	sqlite3_stmt *q = statement_bind(st, Q_SESSION_EXPIRES, "l", key);
+	int64_t expires;
+
+	return statement_number(st, q, INT64_MAX, &expires) == -1 ? INT64_MIN : expires;
+}
+
+char *
+session_row_rooms(struct store *st, int64_t key)
+{
+	return statement_text(st, statement_bind(st, Q_SESSION_ROOMS, "l", key));
 }
 
 int

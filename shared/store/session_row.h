@@ -37,7 +37,8 @@ struct session_row {
 	int transport;
 	bool streaming;
 	bool spoke;
-	int home; /* -1: here; else the number of its node */
+	bool has_rooms; /* session_row_rooms() is not NULL */
+	int home;       /* -1: here; else the number of its node */
 };
 
 /* Add a session in STORE_NEW: STORE_OK, STORE_TAKEN or STORE_FAILED. */
@@ -87,6 +88,14 @@ char *session_row_address(struct store *st, int64_t key);
 
 /* How many sessions this network (address_network()) has, counted up to `most`; or -1. */
 int64_t session_row_count(struct store *st, int64_t network, int64_t most);
+
+/* What its token grants: it ends at `expires` (INT64_MAX: never), and joins `rooms` (JSON; p NULL:
+ * none). */
+int session_row_grant(struct store *st, int64_t key, int64_t expires, struct slice rooms);
+/* That end; INT64_MIN: the store failed. */
+int64_t session_row_expires(struct store *st, int64_t key);
+/* Those rooms, malloc'ed, or NULL. */
+char *session_row_rooms(struct store *st, int64_t key);
 
 /* Name the user of a session; p NULL: none. */
 int session_row_set_user(struct store *st, int64_t key, struct slice user);

@@ -39,7 +39,7 @@ X(Q_SESSION_CREATE,
     " VALUES(?1, ?2, 0, -1, 0, 0, NULL, ?3, 0, 0, 0, 0, 0, 0, 0, ?4, ?5, nullif(?6, 0))")
 X(Q_SESSION_LOAD,
     "SELECT sid, state, owner, gen, cursor, ifnull(inflight, -1), ifnull(last, 0), deadline,"
-    " transport, streaming, spoke, ifnull(home, -1), ifnull(request, 0)"
+    " transport, streaming, spoke, ifnull(home, -1), ifnull(request, 0), rooms IS NOT NULL"
     " FROM session WHERE key = ?1")
 X(Q_SESSION_SAVE,
     "UPDATE session SET state = ?2, owner = ?3, gen = ?4, cursor = ?5, inflight = nullif(?6, -1),"
@@ -58,6 +58,11 @@ X(Q_SESSION_COUNT,
     "SELECT count(*) FROM (SELECT 1 FROM session WHERE network = ?1 LIMIT ?2)")
 X(Q_SESSION_SET_USER, "UPDATE session SET user = ?2 WHERE key = ?1")
 X(Q_SESSION_USER, "SELECT user FROM session WHERE key = ?1")
+X(Q_SESSION_GRANT,
+    "UPDATE session SET expires = nullif(?2, 9223372036854775807), rooms = ?3 WHERE key = ?1")
+X(Q_SESSION_EXPIRES,
+    "SELECT ifnull(expires, 9223372036854775807) FROM session WHERE key = ?1")
+X(Q_SESSION_ROOMS, "SELECT rooms FROM session WHERE key = ?1")
 /* session_row_delete() and session_row_end() run these: five for both, then two of each. */
 X(Q_HOOK_KEEP_ENDED,
     "INSERT OR IGNORE INTO hook_ended(key, user) SELECT key, user FROM session"
@@ -215,6 +220,7 @@ X(Q_OWNERS, "SELECT DISTINCT owner FROM session WHERE owner >= 0")
 X(Q_STREAMS_OF, "SELECT key FROM session WHERE owner = ?1 AND streaming")
 X(Q_RELEASE_POLLS, "UPDATE session SET owner = -1 WHERE owner = ?1 AND NOT streaming")
 X(Q_EXPIRED, "SELECT key FROM session WHERE deadline <= ?1 AND NOT (streaming AND owner >= 0)")
+X(Q_OUTLIVED, "SELECT key FROM session WHERE expires <= ?1 AND state < 2 LIMIT ?2")
 X(Q_WAITING,
     "SELECT DISTINCT s.chan FROM session JOIN subscription AS s ON s.key = session.key"
     " WHERE session.state = 1 AND NOT session.streaming")

@@ -1,6 +1,7 @@
 /* Handshake requests (PROTOCOL section 4): whether the client gets a session, and the answer.
  *
  *	request -- refused, or the server is busy ---------------------> answer at once
+ *	        -- a token admits: make the session ------------------> answer after the commit
  *	        -- a C module decides: make the session ---------------> answer after the commit
  *	        -- a web hook decides: hold the request, ask, verdict -> the same
  */
@@ -323,11 +324,37 @@ handshake_request_drain(struct server *sv)
 
 /* --- the request ---------------------------------------------------------------------------- */
 
+/* A token decides, or else the application. */
+static void
+admit_or_ask(struct server *sv, const struct asker *asker, const struct route *route)
+{
+	enum session_create_result result;
+	char sid[STORE_SID_SIZE];
+
+	switch (handshake_token_admit(sv, asker->x, route, &result, sid)) {
+	case HANDSHAKE_TOKEN_ADMITS:
+		answer_handshake(sv, asker, result, sid, (struct slice){NULL, 0});
+		return;
+	case HANDSHAKE_TOKEN_REFUSED:
+		refuse_handshake(sv, asker, 403, SLICE("handshake unauthorized"));
+		return;
+	case HANDSHAKE_TOKEN_NONE:
+		break;
+	}
+	if (!application_asks(sv->application)) {
+		result = session_create(sv->hub, sv->text.p, asker->address, sid);
+		answer_handshake(sv, asker, result, sid, (struct slice){NULL, 0});
+	} else if (ask_application(sv, asker, sv->text.p) == -1) {
+		log_limited(LOG_LEVEL_WARN,
+		    "handshake refused: the web hook cannot be asked about %.*s now",
+		    (int)asker->address.n, slice_text(asker->address));
+		refuse_busy_handshake(sv, asker);
+	}
+}
+
 static void
 decide_handshake(struct server *sv, const struct asker *asker, const struct route *route)
 {
-	char sid[STORE_SID_SIZE];
-	enum session_create_result result;
 	int left_out;
 
 	buf_clear(&sv->text);
@@ -345,16 +372,8 @@ decide_handshake(struct server *sv, const struct asker *asker, const struct rout
 		    "handshake_bytes",
 		    (int)asker->address.n, slice_text(asker->address));
 		refuse_handshake(sv, asker, 431, SLICE("handshake query too long"));
-	} else if (application_asks(sv->application)) {
-		if (ask_application(sv, asker, sv->text.p) == -1) {
-			log_limited(LOG_LEVEL_WARN,
-			    "handshake refused: the web hook cannot be asked about %.*s now",
-			    (int)asker->address.n, slice_text(asker->address));
-			refuse_busy_handshake(sv, asker);
-		}
 	} else {
-		result = session_create(sv->hub, sv->text.p, asker->address, sid);
-		answer_handshake(sv, asker, result, sid, (struct slice){NULL, 0});
+		admit_or_ask(sv, asker, route);
 	}
 }
 

@@ -18,6 +18,7 @@
 
 struct pending_answer;
 struct publish_keys;
+struct token_keys;
 struct relay;
 
 /* Packets that say how a session goes on (PROTOCOL 8, 14). */
@@ -44,6 +45,7 @@ struct server {
 	struct hub *hub;
 	struct ways *ways;
 	struct publish_keys *publish_keys; /* NULL: the publishing interface is off */
+	struct token_keys *token_keys;     /* of [auth] */
 	struct relay *relay;               /* NULL: the node is in no cluster */
 	/* server_request_here(), for the relay, which is below it */
 	bool (*serve_here)(struct server *sv, struct exchange *x);
@@ -117,6 +119,15 @@ bool static_files_serve(struct server *sv, struct exchange *x, const struct rout
  * they do not fit.  Return the number of headers left out, or -1 when the query does not fit. */
 int handshake_json_write(
     struct buf *out, const struct exchange *x, const struct route *route, size_t most);
+
+/* Find and check the token of a handshake ([auth]).  A session is made with what it grants. */
+enum handshake_token_result {
+	HANDSHAKE_TOKEN_NONE,    /* there is none: the application decides */
+	HANDSHAKE_TOKEN_REFUSED, /* it is wrong, or must be there; it is logged */
+	HANDSHAKE_TOKEN_ADMITS,  /* `*result` is set, and `sid` if it is SESSION_CREATED */
+};
+enum handshake_token_result handshake_token_admit(struct server *sv, const struct exchange *x,
+    const struct route *route, enum session_create_result *result, char sid[STORE_SID_SIZE]);
 
 /* --- deadlines: act on those that have passed; the next one, INT64_MAX for none ------------- */
 

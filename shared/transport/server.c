@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "shared/action/token_keys.h"
 #include "shared/app/module.h"
 #include "shared/base/log.h"
 #include "shared/hook/hook.h"
@@ -104,6 +105,19 @@ read_publish_keys(struct server *sv)
 	return 0;
 }
 
+/* The same for [auth]; a file of keys may have changed. */
+static int
+read_token_keys(struct server *sv)
+{
+	struct token_keys *keys = token_keys_open(sv->cfg->jwt_secret, sv->cfg->jwt_public_key);
+
+	if (keys == NULL)
+		return -1;
+	token_keys_close(sv->token_keys);
+	sv->token_keys = keys;
+	return 0;
+}
+
 static struct server *
 make_server(const struct config *cfg, enum server_kind kind)
 {
@@ -139,7 +153,7 @@ server_open(const struct config *cfg, enum server_kind kind)
 	    server_check_linked(cfg) == -1)
 		goto fail;
 	server_check_unused(cfg);
-	if (read_publish_keys(sv) == -1)
+	if (read_publish_keys(sv) == -1 || read_token_keys(sv) == -1)
 		goto fail;
 	/* before the hub, whose options hold the application's functions */
 	sv->application =
@@ -174,6 +188,7 @@ server_reload(struct server *sv)
 
 	read_proxies(sv);
 	(void)read_publish_keys(sv);
+	(void)read_token_keys(sv);
 	hub_reload(sv->hub, &options);
 	application_reload(sv->application);
 	polling_reload(sv);
@@ -195,6 +210,7 @@ server_close(struct server *sv)
 	hub_close(sv->hub);
 	application_close(sv->application);
 	publish_keys_close(sv->publish_keys);
+	token_keys_close(sv->token_keys);
 	ways_close(sv->ways);
 	message_release(sv->heartbeat_packet);
 	message_release(sv->disconnect_packet);

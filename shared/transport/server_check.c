@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "shared/action/token_keys.h"
 #include "shared/app/module.h"
 #include "shared/base/log.h"
 #include "shared/base/preflight.h"
@@ -86,12 +87,14 @@ int
 server_check_reload(const struct config *cfg)
 {
 	struct publish_keys *keys = publish_keys_open(cfg->publish_keys, NULL);
+	struct token_keys *token_keys = token_keys_open(cfg->jwt_secret, cfg->jwt_public_key);
 	struct application *hook = NULL;
 	int result = 0;
 
-	if (keys == NULL)
+	if (keys == NULL || token_keys == NULL)
 		result = -1;
 	publish_keys_close(keys);
+	token_keys_close(token_keys);
 	if (cfg->hook_url[0] != '\0' && (hook = hook_open(cfg)) == NULL)
 		result = -1;
 	application_close(hook);
@@ -108,6 +111,7 @@ server_check(const struct config *cfg)
 	server_check_transports(cfg, &enabled);
 	/* also if they are not enabled yet */
 	publish_keys_close(publish_keys_open(cfg->publish_keys, NULL));
+	token_keys_close(token_keys_open(cfg->jwt_secret, cfg->jwt_public_key));
 	check_application(cfg);
 	preflight_data(cfg);
 	preflight_cluster(cfg);

@@ -13,10 +13,10 @@ const { Websocket } = require('./websocket');
 
 const TRANSPORTS = [['websocket', Websocket], ['xhr-polling', Polling]];
 
-/* A hook and the server that calls it, with these settings of [hook] and of [protocol]. */
-function useHook({ socket = false, ...settings } = {}, protocol = {}) {
+/* A hook and the server that calls it, with these settings of [hook], of [protocol] and of others. */
+function useHook({ socket = false, ...settings } = {}, protocol = {}, others = {}) {
   const hook = new Hook(socket);
-  const options = { conf: { app: { module: '' }, protocol } };
+  const options = { conf: { app: { module: '' }, protocol, ...others } };
   before(async () => {
     await hook.listen();
     options.conf.hook = { url: hook.url, secret: SECRET, namespaces: '/chat', ...settings };

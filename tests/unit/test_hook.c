@@ -311,7 +311,7 @@ test_events_of_a_user(void **state)
 	buf_clear(&out);
 	hook_event_write_user(&out, 1, SLICE("42"), false, none);
 	assert_true(slice_starts(buf_slice(&out), SLICE("\"type\":\"user_disconnect\"")));
-	hook_event_id(id, store_epoch(hub_store(f->hub)), 1);
+	event_id_write(id, store_epoch(hub_store(f->hub)), 1);
 	snprintf(text, sizeof(text),
 	    "{\"results\":[{\"id\":\"%s\",\"actions\":[{\"do\":\"send\",\"text\":\"x\"}]}]}", id);
 	free(f->thrown);

@@ -134,7 +134,7 @@ reads_found(struct slice body)
 	return f.slot == 3 && f.id == 99 && f.verdict == LINK_MOVED && f.node == 9 &&
 	       slice_is(f.sid, "BwBw") && slice_is(f.address, "::1") && f.user.p == NULL &&
 	       slice_is(f.handshake, "{}") && f.deferred.p == NULL && f.left_ms == 5000 &&
-	       slice_is(f.values, "values");
+	       slice_is(f.values, "values") && f.ends_ms == 7000 && slice_is(f.rooms, "[]");
 }
 
 static void
@@ -151,7 +151,9 @@ places_are_read_whole(void **state)
 				    .address = SLICE("::1"),
 				    .handshake = SLICE("{}"),
 				    .left_ms = 5000,
-				    .values = SLICE("values")});
+				    .values = SLICE("values"),
+				    .ends_ms = 7000,
+				    .rooms = SLICE("[]")});
 	try_body(&body, reads_found);
 }
 

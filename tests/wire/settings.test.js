@@ -14,6 +14,7 @@ const { SECRET } = require('../lib/hook');
 const { request, Connection, requestBytes, parseResponse, closeAll } = require('../lib/http');
 const { handshake, Polling } = require('../lib/polling');
 const { freePorts } = require('../lib/ports');
+const { SECRET: TOKEN_SECRET, token } = require('../lib/token');
 const { deferred, until } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
 
@@ -57,6 +58,18 @@ pollux('[hook] authorize_on_error = accept: a client is admitted when the hook d
   client.stop();
   server.hook.authorize = () => 403;
   assert.strictEqual((await request(server.port, { path: '/socket.io/1/' })).status, 403);
+});
+
+pollux('[auth] jwt_required: who has no token is refused, or is not', async () => {
+  const status = (server, query = '') => request(server.port, { path: `/socket.io/1/${query}` }).then((r) => r.status);
+  const strict = await wsdWithHook({ authorize: 'yes' }, { auth: { jwt_secret: TOKEN_SECRET, jwt_required: 'yes' } });
+  strict.hook.authorize = () => assert.fail('the hook is not to be asked');
+  assert.strictEqual(await status(strict), 403);
+  assert.strictEqual(await status(strict, `?token=${token({})}`), 200);
+  /* nobody decides about those without a token; of those that have one it still counts */
+  const open = await wsd({ app: {}, auth: { jwt_secret: TOKEN_SECRET, jwt_required: 'no' } });
+  assert.strictEqual(await status(open), 200);
+  assert.strictEqual(await status(open, '?token=x'), 403);
 });
 
 pollux('[hook] max_in_flight: no more requests are open at a time', async () => {
