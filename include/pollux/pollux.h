@@ -121,9 +121,9 @@ static inline int sio_on_n(sio_ns *ns, const char *event, size_t n, sio_handler 
 static inline int sio_on_ack(sio_ns *ns, const char *name, sio_handler *fn, void *user);
 
 /* Call `fn` when the first session of a user (sio_set_user(), sio_accept()) has connected, before
- * its connection handler; and when the last one has ended, after its disconnect handlers.  A session
- * that gets another user counts as the end of the one and the beginning of the other.  In a cluster
- * see pollux-app(3). */
+ * its connection handler; and when the last one has ended, after its disconnect handlers.  A
+ * session that gets another user counts as the end of the one and the beginning of the other.  In
+ * a cluster see pollux-app(3). */
 static inline int sio_on_user_connect(sio_app *app, sio_user_handler *fn, void *arg);
 static inline int sio_on_user_disconnect(sio_app *app, sio_user_handler *fn, void *arg);
 
