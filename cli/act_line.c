@@ -7,6 +7,18 @@
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
+/* Add a word of the command line as a JSON string. */
+static void
+add_string_member(struct buf *out, const char *text)
+{
+	/* A shell passes any bytes on, and JSON is UTF-8. */
+	if (!utf8_valid(slice_of(text))) {
+		cli_complain("an argument is not UTF-8");
+		exit(EX_DATAERR);
+	}
+	json_write_string(out, slice_of(text));
+}
+
 /* --- options -------------------------------------------------------------------------------- */
 
 enum {
@@ -38,9 +50,9 @@ parse_target(int key, char *arg, struct argp_state *state)
 		a->all = true;
 		return 0;
 	case KEY_EXCEPT:
-		if (a->except_n == ACTION_EXCEPT_MAX)
-			argp_error(state, "more than %d --except options", ACTION_EXCEPT_MAX);
-		a->except[a->except_n++] = arg;
+		if (a->except.n > 0)
+			buf_add_char(&a->except, ',');
+		add_string_member(&a->except, arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -149,17 +161,6 @@ act_line_read(struct act *a, int argc, char **argv)
 
 /* --- as JSON -------------------------------------------------------------------------------- */
 
-static void
-add_string_member(struct buf *out, const char *text)
-{
-	/* A shell passes any bytes on, and JSON is UTF-8. */
-	if (!utf8_valid(slice_of(text))) {
-		cli_complain("an argument is not UTF-8");
-		exit(EX_DATAERR);
-	}
-	json_write_string(out, slice_of(text));
-}
-
 void
 act_line_add(struct buf *out, const char *name, const char *text)
 {
@@ -204,7 +205,7 @@ add_sending_options(struct buf *out, const struct act *a)
 }
 
 void
-act_line_begin(struct buf *out, const struct act *a, const char *verb)
+act_line_begin(struct buf *out, struct act *a, const char *verb)
 {
 	/* A session that is gone is an error if it was named, but not if it was in a room. */
 	buf_printf(out, "{\"strict\":%s,\"actions\":[{\"do\":\"%s\"",
@@ -216,11 +217,14 @@ act_line_begin(struct buf *out, const struct act *a, const char *verb)
 	act_line_add(out, "room", a->room);
 	act_line_add(out, "session", a->session);
 	act_line_add(out, "user", a->user);
-	for (unsigned i = 0; i < a->except_n; i++) {
-		buf_puts(out, i == 0 ? ",\"except\":[" : ",");
-		add_string_member(out, a->except[i]);
+	if (a->except.n > 0) {
+		buf_puts(out, ",\"except\":[");
+		buf_add_slice(out, buf_slice(&a->except));
+		buf_add_char(out, ']');
 	}
-	buf_puts(out, a->except_n > 0 ? "]}" : "}");
+	out->failed = out->failed || a->except.failed;
+	buf_free(&a->except);
+	buf_add_char(out, '}');
 	add_sending_options(out, a);
 }
 

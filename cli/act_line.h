@@ -21,8 +21,7 @@ struct act {
 	struct cli *cli;
 	const struct act_usage *usage;
 	const char *ns, *room, *session, *user;
-	const char *except[ACTION_EXCEPT_MAX];
-	unsigned except_n;
+	struct buf except; /* JSON strings of --except, with commas between them */
 	bool all, is_volatile;
 	const char *ack, *context, *timeout;
 	char **words; /* what follows the options */
@@ -33,7 +32,7 @@ struct act {
 void act_line_read(struct act *a, int argc, char **argv);
 
 /* Begin {"actions":[{"do":VERB,..}, with the target and what the options say. */
-void act_line_begin(struct buf *out, const struct act *a, const char *verb);
+void act_line_begin(struct buf *out, struct act *a, const char *verb);
 
 /* Append ,"name":"text"; nothing for NULL. */
 void act_line_add(struct buf *out, const char *name, const char *text);

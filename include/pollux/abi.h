@@ -6,7 +6,7 @@
 #ifndef POLLUX_ABI_H
 #define POLLUX_ABI_H
 
-#define SIO_ABI 1
+#define SIO_ABI 2
 
 /* Functions of the program.  The table only grows: an older module knows its first part. */
 struct sio_api {
@@ -77,6 +77,8 @@ struct sio_api {
 	int (*answer)(const void *handle, const char *later, const char *args);
 	int (*on_user_connect)(sio_app *app, sio_user_handler *fn, void *arg);
 	int (*on_user_disconnect)(sio_app *app, sio_user_handler *fn, void *arg);
+	const struct sio_left_out *(*leave_out)(
+	    const void *handle, const struct sio_left_out *others, int64_t key);
 };
 
 /* Every handle (application, namespace, socket, handshake) begins with these. */
@@ -274,8 +276,7 @@ sio_broadcast_to(sio_socket *s, const char *room)
 {
 	sio_target t = sio_self(s);
 
-	t.except[0] = t.session;
-	t.except_n = 1;
+	t.sender = t.session;
 	t.session = 0;
 	t.room = room;
 	t.is_bad = room == NULL;
@@ -305,8 +306,7 @@ sio_broadcast_to_n(sio_socket *s, const char *room, size_t n)
 {
 	sio_target t = sio_in_n(s, room, n);
 
-	t.except[0] = sio_self(s).session;
-	t.except_n = 1;
+	t.sender = sio_self(s).session;
 	return t;
 }
 
@@ -357,10 +357,9 @@ sio_except(sio_target t, const char *id)
 {
 	int64_t key = t.is_bad ? 0 : SIO_API(t.ns)->key(id);
 
-	if (key == 0 || t.except_n >= SIO_EXCEPT_MAX)
-		t.is_bad = true;
-	else
-		t.except[t.except_n++] = key;
+	if (key != 0)
+		t.except = SIO_API(t.ns)->leave_out(t.ns, t.except, key);
+	t.is_bad = t.is_bad || key == 0 || t.except == NULL;
 	return t;
 }
 

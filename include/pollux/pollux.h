@@ -74,14 +74,13 @@ typedef struct sio_event {
 
 /* Where a packet goes.  A plain value: build it with the functions below, use it any number of
  * times during the handler.  Its texts are borrowed. */
-#define SIO_EXCEPT_MAX 8
 typedef struct sio_target {
 	sio_ns *ns;
-	const char *room;               /* not NULL: those in this room */
-	const char *user;               /* not NULL: the sessions of this user */
-	int64_t session;                /* not 0: this one */
-	int64_t except[SIO_EXCEPT_MAX]; /* these are left out */
-	unsigned except_n;
+	const char *room;                  /* not NULL: those in this room */
+	const char *user;                  /* not NULL: the sessions of this user */
+	int64_t session;                   /* not 0: this one */
+	int64_t sender;                    /* not 0: left out, as broadcasts do */
+	const struct sio_left_out *except; /* left out, too: see sio_except() */
 	bool is_volatile;
 	bool is_bad;     /* made of an invalid id or NULL: calls that get it return -EINVAL */
 	uint16_t room_n; /* of a room with its length (sio_in_n); 0: its NUL ends it */
@@ -224,7 +223,7 @@ static inline sio_target sio_ns_to_user(sio_ns *ns, const char *user);
 /* The same in the socket's namespace. */
 static inline sio_target sio_to_user(sio_socket *s, const char *user);
 
-/* .except(id): leave out the session of this public id; at most SIO_EXCEPT_MAX of them. */
+/* .except(id): leave out the session of this public id, and those left out before. */
 static inline sio_target sio_except(sio_target t, const char *id);
 
 /* .volatile: dropped for a session that has no open transport right now. */

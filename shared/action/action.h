@@ -30,9 +30,8 @@
 #include "shared/base/buf.h"
 #include "shared/base/slice.h"
 
-#define ACTIONS_MAX       1000
-#define ACTION_BYTES_MAX  ((size_t)1 << 20) /* of the whole text */
-#define ACTION_EXCEPT_MAX 64
+#define ACTIONS_MAX      1000
+#define ACTION_BYTES_MAX ((size_t)1 << 20) /* of the whole text */
 
 /* The event that is answered, if any. */
 struct action_context {
@@ -72,7 +71,7 @@ struct action {
 	int64_t session;   /* not 0: to this one */
 	struct slice room; /* p not NULL: to those in this room */
 	struct slice user; /* p not NULL: to the sessions of this user */
-	size_t except_at;  /* in list->except */
+	size_t except_at;  /* in list->except, sorted from there */
 	size_t except_n;
 	struct slice name; /* of the event, of the room to join, the key, the user (p NULL:
 	                    * none); NUL-terminated */

@@ -6,6 +6,7 @@
 
 #include "shared/action/later.h"
 #include "shared/action/name.h"
+#include "shared/base/keys.h"
 #include "shared/wire/digit.h"
 #include "shared/wire/packet.h"
 #include "shared/wire/sid.h"
@@ -219,17 +220,16 @@ read_except(struct action_reader *r, const struct json_value *value)
 	a->except_at = r->list->except.n / sizeof(key);
 	json_walk_begin(&walk, value);
 	while (json_walk_element(&walk, &element)) {
-		if (a->except_n == ACTION_EXCEPT_MAX)
-			return BAD(
-			    r, "except", "\"except\" has more than %d sessions", ACTION_EXCEPT_MAX);
 		if (action_read_public_id(r, "except", &element, &key) == -1)
 			return -1;
 		buf_add(&r->list->except, &key, sizeof(key));
 		a->except_n++;
 	}
-	return r->list->except.failed
-	           ? action_read_fail(r, "failed", "except", "no memory for these sessions")
-	           : 0;
+	if (r->list->except.failed)
+		return action_read_fail(r, "failed", "except", "no memory for these sessions");
+	if (a->except_n > 0)
+		keys_sort((int64_t *)(void *)r->list->except.p + a->except_at, a->except_n);
+	return 0;
 }
 
 enum target_field {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "shared/action/application.h"
+#include "shared/base/keys.h"
 #include "shared/base/log.h"
 #include "shared/hub/link.h"
 #include "shared/store/message_log.h"
@@ -71,15 +72,6 @@ send_to_session(struct application *app, const struct target *t, int64_t key, st
 	return hub_publish_session(app->hub, s, packet, t->is_volatile) == -1 ? -EIO : 0;
 }
 
-static bool
-is_left_out(const struct target *t, int64_t key)
-{
-	for (size_t i = 0; i < t->except_n; i++)
-		if (t->except[i] == key)
-			return true;
-	return false;
-}
-
 /* A session of the user may just have ended, which is not the caller's error. */
 static int
 send_to_user(struct application *app, const struct target *t, struct slice packet)
@@ -135,7 +127,7 @@ add_target_key(void *arg, int64_t key)
 {
 	struct key_list *list = arg;
 
-	if (!is_left_out(list->target, key))
+	if (!keys_have(list->target->except, list->target->except_n, key))
 		buf_add(list->keys, &key, sizeof(key));
 }
 

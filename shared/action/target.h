@@ -11,10 +11,10 @@ struct application;
  * the namespace. */
 struct target {
 	const struct hub_ns *ns;
-	int64_t session;   /* not 0: this one */
-	struct slice user; /* p not NULL: the sessions of this user */
-	struct slice room; /* p not NULL: those in this room */
-	const int64_t *except;
+	int64_t session;       /* not 0: this one */
+	struct slice user;     /* p not NULL: the sessions of this user */
+	struct slice room;     /* p not NULL: those in this room */
+	const int64_t *except; /* sorted: these are left out (keys.h) */
 	size_t except_n;
 	bool is_volatile;
 };

@@ -221,4 +221,5 @@ const struct sio_api api_functions = {
     .answer = send_later_answer,
     .on_user_connect = api_on_user_connect,
     .on_user_disconnect = api_on_user_disconnect,
+    .leave_out = send_leave_out,
 };

@@ -65,6 +65,14 @@ struct sio_app {
 	unsigned depth;             /* of nested handlers */
 	struct admission admission; /* of the handshake that was accepted last */
 	struct buf event, text;     /* scratch of the dispatcher */
+	struct buf except;          /* scratch of send.c: int64_t keys */
+};
+
+/* One session that a target leaves out, in the arena.  A target that was made from another one
+ * shares the rest of its list. */
+struct sio_left_out {
+	int64_t key;
+	const struct sio_left_out *others; /* NULL: there are none */
 };
 
 struct sio_handshake {
@@ -162,6 +170,8 @@ const char *send_ack_later(sio_socket *s, const sio_event *e);
 int send_later_answer(const void *handle, const char *text, const char *args);
 int send_clients(const sio_target *t, void (*each)(void *arg, const char *id), void *arg);
 sio_target send_self(sio_socket *s);
+const struct sio_left_out *send_leave_out(
+    const void *handle, const struct sio_left_out *others, int64_t key);
 
 /* --- socket.c: as in pollux.h --------------------------------------------------------------- */
 

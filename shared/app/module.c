@@ -70,6 +70,7 @@ close_module(struct application *base)
 	admission_free(&app->admission);
 	buf_free(&app->event);
 	buf_free(&app->text);
+	buf_free(&app->except);
 	application_free(&app->base);
 	if (app->library != NULL)
 		dlclose(app->library);

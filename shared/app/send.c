@@ -5,6 +5,7 @@
 #include "shared/action/later.h"
 #include "shared/action/target.h"
 #include "shared/app/internal.h"
+#include "shared/base/keys.h"
 #include "shared/base/log.h"
 #include "shared/wire/json.h"
 #include "shared/wire/sid.h"
@@ -48,22 +49,52 @@ check_event(const char *call, const char *name, const char *args)
 
 /* --- targets -------------------------------------------------------------------------------- */
 
-/* Check a target of the application and convert it.  0 or -EINVAL. */
+/* Collect the sessions that a target leaves out, valid until the next call.  0 or -ENOMEM. */
+static int
+collect_left_out(const sio_target *t, struct target *out)
+{
+	struct buf *keys = &t->ns->h.app->except;
+
+	buf_clear(keys);
+	if (t->sender != 0)
+		buf_add(keys, &t->sender, sizeof(t->sender));
+	for (const struct sio_left_out *at = t->except; at != NULL; at = at->others)
+		buf_add(keys, &at->key, sizeof(at->key));
+	if (keys->failed)
+		return -ENOMEM;
+	out->except = (const int64_t *)(const void *)keys->p;
+	out->except_n = keys->n / sizeof(*out->except);
+	keys_sort((int64_t *)(void *)keys->p, out->except_n);
+	return 0;
+}
+
+/* Check a target of the application and convert it; valid until the next call.  0, -EINVAL or
+ * -ENOMEM. */
 static int
 convert_target(const sio_target *t, struct target *out)
 {
-	if (t->ns->h.app->base.hub == NULL || t->except_n > SIO_EXCEPT_MAX)
+	if (t->ns->h.app->base.hub == NULL)
 		return -EINVAL;
 	*out = (struct target){
 	    .ns = &t->ns->base.hub,
 	    .session = t->session,
 	    .user = slice_of(t->user),
 	    .room = t->room_n == 0 ? slice_of(t->room) : (struct slice){t->room, t->room_n},
-	    .except = t->except,
-	    .except_n = t->except_n,
 	    .is_volatile = t->is_volatile,
 	};
-	return name_is_valid(out->user) && name_is_valid_or_has_nul(out->room) ? 0 : -EINVAL;
+	if (!name_is_valid(out->user) || !name_is_valid_or_has_nul(out->room))
+		return -EINVAL;
+	return collect_left_out(t, out);
+}
+
+const struct sio_left_out *
+send_leave_out(const void *handle, const struct sio_left_out *others, int64_t key)
+{
+	struct sio_left_out *left = arena_alloc(module_of_handle(handle), sizeof(*left));
+
+	if (left != NULL)
+		*left = (struct sio_left_out){key, others};
+	return left;
 }
 
 sio_target
@@ -118,8 +149,10 @@ send_text(const sio_target *t, const char *text, size_t n)
 	struct packet pk = {.type = PACKET_MESSAGE, .data = {text, n}};
 	struct target target;
 
-	if (convert_target(t, &target) != 0 || !utf8_valid(pk.data))
-		return -EINVAL;
+	int result = utf8_valid(pk.data) ? convert_target(t, &target) : -EINVAL;
+
+	if (result != 0)
+		return result;
 	return target_send(&t->ns->h.app->base, &target, &pk);
 }
 
@@ -130,9 +163,10 @@ send_json(const sio_target *t, const char *value)
 	struct packet pk = {.type = PACKET_JSON};
 	struct target target;
 	struct json_value parsed;
+	int result = convert_target(t, &target);
 
-	if (convert_target(t, &target) != 0)
-		return -EINVAL;
+	if (result != 0)
+		return result;
 	if (json_parse(&parsed, slice_of(value)) == -1) {
 		send_check_json("sio_json", "", value, false);
 		return -EINVAL;
@@ -160,8 +194,11 @@ ask_target(const sio_target *t, struct target_question *q, const char *call, con
 		return -EINVAL;
 	}
 	if (q->handler.p == NULL || !name_is_valid(q->handler) || q->timeout_ms < 0 ||
-	    convert_target(t, &target) != 0 || target.is_volatile)
+	    t->is_volatile)
 		return -EINVAL;
+	result = convert_target(t, &target);
+	if (result != 0)
+		return result;
 	if (target.session == 0) {
 		result = target_ask_all(app, &target, q, NULL, NULL);
 		return result < 0 ? result : 0;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/keys.h"
+
 struct message *
 message_new(struct slice text)
 {
@@ -30,16 +32,14 @@ message_leave_out(struct message *m, struct slice keys)
 		return -1;
 	memcpy(m->except_more, keys.p, keys.n);
 	m->except_n = (uint32_t)(keys.n / sizeof(*m->except_more));
+	keys_sort(m->except_more, m->except_n);
 	return 0;
 }
 
 bool
 message_leaves_out(const struct message *m, int64_t key)
 {
-	for (uint32_t i = 0; i < m->except_n; i++)
-		if (m->except_more[i] == key)
-			return true;
-	return false;
+	return keys_have(m->except_more, m->except_n, key);
 }
 
 void

@@ -18,7 +18,7 @@ struct message {
 	uint32_t n;           /* bytes of text */
 	int64_t id;           /* of its row in the log; 0: not logged */
 	uint64_t part;        /* of a turn that made it (part.h); 0: none */
-	int64_t *except_more; /* owned: keys that must not get it, beside the row's except_key */
+	int64_t *except_more; /* owned, sorted: must not get it, beside the row's except_key */
 	uint32_t except_n;    /* of except_more */
 	uint32_t queued;      /* for the program: in how many queues it waits to be written */
 	uint8_t head_n;       /* bytes in use at the end of `head`; 0: not framed yet */

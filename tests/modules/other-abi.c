@@ -1,8 +1,8 @@
-/* A module made for an interface of which nobody knows. */
+/* A module that was compiled before the interface changed. */
 #include <pollux/pollux.h>
 
 SIO_EXPORT extern const struct sio_abi pollux_app_abi;
-const struct sio_abi pollux_app_abi = {SIO_ABI + 1, sizeof(struct sio_api)};
+const struct sio_abi pollux_app_abi = {SIO_ABI - 1, sizeof(struct sio_api)};
 
 int
 pollux_app(sio_app *app)

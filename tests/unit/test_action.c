@@ -154,16 +154,39 @@ names_and_lists_have_their_limits(void **state)
 	assert_int_equal(action_parse(&list, (struct slice){text, n}, &nobody, &error), -1);
 	assert_string_equal(error.field, "room");
 	action_free(&list);
+}
 
-	n = (size_t)snprintf(
-	    text, sizeof(text), "{\"do\":\"send\",\"text\":\"\",\"to\":{\"ns\":\"\",\"except\":[");
-	for (int i = 0; i <= ACTION_EXCEPT_MAX; i++)
-		n += (size_t)snprintf(
-		    text + n, sizeof(text) - n, "%s\"PAAAAAAAAAAB\"", i == 0 ? "" : ",");
-	n += (size_t)snprintf(text + n, sizeof(text) - n, "]}}");
-	assert_int_equal(action_parse(&list, (struct slice){text, n}, &nobody, &error), -1);
-	assert_string_equal(error.field, "except");
+/* Whatever fits into the text; the list is sorted, for it is looked through for each receiver. */
+static void
+any_number_of_sessions_is_left_out(void **state)
+{
+	enum {
+		SESSIONS = 60000
+	};
+	struct action_list list;
+	struct action_error error;
+	struct buf text = {.p = NULL};
+	char id[SID_PUBLIC_LENGTH + 1];
+	const int64_t *keys;
+
+	(void)state;
+	buf_puts(&text, "[{\"do\":\"send\",\"text\":\"\",\"to\":{\"ns\":\"\",\"except\":[");
+	for (int i = SESSIONS; i > 0; i--) {
+		sid_public_write(id, i * INT64_C(7919));
+		buf_printf(&text, "\"%s\"%s", id, i == 1 ? "]}}," : ",");
+	}
+	buf_puts(&text, "{\"do\":\"send\",\"text\":\"\",\"to\":{\"ns\":\"\","
+			"\"except\":[\"PAAAAAAAAAAC\",\"PAAAAAAAAAAB\"]}}]");
+	assert_int_equal(action_parse(&list, buf_slice(&text), &nobody, &error), 0);
+	assert_int_equal(list.actions[0].except_n, SESSIONS);
+	keys = (const int64_t *)(const void *)list.except.p;
+	for (int i = 0; i < SESSIONS; i++)
+		assert_int_equal(keys[i], (i + 1) * INT64_C(7919));
+	keys += list.actions[1].except_at;
+	assert_int_equal(list.actions[1].except_n, 2);
+	assert_true(keys[0] < keys[1]);
 	action_free(&list);
+	buf_free(&text);
 }
 
 /* Every cut and every changed byte gives an answer, and slices stay inside what they borrow. */
@@ -506,6 +529,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_is_wrong_is_named),
 	    cmocka_unit_test(names_and_lists_have_their_limits),
+	    cmocka_unit_test(any_number_of_sessions_is_left_out),
 	    cmocka_unit_test(nothing_that_is_cut_or_changed_does_harm),
 	    cmocka_unit_test(an_error_is_told_as_json),
 	    TEST(packets_go_where_they_are_told),

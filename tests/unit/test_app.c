@@ -208,16 +208,21 @@ static struct client *left_out[3];
 static void
 say_except(struct world *w, sio_socket *s, const sio_event *e)
 {
-	sio_target t = sio_in(s, "lobby");
+	sio_target t, fewer;
 
 	(void)w;
 	(void)e;
-	for (int i = 0; i < 3; i++)
-		t = sio_except(t, left_out[i]->id);
+	/* any number, and a target that another one was made from stays as it was */
+	t = sio_except(sio_in(s, "lobby"), left_out[0]->id);
+	fewer = sio_except(t, left_out[1]->id);
+	for (int i = 0; i < 1000; i++)
+		t = sio_except(t, left_out[1 + i % 2]->id);
 	assert_int_equal(sio_send_to(t, "except", 6), 0);
-	for (int i = 0; i < SIO_EXCEPT_MAX; i++)
-		t = sio_except(t, left_out[0]->id);
-	assert_int_equal(sio_send_to(t, "too many", 8), -EINVAL);
+	assert_int_equal(sio_clients(t, NULL, NULL), 1);
+	assert_int_equal(sio_clients(fewer, NULL, NULL), 2);
+	assert_int_equal(
+	    sio_clients(sio_except(sio_broadcast_to(s, "lobby"), left_out[0]->id), NULL, NULL), 2);
+	assert_int_equal(sio_send_to(sio_except(t, "nobody"), "bad", 3), -EINVAL);
 }
 
 static void
