@@ -2,7 +2,7 @@
 
 /* pollux.php: answer the web hook of a Pollux server, and publish to it.
  *
- * It is a single file and needs PHP 7.0 or newer with only the extensions json and hash.  Copy it
+ * It is a single file and needs PHP 7.4 or newer with only the extensions json and hash.  Copy it
  * beside your script:
  *
  *	<?php
@@ -20,8 +20,11 @@
  *
  * and, anywhere else:
  *
- *	$pollux = new Pollux(['db' => '/home/me/pollux-data/actions.db']);
+ *	$pollux = new Pollux(['url' => 'http://127.0.0.1:8081/pollux/v1/', 'key' => '...']);
  *	$pollux->room('lobby')->emit('news', 1);
+ *	foreach ($pollux->clients('lobby', ['nick']) as $client) {
+ *	    echo $client['id'], $client['user'], $client['data']['nick'];
+ *	}
  *
  * The actions of a handler, its calls on $io, are collected and sent in the reply: they take effect
  * together once the handler has returned, or, if it throws, not at all; the event is then moved
@@ -31,32 +34,43 @@
 /* Any failure.  When publishing, getCode() is the HTTP status, or 0 if there was no answer. */
 class PolluxError extends RuntimeException
 {
+    public ?int $retryAfter = null;  // seconds that the server asked us to wait
 }
 
 final class Pollux
 {
-    const SKEW_S = 300;              // how far a timestamp may be from our clock, either way
-    const BODY_MAX = 4194304;        // bytes of a request; a longer one is refused
-    const DEPTH_MAX = 1024;          // values are at most 512 deep, plus the request around them
-    const WAKE_MAX = 1024;           // the maximum number of processes of one Pollux
-    const QUIET_S = 60;              // requests that are refused are logged this often at most
-    const ERROR_MAX = 500;           // bytes of an error in a reply
-    const ANSWER_MAX = 1048576;      // bytes of an answer to publish() that are read
+    private const SKEW_S = 300;      // how far a timestamp may be from our clock, either way
+    private const BODY_MAX = 4194304; // bytes of a request; a longer one is refused
+    private const DEPTH_MAX = 1024;  // values are at most 512 deep, plus the request around them
+    private const WAKE_MAX = 1024;   // the maximum number of processes of one Pollux
+    private const QUIET_S = 60;      // requests that are refused are logged this often at most
+    private const ERROR_MAX = 500;   // bytes of an error in a reply
+    private const ANSWER_MAX = 67108864; // bytes of an answer of the server that are read
+    private const RETRIED = [0, 429, 502, 503, 504]; // statuses after which a request is sent
+                                     // again; 0: no answer
+    private const RETRY_FIRST_S = 0.1; // the pause before the second attempt; then it doubles
+    private const RETRY_MAX_S = 5.0; // but is not longer than this
+    private const PAGE = 500;        // sessions that are asked for at a time
+    private const PAGES_MAX = 10000; // of one list
+    private const OUR_NAMES = ['connection' => 'connect', 'connect' => 'connect',
+        'disconnect' => 'disconnect', 'message' => 'message', 'json' => 'json', '*' => '*'];
 
-    private $options = [
+    private array $options = [
         'secret' => null,            // 'whsec_...', or an array of them during a key rotation
         'assoc' => false,            // decode clients' JSON objects as arrays; {} then equals []
         'log' => null,               // function ($line), used instead of error_log()
         'url' => null,               // publish by HTTP: 'http://127.0.0.1:8081/pollux/v1/', or
                                      // through a socket: 'unix:/run/pollux/admin.sock'
         'key' => null,               // the key for it
-        'timeout' => 5,              // seconds
+        'timeout' => 5,              // seconds of an attempt
+        'retry_for' => 10,           // seconds in which a request that found no server, or a busy
+                                     // one, is sent again; 0: never
         'db' => null,                // or publish by SQL: the path of actions.db
     ];
-    private $secrets = [];           // as bytes
-    private $handlers = [];          // [namespace][kind]
-    private $authorizers = [];       // [namespace]
-    private $seen = null;
+    private array $secrets = [];     // as bytes
+    private array $handlers = [];    // [namespace][kind]
+    private array $authorizers = []; // [namespace]
+    private $seen = null;            // ?callable
 
     public function __construct(array $options = [])
     {
@@ -82,10 +96,10 @@ final class Pollux
      * true, false or
      * ['accept' => bool, 'user' =>, 'data' => [], 'reason' =>, 'transports' => [], 'max_age' => s].
      * Without an authorizer every client is accepted. */
-    public function authorize($ns, $fn = null)
+    public function authorize($ns, $fn = null): self
     {
         if ($fn === null) {
-            list($ns, $fn) = ['', $ns];
+            [$ns, $fn] = ['', $ns];
         }
         $this->authorizers[self::checkNs($ns)] = self::checkCallable($fn);
         return $this;
@@ -97,39 +111,68 @@ final class Pollux
      *	'json'                                     json.send()
      *	'*'                                        events and messages without a handler
      * The return value of fn is the ack to the client: a list is its arguments, any other value its
-     * only argument, and null means no ack. */
-    public function on($ns, $name, $fn = null)
+     * only argument, and null means no ack; [null] acks with null. */
+    public function on($ns, $name, $fn = null): self
     {
-        if ($fn === null) {
-            list($ns, $name, $fn) = ['', $ns, $name];
-        }
-        $names = ['connect' => 'connect', 'connection' => 'connect', 'disconnect' => 'disconnect',
-            'message' => 'message', 'json' => 'json', '*' => '*'];
-        $kind = $names[$name] ?? "event $name";
-        $this->handlers[self::checkNs($ns)][$kind] = self::checkCallable($fn);
+        return $this->register('event', $ns, $name, $fn);
+    }
+
+    /* onAck([$ns,] $name, $fn): called with the client's answer to emit(..., Pollux::ack($name)),
+     * send or json; $ev->timed_out if none came in time. */
+    public function onAck($ns, $name, $fn = null): self
+    {
+        return $this->register('ack', $ns, $name, $fn);
+    }
+
+    /* onTimer([$ns,] $name, $fn): called when the time of after($ms, $name, $context) has come. */
+    public function onTimer($ns, $name, $fn = null): self
+    {
+        return $this->register('timer', $ns, $name, $fn);
+    }
+
+    /* Called every [hook] tick seconds, for the whole deployment.  There is no session: $io needs a
+     * target, $io->room('lobby') for example. */
+    public function onTick(callable $fn): self
+    {
+        $this->handlers['']['tick'] = $fn;
         return $this;
     }
 
-    /* onAck([$ns,] $name, $fn): called with the answer to emit(..., Pollux::ack($name)). */
-    public function onAck($ns, $name, $fn = null)
+    /* Called when a user's first session is there: $ev->user, $ev->session. */
+    public function onUserConnect(callable $fn): self
+    {
+        $this->handlers['']['user_connect'] = $fn;
+        return $this;
+    }
+
+    /* Called when a user's last session is gone: $ev->user, $ev->session. */
+    public function onUserDisconnect(callable $fn): self
+    {
+        $this->handlers['']['user_disconnect'] = $fn;
+        return $this;
+    }
+
+    private function register(string $kind, $ns, $name, $fn): self
     {
         if ($fn === null) {
-            list($ns, $name, $fn) = ['', $ns, $name];
+            [$ns, $name, $fn] = ['', $ns, $name];
         }
-        $this->handlers[self::checkNs($ns)]["ack $name"] = self::checkCallable($fn);
+        $isOurs = $kind === 'event' && isset(self::OUR_NAMES[$name]);
+        $key = $isOurs ? self::OUR_NAMES[$name] : "$kind $name";
+        $this->handlers[self::checkNs($ns)][$key] = self::checkCallable($fn);
         return $this;
     }
 
     /* Handle events that come twice, because our first reply was lost, only once.  fn($id) returns
-     * the reply stored under this id, or null: then the handler runs, and fn($id, $reply) must store
-     * its reply, a string, for at least an hour. */
-    public function seen(callable $fn)
+     * the reply stored under this id, or null: then the handler runs, and fn($id, $reply) must
+     * store its reply, a string, for at least an hour. */
+    public function seen(callable $fn): self
     {
         $this->seen = $fn;
         return $this;
     }
 
-    private static function checkNs($ns)
+    private static function checkNs($ns): string
     {
         if (!is_string($ns) || ($ns !== '' && $ns[0] !== '/')) {
             throw new InvalidArgumentException('Pollux: a namespace must be "" or begin with "/"');
@@ -137,7 +180,7 @@ final class Pollux
         return $ns;
     }
 
-    private static function checkCallable($fn)
+    private static function checkCallable($fn): callable
     {
         if (!is_callable($fn)) {
             throw new InvalidArgumentException('Pollux: a handler must be callable');
@@ -148,7 +191,7 @@ final class Pollux
     /* --- the hook --------------------------------------------------------------------------- */
 
     /* Answer the request that PHP is serving.  Output of the handlers goes to the log. */
-    public function run()
+    public function run(): void
     {
         http_response_code(500); // after a fatal error or an exit the server shall retry
         ob_start();
@@ -159,7 +202,7 @@ final class Pollux
             }
         }
         $body = file_get_contents('php://input', false, null, 0, self::BODY_MAX + 1);
-        list($status, $headers, $body) = $this->handle($_SERVER['REQUEST_METHOD'], $headers, $body);
+        [$status, $headers, $body] = $this->handle($_SERVER['REQUEST_METHOD'], $headers, $body);
         $printed = '';
         while (ob_get_level() > 0 && ($text = @ob_get_clean()) !== false) {
             $printed = $text . $printed;
@@ -176,7 +219,7 @@ final class Pollux
 
     /* The same without PHP's globals, for frameworks and tests.  Header names may have any case.
      * Return [status, [name => value], body]. */
-    public function handle($method, array $headers, $body)
+    public function handle(string $method, array $headers, string $body): array
     {
         try {
             $headers = array_change_key_case($headers);
@@ -201,7 +244,7 @@ final class Pollux
 
     /* Check the signature as Standard Webhooks specifies: by one of our secrets, and recent.
      * Header names must be in lower case.  Throw a PolluxError with code 401 if it is invalid. */
-    public function verify(array $headers, $body, $now = null)
+    public function verify(array $headers, string $body, ?int $now = null): void
     {
         $given = [];
         foreach (['webhook-id', 'webhook-timestamp', 'webhook-signature'] as $name) {
@@ -210,7 +253,7 @@ final class Pollux
             }
             $given[] = $headers[$name];
         }
-        list($id, $time, $signatures) = $given;
+        [$id, $time, $signatures] = $given;
         $valid = false;
         foreach ($this->secrets as $secret) {
             $mac = hash_hmac('sha256', "$id.$time.$body", $secret, true);
@@ -237,7 +280,7 @@ final class Pollux
     /* Of a request that says it is Pollux's.  Anybody may send us such, as many as he likes: log
      * them once a minute.  PHP forgets everything between two requests, so the time of the last
      * line is that of a file. */
-    private function logRefusal($why)
+    private function logRefusal(string $why): void
     {
         $mark = sys_get_temp_dir() . '/pollux-401-' . md5(__FILE__ . getmyuid());
         clearstatcache(true, $mark);
@@ -252,7 +295,7 @@ final class Pollux
     }
 
     /* Check the request and return it as an array. */
-    private function read($method, array $headers, $body)
+    private function read(string $method, array $headers, string $body): array
     {
         if ($method !== 'POST') {
             throw new PolluxError('POST only', 405);
@@ -275,13 +318,13 @@ final class Pollux
         return $request;
     }
 
-    private static function text($status, $text)
+    private static function text(int $status, string $text): array
     {
         $headers = ['Content-Type' => 'text/plain; charset=utf-8'];
         return [$status, $status === 405 ? $headers + ['Allow' => 'POST'] : $headers, "$text\n"];
     }
 
-    private function answerAuthorize(array $request)
+    private function answerAuthorize(array $request): array
     {
         $h = new PolluxHandshake($request);
         if (!isset($this->authorizers[$h->ns])) {
@@ -316,13 +359,13 @@ final class Pollux
         return [200, $headers, self::encode($verdict)];
     }
 
-    private function answerEvents(array $request)
+    private function answerEvents(array $request): array
     {
         $results = [];
         $changes = []; // [session]: changes to data and user, which later events of the request see
         foreach ($request['events'] as $event) {
             $event = self::map($event);
-            if (!isset($event['id'], $event['type'], $event['session'])) {
+            if (!isset($event['id'], $event['type'])) {
                 continue;
             }
             $ev = new PolluxEvent($event, $request['node'] ?? '', $request['epoch'] ?? '');
@@ -356,14 +399,14 @@ final class Pollux
     }
 
     /* Not longer than ERROR_MAX, and UTF-8, whatever a message holds. */
-    private static function cut($text)
+    private static function cut(string $text): string
     {
         $text = substr($text, 0, self::ERROR_MAX);
         return preg_match('//u', $text) ? $text : preg_replace('/[^\x20-\x7e]+/', '?', $text);
     }
 
     /* Return the result of one event as JSON, or '' if it needs none. */
-    private function answerEvent(PolluxEvent $ev)
+    private function answerEvent(PolluxEvent $ev): string
     {
         $fn = $this->handlerFor($ev);
         if ($fn === null) {
@@ -381,28 +424,20 @@ final class Pollux
         return count($result) === 1 ? '' : self::encode($result);
     }
 
-    private function handlerFor(PolluxEvent $ev)
+    private function handlerFor(PolluxEvent $ev): ?callable
     {
-        switch ($ev->type) {
-            case 'connect':
-            case 'disconnect':
-                $kinds = [$ev->type];
-                break;
-            case 'message':
-                $kinds = ['message', '*'];
-                break;
-            case 'json':
-                $kinds = ['json', 'message', '*'];
-                break;
-            case 'event':
-                $kinds = ["event $ev->name", '*'];
-                break;
-            case 'ack':
-                $kinds = ["ack $ev->name"];
-                break;
-            default: // a type of a later version
-                $kinds = [];
-        }
+        $kinds = [
+            'connect' => ['connect'],
+            'disconnect' => ['disconnect'],
+            'message' => ['message', '*'],
+            'json' => ['json', 'message', '*'],
+            'event' => ["event $ev->name", '*'],
+            'ack' => ["ack $ev->name"],
+            'timer' => ["timer $ev->name"],
+            'tick' => ['tick'],
+            'user_connect' => ['user_connect'],
+            'user_disconnect' => ['user_disconnect'],
+        ][$ev->type] ?? []; // none: a type of a later version
         foreach ($kinds as $kind) {
             if (isset($this->handlers[$ev->ns][$kind])) {
                 return $this->handlers[$ev->ns][$kind];
@@ -412,26 +447,27 @@ final class Pollux
     }
 
     /* Return the $io of a handler. */
-    private static function collector(array &$actions, $of, $ack = null)
+    private static function collector(array &$actions, $of, $ack = null): PolluxTarget
     {
-        $add = function ($action) use (&$actions) {
+        $add = function (string $action) use (&$actions): void {
             $actions[] = new PolluxRaw($action);
         };
         return new PolluxTarget($add, $of->ns, $of->session, $ack);
     }
 
-    private function noteChanges(array &$changes, $session, $reply)
+    /* Of single sessions: who else a target reaches is known to the server only. */
+    private function noteChanges(array &$changes, ?string $session, string $reply): void
     {
         $result = self::map($this->decode($reply));
         foreach ($result['actions'] ?? [] as $action) {
             $action = self::map($action);
-            if (in_array($action['do'], ['set', 'del', 'user'], true)) {
+            if (in_array($action['do'], ['set', 'del', 'user'], true) && !isset($action['to'])) {
                 $changes[$action['session'] ?? $session][] = $action;
             }
         }
     }
 
-    private function log($line)
+    private function log(string $line): void
     {
         if ($this->options['log']) {
             call_user_func($this->options['log'], $line);
@@ -443,42 +479,45 @@ final class Pollux
     /* --- publishing: each call is sent at once ---------------------------------------------- */
 
     /* All sessions, which are all in the default namespace. */
-    public function all()
+    public function all(): PolluxTarget
     {
         return $this->of('');
     }
 
     /* All sessions in the namespace; of('/chat')->room('lobby') is a room in it. */
-    public function of($ns)
+    public function of(string $ns): PolluxTarget
     {
-        $add = function ($action) {
-            $this->push([$action], null);
-        };
-        return new PolluxTarget($add, $ns);
+        return $this->target()->of($ns);
     }
 
-    public function room($room)
+    public function room($room): PolluxTarget
     {
-        return $this->of('')->room($room);
+        return $this->target()->room($room);
     }
 
-    public function session($id)
+    public function session($id): PolluxTarget
     {
-        return $this->of('')->session($id);
+        return $this->target()->session($id);
     }
 
     /* All sessions of the user. */
-    public function toUser($user)
+    public function toUser($user): PolluxTarget
     {
-        return $this->of('')->toUser($user);
+        return $this->target()->toUser($user);
+    }
+
+    /* Ack what a client said: $later is $ev->later() of that event. */
+    public function answer(string $later, ...$args): void
+    {
+        $this->target()->answer($later, ...$args);
     }
 
     /* Send the actions of fn($io) in one request, of which all or none are executed.  Return the
      * server's answer. */
-    public function batch(callable $fn, $idempotencyKey = null)
+    public function batch(callable $fn, ?string $idempotencyKey = null): array
     {
         $actions = [];
-        $add = function ($action) use (&$actions) {
+        $add = function (string $action) use (&$actions): void {
             $actions[] = $action;
         };
         $fn(new PolluxTarget($add, ''));
@@ -486,18 +525,30 @@ final class Pollux
     }
 
     /* Send actions in the form of docs/hook.md: [['do' => 'emit', 'to' => ..., ...], ...]. */
-    public function publish(array $actions, $idempotencyKey = null)
+    public function publish(array $actions, ?string $idempotencyKey = null): array
     {
         return $this->push(array_map([self::class, 'encode'], $actions), $idempotencyKey);
     }
 
-    private function push(array $actions, $idempotencyKey)
+    private function target(): PolluxTarget
+    {
+        return new PolluxTarget(fn (string $action) => $this->push([$action], null), '');
+    }
+
+    private function push(array $actions, ?string $idempotencyKey): array
     {
         if (!$actions) {
             return ['ok' => true, 'actions' => 0];
         }
         if ($this->options['url'] !== null) {
-            return $this->post($actions, $idempotencyKey);
+            /* with a key an attempt whose answer was lost can be repeated: it is done once */
+            $key = self::checkToken($idempotencyKey ?? bin2hex(random_bytes(16)));
+            $answer = $this->request('POST', 'actions', '[' . implode(',', $actions) . ']',
+                ["Idempotency-Key: $key"]);
+            if (!isset($answer['ok'])) {
+                throw new PolluxError($this->options['url'] . ': not an answer of Pollux', 200);
+            }
+            return $answer;
         }
         if ($this->options['db'] === null) {
             throw new PolluxError('publishing needs the option "url" or "db"');
@@ -509,45 +560,179 @@ final class Pollux
         return ['ok' => true, 'actions' => count($actions)];
     }
 
-    private function post(array $actions, $idempotencyKey)
+    /* --- who is there: by HTTP, with a key of the scope "read" ------------------------------ */
+
+    /* The sessions in a namespace, or in a room of it, $limit of them at most: each an array with
+     * 'id', 'user', 'transport', 'namespaces' ..., and with 'data', the values of these keys. */
+    public function clients(
+        $room = null,
+        array $keys = [],
+        string $ns = '',
+        ?int $limit = null
+    ): Generator {
+        foreach ($keys as $key) {
+            if (strpos((string) $key, ',') !== false) {
+                throw new PolluxError('keys: a comma separates them, so none may be in one');
+            }
+        }
+        $query = ['ns' => self::checkNs($ns), 'room' => $room,
+            'data' => $keys ? implode(',', $keys) : null];
+        return $this->pages('sessions', $query, $limit);
+    }
+
+    /* All rooms, or those that a session is in: arrays with 'ns', 'room' and 'sessions'.  With $ns,
+     * only those of this namespace. */
+    public function rooms($session = null, ?string $ns = null): array
     {
-        $http = ['method' => 'POST', 'content' => '[' . implode(',', $actions) . ']',
-            'header' => ['Content-Type: application/json', 'Connection: close'],
-            'timeout' => $this->options['timeout'],
-            'ignore_errors' => true, 'follow_location' => 0];
+        $answer = $this->request('GET', 'rooms' . self::query(['session' => $session]));
+        $rooms = array_map([self::class, 'map'], $answer['rooms'] ?? []);
+        $isAsked = fn (array $room) => $ns === null || $room['ns'] === $ns;
+        return array_values(array_filter($rooms, $isAsked));
+    }
+
+    /* The users who have a session: arrays with 'user' and 'sessions', their number. */
+    public function users(?int $limit = null): Generator
+    {
+        return $this->pages('users', [], $limit);
+    }
+
+    /* One user: an array with 'user' and 'sessions', a list of arrays as those of clients(). */
+    public function user($user): array
+    {
+        $answer = $this->request('GET', 'users/' . rawurlencode((string) $user));
+        $answer['sessions'] = array_map([self::class, 'clientOf'], $answer['sessions'] ?? []);
+        return $answer;
+    }
+
+    /* One session, as those of clients(); null if it has ended. */
+    public function client($session): ?array
+    {
+        try {
+            $path = 'sessions/' . rawurlencode((string) $session);
+            return self::clientOf($this->request('GET', $path));
+        } catch (PolluxError $e) {
+            if ($e->getCode() !== 404) {
+                throw $e;
+            }
+            return null;
+        }
+    }
+
+    private function pages(string $path, array $query, ?int $limit): Generator
+    {
+        $left = $limit ?? PHP_INT_MAX;
+        $after = null;
+        for ($n = 0; $n < self::PAGES_MAX && $left > 0; $n++) {
+            $asked = $query + ['limit' => min($left, self::PAGE), 'after' => $after];
+            $page = $this->request('GET', $path . self::query($asked));
+            foreach ($page[$path] ?? [] as $item) {
+                yield self::clientOf($item);
+                $left--;
+            }
+            $after = $page['next'] ?? null;
+            if ($after === null) {
+                return;
+            }
+        }
+        if ($left > 0) {
+            throw new PolluxError($this->options['url'] . ": $path does not end");
+        }
+    }
+
+    /* A session, or a user, with its values by name, whatever the option "assoc" is. */
+    private static function clientOf($item): array
+    {
+        $client = self::map($item);
+        if (isset($client['data'])) {
+            $client['data'] = self::map($client['data']);
+        }
+        return $client;
+    }
+
+    /* Those that are not null, as the query of a URL. */
+    private static function query(array $fields): string
+    {
+        $given = array_filter($fields, fn ($value) => $value !== null);
+        return $given ? '?' . http_build_query($given) : '';
+    }
+
+    /* --- requests to the server ------------------------------------------------------------- */
+
+    /* Return the answer.  Send the request again while the server is not there or busy. */
+    private function request(
+        string $method,
+        string $path,
+        string $body = '',
+        array $headers = []
+    ): array {
+        $url = $this->options['url'];
+        if ($url === null) {
+            throw new PolluxError('asking the server needs the option "url"');
+        }
+        if (!preg_match('/^(https?:\/\/[^\/]|unix:)/i', $url)) {
+            throw new PolluxError("$url: the URL must begin with http:, https: or unix:");
+        }
+        $headers[] = 'Content-Type: application/json';
+        $headers[] = 'Connection: close';
         if ($this->options['key'] !== null) { // two headers, because mod_fcgid drops the first
-            $http['header'][] = 'Authorization: Bearer ' . self::checkToken($this->options['key']);
-            $http['header'][] = 'X-API-Key: ' . $this->options['key'];
+            $headers[] = 'Authorization: Bearer ' . self::checkToken($this->options['key']);
+            $headers[] = 'X-API-Key: ' . $this->options['key'];
         }
-        if ($idempotencyKey !== null) {
-            $http['header'][] = 'Idempotency-Key: ' . self::checkToken($idempotencyKey);
+        $http = ['method' => $method, 'content' => $body, 'header' => $headers,
+            'timeout' => $this->options['timeout'], 'ignore_errors' => true,
+            'follow_location' => 0];
+        $deadline = microtime(true) + $this->options['retry_for'];
+        for ($pause = self::RETRY_FIRST_S;; $pause = min(2 * $pause, self::RETRY_MAX_S)) {
+            try {
+                return $this->attempt($http, $path);
+            } catch (PolluxError $e) {
+                $wait = $e->retryAfter ?? $pause * random_int(500, 1000) / 1000;
+                $isRetried = in_array($e->getCode(), self::RETRIED, true);
+                if (!$isRetried || microtime(true) + $wait >= $deadline) {
+                    throw $e;
+                }
+            }
+            usleep((int) ($wait * 1e6));
         }
-        $url = rtrim($this->options['url'], '/') . '/actions';
+    }
+
+    private function attempt(array $http, string $path): array
+    {
+        $url = rtrim($this->options['url'], '/') . "/$path";
         if (strncmp($url, 'unix:', 5) === 0) {
             $http['proxy'] = 'unix://' . substr($this->options['url'], 5);
-            $url = 'http://localhost/pollux/v1/actions';
+            $url = "http://localhost/pollux/v1/$path";
         }
         error_clear_last();
         $stream = @fopen($url, 'r', false, stream_context_create(['http' => $http]));
         if ($stream === false) {
             $error = error_get_last();
-            throw new PolluxError($this->options['url'] . ': ' .
-                ($error ? $error['message'] : 'no answer'));
+            $why = $error['message'] ?? 'no answer';
+            throw new PolluxError($this->options['url'] . ": $why");
         }
         $head = stream_get_meta_data($stream)['wrapper_data'];
         $body = stream_get_contents($stream, self::ANSWER_MAX);
         fclose($stream);
         $status = preg_match('/^HTTP\/\S+ ([0-9]{3})/', $head[0], $found) ? (int) $found[1] : 0;
-        $answer = self::map(json_decode($body, true));
-        if ($status === 200 && isset($answer['ok'])) {
+        try {
+            $answer = self::map($this->decode($body));
+        } catch (PolluxError $e) {
+            $answer = [];
+        }
+        if ($status === 200 && $answer) {
             return $answer;
         }
-        $error = self::map($answer['error'] ?? null);
-        throw new PolluxError($this->options['url'] . ': ' . $head[0] .
-            ($error ? ': ' . implode(', ', array_filter($error, 'is_scalar')) : ''), $status);
+        $why = array_filter(self::map($answer['error'] ?? null), 'is_scalar');
+        array_unshift($why, $head[0]);
+        $e = new PolluxError($this->options['url'] . ': ' . implode(', ', $why), $status);
+        $seconds = preg_grep('/^Retry-After: *[0-9]{1,9} *$/iD', $head);
+        if ($seconds) {
+            $e->retryAfter = (int) trim(substr(reset($seconds), 12));
+        }
+        throw $e;
     }
 
-    private static function checkToken($token)
+    private static function checkToken(string $token): string
     {
         if (!preg_match('/^[\x21-\x7e]{1,255}$/D', $token)) {
             throw new PolluxError('a key must be 1 to 255 ASCII characters without spaces');
@@ -555,7 +740,7 @@ final class Pollux
         return $token;
     }
 
-    private function insert(array $actions)
+    private function insert(array $actions): void
     {
         $path = $this->options['db'];
         if (!is_file($path)) { // PDO would create it
@@ -579,7 +764,7 @@ final class Pollux
     }
 
     /* Wake the processes of the data folder.  Where PHP cannot, they look within 100 ms. */
-    private static function wake($folder)
+    private static function wake(string $folder): void
     {
         if (!in_array('udg', stream_get_transports(), true)) {
             return;
@@ -598,7 +783,7 @@ final class Pollux
     /* --- values ----------------------------------------------------------------------------- */
 
     /* JSON text that is sent unchanged: Pollux::raw('1.10'), which PHP would write as 1.1. */
-    public static function raw($json)
+    public static function raw(string $json): PolluxRaw
     {
         json_decode($json, true, self::DEPTH_MAX);
         if (!in_array(json_last_error(), [JSON_ERROR_NONE, JSON_ERROR_UTF16], true)) {
@@ -607,19 +792,21 @@ final class Pollux
         return new PolluxRaw($json);
     }
 
-    /* The last argument of emit(): ask the client for an answer, which calls onAck($name). */
-    public static function ack($name)
+    /* The last argument of emit(), send() or json(): ask the client for an answer, which calls
+     * onAck($name).  $options: 'context', any value, which is then $ev->context; 'timeout',
+     * milliseconds after which $ev->timed_out. */
+    public static function ack($name, array $options = []): PolluxAck
     {
-        return new PolluxAck($name);
+        return new PolluxAck($name, $options);
     }
 
     /* Return the value of a cookie of the handshake, or null. */
-    public static function cookie(PolluxHandshake $handshake, $name)
+    public static function cookie(PolluxHandshake $handshake, string $name): ?string
     {
         $header = $handshake->headers['cookie'] ?? '';
         foreach (explode(';', $header) as $pair) {
             $pair = explode('=', trim($pair), 2);
-            if (count($pair) === 2 && $pair[0] === (string) $name) {
+            if (count($pair) === 2 && $pair[0] === $name) {
                 return urldecode($pair[1]);
             }
         }
@@ -628,7 +815,7 @@ final class Pollux
 
     /* Write JSON as JSON.stringify() would.  json_encode() fails on infinity, which a client's
      * 1E400 is decoded to, and does not support PolluxRaw. */
-    public static function encode($value)
+    public static function encode($value): string
     {
         if ($value instanceof PolluxRaw) {
             return $value->json;
@@ -653,10 +840,8 @@ final class Pollux
         if (is_float($value) && !is_finite($value)) {
             return 'null';
         }
-        $flags = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRESERVE_ZERO_FRACTION;
-        if (defined('JSON_INVALID_UTF8_SUBSTITUTE')) { // PHP 7.2: for text cut within a character
-            $flags |= JSON_INVALID_UTF8_SUBSTITUTE;
-        }
+        $flags = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRESERVE_ZERO_FRACTION |
+            JSON_INVALID_UTF8_SUBSTITUTE; // for text cut within a character
         $json = json_encode($value, $flags);
         if ($json === false) {
             throw new PolluxError('cannot be written as JSON: ' . json_last_error_msg());
@@ -664,7 +849,7 @@ final class Pollux
         return $json;
     }
 
-    private static function isList(array $value)
+    private static function isList(array $value): bool
     {
         $next = 0;
         foreach ($value as $key => $unused) {
@@ -678,7 +863,7 @@ final class Pollux
     /* Decode a request.  json_decode() rejects half a surrogate pair, and an object key that begins
      * with NUL.  Replace both by U+FFFD, so that one client cannot break the request for the others
      * in it. */
-    private function decode($json)
+    private function decode(string $json)
     {
         $value = json_decode($json, $this->options['assoc'], self::DEPTH_MAX);
         $error = json_last_error();
@@ -692,7 +877,7 @@ final class Pollux
         return $value;
     }
 
-    private static function repair($json)
+    private static function repair(string $json): string
     {
         $json = preg_replace('/"\\\\u0000((?:[^"\\\\]++|\\\\.)*+"\s*+:)/', '"\\ufffd$1', $json);
         return preg_replace_callback(
@@ -706,7 +891,7 @@ final class Pollux
     }
 
     /* Return an object as an array, with its values unchanged; anything else becomes []. */
-    public static function map($value)
+    public static function map($value): array
     {
         $map = [];
         if (is_object($value) || is_array($value)) {
@@ -721,18 +906,18 @@ final class Pollux
 /* handshakeData of 0.9, as authorize() gets it. */
 final class PolluxHandshake
 {
-    public $session;                 // public id that the session will have
-    public $ns;                      // '' or the namespace that the client wants to join
-    public $user;                    // the session's user, if already set; or null
-    public $data;                    // [key => value] of the session
-    public $headers;                 // ['cookie' => ...]: those that the configuration lists
-    public $query;                   // ['token' => ...]
-    public $address;                 // ['address' => '203.0.113.9', 'port' => 51234]
-    public $time;                    // 'Mon Nov 23 2026 04:17:19 GMT'
-    public $issued;                  // the same in milliseconds since 1970
-    public $xdomain;                 // true: from a page of another origin
-    public $secure;                  // true: by https
-    public $url;                     // '/socket.io/1/?t=1'
+    public string $session;          // public id that the session will have
+    public string $ns;               // '' or the namespace that the client wants to join
+    public ?string $user;            // the session's user, if already set; or null
+    public array $data;              // [key => value] of the session
+    public array $headers;           // ['cookie' => ...]: those that the configuration lists
+    public array $query;             // ['token' => ...]
+    public array $address;           // ['address' => '203.0.113.9', 'port' => 51234]
+    public ?string $time;            // 'Mon Nov 23 2026 04:17:19 GMT'
+    public ?int $issued;             // the same in milliseconds since 1970
+    public ?bool $xdomain;           // true: from a page of another origin
+    public ?bool $secure;            // true: by https
+    public ?string $url;             // '/socket.io/1/?t=1'
 
     public function __construct(array $request)
     {
@@ -753,28 +938,32 @@ final class PolluxHandshake
 /* One event, as handlers get it. */
 final class PolluxEvent
 {
-    public $id;                      // the same if the event comes twice
-    public $time;                    // milliseconds since 1970
-    public $type;                    // connect disconnect event message json ack
-    public $session;                 // public id of the session
-    public $ns = '';
-    public $user;                    // set by authorize() or $io->user(); or null
-    public $data = [];               // [key => value], set by $io->set()
-    public $name;                    // of an event or ack
-    public $args = [];               // its arguments; for a message, [text] or [value]
-    public $ack;                     // not null: the client waits for an answer
-    public $text;                    // of a message; null for a json
-    public $value;                   // of a json
-    public $transport;               // of connect: 'websocket', 'xhr-polling' ...
-    public $query;                   // of connect: 'a=1' of io.connect('/chat?a=1')
-    public $reason;                  // of disconnect
-    public $node;                    // that has the session
-    public $epoch;                   // when it changes, the node's earlier sessions are gone without disconnect
+    public string $id;               // the same if the event comes twice
+    public ?int $time = null;        // milliseconds since 1970
+    public string $type;             // connect disconnect event message json ack timer tick
+                                     // user_connect user_disconnect
+    public ?string $session = null;  // public id of the session; null: of a tick
+    public string $ns = '';
+    public ?string $user = null;     // set by authorize() or $io->user(); or null
+    public array $data = [];         // [key => value], set by $io->set()
+    public ?string $name = null;     // of an event, ack or timer
+    public array $args = [];         // its arguments; for a message, [text] or [value]
+    public $ack = null;              // not null: the client waits for an answer
+    public ?string $text = null;     // of a message; null for a json
+    public $value = null;            // of a json
+    public $context = null;          // of an ack or timer: what was given with it
+    public bool $timed_out = false;  // of an ack: none came in time
+    public ?string $transport = null; // of connect: 'websocket', 'xhr-polling' ...
+    public ?string $query = null;    // of connect: 'a=1' of io.connect('/chat?a=1')
+    public ?string $reason = null;   // of disconnect
+    public string $node;             // that has the session
+    public string $epoch;            // when it changes, the node's earlier sessions are gone, and
+                                     // there was no disconnect
 
-    public function __construct(array $event, $node, $epoch)
+    public function __construct(array $event, string $node, string $epoch)
     {
         foreach (['id', 'time', 'type', 'session', 'ns', 'user', 'name', 'args', 'ack', 'text',
-            'value', 'transport', 'query', 'reason'] as $name) {
+            'value', 'context', 'timed_out', 'transport', 'query', 'reason'] as $name) {
             if (isset($event[$name])) {
                 $this->$name = $event[$name];
             }
@@ -791,8 +980,19 @@ final class PolluxEvent
         }
     }
 
+    /* A text by which the client's ack can be sent at any later time, as long as its session lives:
+     * by answer($later, ...) of an $io or of a Pollux, or by any other program.  Keep it and return
+     * null. */
+    public function later(): string
+    {
+        if ($this->ack === null) {
+            throw new PolluxError('later: the client wants no ack');
+        }
+        return "$this->session:$this->ack:$this->ns";
+    }
+
     /* A 0.9 server treats socket.emit('message', x) like send(x). */
-    private function becomeMessage()
+    private function becomeMessage(): void
     {
         $first = $this->args[0] ?? null;
         $this->type = is_string($first) ? 'message' : 'json';
@@ -804,7 +1004,7 @@ final class PolluxEvent
     }
 
     /* Internal: apply changes by earlier events of the same request. */
-    public function change(array $actions)
+    public function change(array $actions): void
     {
         foreach ($actions as $action) {
             if ($action['do'] === 'user') {
@@ -828,22 +1028,27 @@ final class PolluxEvent
  *	$io->of('/news')->emit(...)                 all sessions in the namespace
  *	$io->of('/news')->room('x')->except($id)->volatile->emit(...)
  *	$io->session($id)->join('x')                another session, in the same namespace
- *	$io->toUser('42')->send('hello')            all sessions of a user
+ *	$io->toUser('42')->mailbox(3600)->send('hello')
+ *	                                            all sessions of a user, or the next one
+ *
+ * Where there is no session, in batch() and for a tick, $io needs one of these.
  *
  * @property-read PolluxTarget $broadcast
  * @property-read PolluxTarget $volatile dropped for sessions without an open transport */
 final class PolluxTarget
 {
     private $add;                    // function ($action), takes JSON text
-    private $home;                   // the namespace of the event being handled
-    private $self;                   // its session; null: no event
+    private string $home;            // the namespace of the event being handled
+    private ?string $self;           // its session; null: no event, or a tick
     private $ackId;                  // null: its client wants no ack
-    private $ns;
-    private $to = [];                // ['session' => id], ['room' => name], ['user' => name]
-    private $except = [];
-    private $isVolatile = false;
+    private string $ns;
+    private ?array $to = null;       // ['session' => id], ['room' => name], ['user' => name], [];
+                                     // null: none was chosen
+    private array $except = [];
+    private bool $isVolatile = false;
+    private ?int $mailbox = null;    // seconds
 
-    public function __construct(callable $add, $ns, $session = null, $ackId = null)
+    public function __construct(callable $add, string $ns, ?string $session = null, $ackId = null)
     {
         $this->add = $add;
         $this->home = $ns;
@@ -857,54 +1062,67 @@ final class PolluxTarget
 
     /* --- targets ---------------------------------------------------------------------------- */
 
-    public function of($ns)
+    public function of(string $ns): self
     {
-        return $this->with(['ns' => $ns, 'to' => [], 'except' => []]);
+        if ($ns !== '' && $ns[0] !== '/') {
+            throw new InvalidArgumentException('Pollux: a namespace must be "" or begin with "/"');
+        }
+        return $this->with(['ns' => $ns, 'to' => [], 'except' => [], 'mailbox' => null]);
     }
 
-    public function all()
+    public function all(): self
     {
         return $this->of('');
     }
 
-    public function room($room)
+    public function room($room): self
     {
-        return $this->with(['to' => ['room' => (string) $room]]);
+        return $this->with(['to' => ['room' => (string) $room], 'mailbox' => null]);
     }
 
-    public function to($room)
+    public function to($room): self
     {
         return $this->room($room);
     }
 
-    public function session($id)
+    public function session($id): self
     {
-        return $this->with(['to' => ['session' => (string) $id], 'except' => []]);
+        return $this->with(
+            ['to' => ['session' => (string) $id], 'except' => [], 'mailbox' => null]);
     }
 
-    public function toUser($user)
+    public function toUser($user): self
     {
-        return $this->with(['to' => ['user' => (string) $user]]);
+        return $this->with(['to' => ['user' => (string) $user], 'mailbox' => null]);
     }
 
-    public function except(...$sessions)
+    public function except(string ...$sessions): self
     {
         return $this->with(['except' => array_merge($this->except, $sessions)]);
     }
 
-    public function __get($name)
+    /* What is sent to a user who is away is kept for this long, for the next connection. */
+    public function mailbox(int $seconds): self
+    {
+        if (!isset($this->to['user'])) {
+            throw new PolluxError('mailbox: needs toUser()');
+        }
+        return $this->with(['mailbox' => $seconds]);
+    }
+
+    public function __get(string $name): self
     {
         if ($name === 'volatile') {
             return $this->with(['isVolatile' => true]);
         }
         if ($name === 'broadcast' && $this->self !== null) {
-            return $this->with(['to' => [], 'except' => [$this->self]]);
+            return $this->with(['to' => [], 'except' => [$this->self], 'mailbox' => null]);
         }
         throw new PolluxError($name === 'broadcast' ? 'broadcast: needs the $io of a handler' :
             "no such property: $name");
     }
 
-    private function with(array $changes)
+    private function with(array $changes): self
     {
         $copy = clone $this;
         foreach ($changes as $name => $value) {
@@ -915,73 +1133,89 @@ final class PolluxTarget
 
     /* --- messages --------------------------------------------------------------------------- */
 
-    /* If the target is one session, the last argument may be Pollux::ack('name'). */
-    public function emit($name, ...$args)
+    /* The last argument may be Pollux::ack('name'): ask the client, or each of them, to answer. */
+    public function emit($name, ...$args): self
     {
-        $action = ['do' => 'emit', 'to' => $this->address(), 'name' => (string) $name];
-        if (end($args) instanceof PolluxAck) {
-            $this->checkSession('ack');
-            $action['ack'] = array_pop($args)->name;
-        }
-        return $this->add($action + ['args' => $args] + $this->flags());
+        $ack = end($args) instanceof PolluxAck ? array_pop($args) : null;
+        return $this->say('emit', ['name' => (string) $name, 'args' => $args], $ack);
     }
 
-    public function send($text)
+    /* With an ack, the client itself answers when the message has arrived. */
+    public function send($text, ?PolluxAck $ack = null): self
     {
-        return $this->add(['do' => 'send', 'to' => $this->address(), 'text' => (string) $text] +
-            $this->flags());
+        return $this->say('send', ['text' => (string) $text], $ack);
     }
 
-    public function json($value)
+    public function json($value, ?PolluxAck $ack = null): self
     {
-        return $this->add(['do' => 'json', 'to' => $this->address(), 'value' => $value] +
-            $this->flags());
+        return $this->say('json', ['value' => $value], $ack);
     }
 
     /* Send the ack before the actions that follow; a handler that does not care returns it instead.
      * Only the first ack is sent. */
-    public function ack(...$args)
+    public function ack(...$args): self
     {
         return $this->ackId === null ? $this :
             $this->add(['do' => 'ack', 'id' => $this->ackId, 'args' => $args]);
     }
 
-    /* --- the session ------------------------------------------------------------------------ */
-
-    public function join($room)
+    /* Ack what a client said earlier: $later is $ev->later() of that event. */
+    public function answer(string $later, ...$args): self
     {
-        return $this->act('join', ['room' => (string) $room], true);
+        return $this->add(['do' => 'ack', 'later' => $later, 'args' => $args]);
     }
 
-    public function leave($room)
+    /* --- sessions: the one, or all of the target -------------------------------------------- */
+
+    /* With $history, the last so many messages of the room come with it. */
+    public function join($room, ?int $history = null): self
+    {
+        $fields = $history === null ? [] : ['history' => $history];
+        return $this->act('join', ['room' => (string) $room] + $fields, true);
+    }
+
+    public function leave($room): self
     {
         return $this->act('leave', ['room' => (string) $room], true);
     }
 
     /* Store a value in $ev->data of all later events of the session, in all its namespaces. */
-    public function set($key, $value)
+    public function set($key, $value): self
     {
         return $this->act('set', ['key' => (string) $key, 'value' => $value], false);
     }
 
-    public function del($key)
+    public function del($key): self
     {
         return $this->act('del', ['key' => (string) $key], false);
     }
 
     /* Set the session's user; null removes it.  (toUser() addresses all sessions of a user.) */
-    public function user($user)
+    public function user($user): self
     {
         return $this->act('user', ['user' => $user === null ? null : (string) $user], false);
     }
 
+    /* Call onTimer($name) in $ms milliseconds, with $context as $ev->context, unless the session
+     * ends or cancel($name) is called.  The same name again replaces the first. */
+    public function after(int $ms, $name, $context = null): self
+    {
+        $fields = $context === null ? [] : ['context' => $context];
+        return $this->act('after', ['ms' => $ms, 'name' => (string) $name] + $fields, true);
+    }
+
+    public function cancel($name): self
+    {
+        return $this->act('cancel', ['name' => (string) $name], true);
+    }
+
     /* End the session if the namespace is the default one; otherwise leave the namespace. */
-    public function disconnect($reason = null)
+    public function disconnect(?string $reason = null): self
     {
         return $this->act('disconnect', $reason === null ? [] : ['reason' => $reason], true);
     }
 
-    public function error($reason, $advice = null)
+    public function error(string $reason, ?string $advice = null): self
     {
         return $this->act('error',
             ['reason' => $reason] + ($advice === null ? [] : ['advice' => $advice]), true);
@@ -989,7 +1223,7 @@ final class PolluxTarget
 
     /* --- internal --------------------------------------------------------------------------- */
 
-    private function add(array $action)
+    private function add(array $action): self
     {
         self::checkNames($action);
         call_user_func($this->add, Pollux::encode($action));
@@ -997,9 +1231,9 @@ final class PolluxTarget
     }
 
     /* The server refuses these, too, but with all that is in the same request or reply. */
-    private static function checkNames(array $action)
+    private static function checkNames(array $action): void
     {
-        foreach ([$action, isset($action['to']) ? $action['to'] : []] as $fields) {
+        foreach ([$action, $action['to'] ?? []] as $fields) {
             foreach (['name', 'room', 'key', 'user', 'ack', 'ns'] as $field) {
                 if (is_array($fields) && isset($fields[$field]) &&
                     strpos((string) $fields[$field], "\0") !== false) {
@@ -1009,10 +1243,26 @@ final class PolluxTarget
         }
     }
 
-    /* Add an action on one session; leave out a session and namespace that are the event's own. */
-    private function act($do, array $fields, $inNamespace)
+    private function say(string $do, array $fields, ?PolluxAck $ack): self
     {
-        $this->checkSession($do);
+        $action = ['do' => $do, 'to' => $this->address($do)] + $fields;
+        if ($this->isVolatile && $ack !== null) {
+            throw new PolluxError('ack: what is volatile may be dropped, so none may come');
+        }
+        return $this->add($action + ($this->isVolatile ? ['volatile' => true] : []) +
+            ($this->mailbox === null ? [] : ['mailbox' => $this->mailbox]) +
+            ($ack === null ? [] : $ack->fields));
+    }
+
+    /* Add an action on sessions; leave out a session and namespace that are the event's own. */
+    private function act(string $do, array $fields, bool $inNamespace): self
+    {
+        if ($this->mailbox !== null) {
+            throw new PolluxError("mailbox: works with emit, send and json, not with $do");
+        }
+        if (!isset($this->to['session'])) {
+            return $this->add(['do' => $do] + $fields + ['to' => $this->address($do)]);
+        }
         $action = ['do' => $do] + $fields;
         if ($this->to['session'] !== $this->self) {
             $action['session'] = $this->to['session'];
@@ -1023,31 +1273,21 @@ final class PolluxTarget
         return $this->add($action);
     }
 
-    private function checkSession($do)
+    private function address(string $do): array
     {
-        if (!isset($this->to['session'])) {
-            throw new PolluxError("$do: works on one session only" .
-                ($do === 'user' ? ' (toUser() addresses a user)' : ''));
+        if ($this->to === null) {
+            throw new PolluxError("$do: needs a target, all() or room() for example");
         }
-    }
-
-    private function address()
-    {
         return $this->to + ['ns' => $this->ns] + ($this->except ? ['except' => $this->except] : []);
-    }
-
-    private function flags()
-    {
-        return $this->isVolatile ? ['volatile' => true] : [];
     }
 }
 
 /* Made by Pollux::raw(). */
 final class PolluxRaw
 {
-    public $json;
+    public string $json;
 
-    public function __construct($json)
+    public function __construct(string $json)
     {
         $this->json = $json;
     }
@@ -1056,10 +1296,20 @@ final class PolluxRaw
 /* Made by Pollux::ack(). */
 final class PolluxAck
 {
-    public $name;
+    public array $fields;            // of the action that asks
 
-    public function __construct($name)
+    public function __construct($name, array $options)
     {
-        $this->name = (string) $name;
+        $unknown = array_diff_key($options, ['context' => 1, 'timeout' => 1]);
+        if ($unknown) {
+            throw new InvalidArgumentException('Pollux: ack: unknown option: ' . key($unknown));
+        }
+        $this->fields = ['ack' => (string) $name];
+        if (isset($options['context'])) {
+            $this->fields['context'] = $options['context'];
+        }
+        if (isset($options['timeout'])) {
+            $this->fields['timeout_ms'] = (int) $options['timeout'];
+        }
     }
 }

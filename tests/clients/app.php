@@ -68,7 +68,56 @@ function app(array $options)
         $io->emit('order', 1, Pollux::ack('order-ok'));
     });
     $p->onAck('order-ok', function ($ev, $io) {
-        $io->emit('thanks', $ev->args[0]);
+        $io->emit('thanks', $ev->args[0] ?? null, $ev->context, $ev->timed_out);
+    });
+    $p->on('/chat', 'ask all', function ($ev, $io) {
+        $io->emit('a', Pollux::ack('a', ['context' => ['turn' => 0], 'timeout' => 1500]));
+        $io->send('b', Pollux::ack('b', ['timeout' => 0]));
+        $io->room('r')->except('P.x')->json([], Pollux::ack('c', ['context' => false]));
+        $io->toUser(42)->emit('d', 1, Pollux::ack(7, ['context' => '']));
+        $io->of('/news')->send('e', Pollux::ack('e', ['context' => []]));
+    });
+    $p->on('/chat', 'later', function ($ev, $io) {
+        $io->set('asked', $ev->later());
+    });
+    $p->on('answer', function ($ev, $io) {
+        $io->answer($ev->args[0], null, false)->answer('P0123456789a:0:');
+    });
+    $p->on('ack null', function ($ev, $io) {
+        $io->ack(null, [], '');
+        return [null];
+    });
+    $p->on('/chat', 'timers', function ($ev, $io) {
+        $io->after(30000, 'turn', ['n' => 1])->after(5, 'bare')->after(5, 'zero', 0)->cancel('turn');
+        $io->session('P.other')->after(1, 'x')->cancel('x');
+        $io->room('r')->after(1, 'x', [])->cancel('x');
+        $io->of('')->session($ev->session)->after(1, 'x');
+    });
+    $p->onTimer('/chat', 'turn', function ($ev, $io) {
+        $io->emit('over', $ev->type, $ev->context, $ev->data['nick'])->after(30000, 'turn');
+    });
+    $p->onTick(function ($ev, $io) {
+        $io->room('lobby')->emit('tick', $ev->session);
+        $io->of('/chat')->volatile->send('tick');
+        try {
+            $io->emit('nobody');
+        } catch (PolluxError $e) {
+            $io->session('P.x')->send($e->getMessage());
+        }
+    });
+    $p->onUserConnect(function ($ev, $io) {
+        $io->all()->emit('online', $ev->user);
+        $io->join('mine');
+    });
+    $p->onUserDisconnect(function ($ev, $io) {
+        $io->all()->emit('offline', $ev->user, $ev->session);
+    });
+    $p->on('/chat', 'mailbox', function ($ev, $io) {
+        $io->toUser('42')->mailbox(3600)->emit('missed', 1);
+        $io->of('')->toUser('42')->mailbox(60)->send('x', Pollux::ack('got'));
+        $io->toUser('42')->mailbox(60)->toUser('43')->json(1);
+        $io->toUser('42')->mailbox(60)->room('r')->json(2);
+        $io->join('r', 20)->session('P.other')->join('r', 0);
     });
     $p->on('raw', function ($ev, $io) {
         $io->emit('price', Pollux::raw('1.10'), ['list' => [Pollux::raw(' {"a": 1e999} ')]]);
@@ -104,21 +153,23 @@ function app(array $options)
         $io->of('')->session('P.other')->disconnect()->leave('r');
         $io->of('')->session($ev->session)->disconnect();
     });
+    $p->on('/chat', 'act on many', function ($ev, $io) {
+        $io->room('r')->join('s')->leave(8)->set('a', null)->del('b')->user(null)->disconnect('over');
+        $io->broadcast->join('s')->user('guest');
+        $io->toUser(42)->except('P.x')->error('unauthorized', 'reconnect')->disconnect();
+        $io->of('/news')->room('r')->set('a', 1);
+        $io->all()->join('s', 5);
+    });
     $p->on('/chat', 'wrong', function ($ev, $io) {
         $errors = [];
         $calls = [
-            function () use ($io) {
-                $io->room('r')->join('x');
-            },
-            function () use ($io) {
-                $io->broadcast->user('42');
-            },
-            function () use ($io) {
-                $io->room('r')->emit('x', Pollux::ack('y'));
-            },
-            function () {
-                Pollux::raw('1.');
-            },
+            fn () => $io->room('r')->mailbox(60),
+            fn () => $io->toUser('42')->mailbox(60)->set('a', 1),
+            fn () => $io->volatile->emit('x', Pollux::ack('y')),
+            fn () => $io->volatile->send('x', Pollux::ack('y')),
+            fn () => $ev->later(),
+            fn () => Pollux::raw('1.'),
+            fn () => $io->after(1, "a\0b"),
         ];
         foreach ($calls as $call) {
             try {
@@ -128,7 +179,7 @@ function app(array $options)
                 $errors[] = preg_replace('/: .*/', '', $e->getMessage());
             }
         }
-        return $errors;
+        $io->emit('errors', ...$errors);
     });
     $p->on('set', function ($ev, $io) {
         $io->set($ev->args[0], $ev->args[1]);

@@ -49,16 +49,49 @@ def act(ev, io):
     io.of('').session(ev.session).disconnect()
 
 
+def act_on_many(ev, io):
+    io.room('r').join('s').leave(8).set('a', None).del_('b').user(None).disconnect('over')
+    io.broadcast.join('s').user('guest')
+    io.to_user(42).except_('P.x').error('unauthorized', 'reconnect').disconnect()
+    io.of('/news').room('r').set('a', 1)
+    io.all().join('s', 5)
+
+
+def ask_all(ev, io):
+    io.emit('a', ack='a', context={'turn': 0}, timeout=1500)
+    io.send('b', ack='b', timeout=0)
+    io.room('r').except_('P.x').json([], ack='c', context=False)
+    io.to_user(42).emit('d', 1, ack=7, context='')
+    io.of('/news').send('e', ack='e', context=[])
+
+
+def set_timers(ev, io):
+    io.after(30000, 'turn', {'n': 1}).after(5, 'bare').after(5, 'zero', 0).cancel('turn')
+    io.session('P.other').after(1, 'x').cancel('x')
+    io.room('r').after(1, 'x', []).cancel('x')
+    io.of('').session(ev.session).after(1, 'x')
+
+
+def use_mailbox(ev, io):
+    io.to_user('42').mailbox(3600).emit('missed', 1)
+    io.of('').to_user('42').mailbox(60).send('x', ack='got')
+    io.to_user('42').mailbox(60).to_user('43').json(1)
+    io.to_user('42').mailbox(60).room('r').json(2)
+    io.join('r', history=20).session('P.other').join('r', 0)
+
+
 def do_wrong(ev, io):
     errors = []
-    for call in (lambda: io.room('r').join('x'), lambda: io.broadcast.user('42'),
-                 lambda: io.room('r').emit('x', ack='y'), lambda: Raw('1.')):
+    for call in (lambda: io.room('r').mailbox(60),
+                 lambda: io.to_user('42').mailbox(60).set('a', 1),
+                 lambda: io.volatile.emit('x', ack='y'), lambda: io.volatile.send('x', ack='y'),
+                 ev.later, lambda: Raw('1.'), lambda: io.after(1, 'a\0b')):
         try:
             call()
             errors.append(None)
         except PolluxError as error:
             errors.append(str(error).split(':')[0])
-    return errors
+    io.emit('errors', *errors)
 
 
 def app(**options):
@@ -105,7 +138,46 @@ def app(**options):
 
     @p.on_ack('order-ok')
     def ordered(ev, io):
-        io.emit('thanks', ev.args[0])
+        io.emit('thanks', ev.args[0] if ev.args else None, ev.context, ev.timed_out)
+
+    p.on('/chat', 'ask all', ask_all)
+    p.on('/chat', 'timers', set_timers)
+    p.on('/chat', 'mailbox', use_mailbox)
+
+    @p.on('/chat', 'later')
+    def later(ev, io):
+        io.set('asked', ev.later())
+
+    @p.on('answer')
+    def answer(ev, io):
+        io.answer(ev.args[0], None, False).answer('P0123456789a:0:')
+
+    @p.on('ack null')
+    def ack_null(ev, io):
+        io.ack(None, [], '')
+        return [None]
+
+    @p.on_timer('/chat', 'turn')
+    def turn(ev, io):
+        io.emit('over', ev.type, ev.context, ev.data['nick']).after(30000, 'turn')
+
+    @p.on_tick
+    def tick(ev, io):
+        io.room('lobby').emit('tick', ev.session)
+        io.of('/chat').volatile.send('tick')
+        try:
+            io.emit('nobody')
+        except PolluxError as error:
+            io.session('P.x').send(error)
+
+    @p.on_user_connect
+    def user_connect(ev, io):
+        io.all().emit('online', ev.user)
+        io.join('mine')
+
+    @p.on_user_disconnect
+    def user_disconnect(ev, io):
+        io.all().emit('offline', ev.user, ev.session)
 
     @p.on('raw')
     def raw(ev, io):
@@ -123,6 +195,7 @@ def app(**options):
 
     p.on('/chat', 'to', send_to)
     p.on('/chat', 'act', act)
+    p.on('/chat', 'act on many', act_on_many)
     p.on('/chat', 'wrong', do_wrong)
 
     @p.on('set')

@@ -318,6 +318,7 @@ test('handlers are registered with sense', function () {
         $p->on('chat', 'say', 'strlen');
     });
     same($p, $p->on('say', 'strlen')->onAck('/x', 'y', 'strlen')->authorize('/x', 'strlen')->seen('strlen'));
+    same($p, $p->onTimer('x', 'strlen')->onTick('strlen')->onUserConnect('strlen')->onUserDisconnect('strlen'));
 });
 
 /* --- an event that comes twice ------------------------------------------------------------------ */
@@ -403,6 +404,7 @@ test('SQL: each call is a row, and wakes who is alive', function () {
         $p->toUser(42)->send(1);
         $p->session('P.x')->join('r')->set('k', [])->user('1')->disconnect('kicked');
         $p->of('/chat')->session('P.x')->leave('r')->emit('q', Pollux::ack('a'));
+        $p->answer('P.x:0:/chat', null);
         same([
             '{"do":"send","to":{"room":"r","ns":"/chat","except":["P.x"]},"text":"x","volatile":true}',
             '{"do":"json","to":{"ns":""},"value":null}',
@@ -412,7 +414,8 @@ test('SQL: each call is a row, and wakes who is alive', function () {
             '{"do":"user","user":"1","session":"P.x"}',
             '{"do":"disconnect","reason":"kicked","session":"P.x","ns":""}',
             '{"do":"leave","room":"r","session":"P.x","ns":"/chat"}',
-            '{"do":"emit","to":{"session":"P.x","ns":"/chat"},"name":"q","ack":"a","args":[]}',
+            '{"do":"emit","to":{"session":"P.x","ns":"/chat"},"name":"q","args":[],"ack":"a"}',
+            '{"do":"ack","later":"P.x:0:/chat","args":[null]}',
         ], array_slice(rows($db), 1));
     });
 });
@@ -429,7 +432,7 @@ test('SQL: a batch is one transaction and one wake-up, or nothing', function () 
         same('', (string) @stream_socket_recvfrom($alive, 10));
         refused('Exception', 'no', function () use ($p) {
             $p->batch(function ($io) {
-                $io->send('never');
+                $io->all()->send('never');
                 throw new Exception('no');
             });
         });
@@ -461,8 +464,14 @@ test('SQL: what cannot be done is said', function () {
         refused('PolluxError', '"url" or "db"', function () {
             (new Pollux())->all()->send('x');
         });
-        refused('PolluxError', 'one session', function () use ($path) {
-            (new Pollux(['db' => $path]))->room('x')->join('y');
+        refused('PolluxError', 'disconnect: needs a target', function () use ($path) {
+            (new Pollux(['db' => $path]))->batch(fn ($io) => $io->disconnect());
+        });
+        refused('PolluxError', '"url"', function () use ($path) {
+            (new Pollux(['db' => $path]))->rooms();
+        });
+        refused('InvalidArgumentException', 'ack: unknown option: timeout_ms', function () {
+            Pollux::ack('x', ['timeout_ms' => 1]);
         });
         refused('PolluxError', 'broadcast: needs', function () use ($path) {
             (new Pollux(['db' => $path]))->all()->broadcast;
@@ -475,6 +484,9 @@ test('SQL: what cannot be done is said', function () {
         });
         refused('PolluxError', 'name: a name cannot contain U+0000', function () use ($path) {
             (new Pollux(['db' => $path]))->all()->emit("a\0b");
+        });
+        refused('PolluxError', 'a comma', function () {
+            (new Pollux(['url' => 'unix:/x']))->clients('r', ['a,b']);
         });
         same(0, count(rows($db)));
         $db->exec('DROP TABLE action_in');

@@ -21,6 +21,21 @@ try {
             break;
         case 'key':
             $p->publish([['do' => 'send']], "a\r\nb: c");
+            break;
+        case 'clients':
+            $answer = iterator_to_array($p->clients('a b', ['nick', 'x/y'], '/chat', $argv[3] ?? null));
+            break;
+        case 'everyone':
+            $answer = iterator_to_array($p->clients());
+            break;
+        case 'rooms':
+            $answer = [$p->rooms(), $p->rooms('P.x', '/chat')];
+            break;
+        case 'users':
+            $answer = iterator_to_array($p->users());
+            break;
+        case 'one':
+            $answer = [$p->user('4 2'), $p->client('P.x')];
     }
     echo json_encode($answer);
 } catch (PolluxError $e) {

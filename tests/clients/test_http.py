@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.parse
 import wsgiref.simple_server
 
 import support
@@ -282,16 +283,22 @@ class Wsgi(Hook, Threads):
 
 
 class Api(http.server.BaseHTTPRequestHandler):
-    """The publishing end of Pollux, that keeps what it got and answers what it is told."""
+    """The publishing end of Pollux, that keeps what it got and answers what it is told; what is in
+    `first` before the rest, and None breaks the connection."""
 
     got = []
     answer = None
+    first = []
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
         Api.got.append((self.path, headers, body.decode()))
-        status, headers, reply = Api.answer
+        answer = Api.first.pop(0) if Api.first else Api.answer
+        if answer is None:
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        status, headers, reply = answer
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -323,6 +330,7 @@ class Publish:
 
     def setUp(self):
         Api.got = []
+        Api.first = []
         Api.answer = 200, {}, b'{"ok":true,"actions":2,"queued":37}'
         self.options = {'url': f'http://127.0.0.1:{self.tcp}/pollux/v1/', 'key': 'secret-key'}
 
@@ -333,7 +341,7 @@ class Publish:
         self.assertEqual(headers['authorization'], 'Bearer secret-key')
         self.assertEqual(headers['x-api-key'], 'secret-key')
         self.assertEqual(headers['content-type'], 'application/json')
-        self.assertNotIn('idempotency-key', headers)
+        self.assertRegex(headers['idempotency-key'], '^[0-9a-f]{32}$')
         self.assertEqual(body, '[{"do":"emit","to":{"room":"lobby","ns":""},"name":"news",'
                                '"args":[1.10,"\u00e9"]}]')
 
@@ -365,9 +373,85 @@ class Publish:
         answer = self.run_call(self.options, 'publish')
         self.assertEqual(answer['status'], 400)
         self.assertIn('bad_action, no such do, 1', answer['error'])
-        for status, reply in (401, b'who?'), (503, b''), (429, b'[]'), (410, b'{"error":"x"}'):
+        for status, reply in (401, b'who?'), (403, b''), (404, b'[]'), (410, b'{"error":"x"}'):
             Api.answer = status, {}, reply
+            Api.got = []
             self.assertEqual(self.run_call(self.options, 'publish')['status'], status)
+            self.assertEqual(len(Api.got), 1, 'to ask again would not help')
+
+    def test_a_busy_server_is_asked_again_with_the_same_key(self):
+        for url in self.options['url'], f'unix:{self.socket}':
+            Api.got = []
+            Api.first = [(503, {}, b''), None, (429, {'Retry-After': '0'}, b'{"error":{}}'),
+                         (502, {}, b'<html>')]
+            answer = self.run_call({**self.options, 'url': url}, 'publish')
+            self.assertEqual(answer, {'ok': True, 'actions': 2, 'queued': 37})
+            self.assertEqual(len(Api.got), 5)
+            self.assertEqual(len({headers['idempotency-key'] for _, headers, _ in Api.got}), 1)
+            self.assertEqual(len({body for _, _, body in Api.got}), 1)
+        key = Api.got[0][1]['idempotency-key']
+        self.run_call(self.options, 'publish')
+        self.assertNotEqual(Api.got[-1][1]['idempotency-key'], key, 'each call has its own')
+
+    def test_how_long_is_up_to_you_and_to_the_server(self):
+        Api.answer = 503, {}, b'{"error":{"code":"busy","message":"later"}}'
+        started = time.monotonic()
+        answer = self.run_call({**self.options, 'retry_for': 0.5}, 'publish')
+        self.assertEqual(answer['status'], 503)
+        self.assertIn('busy, later', answer['error'])
+        self.assertIn(len(Api.got), (2, 3, 4))
+        Api.got = []
+        self.assertEqual(self.run_call({**self.options, 'retry_for': 0}, 'publish')['status'], 503)
+        self.assertEqual(len(Api.got), 1)
+        Api.answer = 429, {'Retry-After': '3600'}, b''
+        self.assertEqual(self.run_call(self.options, 'publish')['status'], 429)
+        self.assertEqual(len(Api.got), 2, 'an hour is too long')
+        self.assertLess(time.monotonic() - started, 5)
+        Api.answer = 200, {}, b'{"ok":true,"actions":1}'
+        Api.first = [(503, {'retry-after': '1'}, b'')]
+        started = time.monotonic()
+        self.assertIs(self.run_call(self.options, 'publish')['ok'], True)
+        self.assertGreaterEqual(time.monotonic() - started, 1)
+
+    def test_who_is_there_is_read_page_by_page(self):
+        nick = {'id': 'P.1', 'user': None, 'data': {'nick': 'bob', 'x/y': {}}}
+        pages = [{'sessions': [nick, {'id': 'P.2', 'user': '42', 'data': {}}], 'next': 'P.2'},
+                 {'sessions': [{'id': 'P.3'}], 'next': None}]
+        Api.first = [(200, {}, json.dumps(page).encode()) for page in pages]
+        answer = self.run_call(self.options, 'clients')
+        self.assertEqual([client['id'] for client in answer], ['P.1', 'P.2', 'P.3'])
+        self.assertEqual(answer[0], nick)
+        self.assertEqual([urllib.parse.unquote_plus(path) for path, _, _ in Api.got], [
+            '/pollux/v1/sessions?ns=/chat&room=a b&data=nick,x/y&limit=500',
+            '/pollux/v1/sessions?ns=/chat&room=a b&data=nick,x/y&limit=500&after=P.2'])
+        self.assertEqual(Api.got[0][1]['x-api-key'], 'secret-key')
+        Api.got = []
+        Api.first = [(200, {}, json.dumps({**pages[0], 'next': 'P.2'}).encode())]
+        self.assertEqual(len(self.run_call(self.options, 'clients', 2)), 2)
+        self.assertEqual(len(Api.got), 1)
+        self.assertIn('limit=2', Api.got[0][0])
+        Api.answer = 200, {}, b'{"sessions":[],"next":null}'
+        self.assertEqual(self.run_call(self.options, 'everyone'), [])
+        self.assertEqual(Api.got[-1][0], '/pollux/v1/sessions?ns=&limit=500')
+
+    def test_rooms_users_one_user_one_client(self):
+        rooms = [{'ns': '', 'room': 'r', 'sessions': 2}, {'ns': '/chat', 'room': 's', 'sessions': 1}]
+        Api.answer = 200, {}, json.dumps({'rooms': rooms}).encode()
+        self.assertEqual(self.run_call(self.options, 'rooms'), [rooms, rooms[1:]])
+        self.assertEqual([path for path, _, _ in Api.got],
+                         ['/pollux/v1/rooms', '/pollux/v1/rooms?session=P.x'])
+        users = [{'user': '42', 'sessions': 2}, {'user': 'bob', 'sessions': 1}]
+        Api.answer = 200, {}, json.dumps({'users': users}).encode()
+        self.assertEqual(self.run_call({**self.options, 'url': f'unix:{self.socket}'}, 'users'), users)
+        self.assertEqual(Api.got[2][0], '/pollux/v1/users?limit=500')
+        Api.answer = 404, {}, b'{"error":{"code":"unknown_session"}}'
+        Api.first = [(200, {}, b'{"user":"4 2","sessions":[{"id":"P.1","data":{"a":1}}]}')]
+        self.assertEqual(self.run_call(self.options, 'one'),
+                         [{'user': '4 2', 'sessions': [{'id': 'P.1', 'data': {'a': 1}}]}, None])
+        self.assertEqual([path for path, _, _ in Api.got[3:]],
+                         ['/pollux/v1/users/4%202', '/pollux/v1/sessions/P.x'])
+        Api.answer = 403, {}, b'{"error":{"code":"scope"}}'
+        self.assertEqual(self.run_call(self.options, 'one')['status'], 403)
 
     def test_an_answer_that_is_none_is_an_error(self):
         for reply in b'<html>', b'', b'[1]', b'7':
@@ -381,7 +465,7 @@ class Publish:
 
     def test_no_server(self):
         for url in f'http://127.0.0.1:{free_port()}/', f'unix:{self.socket}-not':
-            answer = self.run_call({'url': url}, 'publish')
+            answer = self.run_call({'url': url, 'retry_for': 0.2}, 'publish')
             self.assertEqual(answer['status'], 0)
             self.assertIn(url[:16], answer['error'])
 
@@ -392,18 +476,29 @@ class Publish:
 
 
 class PublishPhp(Publish, Threads):
-    def run_call(self, options, call):
+    def run_call(self, options, call, *more):
         script = os.path.join(support.HERE, 'publish.php')
-        output = subprocess.run(['php', script, json.dumps(options), call], check=True,
+        output = subprocess.run(['php', script, json.dumps(options), call, *map(str, more)],
+                                check=True,
                                 capture_output=True, timeout=support.WAIT_S)
         self.assertEqual(output.stderr, b'')
         return json.loads(output.stdout)
 
 
 class PublishPython(Publish, Threads):
-    def run_call(self, options, call):
+    def run_call(self, options, call, limit=None):
         try:
             p = Pollux(**options)
+            if call == 'clients':
+                return list(p.clients('a b', ['nick', 'x/y'], '/chat', limit))
+            if call == 'everyone':
+                return list(p.clients())
+            if call == 'rooms':
+                return [p.rooms(), p.rooms('P.x', '/chat')]
+            if call == 'users':
+                return list(p.users())
+            if call == 'one':
+                return [p.user('4 2'), p.client('P.x')]
             if call == 'publish':
                 return p.publish([{'do': 'send', 'to': 'all', 'text': 'x'}])
             if call == 'key':

@@ -205,13 +205,16 @@ class Requests(unittest.TestCase):
     def test_handlers_are_registered_with_sense(self):
         p = Pollux()
         for call in (lambda: p.on(), lambda: p.on(print), lambda: p.on('/x', 'y', 'z'),
-                     lambda: p.on('/x', 'y', 'z', print), lambda: p.authorize('/x', 'y', print)):
+                     lambda: p.on('/x', 'y', 'z', print), lambda: p.authorize('/x', 'y', print),
+                     lambda: p.on_tick('say')):
             self.assertRaises(TypeError, call)
         with self.assertRaisesRegex(ValueError, 'namespace'):
             p.on('chat', 'say', print)
         self.assertIs(p.on('say', print), print)
         self.assertIs(p.on('/x', 'say')(print), print)
         self.assertIs(p.on_ack('/x', 'say')(print), print)
+        self.assertIs(p.on_timer('/x', 'say')(print), print)
+        self.assertIs(p.on_user_connect(print), print)
         self.assertIs(p.authorize('/x')(print), print)
 
 
@@ -288,6 +291,7 @@ class Sql(unittest.TestCase):
         self.p.to_user(42).send(1)
         self.p.session('P.x').join('r').set('k', []).user('1').disconnect('kicked')
         self.p.of('/chat').session('P.x').leave('r').emit('q', ack='a')
+        self.p.answer('P.x:0:/chat', None)
         self.assertEqual(self.rows()[1:], [
             '{"do":"send","to":{"room":"r","ns":"/chat","except":["P.x"]},"text":"x","volatile":true}',
             '{"do":"json","to":{"ns":""},"value":null}',
@@ -298,6 +302,7 @@ class Sql(unittest.TestCase):
             '{"do":"disconnect","reason":"kicked","session":"P.x","ns":""}',
             '{"do":"leave","room":"r","session":"P.x","ns":"/chat"}',
             '{"do":"emit","to":{"session":"P.x","ns":"/chat"},"name":"q","args":[],"ack":"a"}',
+            '{"do":"ack","later":"P.x:0:/chat","args":[null]}',
         ])
 
     def test_a_batch_is_one_transaction_and_one_wake_up_or_nothing(self):
@@ -309,7 +314,7 @@ class Sql(unittest.TestCase):
         self.assertEqual(self.alive.recv(10), b'w')
         self.assertRaises(BlockingIOError, self.alive.recv, 10)
         with self.assertRaisesRegex(ValueError, 'no'), self.p.batch() as io:
-            io.send('never')
+            io.all().send('never')
             raise ValueError('no')
         with self.p.batch():
             pass
@@ -330,7 +335,14 @@ class Sql(unittest.TestCase):
         self.assertFalse(os.path.exists(f'{self.path}-not'))
         fails('idempotency', lambda: self.p.publish([{'do': 'send'}], 'key'))
         fails('"url" or "db"', lambda: Pollux().all().send('x'))
-        fails('one session', lambda: self.p.room('x').join('y'))
+        def disconnect_nobody():
+            with self.p.batch() as io:
+                io.disconnect()
+
+        fails('disconnect: needs a target', disconnect_nobody)
+        fails('"url"', lambda: self.p.rooms())
+        fails('a comma', lambda: Pollux(url='unix:/x').clients('r', ['a,b']))
+        fails('go with ack', lambda: self.p.all().emit('x', timeout=1))
         fails('broadcast: needs', lambda: self.p.all().broadcast)
         fails('room: .* U[+]0000', lambda: self.p.room('a\0b').send('x'))
         fails('user: .* U[+]0000', lambda: self.p.to_user('a\0b').send('x'))

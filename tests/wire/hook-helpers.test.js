@@ -1,4 +1,5 @@
-/* The helpers pollux.py and pollux.php behind a server: a handler that throws, and a wrong secret. */
+/* The helpers pollux.py and pollux.php behind a server: what they ask for is done, a handler that throws
+ * costs its own event, and a wrong secret is told of. */
 'use strict';
 
 const assert = require('node:assert');
@@ -35,6 +36,32 @@ def authorize(handshake, io):
 def say(ev, io):
     return [ev.args[0].upper()]
 
+@p.on('order')
+def order(ev, io):
+    io.emit('later', ev.later())
+
+@p.on('ship')
+def ship(ev, io):
+    io.answer(ev.args[0], 'shipped', None)
+
+@p.on('ask')
+def ask(ev, io):
+    io.join('asked').room('asked').emit('q', ack='said', context={'n': [0]}, timeout=ev.args[0])
+    io.send('text', ack='said', context=False)
+
+@p.on_ack('said')
+def said(ev, io):
+    io.emit('heard', ev.args, ev.context, ev.timed_out)
+
+@p.on('many')
+def many(ev, io):
+    io.join('one').room('one').join('two').set('both', [None])
+    io.room('two').emit('in two')
+
+@p.on('data')
+def data(ev, io):
+    return [ev.data]
+
 p.run(port=${port})
 `]],
   php: (port, folder) => {
@@ -47,6 +74,21 @@ require '${CLIENTS}/pollux.php';
         return strtoupper($x->text);
     };
     return [$upper($ev->args[0] ?? null)];
+})->on('order', function ($ev, $io) {
+    $io->emit('later', $ev->later());
+})->on('ship', function ($ev, $io) {
+    $io->answer($ev->args[0], 'shipped', null);
+})->on('ask', function ($ev, $io) {
+    $options = ['context' => ['n' => [0]], 'timeout' => $ev->args[0]];
+    $io->join('asked')->room('asked')->emit('q', Pollux::ack('said', $options));
+    $io->send('text', Pollux::ack('said', ['context' => false]));
+})->onAck('said', function ($ev, $io) {
+    $io->emit('heard', $ev->args, $ev->context, $ev->timed_out);
+})->on('many', function ($ev, $io) {
+    $io->join('one')->room('one')->join('two')->set('both', [null]);
+    $io->room('two')->emit('in two');
+})->on('data', function ($ev) {
+    return [$ev->data];
 })->run();
 `);
     return ['php', ['-d', 'error_log=', '-d', 'log_errors=1', '-d', 'display_errors=0', '-S', `127.0.0.1:${port}`,
@@ -96,6 +138,37 @@ for (const [kind, good] of [['python', '"a"'], ['php', '{"text":"a"}']]) {
     assert.strictEqual(count(log(right), 'event "say" of "" failed: '), 1, 'once a minute');
     assert.ok(!log(right).includes('answered 500'));
     for (const client of [bad, ok]) await client.close();
+  });
+
+  pollux(`${kind}: an answer later, and one that is asked for`, async () => {
+    const [a, b] = [await Websocket.open(right.server), await Polling.open(right.server)];
+    await a.send('5:7+::{"name":"order"}');
+    const { args: [later] } = JSON.parse((await a.take()).slice(4));
+    await b.emit('ship', [later]);
+    await a.expect('6:::7+["shipped",null]');
+
+    await b.emit('ask', [20000]);
+    const packets = [await b.take(), await b.take()].sort();
+    assert.match(packets[0], /^3:[0-9]+::text$/, 'the client itself acks a text');
+    assert.match(packets[1], /^5:[0-9]+\+::\{"name":"q"/);
+    await b.send(`6:::${packets[1].match(/[0-9]+/g)[1]}+["yes",0]`);
+    await b.expect('5:::{"name":"heard","args":[["yes",0],{"n":[0]},false]}');
+    await b.send(`6:::${packets[0].match(/[0-9]+/g)[1]}`);
+    await b.expect('5:::{"name":"heard","args":[[],false,false]}');
+    await a.emit('ask', [1]);
+    await a.takeUntil((packet) => packet === '5:::{"name":"heard","args":[[],{"n":[0]},true]}');
+    for (const client of [a, b]) await client.close();
+  });
+
+  pollux(`${kind}: what is done to a room is done to each session in it`, async () => {
+    const [a, b] = [await Websocket.open(right.server), await Polling.open(right.server)];
+    await a.emit('many');
+    await a.expect('5:::{"name":"in two"}');
+    await b.emit('many');
+    await b.expect('5:::{"name":"in two"}');
+    await a.expect('5:::{"name":"in two"}');
+    assert.deepStrictEqual(await a.ask('data'), [{ both: [null] }]);
+    for (const client of [a, b]) await client.close();
   });
 
   pollux(`${kind}: a wrong secret: one line on each side`, async () => {
