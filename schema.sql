@@ -1,7 +1,8 @@
 -- The database that all processes of one Pollux share.  It is good for one boot of the machine: a
 -- database of an earlier boot or of another schema, or a damaged one, is created anew at start.
 -- Its heart is an append-only log: a broadcast is one row, and every session reads the log from its
--- own cursor on.  Times are milliseconds of CLOCK_MONOTONIC.
+-- own cursor on.  Times are milliseconds of CLOCK_MONOTONIC.  What outlives the boot is carried over
+-- from the old database to the new one (shared/store/carried.h), and has times since 1970.
 --
 -- All tables are private and change without notice.  Other programs have actions.db
 -- (docs/publish.md).
@@ -115,6 +116,34 @@ CREATE TABLE end_request(
 	reason TEXT NOT NULL,
 	PRIMARY KEY(key, ns)
 ) WITHOUT ROWID;
+
+-- What users who are away have missed, until they connect.  Carried over.
+CREATE TABLE mailbox(
+	id INTEGER PRIMARY KEY,    -- the order
+	uid INTEGER NOT NULL,      -- its name, the same on all nodes
+	user TEXT NOT NULL,
+	ns TEXT NOT NULL,
+	until INTEGER NOT NULL,    -- ms since 1970
+	bytes INTEGER NOT NULL,    -- what it counts
+	packet BLOB NOT NULL
+);
+CREATE UNIQUE INDEX mailbox_uid ON mailbox(uid);
+CREATE INDEX mailbox_user ON mailbox(user, ns);
+CREATE INDEX mailbox_until ON mailbox(until);
+
+-- How much that is, of all users.
+CREATE TABLE mailbox_total(
+	one INTEGER PRIMARY KEY,   -- 1
+	messages INTEGER NOT NULL,
+	bytes INTEGER NOT NULL
+);
+INSERT INTO mailbox_total VALUES(1, 0, 0);
+CREATE TRIGGER mailbox_added AFTER INSERT ON mailbox BEGIN
+	UPDATE mailbox_total SET messages = messages + 1, bytes = bytes + NEW.bytes;
+END;
+CREATE TRIGGER mailbox_deleted AFTER DELETE ON mailbox BEGIN
+	UPDATE mailbox_total SET messages = messages - 1, bytes = bytes - OLD.bytes;
+END;
 
 -- Users who came or went by what a process without an application did, such as `pollux user`.  The
 -- process that does maintenance tells the application.

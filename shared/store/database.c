@@ -9,13 +9,14 @@
 
 #include "shared/base/file.h"
 #include "shared/base/log.h"
+#include "shared/store/carried.h"
 #include "shared/store/health.h"
 #include "shared/store/internal.h"
 #include "shared/store/slots.h"
 
 #include "schema.h" /* schema.sql as the string literal schema_sql, made by the Makefile */
 
-#define SCHEMA_VERSION 8
+#define SCHEMA_VERSION 9
 /* For writers without LOCK_WRITER: sqlite3(1), recovery.  A program that starts and gives up would
  * cost a request where the web server starts one for each. */
 #define START_TIMEOUT_MS  5000
@@ -91,6 +92,7 @@ static int
 create_tables(struct store *st)
 {
 	char boot[64], *sql;
+	bool carries = carried_open(st);
 	int result;
 
 	read_boot_id(boot);
@@ -98,12 +100,17 @@ create_tables(struct store *st)
 	sql = sqlite3_mprintf("BEGIN IMMEDIATE; %s"
 			      "INSERT INTO meta VALUES('boot', %Q), ('schema', '%d'),"
 			      " ('epoch', lower(hex(randomblob(6))));"
-			      "INSERT INTO message VALUES(1, 0, 2, 0, NULL, 0, 0, x''); COMMIT;",
+			      "INSERT INTO message VALUES(1, 0, 2, 0, NULL, 0, 0, x'');",
 	    schema_sql, boot, SCHEMA_VERSION);
-	if (sql == NULL)
-		return -1;
-	result = sqlite3_exec(st->db, sql, NULL, NULL, NULL);
+	result = sql == NULL ? SQLITE_NOMEM : sqlite3_exec(st->db, sql, NULL, NULL, NULL);
 	sqlite3_free(sql);
+	/* in the same transaction: a database that is there has what was carried over */
+	if (result == SQLITE_OK && carries)
+		carried_copy(st);
+	if (result == SQLITE_OK)
+		result = sqlite3_exec(st->db, "COMMIT", NULL, NULL, NULL);
+	if (carries)
+		carried_close(st);
 	return result == SQLITE_OK ? 0 : -1;
 }
 
@@ -154,14 +161,23 @@ database_create(struct store *st)
 	return 0;
 }
 
+/* `keeps`: the old one is worth reading. */
 static int
-database_recreate(struct store *st)
+database_recreate(struct store *st, bool keeps)
 {
+	int result;
+
 	/* new files: running processes still have the old one open, and tell by the inode that it
 	 * was replaced */
 	database_close(st);
+	if (keeps)
+		carried_set_aside(st);
+	else
+		carried_delete(st);
 	unlink_database(st);
-	if (database_create(st) == 0)
+	result = database_create(st);
+	carried_delete(st);
+	if (result == 0)
 		return 0;
 	/* half a database would be taken for another version's */
 	database_close(st);
@@ -304,8 +320,8 @@ database_open(struct store *st, bool useless)
 	if (!current || fault != HEALTH_GOOD) {
 		if (exists && !database_may_replace(st, fault, useless))
 			return DATABASE_FAILED;
-		if (database_recreate(st) == -1 || statement_prepare_all(st) == -1 ||
-		    read_database_epoch(st) == -1)
+		if (database_recreate(st, fault == HEALTH_GOOD || fault == HEALTH_DAMAGED) == -1 ||
+		    statement_prepare_all(st) == -1 || read_database_epoch(st) == -1)
 			return DATABASE_FAILED;
 		current = false;
 	}

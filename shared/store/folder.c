@@ -76,8 +76,9 @@ folder_reclaim(const char *path, bool quiet)
 	/* all that programs keep here, by name: the folder may turn out to be a home.  Sockets are
 	 * not in the list, they are replaced by whoever needs their name */
 	static const char *const names[] = {"lock", "slots", "pollux.db", "pollux.db-wal",
-	    "pollux.db-shm", "actions.db", "actions.db-wal", "actions.db-shm", "ways", "upgrades",
-	    "node", "node.new"};
+	    "pollux.db-shm", "pollux.db-old", "pollux.db-old-wal", "pollux.db-old-shm",
+	    "actions.db", "actions.db-wal", "actions.db-shm", "ways", "upgrades", "node",
+	    "node.new"};
 	struct stat sb;
 	size_t gone = 0;
 	char file[600];

@@ -111,6 +111,28 @@ X(Q_USER_NOTE, "INSERT INTO user_change(key, user, arrives) VALUES(?1, ?2, ?3)")
 X(Q_USER_NOTED, "SELECT id, key, user, arrives FROM user_change ORDER BY id LIMIT ?1")
 X(Q_USER_TOLD, "DELETE FROM user_change WHERE id <= ?1")
 
+/* --- mailbox.c --- */
+X(Q_MAILBOX_ADD,
+    "INSERT OR IGNORE INTO mailbox(uid, user, ns, until, bytes, packet) VALUES("
+    "ifnull(nullif(?1, 0), random() & 9223372036854775807), ?2, ?3, ?4, ?5, ?6) RETURNING uid")
+X(Q_MAILBOX_TRIM_USER,
+    "DELETE FROM mailbox WHERE id IN (SELECT id FROM (SELECT id, count(*) OVER newer AS n,"
+    " sum(bytes) OVER newer AS bytes FROM mailbox WHERE user = ?1"
+    " WINDOW newer AS (ORDER BY id DESC)) WHERE n > ?2 OR bytes > ?3)")
+X(Q_MAILBOX_TRIM_ONE,
+    "DELETE FROM mailbox WHERE id = (SELECT min(id) FROM mailbox WHERE user = ?1)")
+X(Q_MAILBOX_HAS, "SELECT EXISTS(SELECT 1 FROM mailbox WHERE uid = ?1)")
+X(Q_MAILBOX_LIST,
+    "SELECT m.uid, m.packet FROM session CROSS JOIN mailbox AS m ON m.user = session.user"
+    " WHERE session.key = ?1 AND m.ns = ?2 AND m.until > ?3 ORDER BY m.id")
+X(Q_MAILBOX_DELETE,
+    "DELETE FROM mailbox WHERE user = (SELECT user FROM session WHERE key = ?1) AND ns = ?2")
+X(Q_MAILBOX_REMOVE, "DELETE FROM mailbox WHERE uid = ?1")
+X(Q_MAILBOX_OLD, "SELECT EXISTS(SELECT 1 FROM mailbox WHERE until <= ?1)")
+X(Q_MAILBOX_EXPIRE,
+    "DELETE FROM mailbox WHERE id IN (SELECT id FROM mailbox WHERE until <= ?1 LIMIT ?2)")
+X(Q_MAILBOX_TOTAL, "SELECT messages, bytes FROM mailbox_total")
+
 /* --- session_data.c --- */
 /* Count a value of ?3 bytes in the place of the one of this name; no row is changed if there are more
  * than ?4 then, unless they become fewer. */

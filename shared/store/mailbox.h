@@ -1,0 +1,53 @@
+/* mailbox: what users who are away have missed.
+ *
+ * It is carried over to a new database (carried.h), so its times are ms since 1970.  Only what a
+ * user has there makes room for more of the same user.
+ *
+ * Functions return 0, or -1 after logging why, unless they say otherwise.  Writers need an open
+ * transaction; after one has failed the caller rolls back. */
+#ifndef POLLUX_MAILBOX_H
+#define POLLUX_MAILBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shared/base/slice.h"
+
+struct store;
+
+#define MAILBOX_ROW_BYTES 100 /* that each message counts besides its texts */
+
+struct mailbox_limits {
+	int64_t messages, bytes; /* of one user */
+	int64_t total_bytes;     /* of all */
+};
+
+struct mailbox_mail {
+	int64_t uid; /* 0: it gets one */
+	struct slice user, ns, packet;
+	int64_t until; /* ms since 1970 */
+};
+
+/* Keep a packet, and set its uid.  `*kept`: it has room; `*dropped`: how many older ones of this
+ * user were dropped for it. */
+int mailbox_add(struct store *st, struct mailbox_mail *mail, const struct mailbox_limits *limits,
+    bool *kept, int64_t *dropped);
+
+/* Call `each` with what waits for the session's user in this namespace, in order.  It must not use
+ * the store.  Return their number, or -1. */
+int mailbox_list(struct store *st, int64_t key, struct slice ns, int64_t wall_ms,
+    void (*each)(void *arg, int64_t uid, struct slice packet), void *arg);
+/* Delete all of that. */
+int mailbox_delete(struct store *st, int64_t key, struct slice ns);
+/* Delete one, if it is there. */
+int mailbox_remove(struct store *st, int64_t uid);
+
+/* Is there anything whose time is up?  1 or 0, or -1. */
+int mailbox_is_old(struct store *st, int64_t wall_ms);
+/* Delete some of that. */
+int mailbox_expire(struct store *st, int64_t wall_ms);
+
+/* What all users have. */
+int mailbox_total(struct store *st, int64_t *messages, int64_t *bytes);
+
+#endif
