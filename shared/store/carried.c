@@ -118,7 +118,7 @@ has_same_table(struct store *st, const char *name)
 
 /* Whether the pages of the table are sound. */
 static bool
-is_sound(struct store *st, const char *name)
+is_table_sound(struct store *st, const char *name)
 {
 	char sql[128];
 
@@ -138,7 +138,7 @@ copy_table(struct store *st, const struct carried_table *table)
 
 	if (same != 1)
 		return same;
-	if (!is_sound(st, table->name) || run_text(st, "SAVEPOINT carried") == -1)
+	if (!is_table_sound(st, table->name) || run_text(st, "SAVEPOINT carried") == -1)
 		return -1;
 	snprintf(sql, sizeof(sql), "INSERT OR IGNORE INTO main.%s SELECT * FROM old.%s WHERE %s",
 	    table->name, table->name, table->rows);
