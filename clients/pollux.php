@@ -52,6 +52,7 @@ final class Pollux
     private const RETRY_MAX_S = 5.0; // but is not longer than this
     private const PAGE = 500;        // sessions that are asked for at a time
     private const PAGES_MAX = 10000; // of one list
+    private const OF_NO_SESSION = ['tick', 'user_connect', 'user_disconnect']; // types of events
     private const OUR_NAMES = ['connection' => 'connect', 'connect' => 'connect',
         'disconnect' => 'disconnect', 'message' => 'message', 'json' => 'json', '*' => '*'];
 
@@ -138,14 +139,15 @@ final class Pollux
         return $this;
     }
 
-    /* Called when a user's first session is there: $ev->user, $ev->session. */
+    /* Called when a user's first session is there: $ev->user, $ev->session.  $io needs a target,
+     * $io->toUser($ev->user) for example. */
     public function onUserConnect(callable $fn): self
     {
         $this->handlers['']['user_connect'] = $fn;
         return $this;
     }
 
-    /* Called when a user's last session is gone: $ev->user, $ev->session. */
+    /* Called when a user's last session is gone: $ev->user, $ev->session.  $io needs a target. */
     public function onUserDisconnect(callable $fn): self
     {
         $this->handlers['']['user_disconnect'] = $fn;
@@ -452,7 +454,8 @@ final class Pollux
         $add = function (string $action) use (&$actions): void {
             $actions[] = new PolluxRaw($action);
         };
-        return new PolluxTarget($add, $of->ns, $of->session, $ack);
+        $isOfNone = in_array($of->type ?? '', self::OF_NO_SESSION, true);
+        return new PolluxTarget($add, $of->ns, $isOfNone ? null : $of->session, $ack);
     }
 
     /* Of single sessions: who else a target reaches is known to the server only. */
@@ -1031,7 +1034,7 @@ final class PolluxEvent
  *	$io->toUser('42')->mailbox(3600)->send('hello')
  *	                                            all sessions of a user, or the next one
  *
- * Where there is no session, in batch() and for a tick, $io needs one of these.
+ * Where an event is of no session (a tick, users), and in batch(), $io needs one of these.
  *
  * @property-read PolluxTarget $broadcast
  * @property-read PolluxTarget $volatile dropped for sessions without an open transport */
@@ -1039,7 +1042,7 @@ final class PolluxTarget
 {
     private $add;                    // function ($action), takes JSON text
     private string $home;            // the namespace of the event being handled
-    private ?string $self;           // its session; null: no event, or a tick
+    private ?string $self;           // its session; null: no event, or one of no session
     private $ackId;                  // null: its client wants no ack
     private string $ns;
     private ?array $to = null;       // ['session' => id], ['room' => name], ['user' => name], [];

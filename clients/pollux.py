@@ -73,6 +73,7 @@ RETRY_MAX_S = 5.0  # but not longer than this
 PAGE = 500  # sessions that are asked for at a time
 PAGES_MAX = 10000  # of one list
 
+OF_NO_SESSION = ('tick', 'user_connect', 'user_disconnect')  # types of events
 OUR_NAMES = {'connection': 'connect', 'connect': 'connect', 'disconnect': 'disconnect',
              'message': 'message', 'json': 'json', '*': '*'}
 
@@ -173,11 +174,13 @@ class Pollux:
         return self._register_plain('tick', fn)
 
     def on_user_connect(self, fn: Handler) -> Handler:
-        """@on_user_connect: called when a user's first session is there: ev.user, ev.session."""
+        """@on_user_connect: called when a user's first session is there: ev.user, ev.session.
+        `io` needs a target, io.to_user(ev.user) for example."""
         return self._register_plain('user_connect', fn)
 
     def on_user_disconnect(self, fn: Handler) -> Handler:
-        """@on_user_disconnect: called when a user's last session is gone: ev.user, ev.session."""
+        """@on_user_disconnect: called when a user's last session is gone: ev.user, ev.session.
+        `io` needs a target."""
         return self._register_plain('user_disconnect', fn)
 
     def _register(self, kind: str, args: Sequence[Any]) -> Any:
@@ -663,14 +666,14 @@ class Target:
         io.to_user('42').mailbox(3600).send('hello')
                                                   all sessions of a user, or the next one
 
-    Where there is no session, in batch() and for a tick, `io` needs one of these.
+    Where an event is of no session (a tick, users), and in batch(), `io` needs one of these.
     """
 
     def __init__(self, add: Callable[[str], Any], ns: str, session: str | None = None,
                  ack_id: int | str | None = None) -> None:
         self._add_text = add  # called with each action as JSON text
         self._home = ns  # the namespace of the event being handled
-        self._self = session  # its session; None: no event, or a tick
+        self._self = session  # its session; None: no event, or one of no session
         self._ack_id = ack_id  # None: its client wants no ack
         self._ns = ns
         self._to: Fields | None = None if session is None else {'session': session}
@@ -838,11 +841,13 @@ class Target:
 def _collector(actions: list[Raw], of: Event | Handshake,
                ack_id: int | str | None = None) -> Target:
     """Return the `io` of a handler."""
+    session = None if isinstance(of, Event) and of.type in OF_NO_SESSION else of.session
+
     def add(text: str) -> None:
         raw = object.__new__(Raw)  # what _encode() wrote need not be checked
         raw.text = text
         actions.append(raw)
-    return Target(add, of.ns, of.session, ack_id)
+    return Target(add, of.ns, session, ack_id)
 
 
 def _note_changes(changes: dict[str, list[Fields]], session: str, reply: str) -> None:

@@ -107,7 +107,7 @@ function app(array $options)
     });
     $p->onUserConnect(function ($ev, $io) {
         $io->all()->emit('online', $ev->user);
-        $io->join('mine');
+        $io->toUser($ev->user)->join('mine')->session($ev->session)->set('first', 1);
     });
     $p->onUserDisconnect(function ($ev, $io) {
         $io->all()->emit('offline', $ev->user, $ev->session);

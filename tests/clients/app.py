@@ -173,7 +173,7 @@ def app(**options):
     @p.on_user_connect
     def user_connect(ev, io):
         io.all().emit('online', ev.user)
-        io.join('mine')
+        io.to_user(ev.user).join('mine').session(ev.session).set('first', 1)
 
     @p.on_user_disconnect
     def user_disconnect(ev, io):

@@ -62,6 +62,23 @@ def many(ev, io):
 def data(ev, io):
     return [ev.data]
 
+@p.on('user')
+def user(ev, io):
+    io.user(ev.args[0])
+
+@p.on('watch')
+def watch(ev, io):
+    io.join('watching')
+    return []
+
+@p.on_user_connect
+def user_connect(ev, io):
+    io.room('watching').emit('online', ev.user)
+
+@p.on_user_disconnect
+def user_disconnect(ev, io):
+    io.room('watching').emit('offline', ev.user)
+
 p.run(port=${port})
 `]],
   php: (port, folder) => {
@@ -89,6 +106,15 @@ require '${CLIENTS}/pollux.php';
     $io->room('two')->emit('in two');
 })->on('data', function ($ev) {
     return [$ev->data];
+})->on('user', function ($ev, $io) {
+    $io->user($ev->args[0]);
+})->on('watch', function ($ev, $io) {
+    $io->join('watching');
+    return [];
+})->onUserConnect(function ($ev, $io) {
+    $io->room('watching')->emit('online', $ev->user);
+})->onUserDisconnect(function ($ev, $io) {
+    $io->room('watching')->emit('offline', $ev->user);
 })->run();
 `);
     return ['php', ['-d', 'error_log=', '-d', 'log_errors=1', '-d', 'display_errors=0', '-S', `127.0.0.1:${port}`,
@@ -169,6 +195,19 @@ for (const [kind, good] of [['python', '"a"'], ['php', '{"text":"a"}']]) {
     await a.expect('5:::{"name":"in two"}');
     assert.deepStrictEqual(await a.ask('data'), [{ both: [null] }]);
     for (const client of [a, b]) await client.close();
+  });
+
+  pollux(`${kind}: a user comes and goes`, async () => {
+    const clients = [await Websocket.open(right.server), await Polling.open(right.server), await Websocket.open(right.server)];
+    assert.deepStrictEqual(await clients[0].ask('watch'), []);
+    for (const client of clients.slice(1)) await client.emit('user', ['42']);
+    await clients[0].expect('5:::{"name":"online","args":["42"]}');
+    for (const client of clients.slice(1)) {
+      await client.ask('data'); /* its user is set */
+      await client.send('0::');
+    }
+    await clients[0].expect('5:::{"name":"offline","args":["42"]}');
+    for (const client of clients) await client.close();
   });
 
   pollux(`${kind}: a wrong secret: one line on each side`, async () => {

@@ -273,14 +273,36 @@ pollux('a key over its rate is told to wait, others are not', async () => {
   connection.destroy();
 });
 
-pollux('the Python helper publishes by HTTP', async () => {
-  const { client, room } = await inRoom(Polling);
-  const script = `
-import sys
-sys.path.insert(0, sys.argv[1])
+/* Each publishes, and prints who is in a room: ids, rooms of the first, and what it is told of nobody. */
+const HELPERS = {
+  Python: (clients) => ['python3', ['-B', '-c', `
+import json, sys
+sys.path.insert(0, '${clients}')
 from pollux import Pollux, Raw
-Pollux(url=sys.argv[2], key=sys.argv[3]).room(sys.argv[4]).emit('one', Raw('1.10'))`;
-  await run('python3', ['-c', script, path.join(ROOT, 'clients'), `http://127.0.0.1:${server.port}/pollux/v1/`, secret('writer'), room]);
-  assert.strictEqual(await client.take(), '5:::{"name":"one","args":[1.10]}');
-  await client.close();
-});
+url, key, room = sys.argv[1:]
+p = Pollux(url=url, key=key)
+p.room(room).emit('one', Raw('1.10'))
+found = list(p.clients(room))
+print(json.dumps([[c['id'] for c in found], [r['room'] for r in p.rooms() if r['room'] == room],
+                  p.client(found[0]['id'])['id'], p.client('P00000000000'), p.user('nobody')['sessions']]))`]],
+  PHP: (clients) => ['php', ['-r', `
+require '${clients}/pollux.php';
+[, $url, $key, $room] = $argv;
+$p = new Pollux(['url' => $url, 'key' => $key]);
+$p->room($room)->emit('one', Pollux::raw('1.10'));
+$ids = array_column(iterator_to_array($p->clients($room)), 'id');
+echo json_encode([$ids, array_values(array_intersect(array_column($p->rooms(), 'room'), [$room])),
+    $p->client($ids[0])['id'], $p->client('P00000000000'), $p->user('nobody')['sessions']]);`, '--']]
+};
+for (const [language, helper] of Object.entries(HELPERS)) {
+  pollux(`the ${language} helper publishes by HTTP, and reads who is there`, async () => {
+    const { client, room } = await inRoom(Polling);
+    const listed = () => call(server.wsdPort, 'GET', `sessions?room=${room}`).then(({ json }) => json.sessions[0]);
+    const { id } = await until(listed, 'it is listed');
+    const [command, args] = helper(path.join(ROOT, 'clients'));
+    const { stdout } = await run(command, [...args, `http://127.0.0.1:${server.port}/pollux/v1/`, secret('all'), room]);
+    assert.strictEqual(await client.take(), '5:::{"name":"one","args":[1.10]}');
+    assert.deepStrictEqual(JSON.parse(stdout), [[id], [room], id, null, []]);
+    await client.close();
+  });
+}
