@@ -91,6 +91,7 @@ cli_command list_sessions, list_rooms; /* list.c */
 cli_command events_run;                /* events.c */
 cli_command hook_test_run;             /* hook_test.c */
 cli_command key_run;                   /* key.c */
+cli_command bench_run;                 /* bench.c */
 cli_command drain_machine;             /* drain.c */
 cli_command stats_once, stats_top;     /* stats.c */
 cli_command tail_packets;              /* tail.c */

@@ -17,7 +17,7 @@ _pollux_ask() {
 }
 
 _pollux() {
-	local commands="emit send json ack kick join leave set del user action events hook key drain sessions rooms stats top tail config db doctor"
+	local commands="emit send json ack kick join leave set del user action events hook key drain sessions rooms stats top tail config db doctor bench"
 	local common="--config --data --json --help" whom="--namespace --room --session --user --all --except"
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word i
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -38,7 +38,7 @@ _pollux() {
 	-r | --room) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask room)" -- "$current") ;;
 	-n | --namespace) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask namespace)" -- "$current") ;;
 	--node) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask node)" -- "$current") ;;
-	-u | --user | --limit | --rate | --event | --ack | --context | --timeout | --secret | -i | --interval | -N | --rounds | -w | --wait | --polls | --origin | --wsd | --resource) ;;
+	-u | --user | --limit | --rate | --event | --ack | --context | --timeout | --secret | --query | --clients | --time | -i | --interval | -N | --rounds | -w | --wait | --polls | --origin | --wsd | --resource) ;;
 	*)
 		case $command in
 		'') word="$commands $common --version" ;;
@@ -54,6 +54,7 @@ _pollux() {
 		top) word="--interval --rounds --node $common" ;;
 		tail) word="--session --raw $common" ;;
 		config | db) word="check $common" ;;
+		bench) word="--clients --time --polling --query --resource $common" ;;
 		doctor) word="--wait --polls --origin --wsd --resource $common" ;;
 		*) word=$common ;;
 		esac

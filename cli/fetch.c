@@ -18,7 +18,7 @@
 #include "shared/base/clock.h"
 
 #define PAGE_MS     10000
-#define RUNNING_MAX 256 /* of one fetch_turn(); more wait for the next */
+#define RUNNING_MAX 2048 /* of one fetch_turn(); more wait for the next */
 
 /* Where systems keep the certificates of authorities: a static build's OpenSSL looks for them where
  * the system that built it has them. */
@@ -193,9 +193,24 @@ write_fetch(struct fetch *f)
 		}
 		f->written += (size_t)n;
 	}
+	f->events = POLLIN;
+	if (f->state != FETCH_SENDING)
+		return;
 	f->sent_ms = clock_ms();
 	f->state = FETCH_WAITING;
-	f->events = POLLIN;
+}
+
+void
+fetch_say(struct fetch *f, struct slice bytes)
+{
+	if (f->state != FETCH_UPGRADED)
+		return;
+	if (f->written == f->request.n) {
+		buf_clear(&f->request);
+		f->written = 0;
+	}
+	buf_add_slice(&f->request, bytes);
+	write_fetch(f);
 }
 
 static void
@@ -225,7 +240,7 @@ go_on(struct fetch *f, short events)
 		connected(f);
 	if (f->state == FETCH_SECURING)
 		secure(f);
-	if (f->state == FETCH_SENDING)
+	if (f->state == FETCH_SENDING || (f->state == FETCH_UPGRADED && f->written < f->request.n))
 		write_fetch(f);
 	if (!fetch_has_ended(f) && f->state >= FETCH_SENDING &&
 	    (events & (POLLIN | POLLHUP | POLLERR)) != 0)

@@ -1,5 +1,5 @@
-/* fetch: HTTP requests of `pollux doctor`: many at once, over TCP or TLS, and each tells how far it
- * came, when, and why it went no further.
+/* fetch: HTTP requests of `pollux doctor` and `pollux bench`: many at once, over TCP or TLS, and each
+ * tells how far it came, when, and why it went no further.
  *
  * One request per connection.  Nothing here blocks but fetch_turn(), until a time.
  *
@@ -110,6 +110,9 @@ struct fetch *fetch_page(
 
 /* Whether the body, as far as it has come, has this text; `f` may be NULL. */
 bool fetch_has(const struct fetch *f, const char *text);
+
+/* Send further bytes, after an upgrade. */
+void fetch_say(struct fetch *f, struct slice bytes);
 
 /* Close the connection, whatever its state, and free it; NULL is allowed. */
 void fetch_free(struct fetch *f);

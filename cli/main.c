@@ -33,6 +33,7 @@ static const struct {
     {"tail", tail_packets, "show packets as they pass"},
     {"config", check_config, "check the configuration"},
     {"db", check_db, "check the database"},
+    {"bench", bench_run, "measure a running server"},
     {"doctor", doctor_run, "say what keeps clients from being served at a URL"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

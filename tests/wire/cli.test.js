@@ -133,6 +133,20 @@ pollux('set, del and user change sessions', async () => {
   await client.close();
 });
 
+pollux('bench asks and waits, on each transport, and leaves no session behind', async () => {
+  for (const [port, ...options] of [[server.wsdPort], [server.port, '--polling']]) {
+    const found = await run(['bench', `http://127.0.0.1:${port}/`, '-n', '20', '-t', '1', '--json', ...options], { data: '' });
+    assert.strictEqual(found.status, 0, found.stdout + found.stderr);
+    const { clients, failed, trips, trip_ms: { p50, p99 } } = JSON.parse(found.stdout);
+    assert.deepStrictEqual([clients, failed], [20, 0]);
+    assert.ok(trips >= 20 && p50 > 0 && p99 >= p50, found.stdout);
+    await until(async () => (await json('sessions')).length === 0, 'its sessions have ended');
+  }
+  const nobody = await run(['bench', 'http://127.0.0.1:1/', '-n', '2'], { data: '' });
+  assert.strictEqual(nobody.status, 69);
+  assert.match(nobody.stdout, /^0 of 2 clients .*\n.*\n2 failed, the first with a handshake: no connection: Connection refused\n$/);
+});
+
 /* The public id of a session: the number that its secret one begins with, and a hash of it. */
 function publicId(sid) {
   const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
