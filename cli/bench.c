@@ -1,6 +1,6 @@
 /* The command `bench`: opens sessions at a running server, lets each ask and wait for the answer,
- * and says how long that takes.  No application is asked and no other client hears of it: the question
- * is a namespace that does not exist, which the server itself refuses. */
+ * and says how long that takes.  No application is asked and no other client hears of it: what is
+ * asked for is a namespace that does not exist, which the server itself refuses. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* fetch: HTTP requests of `pollux doctor` and `pollux bench`: many at once, over TCP or TLS, and each
+/* fetch: HTTP requests of `pollux doctor` and `pollux bench`: many at once, over TCP or TLS.  Each
  * tells how far it came, when, and why it went no further.
  *
  * One request per connection.  Nothing here blocks but fetch_turn(), until a time.
