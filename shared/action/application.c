@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "shared/action/event_relay.h"
 #include "shared/action/namespace.h"
 
 void
@@ -14,6 +15,7 @@ application_init(struct application *app, const struct application_ops *ops)
 void
 application_free(struct application *app)
 {
+	event_relay_close(app->relay);
 	namespace_close_all(app);
 	buf_free(&app->packet);
 	buf_free(&app->data);
@@ -63,6 +65,15 @@ find_for_hub(void *arg, struct slice name)
 	return ns == NULL ? NULL : &ns->hub;
 }
 
+static void
+receive_for_hub(void *arg, struct hub_ns *ns, struct session *s, const struct packet *pk)
+{
+	struct application *app = arg;
+
+	if (app->relay == NULL || !event_relay_take(app, ns, s, pk))
+		app->ops->hub.received(app, ns, s, pk);
+}
+
 struct hub_app
 application_for_hub(struct application *app)
 {
@@ -70,6 +81,8 @@ application_for_hub(struct application *app)
 
 	hub_app.arg = app;
 	hub_app.find = find_for_hub;
+	if (hub_app.received != NULL)
+		hub_app.received = receive_for_hub;
 	return hub_app;
 }
 

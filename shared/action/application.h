@@ -13,6 +13,7 @@
 #include "shared/hub/hub.h"
 
 struct application;
+struct event_relay;
 struct ns;
 
 /* A handshake that waits for a verdict.  The struct of the application's kind begins with it. */
@@ -29,6 +30,8 @@ typedef void application_verdict(void *arg, int verdict, struct slice transports
  * application_*() below.  A table with asks() has ask() and cancel(), too. */
 struct application_ops {
 	struct hub_app hub; /* `arg` and `find` are filled in by application_for_hub() */
+	/* Make a namespace that is missing; NULL: namespace_open() does */
+	struct ns *(*add_ns)(struct application *app, struct slice name);
 	void (*close)(struct application *app);
 	void (*stop)(struct application *app);
 	void (*drain)(struct application *app);
@@ -54,6 +57,7 @@ struct application {
 	struct session *current; /* whose handler runs; NULL: none */
 	unsigned warned;         /* reserved event names that were logged, a bit each (target.c) */
 	struct buf packet, data; /* scratch of target.c */
+	struct event_relay *relay; /* NULL: no event is relayed */
 };
 
 /* Prepare the part that all kinds share, which is zeroed. */

@@ -77,6 +77,14 @@ close_module(struct application *base)
 	free(app);
 }
 
+static struct ns *
+add_module_ns(struct application *base, struct slice name)
+{
+	struct sio_ns *ns = handlers_add_ns(module_of(base), name);
+
+	return ns == NULL ? NULL : &ns->base;
+}
+
 static bool
 module_authorizes(const struct application *base)
 {
@@ -96,6 +104,7 @@ static const struct application_ops module_ops = {
 	    .user_changed = dispatch_user_changed,
 	    .act = action_run_row,
 	},
+    .add_ns = add_module_ns,
     .close = close_module,
     .authorizes = module_authorizes,
 };

@@ -10,6 +10,7 @@
 
 #include <ini.h>
 
+#include "shared/base/config_relay.h"
 #include "shared/base/config_table.h"
 #include "shared/base/config_value.h"
 #include "shared/base/redis_url.h"
@@ -17,6 +18,7 @@
 
 #define WHY_MAX 1024 /* an error without its place; longer ones are cut */
 #define MANY    20   /* errors of one file that are told */
+#define RAW_MAX 512  /* of a line, which libinih cuts to 200 */
 
 /* The working folder.  Not empty: dlopen() would look for a module without a slash elsewhere. */
 #define HERE SLICE("./")
@@ -39,7 +41,10 @@ struct config_source {
 	bool indented;                 /* the current line */
 	bool unknown;                  /* the key that an indented line continues is none of ours */
 	bool exposed;                  /* every user of the machine can read the file */
-	bool stopped;                  /* by an error from which later ones may follow */
+	/* the current line, and the one with the section's name, as they are written */
+	char raw[RAW_MAX], heading[RAW_MAX];
+	int relay_lines[CONFIG_RELAYS_MAX]; /* where each relay was given; 0: not in this file */
+	bool stopped;                       /* by an error from which later ones may follow */
 	struct config_mistake mistakes[MANY + 1];
 	size_t mistakes_n;
 	size_t n; /* length of the errors so far, a line each */
@@ -171,6 +176,38 @@ note_line(struct config_source *source, const struct config_row *row)
 	return 0;
 }
 
+/* Read a line of [relay "..."]. */
+static void
+add_relay(struct config_source *source)
+{
+	struct config *cfg = source->cfg;
+	struct config_relay relay = {.events = 0};
+	const char *wrong = config_relay_read_heading(&relay, slice_of(source->heading));
+	size_t at;
+
+	if (wrong != NULL) {
+		source_fail(source, "in this section: %s", wrong);
+		return;
+	}
+	wrong = config_relay_read_line(&relay, slice_of(source->raw));
+	at = config_relay_find(cfg, &relay);
+	if (wrong == NULL && at == CONFIG_RELAYS_MAX)
+		wrong = "more than 64 events are relayed";
+	if (wrong != NULL) {
+		source_note(source, "[relay \"%s\"] %s", relay.ns, wrong);
+		return;
+	}
+	if (source->relay_lines[at] != 0) {
+		source_note(source, "%s: given twice, first in line %d", relay.event,
+		    source->relay_lines[at]);
+		return;
+	}
+	source->relay_lines[at] = source->line;
+	cfg->relays[at] = relay;
+	if (at == cfg->relays_n)
+		cfg->relays_n++;
+}
+
 /* libinih: a key, or a continuation line of it.  Return 1 also after an error, which is noted: what
  * libinih returns is then the first line that it cannot read. */
 static int
@@ -180,6 +217,11 @@ on_ini_value(void *arg, const char *section, const char *key, const char *value)
 	const struct config_row *row = config_table_find(section, key);
 
 	bool more = source->indented && row == source->last;
+
+	if (config_relay_is_section(section)) {
+		add_relay(source);
+		return 1;
+	}
 
 	if (row == NULL && !(source->indented && source->unknown))
 		note_unknown(source, section, key);
@@ -214,6 +256,9 @@ read_ini_line(char *line, int room, void *arg)
 		return NULL;
 	}
 	source->indented = strchr(" \t\r\n", line[0]) != NULL;
+	snprintf(source->raw, sizeof(source->raw), "%s", line);
+	if (line[strspn(line, " \t")] == '[')
+		memcpy(source->heading, source->raw, sizeof(source->heading));
 	/* libinih forgets the key at a section: an indented line after it continues nothing. */
 	if (line[0] == '[') {
 		source->last = NULL;

@@ -48,6 +48,17 @@ enum config_tls {
 	CONFIG_TLS_1_3
 };
 
+#define CONFIG_RELAY_NAME 64 /* of a namespace or event in [relay], with its NUL */
+#define CONFIG_RELAYS_MAX 64
+
+/* A line of [relay "/chat"]: an event that is passed from client to clients.  At most so many, and
+ * so many bytes of it, a second and session: see config_relay.h. */
+struct config_relay {
+	char ns[CONFIG_RELAY_NAME], event[CONFIG_RELAY_NAME];
+	size_t events, bytes;
+	bool to_all; /* in the namespace; else to those who share a room with the sender */
+};
+
 struct config {
 	/* [protocol]; seconds with fractions in files, as in 0.9 */
 	int64_t heartbeat_interval_ms;
@@ -133,6 +144,10 @@ struct config {
 	int64_t jwt_leeway_ms;                /* that clocks may differ by */
 	/* Whether a client without a token is refused; auto: unless an application authorizes */
 	enum config_switch jwt_required;
+
+	/* [relay "..."] */
+	struct config_relay relays[CONFIG_RELAYS_MAX];
+	size_t relays_n;
 
 	/* [client] */
 	char client_folder[CONFIG_PATH_MAX]; /* socket.io.js and the other files that browsers get

@@ -6,13 +6,13 @@
 #include "shared/base/config_table.h"
 
 static void
-add_name(char names[CONFIG_NAMES_MAX], const struct config_row *row)
+add_name(char names[CONFIG_NAMES_MAX], const char *section, const char *key)
 {
 	static const char more[] = ", ...";
 	size_t n = strlen(names);
 	char name[128];
-	int name_n =
-	    snprintf(name, sizeof(name), "%s[%s] %s", n == 0 ? "" : ", ", row->section, row->key);
+	int name_n = snprintf(name, sizeof(name), "%s[%s]%s%s", n == 0 ? "" : ", ", section,
+	    key[0] == '\0' ? "" : " ", key);
 
 	if (name_n < 0 || (n >= sizeof(more) && strcmp(names + n - sizeof(more) + 1, more) == 0))
 		return;
@@ -26,6 +26,28 @@ static void
 copy_field(struct config *to, const struct config *from, const struct config_row *row)
 {
 	memcpy((char *)to + row->offset, (const char *)from + row->offset, row->room);
+}
+
+/* They are in no table: sections with a name have lines instead of keys. */
+static bool
+has_same_relays(const struct config *a, const struct config *b)
+{
+	bool same = a->relays_n == b->relays_n;
+
+	for (size_t i = 0; same && i < a->relays_n; i++) {
+		const struct config_relay *x = &a->relays[i], *y = &b->relays[i];
+
+		same = strcmp(x->ns, y->ns) == 0 && strcmp(x->event, y->event) == 0 &&
+		       x->events == y->events && x->bytes == y->bytes && x->to_all == y->to_all;
+	}
+	return same;
+}
+
+static void
+copy_relays(struct config *to, const struct config *from)
+{
+	memcpy(to->relays, from->relays, sizeof(to->relays));
+	to->relays_n = from->relays_n;
 }
 
 static bool
@@ -65,11 +87,15 @@ merge_configs(struct config *merged, const struct config *in_force, const struct
 		if (config_table_same(row, in_force, read))
 			continue;
 		if (!row->live || has_to_wait(row, in_force, read, times_wait)) {
-			add_name(changes->waiting, row);
+			add_name(changes->waiting, row->section, row->key);
 		} else {
 			copy_field(merged, read, row);
-			add_name(changes->taken, row);
+			add_name(changes->taken, row->section, row->key);
 		}
+	}
+	if (!has_same_relays(in_force, read)) {
+		copy_relays(merged, read);
+		add_name(changes->taken, "relay", "");
 	}
 }
 
@@ -91,4 +117,5 @@ config_reload_copy(struct config *to, const struct config *from)
 	for (size_t i = 0; i < config_table_n; i++)
 		if (config_table[i].live)
 			copy_field(to, from, &config_table[i]);
+	copy_relays(to, from);
 }

@@ -66,9 +66,8 @@ read_seconds(const char *text, int64_t *ms)
 	return *text == '\0' ? 0 : -1;
 }
 
-/* "1000", "64k", "1M", "2G".  Return 0 or -1. */
-static int
-read_size(const char *text, int64_t *size)
+int
+config_value_read_size(const char *text, int64_t *size)
 {
 	size_t n = read_digits(text, size);
 	int shift = 0;
@@ -92,7 +91,8 @@ static int
 set_number(const struct config_value *v, const struct config_row *row, char *field)
 {
 	bool seconds = row->kind == KIND_SECONDS;
-	int (*read_number)(const char *text, int64_t *number) = seconds ? read_seconds : read_size;
+	int (*read_number)(const char *text, int64_t *number) =
+	    seconds ? read_seconds : config_value_read_size;
 	int64_t number, least, most;
 	size_t size;
 
@@ -117,10 +117,12 @@ set_count(const struct config_value *v, const struct config_row *row, char *fiel
 	int64_t number, least, most;
 	size_t count = 0;
 
-	if (read_size(row->least, &least) == -1 || read_size(row->most, &most) == -1)
+	if (config_value_read_size(row->least, &least) == -1 ||
+	    config_value_read_size(row->most, &most) == -1)
 		return -1;
 	if (strcmp(v->text, "auto") != 0) {
-		if (read_size(v->text, &number) == -1 || number < least || number > most)
+		if (config_value_read_size(v->text, &number) == -1 || number < least ||
+		    number > most)
 			return reject(v, row, "\"%s\" is neither auto nor a number from %s to %s",
 			    v->text, row->least, row->most);
 		count = (size_t)number;
@@ -138,12 +140,14 @@ set_limit(const struct config_value *v, const struct config_row *row, char *fiel
 	int64_t number, least, most;
 	size_t limit = 0;
 
-	if (read_size(row->least, &least) == -1 || read_size(row->most, &most) == -1)
+	if (config_value_read_size(row->least, &least) == -1 ||
+	    config_value_read_size(row->most, &most) == -1)
 		return -1;
 	if (has_auto && strcmp(v->text, "auto") == 0)
 		limit = CONFIG_LIMIT_AUTO;
 	else if (strcmp(v->text, "none") != 0 && strcmp(v->text, "0") != 0) {
-		if (read_size(v->text, &number) == -1 || number < least || number > most)
+		if (config_value_read_size(v->text, &number) == -1 || number < least ||
+		    number > most)
 			return reject(v, row, "\"%s\" is neither %s nor a number from %s to %s",
 			    v->text, has_auto ? "auto, none" : "none", row->least, row->most);
 		limit = (size_t)number;

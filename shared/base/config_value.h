@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "shared/base/config_table.h"
 #include "shared/base/slice.h"
@@ -26,5 +27,8 @@ struct config_value {
  * unchanged. */
 int config_value_set(
     struct config *cfg, const struct config_row *row, const struct config_value *value);
+
+/* Read "1000", "64k", "1M" or "2G".  Return 0 or -1. */
+int config_value_read_size(const char *text, int64_t *size);
 
 #endif

@@ -336,6 +336,10 @@ void membership_refuse(struct hub *h, struct session *s, struct slice endpoint);
  */
 void membership_kick(struct hub *h, struct session *s, struct hub_ns *ns, const char *reason);
 
+/* Call `each` with the channel of every room of the namespace that the session is in. */
+void membership_each_room(const struct session *s, const struct hub_ns *ns,
+    void (*each)(void *arg, int64_t chan), void *arg);
+
 /* May packets of the namespace be sent to the client?  Not any more while the application is told
  * of its disconnect: a packet for a namespace that it has left would make it join again. */
 bool membership_hears(const struct session *s, const struct hub_ns *ns);

@@ -357,3 +357,15 @@ membership_hears(const struct session *s, const struct hub_ns *ns)
 
 	return sub != NULL && !sub->leaving;
 }
+
+void
+membership_each_room(const struct session *s, const struct hub_ns *ns,
+    void (*each)(void *arg, int64_t chan), void *arg)
+{
+	for (uint32_t i = 0; i < s->subs_n; i++) {
+		const struct sub *sub = &s->subs[i];
+
+		if (sub->ns == ns && !sub->is_ns && !sub->leaving && sub->until == INT64_MAX)
+			each(arg, sub->chan);
+	}
+}

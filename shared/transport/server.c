@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "shared/action/event_relay.h"
 #include "shared/action/token_keys.h"
 #include "shared/app/module.h"
 #include "shared/base/log.h"
@@ -158,7 +159,7 @@ server_open(const struct config *cfg, enum server_kind kind)
 	/* before the hub, whose options hold the application's functions */
 	sv->application =
 	    cfg->hook_url[0] != '\0' ? hook_open(cfg) : module_open(cfg->module, config_node(cfg));
-	if (sv->application == NULL)
+	if (sv->application == NULL || event_relay_open(sv->application, cfg) == -1)
 		goto fail;
 	options = make_hub_options(sv);
 	sv->hub = hub_open(&options);
@@ -191,6 +192,7 @@ server_reload(struct server *sv)
 	(void)read_token_keys(sv);
 	hub_reload(sv->hub, &options);
 	application_reload(sv->application);
+	(void)event_relay_open(sv->application, sv->cfg);
 	polling_reload(sv);
 	streaming_reload(sv);
 	heartbeat_reload(sv);

@@ -9,10 +9,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "shared/base/config_relay.h"
 #include "shared/base/config_table.h"
 #include "tests/fuzz/fuzz.h"
 
-#define SETTINGS_MAX 100
+#define SETTINGS_MAX 200
 #define VARIABLE_MAX 2200 /* "POLLUX_", a name, "=", the longest text */
 
 static const char *const levels[] = {"error", "warn", "info", "debug", "trace"};
@@ -104,6 +105,36 @@ must_be_same(const struct config *a, const struct config *b)
 		write_value(one, sizeof(one), a, &config_table[i]);
 		write_value(other, sizeof(other), b, &config_table[i]);
 		MUST(strcmp(one, other) == 0);
+	}
+}
+
+static void
+must_have_same_relays(const struct config *a, const struct config *b)
+{
+	MUST(a->relays_n == b->relays_n);
+	for (size_t i = 0; i < a->relays_n; i++) {
+		const struct config_relay *x = &a->relays[i], *y = &b->relays[i];
+
+		MUST(strcmp(x->ns, y->ns) == 0 && strcmp(x->event, y->event) == 0);
+		MUST(x->events == y->events && x->bytes == y->bytes && x->to_all == y->to_all);
+	}
+}
+
+/* Limits are limits, and each event is there once. */
+static void
+must_be_sane_relays(const struct config *cfg)
+{
+	MUST(cfg->relays_n <= CONFIG_RELAYS_MAX);
+	for (size_t i = 0; i < cfg->relays_n; i++) {
+		const struct config_relay *relay = &cfg->relays[i];
+
+		MUST(memchr(relay->ns, '\0', sizeof(relay->ns)) != NULL);
+		MUST(memchr(relay->event, '\0', sizeof(relay->event)) != NULL);
+		MUST(relay->ns[0] == '\0' || (relay->ns[0] == '/' && relay->ns[1] != '\0'));
+		MUST(relay->event[0] != '\0');
+		MUST(relay->events >= 1 && relay->events <= 10000);
+		MUST(relay->bytes >= 1 && relay->bytes <= (size_t)1 << 30);
+		MUST(config_relay_find(cfg, relay) == i);
 	}
 }
 
@@ -210,7 +241,9 @@ try_file(struct slice in)
 		again = cfg;
 		MUST(config_read(&again, path, error, sizeof(error)) == 0);
 		must_be_same(&cfg, &again);
+		must_have_same_relays(&cfg, &again);
 	}
+	must_be_sane_relays(&cfg);
 	config_default(&again);
 	path = file_of(in, SLICE("\n[log]\nlevel = debug\n"));
 	if (config_read(&again, path, error, sizeof(error)) == 0)

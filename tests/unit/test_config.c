@@ -1,4 +1,5 @@
 /* config: the values that each key takes, where mistakes are reported, which source wins. */
+#include "shared/base/buf.h"
 #include "shared/base/config.h"
 
 #include <setjmp.h>
@@ -171,6 +172,32 @@ a_mistake_is_reported_with_file_and_line(void **state)
 	    {"[fcgi]\nlisten = unix:/a\n  unix:/b\n", 3, "\"unix:/a unix:/b\" is neither"},
 	    {"[fcgi]\nlisten = unix:run/fcgi\n", 2, "\"unix:run/fcgi\" is neither"},
 	    {"[protocol]\nmatch_origin_protocol = on\n", 2, "neither true nor false"},
+	    /* sections with a name */
+	    {"[relay]\nsay = room\n", 2, "in this section: write [relay \"/chat\"]"},
+	    {"\n[relay /chat]\nsay = room\n", 3, "write [relay \"/chat\"]"},
+	    {"[relay \"/chat]\nsay = room\n", 2, "write [relay \"/chat\"]"},
+	    {"[relay \"/chat\" x]\nsay = room\n", 2, "write [relay \"/chat\"]"},
+	    {"[relay \"chat\"]\nsay = room\n", 2, "the namespace is not like /chat"},
+	    {"[relay \"/chat?x\"]\nsay = room\n", 2, "the namespace is not like /chat"},
+	    {"[relay \"/1234567890123456789012345678901234567890123456789012345678901234\"]\n"
+	     "say = room\n",
+		2, "the namespace is longer than 63 bytes"},
+	    {"[relay \"/chat\"]\nsay = room\nmove = rooms\n", 3,
+		"[relay \"/chat\"] neither room nor all"},
+	    {"[relay \"\"]\nsay =\n", 2, "[relay \"\"] neither room nor all"},
+	    {"[relay \"\"]\nsay: room\n", 2, "write EVENT = room"},
+	    {"[relay \"\"]\n\"say = room\n", 2, "write EVENT = room"},
+	    {"[relay \"\"]\n\"\" = room\n", 2, "write EVENT = room"},
+	    {"[relay \"\"]\ndisconnect = room\n", 2, "clients raise this event"},
+	    {"[relay \"\"]\nsay = room 0\n", 2, "the events per second are not a number"},
+	    {"[relay \"\"]\nsay = room 10001\n", 2, "from 1 to 10000"},
+	    {"[relay \"\"]\nsay = room 5 many\n", 2, "the bytes per second are not"},
+	    {"[relay \"\"]\nsay = room 5 2G\n", 2, "from 1 to 1G"},
+	    {"[relay \"\"]\nsay = room 5 1k 7\n", 2, "more than EVENT = room|all"},
+	    {"[relay \"\"]\nsay = room\n  move = none\n", 3, "neither room nor all"},
+	    {"[relay \"\"]\nsay = room\n[relay \"/x\"]\nsay = all\n[relay \"\"]\nsay = all\n", 6,
+		"say: given twice, first in line 2"},
+	    {"[relays \"\"]\nsay = room\n", 2, "unknown section [relays"},
 	    {"\n[protocol\n", 2, "neither"},
 	    {"[protocol]\nheartbeat_timeout 20\nfoo = 1\n", 2, "neither"},
 	    {"[protocol]\nfoo = 1\nheartbeat_timeout 20\n", 2, "unknown key"},
@@ -652,6 +679,71 @@ a_running_program_takes_live_settings_over_and_names_both_kinds(void **state)
 }
 
 static void
+assert_relay(const struct config *cfg, size_t i, const char *ns, const char *event, bool to_all,
+    size_t events, size_t bytes)
+{
+	const struct config_relay *relay = &cfg->relays[i];
+
+	assert_true(i < cfg->relays_n);
+	assert_string_equal(relay->ns, ns);
+	assert_string_equal(relay->event, event);
+	assert_int_equal(relay->to_all, to_all);
+	assert_int_equal(relay->events, events);
+	assert_int_equal(relay->bytes, bytes);
+}
+
+static void
+events_that_are_relayed_are_read_as_they_are_written(void **state)
+{
+	struct config cfg, old, merged;
+	struct config_changes changes;
+	struct buf text = {.p = NULL};
+
+	(void)state;
+	assert_int_equal(read_text(&cfg, "[relay \"/chat\"] ; comment\n"
+					 "say = room\n"
+					 "user:typing=all 5 ; comment\n"
+					 "  two words  =  all  7  2k\r\n"
+					 "\"a=b;c\" = room\n"
+					 "; move = all\n"
+					 "[log]\nlevel = warn\n"
+					 "[relay \"\"]\n"
+					 "say;x = all 10000 1G\n"),
+	    0);
+	assert_int_equal(cfg.relays_n, 5);
+	assert_relay(&cfg, 0, "/chat", "say", false, 20, 65536);
+	assert_relay(&cfg, 1, "/chat", "user:typing", true, 5, 65536);
+	assert_relay(&cfg, 2, "/chat", "two words", true, 7, 2048);
+	assert_relay(&cfg, 3, "/chat", "a=b;c", false, 20, 65536);
+	assert_relay(&cfg, 4, "", "say;x", true, 10000, (size_t)1 << 30);
+	/* a later file wins */
+	old = cfg;
+	assert_int_equal(config_read(&cfg, file(2, "[relay \"/chat\"]\nsay = all 9\nnew = all\n"),
+			     error, sizeof(error)),
+	    0);
+	assert_int_equal(cfg.relays_n, 6);
+	assert_relay(&cfg, 0, "/chat", "say", true, 9, 65536);
+	assert_relay(&cfg, 5, "/chat", "new", true, 20, 65536);
+	/* and a running program takes them all */
+	config_reload_merge(&merged, &old, &cfg, &changes);
+	assert_string_equal(changes.taken, "[relay]");
+	assert_int_equal(merged.relays_n, 6);
+	config_reload_copy(&old, &merged);
+	config_reload_merge(&merged, &old, &cfg, &changes);
+	assert_string_equal(changes.taken, "");
+	/* 64 in all */
+	buf_puts(&text, "[relay \"\"]\n");
+	for (int i = 0; i < 65; i++)
+		buf_printf(&text, "event-%d = all\n", i);
+	buf_add_char(&text, '\0');
+	assert_int_equal(read_text(&cfg, text.p), -1);
+	assert_non_null(strstr(error, ":66: "));
+	assert_non_null(strstr(error, "more than 64 events are relayed"));
+	assert_int_equal(cfg.relays_n, CONFIG_RELAYS_MAX);
+	buf_free(&text);
+}
+
+static void
 times_that_do_not_fit_what_clients_were_told_wait_with_it(void **state)
 {
 	struct config old, new, merged;
@@ -755,6 +847,7 @@ main(void)
 	    cmocka_unit_test(what_was_read_is_known),
 	    cmocka_unit_test(later_files_win_and_the_environment_wins_over_all),
 	    cmocka_unit_test(a_running_program_takes_live_settings_over_and_names_both_kinds),
+	    cmocka_unit_test(events_that_are_relayed_are_read_as_they_are_written),
 	    cmocka_unit_test(times_that_do_not_fit_what_clients_were_told_wait_with_it),
 	    cmocka_unit_test(another_kind_of_application_waits_another_url_does_not),
 	    cmocka_unit_test(

@@ -122,13 +122,38 @@ reload('a key, a hook or a secret that is none changes nothing', async () => {
   const server = await wsd();
   for (const [changes, says] of [
     [{ publish: { enabled: 'yes', keys: 'me:write' } }, /\[publish\] keys: key 1 is not NAME:SCOPES:HEX/],
-    [{ app: {}, hook: { url: 'ftp://127.0.0.1/', secret: SECRET } }, /\[hook\] url is not http/]
+    [{ app: {}, hook: { url: 'ftp://127.0.0.1/', secret: SECRET } }, /\[hook\] url is not http/],
+    [{ auth: { jwt_secret: 'short' } }, /\[auth\] jwt_secret: secret 1 is shorter than 32 bytes/],
+    [{ 'relay ""': { say: 'nobody' } }, /\[relay ""\] neither room nor all/]
   ]) {
     const said = await server.change({ ...changes, limits: { sessions: 5 } });
     assert.match(said, says);
     assert.match(said, /stays as it was\n$/);
   }
   assert.match(await server.change({ limits: { sessions: 5 } }), /read again: \[limits\] sessions\n$/);
+});
+
+reload('tokens and relayed events are taken, changed and left out again', async () => {
+  const server = await wsd();
+  const status = () => request(server.port, { path: '/socket.io/1/' }).then((response) => response.status);
+  assert.strictEqual(await status(), 200);
+  const auth = { jwt_secret: 'x'.repeat(32) };
+  assert.match(await server.change({ auth }), /read again: \[auth\] jwt_secret\n$/);
+  assert.strictEqual(await status(), 403);
+  assert.match(await server.change({ 'relay "/new"': { say: 'all' } }), /read again: \[auth\] jwt_secret, \[relay\]\n$/);
+  const [a, b] = [await Websocket.open(server), await Websocket.open(server)];
+  for (const client of [a, b]) {
+    await client.send('1::/new');
+    await client.expect('1::/new');
+  }
+  await a.send('5::/new:{"name":"say"}');
+  await b.expect('5::/new:{"name":"say"}');
+  assert.match(await server.change({}), /read again: \[relay\]\n$/);
+  await a.send('5::/new:{"name":"say"}');
+  await a.replies('3:::marker');
+  assert.deepStrictEqual(await b.replies('3:::marker'), ['3:::marker'], 'not relayed any more');
+  for (const client of [a, b]) client.stop();
+  assert.strictEqual(await server.daemon.stop(), 0);
 });
 
 reload('a file that cannot be read any more changes nothing', async () => {
