@@ -14,7 +14,7 @@ static const char *const reason_labels[COUNTERS_REASONS] = {"reason=\"booted\"",
     "reason=\"socket end\"", "reason=\"socket error\"", "reason=\"send timeout\"",
     "reason=\"heartbeat timeout\"", "reason=\"close timeout\"", "reason=\"no place\"",
     "reason=\"queue overflow\"", "reason=\"bad packets\"", "reason=\"server shutdown\"",
-    "reason=\"node lost\"", "reason=\"other\""};
+    "reason=\"node lost\"", "reason=\"token expired\"", "reason=\"other\""};
 
 /* The names are route_transport_name()'s; its order is enum transport_id. */
 #define BY_TRANSPORT(before)                                                                       \

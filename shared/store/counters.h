@@ -14,7 +14,7 @@
 struct slots;
 
 /* The reasons of disconnects, in this order. */
-#define COUNTERS_REASONS 12
+#define COUNTERS_REASONS 13
 /* Steps of a histogram, and one for what takes longer than all of them. */
 #define COUNTERS_STEPS 13
 

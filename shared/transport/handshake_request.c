@@ -350,6 +350,7 @@ admit_or_ask(struct server *sv, const struct asker *asker, const struct route *r
 		answer_handshake(sv, asker, result, sid, (struct slice){NULL, 0});
 		return;
 	case HANDSHAKE_TOKEN_REFUSED:
+		server_count(sv, COUNT_REFUSED_UNAUTHORIZED);
 		refuse_handshake(sv, asker, 403, SLICE("handshake unauthorized"));
 		return;
 	case HANDSHAKE_TOKEN_NONE:
