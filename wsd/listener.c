@@ -84,6 +84,13 @@ wsd_listener_report(struct wsd_listener *l)
 		balance_set(worker->balance, worker->index, count_conns(l->w));
 }
 
+static void
+count_refused(struct wsd *w)
+{
+	w->counters.refused++;
+	server_count_refused(w->sv);
+}
+
 /* Write a 503 on a descriptor that gets no connection, as far as the kernel takes it, and close. */
 static void
 refuse_and_close(int fd, bool tls)
@@ -111,7 +118,7 @@ wsd_listener_refuse(struct wsd_listener *l, int fd, bool tls)
 	struct wsd *w = l->w;
 	struct wsd_conn *c;
 
-	w->counters.refused++;
+	count_refused(w);
 	if (w->refused_n >= REFUSED_AT_ONCE) {
 		refuse_and_close(fd, tls);
 		return;
@@ -166,7 +173,7 @@ wsd_listener_pause_accept(struct wsd_listener *l, size_t socket)
 {
 	int fd, listening = l->sockets.fd[socket];
 
-	l->w->counters.refused++;
+	count_refused(l->w);
 	log_limited(
 	    LOG_LEVEL_WARN, "accept: refusing new connections for a second: %s", strerror(errno));
 	if (l->reserve != -1) {

@@ -21,6 +21,16 @@ clock_ms(void)
 	return clock_read(CLOCK_MONOTONIC);
 }
 
+/* The same in microseconds. */
+static inline int64_t
+clock_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 /* The same, late by some milliseconds and cheaper: no system call and no reading of hardware. */
 static inline int64_t
 clock_coarse_ms(void)

@@ -7,6 +7,7 @@
 #include <openssl/rand.h>
 
 #include "shared/base/log.h"
+#include "shared/hook/count.h"
 #include "shared/hook/internal.h"
 #include "shared/wire/json.h"
 #include "shared/wire/sid.h"
@@ -108,6 +109,7 @@ on_verdict_reply(void *arg, const struct hook_result *result)
 
 	q->call = NULL; /* hook_http frees it after this callback */
 	hook->asked_n--;
+	hook_count_took(hook, COUNT_HOOK_AUTHORIZE_TOOK, result);
 	if (result->status == 401)
 		warn_of_401(hook);
 	if (result->status == 0)
@@ -131,6 +133,7 @@ on_verdict_reply(void *arg, const struct hook_result *result)
 			hook_cache_add(hook, q->digest, verdict, &a, result->max_age_s);
 		conclude_question(q, verdict, &a);
 	} else {
+		hook_count_failure(hook, result);
 		fail_question(q, error);
 	}
 	hook_reply_free_admission(&a);
@@ -159,6 +162,7 @@ send_waiting_questions(struct hook *hook)
 			continue;
 		}
 		if (request.timeout_ms <= 0) {
+			hook_count(hook, COUNT_HOOK_TIMEOUT, 1);
 			fail_question(q, "timed out while other questions were in flight");
 			continue;
 		}

@@ -7,6 +7,7 @@
 #include "shared/base/log.h"
 #include "shared/hook/batch.h"
 #include "shared/hook/breaker.h"
+#include "shared/hook/count.h"
 #include "shared/hook/outcome.h"
 #include "shared/store/slots.h"
 
@@ -105,6 +106,9 @@ on_events_result(void *arg, const struct hook_result *result)
 	b->state = BATCH_SETTLING;
 	d->inflight--;
 	outcome_judge(&o, result);
+	hook_count_took(d->hook, COUNT_HOOK_EVENTS_TOOK, result);
+	if (o.kind != OUTCOME_DONE)
+		hook_count_failure(d->hook, result);
 	judge_event(d, b, &o);
 	for (size_t i = 0; i < b->n && o.is_answer; i++)
 		pace_measure(&d->lanes.pace, b->sent[i].kind, b->n, delivery_now(d) - b->sent_at);

@@ -26,6 +26,7 @@ struct hook_call {
 	struct buf reply;
 	size_t header_bytes;
 	int64_t retry_after_s, max_age_s;
+	int64_t begun_ms;
 	hook_done *done;
 	void *arg;
 	char error[CURL_ERROR_SIZE];
@@ -136,8 +137,9 @@ was_no_http(const struct hook_call *call, CURLcode code, bool unsent)
 static void
 finish_call(struct hook_call *call, CURLcode code)
 {
-	struct hook_result result = {
-	    .retry_after_s = call->retry_after_s, .max_age_s = call->max_age_s};
+	struct hook_result result = {.retry_after_s = call->retry_after_s,
+	    .max_age_s = call->max_age_s,
+	    .took_ms = call->http->now - call->begun_ms};
 	long status = 0;
 	bool too_long = code == CURLE_WRITE_ERROR && call->reply.failed;
 
@@ -148,6 +150,7 @@ finish_call(struct hook_call *call, CURLcode code)
 		result.body = buf_slice(&call->reply);
 	} else {
 		result.unsent = was_unsent(call, code);
+		result.timed_out = !result.unsent && code == CURLE_OPERATION_TIMEDOUT;
 		result.no_http = was_no_http(call, code, result.unsent);
 		result.error = too_long                 ? "the reply is longer than 1 MiB"
 		               : call->error[0] != '\0' ? call->error
@@ -325,7 +328,7 @@ hook_http_post(
 	call->http = http;
 	call->done = done;
 	call->arg = arg;
-	http->now = request->now_ms;
+	http->now = call->begun_ms = request->now_ms;
 	call->retry_after_s = -1;
 	buf_init(&call->reply, HOOK_REPLY_MAX);
 	LIST_INSERT_HEAD(&http->calls, call, all);

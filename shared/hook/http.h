@@ -54,10 +54,12 @@ struct hook_request {
 };
 
 struct hook_result {
-	int status;            /* 0: there was no answer */
-	struct slice body;     /* borrowed during the callback */
-	const char *error;     /* what went wrong when status is 0 */
-	bool unsent;           /* the request cannot have arrived */
+	int status;        /* 0: there was no answer */
+	struct slice body; /* borrowed during the callback */
+	const char *error; /* what went wrong when status is 0 */
+	bool unsent;       /* the request cannot have arrived */
+	bool timed_out;    /* it was sent, and not answered in time */
+	int64_t took_ms;
 	bool no_http;          /* the connection failed, or nothing that is HTTP came by it */
 	int64_t retry_after_s; /* -1: not said */
 	int64_t max_age_s;     /* of Cache-Control; 0: not said */

@@ -6,6 +6,7 @@
 #include <openssl/rand.h>
 
 #include "shared/base/log.h"
+#include "shared/hook/count.h"
 #include "shared/hook/rows.h"
 
 #define RETRY_MAX_S 60
@@ -95,13 +96,18 @@ settle_reply(struct batch *b, const struct hook_result *result)
 	struct rows_dead dead;
 
 	if (result->body.n > 0 &&
-	    hook_reply_run(hook, b->sent, b->n, result->body, errors, hook->last_error) == -1)
+	    hook_reply_run(hook, b->sent, b->n, result->body, errors, hook->last_error) == -1) {
+		hook_count(hook, COUNT_HOOK_BAD_REPLY, 1);
 		log_limited(LOG_LEVEL_WARN, "hook %s: bad reply, its actions are not done: %s",
 		    hook_http_name(hook->http), hook->last_error);
+	}
 	dead = rows_delete_or_keep(b, errors);
 	for (size_t i = 0; i < b->n; i++)
 		if (errors[i] != NULL)
 			newest = errors[i];
+	hook_count(hook, COUNT_HOOK_RESULT, dead.n);
+	hook_count(hook, COUNT_EVENTS_DEAD, dead.n);
+	hook_count(hook, COUNT_EVENTS_HANDLED, b->n - dead.n);
 	if (dead.n > 0)
 		log_counted(LOG_LEVEL_WARN, dead.n, "events moved to hook_dead",
 		    "hook %s: the handler of %s failed: %s", hook_http_name(hook->http), dead.event,
@@ -115,6 +121,7 @@ settle_refusal(struct batch *b, const struct hook_result *result)
 {
 	const char *name = hook_http_name(b->lanes->hook->http), *what = "events dropped";
 
+	hook_count(b->lanes->hook, COUNT_EVENTS_DROPPED, b->n);
 	/* lines of their own: they must not be counted as one more of the others */
 	if (result->status == 401)
 		log_counted(LOG_LEVEL_WARN, b->n, what,
@@ -152,6 +159,7 @@ settle_failure(struct batch *b, const struct outcome *o, const struct hook_resul
 	} else {
 		dead = rows_postpone(b, retry_at(b, result), o->counts && b->n == 1, o->error);
 	}
+	hook_count(hook, COUNT_EVENTS_DEAD, dead.n);
 	if (dead.n > 0)
 		log_counted(LOG_LEVEL_WARN, dead.n, "events moved to hook_dead",
 		    "hook %s: %s could not be delivered: %s", hook_http_name(hook->http),

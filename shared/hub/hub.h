@@ -171,7 +171,8 @@ enum session_create_result {
 	SESSION_CREATED,
 	SESSION_UNAUTHORIZED, /* 403 */
 	SESSION_APP_ERROR,    /* 500 */
-	SESSION_BUSY,         /* 503: a limit is reached, or the store is unavailable */
+	SESSION_BUSY,         /* 503: the store is unavailable, or the application is */
+	SESSION_FULL,         /* 503: a limit is reached */
 };
 
 /* Ask the application and make a session.  `handshake` is JSON text, NUL-terminated; `sid` gets the

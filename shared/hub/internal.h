@@ -21,6 +21,7 @@
 #include "shared/hub/per_address.h"
 #include "shared/hub/presence.h"
 #include "shared/hub/ring.h"
+#include "shared/store/counters.h"
 #include "shared/store/message_log.h"
 #include "shared/store/watch.h"
 
@@ -117,7 +118,7 @@ void link_trim(struct hub *h);
 /* --- quota.c --- */
 
 /* Log that the session is at the limit that the setting names.  Return -EDQUOT. */
-int quota_refuse(int64_t key, const char *setting);
+int quota_refuse(struct hub *h, int64_t key, const char *setting);
 
 /* --- session.c --- */
 

@@ -62,6 +62,8 @@ local_send(struct hub *h, struct session *s, struct message *m)
 		return;
 	own = s->aliased ? readdress(s, m) : message_keep(m);
 	h->sent++;
+	counters_packet(
+	    store_slots(h->store), COUNT_PACKETS_OUT, s->row.transport, message_text(own).n);
 	show_watchers(h, WATCH_OUT, s->row.key, message_text(own));
 	if (s->row.streaming)
 		s->ops->send(s->sink, own);

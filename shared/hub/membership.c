@@ -65,7 +65,7 @@ membership_add(
 		return 0;
 	if ((room.p != NULL && s->rooms_n >= h->o.rooms_per_session) ||
 	    s->left_n >= 2 * (uint64_t)h->o.rooms_per_session)
-		return quota_refuse(s->row.key, "rooms_per_session");
+		return quota_refuse(h, s->row.key, "rooms_per_session");
 	sub.since = h->head;
 	/* before memory changes: if the turn fails, the store does not have it so */
 	held_visit(h, s);
@@ -169,6 +169,7 @@ membership_refuse(struct hub *h, struct session *s, struct slice endpoint)
 	struct slice query;
 	const struct hub_ns *ns = membership_namespace(h, endpoint, &query);
 
+	counters_count(store_slots(h->store), COUNT_REFUSED_NAMESPACE);
 	if (ns != NULL)
 		early_drop(h, s, ns);
 	hub_publish_packet(

@@ -10,10 +10,11 @@
 #include "shared/wire/sid.h"
 
 int
-quota_refuse(int64_t key, const char *setting)
+quota_refuse(struct hub *h, int64_t key, const char *setting)
 {
 	char id[SID_PUBLIC_LENGTH + 1];
 
+	counters_count(store_slots(h->store), COUNT_REFUSED_QUOTA);
 	sid_public_write(id, key);
 	log_limited(LOG_LEVEL_WARN,
 	    "session %s is at the limit %s: what the application asked for is refused", id,
@@ -46,7 +47,7 @@ quota_set_value(struct hub *h, int64_t key, struct slice name, struct slice valu
 		result =
 		    session_data_set(h->store, key, name, value, (int64_t)h->o.data_per_session);
 	if (result == STORE_FULL)
-		return quota_refuse(key, "data_per_session");
+		return quota_refuse(h, key, "data_per_session");
 	if (result == STORE_OK) {
 		presence_value(h, key, name, value);
 		return 0;
@@ -102,7 +103,7 @@ quota_add_ack(struct hub *h, int64_t key, const struct quota_ack *ack, int64_t *
 		result = ack_row_add(h->store, key, ack->ns, ack->handler, ack->context,
 		    ack->deadline, (int64_t)h->o.acks_per_session, id);
 	if (result == STORE_FULL)
-		return quota_refuse(key, "acks_per_session");
+		return quota_refuse(h, key, "acks_per_session");
 	if (result == STORE_OK)
 		return 0;
 	h->failed = true;

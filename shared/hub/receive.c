@@ -197,6 +197,8 @@ receive_packet(struct hub *h, struct session *s, struct slice packet)
 	/* not once more for one that was postponed */
 	if (!s->postponed) {
 		h->received++;
+		counters_packet(
+		    store_slots(h->store), COUNT_PACKETS_IN, s->row.transport, packet.n);
 		show_watchers(h, WATCH_IN, s->row.key, packet);
 	}
 	if (malformed) {

@@ -184,6 +184,7 @@ session_begin(struct hub *h, struct session *s)
 
 	s->row.state = STORE_OPEN;
 	lifecycle_connected(h, s);
+	counters_count(store_slots(h->store), (enum counter)(COUNT_CONNECTED + s->row.transport));
 	presence_connected(h, s);
 	/* 1:: before anything that the application sends */
 	if (hub_publish_session(h, s, SLICE("1::"), false) == -1 ||
@@ -302,6 +303,8 @@ end_row(struct hub *h, struct session *s, const char *reason, enum held_end_way 
 	s->ending = true;
 	show_watchers(h, WATCH_END, s->row.key, slice_of(reason));
 	lifecycle_ended(s, s->row.state == STORE_OPEN, reason);
+	if (s->row.state == STORE_OPEN)
+		counters_disconnect(store_slots(h->store), reason);
 	/* while its rooms and its data are still there, for the handlers to use */
 	if (s->row.state == STORE_OPEN) {
 		membership_tell_all(h, s, reason);

@@ -12,8 +12,15 @@
 static bool
 too_many_sessions(struct hub *h, struct slice address)
 {
-	if (slots_sessions(store_slots(h->store)) < (int64_t)h->o.sessions)
-		return per_address_exceeded(h, address);
+	struct slots *slots = store_slots(h->store);
+
+	if (slots_sessions(slots) < (int64_t)h->o.sessions) {
+		if (!per_address_exceeded(h, address))
+			return false;
+		counters_count(slots, COUNT_REFUSED_PER_ADDRESS);
+		return true;
+	}
+	counters_count(slots, COUNT_REFUSED_SESSIONS);
 	log_limited(LOG_LEVEL_WARN,
 	    "handshake refused: there are %zu sessions, as many as [limits] sessions allows",
 	    h->o.sessions);
@@ -86,15 +93,19 @@ create_session(struct hub *h, const struct creation *c, char *sid, const char *g
 		return verdict == -EACCES   ? SESSION_UNAUTHORIZED
 		       : verdict == -EAGAIN ? SESSION_BUSY
 		                            : SESSION_APP_ERROR;
-	if (transaction_open(h) == -1 || too_many_sessions(h, c->address))
+	if (transaction_open(h) == -1)
 		return SESSION_BUSY;
+	if (too_many_sessions(h, c->address))
+		return h->failed ? SESSION_BUSY : SESSION_FULL;
 	do {
 		if (given == NULL && session_create_sid(h, sid) == -1)
 			return SESSION_BUSY;
 		result = add_session_row(h, c, given == NULL ? sid : given);
 	} while (result == STORE_TAKEN && given == NULL && ++tries < SID_TRIES);
-	if (result == STORE_OK)
+	if (result == STORE_OK) {
+		counters_count(store_slots(h->store), COUNT_HANDSHAKES);
 		return SESSION_CREATED;
+	}
 	h->failed = true;
 	return SESSION_BUSY;
 }

@@ -156,6 +156,7 @@ session_remote_lose(struct hub *h, int64_t key, bool tell, const char *reason)
 	if (session_find_key(h, key, &s) == SESSION_LIVE && held_is_remote(s) && tell) {
 		s->ending = true;
 		show_watchers(h, WATCH_END, key, slice_of(reason));
+		counters_disconnect(store_slots(h->store), reason);
 		membership_tell_all(h, s, reason);
 		s->ending = false;
 	}

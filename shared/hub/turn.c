@@ -164,6 +164,7 @@ roll_back_turn(struct hub *h, struct ready_list *answering)
 	struct session *s;
 
 	transaction_roll_back(h);
+	counters_count(store_slots(h->store), COUNT_ROLLBACKS);
 	/* first: of what ends below the clients are to hear */
 	if (h->o.rolled_back != NULL)
 		h->o.rolled_back(h->o.rolled_back_arg);

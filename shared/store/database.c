@@ -281,17 +281,22 @@ database_is_there(const struct store *st)
 }
 
 int64_t
-database_bytes(const struct store *st)
+database_file_bytes(const struct store *st, enum database_file file)
 {
-	int64_t bytes = 0;
 	struct stat sb;
 	char path[600];
 
-	for (int i = 0; i < DATABASE_FILES; i++) {
-		database_path(st, (enum database_file)i, path);
-		if (stat(path, &sb) == 0)
-			bytes += sb.st_size;
-	}
+	database_path(st, file, path);
+	return stat(path, &sb) == 0 ? sb.st_size : 0;
+}
+
+int64_t
+database_bytes(const struct store *st)
+{
+	int64_t bytes = 0;
+
+	for (int i = 0; i < DATABASE_FILES; i++)
+		bytes += database_file_bytes(st, (enum database_file)i);
 	return bytes;
 }
 

@@ -13,6 +13,14 @@ struct store;
 /* The version of schema.sql; a newer one is larger. */
 int database_schema(void);
 
+/* The files of the database. */
+enum database_file {
+	DATABASE_MAIN,
+	DATABASE_WAL, /* the write-ahead log */
+	DATABASE_SHM, /* its index, in shared memory */
+	DATABASE_FILES
+};
+
 enum database_opened {
 	DATABASE_FAILED = -1, /* logged; call database_close() */
 	DATABASE_OPENED,
@@ -28,6 +36,9 @@ enum database_opened database_open(struct store *st, bool useless);
 
 /* Whether the files that are open are still there under their names. */
 bool database_is_there(const struct store *st);
+
+/* How large one of its files is; 0: it is not there. */
+int64_t database_file_bytes(const struct store *st, enum database_file file);
 
 /* How much of the disk its files take. */
 int64_t database_bytes(const struct store *st);

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "shared/base/file.h"
+#include "shared/store/database.h"
 #include "shared/store/health.h"
 #include "shared/store/slots.h"
 #include "shared/store/statement.h"
@@ -17,14 +18,6 @@
 
 struct action_queue;
 struct lock_waiter;
-
-/* The files of the database. */
-enum database_file {
-	DATABASE_MAIN,
-	DATABASE_WAL, /* the write-ahead log */
-	DATABASE_SHM, /* its index, in shared memory */
-	DATABASE_FILES
-};
 
 struct store {
 	sqlite3 *db; /* NULL: it could not be opened, and is tried again every second */
@@ -54,6 +47,7 @@ struct store {
 	bool in_transaction;
 	bool has_lock;              /* LOCK_WRITER is ours, for a transaction or to begin one */
 	struct lock_waiter *waiter; /* waits for it; NULL: none */
+	int64_t wanted_us;          /* since when it is waited for; 0: it is not */
 
 	/* wake-ups to send after the commit; reset by store_begin() */
 	unsigned char wake_slots[SLOTS_MAX / 8]; /* bitmap */

@@ -219,6 +219,26 @@ listing_rooms(struct store *st, struct listing_node of,
 	return listing_finish(st, q, step);
 }
 
+int
+listing_namespaces(struct store *st, struct listing_node of,
+    void (*each)(void *arg, struct slice ns, int transport, int64_t sessions), void *arg)
+{
+	sqlite3_stmt *q = listing_prepare(st,
+	    "SELECT u.ns, s.transport, count(*) AS n"
+	    " FROM subscription AS u JOIN session AS s USING(key)"
+	    " WHERE u.room IS NULL AND u.until IS NULL AND s.state IN (1, 3) AND" OF_NODE
+	    " GROUP BY u.ns, s.transport ORDER BY n DESC, u.ns, s.transport");
+	int step;
+
+	if (q == NULL)
+		return -1;
+	bind_node(q, of);
+	while ((step = sqlite3_step(q)) == SQLITE_ROW)
+		each(arg, statement_column(q, 0), sqlite3_column_int(q, 1),
+		    sqlite3_column_int64(q, 2));
+	return listing_finish(st, q, step);
+}
+
 /* --- totals --------------------------------------------------------------------------------- */
 
 int
@@ -298,6 +318,12 @@ listing_totals(struct store *st, struct listing_node of, struct listing_totals *
 	               t->messages < 0 || t->appended < 0 || t->bytes < 0
 	           ? -1
 	           : 0;
+}
+
+int64_t
+listing_dead(struct store *st)
+{
+	return listing_number(st, "SELECT count(*) FROM hook_dead", LISTING_EVERYWHERE);
 }
 
 int64_t

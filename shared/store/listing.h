@@ -66,6 +66,11 @@ int listing_sessions(struct store *st, const struct listing_filter *filter,
 int listing_rooms(struct store *st, struct listing_node of,
     void (*each)(void *arg, struct slice ns, struct slice room, int64_t sessions), void *arg);
 
+/* Sessions in each namespace, by transport, the most first; the name of the default one is empty.
+ */
+int listing_namespaces(struct store *st, struct listing_node of,
+    void (*each)(void *arg, struct slice ns, int transport, int64_t sessions), void *arg);
+
 /* How many sessions each other node has. */
 int listing_homes(struct store *st, void (*each)(void *arg, int node, int64_t sessions), void *arg);
 
@@ -81,6 +86,9 @@ struct listing_totals {
 	int64_t bytes;    /* of the database in use */
 };
 int listing_totals(struct store *st, struct listing_node of, struct listing_totals *totals);
+
+/* How many events could not be delivered to the web hook, and are kept; -1 after logging why. */
+int64_t listing_dead(struct store *st);
 
 /* How many requested ends (end_request.h) are not carried out yet; -1 after logging why. */
 int64_t listing_end_requests(struct store *st);

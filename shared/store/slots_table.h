@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "shared/store/counters.h"
 #include "shared/store/places.h"
 #include "shared/store/slots.h"
 #include "shared/store/takeover.h"
@@ -70,6 +71,13 @@ struct slot_drain {
 	_Atomic int said;       /* what the log has of it, enum drain_said */
 };
 
+/* What is counted for all processes (counters.h).  A process counts in one of these, by its slot,
+ * and readers add them up: two seldom write the same memory. */
+#define SLOT_COUNTERS 16
+struct slot_counters {
+	_Alignas(64) _Atomic uint64_t n[COUNTERS];
+};
+
 /* In shared memory, zeroed when created: 0 must be the right start value of every field. */
 struct slot_table {
 	struct takeover_head head;
@@ -92,6 +100,7 @@ struct slot_table {
 	struct slot_waiter waiters[WAITERS_MAX];
 	struct slot_drain drain;
 	struct slot_link link;
+	struct slot_counters counters[SLOT_COUNTERS];
 	struct slot slots[SLOTS_MAX];
 };
 

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "shared/base/account.h"
+#include "shared/base/clock.h"
 #include "shared/base/log.h"
 #include "shared/store/action_queue.h"
+#include "shared/store/counters.h"
 #include "shared/store/database.h"
 #include "shared/store/folder.h"
 #include "shared/store/health.h"
@@ -35,10 +37,32 @@ give_writer(struct store *st)
 	lock_give(st->lock_fd, LOCK_WRITER);
 }
 
+/* It was not free, and is waited for from now on. */
+static void
+begin_wait(struct store *st)
+{
+	if (st->wanted_us != 0)
+		return;
+	st->wanted_us = clock_us();
+	counters_count(st->slots, COUNT_LOCK_WAITS);
+}
+
+/* It is ours, or not waited for any more. */
+static void
+end_wait(struct store *st)
+{
+	if (st->wanted_us != 0)
+		counters_add(
+		    st->slots, COUNT_LOCK_WAITED_US, (uint64_t)(clock_us() - st->wanted_us));
+	st->wanted_us = 0;
+}
+
 /* Want no lock any more. */
 static void
 stop_waiting(struct store *st)
 {
+	if (st->slots != NULL)
+		end_wait(st);
 	lock_waiter_end(st->waiter);
 	/* the thread may just have got it */
 	if (st->waiter != NULL || st->has_lock)
@@ -300,9 +324,17 @@ take_writer(struct store *st, int timeout_ms, bool in_thread)
 		st->has_lock = true;
 	}
 	if (!st->has_lock)
-		st->has_lock = lock_take(st->lock_fd, LOCK_WRITER, timeout_ms) == 0;
+		st->has_lock = lock_take(st->lock_fd, LOCK_WRITER, 0) == 0;
+	if (!st->has_lock) {
+		begin_wait(st);
+		st->has_lock =
+		    timeout_ms > 0 && lock_take(st->lock_fd, LOCK_WRITER, timeout_ms) == 0;
+	}
 	if (!st->has_lock && in_thread)
 		st->waiter = lock_waiter_start(st->lock_fd, LOCK_WRITER, wake_own_loop, st);
+	/* who waits no longer than this has waited, too */
+	if (st->has_lock || !in_thread)
+		end_wait(st);
 	return st->has_lock;
 }
 
@@ -442,6 +474,7 @@ store_commit(struct store *st)
 	}
 	if (sqlite3_total_changes(st->db) != st->changes)
 		health_note_written(st);
+	counters_count(st->slots, COUNT_COMMITS);
 	/* the lock before the wake-ups: those woken may want to write */
 	st->in_transaction = false;
 	give_writer(st);

@@ -64,6 +64,13 @@ answer_error(struct server *sv, struct exchange *x, int status, const char *sent
 }
 
 void
+answer_too_large(struct server *sv, struct exchange *x)
+{
+	server_count(sv, COUNT_REFUSED_TOO_LARGE);
+	answer_error(sv, x, 413, BODY_TOO_LARGE);
+}
+
+void
 answer_wrapped(struct server *sv, struct exchange *x, struct slice origin,
     const struct transport *t, unsigned index, struct slice text)
 {

@@ -32,6 +32,9 @@ void answer_send(struct server *sv, struct exchange *x, const struct answer *a);
 /* Answer now with one sentence. */
 void answer_error(struct server *sv, struct exchange *x, int status, const char *sentence);
 
+/* 413, for a body that was not read. */
+void answer_too_large(struct server *sv, struct exchange *x);
+
 /* Answer a GET now with `text`, wrapped as its transport does. */
 void answer_wrapped(struct server *sv, struct exchange *x, struct slice origin,
     const struct transport *t, unsigned index, struct slice text);

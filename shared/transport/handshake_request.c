@@ -63,22 +63,31 @@ refuse_handshake(struct server *sv, const struct asker *asker, int status, struc
 static void
 refuse_origin(struct server *sv, const struct asker *asker)
 {
+	server_count(sv, COUNT_REFUSED_ORIGIN);
 	cors_log_refusal("handshake", asker->x);
 	refuse_handshake(sv, asker, 403, SLICE("handshake bad origin"));
 }
 
 /* Clients that reconnect back off and retry after a 503; a 403 would end them (PROTOCOL 4.5). */
 static void
-refuse_busy_handshake(struct server *sv, const struct asker *asker)
+refuse_for_now(struct server *sv, const struct asker *asker)
 {
 	refuse_handshake(sv, asker, 503, answer_busy(asker->origin).body);
 }
 
 static void
+refuse_busy_handshake(struct server *sv, const struct asker *asker)
+{
+	server_count(sv, COUNT_REFUSED_BUSY);
+	refuse_for_now(sv, asker);
+}
+
+static void
 refuse_draining(struct server *sv, const struct asker *asker)
 {
+	server_count(sv, COUNT_REFUSED_STOPPING);
 	log_limited(LOG_LEVEL_INFO, "handshake refused: this process is stopping");
-	refuse_busy_handshake(sv, asker);
+	refuse_for_now(sv, asker);
 }
 
 /* Tell the client its session, which exists once the turn is committed. */
@@ -199,11 +208,13 @@ answer_handshake(struct server *sv, const struct asker *asker, enum session_crea
 		accept_handshake(sv, asker, buf_slice(&sv->text));
 		break;
 	case SESSION_UNAUTHORIZED:
+		server_count(sv, COUNT_REFUSED_UNAUTHORIZED);
 		log_limited(LOG_LEVEL_INFO, "handshake refused: the application refuses %.*s",
 		    (int)asker->address.n, slice_text(asker->address));
 		refuse_handshake(sv, asker, 403, SLICE("handshake unauthorized"));
 		break;
 	case SESSION_APP_ERROR:
+		server_count(sv, COUNT_REFUSED_ERROR);
 		log_limited(LOG_LEVEL_INFO,
 		    "handshake refused: the application could not decide about %.*s",
 		    (int)asker->address.n, slice_text(asker->address));
@@ -211,6 +222,9 @@ answer_handshake(struct server *sv, const struct asker *asker, enum session_crea
 		break;
 	case SESSION_BUSY:
 		refuse_busy_handshake(sv, asker);
+		break;
+	case SESSION_FULL: /* the hub has counted it */
+		refuse_for_now(sv, asker);
 		break;
 	}
 }
@@ -336,6 +350,7 @@ admit_or_ask(struct server *sv, const struct asker *asker, const struct route *r
 		answer_handshake(sv, asker, result, sid, (struct slice){NULL, 0});
 		return;
 	case HANDSHAKE_TOKEN_REFUSED:
+		server_count(sv, COUNT_REFUSED_UNAUTHORIZED);
 		refuse_handshake(sv, asker, 403, SLICE("handshake unauthorized"));
 		return;
 	case HANDSHAKE_TOKEN_NONE:
@@ -371,6 +386,7 @@ decide_handshake(struct server *sv, const struct asker *asker, const struct rout
 		    "handshake refused: the query of %.*s does not fit into [limits] "
 		    "handshake_bytes",
 		    (int)asker->address.n, slice_text(asker->address));
+		server_count(sv, COUNT_REFUSED_TOO_LARGE);
 		refuse_handshake(sv, asker, 431, SLICE("handshake query too long"));
 	} else {
 		admit_or_ask(sv, asker, route);
@@ -386,9 +402,11 @@ handshake_in_place(struct server *sv, const struct asker *asker, const struct ro
 	case PLACE_NONE:
 		if (needs_no_place(sv, asker))
 			break;
+		server_count(sv, COUNT_REFUSED_PLACE);
 		answer_no_place(sv, asker);
 		return;
 	case PLACE_WAIT:
+		server_count(sv, COUNT_REFUSED_PLACE);
 		answer_waiting(sv, asker, 503, answer_busy(asker->origin).body);
 		return;
 	}

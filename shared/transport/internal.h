@@ -7,6 +7,7 @@
 #include "shared/action/application.h"
 #include "shared/base/buf.h"
 #include "shared/hub/hub.h"
+#include "shared/store/counters.h"
 #include "shared/transport/answer.h"
 #include "shared/transport/heartbeat.h"
 #include "shared/transport/server.h"
@@ -90,6 +91,12 @@ static inline bool
 server_has_store(struct server *sv)
 {
 	return sv->draining || transaction_try(sv->hub) == 0;
+}
+
+static inline void
+server_count(struct server *sv, enum counter counter)
+{
+	counters_count(store_slots(hub_store(sv->hub)), counter);
 }
 
 /* Read the setting `transports` into a bit set.  0, or -1 after logging which name is wrong. */

@@ -186,6 +186,7 @@ place_refuse(struct server *sv, const struct transport *t, struct exchange *x,
 	if (s != NULL && session_is_connected(s))
 		say = WAITERS_SAY_AGAIN;
 	log_refusals(sv);
+	server_count(sv, COUNT_REFUSED_PLACE);
 	if (s != NULL)
 		session_end(sv->hub, s, "no place", false);
 	switch (say) {

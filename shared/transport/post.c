@@ -203,7 +203,7 @@ post_handle(
 		if (status == 200)
 			hold_post(sv, x, session_key(s));
 		else if (status == 413)
-			answer_error(sv, x, 413, BODY_TOO_LARGE);
+			answer_too_large(sv, x);
 		else
 			answer_send(sv, x, &busy);
 		break;

@@ -19,7 +19,7 @@ static const struct publish_call {
     {"DELETE", "sessions", true, PUBLISH_ADMIN, publish_act_disconnect},
     {"GET", "rooms", false, PUBLISH_READ, publish_read_rooms},
     {"GET", "users", true, PUBLISH_READ, publish_read_user},
-    {"GET", "metrics", false, PUBLISH_READ, publish_monitor_metrics},
+    {"GET", "metrics", false, PUBLISH_READ, publish_metrics},
     {"GET", "health", false, PUBLISH_ANYBODY, publish_monitor_health},
     {"GET", "ready", false, PUBLISH_ANYBODY, publish_monitor_ready},
 };
@@ -91,6 +91,7 @@ identify_publisher(struct publish_request *p)
 	p->key = publish_keys_find(p->sv->publish_keys, secret);
 	if (p->key != NULL)
 		return true;
+	server_count(p->sv, COUNT_REFUSED_KEY);
 	log_limited(LOG_LEVEL_WARN, "publish: a wrong key from %.*s", (int)p->x->address.n,
 	    slice_text(p->x->address));
 	publish_answer_error(p, 401, "WWW-Authenticate: Bearer\r\n", "bad_key",
@@ -108,6 +109,7 @@ check_publish_key(struct publish_request *p, const struct publish_call *call)
 		return false;
 	/* before the scope: guessing what a key may do is limited, too */
 	if (!publish_keys_take(p->key, p->sv->cfg->publish_rate, p->sv->now)) {
+		server_count(p->sv, COUNT_REFUSED_RATE);
 		publish_answer_error(p, 429, "Retry-After: 1\r\n", "too_often",
 		    "more requests per second than this key may make");
 		return false;
@@ -147,10 +149,12 @@ publish_request_handle(struct server *sv, struct exchange *x)
 	if (call == NULL || !check_publish_key(&p, call))
 		return true;
 	/* after the key: only who has one learns the limit */
-	if (x->body_too_large || x->body.n > sv->cfg->body_bytes)
+	if (x->body_too_large || x->body.n > sv->cfg->body_bytes) {
+		server_count(sv, COUNT_REFUSED_TOO_LARGE);
 		publish_answer_error(
 		    &p, 413, NULL, "too_large", "the body exceeds the limit of this server");
-	else
+	} else {
 		call->handle(&p);
+	}
 	return true;
 }

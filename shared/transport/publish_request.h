@@ -59,6 +59,6 @@ publish_handler publish_act_post, publish_act_disconnect;
 
 publish_handler publish_read_sessions, publish_read_session, publish_read_rooms, publish_read_user;
 
-publish_handler publish_monitor_health, publish_monitor_ready, publish_monitor_metrics;
+publish_handler publish_monitor_health, publish_monitor_ready, publish_metrics;
 
 #endif

@@ -240,6 +240,12 @@ server_hub(struct server *sv)
 	return sv->hub;
 }
 
+void
+server_count_refused(struct server *sv)
+{
+	server_count(sv, COUNT_REFUSED_CONNECTIONS);
+}
+
 struct application *
 server_application(struct server *sv)
 {
@@ -422,7 +428,7 @@ take_request(struct server *sv, struct exchange *x, bool may_forward)
 	if (route.kind != ROUTE_NOT_FOUND && slice_is(x->method, "OPTIONS"))
 		answer_preflight(sv, x);
 	else if (route.kind != ROUTE_NOT_FOUND && x->body_too_large)
-		answer_error(sv, x, 413, BODY_TOO_LARGE);
+		answer_too_large(sv, x);
 	else if (!may_forward || place_is_no_session(route.sid) || !relay_take(sv, x, &route))
 		handle_route(sv, x, &route);
 	return true;
@@ -443,6 +449,8 @@ server_request_here(struct server *sv, struct exchange *x)
 void
 server_refuse(struct server *sv, struct exchange *x, int status, const char *sentence)
 {
+	if (status == 413)
+		server_count(sv, COUNT_REFUSED_TOO_LARGE);
 	answer_error(sv, x, status, sentence);
 }
 

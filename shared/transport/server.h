@@ -54,6 +54,8 @@ bool server_is_busy(const struct server *sv);
 
 /* For pollux-linkd, which does what other nodes ask for. */
 struct hub *server_hub(struct server *sv);
+/* A connection was refused: there are too many. */
+void server_count_refused(struct server *sv);
 struct application *server_application(struct server *sv);
 
 /* The proxies that are trusted; as long as the server. */

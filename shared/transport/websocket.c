@@ -108,6 +108,7 @@ judge_upgrade(
 	}
 	if (!origins_allow(slice_of(sv->cfg->origins), x->origin, x->referer)) {
 		cors_log_refusal("websocket", x);
+		server_count(sv, COUNT_REFUSED_ORIGIN);
 		*status = 403;
 		*why = "handshake bad origin";
 		return WEBSOCKET_REFUSED;
@@ -115,8 +116,10 @@ judge_upgrade(
 	/* a client that is refused tries the next transport with the same session */
 	*status = 503;
 	*why = "server busy";
-	if (sv->draining)
+	if (sv->draining) {
+		server_count(sv, COUNT_REFUSED_STOPPING);
 		return WEBSOCKET_REFUSED;
+	}
 	switch (session_find(sv->hub, route->sid, &s)) {
 	case SESSION_LIVE:
 	case SESSION_ENDED:
@@ -129,6 +132,7 @@ judge_upgrade(
 	case SESSION_UNKNOWN:
 		return WEBSOCKET_UNKNOWN;
 	case SESSION_FAILED:
+		server_count(sv, COUNT_REFUSED_BUSY);
 		break;
 	}
 	return WEBSOCKET_REFUSED;

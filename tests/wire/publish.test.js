@@ -242,9 +242,9 @@ for (const [door, port] of Object.entries(DOORS)) {
     const lines = response.text.trimEnd().split('\n');
     const types = new Set();
     for (const line of lines) {
-      const type = /^# TYPE (\w+) (gauge|counter)$/.exec(line);
+      const type = /^# TYPE (\w+) (gauge|counter|histogram)$/.exec(line);
       if (type) types.add(type[1]);
-      else if (!line.startsWith('# HELP ')) assert.ok(types.has(/^(\w+)(\{[^}]*\})? \d+(\.\d+)?$/.exec(line)[1]), line);
+      else if (!line.startsWith('# HELP ')) assert.ok(types.has(/^(\w+?)(?:_bucket|_sum|_count)?(\{[^}]*\})? \d+(\.\d+)?$/.exec(line)[1]), line);
     }
     assert.ok(lines.some((line) => /^pollux_sessions\{transport="websocket"\} [1-9]/.test(line)));
     await client.close();
