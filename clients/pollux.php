@@ -174,7 +174,8 @@ final class Pollux
         return $this;
     }
 
-    private static function checkNs($ns): string
+    /* Internal. */
+    public static function checkNs($ns): string
     {
         if (!is_string($ns) || ($ns !== '' && $ns[0] !== '/')) {
             throw new InvalidArgumentException('Pollux: a namespace must be "" or begin with "/"');
@@ -675,6 +676,9 @@ final class Pollux
         if (!preg_match('/^(https?:\/\/[^\/]|unix:)/i', $url)) {
             throw new PolluxError("$url: the URL must begin with http:, https: or unix:");
         }
+        if (!ini_get('allow_url_fopen')) {
+            throw new PolluxError("$url: php.ini must have allow_url_fopen = 1");
+        }
         $headers[] = 'Content-Type: application/json';
         $headers[] = 'Connection: close';
         if ($this->options['key'] !== null) { // two headers, because mod_fcgid drops the first
@@ -716,6 +720,10 @@ final class Pollux
         $head = stream_get_meta_data($stream)['wrapper_data'];
         $body = stream_get_contents($stream, self::ANSWER_MAX);
         fclose($stream);
+        $length = self::header($head, 'Content-Length');
+        if ($length !== null && strlen($body) < $length) {
+            throw new PolluxError($this->options['url'] . ': the connection broke');
+        }
         $status = preg_match('/^HTTP\/\S+ ([0-9]{3})/', $head[0], $found) ? (int) $found[1] : 0;
         try {
             $answer = self::map($this->decode($body));
@@ -728,11 +736,15 @@ final class Pollux
         $why = array_filter(self::map($answer['error'] ?? null), 'is_scalar');
         array_unshift($why, $head[0]);
         $e = new PolluxError($this->options['url'] . ': ' . implode(', ', $why), $status);
-        $seconds = preg_grep('/^Retry-After: *[0-9]{1,9} *$/iD', $head);
-        if ($seconds) {
-            $e->retryAfter = (int) trim(substr(reset($seconds), 12));
-        }
+        $e->retryAfter = self::header($head, 'Retry-After');
         throw $e;
+    }
+
+    /* The value of a header that is a number, or null. */
+    private static function header(array $head, string $name): ?int
+    {
+        $lines = preg_grep("/^$name: *[0-9]{1,9} *$/iD", $head);
+        return $lines ? (int) trim(substr(reset($lines), strlen($name) + 1)) : null;
     }
 
     private static function checkToken(string $token): string
@@ -1067,10 +1079,7 @@ final class PolluxTarget
 
     public function of(string $ns): self
     {
-        if ($ns !== '' && $ns[0] !== '/') {
-            throw new InvalidArgumentException('Pollux: a namespace must be "" or begin with "/"');
-        }
-        return $this->with(['ns' => $ns, 'to' => [], 'except' => [], 'mailbox' => null]);
+        return $this->with(['ns' => Pollux::checkNs($ns), 'to' => [], 'except' => [], 'mailbox' => null]);
     }
 
     public function all(): self

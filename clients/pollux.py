@@ -104,6 +104,13 @@ class Raw:
             raise PolluxError(f'raw: not JSON: {error}') from error
         self.text = text
 
+    @classmethod
+    def _trust(cls, text: str) -> Raw:
+        """What we have written ourselves need not be read again."""
+        raw = cls.__new__(cls)
+        raw.text = text
+        return raw
+
 
 class Pollux:
     """`secret` is 'whsec_...', or a list of them during a key rotation.
@@ -529,6 +536,8 @@ class Pollux:
             connection.request(method, root + path, body, dict(headers))
             response = connection.getresponse()
             text = response.read(ANSWER_MAX)
+            if response.length:  # the connection broke
+                raise http.client.IncompleteRead(text, response.length)
         except (OSError, http.client.HTTPException) as error:
             raise PolluxError(f'{self._url}: {error!r}') from error
         finally:
@@ -842,12 +851,7 @@ def _collector(actions: list[Raw], of: Event | Handshake,
                ack_id: int | str | None = None) -> Target:
     """Return the `io` of a handler."""
     session = None if isinstance(of, Event) and of.type in OF_NO_SESSION else of.session
-
-    def add(text: str) -> None:
-        raw = object.__new__(Raw)  # what _encode() wrote need not be checked
-        raw.text = text
-        actions.append(raw)
-    return Target(add, of.ns, session, ack_id)
+    return Target(lambda text: actions.append(Raw._trust(text)), of.ns, session, ack_id)
 
 
 def _note_changes(changes: dict[str, list[Fields]], session: str, reply: str) -> None:

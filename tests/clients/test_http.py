@@ -383,10 +383,10 @@ class Publish:
         for url in self.options['url'], f'unix:{self.socket}':
             Api.got = []
             Api.first = [(503, {}, b''), None, (429, {'Retry-After': '0'}, b'{"error":{}}'),
-                         (502, {}, b'<html>')]
+                         (502, {}, b'<html>'), (200, {'Content-Length': '99'}, b'{"ok":true,')]
             answer = self.run_call({**self.options, 'url': url}, 'publish')
             self.assertEqual(answer, {'ok': True, 'actions': 2, 'queued': 37})
-            self.assertEqual(len(Api.got), 5)
+            self.assertEqual(len(Api.got), 6)
             self.assertEqual(len({headers['idempotency-key'] for _, headers, _ in Api.got}), 1)
             self.assertEqual(len({body for _, _, body in Api.got}), 1)
         key = Api.got[0][1]['idempotency-key']
@@ -483,6 +483,13 @@ class PublishPhp(Publish, Threads):
                                 capture_output=True, timeout=support.WAIT_S)
         self.assertEqual(output.stderr, b'')
         return json.loads(output.stdout)
+
+
+    def test_an_account_that_forbids_it_is_told(self):
+        script = os.path.join(support.HERE, 'publish.php')
+        output = subprocess.run(['php', '-d', 'allow_url_fopen=0', script, json.dumps(self.options), 'publish'],
+                                check=True, capture_output=True, timeout=support.WAIT_S)
+        self.assertIn('allow_url_fopen', json.loads(output.stdout)['error'])
 
 
 class PublishPython(Publish, Threads):
