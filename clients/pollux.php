@@ -31,9 +31,11 @@
  * to hook_dead, and those beside it are handled.  docs/hook.md specifies the
  * wire format and describes all names.  Licence: MIT. */
 
-/* Any failure.  When publishing, getCode() is the HTTP status, or 0 if there was no answer. */
+/* Any failure.  Of a request to the server, getCode() is the HTTP status, or 0 if there was no
+ * answer. */
 class PolluxError extends RuntimeException
 {
+    public ?string $reason = null;   // the server's word for it: 'bad_action', 'unknown_session' ...
     public ?int $retryAfter = null;  // seconds that the server asked us to wait
 }
 
@@ -552,6 +554,9 @@ final class Pollux
             if (!isset($answer['ok'])) {
                 throw new PolluxError($this->options['url'] . ': not an answer of Pollux', 200);
             }
+            if (isset($answer['error'])) { // of sessions at a limit, when the rest was done
+                $answer['error'] = self::map($answer['error']);
+            }
             return $answer;
         }
         if ($this->options['db'] === null) {
@@ -615,7 +620,7 @@ final class Pollux
             $path = 'sessions/' . rawurlencode((string) $session);
             return self::clientOf($this->request('GET', $path));
         } catch (PolluxError $e) {
-            if ($e->getCode() !== 404) {
+            if ($e->reason !== 'unknown_session') {
                 throw $e;
             }
             return null;
@@ -734,8 +739,9 @@ final class Pollux
             return $answer;
         }
         $why = array_filter(self::map($answer['error'] ?? null), 'is_scalar');
-        array_unshift($why, $head[0]);
-        $e = new PolluxError($this->options['url'] . ': ' . implode(', ', $why), $status);
+        $text = implode(': ', [$this->options['url'], $head[0], ...array_values($why)]);
+        $e = new PolluxError($text, $status);
+        $e->reason = $why['code'] ?? null;
         $e->retryAfter = self::header($head, 'Retry-After');
         throw $e;
     }
