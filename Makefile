@@ -223,7 +223,7 @@ CLIENTS   = $(call listed,clients tests/clients apps/chat-php apps/chat-py)
 SOURCES   = $(call listed,.,-name '*.[ch]')
 LAUNCHER  = tools/run tools/run-cluster tools/run-lib
 OUTSIDE   = $(call listed,tests/lib tests/wire tests/interop tests/browser tests/suite $(LAUNCHER) \
-            apache-conf apps package-lock.json tools/bundle docs/hosting.md)
+            apache-conf apps clients package-lock.json tools/bundle docs/hosting.md)
 CLUSTER   = $(call listed,tests/lib tests/cluster tests/suite $(LAUNCHER) apache-conf \
             docs/kubernetes apps package-lock.json)
 MANUALS   = $(call listed,.,-name '*.[1-9]') shared/base/config_table.c shared/base/daemon.c \

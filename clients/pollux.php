@@ -31,9 +31,11 @@
  * to hook_dead, and those beside it are handled.  docs/hook.md specifies the
  * wire format and describes all names.  Licence: MIT. */
 
-/* Any failure.  When publishing, getCode() is the HTTP status, or 0 if there was no answer. */
+/* Any failure.  Of a request to the server, getCode() is the HTTP status, or 0 if there was no
+ * answer. */
 class PolluxError extends RuntimeException
 {
+    public ?string $reason = null;   // the server's word for it: 'bad_action', 'unknown_session' ...
     public ?int $retryAfter = null;  // seconds that the server asked us to wait
 }
 
@@ -174,7 +176,8 @@ final class Pollux
         return $this;
     }
 
-    private static function checkNs($ns): string
+    /* Internal. */
+    public static function checkNs($ns): string
     {
         if (!is_string($ns) || ($ns !== '' && $ns[0] !== '/')) {
             throw new InvalidArgumentException('Pollux: a namespace must be "" or begin with "/"');
@@ -551,6 +554,9 @@ final class Pollux
             if (!isset($answer['ok'])) {
                 throw new PolluxError($this->options['url'] . ': not an answer of Pollux', 200);
             }
+            if (isset($answer['error'])) { // of sessions at a limit, when the rest was done
+                $answer['error'] = self::map($answer['error']);
+            }
             return $answer;
         }
         if ($this->options['db'] === null) {
@@ -614,7 +620,7 @@ final class Pollux
             $path = 'sessions/' . rawurlencode((string) $session);
             return self::clientOf($this->request('GET', $path));
         } catch (PolluxError $e) {
-            if ($e->getCode() !== 404) {
+            if ($e->reason !== 'unknown_session') {
                 throw $e;
             }
             return null;
@@ -675,6 +681,9 @@ final class Pollux
         if (!preg_match('/^(https?:\/\/[^\/]|unix:)/i', $url)) {
             throw new PolluxError("$url: the URL must begin with http:, https: or unix:");
         }
+        if (!ini_get('allow_url_fopen')) {
+            throw new PolluxError("$url: php.ini must have allow_url_fopen = 1");
+        }
         $headers[] = 'Content-Type: application/json';
         $headers[] = 'Connection: close';
         if ($this->options['key'] !== null) { // two headers, because mod_fcgid drops the first
@@ -716,6 +725,10 @@ final class Pollux
         $head = stream_get_meta_data($stream)['wrapper_data'];
         $body = stream_get_contents($stream, self::ANSWER_MAX);
         fclose($stream);
+        $length = self::header($head, 'Content-Length');
+        if ($length !== null && strlen($body) < $length) {
+            throw new PolluxError($this->options['url'] . ': the connection broke');
+        }
         $status = preg_match('/^HTTP\/\S+ ([0-9]{3})/', $head[0], $found) ? (int) $found[1] : 0;
         try {
             $answer = self::map($this->decode($body));
@@ -726,13 +739,18 @@ final class Pollux
             return $answer;
         }
         $why = array_filter(self::map($answer['error'] ?? null), 'is_scalar');
-        array_unshift($why, $head[0]);
-        $e = new PolluxError($this->options['url'] . ': ' . implode(', ', $why), $status);
-        $seconds = preg_grep('/^Retry-After: *[0-9]{1,9} *$/iD', $head);
-        if ($seconds) {
-            $e->retryAfter = (int) trim(substr(reset($seconds), 12));
-        }
+        $text = implode(': ', [$this->options['url'], $head[0], ...array_values($why)]);
+        $e = new PolluxError($text, $status);
+        $e->reason = $why['code'] ?? null;
+        $e->retryAfter = self::header($head, 'Retry-After');
         throw $e;
+    }
+
+    /* The value of a header that is a number, or null. */
+    private static function header(array $head, string $name): ?int
+    {
+        $lines = preg_grep("/^$name: *[0-9]{1,9} *$/iD", $head);
+        return $lines ? (int) trim(substr(reset($lines), strlen($name) + 1)) : null;
     }
 
     private static function checkToken(string $token): string
@@ -1067,10 +1085,7 @@ final class PolluxTarget
 
     public function of(string $ns): self
     {
-        if ($ns !== '' && $ns[0] !== '/') {
-            throw new InvalidArgumentException('Pollux: a namespace must be "" or begin with "/"');
-        }
-        return $this->with(['ns' => $ns, 'to' => [], 'except' => [], 'mailbox' => null]);
+        return $this->with(['ns' => Pollux::checkNs($ns), 'to' => [], 'except' => [], 'mailbox' => null]);
     }
 
     public function all(): self

@@ -85,12 +85,15 @@ log = logging.getLogger('pollux')
 
 
 class PolluxError(Exception):
-    """Any failure.  When publishing, `status` is the HTTP status, or 0 if there was no answer, and
-    `retry_after` the seconds that the server asked us to wait, if it did."""
+    """Any failure.  Of a request to the server, `status` is the HTTP status, or 0 if there was no
+    answer, `reason` the server's word for it, and `retry_after` the seconds that it asked us to
+    wait; both may be None."""
 
-    def __init__(self, message: str, status: int = 0, retry_after: int | None = None) -> None:
+    def __init__(self, message: str, status: int = 0, reason: str | None = None,
+                 retry_after: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.reason = reason  # 'bad_action', 'unknown_session' ...
         self.retry_after = retry_after
 
 
@@ -103,6 +106,13 @@ class Raw:
         except (ValueError, RecursionError) as error:
             raise PolluxError(f'raw: not JSON: {error}') from error
         self.text = text
+
+    @classmethod
+    def _trust(cls, text: str) -> Raw:
+        """What we have written ourselves need not be read again."""
+        raw = cls.__new__(cls)
+        raw.text = text
+        return raw
 
 
 class Pollux:
@@ -476,7 +486,7 @@ class Pollux:
         try:
             return self._request('GET', f"sessions/{urllib.parse.quote(str(session), safe='')}")
         except PolluxError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
+            if error.reason != 'unknown_session':
                 raise
             return None
 
@@ -528,21 +538,24 @@ class Pollux:
         try:
             connection.request(method, root + path, body, dict(headers))
             response = connection.getresponse()
-            text = response.read(ANSWER_MAX)
+            reply = response.read(ANSWER_MAX)
+            if response.length:  # the connection broke
+                raise http.client.IncompleteRead(reply, response.length)
         except (OSError, http.client.HTTPException) as error:
             raise PolluxError(f'{self._url}: {error!r}') from error
         finally:
             connection.close()
         try:
-            answer = dict(_decode(text.decode()))
+            answer = dict(_decode(reply.decode()))
         except (TypeError, ValueError, RecursionError):
             answer = {}
         if response.status == HTTPStatus.OK and answer:
             return answer
-        error = answer.get('error')
-        why = f": {', '.join(map(str, error.values()))}" if isinstance(error, dict) else ''
+        why = answer.get('error')
+        why = why if isinstance(why, dict) else {}
+        text = ': '.join([f'{response.status} {response.reason}', *map(str, why.values())])
         seconds = response.getheader('Retry-After', '')
-        raise PolluxError(f'{self._url}: {response.status} {response.reason}{why}', response.status,
+        raise PolluxError(f'{self._url}: {text}', response.status, why.get('code'),
                           int(seconds) if re.fullmatch('[0-9]{1,9}', seconds) else None)
 
     def _insert(self, actions: Sequence[str]) -> None:
@@ -842,12 +855,7 @@ def _collector(actions: list[Raw], of: Event | Handshake,
                ack_id: int | str | None = None) -> Target:
     """Return the `io` of a handler."""
     session = None if isinstance(of, Event) and of.type in OF_NO_SESSION else of.session
-
-    def add(text: str) -> None:
-        raw = object.__new__(Raw)  # what _encode() wrote need not be checked
-        raw.text = text
-        actions.append(raw)
-    return Target(add, of.ns, session, ack_id)
+    return Target(lambda text: actions.append(Raw._trust(text)), of.ns, session, ack_id)
 
 
 def _note_changes(changes: dict[str, list[Fields]], session: str, reply: str) -> None:

@@ -372,7 +372,7 @@ class Publish:
         Api.answer = 400, {}, b'{"error":{"code":"bad_action","message":"no such do","index":1}}'
         answer = self.run_call(self.options, 'publish')
         self.assertEqual(answer['status'], 400)
-        self.assertIn('bad_action, no such do, 1', answer['error'])
+        self.assertIn('bad_action: no such do: 1', answer['error'])
         for status, reply in (401, b'who?'), (403, b''), (404, b'[]'), (410, b'{"error":"x"}'):
             Api.answer = status, {}, reply
             Api.got = []
@@ -383,10 +383,10 @@ class Publish:
         for url in self.options['url'], f'unix:{self.socket}':
             Api.got = []
             Api.first = [(503, {}, b''), None, (429, {'Retry-After': '0'}, b'{"error":{}}'),
-                         (502, {}, b'<html>')]
+                         (502, {}, b'<html>'), (200, {'Content-Length': '99'}, b'{"ok":true,')]
             answer = self.run_call({**self.options, 'url': url}, 'publish')
             self.assertEqual(answer, {'ok': True, 'actions': 2, 'queued': 37})
-            self.assertEqual(len(Api.got), 5)
+            self.assertEqual(len(Api.got), 6)
             self.assertEqual(len({headers['idempotency-key'] for _, headers, _ in Api.got}), 1)
             self.assertEqual(len({body for _, _, body in Api.got}), 1)
         key = Api.got[0][1]['idempotency-key']
@@ -398,7 +398,7 @@ class Publish:
         started = time.monotonic()
         answer = self.run_call({**self.options, 'retry_for': 0.5}, 'publish')
         self.assertEqual(answer['status'], 503)
-        self.assertIn('busy, later', answer['error'])
+        self.assertIn('busy: later', answer['error'])
         self.assertIn(len(Api.got), (2, 3, 4))
         Api.got = []
         self.assertEqual(self.run_call({**self.options, 'retry_for': 0}, 'publish')['status'], 503)
@@ -450,8 +450,15 @@ class Publish:
                          [{'user': '4 2', 'sessions': [{'id': 'P.1', 'data': {'a': 1}}]}, None])
         self.assertEqual([path for path, _, _ in Api.got[3:]],
                          ['/pollux/v1/users/4%202', '/pollux/v1/sessions/P.x'])
+        Api.answer = 404, {}, b'<h1>Not Found</h1>'
+        self.assertEqual(self.run_call(self.options, 'one')['status'], 404)
         Api.answer = 403, {}, b'{"error":{"code":"scope"}}'
         self.assertEqual(self.run_call(self.options, 'one')['status'], 403)
+
+    def test_who_is_at_a_limit_is_in_the_answer(self):
+        reply = {'ok': True, 'actions': 1, 'refused': 2, 'error': {'code': 'limit', 'message': 'x'}}
+        Api.answer = 200, {}, json.dumps(reply).encode()
+        self.assertEqual(self.run_call(self.options, 'publish'), reply)
 
     def test_an_answer_that_is_none_is_an_error(self):
         for reply in b'<html>', b'', b'[1]', b'7':
@@ -483,6 +490,13 @@ class PublishPhp(Publish, Threads):
                                 capture_output=True, timeout=support.WAIT_S)
         self.assertEqual(output.stderr, b'')
         return json.loads(output.stdout)
+
+
+    def test_an_account_that_forbids_it_is_told(self):
+        script = os.path.join(support.HERE, 'publish.php')
+        output = subprocess.run(['php', '-d', 'allow_url_fopen=0', script, json.dumps(self.options), 'publish'],
+                                check=True, capture_output=True, timeout=support.WAIT_S)
+        self.assertIn('allow_url_fopen', json.loads(output.stdout)['error'])
 
 
 class PublishPython(Publish, Threads):
