@@ -79,9 +79,31 @@ struct sio_api {
 	int (*on_user_disconnect)(sio_app *app, sio_user_handler *fn, void *arg);
 	const struct sio_left_out *(*leave_out)(
 	    const void *handle, const struct sio_left_out *others, int64_t key);
+	int (*kind)(const void *handle, const char *json);
+	bool (*to_bool)(const void *handle, const char *json, bool *out);
+	bool (*number)(const void *handle, const char *json, double *out);
+	bool (*integer)(const void *handle, const char *json, int64_t *out);
+	int (*length)(const void *handle, const char *json);
+	const char *const *(*elements)(const void *handle, const char *json, size_t *n);
+	const char *(*member)(const void *handle, const char *json, const char *name);
+	const char *(*member_n)(const void *handle, const char *json, const char *name, size_t n);
+	const sio_field *(*members)(const void *handle, const char *json, size_t *n);
+	const sio_field *(*members_n)(const void *handle, const char *json, size_t *n);
+	const char *(*cookie)(const sio_handshake *h, const char *name);
+	sio_builder *(*build)(const void *handle);
+	void (*build_object)(sio_builder *b);
+	void (*build_array)(sio_builder *b);
+	void (*build_end)(sio_builder *b);
+	void (*build_name)(sio_builder *b, const char *name, size_t n);
+	void (*build_text)(sio_builder *b, const char *text, size_t n);
+	void (*build_integer)(sio_builder *b, int64_t value);
+	void (*build_number)(sio_builder *b, double value);
+	void (*build_bool)(sio_builder *b, bool value);
+	void (*build_json)(sio_builder *b, const char *json);
+	const char *(*built)(sio_builder *b);
 };
 
-/* Every handle (application, namespace, socket, handshake) begins with these. */
+/* Every handle (application, namespace, socket, handshake, builder) begins with these. */
 struct sio_handle {
 	const struct sio_api *api;
 	sio_app *app;
@@ -187,6 +209,12 @@ static inline const char *
 sio_query(const sio_handshake *h, const char *key)
 {
 	return SIO_API(h)->query(h, key);
+}
+
+static inline const char *
+sio_cookie(const sio_handshake *h, const char *name)
+{
+	return SIO_API(h)->cookie(h, name);
 }
 
 static inline const char *
@@ -671,6 +699,153 @@ sio_args(const void *handle, const char *kinds, ...)
 	json = SIO_API(handle)->args(handle, kinds, values);
 	va_end(values);
 	return json;
+}
+
+static inline int
+sio_kind(const void *handle, const char *json)
+{
+	return SIO_API(handle)->kind(handle, json);
+}
+
+static inline bool
+sio_bool(const void *handle, const char *json, bool *out)
+{
+	return SIO_API(handle)->to_bool(handle, json, out);
+}
+
+static inline bool
+sio_number(const void *handle, const char *json, double *out)
+{
+	return SIO_API(handle)->number(handle, json, out);
+}
+
+static inline bool
+sio_integer(const void *handle, const char *json, int64_t *out)
+{
+	return SIO_API(handle)->integer(handle, json, out);
+}
+
+static inline int
+sio_length(const void *handle, const char *json)
+{
+	return SIO_API(handle)->length(handle, json);
+}
+
+static inline const char *const *
+sio_elements(const void *handle, const char *json, size_t *n)
+{
+	return SIO_API(handle)->elements(handle, json, n);
+}
+
+static inline const char *
+sio_member(const void *handle, const char *json, const char *name)
+{
+	return SIO_API(handle)->member(handle, json, name);
+}
+
+static inline const char *
+sio_member_n(const void *handle, const char *json, const char *name, size_t n)
+{
+	return SIO_API(handle)->member_n(handle, json, name, n);
+}
+
+static inline const sio_field *
+sio_members(const void *handle, const char *json, size_t *n)
+{
+	return SIO_API(handle)->members(handle, json, n);
+}
+
+static inline const sio_field *
+sio_members_n(const void *handle, const char *json, size_t *n)
+{
+	return SIO_API(handle)->members_n(handle, json, n);
+}
+
+static inline sio_builder *
+sio_build(const void *handle)
+{
+	return SIO_API(handle)->build(handle);
+}
+
+static inline void
+sio_build_object(sio_builder *b)
+{
+	if (b != NULL)
+		SIO_API(b)->build_object(b);
+}
+
+static inline void
+sio_build_array(sio_builder *b)
+{
+	if (b != NULL)
+		SIO_API(b)->build_array(b);
+}
+
+static inline void
+sio_build_end(sio_builder *b)
+{
+	if (b != NULL)
+		SIO_API(b)->build_end(b);
+}
+
+static inline void
+sio_build_name_n(sio_builder *b, const char *name, size_t n)
+{
+	if (b != NULL)
+		SIO_API(b)->build_name(b, name, n);
+}
+
+static inline void
+sio_build_name(sio_builder *b, const char *name)
+{
+	sio_build_name_n(b, name, name == NULL ? 0 : strlen(name));
+}
+
+static inline void
+sio_build_text_n(sio_builder *b, const char *text, size_t n)
+{
+	if (b != NULL)
+		SIO_API(b)->build_text(b, text, n);
+}
+
+static inline void
+sio_build_text(sio_builder *b, const char *text)
+{
+	sio_build_text_n(b, text, text == NULL ? 0 : strlen(text));
+}
+
+static inline void
+sio_build_integer(sio_builder *b, int64_t value)
+{
+	if (b != NULL)
+		SIO_API(b)->build_integer(b, value);
+}
+
+static inline void
+sio_build_number(sio_builder *b, double value)
+{
+	if (b != NULL)
+		SIO_API(b)->build_number(b, value);
+}
+
+static inline void
+sio_build_bool(sio_builder *b, bool value)
+{
+	if (b != NULL)
+		SIO_API(b)->build_bool(b, value);
+}
+
+static inline void
+sio_build_json(sio_builder *b, const char *json)
+{
+	if (b != NULL)
+		SIO_API(b)->build_json(b, json);
+}
+
+static inline const char *
+sio_built(sio_builder *b)
+{
+	return b == NULL ? "(sio_build: no memory)" : SIO_API(b)->built(b);
 }
 
 #endif

@@ -50,6 +50,7 @@ typedef struct sio_app sio_app;             /* the application being set up */
 typedef struct sio_ns sio_ns;               /* a namespace: io.of('/chat') */
 typedef struct sio_socket sio_socket;       /* one session in one namespace, during a handler */
 typedef struct sio_handshake sio_handshake; /* 0.9's handshakeData */
+typedef struct sio_builder sio_builder;     /* a JSON text being built, during a handler */
 
 /* What a handler is called for. */
 typedef struct sio_event {
@@ -163,6 +164,10 @@ static inline const char *sio_header(const sio_handshake *h, const char *name);
 
 /* A key of the query, decoded; NULL when absent, or if it contains U+0000. */
 static inline const char *sio_query(const sio_handshake *h, const char *key);
+
+/* A cookie by its name, without quotes around its value, which is as it was set: no %XX of it is
+ * decoded.  Of several of the name the first counts.  NULL when absent. */
+static inline const char *sio_cookie(const sio_handshake *h, const char *name);
 
 /* The whole query as a JSON object text. */
 static inline const char *sio_query_json(const sio_handshake *h);
@@ -384,6 +389,59 @@ static inline const char *sio_text(const void *handle, const char *json);
 /* The same for any text; `*n` is its length in bytes. */
 static inline const char *sio_text_n(const void *handle, const char *json, size_t *n);
 
+/* What a JSON text is. */
+enum {
+	SIO_NOT_JSON, /* and of NULL */
+	SIO_NULL,
+	SIO_BOOL,
+	SIO_NUMBER,
+	SIO_STRING,
+	SIO_ARRAY,
+	SIO_OBJECT
+};
+static inline int sio_kind(const void *handle, const char *json);
+
+/* Read true or false, or a number.  False: `json` is NULL or something else, or beyond the range of
+ * the type; `*out` is unchanged then.  Whole numbers are integers, 5.0 and 1e3 too. */
+static inline bool sio_bool(const void *handle, const char *json, bool *out);
+static inline bool sio_number(const void *handle, const char *json, double *out);
+static inline bool sio_integer(const void *handle, const char *json, int64_t *out);
+
+/* The number of elements of a JSON array text; -EINVAL: it is none. */
+static inline int sio_length(const void *handle, const char *json);
+
+/* All elements of a JSON array text, as JSON texts; `*n` is their number.  NULL: it is none, and
+ * `*n` is 0.
+ *
+ *	size_t n;
+ *	const char *const *list = sio_elements(s, sio_arg(s, e->args, 0), &n);
+ *
+ *	for (size_t i = 0; i < n; i++)
+ *		sio_join(s, sio_text(s, list[i])); */
+static inline const char *const *sio_elements(const void *handle, const char *json, size_t *n);
+
+/* The value of a member of a JSON object text; of several of the name the last counts, as in
+ * JavaScript.  NULL: no such member, or not an object. */
+static inline const char *sio_member(const void *handle, const char *json, const char *name);
+
+/* The same for a name of `n` bytes, which may contain U+0000. */
+static inline const char *sio_member_n(
+    const void *handle, const char *json, const char *name, size_t n);
+
+/* A member of a JSON object. */
+typedef struct sio_field {
+	const char *name; /* decoded */
+	size_t name_n;
+	const char *value; /* JSON text */
+} sio_field;
+
+/* All members of a JSON object text, in their order, but for those whose names contain U+0000; `*n`
+ * is their number.  NULL: it is none, and `*n` is 0. */
+static inline const sio_field *sio_members(const void *handle, const char *json, size_t *n);
+
+/* The same with all names. */
+static inline const sio_field *sio_members_n(const void *handle, const char *json, size_t *n);
+
 /* `text` as a JSON string literal, quotes included.  NULL: out of memory. */
 static inline const char *sio_quote(const void *handle, const char *text, size_t n);
 
@@ -400,6 +458,47 @@ static inline const char *sio_quote(const void *handle, const char *text, size_t
  * UTF-8, invalid JSON) the result is a text that is not JSON, so that the call that gets it returns
  * -EINVAL. */
 static inline const char *sio_args(const void *handle, const char *kinds, ...);
+
+/* Build a JSON text that sio_args() is not enough for, value by value; in an object each one after
+ * its name.
+ *
+ *	sio_builder *b = sio_build(s);
+ *
+ *	sio_build_array(b);
+ *	sio_build_object(b);
+ *	sio_build_name(b, "nick");
+ *	sio_build_text(b, nick);
+ *	sio_build_name(b, "color");
+ *	sio_build_json(b, sio_get(s, "color"));
+ *	sio_build_end(b);
+ *	sio_build_end(b);
+ *	sio_emit(s, "joined", sio_built(b));	[{"nick":"bob","color":"red"}]
+ *
+ * It lives until the handler returns.  No call can fail but the last: after a mistake (a value
+ * without its name, an end too many, text that is not UTF-8, invalid JSON, no memory) sio_built()
+ * gives a text that is not JSON but says what is wrong, and the call that gets it logs it and
+ * returns -EINVAL. */
+static inline sio_builder *sio_build(const void *handle);
+
+/* Begin an object or an array, which is a value itself, and end the innermost one. */
+static inline void sio_build_object(sio_builder *b);
+static inline void sio_build_array(sio_builder *b);
+static inline void sio_build_end(sio_builder *b);
+
+/* The name of the next value; the second one may contain U+0000. */
+static inline void sio_build_name(sio_builder *b, const char *name);
+static inline void sio_build_name_n(sio_builder *b, const char *name, size_t n);
+
+/* A value.  NULL is null; a number that is infinite or not a number is null, too. */
+static inline void sio_build_text(sio_builder *b, const char *text);
+static inline void sio_build_text_n(sio_builder *b, const char *text, size_t n);
+static inline void sio_build_integer(sio_builder *b, int64_t value);
+static inline void sio_build_number(sio_builder *b, double value);
+static inline void sio_build_bool(sio_builder *b, bool value);
+static inline void sio_build_json(sio_builder *b, const char *json);
+
+/* The text, after which nothing can be added. */
+static inline const char *sio_built(sio_builder *b);
 
 /* A line of the log, as printf. */
 #define sio_log(handle, ...) (SIO_API(handle)->log((handle), __VA_ARGS__))

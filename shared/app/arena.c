@@ -35,11 +35,25 @@ arena_keep(struct sio_app *app, char *text)
 	return copy;
 }
 
+struct buf *
+arena_buf(struct sio_app *app)
+{
+	struct arena_buf *b = arena_alloc(app, sizeof(*b));
+
+	if (b == NULL)
+		return NULL;
+	b->next = app->bufs;
+	app->bufs = b;
+	return &b->buf;
+}
+
 void
 arena_free(struct sio_app *app)
 {
 	struct arena_block *block;
 
+	for (; app->bufs != NULL; app->bufs = app->bufs->next)
+		buf_free(&app->bufs->buf);
 	while ((block = app->arena) != NULL) {
 		app->arena = block->next;
 		free(block);

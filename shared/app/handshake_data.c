@@ -5,30 +5,10 @@
 
 #include "shared/app/internal.h"
 #include "shared/base/log.h"
+#include "shared/wire/cookie.h"
 #include "shared/wire/json.h"
 
 /* --- reading -------------------------------------------------------------------------------- */
-
-/* Find the member of a JSON object by name; as in JavaScript, the last of that name counts. */
-static bool
-find_last_member(const struct json_value *object, const char *name, struct json_value *found)
-{
-	struct json_walk walk;
-	struct json_value value;
-	struct slice key;
-	bool any = false;
-
-	if (object->kind != JSON_KIND_OBJECT)
-		return false;
-	json_walk_begin(&walk, object);
-	while (json_walk_member(&walk, &key, &value)) {
-		if (!json_string_is(key, name))
-			continue;
-		*found = value;
-		any = true;
-	}
-	return any;
-}
 
 /* Copy a member of the handshake, or with `inner` a member of that member. */
 static const char *
@@ -36,12 +16,13 @@ copy_handshake_member(const sio_handshake *h, const char *name, const char *inne
 {
 	struct json_value all, outer, value;
 
-	if (json_parse(&all, slice_of(h->json)) == -1 || !find_last_member(&all, name, &outer))
+	if (json_parse(&all, slice_of(h->json)) == -1 || !reader_find(&all, slice_of(name), &outer))
 		return NULL;
 	if (inner == NULL)
 		return arena_copy(module_of_handle(h), outer.text);
-	return find_last_member(&outer, inner, &value) ? arena_copy(module_of_handle(h), value.text)
-	                                               : NULL;
+	return reader_find(&outer, slice_of(inner), &value)
+	           ? arena_copy(module_of_handle(h), value.text)
+	           : NULL;
 }
 
 const char *
@@ -64,6 +45,16 @@ const char *
 handshake_data_query(const sio_handshake *h, const char *key)
 {
 	return text_decode(h, copy_handshake_member(h, "query", key));
+}
+
+const char *
+handshake_data_cookie(const sio_handshake *h, const char *name)
+{
+	struct slice header = slice_of(handshake_data_header(h, "cookie")), value;
+
+	return name != NULL && cookie_find(header, slice_of(name), &value)
+	           ? arena_copy(module_of_handle(h), value)
+	           : NULL;
 }
 
 /* --- the verdict ---------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include "shared/app/module.h"
 #include "shared/base/buf.h"
 #include "shared/base/container.h"
+#include "shared/wire/json.h"
 
 /* Calls without the store after which a handler that has used it counts as one that does not. */
 #define HANDLER_WARY 1000
@@ -53,6 +54,12 @@ struct user_handler {
 	void *arg;
 };
 
+/* A buffer that lives as long. */
+struct arena_buf {
+	struct arena_buf *next;
+	struct buf buf;
+};
+
 struct sio_app {
 	struct sio_handle h; /* first: pollux.h */
 	struct application base;
@@ -62,6 +69,7 @@ struct sio_app {
 	void *authorize_user;
 	struct user_handler user_connect, user_disconnect;
 	struct arena_block *arena;
+	struct arena_buf *bufs;     /* in the arena */
 	unsigned depth;             /* of nested handlers */
 	struct admission admission; /* of the handshake that was accepted last */
 	struct buf event, text;     /* scratch of the dispatcher */
@@ -112,7 +120,39 @@ void *arena_alloc(struct sio_app *app, size_t n);
 const char *arena_copy(struct sio_app *app, struct slice text);
 /* The same of a malloc'ed text, which is freed. */
 const char *arena_keep(struct sio_app *app, char *text);
+/* An empty buffer, freed with the arena; NULL: no memory. */
+struct buf *arena_buf(struct sio_app *app);
 void arena_free(struct sio_app *app);
+
+/* --- builder.c: as in pollux.h -------------------------------------------------------------- */
+
+sio_builder *builder_open(const void *handle);
+void builder_object(sio_builder *b);
+void builder_array(sio_builder *b);
+void builder_end(sio_builder *b);
+void builder_name(sio_builder *b, const char *name, size_t n);
+void builder_text(sio_builder *b, const char *text, size_t n);
+void builder_integer(sio_builder *b, int64_t value);
+void builder_number(sio_builder *b, double value);
+void builder_bool(sio_builder *b, bool value);
+void builder_json(sio_builder *b, const char *json);
+const char *builder_finish(sio_builder *b);
+
+/* --- reader.c: as in pollux.h --------------------------------------------------------------- */
+
+/* Find a member of an object; as in JavaScript, the last one of that name counts. */
+bool reader_find(const struct json_value *object, struct slice name, struct json_value *found);
+
+int reader_kind(const void *handle, const char *json);
+bool reader_bool(const void *handle, const char *json, bool *out);
+bool reader_number(const void *handle, const char *json, double *out);
+bool reader_integer(const void *handle, const char *json, int64_t *out);
+int reader_length(const void *handle, const char *json);
+const char *const *reader_elements(const void *handle, const char *json, size_t *n);
+const char *reader_member(const void *handle, const char *json, const char *name);
+const char *reader_member_n(const void *handle, const char *json, const char *name, size_t n);
+const sio_field *reader_members(const void *handle, const char *json, size_t *n);
+const sio_field *reader_members_n(const void *handle, const char *json, size_t *n);
 
 /* --- handlers.c ----------------------------------------------------------------------------- */
 
@@ -203,6 +243,7 @@ int handshake_data_accept(const sio_handshake *h, const char *user, const char *
 int handshake_data_refuse(const sio_handshake *h, const char *reason);
 const char *handshake_data_field(const sio_handshake *h, const char *name);
 const char *handshake_data_header(const sio_handshake *h, const char *name);
+const char *handshake_data_cookie(const sio_handshake *h, const char *name);
 const char *handshake_data_query(const sio_handshake *h, const char *key);
 
 /* --- text.c: as in pollux.h ----------------------------------------------------------------- */
@@ -213,6 +254,8 @@ const char *text_decode_n(const void *handle, const char *json, size_t *n);
 const char *text_quote(const void *handle, const char *text, size_t n);
 const char *text_format(const void *handle, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Append a number as JSON. */
+void text_write_double(struct buf *out, double value);
 const char *text_args(const void *handle, const char *kinds, va_list values);
 void text_log(const void *handle, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -120,8 +120,8 @@ add_json_arg(struct buf *out, const char *json)
 }
 
 /* As JavaScript: the shortest digits that read back as the same number; NaN and infinity: null. */
-static void
-add_double_arg(struct buf *out, double value)
+void
+text_write_double(struct buf *out, double value)
 {
 	char digits[32];
 	char *comma;
@@ -165,7 +165,7 @@ text_args(const void *handle, const char *kinds, va_list values)
 			buf_printf(&out, "%lld", (long long)va_arg(values, int64_t));
 			break;
 		case 'd':
-			add_double_arg(&out, va_arg(values, double));
+			text_write_double(&out, va_arg(values, double));
 			break;
 		case 'b':
 			buf_puts(&out, va_arg(values, int) != 0 ? "true" : "false");

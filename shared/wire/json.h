@@ -62,6 +62,9 @@ bool json_walk_member(struct json_walk *w, struct slice *key, struct json_value 
 /* Whether the string literal (quotes included) equals `text` once its escapes are decoded. */
 bool json_string_is(struct slice literal, const char *text);
 
+/* The same for a text that may contain U+0000. */
+bool json_string_equals(struct slice literal, struct slice text);
+
 /* Append the text of a string literal (quotes included), escapes decoded to UTF-8; a lone
  * surrogate becomes U+FFFD. */
 void json_string_decode(struct buf *out, struct slice literal);

@@ -96,9 +96,9 @@ length_before_escape(struct slice s)
 }
 
 bool
-json_string_is(struct slice literal, const char *text)
+json_string_equals(struct slice literal, struct slice want)
 {
-	struct slice s = strip_quotes(literal), want = slice_of(text);
+	struct slice s = strip_quotes(literal);
 
 	while (s.n > 0) {
 		/* run by run, without a buffer to decode into */
@@ -116,6 +116,12 @@ json_string_is(struct slice literal, const char *text)
 		want = slice_skip(want, got.n);
 	}
 	return want.n == 0;
+}
+
+bool
+json_string_is(struct slice literal, const char *text)
+{
+	return json_string_equals(literal, slice_of(text));
 }
 
 void
