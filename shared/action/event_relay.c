@@ -11,6 +11,7 @@
 #include "shared/action/target.h"
 #include "shared/base/config.h"
 #include "shared/base/log.h"
+#include "shared/store/counters.h"
 #include "shared/store/subscription.h"
 #include "shared/wire/json.h"
 #include "shared/wire/packet.h"
@@ -407,10 +408,14 @@ static void
 relay_or_drop(struct application *app, const struct relay_rule *rule, struct session *s,
     const struct packet *pk)
 {
+	struct slots *sl = store_slots(hub_store(app->hub));
+
 	if (!take_budget(app->relay, rule, session_key(s), pk->data.n, hub_now(app->hub))) {
+		counters_count(sl, COUNT_RELAY_DROPPED);
 		log_over_budget(rule, session_key(s));
 		acknowledge(app, rule, s, pk, SLICE("[\"dropped\"]"));
 	} else if (relay_packet(app, rule, s, pk->type) == 0) {
+		counters_count(sl, COUNT_RELAYED);
 		acknowledge(app, rule, s, pk, SLICE("[]"));
 	}
 }

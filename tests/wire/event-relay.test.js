@@ -2,16 +2,17 @@
 'use strict';
 
 const assert = require('node:assert');
+const { createHash } = require('node:crypto');
 const { after } = require('node:test');
 const { wsd, stopAll } = require('../lib/alone');
 const { event } = require('../lib/client');
 const { useHook } = require('../lib/hooked');
-const { closeAll } = require('../lib/http');
+const { request, closeAll } = require('../lib/http');
 const payload = require('../lib/payload');
 const { Polling, handshake } = require('../lib/polling');
 const { connected, ask, next, closeAll: closeClients } = require('../lib/realclient');
 const { logOf } = require('../lib/server');
-const { useServer, pollux } = require('../lib/suite');
+const { useServer, pollux, NODES } = require('../lib/suite');
 const { SECRET, token } = require('../lib/token');
 const { until } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
@@ -20,7 +21,11 @@ const RELAYS = {
   'relay "/chat"': { move: 'all', say: 'room', 'user:typing': 'all 100 1M', at: 'all volatile', '"a=b"': 'all', fast: 'all 5 1k' },
   'relay ""': { message: 'all', json: 'all', say: 'room' }
 };
-const alone = useServer({ conf: { app: { module: '' }, auth: { jwt_secret: SECRET, jwt_required: 'no' }, ...RELAYS } });
+const KEY = 'key-of-the-test';
+const publish = { enabled: 'true', keys: `me:read:${createHash('sha256').update(KEY).digest('hex')}` };
+const alone = useServer({
+  conf: { app: { module: '' }, publish, auth: { jwt_secret: SECRET, jwt_required: 'no' }, ...RELAYS }
+});
 const beside = useHook({}, {}, { 'relay "/free"': { say: 'all' }, 'relay ""': { move: 'all' } });
 
 after(async () => {
@@ -113,6 +118,9 @@ pollux('who sends more than the limits loses its own events, is told by the acks
     await modest.emit('fast', ['x'.repeat(1100)], '9+', '/chat');
     await modest.takeUntil('6::/chat:9+["dropped"]');
     await until(() => /warn: session P\S+ sends more "fast" than \[relay "\/chat"\] allows/.test(logOf(alone)), 'a line in the log');
+    const metrics = await request(alone.port, { path: '/pollux/v1/metrics', headers: { 'X-API-Key': KEY } });
+    for (const fate of ['relayed', 'dropped'])
+      assert.match(metrics.text, new RegExp(`pollux_relay_events_total{fate="${fate}"} ${NODES > 0 ? '' : '[1-9]'}`));
     /* a while later it may go on */
     await until(async () => (await greedy.ask('fast', ['later'], '/chat')).length === 0, 'the budget is filled again');
     stop(greedy, modest, other);
