@@ -36,7 +36,7 @@
  * answer. */
 class PolluxError extends RuntimeException
 {
-    public ?string $reason = null;   // the server's word for it: 'bad_action', 'unknown_session' ...
+    public ?string $reason = null;   // the server's word for it, 'bad_action' for example
     public ?int $retryAfter = null;  // seconds that the server asked us to wait
 }
 
@@ -400,7 +400,8 @@ final class Pollux
         if (!$results) {
             return [204, [], ''];
         }
-        return [200, ['Content-Type' => 'application/json'], self::_encode(['results' => $results])];
+        $body = self::_encode(['results' => $results]);
+        return [200, ['Content-Type' => 'application/json'], $body];
     }
 
     /* Not longer than ERROR_MAX, and UTF-8, whatever a message holds. */
