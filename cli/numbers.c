@@ -30,6 +30,8 @@ numbers_collect(struct cli *c, struct numbers *of)
 		cli_complain("the node is not part of the cluster any more");
 		return -1;
 	}
+	if (figures_collect(hub_store(c->hub), &of->figures) == -1)
+		return -1;
 	return listing_totals(
 	    hub_store(c->hub), of->of.is_one ? of->of : LISTING_HERE, &of->totals);
 }
@@ -112,6 +114,28 @@ write_places_json(struct buf *out, const struct numbers *of)
 	buf_printf(out, "\"awaited\":%u}", of->waiters);
 }
 
+/* As in the metrics, where more is said of each. */
+static void
+write_figures_json(struct buf *out, const struct figures *f)
+{
+	const struct counters *all = &f->counters;
+
+	buf_printf(out,
+	    ",\"refused\":%" PRIu64 ",\"disconnected\":%" PRIu64 ",\"hook\":{\"events\":%" PRId64
+	    ",\"bytes\":%" PRId64 ",\"dead\":%" PRId64 ",\"requests\":%" PRIu64
+	    ",\"failed\":%" PRIu64 "}",
+	    counters_sum(all, "refusals_total"), counters_sum(all, "disconnects_total"),
+	    f->hook_events, f->hook_bytes, f->hook_dead,
+	    counters_sum_took(all, "hook_request_seconds"),
+	    counters_sum(all, "hook_failures_total"));
+	buf_printf(out,
+	    ",\"store\":{\"file_bytes\":%" PRId64 ",\"wal_bytes\":%" PRId64
+	    ",\"log_bytes\":%" PRId64 ",\"lock_waits\":%" PRIu64 ",\"lock_wait_ms\":%" PRIu64
+	    ",\"commits\":%" PRIu64 ",\"rollbacks\":%" PRIu64 "}",
+	    f->database_bytes, f->wal_bytes, f->log_bytes, all->n[COUNT_LOCK_WAITS],
+	    all->n[COUNT_LOCK_WAITED_US] / 1000, all->n[COUNT_COMMITS], all->n[COUNT_ROLLBACKS]);
+}
+
 static void
 write_own_json(struct buf *out, const struct numbers *of)
 {
@@ -135,6 +159,7 @@ write_own_json(struct buf *out, const struct numbers *of)
 	    "},\"database_bytes\":%" PRId64,
 	    t->rooms, t->memberships, t->values, t->answers_awaited, received, sent, t->messages,
 	    t->appended, t->bytes);
+	write_figures_json(out, &of->figures);
 	write_places_json(out, of);
 	if (of->cluster.is_on) {
 		buf_puts(out, ",\"cluster\":");
@@ -205,6 +230,26 @@ write_places_text(struct buf *out, const struct numbers *of)
 }
 
 static void
+write_figures_text(struct buf *out, const struct figures *f)
+{
+	const struct counters *all = &f->counters;
+	uint64_t requests = counters_sum_took(all, "hook_request_seconds");
+
+	buf_printf(out, "ended       %" PRIu64 " disconnected, %" PRIu64 " refused\n",
+	    counters_sum(all, "disconnects_total"), counters_sum(all, "refusals_total"));
+	if (requests > 0 || f->hook_events > 0 || f->hook_dead > 0)
+		buf_printf(out,
+		    "hook        %" PRId64 " events wait, %" PRId64 " dead; %" PRIu64
+		    " requests, %" PRIu64 " failed\n",
+		    f->hook_events, f->hook_dead, requests,
+		    counters_sum(all, "hook_failures_total"));
+	buf_printf(out,
+	    "store       %" PRIu64 " commits, %" PRIu64 " waits for the lock, %" PRIu64
+	    " ms in all\n",
+	    all->n[COUNT_COMMITS], all->n[COUNT_LOCK_WAITS], all->n[COUNT_LOCK_WAITED_US] / 1000);
+}
+
+static void
 write_own_text(struct buf *out, const struct numbers *of)
 {
 	const struct listing_totals *t = &of->totals;
@@ -225,6 +270,7 @@ write_own_text(struct buf *out, const struct numbers *of)
 	write_contents_text(out, t);
 	buf_printf(out, "answers     %" PRId64 " awaited\n", t->answers_awaited);
 	buf_printf(out, "packets     %" PRIu64 " received, %" PRIu64 " sent\n", received, sent);
+	write_figures_text(out, &of->figures);
 	buf_printf(
 	    out, "log         %" PRId64 " messages of %" PRId64 "\n", t->messages, t->appended);
 	buf_printf(out, "database    %" PRId64 " kB\n", t->bytes / 1024);

@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/cluster.h"
+#include "shared/store/figures.h"
 #include "shared/store/listing.h"
 #include "shared/store/places.h"
 #include "shared/store/slots.h"
@@ -22,6 +23,7 @@ struct numbers {
 	struct listing_totals totals; /* of that node; of this one without --node */
 	struct cluster cluster;
 	struct places_figures places[PLACES_POOLS];
+	struct figures figures;
 	unsigned waiters; /* clients that wait for a place */
 	struct process processes[SLOTS_MAX];
 	int n;

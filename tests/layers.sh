@@ -114,7 +114,7 @@ violations() {
 		if (target[1] in programs && target[1] != top)
 			say("programs never include one another")
 		# the command line acts and lists without a transport
-		if (top == "cli" && $4 ~ /^shared\/(action\/(application|action)|hook\/(event_id|http)|store\/(folder|hook_listing|link_figures|link_node|listing|places|slots|waiters|watch))\.h$/)
+		if (top == "cli" && $4 ~ /^shared\/(action\/(application|action)|hook\/(event_id|http)|store\/(figures|folder|hook_listing|link_figures|link_node|listing|places|slots|waiters|watch))\.h$/)
 			next
 		# the link ships its rows by itself, keeps what other nodes tell, and acts for them
 		if (top == "linkd" && $4 ~ /^shared\/(store\/(link_[a-z]+|folder|slots|message_log|remote|session_data|session_row|subscription)|action\/(application|name|namespace|target))\.h$/)

@@ -252,6 +252,7 @@ pollux('stats and top count', async () => {
   const { client } = await inRoom(Websocket);
   const stats = await json('stats');
   assert.ok(stats.processes.wsd === 1 && stats.sessions.transports.websocket >= 1 && stats.rooms >= 1);
+  assert.ok(stats.hook.events === 0 && stats.store.commits >= 1 && stats.store.file_bytes > 0 && stats.refused >= 0, JSON.stringify(stats));
   const top = await run(['top', '--rounds', '2', '--interval', '0.1', '--json']);
   assert.strictEqual(top.stdout.trim().split('\n').map((line) => JSON.parse(line)).length, 2);
   assert.match((await run(['top', '--rounds', '1'])).stdout, /PID KIND/);

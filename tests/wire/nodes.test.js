@@ -12,6 +12,7 @@ const { wsd, stopAll } = require('../lib/alone');
 const { closeAll, request } = require('../lib/http');
 const { ROOT } = require('../lib/server');
 const { until } = require('../lib/wait');
+const { parse, documented } = require('../lib/metrics');
 const { Websocket } = require('../lib/websocket');
 
 const PROGRAM = path.join(ROOT, process.env.B || 'build', 'pollux');
@@ -162,6 +163,8 @@ pollux('a node is ready without its link, and says so', async () => {
   assert.match(text, /^# TYPE pollux_link_shipped_total counter\npollux_link_shipped_total 0$/m);
   assert.match(text, /^# TYPE pollux_link_lag_seconds gauge\npollux_link_lag_seconds 0\.000$/m);
   assert.match(text, /^pollux_memberships 1$/m); /* of this node only: they can be added up */
+  const names = (all) => [...all.keys()].filter((name) => name.startsWith('pollux_link_')).sort();
+  assert.deepStrictEqual(names(parse(text)), names(documented()));
 });
 
 pollux('without [cluster] nothing tells of one', async () => {

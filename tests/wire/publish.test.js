@@ -8,6 +8,7 @@ const path = require('node:path');
 const { promisify } = require('node:util');
 const { useServer, pollux } = require('../lib/suite');
 const { Connection, request, requestBytes } = require('../lib/http');
+const { parse, valueOf } = require('../lib/metrics');
 const { Polling, handshake } = require('../lib/polling');
 const { until } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
@@ -239,14 +240,7 @@ for (const [door, port] of Object.entries(DOORS)) {
     const client = await Websocket.open(server);
     const { response } = await call(port(), 'GET', 'metrics');
     assert.match(response.header('content-type'), /^text\/plain/);
-    const lines = response.text.trimEnd().split('\n');
-    const types = new Set();
-    for (const line of lines) {
-      const type = /^# TYPE (\w+) (gauge|counter|histogram)$/.exec(line);
-      if (type) types.add(type[1]);
-      else if (!line.startsWith('# HELP ')) assert.ok(types.has(/^(\w+?)(?:_bucket|_sum|_count)?(\{[^}]*\})? \d+(\.\d+)?$/.exec(line)[1]), line);
-    }
-    assert.ok(lines.some((line) => /^pollux_sessions\{transport="websocket"\} [1-9]/.test(line)));
+    assert.ok(valueOf(parse(response.text), 'pollux_sessions', { transport: 'websocket' }) >= 1);
     await client.close();
   });
 
