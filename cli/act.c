@@ -76,10 +76,11 @@ print_result(const struct cli *c, const struct action_result *result)
 		buf_printf(
 		    &out, "{\"actions\":%zu,\"receivers\":%zu", result->actions, result->receivers);
 	else
-		buf_printf(
-		    &out, "%zu session%s", result->receivers, result->receivers == 1 ? "" : "s");
+		buf_printf(&out, "%zu session%s%s", result->receivers,
+		    result->receivers == 1 ? "" : "s",
+		    result->kept > 0 ? "; kept until the user comes" : "");
 	if (c->json) {
-		action_refused_write(&out, result);
+		action_result_write(&out, result);
 		buf_add_char(&out, '}');
 	}
 	buf_add_char(&out, '\n');

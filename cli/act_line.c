@@ -26,6 +26,7 @@ enum {
 	KEY_ACK,
 	KEY_CONTEXT,
 	KEY_TIMEOUT,
+	KEY_MAILBOX,
 };
 
 static error_t
@@ -90,6 +91,9 @@ parse_sending(int key, char *arg, struct argp_state *state)
 	case KEY_TIMEOUT:
 		a->timeout = arg;
 		return 0;
+	case KEY_MAILBOX:
+		a->mailbox = arg;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -99,6 +103,7 @@ static const struct argp_option sending_options[] = {
     {"volatile", 'v', NULL, 0, "Drop it for sessions without an open transport", 2},
     {"ack", KEY_ACK, "NAME", 0, "Ask for an ack, which the application gets under NAME", 2},
     {"context", KEY_CONTEXT, "JSON", 0, "With --ack: what the application gets with it", 2},
+    {"mailbox", KEY_MAILBOX, "SECONDS", 0, "With -u: keep it for a user who is away", 2},
     {"timeout", KEY_TIMEOUT, "MS", 0, "With --ack: wait no longer than so many milliseconds", 2},
     {0},
 };
@@ -202,6 +207,7 @@ add_sending_options(struct buf *out, const struct act *a)
 	act_line_add(out, "ack", a->ack);
 	act_line_add_json(out, "context", a->context);
 	act_line_add_json(out, "timeout_ms", a->timeout);
+	act_line_add_json(out, "mailbox", a->mailbox);
 }
 
 void

@@ -23,7 +23,7 @@ struct act {
 	const char *ns, *room, *session, *user;
 	struct buf except; /* JSON strings of --except, with commas between them */
 	bool all, is_volatile;
-	const char *ack, *context, *timeout;
+	const char *ack, *context, *timeout, *mailbox;
 	char **words; /* what follows the options */
 	int words_n;
 };

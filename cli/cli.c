@@ -109,6 +109,10 @@ cli_open(struct cli *c)
 	    .rooms_per_session = c->cfg.rooms_per_session,
 	    .data_per_session = c->cfg.data_per_session,
 	    .acks_per_session = c->cfg.acks_per_session,
+	    .mailbox_messages = c->cfg.mailbox_messages,
+	    .mailbox_bytes = c->cfg.mailbox_bytes,
+	    .mailbox_total_bytes = c->cfg.mailbox_total_bytes,
+	    .mailbox_ms = c->cfg.mailbox_ms,
 	    .cluster = c->cfg.cluster_redis[0] != '\0',
 	    .link_bytes = c->cfg.cluster_queue_bytes,
 	};

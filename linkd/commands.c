@@ -10,9 +10,11 @@
 #include "shared/action/target.h"
 #include "shared/hub/hub.h"
 #include "shared/hub/link.h"
+#include "shared/hub/mail.h"
 #include "shared/link/frame.h"
 #include "shared/link/pack.h"
 #include "shared/store/slots.h"
+#include "shared/store/subscription.h"
 #include "shared/wire/json.h"
 #include "shared/wire/packet.h"
 #include "shared/wire/utf8.h"
@@ -87,6 +89,62 @@ commands_send(struct linkd *l, struct slice body)
 	if (find_ours(l, m.to, &s) == -1)
 		return -1;
 	return s == NULL ? 0 : hub_publish_session(l->hub, s, m.packet, m.is_volatile);
+}
+
+/* --- mail for users who are away ------------------------------------------------------------ */
+
+static void
+keep_least_key(void *arg, int64_t key)
+{
+	int64_t *least = arg;
+
+	if (*least == 0 || key < *least)
+		*least = key;
+}
+
+/* The user may be here, and its node does not know yet.  Of several nodes where that is so the one
+ * delivers it whose session has the lowest key. */
+static int
+deliver_if_here(struct linkd *l, const struct link_mail *m, struct hub_ns *ns)
+{
+	struct session *s;
+	int64_t key = 0;
+
+	if (subscription_user_sessions(
+		hub_store(l->hub), m->user, ns->chan, keep_least_key, &key) == -1) {
+		transaction_fail(l->hub);
+		return -1;
+	}
+	if (key == 0)
+		return 0;
+	if (find_ours(l, key, &s) == -1)
+		return -1;
+	return s == NULL || !membership_hears(s, ns) ? 0 : mail_deliver(l->hub, s, ns);
+}
+
+int
+commands_mail(struct linkd *l, struct slice body)
+{
+	struct link_mail m;
+	struct ns *ns;
+
+	if (!frame_unpack_mail(body, &m) || !name_is_valid(m.user) || !name_is_namespace(m.ns) ||
+	    !is_packet(m.packet))
+		return 1;
+	if (mail_take(l->hub, &m) == -1)
+		return -1;
+	ns = namespace_find(server_application(l->sv), m.ns);
+	return ns == NULL ? 0 : deliver_if_here(l, &m, &ns->hub);
+}
+
+int
+commands_mail_taken(struct linkd *l, struct slice body)
+{
+	struct link_signal s;
+
+	if (!frame_unpack_signal(body, &s) || s.text.p == NULL || s.text.n % 8 != 0)
+		return 1;
+	return mail_forget(l->hub, s.text);
 }
 
 /* --- commands ------------------------------------------------------------------------------- */

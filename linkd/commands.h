@@ -13,6 +13,10 @@ int commands_channel(struct linkd *l, struct slice body);
 int commands_send(struct linkd *l, struct slice body);
 int commands_run(struct linkd *l, struct slice body);
 
+/* LINK_MAIL and LINK_MAIL_TAKEN. */
+int commands_mail(struct linkd *l, struct slice body);
+int commands_mail_taken(struct linkd *l, struct slice body);
+
 /* Copy the reason of an end that another node gives, as far as it fits; empty if it is no UTF-8. */
 void commands_copy_reason(char *reason, size_t size, struct slice text);
 

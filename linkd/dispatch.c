@@ -225,6 +225,10 @@ take_frame(struct linkd *l, int node, const struct link_frame *frame)
 		return 0;
 	case LINK_DONE:
 		return publish_done_take(l->sv, frame->body);
+	case LINK_MAIL:
+		return commands_mail(l, frame->body);
+	case LINK_MAIL_TAKEN:
+		return commands_mail_taken(l, frame->body);
 	case LINK_RESTARTED: /* never between nodes */
 	case LINK_LOST:
 		break;

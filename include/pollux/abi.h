@@ -398,6 +398,14 @@ sio_volatile(sio_target t)
 	return t;
 }
 
+static inline sio_target
+sio_mailbox(sio_target t, int seconds)
+{
+	t.mailbox_s = seconds;
+	t.is_bad = t.is_bad || t.user == NULL || seconds <= 0;
+	return t;
+}
+
 static inline int
 sio_emit_to(sio_target t, const char *name, const char *args)
 {

@@ -85,6 +85,7 @@ typedef struct sio_target {
 	bool is_volatile;
 	bool is_bad;     /* made of an invalid id or NULL: calls that get it return -EINVAL */
 	uint16_t room_n; /* of a room with its length (sio_in_n); 0: its NUL ends it */
+	int mailbox_s;   /* > 0: see sio_mailbox() */
 } sio_target;
 
 typedef void sio_handler(sio_socket *s, const sio_event *e, void *user);
@@ -233,6 +234,12 @@ static inline sio_target sio_except(sio_target t, const char *id);
 
 /* .volatile: dropped for a session that has no open transport right now. */
 static inline sio_target sio_volatile(sio_target t);
+
+/* Of a user who has no session in the namespace: keep what is sent for at most so many seconds (from
+ * 1 on; [limits] mailbox_seconds).  The first session of the user that comes to the namespace gets
+ * it, before anything else.  Valid for sio_to_user() and sio_ns_to_user() only, not with
+ * sio_volatile() and acks. */
+static inline sio_target sio_mailbox(sio_target t, int seconds);
 
 /* --- sending -------------------------------------------------------------------------------- */
 

@@ -81,8 +81,10 @@ convert_target(const sio_target *t, struct target *out)
 	    .user = slice_of(t->user),
 	    .room = t->room_n == 0 ? slice_of(t->room) : (struct slice){t->room, t->room_n},
 	    .is_volatile = t->is_volatile,
+	    .mailbox_s = t->mailbox_s,
 	};
-	if (!name_is_valid(out->user) || !name_is_valid_or_has_nul(out->room))
+	if ((t->is_volatile && t->mailbox_s != 0) || !name_is_valid(out->user) ||
+	    !name_is_valid_or_has_nul(out->room))
 		return -EINVAL;
 	return collect_left_out(t, out);
 }
@@ -128,6 +130,15 @@ send_clients(const sio_target *t, void (*each)(void *arg, const char *id), void 
 
 /* --- packets -------------------------------------------------------------------------------- */
 
+/* For the application it is sent when it was kept for a user who is away. */
+static int
+send_packet_to(struct application *app, const struct target *t, struct packet *pk)
+{
+	int result = target_send(app, t, pk);
+
+	return result == TARGET_KEPT ? 0 : result;
+}
+
 int
 send_emit(const sio_target *t, const char *name, const char *args)
 {
@@ -140,7 +151,7 @@ send_emit(const sio_target *t, const char *name, const char *args)
 		result = target_event_data(app, slice_of(name), slice_of(args), &pk.data);
 	if (result == -EINVAL)
 		check_event("sio_emit", name, args);
-	return result == 0 ? target_send(app, &target, &pk) : result;
+	return result == 0 ? send_packet_to(app, &target, &pk) : result;
 }
 
 int
@@ -153,7 +164,7 @@ send_text(const sio_target *t, const char *text, size_t n)
 
 	if (result != 0)
 		return result;
-	return target_send(&t->ns->h.app->base, &target, &pk);
+	return send_packet_to(&t->ns->h.app->base, &target, &pk);
 }
 
 int
@@ -174,7 +185,7 @@ send_json(const sio_target *t, const char *value)
 	buf_clear(&app->data);
 	json_write_safe(&app->data, parsed.text);
 	pk.data = buf_slice(&app->data);
-	return app->data.failed ? -EMSGSIZE : target_send(app, &target, &pk);
+	return app->data.failed ? -EMSGSIZE : send_packet_to(app, &target, &pk);
 }
 
 /* --- acks ----------------------------------------------------------------------------------- */
@@ -194,7 +205,7 @@ ask_target(const sio_target *t, struct target_question *q, const char *call, con
 		return -EINVAL;
 	}
 	if (q->handler.p == NULL || !name_is_valid(q->handler) || q->timeout_ms < 0 ||
-	    t->is_volatile)
+	    t->is_volatile || t->mailbox_s != 0)
 		return -EINVAL;
 	result = convert_target(t, &target);
 	if (result != 0)

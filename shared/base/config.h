@@ -97,6 +97,10 @@ struct config {
 	size_t rooms_per_session;   /* that it is in at once */
 	size_t data_per_session;    /* bytes of the values that the application sets */
 	size_t acks_per_session;    /* that it owes at once */
+	size_t mailbox_messages;    /* kept for a user who is away */
+	size_t mailbox_bytes;       /* the same in bytes */
+	size_t mailbox_total_bytes; /* of all users */
+	int64_t mailbox_ms;         /* how long they are kept at most */
 	size_t connections;         /* of wsd; 0: what the descriptor limit allows */
 	int64_t request_timeout_ms; /* until a request to wsd must be complete */
 	int64_t send_timeout_ms;    /* a peer that does not read for so long is dropped */

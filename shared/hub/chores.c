@@ -11,6 +11,7 @@
 #include "shared/hub/channel.h"
 #include "shared/hub/early.h"
 #include "shared/hub/internal.h"
+#include "shared/hub/mail.h"
 #include "shared/hub/user_presence.h"
 #include "shared/store/end_request.h"
 #include "shared/store/maintenance.h"
@@ -248,6 +249,7 @@ do_maintenance(struct hub *h)
 	end_overdue_answers(h);
 	end_as_asked(h);
 	user_presence_tell_noted(h);
+	mail_expire(h);
 	link_trim(h);
 	early_expire(h);
 	/* after half of our own pause, so that the ends of a dead process's sessions stay prompt; a

@@ -61,6 +61,10 @@ hub_reload(struct hub *h, const struct hub_options *options)
 	o->rooms_per_session = options->rooms_per_session;
 	o->data_per_session = options->data_per_session;
 	o->acks_per_session = options->acks_per_session;
+	o->mailbox_messages = options->mailbox_messages;
+	o->mailbox_bytes = options->mailbox_bytes;
+	o->mailbox_total_bytes = options->mailbox_total_bytes;
+	o->mailbox_ms = options->mailbox_ms;
 	o->link_bytes = options->link_bytes;
 	h->traced = log_enabled(LOG_LEVEL_TRACE);
 }

@@ -85,6 +85,8 @@ struct hub_options {
 	size_t bad_packets, queue_packets, queue_bytes, sessions, sessions_per_address, log_bytes;
 	size_t rooms_per_session, data_per_session, acks_per_session;
 	size_t early_packets, early_bytes;
+	size_t mailbox_messages, mailbox_bytes, mailbox_total_bytes; /* of a user, and of all */
+	int64_t mailbox_ms;                                          /* how long at most */
 	/* percent of `sessions`: once more than the first are taken, an address has at most the
 	 * second; 0: no limit */
 	size_t address_share_from, address_share;

@@ -6,6 +6,7 @@
 #include "shared/hub/channel.h"
 #include "shared/hub/early.h"
 #include "shared/hub/internal.h"
+#include "shared/hub/mail.h"
 #include "shared/hub/publish.h"
 #include "shared/store/end_request.h"
 #include "shared/store/message_log.h"
@@ -197,7 +198,7 @@ membership_accept(
 	}
 	/* 1:: comes before anything that the application sends on the connection */
 	hub_publish_packet(h, s, &(struct packet){.type = PACKET_CONNECT, .endpoint = endpoint});
-	if (again || membership_join_granted(h, s, ns) == -1)
+	if (again || mail_deliver(h, s, ns) == -1 || membership_join_granted(h, s, ns) == -1)
 		return;
 	h->o.app.connected(h->o.app.arg, ns, s, query);
 	early_deliver(h, s, ns);

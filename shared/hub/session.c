@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "shared/hub/internal.h"
+#include "shared/hub/mail.h"
 #include "shared/hub/publish.h"
 #include "shared/hub/user_presence.h"
 #include "shared/store/message_log.h"
@@ -188,8 +189,10 @@ session_begin(struct hub *h, struct session *s)
 	presence_connected(h, s);
 	/* 1:: before anything that the application sends */
 	if (hub_publish_session(h, s, SLICE("1::"), false) == -1 ||
-	    membership_add(h, s, root, none, none) == -1 ||
-	    membership_join_granted(h, s, root) == -1)
+	    membership_add(h, s, root, none, none) == -1)
+		return -1;
+	/* what its user has missed is older than all that comes now */
+	if (mail_deliver(h, s, root) == -1 || membership_join_granted(h, s, root) == -1)
 		return -1;
 	user_presence_begins(h, s->row.key);
 	if (!s->over) /* its handler may have ended it */

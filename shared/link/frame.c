@@ -213,6 +213,30 @@ frame_unpack_done(struct slice body, struct link_done *d)
 	return !in.failed && d->key.n > 0 && d->answer.p != NULL && d->left_ms > 0;
 }
 
+void
+frame_pack_mail(struct buf *out, const struct link_mail *m)
+{
+	pack_number(out, m->uid);
+	pack_number(out, m->left_ms);
+	pack_text(out, m->user);
+	pack_text(out, m->ns);
+	pack_text(out, m->packet);
+}
+
+bool
+frame_unpack_mail(struct slice body, struct link_mail *m)
+{
+	struct pack_reader in = {.rest = body};
+
+	*m = (struct link_mail){.uid = pack_read_number(&in)};
+	m->left_ms = pack_read_number(&in);
+	m->user = pack_read_text(&in);
+	m->ns = pack_read_text(&in);
+	m->packet = pack_read_text(&in);
+	return !in.failed && m->uid > 0 && m->left_ms > 0 && m->user.p != NULL && m->ns.p != NULL &&
+	       m->packet.n > 0;
+}
+
 /* --- entries of a stream -------------------------------------------------------------------- */
 
 void

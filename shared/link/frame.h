@@ -45,6 +45,9 @@ enum link_kind {
 	LINK_SNAPSHOT = 's', /* struct link_signal: `number` 1: it begins, 0: it has ended */
 	LINK_GAP = 'g',      /* empty: frames of the receiver were lost */
 	LINK_DONE = 'K',     /* struct link_done */
+	LINK_MAIL = 'm',     /* struct link_mail */
+	LINK_MAIL_TAKEN =
+	    'k', /* struct link_signal: `text` has uids, as pack_number() writes them */
 
 	/* Only within a node, to its processes: struct link_signal, `number` is the node's. */
 	LINK_RESTARTED = 'h', /* its pollux-linkd has */
@@ -166,6 +169,16 @@ struct link_done {
 
 void frame_pack_done(struct buf *out, const struct link_done *d);
 bool frame_unpack_done(struct slice body, struct link_done *d);
+
+/* What a user who is away has missed, which every node keeps; LINK_MAIL_TAKEN: it was delivered. */
+struct link_mail {
+	int64_t uid;
+	int64_t left_ms; /* how long it is kept */
+	struct slice user, ns, packet;
+};
+
+void frame_pack_mail(struct buf *out, const struct link_mail *m);
+bool frame_unpack_mail(struct slice body, struct link_mail *m);
 
 /* --- entries of a stream -------------------------------------------------------------------- */
 

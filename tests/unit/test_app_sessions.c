@@ -507,6 +507,63 @@ a_guest_sends_and_its_ends_are_carried_out_by_others(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* --- what a user who is away has missed ------------------------------------------------------ */
+
+static void
+write_to_alice(struct world *w, sio_socket *s, const sio_event *e)
+{
+	sio_target alice = sio_mailbox(sio_to_user(s, "alice"), 60);
+
+	(void)w;
+	(void)e;
+	assert_int_equal(sio_emit_to(alice, "news", "[1]"), 0);
+	assert_int_equal(sio_send_to(alice, "hi", 2), 0);
+	assert_int_equal(sio_json_to(sio_except(alice, sio_id(s)), "{\"x\":1.10}"), 0);
+	/* it has no meaning for others, nor with these */
+	assert_int_equal(sio_emit_to(sio_mailbox(sio_in(s, "lobby"), 60), "x", NULL), -EINVAL);
+	assert_int_equal(sio_emit_to(sio_mailbox(sio_self(s), 60), "x", NULL), -EINVAL);
+	assert_int_equal(sio_emit_to(sio_mailbox(sio_to_user(s, "alice"), 0), "x", NULL), -EINVAL);
+	assert_int_equal(sio_emit_to(sio_volatile(alice), "x", NULL), -EINVAL);
+	assert_int_equal(sio_emit_ack_to(alice, "x", NULL, "answer", NULL, 0), -EINVAL);
+}
+
+static void
+a_user_who_is_away_gets_it_later_once_and_one_who_is_there_now(void **state)
+{
+	struct world *w = *state;
+	struct client bob, alice, tab;
+	static const char mail[] = "5:::{\"name\":\"news\",\"args\":[1]} 3:::hi 4:::{\"x\":1.10} ";
+
+	open_stream(w, 1, &bob);
+	bob.sink.got[0] = '\0';
+	run(w, 1, &bob, write_to_alice);
+	open_stream(w, 0, &alice);
+	alice.sink.got[0] = '\0';
+	run(w, 0, &alice, be_alice);
+	assert_string_equal(alice.sink.got, mail);
+	open_stream(w, 0, &tab);
+	tab.sink.got[0] = '\0';
+	run(w, 0, &tab, be_alice);
+	assert_string_equal(tab.sink.got, "");
+	/* both are there */
+	alice.sink.got[0] = '\0';
+	run(w, 1, &bob, write_to_alice);
+	wake(w, 0);
+	assert_string_equal(alice.sink.got, mail);
+	assert_string_equal(tab.sink.got, mail);
+	/* whoever writes to himself, and leaves himself out, is there */
+	alice.sink.got[0] = '\0';
+	say(w, 0, &tab, "0::", NULL);
+	run(w, 0, &alice, write_to_alice);
+	assert_string_equal(alice.sink.got, "5:::{\"name\":\"news\",\"args\":[1]} 3:::hi ");
+	say(w, 0, &alice, "0::", NULL);
+	open_stream(w, 0, &tab);
+	tab.sink.got[0] = '\0';
+	run(w, 0, &tab, be_alice);
+	assert_string_equal(tab.sink.got, "");
+	assert_string_equal(bob.sink.got, "");
+}
+
 /* --- users coming and going ------------------------------------------------------------------ */
 
 static void
@@ -585,6 +642,7 @@ main(void)
 	    TEST(a_handshake_is_accepted_with_a_user_and_data),
 	    TEST(a_handshake_is_refused),
 	    TEST(a_namespace_has_an_authorization_of_its_own),
+	    TEST(a_user_who_is_away_gets_it_later_once_and_one_who_is_there_now),
 	    cmocka_unit_test(the_application_is_told_when_a_user_comes_and_goes),
 	    TEST(the_clients_of_a_room_are_listed_once),
 	    TEST(another_session_is_used_by_its_public_id),

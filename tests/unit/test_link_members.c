@@ -9,6 +9,7 @@
 #include "shared/hub/presence.h"
 #include "shared/link/pack.h"
 #include "shared/store/listing.h"
+#include "shared/store/mailbox.h"
 #include "shared/store/message_log.h"
 #include "shared/store/remote.h"
 #include "shared/store/session_data.h"
@@ -397,6 +398,69 @@ a_question_is_asked_at_home(void **state)
 	buf_free(&ha);
 }
 
+static int64_t
+mail_at(struct linknode *n)
+{
+	int64_t messages = -1, bytes;
+
+	assert_int_equal(mailbox_total(hub_store(n->l.hub), &messages, &bytes), 0);
+	return messages;
+}
+
+static void
+mail_to(struct linknode *n, const char *user, const char *text)
+{
+	struct application *app = server_application(n->l.sv);
+	struct target t = {.ns = root_of(n), .user = slice_of(user), .mailbox_s = 60};
+	struct packet pk = {.type = PACKET_MESSAGE, .data = slice_of(text)};
+
+	linknode_begin(n);
+	assert_int_equal(target_send(app, &t, &pk), TARGET_KEPT);
+	linknode_finish(n);
+}
+
+static void
+become(struct linknode *n, int64_t key, const char *user)
+{
+	linknode_begin(n);
+	(void)look_up(n, key);
+	quota_set_user(n->l.hub, key, slice_of(user));
+	linknode_finish(n);
+}
+
+static void
+mail_is_found_wherever_its_user_comes(void **state)
+{
+	struct pair *p = *state;
+	struct buf ha = {.p = NULL}, hb = {.p = NULL}, late = {.p = NULL};
+	int64_t at_b;
+
+	meet(p);
+	mail_to(&p->a, "42", "one");
+	mail_to(&p->a, "42", "two");
+	linknode_exchange(&p->a, &p->b);
+	assert_int_equal(mail_at(&p->b), 2);
+	at_b = connect_at(&p->b, &hb);
+	become(&p->b, at_b, "42");
+	assert_true(heard(&hb, "3:::one 3:::two "));
+	assert_int_equal(mail_at(&p->b), 0);
+	linknode_exchange(&p->a, &p->b);
+	assert_int_equal(mail_at(&p->a), 0);
+	become(&p->a, connect_at(&p->a, &ha), "42");
+	assert_false(heard(&ha, "3:::one"));
+	/* the user has come to one node when another, which does not know yet, keeps it */
+	become(&p->b, connect_at(&p->b, &late), "43");
+	mail_to(&p->a, "43", "three");
+	linknode_exchange(&p->a, &p->b);
+	linknode_exchange(&p->a, &p->b);
+	assert_true(heard(&late, "3:::three "));
+	assert_int_equal(mail_at(&p->a), 0);
+	assert_int_equal(mail_at(&p->b), 0);
+	buf_free(&ha);
+	buf_free(&hb);
+	buf_free(&late);
+}
+
 /* Its other processes and its sessions go on. */
 static void
 a_snapshot_that_was_cut_off_is_asked_for_again(void **state)
@@ -508,6 +572,7 @@ main(void)
 	    PAIR_TEST(a_snapshot_that_was_cut_off_is_asked_for_again),
 	    PAIR_TEST(commands_are_done_at_home),
 	    PAIR_TEST(a_question_is_asked_at_home),
+	    PAIR_TEST(mail_is_found_wherever_its_user_comes),
 	    PAIR_TEST(nobody_can_take_what_is_ours),
 	    PAIR_TEST(garbage_is_counted_and_harmless),
 	};

@@ -116,6 +116,24 @@ for (const [door, port] of Object.entries(DOORS)) {
     await client.close();
   });
 
+  pollux(`${door}: what is sent to a user who is away is kept, and the answer says so`, async () => {
+    const { client, room } = await inRoom(Polling);
+    const user = `away-${room}`;
+    const act = async (actions) => (await call(port(), 'POST', 'actions', { body: JSON.stringify(actions) })).json;
+    const mail = (text) => ({ do: 'send', to: { user }, text, mailbox: 60 });
+    assert.deepStrictEqual(await act([mail('one'), mail('two'), { do: 'send', to: { user }, text: 'lost' }]),
+      { ok: true, actions: 3, queued: 0, kept: 2 });
+    assert.strictEqual((await act({ ...mail('x'), volatile: true })).error.field, 'mailbox');
+    const listed = () => call(port(), 'GET', `sessions?room=${room}`).then(({ json }) => json.sessions[0]);
+    const { id } = await until(listed, 'it is listed');
+    await act([{ do: 'user', session: id, user }]);
+    assert.deepStrictEqual([await client.take(), await client.take()], ['3:::one', '3:::two']);
+    await until(async () => (await call(port(), 'GET', `users/${user}`)).json.sessions.length === 1, 'the user is known');
+    assert.deepStrictEqual(await act(mail('three')), { ok: true, actions: 1, queued: 1 });
+    assert.strictEqual(await client.take(), '3:::three');
+    await client.close();
+  });
+
   pollux(`${door}: all of a request is done, or nothing`, async () => {
     const { client, room } = await inRoom(Websocket);
     const actions = [{ do: 'send', to: { room }, text: 'one' }, { do: 'send', to: { rom: room }, text: 'x' }];
