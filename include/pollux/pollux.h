@@ -235,9 +235,9 @@ static inline sio_target sio_except(sio_target t, const char *id);
 /* .volatile: dropped for a session that has no open transport right now. */
 static inline sio_target sio_volatile(sio_target t);
 
-/* Of a user who has no session in the namespace: keep what is sent for at most so many seconds (from
- * 1 on; [limits] mailbox_seconds).  The first session of the user that comes to the namespace gets
- * it, before anything else.  Valid for sio_to_user() and sio_ns_to_user() only, not with
+/* Of a user who has no session in the namespace: keep what is sent for at most so many seconds
+ * (from 1 on; [limits] mailbox_seconds).  The first session of the user that comes to the namespace
+ * gets it, before anything else.  Valid for sio_to_user() and sio_ns_to_user() only, not with
  * sio_volatile() and acks. */
 static inline sio_target sio_mailbox(sio_target t, int seconds);
 

@@ -121,7 +121,7 @@ add_waiting(void *arg, int64_t uid, struct slice packet)
 }
 
 static int
-send_waiting(
+send_waiting_mail(
     struct hub *h, struct session *s, const struct hub_ns *ns, struct waiting_mail *waiting)
 {
 	struct pack_reader in = {.rest = buf_slice(&waiting->packets)};
@@ -160,7 +160,7 @@ mail_deliver(struct hub *h, struct session *s, const struct hub_ns *ns)
 		h->failed = true;
 	else if (n == 0)
 		result = 0;
-	else if (send_waiting(h, s, ns, &waiting) == 0)
+	else if (send_waiting_mail(h, s, ns, &waiting) == 0)
 		result = has_peers(h) ? tell_delivered(h, &waiting.uids) : 0;
 	buf_free(&waiting.packets);
 	buf_free(&waiting.uids);

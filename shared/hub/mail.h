@@ -1,11 +1,12 @@
-/* mail: what is sent to a user who is away is kept until a session of the user is in the namespace,
- * and is then the first thing that this session gets there.
+/* mail: what is sent to a user who is away is kept until a session of the user is in the
+ * namespace, and is then the first thing that this session gets there.
  *
- * It is delivered as any other message, in the transaction that deletes it: a poll that is lost gets
- * it again, a stream that breaks loses what was on its way.  In a cluster all nodes keep it, and the
- * one that delivers it tells the others.
+ * It is delivered as any other message, in the transaction that deletes it: a poll that is lost
+ * gets it again, a stream that breaks loses what was on its way.  In a cluster all nodes keep it,
+ * and the one that delivers it tells the others.
  *
- * They need the turn's transaction.  Functions that return int return 0, or -1: the turn is lost. */
+ * They need the turn's transaction.  Functions that return int return 0, or -1: the turn is lost.
+ */
 #ifndef POLLUX_HUB_MAIL_H
 #define POLLUX_HUB_MAIL_H
 
@@ -19,8 +20,8 @@ struct hub;
 struct hub_ns;
 struct session;
 
-/* Keep an encoded packet for so many seconds, or as long as mailbox_seconds allows.  `*kept`: it was
- * kept; a full mailbox drops its oldest, which is logged. */
+/* Keep an encoded packet for so many seconds, or as long as mailbox_seconds allows.  `*kept`: it
+ * was kept; a full mailbox drops its oldest, which is logged. */
 int mail_keep(struct hub *h, struct slice user, struct slice ns, struct slice packet,
     int64_t seconds, bool *kept);
 
