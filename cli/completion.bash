@@ -17,7 +17,7 @@ _pollux_ask() {
 }
 
 _pollux() {
-	local commands="emit send json ack kick join leave set del user action events hook key drain sessions rooms stats top tail config db doctor bench"
+	local commands="emit send json ack kick join leave set del user action events hook key drain sessions rooms users stats top tail config db doctor bench"
 	local common="--config --data --json --help" whom="--namespace --room --session --user --all --except"
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word i
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -50,6 +50,7 @@ _pollux() {
 		drain) word="--rate --event --no-wait --cancel $common" ;;
 		sessions) word="--namespace --room --user --session --limit --after --node $common" ;;
 		rooms) word="--namespace --node $common" ;;
+		users) word="--limit --after --node $common" ;;
 		stats) word="--node $common" ;;
 		top) word="--interval --rounds --node $common" ;;
 		tail) word="--session --raw $common" ;;

@@ -1,4 +1,4 @@
-/* Commands that list: sessions, rooms. */
+/* Commands that list: sessions, rooms, users. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -220,6 +220,72 @@ list_rooms(struct cli *c, int argc, char **argv)
 	if (c->json)
 		buf_add_char(&l.out, '[');
 	if (listing_rooms(hub_store(c->hub), l.filter.of, print_room, &l) == -1)
+		status = EX_TEMPFAIL;
+	if (c->json)
+		buf_puts(&l.out, "]\n");
+	if (status == 0)
+		return cli_flush(&l.out);
+	buf_free(&l.out);
+	return status;
+}
+
+/* --- users ---------------------------------------------------------------------------------- */
+
+static void
+print_user(void *arg, struct slice user, int64_t sessions)
+{
+	struct list *l = arg;
+
+	if (!l->cli->json) {
+		if (l->n++ == 0)
+			printf("%8s %s\n", "SESSIONS", "USER");
+		printf("%8" PRId64 " ", sessions);
+		cli_print(stdout, user);
+		putchar('\n');
+		return;
+	}
+	if (l->n++ > 0)
+		buf_add_char(&l->out, ',');
+	listing_json_user(&l->out, user, sessions);
+}
+
+static error_t
+parse_users(int key, char *arg, struct argp_state *state)
+{
+	struct list *l = state->input;
+
+	if (key != KEY_AFTER)
+		return parse_list(key, arg, state);
+	l->user = arg;
+	return 0;
+}
+
+int
+list_users(struct cli *c, int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+	    {"limit", KEY_LIMIT, "N", 0, "At most N users (default: 1000)", 1},
+	    {"after", KEY_AFTER, "USER", 0, "Continue after this user", 1},
+	    {"node", KEY_NODE, "NODE", 0, "Count sessions of this node of the cluster", 1},
+	    {0},
+	};
+	static const struct argp argp = {.options = options,
+	    .parser = parse_users,
+	    .doc = "List users by name, and how many sessions each has.",
+	    .children = children};
+	struct list l = {.cli = c, .filter = {.limit = LIMIT}};
+	int status;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &l);
+	status = cli_open(c);
+	if (status == 0)
+		status = cli_node(c, l.node, &l.filter.of);
+	if (status != 0)
+		return status;
+	if (c->json)
+		buf_add_char(&l.out, '[');
+	if (listing_users(hub_store(c->hub), l.filter.of, slice_of(l.user), l.filter.limit,
+		print_user, &l) == -1)
 		status = EX_TEMPFAIL;
 	if (c->json)
 		buf_puts(&l.out, "]\n");

@@ -239,6 +239,28 @@ listing_namespaces(struct store *st, struct listing_node of,
 	return listing_finish(st, q, step);
 }
 
+/* --- users ---------------------------------------------------------------------------------- */
+
+int
+listing_users(struct store *st, struct listing_node of, struct slice after, int limit,
+    void (*each)(void *arg, struct slice user, int64_t sessions), void *arg)
+{
+	sqlite3_stmt *q = listing_prepare(st,
+	    "SELECT user, count(*) FROM session WHERE user IS NOT NULL AND state IN (1, 3) "
+	    "AND" OF_NODE " AND (?3 IS NULL OR user > ?3) GROUP BY user ORDER BY user LIMIT ?4");
+	int step;
+
+	if (q == NULL)
+		return -1;
+	bind_node(q, of);
+	if (after.p != NULL)
+		sqlite3_bind_text64(q, 3, after.p, after.n, SQLITE_STATIC, SQLITE_UTF8);
+	sqlite3_bind_int(q, 4, limit);
+	while ((step = sqlite3_step(q)) == SQLITE_ROW)
+		each(arg, statement_column(q, 0), sqlite3_column_int64(q, 1));
+	return listing_finish(st, q, step);
+}
+
 /* --- totals --------------------------------------------------------------------------------- */
 
 int

@@ -71,6 +71,12 @@ int listing_rooms(struct store *st, struct listing_node of,
 int listing_namespaces(struct store *st, struct listing_node of,
     void (*each)(void *arg, struct slice ns, int transport, int64_t sessions), void *arg);
 
+/* Users by name, those after `after` (p NULL: all), at most `limit`, with the number of sessions
+ * that each has with a transport. */
+int listing_users(struct store *st, struct listing_node of, struct slice after, int limit,
+    void (*each)(void *arg, struct slice user, int64_t sessions), void *arg);
+void listing_json_user(struct buf *out, struct slice user, int64_t sessions);
+
 /* How many sessions each other node has. */
 int listing_homes(struct store *st, void (*each)(void *arg, int node, int64_t sessions), void *arg);
 

@@ -53,3 +53,11 @@ listing_json_room(struct buf *out, struct slice ns, struct slice room, int64_t s
 		json_write_string(out, room);
 	buf_printf(out, ",\"sessions\":%" PRId64 "}", sessions);
 }
+
+void
+listing_json_user(struct buf *out, struct slice user, int64_t sessions)
+{
+	buf_puts(out, "{\"user\":");
+	json_write_string(out, user);
+	buf_printf(out, ",\"sessions\":%" PRId64 "}", sessions);
+}

@@ -269,3 +269,59 @@ publish_read_rooms(const struct publish_request *p)
 	buf_puts(&l.out, "]}");
 	answer_listing(p, &l, listed);
 }
+
+/* --- users ---------------------------------------------------------------------------------- */
+
+static void
+add_listed_user(void *arg, struct slice user, int64_t sessions)
+{
+	struct listing *l = arg;
+
+	if (l->n++ > 0)
+		buf_add_char(&l->out, ',');
+	listing_json_user(&l->out, user, sessions);
+	buf_clear(&l->user);
+	buf_add_slice(&l->user, user);
+}
+
+/* Return NULL, or what is wrong with the query.  `after` gets the name that the page is to begin
+ * behind, decoded; p NULL: it is the first. */
+static const char *
+parse_users_query(const struct publish_request *p, struct listing *l, struct buf *after)
+{
+	struct slice value;
+
+	if (form_field(p->query, "limit", &value) &&
+	    parse_listing_limit(value, &l->filter.limit) == -1)
+		return "limit must be a number from 1 to 1000";
+	if (form_field(p->query, "after", &value))
+		decode_form(after, value);
+	return slice_has_nul(buf_slice(after)) ? NAME_ERROR : NULL;
+}
+
+void
+publish_read_users(const struct publish_request *p)
+{
+	struct listing l = {.filter = {.limit = LIMIT_DEFAULT}};
+	struct buf after = {.p = NULL};
+	const char *wrong = parse_users_query(p, &l, &after);
+	int listed;
+
+	if (wrong != NULL) {
+		publish_answer_error(p, 400, NULL, "bad_request", wrong);
+		free_listing(&l);
+	} else if (choose_node(p, &l)) {
+		buf_puts(&l.out, "{\"users\":[");
+		listed = listing_users(hub_store(p->sv->hub), l.filter.of, buf_slice(&after),
+		    l.filter.limit, add_listed_user, &l);
+		buf_puts(&l.out, "],\"next\":");
+		/* a full page may be the last one: then the next is empty */
+		if (l.n < l.filter.limit)
+			buf_puts(&l.out, "null");
+		else
+			json_write_string(&l.out, buf_slice(&l.user));
+		buf_add_char(&l.out, '}');
+		answer_listing(p, &l, listed);
+	}
+	buf_free(&after);
+}

@@ -19,6 +19,7 @@ static const struct publish_call {
     {"DELETE", "sessions", true, PUBLISH_ADMIN, publish_act_disconnect},
     {"GET", "rooms", false, PUBLISH_READ, publish_read_rooms},
     {"GET", "users", true, PUBLISH_READ, publish_read_user},
+    {"GET", "users", false, PUBLISH_READ, publish_read_users},
     {"GET", "metrics", false, PUBLISH_READ, publish_metrics},
     {"GET", "health", false, PUBLISH_ANYBODY, publish_monitor_health},
     {"GET", "ready", false, PUBLISH_ANYBODY, publish_monitor_ready},

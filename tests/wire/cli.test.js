@@ -127,6 +127,7 @@ pollux('set, del and user change sessions', async () => {
   assert.deepStrictEqual(await client.ask('get', ['nick']), [null]);
   assert.strictEqual((await run(['user', '-s', id, 'bob'])).status, 0);
   assert.deepStrictEqual((await json('sessions', '-u', 'bob')).map((session) => session.id), [id]);
+  assert.deepStrictEqual(await json('users', '--after', 'bo', '--limit', '1'), [{ user: 'bob', sessions: 1 }]);
   assert.strictEqual((await run(['user', '-u', 'bob'])).status, 0);
   assert.deepStrictEqual(await json('sessions', '-u', 'bob'), []);
   assert.match((await run(['set', '-s', id, 'nick', 'bob'])).stderr, /not JSON: bob/);

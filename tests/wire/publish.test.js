@@ -5,7 +5,7 @@ const assert = require('node:assert');
 const { createHash } = require('node:crypto');
 const { execFile } = require('node:child_process');
 const path = require('node:path');
-const { promisify } = require('node:util');
+const { isDeepStrictEqual, promisify } = require('node:util');
 const { useServer, pollux } = require('../lib/suite');
 const { Connection, request, requestBytes } = require('../lib/http');
 const { parse, valueOf } = require('../lib/metrics');
@@ -132,6 +132,31 @@ for (const [door, port] of Object.entries(DOORS)) {
     assert.deepStrictEqual(await act(mail('three')), { ok: true, actions: 1, queued: 1 });
     assert.strictEqual(await client.take(), '3:::three');
     await client.close();
+  });
+
+  pollux(`${door}: users are listed with the number of their sessions, page by page`, async () => {
+    const [a, b, c] = [await inRoom(Polling), await inRoom(Websocket), await inRoom(Websocket)];
+    const user = (name) => `list ${name} of ${a.room}`;
+    const list = async (query) => (await call(port(), 'GET', `users?${query}`)).json;
+    const name = async ({ room }, who) => {
+      const find = () => call(port(), 'GET', `sessions?room=${room}`).then(({ json }) => json.sessions[0]);
+      const { id } = await until(find, 'it is listed');
+      await call(port(), 'POST', 'actions', { body: JSON.stringify({ do: 'user', session: id, user: who }) });
+    };
+    await name(a, user('1'));
+    await name(b, user('1'));
+    await name(c, user('2'));
+    const after = `after=${encodeURIComponent('list ')}`;
+    const ours = (json) => json.users.filter((each) => each.user.endsWith(a.room));
+    const both = [{ user: user('1'), sessions: 2 }, { user: user('2'), sessions: 1 }];
+    await until(async () => isDeepStrictEqual(ours(await list(after)), both), 'both are listed');
+    assert.deepStrictEqual(await list(`after=${encodeURIComponent(user('1'))}&limit=1`),
+      { users: [both[1]], next: user('2') });
+    assert.deepStrictEqual(await list('after=~'), { users: [], next: null });
+    assert.strictEqual((await call(port(), 'GET', 'users?limit=0')).status, 400);
+    assert.strictEqual((await call(port(), 'GET', 'users', { key: 'writer' })).status, 403);
+    for (const { client } of [a, b, c]) await client.close();
+    await until(async () => ours(await list(after)).length === 0, 'they are gone');
   });
 
   pollux(`${door}: all of a request is done, or nothing`, async () => {
