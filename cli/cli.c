@@ -109,6 +109,12 @@ cli_open(struct cli *c)
 	    .rooms_per_session = c->cfg.rooms_per_session,
 	    .data_per_session = c->cfg.data_per_session,
 	    .acks_per_session = c->cfg.acks_per_session,
+	    .history = c->cfg.room_history,
+	    .history_messages = c->cfg.history_messages,
+	    .history_bytes = c->cfg.history_bytes,
+	    .history_total_bytes = c->cfg.history_total_bytes,
+	    .history_rooms = c->cfg.history_rooms,
+	    .history_time_ms = c->cfg.room_history_time_ms,
 	    .cluster = c->cfg.cluster_redis[0] != '\0',
 	    .link_bytes = c->cfg.cluster_queue_bytes,
 	};

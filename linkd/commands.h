@@ -8,7 +8,8 @@
 #include "linkd/linkd.h"
 #include "shared/base/slice.h"
 
-/* LINK_CHANNEL, LINK_SEND and LINK_COMMAND. */
+/* LINK_CHANNEL, LINK_KEPT, LINK_SEND and LINK_COMMAND. */
+int commands_kept(struct linkd *l, struct slice body);
 int commands_channel(struct linkd *l, struct slice body);
 int commands_send(struct linkd *l, struct slice body);
 int commands_run(struct linkd *l, struct slice body);

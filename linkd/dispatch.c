@@ -193,6 +193,8 @@ take_frame(struct linkd *l, int node, const struct link_frame *frame)
 		return members_presence(l, node, frame->body);
 	case LINK_CHANNEL:
 		return commands_channel(l, frame->body);
+	case LINK_KEPT:
+		return commands_kept(l, frame->body);
 	case LINK_SEND:
 		return commands_send(l, frame->body);
 	case LINK_COMMAND:

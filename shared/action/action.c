@@ -29,7 +29,8 @@ enum field {
 	FIELD_ADVICE = 1 << 16,
 	FIELD_STRICT = 1 << 17,
 	FIELD_LATER = 1 << 18,
-	FIELD_DO = 1 << 19,
+	FIELD_HISTORY = 1 << 19,
+	FIELD_DO = 1 << 20,
 	FIELD_ALWAYS = FIELD_DO | FIELD_STRICT,
 	FIELD_ONE = FIELD_SESSION | FIELD_NS,
 	FIELD_WHOSE = FIELD_ONE | FIELD_TO,
@@ -39,7 +40,7 @@ enum field {
 /* In the order of their bits. */
 static const char *const field_names[] = {"to", "session", "ns", "name", "args", "volatile", "ack",
     "context", "timeout_ms", "text", "value", "id", "room", "key", "user", "reason", "advice",
-    "strict", "later", "do"};
+    "strict", "later", "history", "do"};
 #define FIELDS (sizeof(field_names) / sizeof(field_names[0]))
 
 static const struct verb {
@@ -51,7 +52,7 @@ static const struct verb {
     {"send", ACTION_SEND, FIELD_TEXT, FIELD_TO | FIELD_VOLATILE | FIELD_ANSWER},
     {"json", ACTION_JSON, FIELD_VALUE, FIELD_TO | FIELD_VOLATILE | FIELD_ANSWER},
     {"ack", ACTION_ACK, 0, FIELD_ID | FIELD_ARGS | FIELD_ONE | FIELD_LATER},
-    {"join", ACTION_JOIN, FIELD_ROOM, FIELD_WHOSE},
+    {"join", ACTION_JOIN, FIELD_ROOM, FIELD_HISTORY | FIELD_WHOSE},
     {"leave", ACTION_LEAVE, FIELD_ROOM, FIELD_WHOSE},
     {"set", ACTION_SET, FIELD_KEY | FIELD_VALUE, FIELD_WHOSE},
     {"del", ACTION_DEL, FIELD_KEY, FIELD_WHOSE},
@@ -109,6 +110,8 @@ read_field(struct action_reader *r, enum field field, const struct json_value *v
 		return action_read_flag(r, "strict", value, &a->strict);
 	case FIELD_LATER:
 		return action_read_later(r, value);
+	case FIELD_HISTORY:
+		return action_read_history(r, value);
 	case FIELD_DO:
 	case FIELD_ALWAYS:
 	case FIELD_ONE:
@@ -243,7 +246,7 @@ add_action(struct action_list *list)
 			return NULL;
 		list->actions = grown;
 	}
-	list->actions[n] = (struct action){.reason = -1};
+	list->actions[n] = (struct action){.reason = -1, .history = -1};
 	return &list->actions[list->n++];
 }
 

@@ -7,7 +7,7 @@
  *	send     to, text, the same           json        to, value, the same
  *	ack      args;  id, session, ns, or instead of these three: later
  *	error    reason, advice, whose
- *	join     room, whose                  leave       room, whose
+ *	join     room, history, whose         leave       room, whose
  *	set      key, value, whose            del         key, whose
  *	user     user (null: none), whose     disconnect  reason, whose
  *
@@ -80,6 +80,7 @@ struct action {
 	struct slice id;   /* of an ack */
 	struct slice handler, context; /* of an emit that wants an answer; handler.p NULL: none */
 	int timeout_ms;
+	int history;    /* of a room to join: so many of its last messages; -1: as is configured */
 	int reason;     /* of an error packet: its code; -1: none */
 	bool reconnect; /* its advice */
 	bool is_volatile;
