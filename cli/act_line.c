@@ -27,6 +27,7 @@ enum {
 	KEY_CONTEXT,
 	KEY_TIMEOUT,
 	KEY_MAILBOX,
+	KEY_HISTORY,
 };
 
 static error_t
@@ -110,6 +111,25 @@ static const struct argp_option sending_options[] = {
 
 static const struct argp sending_argp = {.options = sending_options, .parser = parse_sending};
 
+/* Options of the command that joins. */
+static error_t
+parse_joining(int key, char *arg, struct argp_state *state)
+{
+	struct act *a = state->input;
+
+	if (key != KEY_HISTORY)
+		return ARGP_ERR_UNKNOWN;
+	a->history = arg;
+	return 0;
+}
+
+static const struct argp_option joining_options[] = {
+    {"history", KEY_HISTORY, "N", 0, "Send them the last N messages of the room", 2},
+    {0},
+};
+
+static const struct argp joining_argp = {.options = joining_options, .parser = parse_joining};
+
 /* --- the command line ----------------------------------------------------------------------- */
 
 static error_t
@@ -123,7 +143,7 @@ parse_action_words(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = a->cli;
 		if (!a->usage->no_target)
 			state->child_inputs[1] = a;
-		if (a->usage->sends)
+		if (a->usage->sends || a->usage->joins)
 			state->child_inputs[2] = a;
 		return 0;
 	case ARGP_KEY_ARGS: /* all of them at once, after the options */
@@ -143,7 +163,10 @@ act_line_read(struct act *a, int argc, char **argv)
 	const struct argp_child children[] = {
 	    {&options_argp, 0, NULL, 0},
 	    {usage->no_target ? NULL : &target_argp, 0, NULL, 0},
-	    {usage->sends ? &sending_argp : NULL, 0, NULL, 0},
+	    {usage->sends      ? &sending_argp
+		: usage->joins ? &joining_argp
+			       : NULL,
+		0, NULL, 0},
 	    {0},
 	};
 	const struct argp argp = {.parser = parse_action_words,

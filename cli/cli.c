@@ -113,6 +113,12 @@ cli_open(struct cli *c)
 	    .mailbox_bytes = c->cfg.mailbox_bytes,
 	    .mailbox_total_bytes = c->cfg.mailbox_total_bytes,
 	    .mailbox_ms = c->cfg.mailbox_ms,
+	    .history = c->cfg.room_history,
+	    .history_messages = c->cfg.history_messages,
+	    .history_bytes = c->cfg.history_bytes,
+	    .history_total_bytes = c->cfg.history_total_bytes,
+	    .history_rooms = c->cfg.history_rooms,
+	    .history_time_ms = c->cfg.room_history_time_ms,
 	    .cluster = c->cfg.cluster_redis[0] != '\0',
 	    .link_bytes = c->cfg.cluster_queue_bytes,
 	};

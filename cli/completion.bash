@@ -38,12 +38,13 @@ _pollux() {
 	-r | --room) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask room)" -- "$current") ;;
 	-n | --namespace) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask namespace)" -- "$current") ;;
 	--node) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask node)" -- "$current") ;;
-	-u | --user | --limit | --rate | --event | --ack | --context | --timeout | --mailbox | --secret | --query | --clients | --time | -i | --interval | -N | --rounds | -w | --wait | --polls | --origin | --wsd | --resource) ;;
+	-u | --user | --limit | --rate | --event | --ack | --context | --timeout | --mailbox | --history | --secret | --query | --clients | --time | -i | --interval | -N | --rounds | -w | --wait | --polls | --origin | --wsd | --resource) ;;
 	*)
 		case $command in
 		'') word="$commands $common --version" ;;
 		emit | send | json) word="$whom --volatile --ack --context --timeout --mailbox $common" ;;
-		kick | join | leave | set | del | user) word="$whom $common" ;;
+		join) word="$whom --history $common" ;;
+		kick | leave | set | del | user) word="$whom $common" ;;
 		events) word="list show retry drop --dead --queued --all --limit $common" ;;
 		hook) word="test --secret $common" ;;
 		key) word="new list revoke $common" ;;

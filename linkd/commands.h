@@ -8,12 +8,13 @@
 #include "linkd/linkd.h"
 #include "shared/base/slice.h"
 
-/* LINK_CHANNEL, LINK_SEND and LINK_COMMAND. */
+/* LINK_CHANNEL, LINK_KEPT, LINK_SEND and LINK_COMMAND. */
+int commands_kept(struct linkd *l, struct slice body);
 int commands_channel(struct linkd *l, struct slice body);
 int commands_send(struct linkd *l, struct slice body);
 int commands_run(struct linkd *l, struct slice body);
 
-/* LINK_MAIL and LINK_MAIL_TAKEN. */
+/* LINK_MAIL and LINK_TAKEN. */
 int commands_mail(struct linkd *l, struct slice body);
 int commands_mail_taken(struct linkd *l, struct slice body);
 

@@ -101,6 +101,8 @@ struct sio_api {
 	void (*build_bool)(sio_builder *b, bool value);
 	void (*build_json)(sio_builder *b, const char *json);
 	const char *(*built)(sio_builder *b);
+	int (*join_history)(sio_socket *s, const char *room, int history);
+	int (*join_history_n)(sio_socket *s, const char *room, size_t n, int history);
 };
 
 /* Every handle (application, namespace, socket, handshake, builder) begins with these. */
@@ -509,6 +511,18 @@ static inline int
 sio_join(sio_socket *s, const char *room)
 {
 	return SIO_API(s)->join(s, room);
+}
+
+static inline int
+sio_join_history(sio_socket *s, const char *room, int history)
+{
+	return SIO_API(s)->join_history(s, room, history);
+}
+
+static inline int
+sio_join_history_n(sio_socket *s, const char *room, size_t n, int history)
+{
+	return SIO_API(s)->join_history_n(s, room, n, history);
 }
 
 static inline int

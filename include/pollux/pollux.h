@@ -302,6 +302,11 @@ static inline int sio_answer(const void *handle, const char *later, const char *
 /* Rooms belong to the socket's namespace.  Joining twice is joining once. */
 static inline int sio_join(sio_socket *s, const char *room);
 
+/* The same, and the socket gets the last `history` messages of the room, in order and before
+ * anything newer in the room; none if it is in the room already.  From the first such join on the
+ * room's messages are kept.  0: none, whatever [room] history says.  -EINVAL: below 0. */
+static inline int sio_join_history(sio_socket *s, const char *room, int history);
+
 /* Leaving a room that the socket is not in does nothing. */
 static inline int sio_leave(sio_socket *s, const char *room);
 
@@ -311,6 +316,7 @@ static inline int sio_rooms(sio_socket *s, void (*each)(void *arg, const char *r
 
 /* The same for names of `n` bytes, which may contain U+0000. */
 static inline int sio_join_n(sio_socket *s, const char *room, size_t n);
+static inline int sio_join_history_n(sio_socket *s, const char *room, size_t n, int history);
 static inline int sio_leave_n(sio_socket *s, const char *room, size_t n);
 static inline int sio_rooms_n(
     sio_socket *s, void (*each)(void *arg, const char *room, size_t n), void *arg);

@@ -30,7 +30,8 @@ enum field {
 	FIELD_STRICT = 1 << 17,
 	FIELD_LATER = 1 << 18,
 	FIELD_MAILBOX = 1 << 19,
-	FIELD_DO = 1 << 20,
+	FIELD_HISTORY = 1 << 20,
+	FIELD_DO = 1 << 21,
 	FIELD_ALWAYS = FIELD_DO | FIELD_STRICT,
 	FIELD_ONE = FIELD_SESSION | FIELD_NS,
 	FIELD_WHOSE = FIELD_ONE | FIELD_TO,
@@ -41,7 +42,7 @@ enum field {
 /* In the order of their bits. */
 static const char *const field_names[] = {"to", "session", "ns", "name", "args", "volatile", "ack",
     "context", "timeout_ms", "text", "value", "id", "room", "key", "user", "reason", "advice",
-    "strict", "later", "mailbox", "do"};
+    "strict", "later", "mailbox", "history", "do"};
 #define FIELDS (sizeof(field_names) / sizeof(field_names[0]))
 
 static const struct verb {
@@ -53,7 +54,7 @@ static const struct verb {
     {"send", ACTION_SEND, FIELD_TEXT, FIELD_SENDING},
     {"json", ACTION_JSON, FIELD_VALUE, FIELD_SENDING},
     {"ack", ACTION_ACK, 0, FIELD_ID | FIELD_ARGS | FIELD_ONE | FIELD_LATER},
-    {"join", ACTION_JOIN, FIELD_ROOM, FIELD_WHOSE},
+    {"join", ACTION_JOIN, FIELD_ROOM, FIELD_HISTORY | FIELD_WHOSE},
     {"leave", ACTION_LEAVE, FIELD_ROOM, FIELD_WHOSE},
     {"set", ACTION_SET, FIELD_KEY | FIELD_VALUE, FIELD_WHOSE},
     {"del", ACTION_DEL, FIELD_KEY, FIELD_WHOSE},
@@ -113,6 +114,8 @@ read_field(struct action_reader *r, enum field field, const struct json_value *v
 		return action_read_later(r, value);
 	case FIELD_MAILBOX:
 		return action_read_mailbox(r, value);
+	case FIELD_HISTORY:
+		return action_read_history(r, value);
 	case FIELD_DO:
 	case FIELD_ALWAYS:
 	case FIELD_ONE:
@@ -252,7 +255,7 @@ add_action(struct action_list *list)
 			return NULL;
 		list->actions = grown;
 	}
-	list->actions[n] = (struct action){.reason = -1};
+	list->actions[n] = (struct action){.reason = -1, .history = -1};
 	return &list->actions[list->n++];
 }
 

@@ -7,7 +7,7 @@
  *	send     to, text, the same           json        to, value, the same
  *	ack      args;  id, session, ns, or instead of these three: later
  *	error    reason, advice, whose
- *	join     room, whose                  leave       room, whose
+ *	join     room, history, whose         leave       room, whose
  *	set      key, value, whose            del         key, whose
  *	user     user (null: none), whose     disconnect  reason, whose
  *
@@ -81,6 +81,7 @@ struct action {
 	struct slice handler, context; /* of an emit that wants an answer; handler.p NULL: none */
 	int timeout_ms;
 	int mailbox_s;  /* > 0: of a user who is away, keep it for so many seconds */
+	int history;    /* of a room to join: so many of its last messages; -1: as is configured */
 	int reason;     /* of an error packet: its code; -1: none */
 	bool reconnect; /* its advice */
 	bool is_volatile;

@@ -170,6 +170,17 @@ action_read_mailbox(struct action_reader *r, const struct json_value *value)
 }
 
 int
+action_read_history(struct action_reader *r, const struct json_value *value)
+{
+	unsigned n = 0;
+
+	if (!slice_number(value->text, 9, 999999999, &n))
+		return BAD(r, "history", "\"history\" must be a number of messages");
+	r->action->history = (int)n;
+	return 0;
+}
+
+int
 action_read_args(struct action_reader *r, const struct json_value *value)
 {
 	if (value->kind != JSON_KIND_ARRAY)

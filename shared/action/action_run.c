@@ -237,7 +237,7 @@ change_session(const struct run *r, const struct action *a, struct hub_ns *ns, s
 
 	switch (a->kind) {
 	case ACTION_JOIN:
-		return membership_join(h, s, ns, a->name);
+		return membership_join_history(h, s, ns, a->name, a->history);
 	case ACTION_LEAVE:
 		return membership_leave(h, s, ns, a->name);
 	case ACTION_SET:

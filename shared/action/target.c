@@ -8,6 +8,7 @@
 #include "shared/action/application.h"
 #include "shared/base/keys.h"
 #include "shared/base/log.h"
+#include "shared/hub/history.h"
 #include "shared/hub/link.h"
 #include "shared/hub/mail.h"
 #include "shared/store/message_log.h"
@@ -120,6 +121,7 @@ int
 target_send(struct application *app, const struct target *t, struct packet *pk)
 {
 	struct slice packet;
+	int64_t chan;
 
 	pk->endpoint = t->ns->name;
 	buf_clear(&app->packet);
@@ -131,8 +133,12 @@ target_send(struct application *app, const struct target *t, struct packet *pk)
 		return send_to_session(app, t, t->session, packet);
 	if (t->user.p != NULL)
 		return send_to_user(app, t, packet);
-	return hub_publish_except(app->hub, target_channel(t), t->except, t->except_n, packet,
-		   t->is_volatile) == -1
+	chan = target_channel(t);
+	if (t->room.p != NULL && !t->is_volatile &&
+	    history_note(app->hub, t->ns->name, t->room, chan, 0, NULL) == -1)
+		return -EIO;
+	return hub_publish_except(app->hub, chan, t->except, t->except_n, packet, t->is_volatile) ==
+	               -1
 	           ? -EIO
 	           : 0;
 }

@@ -244,4 +244,6 @@ const struct sio_api api_functions = {
     .build_bool = builder_bool,
     .build_json = builder_json,
     .built = builder_finish,
+    .join_history = socket_join_history,
+    .join_history_n = socket_join_history_n,
 };

@@ -216,6 +216,8 @@ const struct sio_left_out *send_leave_out(
 /* --- socket.c: as in pollux.h --------------------------------------------------------------- */
 
 int socket_join_n(sio_socket *s, const char *room, size_t n);
+int socket_join_history(sio_socket *s, const char *room, int history);
+int socket_join_history_n(sio_socket *s, const char *room, size_t n, int history);
 int socket_join(sio_socket *s, const char *room);
 int socket_leave_n(sio_socket *s, const char *room, size_t n);
 int socket_leave(sio_socket *s, const char *room);

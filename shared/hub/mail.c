@@ -142,7 +142,7 @@ tell_delivered(struct hub *h, struct buf *uids)
 	struct buf body = {.p = NULL};
 
 	frame_pack_signal(&body, &(struct link_signal){.text = buf_slice(uids)});
-	return tell_nodes(h, LINK_MAIL_TAKEN, &body);
+	return tell_nodes(h, LINK_TAKEN, &body);
 }
 
 int

@@ -20,7 +20,12 @@
 	.mailbox_messages = 4, \
 	.mailbox_bytes = 2000, \
 	.mailbox_total_bytes = 10000, \
-	.mailbox_ms = 60000
+	.mailbox_ms = 60000, \
+	.history_messages = 50, \
+	.history_bytes = 10000, \
+	.history_total_bytes = 100000, \
+	.history_rooms = 100, \
+	.history_time_ms = 3600000
 /* clang-format on */
 
 #endif

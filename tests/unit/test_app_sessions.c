@@ -71,6 +71,37 @@ a_socket_knows_its_rooms(void **state)
 }
 
 static void
+join_with_history(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	assert_int_equal(sio_join_history(s, "den", -1), -EINVAL);
+	assert_int_equal(sio_join_history(s, NULL, 1), -EINVAL);
+	assert_int_equal(sio_join_history_n(s, "d\0n", 3, 2), 0);
+	assert_int_equal(sio_join_history(s, "den", 2), 0);
+	assert_int_equal(sio_send_to(sio_in(s, "den"), "a", 1), 0);
+	assert_int_equal(sio_send_to(sio_broadcast_to(s, "den"), "b", 1), 0);
+	assert_int_equal(sio_send_to(sio_in(s, "den"), "c", 1), 0);
+	assert_int_equal(sio_send_to(sio_volatile(sio_in(s, "den")), "d", 1), 0);
+	assert_int_equal(sio_send_to(sio_in_n(s, "d\0n", 3), "e", 1), 0);
+}
+
+static void
+a_socket_joins_with_a_history(void **state)
+{
+	struct world *w = *state;
+	struct client a, b;
+
+	open_stream(w, 0, &a);
+	open_polling(w, 1, &b);
+	run(w, 0, &a, join_with_history);
+	assert_string_equal(a.sink.got, "3:::a 3:::c 3:::d 3:::e ");
+	run(w, 1, &b, join_with_history);
+	poll_once(w, 1, &b);
+	assert_string_equal(b.sink.got, "3:::e 3:::b 3:::c 3:::a 3:::c 3:::e ");
+}
+
+static void
 keep_values(struct world *w, sio_socket *s, const sio_event *e)
 {
 	(void)e;
@@ -633,6 +664,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(who_has_left_a_room_hears_nothing_more),
 	    TEST(a_socket_knows_its_rooms),
+	    TEST(a_socket_joins_with_a_history),
 	    TEST(values_are_shared_by_the_namespaces_of_a_session),
 	    TEST(a_session_that_ends_itself_hears_of_it_once_per_namespace),
 	    TEST(a_namespace_is_left_alone),

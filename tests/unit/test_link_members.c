@@ -12,6 +12,7 @@
 #include "shared/store/mailbox.h"
 #include "shared/store/message_log.h"
 #include "shared/store/remote.h"
+#include "shared/store/room_history.h"
 #include "shared/store/session_data.h"
 #include "shared/store/session_row.h"
 #include "shared/store/subscription.h"
@@ -374,6 +375,59 @@ commands_are_done_at_home(void **state)
 }
 
 static void
+join_history(struct linknode *n, int64_t key, const char *room, int history)
+{
+	linknode_begin(n);
+	assert_int_equal(
+	    membership_join_history(n->l.hub, look_up(n, key), root_of(n), slice_of(room), history),
+	    0);
+	linknode_finish(n);
+}
+
+static void
+every_node_keeps_the_history_of_a_room(void **state)
+{
+	struct pair *p = *state;
+	struct buf ha = {.p = NULL}, hb = {.p = NULL};
+	int64_t at_a, at_b;
+
+	meet(p);
+	at_a = connect_at(&p->a, &ha);
+	linknode_exchange(&p->a, &p->b);
+	/* asked for by the other node, done at home, and told to all */
+	join_history(&p->b, at_a, "den", 2);
+	linknode_exchange(&p->a, &p->b);
+	assert_int_equal(members_of(&p->a, "den"), 1);
+	/* by either; nobody at b is in the room */
+	say(&p->b, "den");
+	linknode_exchange(&p->a, &p->b);
+	say(&p->a, "den");
+	linknode_exchange(&p->a, &p->b);
+	at_b = connect_at(&p->b, &hb);
+	assert_false(heard(&hb, "3:::hi"));
+	join_history(&p->b, at_b, "den", 2);
+	assert_true(heard(&hb, "3:::hi 3:::hi"));
+	/* a node that was not told of it hears of it with the messages */
+	end(&p->a, at_a);
+	end(&p->b, at_b);
+	linknode_begin(&p->a);
+	assert_int_equal(
+	    room_history_drop(hub_store(p->a.l.hub), message_log_channel(SLICE(""), SLICE("den"))),
+	    0);
+	linknode_finish(&p->a);
+	linknode_exchange(&p->a, &p->b);
+	say(&p->b, "den");
+	linknode_exchange(&p->a, &p->b);
+	buf_clear(&ha);
+	at_a = connect_at(&p->a, &ha);
+	join_history(&p->a, at_a, "den", 2);
+	assert_true(heard(&ha, "3:::hi"));
+	assert_false(heard(&ha, "3:::hi 3:::hi"));
+	buf_free(&ha);
+	buf_free(&hb);
+}
+
+static void
 a_question_is_asked_at_home(void **state)
 {
 	struct pair *p = *state;
@@ -571,6 +625,7 @@ main(void)
 	    PAIR_TEST(a_node_that_dies_is_told_once_and_forgotten),
 	    PAIR_TEST(a_snapshot_that_was_cut_off_is_asked_for_again),
 	    PAIR_TEST(commands_are_done_at_home),
+	    PAIR_TEST(every_node_keeps_the_history_of_a_room),
 	    PAIR_TEST(a_question_is_asked_at_home),
 	    PAIR_TEST(mail_is_found_wherever_its_user_comes),
 	    PAIR_TEST(nobody_can_take_what_is_ours),
