@@ -38,7 +38,7 @@ _pollux() {
 	-r | --room) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask room)" -- "$current") ;;
 	-n | --namespace) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask namespace)" -- "$current") ;;
 	--node) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask node)" -- "$current") ;;
-	-u | --user | --limit | --rate | --event | --ack | --context | --timeout | --mailbox | --history | --secret | --query | --clients | --time | -i | --interval | -N | --rounds | -w | --wait | --polls | --origin | --wsd | --resource) ;;
+	-u | --user | --values | --limit | --rate | --event | --ack | --context | --timeout | --mailbox | --history | --secret | --query | --clients | --time | -i | --interval | -N | --rounds | -w | --wait | --polls | --origin | --wsd | --resource) ;;
 	*)
 		case $command in
 		'') word="$commands $common --version" ;;
@@ -49,8 +49,8 @@ _pollux() {
 		hook) word="test --secret $common" ;;
 		key) word="new list revoke $common" ;;
 		drain) word="--rate --event --no-wait --cancel $common" ;;
-		sessions) word="--namespace --room --user --session --limit --after --node $common" ;;
-		rooms) word="--namespace --node $common" ;;
+		sessions) word="--namespace --room --user --session --values --limit --after --node $common" ;;
+		rooms) word="--namespace --session --node $common" ;;
 		users) word="--limit --after --node $common" ;;
 		stats) word="--node $common" ;;
 		top) word="--interval --rounds --node $common" ;;

@@ -311,7 +311,8 @@ static inline int sio_join_history(sio_socket *s, const char *room, int history)
 static inline int sio_leave(sio_socket *s, const char *room);
 
 /* Call `each` with every room of the namespace that the socket is in, but for those whose names
- * contain U+0000.  Return their number, or a negative errno. */
+ * contain U+0000.  Return their number, or a negative errno.  Of another session, 0.9's
+ * io.roomClients: sio_rooms() of what sio_find() returns, unless that is NULL. */
 static inline int sio_rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg);
 
 /* The same for names of `n` bytes, which may contain U+0000. */
@@ -383,6 +384,30 @@ static inline sio_socket *sio_find(sio_socket *s, const char *id);
 /* Call `each` with the public id of every session that `t` reaches, once each; NULL only counts.
  * Return their number, or a negative errno. */
 static inline int sio_clients(sio_target t, void (*each)(void *arg, const char *id), void *arg);
+
+/* A session as sio_clients_data() tells of it, until `each` returns. */
+typedef struct sio_client {
+	const char *id;   /* public */
+	const char *user; /* NULL: none was set */
+	const char *data; /* JSON object text of the values that were asked for and are set */
+} sio_client;
+
+/* The same with the user and values of each session.  `keys` are the names of at most 32 values
+ * with commas between them, NULL: none.
+ *
+ *	sio_clients_data(sio_in(s, "lobby"), "nick,color", add_member, &members); */
+static inline int sio_clients_data(
+    sio_target t, const char *keys, void (*each)(void *arg, const sio_client *c), void *arg);
+
+/* io.rooms: call `each` with every room of the namespace, and how many sessions are in it, but for
+ * rooms whose names contain U+0000.  Return their number, or a negative errno.  All memberships are
+ * read for it: for a list that somebody looks at, not for each message. */
+static inline int sio_ns_rooms(
+    sio_ns *ns, void (*each)(void *arg, const char *room, int sessions), void *arg);
+
+/* The same for names of `n` bytes, which may contain U+0000. */
+static inline int sio_ns_rooms_n(
+    sio_ns *ns, void (*each)(void *arg, const char *room, size_t n, int sessions), void *arg);
 
 /* --- helpers -------------------------------------------------------------------------------- *
  * `handle` is any of these: the socket, the handshake, a namespace or the application. */

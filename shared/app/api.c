@@ -181,7 +181,7 @@ const struct sio_api api_functions = {
     .json = send_json,
     .emit_ack = send_emit_ack,
     .ack = send_ack,
-    .clients = send_clients,
+    .clients = look_clients,
     .find = api_find,
     .ns = socket_ns,
     .ns_name = api_ns_name,
@@ -246,4 +246,7 @@ const struct sio_api api_functions = {
     .built = builder_finish,
     .join_history = socket_join_history,
     .join_history_n = socket_join_history_n,
+    .clients_data = look_clients_data,
+    .ns_rooms = look_ns_rooms,
+    .ns_rooms_n = look_ns_rooms_n,
 };

@@ -38,6 +38,10 @@ listing_json_session(struct buf *out, const struct listing_session *s, int64_t n
 	} else if (s->node.p != NULL) {
 		buf_puts(out, ",\"node\":null");
 	}
+	if (s->data.p != NULL) {
+		buf_puts(out, ",\"data\":");
+		buf_add_slice(out, s->data);
+	}
 	buf_add_char(out, '}');
 }
 

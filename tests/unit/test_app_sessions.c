@@ -407,6 +407,85 @@ the_clients_of_a_room_are_listed_once(void **state)
 }
 
 static void
+list_client(void *arg, const sio_client *c)
+{
+	struct buf *seen = arg;
+
+	buf_printf(seen, "%s %s %s;", c->id, c->user == NULL ? "-" : c->user, c->data);
+}
+
+static void
+list_room(void *arg, const char *room, int sessions)
+{
+	buf_printf(arg, "%s %d;", room, sessions);
+}
+
+static void
+list_room_n(void *arg, const char *room, size_t n, int sessions)
+{
+	assert_int_equal(strlen(room) <= n, 1);
+	buf_printf(arg, "%zu %d;", n, sessions);
+}
+
+static void
+see_all(struct world *w, sio_socket *s, const sio_event *e)
+{
+	struct buf seen = {.p = NULL};
+	char many[80], *want;
+
+	(void)w;
+	(void)e;
+	assert_int_equal(sio_join_n(s, "a\0b", 3), 0);
+	assert_int_equal(sio_set(s, "nick", "\"al\""), 0);
+	assert_int_equal(sio_set(s, "pi", "3.140"), 0);
+	assert_int_equal(sio_set_user(s, "alice"), 0);
+	assert_int_equal(sio_clients_data(sio_self(s), "pi,none,nick", list_client, &seen), 1);
+	assert_int_equal(sio_clients_data(sio_broadcast(s), NULL, list_client, &seen), 1);
+	assert_int_equal(sio_clients_data(sio_in(s, "lobby"), "nick", NULL, NULL), 1);
+	buf_add_char(&seen, '\0');
+	assert_true(asprintf(&want, "%s alice {\"pi\":3.140,\"nick\":\"al\"};%s - {};", sio_id(s),
+			other->id) > 0);
+	assert_string_equal(seen.p, want);
+	free(want);
+	memset(many, ',', sizeof(many));
+	many[sizeof(many) - 1] = '\0';
+	assert_int_equal(sio_clients_data(sio_self(s), many, list_client, &seen), -EINVAL);
+	assert_int_equal(sio_clients_data(sio_in(s, many), "x", list_client, &seen), 0);
+
+	buf_clear(&seen);
+	assert_int_equal(sio_ns_rooms(sio_namespace(s), list_room, &seen), 2);
+	assert_int_equal(sio_ns_rooms_n(sio_namespace(s), list_room_n, &seen), 3);
+	assert_int_equal(sio_ns_rooms(sio_namespace(s), NULL, NULL), 2);
+	assert_int_equal(sio_rooms(sio_find(s, other->id), NULL, NULL), 1);
+	buf_add_char(&seen, '\0');
+	assert_string_equal(seen.p, "den 1;lobby 1;3 1;3 1;5 1;");
+	buf_free(&seen);
+}
+
+static void
+join_den(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	assert_int_equal(sio_leave(s, "lobby"), 0);
+	assert_int_equal(sio_join(s, "den"), 0);
+}
+
+/* In one call, those of another process too. */
+static void
+users_values_and_rooms_of_all_are_seen(void **state)
+{
+	struct world *w = *state;
+	struct client a, b;
+
+	open_polling(w, 0, &a);
+	open_stream(w, 1, &b);
+	run(w, 1, &b, join_den);
+	other = &b;
+	run(w, 0, &a, see_all);
+}
+
+static void
 use_other(struct world *w, sio_socket *s, const sio_event *e)
 {
 	sio_socket *found = sio_find(s, other->id);
@@ -677,6 +756,7 @@ main(void)
 	    TEST(a_user_who_is_away_gets_it_later_once_and_one_who_is_there_now),
 	    cmocka_unit_test(the_application_is_told_when_a_user_comes_and_goes),
 	    TEST(the_clients_of_a_room_are_listed_once),
+	    TEST(users_values_and_rooms_of_all_are_seen),
 	    TEST(another_session_is_used_by_its_public_id),
 	    TEST(all_sessions_of_a_person_are_reached),
 	    TEST(a_guest_sends_and_its_ends_are_carried_out_by_others),

@@ -270,6 +270,22 @@ for (const [door, port] of Object.entries(DOORS)) {
     assert.deepStrictEqual([named.user, named.sessions.map((each) => each.id)], [user, [id]]);
     assert.strictEqual((await list(`user=${encodeURIComponent(user)}`)).sessions.length, 1);
     assert.strictEqual((await call(port(), 'GET', 'sessions?limit=0')).status, 400);
+    const values = ['{"a":1.10}', '"red"'];
+    const set = ['nick', 'color'].map((key, i) => `{"do":"set","session":"${id}","key":"${key}","value":${values[i]}}`);
+    await call(port(), 'POST', 'actions', { body: `[${set}]` });
+    const chosen = `{"color":${values[1]},"nick":${values[0]}}`;
+    const listing = (what) => call(port(), 'GET', what).then(({ response }) => response.body.toString());
+    await until(async () => (await listing(`sessions/${id}?data=color,nick`)).includes(`"data":${chosen}}`), 'its values');
+    assert.deepStrictEqual((await list(`${inside}&data=color,none`)).sessions.map(({ data }) => data).sort(({ color }) => color ? 1 : -1),
+      [{}, { color: 'red' }]);
+    assert.ok((await listing(`users/${encodeURIComponent(user)}?data=nick`)).includes(`"data":{"nick":${values[0]}}}`));
+    assert.strictEqual((await call(port(), 'GET', `sessions?data=${'x,'.repeat(32)}`)).status, 400);
+    assert.strictEqual('data' in (await list(inside)).sessions[0], false);
+    const ofOne = (await call(port(), 'GET', `rooms?session=${id}`)).json.rooms;
+    assert.deepStrictEqual(ofOne.find(({ room }) => room === a.room), { ns: '', room: a.room, sessions: 2 });
+    assert.ok(ofOne.every(({ room }) => room === null || room === a.room));
+    assert.deepStrictEqual((await call(port(), 'GET', `rooms?session=${id}&ns=/chat`)).json, { rooms: [] });
+    assert.strictEqual((await call(port(), 'GET', 'rooms?session=x')).status, 400);
     const { json } = await call(port(), 'GET', 'rooms');
     assert.deepStrictEqual(json.rooms.filter(({ room }) => room === a.room), [{ ns: '', room: a.room, sessions: 2 }]);
     assert.deepStrictEqual((await call(port(), 'DELETE', `sessions/${id}`)).json, { ok: true, actions: 1, queued: 1 });
