@@ -23,9 +23,9 @@ function showTiles(f, rates, sessions) {
     ['Sessions', count(sessions)],
     ['Users', count(f.users)],
     ['Rooms', count(f.rooms)],
-    ['New, a second', rates ? rate(rates.handshakes) : '–'],
-    ['Messages in, a second', rates ? rate(rates.in) : '–'],
-    ['Messages out, a second', rates ? rate(rates.out) : '–'],
+    ['New/s', rates ? rate(rates.handshakes) : '–'],
+    ['Messages in/s', rates ? rate(rates.in) : '–'],
+    ['Messages out/s', rates ? rate(rates.out) : '–'],
     ...budgets.map(({ taken, limit }) => ['Budget of held requests', `${count(taken)} of ${count(limit)}`]),
     ['Memory', bytes(f.processes.reduce((sum, { memory }) => sum + Math.max(0, memory), 0))],
     ...(f.hook ? [['Hook queue', count(f.hook.events)]] : [])
@@ -74,7 +74,7 @@ function showStore({ store, awaited, memberships, counters }, rates) {
     ['Messages in it', count(store.log)],
     ['Messages ever', count(store.appended)],
     ['Not read by all processes', count(store.unread)],
-    ['Commits, a second', rates ? rate(rates.commits) : '–'],
+    ['Commits/s', rates ? rate(rates.commits) : '–'],
     ['Waits for the lock', `${count(counters.lock_waits)}, ${(counters.lock_us / 1e6).toFixed(1)} s in all`],
     ['Memberships of rooms', count(memberships)],
     ['Answers awaited', count(awaited)]
@@ -84,7 +84,7 @@ function showStore({ store, awaited, memberships, counters }, rates) {
 function showProcesses(f, rates) {
   fillTable(byId('processes'), [
     { title: 'Program' }, number('Pid'), { title: 'Version' }, number('Sessions held'),
-    number('In, a second'), number('Out, a second'), number('Memory')
+    number('In/s'), number('Out/s'), number('Memory')
   ], f.processes.map(({ pid, kind, version, held, memory }) => {
     const of = (rates && rates.of[pid]) || {};
     return [PROGRAMS[kind] || kind, pid, version, count(held), rate(of.in), rate(of.out), bytes(memory)];
@@ -95,8 +95,8 @@ function showNodes(f) {
   byId('nodes-section').hidden = !f.nodes;
   if (!f.nodes) return;
   fillTable(byId('nodes'), [
-    { title: 'Node' }, { title: 'State' }, { title: 'Version' }, number('Sessions'), number('In, a second'),
-    number('Out, a second'), number('Queued'), number('Behind')
+    { title: 'Node' }, { title: 'State' }, { title: 'Version' }, number('Sessions'), number('In/s'),
+    number('Out/s'), number('Queued'), number('Behind')
   ], f.nodes.map((n) => [
     n.here ? `${n.name} (this one)` : n.name,
     n.here ? `link ${f.link}` : n.lives ? `for ${time(n.since)}` : `lost ${time(n.since)} ago`,

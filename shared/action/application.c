@@ -87,7 +87,9 @@ connected_unless_reserved(void *arg, struct hub_ns *ns, struct session *s, struc
 {
 	struct application *app = arg;
 
-	if (ns != app->reserved)
+	if (ns == app->reserved)
+		app->on_reserved(app->reserved_arg);
+	else
 		app->ops->hub.connected(app, ns, s, query);
 }
 
@@ -128,9 +130,12 @@ application_for_hub(struct application *app)
 }
 
 void
-application_reserve(struct application *app, struct hub_ns *ns)
+application_reserve(
+    struct application *app, struct hub_ns *ns, void (*connected)(void *arg), void *arg)
 {
 	app->reserved = ns;
+	app->on_reserved = connected;
+	app->reserved_arg = arg;
 }
 
 void

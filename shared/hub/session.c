@@ -192,12 +192,12 @@ session_begin(struct hub *h, struct session *s)
 	if (hub_publish_session(h, s, SLICE("1::"), false) == -1 ||
 	    (first != NULL && membership_add(h, s, first, none, none) == -1))
 		return -1;
-	if (is_status)
-		return 0;
-	if (membership_join_granted(h, s, first) == -1)
-		return -1;
-	user_presence_begins(h, s->row.key);
-	if (!s->over) /* its handler may have ended it */
+	if (!is_status) {
+		if (membership_join_granted(h, s, first) == -1)
+			return -1;
+		user_presence_begins(h, s->row.key);
+	}
+	if (!s->over && first != NULL) /* its handler may have ended it */
 		h->o.app.connected(h->o.app.arg, first, s, SLICE(""));
 	return 0;
 }

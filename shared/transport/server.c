@@ -9,7 +9,6 @@
 #include "shared/base/log.h"
 #include "shared/hook/hook.h"
 #include "shared/store/folder.h"
-#include "shared/store/message_log.h"
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/place.h"
@@ -163,9 +162,7 @@ server_open(const struct config *cfg, enum server_kind kind)
 	    cfg->hook_url[0] != '\0' ? hook_open(cfg) : module_open(cfg->module, config_node(cfg));
 	if (sv->application == NULL || event_relay_open(sv->application, cfg) == -1)
 		goto fail;
-	sv->status.ns = (struct hub_ns){.name = SLICE(SESSION_STATUS_NS),
-	    .chan = message_log_channel(SLICE(SESSION_STATUS_NS), (struct slice){NULL, 0})};
-	application_reserve(sv->application, &sv->status.ns);
+	status_live_open(sv);
 	options = make_hub_options(sv);
 	sv->hub = hub_open(&options);
 	if (sv->hub == NULL) {

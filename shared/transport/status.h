@@ -78,13 +78,16 @@ bool status_page_serve(const struct publish_request *p, struct slice name);
 
 /* --- status_live.c -------------------------------------------------------------------------- */
 
+/* Before the hub is opened: reserve the namespace. */
+void status_live_open(struct server *sv);
+
 /* Does this handshake ask for a page's session?  Then `ticket` is what it has for a cookie. */
 bool status_live_is_asked(const struct server *sv, struct slice query, struct slice *ticket);
 /* Make the session, whose secret id is written to `sid`. */
 enum session_create_result status_live_create(
     struct server *sv, struct slice ticket, struct slice address, char sid[STORE_SID_SIZE]);
 
-/* A page's session is about to begin. */
+/* A page has a ticket, and will have a session at once. */
 void status_live_expect(struct server *sv);
 /* In every turn: publish the figures if they are due and somebody looks.  Return when they are due
  * next, ms; INT64_MAX: nobody looks, or another process does it. */

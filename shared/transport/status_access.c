@@ -109,7 +109,7 @@ status_access_key(struct server *sv, struct slice login)
 
 /* The value of our cookie; empty: there is none. */
 static struct slice
-find_cookie(const struct exchange *x)
+find_status_cookie(const struct exchange *x)
 {
 	struct slice rest = x->header(x, "cookie"), pair, name;
 
@@ -124,7 +124,7 @@ find_cookie(const struct exchange *x)
 bool
 status_access_identify(struct publish_request *p, char login[STATUS_TEXT_SIZE])
 {
-	struct slice cookie = find_cookie(p->x);
+	struct slice cookie = find_status_cookie(p->x);
 
 	if (cookie.n != STATUS_TEXT_SIZE - 1)
 		return false;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "shared/base/clock.h"
+#include "shared/store/message_log.h"
 #include "shared/store/slots.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/status.h"
@@ -22,6 +23,23 @@
 #define EXPECT_MS  15000 /* from the ticket to the transport */
 
 /* --- sessions ------------------------------------------------------------------------------- */
+
+/* Its first transport has opened: on this node, wherever the ticket came from. */
+static void
+on_viewer(void *arg)
+{
+	status_live_expect(arg);
+}
+
+void
+status_live_open(struct server *sv)
+{
+	struct slice none = {NULL, 0};
+
+	sv->status.ns = (struct hub_ns){.name = SLICE(SESSION_STATUS_NS),
+	    .chan = message_log_channel(SLICE(SESSION_STATUS_NS), none)};
+	application_reserve(sv->application, &sv->status.ns, on_viewer, sv);
+}
 
 bool
 status_live_is_asked(const struct server *sv, struct slice query, struct slice *ticket)
