@@ -185,6 +185,14 @@ $(B)/gen/schema.h: schema.sql
 
 $(B)/shared/store/database.o: $(B)/gen/schema.h
 
+# the files of the status page as C arrays
+STATUS    = $(wildcard status/*)
+$(B)/gen/status_files.h: $(STATUS) tools/status-files
+	@mkdir -p $(@D)
+	$(Q)tools/status-files $(STATUS) >$@.new && mv $@.new $@
+
+$(B)/shared/transport/status_page.o: $(B)/gen/status_files.h
+
 # where programs look for a configuration at last.  Another SYSCONFDIR builds them anew
 $(B)/gen/sysconfdir.h: FORCE
 	@mkdir -p $(@D)

@@ -246,6 +246,14 @@ CREATE TABLE idempotency(
 	until INTEGER NOT NULL
 );
 
+-- Who is logged in at the status page (shared/store/status_login.h).
+CREATE TABLE status_login(
+	id INTEGER PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE, -- a hash: who can read the database cannot log in with it
+	value TEXT NOT NULL,
+	until INTEGER NOT NULL
+);
+
 -- What goes to other nodes (shared/store/link_out.h): written in the transaction of the change that it
 -- reports; pollux-linkd ships it and deletes it.  AUTOINCREMENT: the receivers drop what they have
 -- had, by its id.

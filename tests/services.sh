@@ -97,11 +97,14 @@ chmod 755 "$clone/npm/npm"
 check 'make fails when npm does' makes
 check "make does not say what is missing: $(cat "$folder/log")" \
 	grep -q '^setup: npm could not fetch the browser.s client.*into build/client$' "$folder/log"
-dist=node_modules/socket.io-client/dist
-printf '#!/bin/sh\n[ "$1" = ci ] || exit 1\nmkdir -p %s\nfor n in %s; do cat package.json >%s/$n; done\n' "$dist" \
-	'socket.io.js socket.io.min.js WebSocketMain.swf WebSocketMainInsecure.swf' "$dist" >"$clone/npm/npm"
+printf '#!/bin/sh\n[ "$1" = ci ] || exit 1\nmkdir -p node_modules && cd node_modules || exit 1\n' >"$clone/npm/npm"
+for dist in 'socket.io-client/dist socket.io.js socket.io.min.js WebSocketMain.swf WebSocketMainInsecure.swf' \
+	'uplot/dist uPlot.iife.min.js uPlot.min.css'; do
+	printf 'mkdir -p %s\nfor n in %s; do cat ../package.json >%s/$n; done\n' \
+		"${dist%% *}" "${dist#* }" "${dist%% *}" >>"$clone/npm/npm"
+done
 check "make does not fetch the client: $(cat "$folder/log")" makes
-for file in socket.io.js socket.io.js.gz socket.io.min.js.gz WebSocketMain.swf; do
+for file in socket.io.js socket.io.js.gz socket.io.min.js.gz WebSocketMain.swf uPlot.iife.min.js.gz uPlot.min.css; do
 	check "make does not make build/client/$file: $(cat "$folder/log")" test -s "$clone/build/client/$file"
 done
 check 'make does not make the client' grep -q '^all:.* client$' Makefile

@@ -60,17 +60,55 @@ application_close(struct application *app)
 static struct hub_ns *
 find_for_hub(void *arg, struct slice name)
 {
-	struct ns *ns = namespace_find(arg, name);
+	struct application *app = arg;
+	struct ns *ns;
 
+	if (app->reserved != NULL && slice_equal(name, app->reserved->name))
+		return app->reserved;
+	ns = namespace_find(app, name);
 	return ns == NULL ? NULL : &ns->hub;
 }
 
+/* --- the reserved namespace, which the application must not hear of -------------------------- */
+
+static int
+authorize_unless_reserved(
+    void *arg, struct hub_ns *ns, struct session *s, struct slice endpoint, struct slice query)
+{
+	struct application *app = arg;
+
+	/* its own sessions are in it from the start */
+	return ns == app->reserved ? -EACCES
+	                           : app->ops->hub.authorize_ns(app, ns, s, endpoint, query);
+}
+
+static void
+connected_unless_reserved(void *arg, struct hub_ns *ns, struct session *s, struct slice query)
+{
+	struct application *app = arg;
+
+	if (ns == app->reserved)
+		app->on_reserved(app->reserved_arg);
+	else
+		app->ops->hub.connected(app, ns, s, query);
+}
+
+static void
+disconnected_unless_reserved(void *arg, struct hub_ns *ns, struct session *s, const char *reason)
+{
+	struct application *app = arg;
+
+	if (ns != app->reserved)
+		app->ops->hub.disconnected(app, ns, s, reason);
+}
+
+/* Before the application, a relay may take it. */
 static void
 receive_for_hub(void *arg, struct hub_ns *ns, struct session *s, const struct packet *pk)
 {
 	struct application *app = arg;
 
-	if (app->relay == NULL || !event_relay_take(app, ns, s, pk))
+	if (ns != app->reserved && (app->relay == NULL || !event_relay_take(app, ns, s, pk)))
 		app->ops->hub.received(app, ns, s, pk);
 }
 
@@ -83,7 +121,21 @@ application_for_hub(struct application *app)
 	hub_app.find = find_for_hub;
 	if (hub_app.received != NULL)
 		hub_app.received = receive_for_hub;
+	if (app->reserved != NULL) {
+		hub_app.authorize_ns = authorize_unless_reserved;
+		hub_app.connected = connected_unless_reserved;
+		hub_app.disconnected = disconnected_unless_reserved;
+	}
 	return hub_app;
+}
+
+void
+application_reserve(
+    struct application *app, struct hub_ns *ns, void (*connected)(void *arg), void *arg)
+{
+	app->reserved = ns;
+	app->on_reserved = connected;
+	app->reserved_arg = arg;
 }
 
 void

@@ -53,6 +53,9 @@ struct application {
 	const struct application_ops *ops;
 	struct hub *hub;         /* NULL while the application sets itself up */
 	struct ns *namespaces;   /* uthash: see namespace.h */
+	struct hub_ns *reserved; /* application_reserve(); NULL: none */
+	void (*on_reserved)(void *arg);
+	void *reserved_arg;
 	bool any_namespace;      /* every name is a namespace */
 	struct session *current; /* whose handler runs; NULL: none */
 	unsigned warned;         /* reserved event names that were logged, a bit each (target.c) */
@@ -71,6 +74,12 @@ struct application *application_open_none(void);
 
 /* NULL is allowed.  Close the hub first. */
 void application_close(struct application *app);
+
+/* A namespace of the server's own, borrowed: the hub finds it, no client may join it, and the
+ * application hears nothing of the sessions that are in it.  `connected` is called when the first
+ * transport of one opens here.  Before application_for_hub(). */
+void application_reserve(
+    struct application *app, struct hub_ns *ns, void (*connected)(void *arg), void *arg);
 
 /* What the hub asks of it. */
 struct hub_app application_for_hub(struct application *app);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "shared/hub/hub.h"
 #include "shared/wire/utf8.h"
 
 bool
@@ -23,6 +24,9 @@ name_is_namespace(struct slice name)
 		return false;
 	if (name.n == 0)
 		return true;
+	/* the server's own */
+	if (slice_is(name, SESSION_STATUS_NS))
+		return false;
 	return name.p[0] == '/' && name.n > 1 && memchr(name.p, ':', name.n) == NULL &&
 	       memchr(name.p, '?', name.n) == NULL;
 }

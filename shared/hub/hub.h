@@ -203,6 +203,14 @@ struct session_grant {
 enum session_create_result session_create_granted(struct hub *h, const char *handshake,
     struct slice address, const struct session_grant *grant, char sid[STORE_SID_SIZE]);
 
+/* The namespace of status pages' sessions.  They are in no other one. */
+#define SESSION_STATUS_NS "/pollux/status"
+
+/* Make the session of a status page: the application is not asked, and no limit of sessions
+ * applies, as who runs the server looks at it when it is full. */
+enum session_create_result session_create_status(
+    struct hub *h, const char *handshake, struct slice address, char sid[STORE_SID_SIZE]);
+
 enum session_find_result {
 	SESSION_UNKNOWN,
 	SESSION_LIVE,

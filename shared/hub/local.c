@@ -4,6 +4,7 @@
 
 #include "shared/hub/channel.h"
 #include "shared/hub/internal.h"
+#include "shared/wire/sid.h"
 
 static void
 add_pending(struct hub *h, struct session *s, struct message *m)
@@ -61,9 +62,11 @@ local_send(struct hub *h, struct session *s, struct message *m)
 	if (s->ops == NULL)
 		return;
 	own = s->aliased ? readdress(s, m) : message_keep(m);
-	h->sent++;
-	counters_packet(
-	    store_slots(h->store), COUNT_PACKETS_OUT, s->row.transport, message_text(own).n);
+	if (!sid_is_status(s->row.sid)) {
+		h->sent++;
+		counters_packet(store_slots(h->store), COUNT_PACKETS_OUT, s->row.transport,
+		    message_text(own).n);
+	}
 	show_watchers(h, WATCH_OUT, s->row.key, message_text(own));
 	if (s->row.streaming)
 		s->ops->send(s->sink, own);

@@ -6,6 +6,7 @@
 #include "shared/hub/early.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/publish.h"
+#include "shared/wire/sid.h"
 
 /* Digits of an ack's id; one with more was not sent by us, and would overflow. */
 #define ACK_DIGITS_MAX 18
@@ -196,9 +197,11 @@ receive_packet(struct hub *h, struct session *s, struct slice packet)
 		return true;
 	/* not once more for one that was postponed */
 	if (!s->postponed) {
-		h->received++;
-		counters_packet(
-		    store_slots(h->store), COUNT_PACKETS_IN, s->row.transport, packet.n);
+		if (!sid_is_status(s->row.sid)) {
+			h->received++;
+			counters_packet(
+			    store_slots(h->store), COUNT_PACKETS_IN, s->row.transport, packet.n);
+		}
 		show_watchers(h, WATCH_IN, s->row.key, packet);
 	}
 	if (malformed) {

@@ -180,7 +180,9 @@ session_streams_here(const struct session *s)
 int
 session_begin(struct hub *h, struct session *s)
 {
-	struct hub_ns *root = h->o.app.find(h->o.app.arg, SLICE(""));
+	bool is_status = sid_is_status(s->row.sid);
+	struct hub_ns *first =
+	    h->o.app.find(h->o.app.arg, is_status ? SLICE(SESSION_STATUS_NS) : SLICE(""));
 	struct slice none = {NULL, 0};
 
 	s->row.state = STORE_OPEN;
@@ -189,14 +191,16 @@ session_begin(struct hub *h, struct session *s)
 	presence_connected(h, s);
 	/* 1:: before anything that the application sends */
 	if (hub_publish_session(h, s, SLICE("1::"), false) == -1 ||
-	    membership_add(h, s, root, none, none) == -1)
+	    (first != NULL && membership_add(h, s, first, none, none) == -1))
 		return -1;
-	/* what its user has missed is older than all that comes now */
-	if (mail_deliver(h, s, root) == -1 || membership_join_granted(h, s, root) == -1)
-		return -1;
-	user_presence_begins(h, s->row.key);
-	if (!s->over) /* its handler may have ended it */
-		h->o.app.connected(h->o.app.arg, root, s, SLICE(""));
+	if (!is_status) {
+		/* what its user has missed is older than all that comes now */
+		if (mail_deliver(h, s, first) == -1 || membership_join_granted(h, s, first) == -1)
+			return -1;
+		user_presence_begins(h, s->row.key);
+	}
+	if (!s->over && first != NULL) /* its handler may have ended it */
+		h->o.app.connected(h->o.app.arg, first, s, SLICE(""));
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "shared/hub/publish.h"
 #include "shared/store/message_log.h"
 #include "shared/store/slots.h"
+#include "shared/wire/sid.h"
 
 /* The process that holds a poll may be killed: the session then lives this much longer than its
  * poll could have. */
@@ -168,7 +169,8 @@ session_attach(struct hub *h, struct session *s, enum transport_id transport, bo
 		membership_mark_waiting(h, s);
 	}
 	held_attach(h, s, ops, sink);
-	if (first && drain_is_on(h))
+	/* who drains a machine watches it */
+	if (first && drain_is_on(h) && !sid_is_status(s->row.sid))
 		return drain_begin_away(h, s);
 	if (first)
 		return session_begin(h, s);

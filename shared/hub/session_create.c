@@ -52,7 +52,8 @@ give_grant(struct hub *h, int64_t key, const struct session_grant *grant)
 	return session_row_grant(h->store, key, grant->expires, grant->rooms);
 }
 
-/* STORE_TAKEN: the id is in use. */
+/* The application is told of all sessions but those of status pages.  STORE_TAKEN: the id is in
+ * use. */
 static enum store_result
 add_session_row(struct hub *h, const struct creation *c, const char *sid)
 {
@@ -64,7 +65,8 @@ add_session_row(struct hub *h, const struct creation *c, const char *sid)
 		return result;
 	if (c->grant != NULL)
 		return give_grant(h, sid_key(text), c->grant) == -1 ? STORE_FAILED : STORE_OK;
-	if (h->o.app.created != NULL && h->o.app.created(h->o.app.arg, sid_key(text)) == -1)
+	if (h->o.app.created != NULL && !sid_is_status(sid) &&
+	    h->o.app.created(h->o.app.arg, sid_key(text)) == -1)
 		return STORE_FAILED;
 	return STORE_OK;
 }
@@ -128,4 +130,18 @@ session_create_as(
     struct hub *h, const char *handshake, struct slice address, const char sid[STORE_SID_SIZE])
 {
 	return create_session(h, &(struct creation){handshake, address, NULL}, NULL, sid);
+}
+
+enum session_create_result
+session_create_status(
+    struct hub *h, const char *handshake, struct slice address, char sid[STORE_SID_SIZE])
+{
+	if (store_is_outdated(h->store) || transaction_open(h) == -1 ||
+	    session_create_sid(h, sid) == -1)
+		return SESSION_BUSY;
+	sid_mark_status(sid);
+	if (add_session_row(h, &(struct creation){handshake, address, NULL}, sid) == STORE_OK)
+		return SESSION_CREATED;
+	h->failed = true;
+	return SESSION_BUSY;
 }

@@ -365,6 +365,14 @@ listing_totals(struct store *st, struct listing_node of, struct listing_totals *
 }
 
 int64_t
+listing_count_users(struct store *st)
+{
+	return listing_number(st,
+	    "SELECT count(DISTINCT user) FROM session WHERE user IS NOT NULL AND state IN (1, 3)",
+	    LISTING_EVERYWHERE);
+}
+
+int64_t
 listing_dead(struct store *st)
 {
 	return listing_number(st, "SELECT count(*) FROM hook_dead", LISTING_EVERYWHERE);

@@ -106,6 +106,9 @@ int listing_totals(struct store *st, struct listing_node of, struct listing_tota
 /* How many events could not be delivered to the web hook, and are kept; -1 after logging why. */
 int64_t listing_dead(struct store *st);
 
+/* How many users have a session; -1 after logging why. */
+int64_t listing_count_users(struct store *st);
+
 /* How many requested ends (end_request.h) are not carried out yet; -1 after logging why. */
 int64_t listing_end_requests(struct store *st);
 

@@ -215,6 +215,32 @@ slots_info(const struct slots *sl, int slot, struct slot_info *info)
 	return true;
 }
 
+/* --- the status page ------------------------------------------------------------------------ */
+
+int64_t
+slots_status_until(const struct slots *sl)
+{
+	return atomic_load_explicit(&sl->table->status_until, memory_order_relaxed);
+}
+
+void
+slots_set_status_until(struct slots *sl, int64_t until_ms)
+{
+	atomic_store_explicit(&sl->table->status_until, until_ms, memory_order_relaxed);
+}
+
+int64_t
+slots_status_due(const struct slots *sl)
+{
+	return atomic_load_explicit(&sl->table->status_due, memory_order_relaxed);
+}
+
+bool
+slots_status_claim(struct slots *sl, int64_t due, int64_t next)
+{
+	return atomic_compare_exchange_strong(&sl->table->status_due, &due, next);
+}
+
 /* --- watchers ------------------------------------------------------------------------------- */
 
 const _Atomic int *

@@ -204,6 +204,15 @@ bool slots_drain_say(struct slots *sl, enum drain_said from, enum drain_said to)
 uint64_t slots_drained(const struct slots *sl);
 void slots_add_drained(struct slots *sl, unsigned n);
 
+/* Until when somebody looks at the status page, and when its figures are due next, ms of
+ * CLOCK_MONOTONIC, maybe of an earlier boot.  Each costs one load. */
+int64_t slots_status_until(const struct slots *sl);
+void slots_set_status_until(struct slots *sl, int64_t until_ms);
+int64_t slots_status_due(const struct slots *sl);
+/* Return whether they were due at `due`, and this process is the one to publish them: the next are
+ * due at `next`. */
+bool slots_status_claim(struct slots *sl, int64_t due, int64_t next);
+
 /* What waits for the web hook: the last count plus what was added since; and the slot of the
  * process that delivers it, -1: none. */
 int64_t slots_hook_events(const struct slots *sl);

@@ -100,6 +100,8 @@ struct slot_table {
 	struct slot_places places[PLACES_POOLS];
 	struct slot_waiter waiters[WAITERS_MAX];
 	struct slot_drain drain;
+	_Atomic int64_t status_until,
+	    status_due; /* slots_status_until() and slots_status_claim() */
 	struct slot_link link;
 	struct slot_counters counters[SLOT_COUNTERS];
 	struct slot slots[SLOTS_MAX];

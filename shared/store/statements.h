@@ -223,6 +223,12 @@ X(Q_IDEMPOTENCY_TRIM,
     " (SELECT max(id) FROM idempotency) - ?1, ifnull("
     " (SELECT id FROM idempotency WHERE until > ?2 ORDER BY id LIMIT 1), 0) - 1)")
 
+/* --- status_login.c --- */
+X(Q_STATUS_LOGIN_FIND, "SELECT value FROM status_login WHERE name = ?1 AND until > ?2")
+X(Q_STATUS_LOGIN_PUT, "INSERT OR REPLACE INTO status_login(name, value, until) VALUES(?1, ?2, ?3)")
+X(Q_STATUS_LOGIN_TRIM,
+    "DELETE FROM status_login WHERE until <= ?2 OR id <= (SELECT max(id) FROM status_login) - ?1")
+
 /* --- hook_queue.c --- */
 X(Q_HOOK_ADD,
     "INSERT INTO hook_event(key, ns, ack, time, created, batch, attempts, failed, due, bytes, body)"
@@ -265,11 +271,12 @@ X(Q_HOOK_DROP_DEAD, "DELETE FROM hook_dead WHERE id = ?1")
 X(Q_HOOK_HURRY, "UPDATE hook_event SET due = 0 WHERE due > 0")
 
 /* --- drain_state.c --- */
+/* but those of status pages: sid_mark_status() */
 X(Q_DRAIN_NEXT,
-    "SELECT key FROM session WHERE state = 1 AND home IS NULL"
+    "SELECT key FROM session WHERE state = 1 AND home IS NULL AND substr(sid, 3, 3) <> '___'"
     " AND EXISTS (SELECT 1 FROM subscription AS s WHERE s.key = session.key) LIMIT ?1")
 X(Q_DRAIN_LEFT,
-    "SELECT count(*) FROM session WHERE state = 1 AND home IS NULL"
+    "SELECT count(*) FROM session WHERE state = 1 AND home IS NULL AND substr(sid, 3, 3) <> '___'"
     " AND EXISTS (SELECT 1 FROM subscription AS s WHERE s.key = session.key)")
 
 /* --- maintenance.c --- */

@@ -138,8 +138,9 @@ answer_begin(struct server *sv, struct exchange *x, const struct transport *t)
 
 /* --- answers that wait for the commit ------------------------------------------------------- */
 
-/* The origin and both bodies are in sv->pending_bytes from `at` on, one after the other: their
- * lengths are right here, their pointers are not, since the buffer moves as it grows. */
+/* The origin, both bodies, and with a NUL the headers of `done` are in sv->pending_bytes from `at`
+ * on, one after the other: their lengths are right here, their pointers are not, since the buffer
+ * moves as it grows. */
 struct pending_answer {
 	struct exchange *x;
 	struct answer done, busy;
@@ -174,6 +175,8 @@ answer_later(
 	buf_add_slice(&sv->pending_bytes, done->origin);
 	buf_add_slice(&sv->pending_bytes, done->body);
 	buf_add_slice(&sv->pending_bytes, busy->body);
+	if (done->headers != NULL)
+		buf_add(&sv->pending_bytes, done->headers, strlen(done->headers) + 1);
 	if (p == NULL || sv->pending_bytes.failed) {
 		/* no memory to wait: say 503 now, although the turn may be committed.  Take back
 		 * our bytes only; those of earlier answers are complete */
@@ -198,6 +201,8 @@ answer_settle(struct server *sv, bool committed)
 		a->origin = (struct slice){bytes, origin_n};
 		p->done.body.p = bytes + origin_n;
 		p->busy.body.p = p->done.body.p + p->done.body.n;
+		if (p->done.headers != NULL)
+			p->done.headers = p->busy.body.p + p->busy.body.n;
 		answer_send(sv, p->x, a);
 	}
 	sv->pending_n = 0;

@@ -9,8 +9,8 @@
 
 struct server;
 
-/* All is borrowed during the call.  answer_later() copies origin and bodies; there the other texts
- * must be static. */
+/* All is borrowed during the call.  answer_later() copies origin, bodies and the headers of `done`;
+ * there the other texts must be static. */
 struct answer {
 	int status;
 	const char *content_type; /* NULL: none */

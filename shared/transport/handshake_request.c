@@ -15,6 +15,7 @@
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/place.h"
+#include "shared/transport/status.h"
 #include "shared/wire/handshake_text.h"
 #include "shared/wire/json.h"
 #include "shared/wire/sid.h"
@@ -27,6 +28,7 @@ struct asker {
 	struct slice origin, address; /* borrowed */
 	bool has_jsonp, upgrades;
 	unsigned jsonp;
+	struct slice ticket; /* of a status page's session; p NULL: it is another one */
 };
 
 /* Make an answer: plain text, or for a script tag a call, always with status 200 (PROTOCOL 4.4,
@@ -367,11 +369,29 @@ admit_or_ask(struct server *sv, const struct asker *asker, const struct route *r
 	}
 }
 
+/* A page's session, of which the application hears nothing. */
+static void
+admit_status(struct server *sv, const struct asker *asker)
+{
+	char sid[STORE_SID_SIZE];
+	enum session_create_result result =
+	    status_live_create(sv, asker->ticket, asker->address, sid);
+
+	if (result == SESSION_UNAUTHORIZED) /* not the application says so */
+		refuse_handshake(sv, asker, 403, SLICE("handshake unauthorized"));
+	else
+		answer_handshake(sv, asker, result, sid, (struct slice){NULL, 0});
+}
+
 static void
 decide_handshake(struct server *sv, const struct asker *asker, const struct route *route)
 {
 	int left_out;
 
+	if (asker->ticket.p != NULL) {
+		admit_status(sv, asker);
+		return;
+	}
 	buf_clear(&sv->text);
 	left_out = handshake_json_write(&sv->text, asker->x, route, sv->cfg->handshake_bytes);
 	if (left_out > 0)
@@ -416,7 +436,7 @@ handshake_in_place(struct server *sv, const struct asker *asker, const struct ro
 void
 handshake_request_handle(struct server *sv, struct exchange *x, const struct route *route)
 {
-	const struct asker asker = {.x = x,
+	struct asker asker = {.x = x,
 	    .origin = x->origin,
 	    .address = x->address,
 	    .has_jsonp = route->has_jsonp,
@@ -430,7 +450,8 @@ handshake_request_handle(struct server *sv, struct exchange *x, const struct rou
 		answer_send(sv, x, &head);
 	else if (!slice_is(x->method, "GET") && !slice_is(x->method, "POST"))
 		answer_error(sv, x, 405, "A handshake is a GET or a POST.");
-	else if (!origins_allow(slice_of(sv->cfg->origins), x->origin, x->referer))
+	else if (!status_live_is_asked(sv, route->query, &asker.ticket) &&
+		 !origins_allow(slice_of(sv->cfg->origins), x->origin, x->referer))
 		refuse_origin(sv, &asker);
 	else if (sv->draining)
 		refuse_draining(sv, &asker);

@@ -17,6 +17,7 @@
 #include "shared/transport/websocket.h"
 #include "shared/wire/route.h"
 
+struct clientfile;
 struct pending_answer;
 struct publish_keys;
 struct token_keys;
@@ -38,6 +39,26 @@ LIST_HEAD(stream_list, stream);
 TAILQ_HEAD(late_post_queue, late_post);
 LIST_HEAD(handshake_list, pending_handshake);
 
+/* A client that has tried wrong keys at the status page: status_tries.c. */
+struct status_try {
+	int64_t who;     /* hash of its address; 0: none */
+	int64_t free_at; /* when it may try as often as anybody, ms */
+};
+#define STATUS_TRIES 64
+
+/* What a process keeps for the status page: status.h. */
+struct server_status {
+	struct hub_ns ns;      /* of the page's sessions */
+	int64_t published_due; /* when the figures are due that this process publishes next, ms; 0:
+	                        * another one does */
+	int64_t cost_ms;       /* how long it took to collect them */
+	struct status_log_state {
+		int64_t size, changed_ns;
+		uint64_t inode;
+	} log; /* of the log file, when the pages got its last lines */
+	struct status_try tries[STATUS_TRIES];
+};
+
 struct server {
 	const struct config *cfg;
 	struct proxies proxies;
@@ -47,6 +68,7 @@ struct server {
 	struct ways *ways;
 	struct publish_keys *publish_keys; /* NULL: the publishing interface is off */
 	struct token_keys *token_keys;     /* of [auth] */
+	struct server_status status;       /* of the status page */
 	struct relay *relay;               /* NULL: the node is in no cluster */
 	/* server_request_here(), for the relay, which is below it */
 	bool (*serve_here)(struct server *sv, struct exchange *x);
@@ -120,6 +142,8 @@ struct answer post_taken(struct slice origin);
 bool post_disconnect(struct server *sv, struct exchange *x, const struct route *route);
 /* Return false when the path is not that of a file of the browser's client. */
 bool static_files_serve(struct server *sv, struct exchange *x, const struct route *route);
+/* Answer with a file of [client] folder, or why it cannot be. */
+void static_files_answer(struct server *sv, struct exchange *x, const struct clientfile *file);
 
 /* Append the JSON object that the application sees of a handshake (PROTOCOL 4.6) and a NUL.  It is
  * kept with the session, so it has at most `most` bytes: the URL, then headers are left out when

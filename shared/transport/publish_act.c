@@ -1,10 +1,13 @@
 /* What the publishing interface does: actions, each request once (Idempotency-Key). */
 #include <stdlib.h>
 
+#include "shared/base/log.h"
+#include "shared/hub/drain.h"
 #include "shared/store/idempotency.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/publish_done.h"
 #include "shared/transport/publish_request.h"
+#include "shared/wire/json.h"
 #include "shared/wire/sid.h"
 
 #define IDEMPOTENCY_MAX 255 /* characters of an Idempotency-Key */
@@ -111,4 +114,73 @@ publish_act_disconnect(const struct publish_request *p)
 	    (int)p->rest.n, p->rest.p);
 	publish_actions(p, buf_slice(&json), (struct slice){NULL, 0});
 	buf_free(&json);
+}
+
+/* --- taking the machine out of service ------------------------------------------------------- */
+
+#define DRAIN_RATE 50 /* as pollux drain */
+
+/* {"rate":50,"event":"leaving"}; both may be missing, and so may the body.  Return NULL, or what is
+ * wrong with it. */
+static const char *
+parse_drain_body(struct slice json, unsigned *rate, struct buf *event)
+{
+	struct json_value body, value;
+	struct json_walk walk;
+	struct slice key;
+
+	*rate = DRAIN_RATE;
+	if (json.n == 0)
+		return NULL;
+	if (json_parse(&body, json) == -1 || body.kind != JSON_KIND_OBJECT)
+		return "the body is not a JSON object";
+	json_walk_begin(&walk, &body);
+	while (json_walk_member(&walk, &key, &value)) {
+		if (json_string_is(key, "rate")) {
+			if (!slice_number(value.text, 5, DRAIN_RATE_MAX, rate) || *rate == 0)
+				return "rate is not a number from 1 to 10000";
+		} else if (json_string_is(key, "event") && value.kind == JSON_KIND_STRING) {
+			json_string_decode(event, value.text);
+		} else {
+			return "the body has a member that is neither rate nor event";
+		}
+	}
+	return event->failed ? "no memory" : NULL;
+}
+
+static void
+answer_drain(const struct publish_request *p, int result, const char *json)
+{
+	if (result == -1)
+		publish_answer_error(
+		    p, 503, NULL, "failed", "the state could not be written; the log says why");
+	else
+		publish_answer_later(p, slice_of(json));
+}
+
+void
+publish_act_drain(const struct publish_request *p)
+{
+	struct buf event = {.p = NULL};
+	unsigned rate;
+	const char *wrong = parse_drain_body(p->x->body, &rate, &event);
+
+	if (wrong != NULL) {
+		publish_answer_error(p, 400, NULL, "bad_request", wrong);
+	} else if (event.n > 0 && (transaction_open(p->sv->hub) == -1 ||
+				      drain_tell(p->sv->hub, buf_slice(&event)) == -1)) {
+		publish_answer_busy(p);
+	} else {
+		/* other processes cannot end anybody before the event is committed */
+		log_info("drain: asked for with the key %s", p->key->name);
+		answer_drain(p, drain_start(p->sv->hub, rate), "{\"ok\":true,\"draining\":true}");
+	}
+	buf_free(&event);
+}
+
+void
+publish_act_drain_cancel(const struct publish_request *p)
+{
+	log_info("drain: cancelled with the key %s", p->key->name);
+	answer_drain(p, drain_stop(p->sv->hub), "{\"ok\":true,\"draining\":false}");
 }

@@ -232,6 +232,16 @@ publish_keys_find(struct publish_keys *keys, struct slice secret)
 	return found;
 }
 
+struct publish_key *
+publish_keys_named(struct publish_keys *keys, struct slice name, const unsigned char hash[32])
+{
+	for (unsigned i = 0; i < keys->n; i++)
+		if (slice_is(name, keys->at[i].name) &&
+		    CRYPTO_memcmp(hash, keys->at[i].hash, sizeof(keys->at[i].hash)) == 0)
+			return &keys->at[i];
+	return NULL;
+}
+
 bool
 publish_keys_take(struct publish_key *key, size_t rate, int64_t now_ms)
 {

@@ -42,6 +42,10 @@ void publish_keys_close(struct publish_keys *keys);
 /* The key whose secret was sent, or NULL.  Takes the same time for each. */
 struct publish_key *publish_keys_find(struct publish_keys *keys, struct slice secret);
 
+/* The key of this name and hash, or NULL: the setting has it no more. */
+struct publish_key *publish_keys_named(
+    struct publish_keys *keys, struct slice name, const unsigned char hash[32]);
+
 /* Count one request.  Return false when there are more than `rate` per second: a bucket of `rate`
  * tokens, filled at that rate. */
 bool publish_keys_take(struct publish_key *key, size_t rate, int64_t now_ms);

@@ -1,11 +1,7 @@
 #include "shared/transport/publish_request.h"
 
-#include <string.h>
-
 #include "shared/base/log.h"
 #include "shared/transport/internal.h"
-
-#define BASE "/pollux/v1/"
 
 static const struct publish_call {
 	const char *method, *name;
@@ -20,28 +16,12 @@ static const struct publish_call {
     {"GET", "rooms", false, PUBLISH_READ, publish_read_rooms},
     {"GET", "users", true, PUBLISH_READ, publish_read_user},
     {"GET", "users", false, PUBLISH_READ, publish_read_users},
+    {"POST", "drain", false, PUBLISH_WRITE, publish_act_drain},
+    {"DELETE", "drain", false, PUBLISH_WRITE, publish_act_drain_cancel},
     {"GET", "metrics", false, PUBLISH_READ, publish_metrics},
     {"GET", "health", false, PUBLISH_ANYBODY, publish_monitor_health},
     {"GET", "ready", false, PUBLISH_ANYBODY, publish_monitor_ready},
 };
-
-/* Set `path` to what follows BASE: at the site's root, or in the folder of [protocol] resource, the
- * only one that the .htaccess of a sub-folder sees.  Return false: that is not there. */
-static bool
-find_publish_path(const struct server *sv, struct slice target, struct slice *path)
-{
-	const char *resource = sv->cfg->resource, *slash = strrchr(resource, '/');
-	struct slice folder = {resource, slash == NULL ? 0 : (size_t)(slash - resource)};
-
-	*path = route_origin_form(target);
-	if (folder.n > 0 && path->n > folder.n + 1 && path->p[folder.n + 1] == '/' &&
-	    slice_starts(slice_skip(*path, 1), folder))
-		*path = slice_skip(*path, folder.n + 1);
-	if (!slice_starts(*path, SLICE(BASE)))
-		return false;
-	*path = slice_skip(*path, sizeof(BASE) - 1);
-	return true;
-}
 
 /* The call, or NULL after the answer. */
 static const struct publish_call *
@@ -100,13 +80,12 @@ identify_publisher(struct publish_request *p)
 	return false;
 }
 
-/* Whether this key may make the call.  Return false after answering. */
-static bool
-check_publish_key(struct publish_request *p, const struct publish_call *call)
+bool
+publish_request_check(struct publish_request *p, enum publish_scope scope)
 {
-	if (call->scope == PUBLISH_ANYBODY)
+	if (scope == PUBLISH_ANYBODY)
 		return true;
-	if (!identify_publisher(p))
+	if (p->key == NULL && !identify_publisher(p))
 		return false;
 	/* before the scope: guessing what a key may do is limited, too */
 	if (!publish_keys_take(p->key, p->sv->cfg->publish_rate, p->sv->now)) {
@@ -115,7 +94,7 @@ check_publish_key(struct publish_request *p, const struct publish_call *call)
 		    "more requests per second than this key may make");
 		return false;
 	}
-	if ((p->key->scopes & call->scope) == 0) {
+	if ((p->key->scopes & scope) == 0) {
 		publish_answer_error(
 		    p, 403, NULL, "bad_scope", "this key lacks the scope for this call");
 		return false;
@@ -123,39 +102,23 @@ check_publish_key(struct publish_request *p, const struct publish_call *call)
 	return true;
 }
 
-bool
-publish_request_writes(const struct server *sv, const struct exchange *x)
+void
+publish_request_call(struct publish_request *p, struct slice path)
 {
-	struct slice path;
-
-	return sv->publish_keys != NULL && !slice_is(x->method, "GET") &&
-	       find_publish_path(sv, x->target, &path);
-}
-
-bool
-publish_request_handle(struct server *sv, struct exchange *x)
-{
-	struct publish_request p = {.sv = sv, .x = x};
-	struct slice path, name = {NULL, 0};
+	struct slice name = {NULL, 0};
 	const struct publish_call *call;
 
-	if (sv->publish_keys == NULL || !find_publish_path(sv, x->target, &path))
-		return false;
-	p.query = path;
-	slice_cut(&p.query, '?', &path);
-	p.rest = path;
-	slice_cut(&p.rest, '/', &name);
-	transaction_let_go(sv->hub); /* until the key is checked and the body is read */
-	call = find_publish_call(&p, name);
-	if (call == NULL || !check_publish_key(&p, call))
-		return true;
+	p->rest = path;
+	slice_cut(&p->rest, '/', &name);
+	call = find_publish_call(p, name);
+	if (call == NULL || !publish_request_check(p, call->scope))
+		return;
 	/* after the key: only who has one learns the limit */
-	if (x->body_too_large || x->body.n > sv->cfg->body_bytes) {
-		server_count(sv, COUNT_REFUSED_TOO_LARGE);
+	if (p->x->body_too_large || p->x->body.n > p->sv->cfg->body_bytes) {
+		server_count(p->sv, COUNT_REFUSED_TOO_LARGE);
 		publish_answer_error(
-		    &p, 413, NULL, "too_large", "the body exceeds the limit of this server");
+		    p, 413, NULL, "too_large", "the body exceeds the limit of this server");
 	} else {
-		call->handle(&p);
+		call->handle(p);
 	}
-	return true;
 }

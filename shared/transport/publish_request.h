@@ -5,7 +5,9 @@
  *	publish_done.c      what was answered to an Idempotency-Key, on all nodes
  *	publish_read.c      calls that look something up
  *	publish_monitor.c   calls for those who watch over the server
- *	publish_answer.c    the answers of all of them */
+ *	publish_answer.c    the answers of all of them
+ *
+ * Requests come by publish_path.h; the status page (status.h) makes the same calls. */
 #ifndef POLLUX_PUBLISH_REQUEST_H
 #define POLLUX_PUBLISH_REQUEST_H
 
@@ -24,11 +26,13 @@ struct publish_request {
 	struct publish_key *key; /* NULL: the call needs none */
 };
 
-/* Is it a call that may change something, and so needs the store? */
-bool publish_request_writes(const struct server *sv, const struct exchange *x);
+/* Whether its key may make a call of this scope, and not too often.  Without `key` it is found by
+ * the header.  Return false after answering. */
+bool publish_request_check(struct publish_request *p, enum publish_scope scope);
 
-/* Answer the request.  Return false when it is not for the publishing interface. */
-bool publish_request_handle(struct server *sv, struct exchange *x);
+/* Make the call of this path ("rooms", "sessions/P..", without a query).  With `key`, whoever asks
+ * is known already. */
+void publish_request_call(struct publish_request *p, struct slice path);
 
 /* --- answers -------------------------------------------------------------------------------- */
 
@@ -56,6 +60,7 @@ void publish_answer_action_error(const struct publish_request *p, const struct a
 typedef void publish_handler(const struct publish_request *p);
 
 publish_handler publish_act_post, publish_act_disconnect;
+publish_handler publish_act_drain, publish_act_drain_cancel;
 
 publish_handler publish_read_sessions, publish_read_session, publish_read_rooms, publish_read_user,
     publish_read_users;

@@ -13,8 +13,9 @@
 #include "shared/transport/internal.h"
 #include "shared/transport/place.h"
 #include "shared/transport/publish_keys.h"
-#include "shared/transport/publish_request.h"
+#include "shared/transport/publish_path.h"
 #include "shared/transport/relay.h"
+#include "shared/transport/status.h"
 
 /* --- opening and closing -------------------------------------------------------------------- */
 
@@ -171,6 +172,7 @@ server_open(const struct config *cfg, enum server_kind kind)
 	    cfg->hook_url[0] != '\0' ? hook_open(cfg) : module_open(cfg->module, config_node(cfg));
 	if (sv->application == NULL || event_relay_open(sv->application, cfg) == -1)
 		goto fail;
+	status_live_open(sv);
 	options = make_hub_options(sv);
 	sv->hub = hub_open(&options);
 	if (sv->hub == NULL) {
@@ -428,11 +430,11 @@ take_request(struct server *sv, struct exchange *x, bool may_forward)
 	struct route route;
 
 	route_parse(&route, x->target, sv->cfg->resource);
-	if ((publish_request_writes(sv, x) || request_needs_store(&route, x)) && !server_try(sv) &&
+	if ((publish_path_writes(sv, x) || request_needs_store(&route, x)) && !server_try(sv) &&
 	    !transaction_gave_up(sv->hub))
 		return false;
 	/* a path of its own, whatever the resource is called */
-	if (publish_request_handle(sv, x))
+	if (publish_path_handle(sv, x))
 		return true;
 	/* preflights and bodies that were not read are answered alike for all that we serve */
 	if (route.kind != ROUTE_NOT_FOUND && slice_is(x->method, "OPTIONS"))
@@ -488,6 +490,7 @@ run_due_work(struct server *sv)
 	/* the streams before the heartbeats, which need not beat for those */
 	keep_earlier(&next, streaming_expire(sv));
 	keep_earlier(&next, heartbeat_expire(sv));
+	keep_earlier(&next, status_live_run(sv));
 	return next;
 }
 

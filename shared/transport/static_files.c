@@ -115,15 +115,12 @@ send_static_file(struct server *sv, struct exchange *x, const struct clientfile 
 	buf_free(&headers);
 }
 
-bool
-static_files_serve(struct server *sv, struct exchange *x, const struct route *route)
+void
+static_files_answer(struct server *sv, struct exchange *x, const struct clientfile *file)
 {
 	const char *folder = sv->cfg->client_folder;
-	struct clientfile file;
 	struct static_file o;
 
-	if (!clientfile_find(&file, route->path))
-		return false;
 	if (folder[0] == '\0') {
 		/* the first request of every new installation: a page's console must say what is
 		 * missing, not that the protocol has another version */
@@ -131,14 +128,24 @@ static_files_serve(struct server *sv, struct exchange *x, const struct route *ro
 		    "The browser's client is not served here: [client] folder names no folder.");
 	} else if (!slice_is(x->method, "GET") && !slice_is(x->method, "HEAD")) {
 		answer_error(sv, x, 405, "A file takes GET and HEAD only.");
-	} else if ((file.script && clientfile_accepts_gzip(x->header(x, "accept-encoding")) &&
-		       open_static_file(&o, folder, file.name, true) == 0) ||
-		   open_static_file(&o, folder, file.name, false) == 0) {
-		send_static_file(sv, x, &file, &o);
+	} else if ((file->script && clientfile_accepts_gzip(x->header(x, "accept-encoding")) &&
+		       open_static_file(&o, folder, file->name, true) == 0) ||
+		   open_static_file(&o, folder, file->name, false) == 0) {
+		send_static_file(sv, x, file, &o);
 		close(o.fd);
 	} else {
 		answer_error(sv, x, 404,
 		    "The browser's client is not installed: [client] folder has no such file.");
 	}
+}
+
+bool
+static_files_serve(struct server *sv, struct exchange *x, const struct route *route)
+{
+	struct clientfile file;
+
+	if (!clientfile_find(&file, route->path))
+		return false;
+	static_files_answer(sv, x, &file);
 	return true;
 }

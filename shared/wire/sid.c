@@ -5,6 +5,11 @@
 
 #define SID_BYTES 15 /* 120 random bits */
 
+/* Of a status page's session, after the two characters of the node: one id in 262144 would have it
+ * by chance. */
+#define STATUS_MARK    "___"
+#define STATUS_MARK_AT 2
+
 /* Bits of a key that are of the hash; the node's number is above them. */
 #define KEY_HASH_BITS 51
 
@@ -41,7 +46,23 @@ sid_generate(char sid[SID_LENGTH + 1])
 		else if (sid[i] == '/')
 			sid[i] = '_';
 	}
+	if (sid_is_status(sid))
+		sid[STATUS_MARK_AT] = 'A';
 	return 0;
+}
+
+void
+sid_mark_status(char sid[SID_LENGTH + 1])
+{
+	memcpy(sid + STATUS_MARK_AT, STATUS_MARK, sizeof(STATUS_MARK) - 1);
+}
+
+bool
+sid_is_status(const char *sid)
+{
+	/* of a session of another node the id is not known, and empty */
+	return sid[0] != '\0' && sid[1] != '\0' &&
+	       strncmp(sid + STATUS_MARK_AT, STATUS_MARK, sizeof(STATUS_MARK) - 1) == 0;
 }
 
 bool

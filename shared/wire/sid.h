@@ -30,6 +30,11 @@ void sid_set_number(char sid[SID_LENGTH + 1], unsigned number);
 unsigned sid_number(struct slice sid);
 unsigned sid_key_number(int64_t key);
 
+/* The session of a status page (docs/status.md), which no application hears of: the id itself says
+ * so, in every process and on every node.  Ids of sid_generate() never do. */
+void sid_mark_status(char sid[SID_LENGTH + 1]);
+bool sid_is_status(const char *sid);
+
 /* Whether `text` has the length and alphabet of a session id. */
 bool sid_well_formed(struct slice text);
 

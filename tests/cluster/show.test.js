@@ -131,6 +131,38 @@ pollux('tail of a session of another node says where to run it', async () => {
   assert.deepStrictEqual([code, stderr.includes(`lives on the node ${server.nodes[0].name} `)], [69, true]);
 });
 
+pollux('the status page: a login holds on all nodes, and each shows them all', async () => {
+  const ask = (node, method, name, headers, body) => request(node.wsdPort, { method, path: `/pollux/status/${name}`, headers, body });
+  const [first, second, third] = server.nodes;
+  const login = await ask(first, 'POST', 'login', { 'X-Pollux-Status': 'x' }, JSON.stringify({ key: KEY }));
+  const cookie = login.header('set-cookie').split(';')[0];
+  const me = await until(async () => {
+    const answer = JSON.parse((await ask(second, 'GET', 'me', { Cookie: cookie })).text);
+    return answer.key && answer;
+  }, 'another node knows the login');
+  assert.strictEqual(me.node, second.name);
+  const headers = { Cookie: cookie, 'X-Pollux-Status': me.token };
+  /* the ticket of one, the session on another, and the figures are those of that one */
+  const { ticket } = JSON.parse((await ask(second, 'POST', 'ticket', headers, '')).text);
+  const path = `/socket.io/1/?pollux_status=${ticket}`;
+  const { text: line } = await until(async () => {
+    const answer = await request(third.wsdPort, { path });
+    return answer.status === 200 && answer;
+  }, 'the third node knows the ticket');
+  const viewer = new Websocket({ ...third }, line.split(':')[0], { port: third.wsdPort });
+  await viewer.connect();
+  const [figures] = (await viewer.takeUntil((packet) => packet.startsWith('5::/pollux/status:{"name":"figures"'))).slice(-1);
+  const [f] = JSON.parse(figures.slice('5::/pollux/status:'.length)).args;
+  assert.deepStrictEqual([f.node, f.link], [third.name, 'up']);
+  assert.deepStrictEqual(f.nodes.map(({ name }) => name).sort(), server.nodes.map(({ name }) => name).sort());
+  assert.ok(f.largest.some(({ room, sessions }) => room === 'tea' && sessions === 2));
+  /* who logs out at one node is out at all */
+  assert.strictEqual((await ask(first, 'POST', 'logout', headers, '')).status, 200);
+  await viewer.takeUntil('0::');
+  viewer.stop();
+  await until(async () => JSON.parse((await ask(second, 'GET', 'me', { Cookie: cookie })).text).key === null, 'nobody is logged in');
+});
+
 pollux('a request under one Idempotency-Key is done once, whichever nodes it reaches', async () => {
   const post = (node) => call(node, 'POST', 'actions', {
     headers: { 'Idempotency-Key': 'once' },

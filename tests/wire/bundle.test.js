@@ -478,6 +478,9 @@ bundle('publishing comes through, also in a folder of the site', async () => {
     const { status, text } = await request(site.port, { path: `/${below}pollux/v1/health` });
     assert.strictEqual(status, 200, text);
     assert.strictEqual((await request(site.port, { path: `/${below}pollux/v1/actions`, method: 'POST', body: '{}' })).status, 401);
+    for (const file of ['pollux/status', 'pollux/status/main.js', 'pollux/status/uplot.js', 'pollux/status/socket.io.js', 'pollux/status/me']) {
+      assert.strictEqual((await request(site.port, { path: `/${below}${file}` })).status, 200, `${below}${file}`);
+    }
   }
 });
 
@@ -608,7 +611,9 @@ bundle('a daemon behind mod_proxy_http alone: websocket too; publishing comes th
   fs.appendFileSync(path.join(site.folder, 'pollux/.htpollux.conf'), '\n[publish]\nenabled = true\n');
   await site.start();
   for (const transport of ['websocket', 'xhr-polling']) await talkByRealClient(site, transport);
-  assert.strictEqual((await request(site.port, { path: '/pollux/v1/health' })).status, 200);
+  for (const path of ['/pollux/v1/health', '/pollux/status', '/pollux/status/main.js']) {
+    assert.strictEqual((await request(site.port, { path })).status, 200, path);
+  }
   await endDaemon(site);
 });
 
