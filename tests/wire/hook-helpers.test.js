@@ -75,6 +75,11 @@ def watch(ev, io):
 def user_connect(ev, io):
     io.room('watching').emit('online', ev.user)
 
+@p.on('miss')
+def miss(ev, io):
+    io.to_user(ev.args[0]).mailbox(60).emit('missed', ev.args[1])
+    return []
+
 @p.on_user_disconnect
 def user_disconnect(ev, io):
     io.room('watching').emit('offline', ev.user)
@@ -113,6 +118,9 @@ require '${CLIENTS}/pollux.php';
     return [];
 })->onUserConnect(function ($ev, $io) {
     $io->room('watching')->emit('online', $ev->user);
+})->on('miss', function ($ev, $io) {
+    $io->toUser($ev->args[0])->mailbox(60)->emit('missed', $ev->args[1]);
+    return [];
 })->onUserDisconnect(function ($ev, $io) {
     $io->room('watching')->emit('offline', $ev->user);
 })->run();
@@ -208,6 +216,16 @@ for (const [kind, good] of [['python', '"a"'], ['php', '{"text":"a"}']]) {
     }
     await clients[0].expect('5:::{"name":"offline","args":["42"]}');
     for (const client of clients) await client.close();
+  });
+
+  pollux(`${kind}: who is away finds it in the mailbox`, async () => {
+    const [a, b] = [await Websocket.open(right.server), await Polling.open(right.server)];
+    for (const n of [1, 2]) assert.deepStrictEqual(await a.ask('miss', ['43', n]), []);
+    await b.emit('user', ['43']);
+    await b.expect('5:::{"name":"missed","args":[1]}', '5:::{"name":"missed","args":[2]}');
+    assert.deepStrictEqual(await a.ask('miss', ['43', 3]), []);
+    await b.expect('5:::{"name":"missed","args":[3]}');
+    for (const client of [a, b]) await client.close();
   });
 
   pollux(`${kind}: a wrong secret: one line on each side`, async () => {
