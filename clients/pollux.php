@@ -998,6 +998,9 @@ final class PolluxEvent
                 $this->$name = $event[$name];
             }
         }
+        if (is_float($this->ack)) { // beyond PHP's integers, where no honest client counts to
+            $this->ack = null;
+        }
         $this->node = $node;
         $this->epoch = $epoch;
         $this->data = Pollux::_map($event['data'] ?? []);
