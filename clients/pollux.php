@@ -580,21 +580,16 @@ final class Pollux
         string $ns = '',
         ?int $limit = null
     ): Generator {
-        foreach ($keys as $key) {
-            if (strpos((string) $key, ',') !== false) {
-                throw new PolluxError('keys: a comma separates them, so none may be in one');
-            }
-        }
-        $query = ['ns' => self::_checkNs($ns), 'room' => $room,
-            'data' => $keys ? implode(',', $keys) : null];
-        return $this->pages('sessions', $query, $limit);
+        $query = ['ns' => self::_checkNs($ns), 'room' => $room];
+        return $this->pages('sessions', $query + self::data($keys), $limit);
     }
 
     /* All rooms, or those that a session is in: arrays with 'ns', 'room' and 'sessions'.  With $ns,
      * only those of this namespace. */
     public function rooms($session = null, ?string $ns = null): array
     {
-        $answer = $this->request('GET', 'rooms' . self::query(['session' => $session]));
+        $query = self::query(['session' => $session, 'ns' => $ns]);
+        $answer = $this->request('GET', "rooms$query");
         $rooms = array_map([self::class, '_map'], $answer['rooms'] ?? []);
         $isAsked = fn (array $room) => $ns === null || $room['ns'] === $ns;
         return array_values(array_filter($rooms, $isAsked));
@@ -607,18 +602,20 @@ final class Pollux
     }
 
     /* One user: an array with 'user' and 'sessions', a list of arrays as those of clients(). */
-    public function user($user): array
+    public function user($user, array $keys = []): array
     {
-        $answer = $this->request('GET', 'users/' . rawurlencode((string) $user));
+        $query = self::query(self::data($keys));
+        $answer = $this->request('GET', 'users/' . rawurlencode((string) $user) . $query);
         $answer['sessions'] = array_map([self::class, 'clientOf'], $answer['sessions'] ?? []);
         return $answer;
     }
 
     /* One session, as those of clients(); null if it has ended. */
-    public function client($session): ?array
+    public function client($session, array $keys = []): ?array
     {
+        $query = self::query(self::data($keys));
+        $path = 'sessions/' . rawurlencode((string) $session) . $query;
         try {
-            $path = 'sessions/' . rawurlencode((string) $session);
             return self::clientOf($this->request('GET', $path));
         } catch (PolluxError $e) {
             if ($e->reason !== 'unknown_session') {
@@ -657,6 +654,17 @@ final class Pollux
             $client['data'] = self::_map($client['data']);
         }
         return $client;
+    }
+
+    /* The field of a query that names values. */
+    private static function data(array $keys): array
+    {
+        foreach ($keys as $key) {
+            if (strpos((string) $key, ',') !== false) {
+                throw new PolluxError('keys: a comma separates them, so none may be in one');
+            }
+        }
+        return $keys ? ['data' => implode(',', $keys)] : [];
     }
 
     /* Those that are not null, as the query of a URL. */
@@ -990,6 +998,9 @@ final class PolluxEvent
                 $this->$name = $event[$name];
             }
         }
+        if (is_float($this->ack)) { // beyond PHP's integers, where no honest client counts to
+            $this->ack = null;
+        }
         $this->node = $node;
         $this->epoch = $epoch;
         $this->data = Pollux::_map($event['data'] ?? []);
@@ -1267,7 +1278,10 @@ final class PolluxTarget
     {
         $action = ['do' => $do, 'to' => $this->address($do)] + $fields;
         if ($this->isVolatile && $ack !== null) {
-            throw new PolluxError('ack: what is volatile may be dropped, so none may come');
+            throw new PolluxError('ack: excludes volatile');
+        }
+        if ($this->mailbox !== null && ($this->isVolatile || $ack !== null)) {
+            throw new PolluxError('mailbox: excludes volatile and ack');
         }
         return $this->add($action + ($this->isVolatile ? ['volatile' => true] : []) +
             ($this->mailbox === null ? [] : ['mailbox' => $this->mailbox]) +

@@ -462,29 +462,29 @@ class Pollux:
                 limit: int | None = None) -> Iterator[Fields]:
         """The sessions in a namespace, or in a room of it, `limit` of them at most: each a dict
         with 'id', 'user', 'transport', 'namespaces' ..., and 'data', the values of these keys."""
-        query: dict[str, object] = {'ns': _check_ns(ns), 'room': room}
-        if keys:
-            query['data'] = ','.join(map(_check_key, keys))
-        return self._pages('sessions', query, limit)
+        return self._pages('sessions', {'ns': _check_ns(ns), 'room': room, **_data(keys)}, limit)
 
     def rooms(self, session: object = None, ns: str | None = None) -> list[Fields]:
         """All rooms, or those that a session is in: dicts with 'ns', 'room' and 'sessions'.  With
         `ns`, only those of this namespace."""
-        rooms = self._request('GET', 'rooms' + _query({'session': session})).get('rooms', [])
+        answer = self._request('GET', 'rooms' + _query({'session': session, 'ns': ns}))
+        rooms = answer.get('rooms', [])
         return [room for room in rooms if ns is None or room.get('ns') == ns]
 
     def users(self, limit: int | None = None) -> Iterator[Fields]:
         """The users who have a session: dicts with 'user' and 'sessions', their number."""
         return self._pages('users', {}, limit)
 
-    def user(self, user: object) -> Fields:
+    def user(self, user: object, keys: Sequence[str] = ()) -> Fields:
         """One user: a dict with 'user' and 'sessions', a list of dicts as those of clients()."""
-        return self._request('GET', f"users/{urllib.parse.quote(str(user), safe='')}")
+        path = f"users/{urllib.parse.quote(str(user), safe='')}"
+        return self._request('GET', path + _query(_data(keys)))
 
-    def client(self, session: object) -> Fields | None:
+    def client(self, session: object, keys: Sequence[str] = ()) -> Fields | None:
         """One session, as those of clients(); None if it has ended."""
+        path = f"sessions/{urllib.parse.quote(str(session), safe='')}"
         try:
-            return self._request('GET', f"sessions/{urllib.parse.quote(str(session), safe='')}")
+            return self._request('GET', path + _query(_data(keys)))
         except PolluxError as error:
             if error.reason != 'unknown_session':
                 raise
@@ -818,10 +818,12 @@ class Target:
         if self._is_volatile:
             action['volatile'] = True
         if self._mailbox is not None:
+            if self._is_volatile or ack is not None:
+                raise PolluxError('mailbox: excludes volatile and ack')
             action['mailbox'] = self._mailbox
         if ack is not None:
             if self._is_volatile:
-                raise PolluxError('ack: what is volatile may be dropped, so none may come')
+                raise PolluxError('ack: excludes volatile')
             action['ack'] = str(ack)
             if context is not None:
                 action['context'] = context
@@ -922,10 +924,11 @@ def _check_token(token: str) -> str:
     return token
 
 
-def _check_key(key: object) -> str:
-    if ',' in str(key):
+def _data(keys: Sequence[str]) -> Fields:
+    """The field of a query that names values."""
+    if any(',' in key for key in keys):
         raise PolluxError('keys: a comma separates them, so none may be in one')
-    return str(key)
+    return {'data': ','.join(keys)} if keys else {}
 
 
 def _query(fields: Mapping[str, object]) -> str:

@@ -114,7 +114,7 @@ function app(array $options)
     });
     $p->on('/chat', 'mailbox', function ($ev, $io) {
         $io->toUser('42')->mailbox(3600)->emit('missed', 1);
-        $io->of('')->toUser('42')->mailbox(60)->send('x', Pollux::ack('got'));
+        $io->of('')->toUser('42')->mailbox(60)->except('P.x')->send('x');
         $io->toUser('42')->mailbox(60)->toUser('43')->json(1);
         $io->toUser('42')->mailbox(60)->room('r')->json(2);
         $io->join('r', 20)->session('P.other')->join('r', 0);
@@ -165,6 +165,8 @@ function app(array $options)
         $calls = [
             fn () => $io->room('r')->mailbox(60),
             fn () => $io->toUser('42')->mailbox(60)->set('a', 1),
+            fn () => $io->toUser('42')->mailbox(60)->emit('x', Pollux::ack('y')),
+            fn () => $io->toUser('42')->mailbox(60)->volatile->send('x'),
             fn () => $io->volatile->emit('x', Pollux::ack('y')),
             fn () => $io->volatile->send('x', Pollux::ack('y')),
             fn () => $ev->later(),

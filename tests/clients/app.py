@@ -74,7 +74,7 @@ def set_timers(ev, io):
 
 def use_mailbox(ev, io):
     io.to_user('42').mailbox(3600).emit('missed', 1)
-    io.of('').to_user('42').mailbox(60).send('x', ack='got')
+    io.of('').to_user('42').mailbox(60).except_('P.x').send('x')
     io.to_user('42').mailbox(60).to_user('43').json(1)
     io.to_user('42').mailbox(60).room('r').json(2)
     io.join('r', history=20).session('P.other').join('r', 0)
@@ -84,6 +84,8 @@ def do_wrong(ev, io):
     errors = []
     for call in (lambda: io.room('r').mailbox(60),
                  lambda: io.to_user('42').mailbox(60).set('a', 1),
+                 lambda: io.to_user('42').mailbox(60).emit('x', ack='y'),
+                 lambda: io.to_user('42').mailbox(60).volatile.send('x'),
                  lambda: io.volatile.emit('x', ack='y'), lambda: io.volatile.send('x', ack='y'),
                  ev.later, lambda: Raw('1.'), lambda: io.after(1, 'a\0b')):
         try:

@@ -296,6 +296,12 @@ test('an object whose key begins with NUL harms no other', function () {
     same('{"results":[{"id":"e","ack":[{"' . "\u{fffd}" . 'x":{"a":1},"y":"\u0000:"}]},' .
         '{"id":"f","ack":["a\"\u0000b",{"b":2}]}]}', post(app(['secret' => SECRET]), $body)[2]);
 });
+test('an ack that PHP cannot count to is not answered', function () {
+    $event = '{"id":"e","type":"event","session":"P","ns":"","name":"echo","args":[],"ack":%s}';
+    $body = '{"v":1,"hook":"events","events":[' . sprintf($event, '99999999999999999999') . ',' .
+        sprintf($event, PHP_INT_MAX) . ']}';
+    same('{"results":[{"id":"e","ack":[]}]}', post(app(['secret' => SECRET]), $body)[2]);
+});
 test('objects are arrays if you like', function () {
     $p = (new Pollux(['secret' => SECRET, 'assoc' => true]))->on('x', function ($ev) {
         return [$ev->args[0]['a'], $ev->data['b']['c'], $ev->session];

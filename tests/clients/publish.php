@@ -35,7 +35,7 @@ try {
             $answer = iterator_to_array($p->users());
             break;
         case 'one':
-            $answer = [$p->user('4 2'), $p->client('P.x')];
+            $answer = [$p->user('4 2', ['a', 'b']), $p->client('P.x', ['a'])];
     }
     echo json_encode($answer);
 } catch (PolluxError $e) {

@@ -439,7 +439,7 @@ class Publish:
         Api.answer = 200, {}, json.dumps({'rooms': rooms}).encode()
         self.assertEqual(self.run_call(self.options, 'rooms'), [rooms, rooms[1:]])
         self.assertEqual([path for path, _, _ in Api.got],
-                         ['/pollux/v1/rooms', '/pollux/v1/rooms?session=P.x'])
+                         ['/pollux/v1/rooms', '/pollux/v1/rooms?session=P.x&ns=%2Fchat'])
         users = [{'user': '42', 'sessions': 2}, {'user': 'bob', 'sessions': 1}]
         Api.answer = 200, {}, json.dumps({'users': users}).encode()
         self.assertEqual(self.run_call({**self.options, 'url': f'unix:{self.socket}'}, 'users'), users)
@@ -449,7 +449,7 @@ class Publish:
         self.assertEqual(self.run_call(self.options, 'one'),
                          [{'user': '4 2', 'sessions': [{'id': 'P.1', 'data': {'a': 1}}]}, None])
         self.assertEqual([path for path, _, _ in Api.got[3:]],
-                         ['/pollux/v1/users/4%202', '/pollux/v1/sessions/P.x'])
+                         ['/pollux/v1/users/4%202?data=a%2Cb', '/pollux/v1/sessions/P.x?data=a'])
         Api.answer = 404, {}, b'<h1>Not Found</h1>'
         self.assertEqual(self.run_call(self.options, 'one')['status'], 404)
         Api.answer = 403, {}, b'{"error":{"code":"scope"}}'
@@ -512,7 +512,7 @@ class PublishPython(Publish, Threads):
             if call == 'users':
                 return list(p.users())
             if call == 'one':
-                return [p.user('4 2'), p.client('P.x')]
+                return [p.user('4 2', ['a', 'b']), p.client('P.x', ['a'])]
             if call == 'publish':
                 return p.publish([{'do': 'send', 'to': 'all', 'text': 'x'}])
             if call == 'key':

@@ -75,6 +75,20 @@ def watch(ev, io):
 def user_connect(ev, io):
     io.room('watching').emit('online', ev.user)
 
+@p.on('enter')
+def enter(ev, io):
+    io.join(ev.args[0], history=ev.args[1])
+    return []
+
+@p.on('tell')
+def tell(ev, io):
+    io.room(ev.args[0]).emit('told', ev.args[1])
+
+@p.on('miss')
+def miss(ev, io):
+    io.to_user(ev.args[0]).mailbox(60).emit('missed', ev.args[1])
+    return []
+
 @p.on_user_disconnect
 def user_disconnect(ev, io):
     io.room('watching').emit('offline', ev.user)
@@ -113,6 +127,14 @@ require '${CLIENTS}/pollux.php';
     return [];
 })->onUserConnect(function ($ev, $io) {
     $io->room('watching')->emit('online', $ev->user);
+})->on('enter', function ($ev, $io) {
+    $io->join($ev->args[0], $ev->args[1]);
+    return [];
+})->on('tell', function ($ev, $io) {
+    $io->room($ev->args[0])->emit('told', $ev->args[1]);
+})->on('miss', function ($ev, $io) {
+    $io->toUser($ev->args[0])->mailbox(60)->emit('missed', $ev->args[1]);
+    return [];
 })->onUserDisconnect(function ($ev, $io) {
     $io->room('watching')->emit('offline', $ev->user);
 })->run();
@@ -208,6 +230,29 @@ for (const [kind, good] of [['python', '"a"'], ['php', '{"text":"a"}']]) {
     }
     await clients[0].expect('5:::{"name":"offline","args":["42"]}');
     for (const client of clients) await client.close();
+  });
+
+  pollux(`${kind}: who is away finds it in the mailbox`, async () => {
+    const [a, b] = [await Websocket.open(right.server), await Polling.open(right.server)];
+    for (const n of [1, 2]) assert.deepStrictEqual(await a.ask('miss', ['43', n]), []);
+    await b.emit('user', ['43']);
+    await b.expect('5:::{"name":"missed","args":[1]}', '5:::{"name":"missed","args":[2]}');
+    assert.deepStrictEqual(await a.ask('miss', ['43', 3]), []);
+    await b.expect('5:::{"name":"missed","args":[3]}');
+    for (const client of [a, b]) await client.close();
+  });
+
+  pollux(`${kind}: the last messages of a room come with the join`, async () => {
+    const [a, b] = [await Websocket.open(right.server), await Polling.open(right.server)];
+    const told = (n) => `5:::{"name":"told","args":[${n}]}`;
+    assert.deepStrictEqual(await a.ask('enter', ['remembers', 3]), []);
+    for (const n of [1, 2, 3]) {
+      await a.emit('tell', ['remembers', n]);
+      await a.expect(told(n));
+    }
+    await b.ask('enter', ['remembers', 2]);
+    await b.expect(told(2), told(3));
+    for (const client of [a, b]) await client.close();
   });
 
   pollux(`${kind}: a wrong secret: one line on each side`, async () => {

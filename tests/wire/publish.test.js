@@ -35,11 +35,15 @@ let rooms = 0;
 /* Both ports that answer. */
 const DOORS = { 'web server': () => server.port, wsd: () => server.wsdPort };
 
+/* Asked again while the key is over its rate: the tests are quick. */
 async function call(port, method, name, { key = 'all', headers = {}, body } = {}) {
-  const response = await request(port, {
-    method, path: `/pollux/v1/${name}`, body,
-    headers: { ...(key && { 'X-API-Key': secret(key) }), ...headers }
-  });
+  const response = await until(async () => {
+    const answer = await request(port, {
+      method, path: `/pollux/v1/${name}`, body,
+      headers: { ...(key && { 'X-API-Key': secret(key) }), ...headers }
+    });
+    return answer.status !== 429 && answer;
+  }, 'an answer within the rate');
   const json = /^application\/json/.test(response.header('content-type') || '');
   return { status: response.status, json: json ? JSON.parse(response.text) : null, response };
 }
@@ -326,7 +330,8 @@ pollux('a key over its rate is told to wait, others are not', async () => {
   connection.destroy();
 });
 
-/* Each publishes, and prints who is in a room: ids, rooms of the first, and what it is told of nobody. */
+/* Each publishes, and prints who is in a room: ids and values, of the first the rooms and a value, and what
+ * it is told of nobody. */
 const HELPERS = {
   Python: (clients) => ['python3', ['-B', '-c', `
 import json, sys
@@ -335,27 +340,34 @@ from pollux import Pollux, Raw
 url, key, room = sys.argv[1:]
 p = Pollux(url=url, key=key)
 p.room(room).emit('one', Raw('1.10'))
-found = list(p.clients(room))
-print(json.dumps([[c['id'] for c in found], [r['room'] for r in p.rooms() if r['room'] == room],
-                  p.client(found[0]['id'])['id'], p.client('P00000000000'), p.user('nobody')['sessions']]))`]],
+found = list(p.clients(room, ['nick', 'other']))
+first = found[0]['id']
+print(json.dumps([[[c['id'], c['data']] for c in found], [r['room'] for r in p.rooms(first, '') if r['room']],
+                  p.client(first, ['nick'])['data'], p.client('P00000000000'), p.user('nobody')['sessions'],
+                  [u for u in p.users() if u['user'] == room]]))`]],
   PHP: (clients) => ['php', ['-r', `
 require '${clients}/pollux.php';
 [, $url, $key, $room] = $argv;
 $p = new Pollux(['url' => $url, 'key' => $key]);
 $p->room($room)->emit('one', Pollux::raw('1.10'));
-$ids = array_column(iterator_to_array($p->clients($room)), 'id');
-echo json_encode([$ids, array_values(array_intersect(array_column($p->rooms(), 'room'), [$room])),
-    $p->client($ids[0])['id'], $p->client('P00000000000'), $p->user('nobody')['sessions']]);`, '--']]
+$found = iterator_to_array($p->clients($room, ['nick', 'other']));
+$first = $found[0]['id'];
+echo json_encode([array_map(fn ($c) => [$c['id'], $c['data']], $found),
+    array_values(array_filter(array_column($p->rooms($first, ''), 'room'))),
+    $p->client($first, ['nick'])['data'], $p->client('P00000000000'), $p->user('nobody')['sessions'],
+    array_values(array_filter(iterator_to_array($p->users()), fn ($u) => $u['user'] === $room))]);`, '--']]
 };
 for (const [language, helper] of Object.entries(HELPERS)) {
   pollux(`the ${language} helper publishes by HTTP, and reads who is there`, async () => {
     const { client, room } = await inRoom(Polling);
     const listed = () => call(server.wsdPort, 'GET', `sessions?room=${room}`).then(({ json }) => json.sessions[0]);
     const { id } = await until(listed, 'it is listed');
+    const who = [{ do: 'set', session: id, key: 'nick', value: 'Ada' }, { do: 'user', session: id, user: room }];
+    assert.strictEqual((await call(server.wsdPort, 'POST', 'actions', { body: JSON.stringify(who) })).status, 200);
     const [command, args] = helper(path.join(ROOT, 'clients'));
     const { stdout } = await run(command, [...args, `http://127.0.0.1:${server.port}/pollux/v1/`, secret('all'), room]);
     assert.strictEqual(await client.take(), '5:::{"name":"one","args":[1.10]}');
-    assert.deepStrictEqual(JSON.parse(stdout), [[id], [room], id, null, []]);
+    assert.deepStrictEqual(JSON.parse(stdout), [[[id, { nick: 'Ada' }]], [room], { nick: 'Ada' }, null, [], [{ user: room, sessions: 1 }]]);
     await client.close();
   });
 }
