@@ -29,13 +29,14 @@
  * The actions of a handler, its calls on $io, are collected and sent in the reply: they take effect
  * together once the handler has returned, or, if it throws, not at all; the event is then moved
  * to hook_dead, and those beside it are handled.  docs/hook.md specifies the
- * wire format and describes all names.  Licence: MIT. */
+ * wire format and describes all names; a name that begins with _ is our own business.
+ * Licence: MIT. */
 
 /* Any failure.  Of a request to the server, getCode() is the HTTP status, or 0 if there was no
  * answer. */
 class PolluxError extends RuntimeException
 {
-    public ?string $reason = null;   // the server's word for it: 'bad_action', 'unknown_session' ...
+    public ?string $reason = null;   // the server's word for it, 'bad_action' for example
     public ?int $retryAfter = null;  // seconds that the server asked us to wait
 }
 
@@ -104,7 +105,7 @@ final class Pollux
         if ($fn === null) {
             [$ns, $fn] = ['', $ns];
         }
-        $this->authorizers[self::checkNs($ns)] = self::checkCallable($fn);
+        $this->authorizers[self::_checkNs($ns)] = self::checkCallable($fn);
         return $this;
     }
 
@@ -163,7 +164,7 @@ final class Pollux
         }
         $isOurs = $kind === 'event' && isset(self::OUR_NAMES[$name]);
         $key = $isOurs ? self::OUR_NAMES[$name] : "$kind $name";
-        $this->handlers[self::checkNs($ns)][$key] = self::checkCallable($fn);
+        $this->handlers[self::_checkNs($ns)][$key] = self::checkCallable($fn);
         return $this;
     }
 
@@ -176,8 +177,7 @@ final class Pollux
         return $this;
     }
 
-    /* Internal. */
-    public static function checkNs($ns): string
+    public static function _checkNs($ns): string
     {
         if (!is_string($ns) || ($ns !== '' && $ns[0] !== '/')) {
             throw new InvalidArgumentException('Pollux: a namespace must be "" or begin with "/"');
@@ -313,7 +313,7 @@ final class Pollux
             throw new PolluxError('no secret is configured', 500);
         }
         $this->verify($headers, $body);
-        $request = self::map($this->decode($body));
+        $request = self::_map($this->decode($body));
         $hook = $request['hook'] ?? null;
         $isRight = $hook === 'authorize' ? isset($request['handshake']) :
             $hook === 'events' && is_array($request['events'] ?? null);
@@ -361,7 +361,7 @@ final class Pollux
         if ($actions) {
             $verdict['actions'] = $actions;
         }
-        return [200, $headers, self::encode($verdict)];
+        return [200, $headers, self::_encode($verdict)];
     }
 
     private function answerEvents(array $request): array
@@ -369,13 +369,13 @@ final class Pollux
         $results = [];
         $changes = []; // [session]: changes to data and user, which later events of the request see
         foreach ($request['events'] as $event) {
-            $event = self::map($event);
+            $event = self::_map($event);
             if (!isset($event['id'], $event['type'])) {
                 continue;
             }
             $ev = new PolluxEvent($event, $request['node'] ?? '', $request['epoch'] ?? '');
             if (isset($changes[$ev->session])) {
-                $ev->change($changes[$ev->session]);
+                $ev->_change($changes[$ev->session]);
             }
             $reply = $this->seen ? call_user_func($this->seen, $ev->id) : null;
             if (!is_string($reply)) {
@@ -400,7 +400,8 @@ final class Pollux
         if (!$results) {
             return [204, [], ''];
         }
-        return [200, ['Content-Type' => 'application/json'], self::encode(['results' => $results])];
+        $body = self::_encode(['results' => $results]);
+        return [200, ['Content-Type' => 'application/json'], $body];
     }
 
     /* Not longer than ERROR_MAX, and UTF-8, whatever a message holds. */
@@ -426,7 +427,7 @@ final class Pollux
         if ($actions) {
             $result['actions'] = $actions;
         }
-        return count($result) === 1 ? '' : self::encode($result);
+        return count($result) === 1 ? '' : self::_encode($result);
     }
 
     private function handlerFor(PolluxEvent $ev): ?callable
@@ -464,9 +465,9 @@ final class Pollux
     /* Of single sessions: who else a target reaches is known to the server only. */
     private function noteChanges(array &$changes, ?string $session, string $reply): void
     {
-        $result = self::map($this->decode($reply));
+        $result = self::_map($this->decode($reply));
         foreach ($result['actions'] ?? [] as $action) {
-            $action = self::map($action);
+            $action = self::_map($action);
             if (in_array($action['do'], ['set', 'del', 'user'], true) && !isset($action['to'])) {
                 $changes[$action['session'] ?? $session][] = $action;
             }
@@ -533,7 +534,7 @@ final class Pollux
     /* Send actions in the form of docs/hook.md: [['do' => 'emit', 'to' => ..., ...], ...]. */
     public function publish(array $actions, ?string $idempotencyKey = null): array
     {
-        return $this->push(array_map([self::class, 'encode'], $actions), $idempotencyKey);
+        return $this->push(array_map([self::class, '_encode'], $actions), $idempotencyKey);
     }
 
     private function target(): PolluxTarget
@@ -555,7 +556,7 @@ final class Pollux
                 throw new PolluxError($this->options['url'] . ': not an answer of Pollux', 200);
             }
             if (isset($answer['error'])) { // of sessions at a limit, when the rest was done
-                $answer['error'] = self::map($answer['error']);
+                $answer['error'] = self::_map($answer['error']);
             }
             return $answer;
         }
@@ -584,7 +585,7 @@ final class Pollux
                 throw new PolluxError('keys: a comma separates them, so none may be in one');
             }
         }
-        $query = ['ns' => self::checkNs($ns), 'room' => $room,
+        $query = ['ns' => self::_checkNs($ns), 'room' => $room,
             'data' => $keys ? implode(',', $keys) : null];
         return $this->pages('sessions', $query, $limit);
     }
@@ -594,7 +595,7 @@ final class Pollux
     public function rooms($session = null, ?string $ns = null): array
     {
         $answer = $this->request('GET', 'rooms' . self::query(['session' => $session]));
-        $rooms = array_map([self::class, 'map'], $answer['rooms'] ?? []);
+        $rooms = array_map([self::class, '_map'], $answer['rooms'] ?? []);
         $isAsked = fn (array $room) => $ns === null || $room['ns'] === $ns;
         return array_values(array_filter($rooms, $isAsked));
     }
@@ -651,9 +652,9 @@ final class Pollux
     /* A session, or a user, with its values by name, whatever the option "assoc" is. */
     private static function clientOf($item): array
     {
-        $client = self::map($item);
+        $client = self::_map($item);
         if (isset($client['data'])) {
-            $client['data'] = self::map($client['data']);
+            $client['data'] = self::_map($client['data']);
         }
         return $client;
     }
@@ -731,14 +732,14 @@ final class Pollux
         }
         $status = preg_match('/^HTTP\/\S+ ([0-9]{3})/', $head[0], $found) ? (int) $found[1] : 0;
         try {
-            $answer = self::map($this->decode($body));
+            $answer = self::_map($this->decode($body));
         } catch (PolluxError $e) {
             $answer = [];
         }
         if ($status === 200 && $answer) {
             return $answer;
         }
-        $why = array_filter(self::map($answer['error'] ?? null), 'is_scalar');
+        $why = array_filter(self::_map($answer['error'] ?? null), 'is_scalar');
         $text = implode(': ', [$this->options['url'], $head[0], ...array_values($why)]);
         $e = new PolluxError($text, $status);
         $e->reason = $why['code'] ?? null;
@@ -836,25 +837,25 @@ final class Pollux
 
     /* Write JSON as JSON.stringify() would.  json_encode() fails on infinity, which a client's
      * 1E400 is decoded to, and does not support PolluxRaw. */
-    public static function encode($value): string
+    public static function _encode($value): string
     {
         if ($value instanceof PolluxRaw) {
             return $value->json;
         }
         if ($value instanceof JsonSerializable) {
-            return self::encode($value->jsonSerialize());
+            return self::_encode($value->jsonSerialize());
         }
         if (is_array($value) && self::isList($value)) {
             $items = [];
             foreach ($value as $item) {
-                $items[] = self::encode($item);
+                $items[] = self::_encode($item);
             }
             return '[' . implode(',', $items) . ']';
         }
         if (is_array($value) || $value instanceof stdClass) {
             $items = [];
             foreach ($value as $key => $item) {
-                $items[] = self::encode((string) $key) . ':' . self::encode($item);
+                $items[] = self::_encode((string) $key) . ':' . self::_encode($item);
             }
             return '{' . implode(',', $items) . '}';
         }
@@ -912,7 +913,7 @@ final class Pollux
     }
 
     /* Return an object as an array, with its values unchanged; anything else becomes []. */
-    public static function map($value): array
+    public static function _map($value): array
     {
         $map = [];
         if (is_object($value) || is_array($value)) {
@@ -942,13 +943,13 @@ final class PolluxHandshake
 
     public function __construct(array $request)
     {
-        $h = Pollux::map($request['handshake']);
+        $h = Pollux::_map($request['handshake']);
         $this->session = $request['session'] ?? '';
         $this->ns = $request['ns'] ?? '';
         $this->user = $request['user'] ?? null;
-        $this->data = Pollux::map($request['data'] ?? []);
+        $this->data = Pollux::_map($request['data'] ?? []);
         foreach (['headers', 'query', 'address'] as $name) {
-            $this->$name = Pollux::map($h[$name] ?? []);
+            $this->$name = Pollux::_map($h[$name] ?? []);
         }
         foreach (['time', 'issued', 'xdomain', 'secure', 'url'] as $name) {
             $this->$name = $h[$name] ?? null;
@@ -991,7 +992,7 @@ final class PolluxEvent
         }
         $this->node = $node;
         $this->epoch = $epoch;
-        $this->data = Pollux::map($event['data'] ?? []);
+        $this->data = Pollux::_map($event['data'] ?? []);
         if ($this->type === 'event' && $this->name === 'message') {
             $this->becomeMessage();
         } elseif ($this->type === 'message') {
@@ -1024,8 +1025,8 @@ final class PolluxEvent
         }
     }
 
-    /* Internal: apply changes by earlier events of the same request. */
-    public function change(array $actions): void
+    /* Apply changes by earlier events of the same request. */
+    public function _change(array $actions): void
     {
         foreach ($actions as $action) {
             if ($action['do'] === 'user') {
@@ -1085,7 +1086,8 @@ final class PolluxTarget
 
     public function of(string $ns): self
     {
-        return $this->with(['ns' => Pollux::checkNs($ns), 'to' => [], 'except' => [], 'mailbox' => null]);
+        return $this->with(['ns' => Pollux::_checkNs($ns), 'to' => [], 'except' => [],
+            'mailbox' => null]);
     }
 
     public function all(): self
@@ -1244,7 +1246,7 @@ final class PolluxTarget
     private function add(array $action): self
     {
         self::checkNames($action);
-        call_user_func($this->add, Pollux::encode($action));
+        call_user_func($this->add, Pollux::_encode($action));
         return $this;
     }
 

@@ -1051,7 +1051,7 @@ class _HttpHandler(http.server.BaseHTTPRequestHandler):
     timeout = IDLE_S
     wbufsize = -1  # send head and body together
 
-    def do_POST(self) -> None:
+    def _serve(self) -> None:
         length = self.headers.get('Content-Length', '')
         body = b''
         is_last, self.close_connection = self.close_connection, True  # until the body is read
@@ -1066,7 +1066,7 @@ class _HttpHandler(http.server.BaseHTTPRequestHandler):
             self.close_connection = is_last
         self._reply(*self.pollux.handle(self.command, dict(self.headers), body))
 
-    do_GET = do_HEAD = do_PUT = do_DELETE = do_OPTIONS = do_PATCH = do_POST
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_OPTIONS = do_PATCH = _serve
 
     def _reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -1080,5 +1080,7 @@ class _HttpHandler(http.server.BaseHTTPRequestHandler):
         if self.command != 'HEAD':
             self.wfile.write(body)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def _log(self, format: str, *args: Any) -> None:
         log.debug(format, *args)
+
+    log_message = _log

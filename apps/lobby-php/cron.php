@@ -1,6 +1,6 @@
 <?php
 
-/* cron: `php cron.php [TEXT]`: an announcement to everybody in the lobby, as cron(8) would make it. */
+/* cron: `php cron.php [TEXT]`: an announcement to everybody in the lobby, from cron(8) say. */
 require __DIR__ . '/../../clients/pollux.php';
 
 $pollux = new Pollux(['url' => getenv('POLLUX_URL'), 'key' => getenv('POLLUX_KEY')]);

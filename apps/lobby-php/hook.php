@@ -13,10 +13,13 @@ final class People
 
     public function __construct(string $path)
     {
-        $this->db = new PDO("sqlite:$path", null, null, [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION,
-            PDO::ATTR_DEFAULT_FETCH_MODE => PDO::FETCH_ASSOC, PDO::ATTR_TIMEOUT => 5]);
-        $this->db->exec('CREATE TABLE IF NOT EXISTS people(number INTEGER PRIMARY KEY, nick UNIQUE' .
-            " COLLATE NOCASE, status DEFAULT 'here', session UNIQUE, node, epoch)");
+        $this->db = new PDO("sqlite:$path", null, null, [
+            PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION,
+            PDO::ATTR_DEFAULT_FETCH_MODE => PDO::FETCH_ASSOC,
+            PDO::ATTR_TIMEOUT => 5,
+        ]);
+        $this->db->exec('CREATE TABLE IF NOT EXISTS people(number INTEGER PRIMARY KEY,' .
+            " nick UNIQUE COLLATE NOCASE, status DEFAULT 'here', session UNIQUE, node, epoch)");
     }
 
     /* Return null, or why the session cannot have the nickname. */
@@ -100,7 +103,7 @@ function isPlace($value): bool
 $people = new People(getenv('LOBBY_DB'));
 $pollux = new Pollux(['secret' => getenv('POLLUX_SECRET')]);
 
-/* A handler of those who have a nickname.  $check says of each argument whether it is well-formed. */
+/* A handler of those who have a nickname.  $checks say which arguments are well-formed. */
 $named = fn (array $checks, callable $fn) => function ($ev, $io) use ($checks, $fn) {
     if (!isset($ev->data['nick'])) {
         return 'nameless';
@@ -127,7 +130,8 @@ $pollux->on('nickname', function ($ev, $io) use ($people) {
     if ($error !== null) {
         return $error;
     }
-    $io->set('nick', $nick)->user($nick)->join('lobby')->broadcast->to('lobby')->emit('joined', $nick);
+    $io->set('nick', $nick)->user($nick)->join('lobby');
+    $io->broadcast->to('lobby')->emit('joined', $nick);
     return [null, ['nick' => $nick, 'members' => $people->list()]];
 });
 
@@ -157,7 +161,7 @@ $answerAnother = function ($ev, $io, ...$answer) {
     }
 };
 
-$pollux->on('private', $named(['isNick', 'isText'], function ($ev, $io) use ($people, $setStatus, $askAnother) {
+$whisper = function ($ev, $io) use ($people, $setStatus, $askAnother) {
     [$nick, $text] = $ev->args;
     $session = $people->find($nick);
     if ($session === null) {
@@ -165,7 +169,8 @@ $pollux->on('private', $named(['isNick', 'isText'], function ($ev, $io) use ($pe
     }
     $setStatus('here', $ev, $io);
     $askAnother($ev, $io, $session, 'private', [$ev->data['nick'], $text], 5000, 'undelivered');
-}));
+};
+$pollux->on('private', $named(['isNick', 'isText'], $whisper));
 $pollux->onAck('private', function ($ev, $io) use ($answerAnother) {
     $answerAnother($ev, $io, $ev->timed_out ? 'undelivered' : null);
 });
@@ -200,7 +205,7 @@ $pollux->on('disconnect', function ($ev, $io) use ($people) {
     }
 });
 
-/* --- the staff ------------------------------------------------------------------------------------ */
+/* --- the staff ------------------------------------------------------------------------------ */
 
 $pollux->authorize('/staff', function ($handshake) {
     $token = (string) getenv('LOBBY_STAFF');

@@ -1,4 +1,4 @@
-"""cron: `python3 cron.py [TEXT]`: an announcement to everybody in the lobby, as cron(8) would make it."""
+"""cron: `python3 cron.py [TEXT]`: an announcement to everybody in the lobby, from cron(8) say."""
 
 import os
 import sys

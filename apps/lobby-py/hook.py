@@ -72,7 +72,8 @@ class People:
 
     def list(self, columns: str = 'nick, status') -> list[dict[str, Any]]:
         with self._open() as db:
-            return [dict(row) for row in db.execute(f'SELECT {columns} FROM people ORDER BY number')]
+            rows = db.execute(f'SELECT {columns} FROM people ORDER BY number')
+            return [dict(row) for row in rows]
 
 
 people = People(os.environ['LOBBY_DB'])
@@ -97,7 +98,7 @@ def well_formed(ev: Event, checks: tuple[Callable[[Any], bool], ...]) -> bool:
 
 
 def named(*checks: Callable[[Any], bool]) -> Callable[[Callable], Callable]:
-    """For handlers of those who have a nickname; `checks` say of each argument if it is well-formed."""
+    """For handlers of those who have a nickname; `checks` say which arguments are well-formed."""
     def decorate(fn: Callable) -> Callable:
         @functools.wraps(fn)
         def handler(ev: Event, io: Target) -> Any:

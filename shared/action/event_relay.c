@@ -11,6 +11,7 @@
 #include "shared/action/target.h"
 #include "shared/base/config.h"
 #include "shared/base/log.h"
+#include "shared/store/counters.h"
 #include "shared/store/subscription.h"
 #include "shared/wire/json.h"
 #include "shared/wire/packet.h"
@@ -28,7 +29,7 @@ struct relay_rule {
 	const struct hub_ns *ns;
 	char event[CONFIG_RELAY_NAME];
 	int64_t events, bytes; /* a second */
-	bool to_all;
+	bool to_all, is_volatile;
 	int wary; /* not 0: it used the store lately */
 };
 
@@ -81,6 +82,7 @@ add_rule(struct event_relay *relay, struct application *app, const struct config
 	    .events = (int64_t)line->events,
 	    .bytes = (int64_t)line->bytes,
 	    .to_all = line->to_all,
+	    .is_volatile = line->is_volatile,
 	    .wary = 1};
 	memcpy(rule->event, line->event, sizeof(rule->event));
 	relay->rules_n++;
@@ -320,7 +322,8 @@ sort_members(struct event_relay *relay, const struct buf *members, int64_t sende
 
 /* Send to one of several rooms. */
 static int
-send_to_next_room(struct application *app, int64_t chan, int64_t sender, struct slice packet)
+send_to_next_room(struct application *app, const struct relay_rule *rule, int64_t chan,
+    int64_t sender, struct slice packet)
 {
 	struct event_relay *relay = app->relay;
 	struct buf members = {.p = NULL};
@@ -335,13 +338,13 @@ send_to_next_room(struct application *app, int64_t chan, int64_t sender, struct 
 		return -1;
 	}
 	return hub_publish_except(app->hub, chan, (const int64_t *)(const void *)relay->out.p,
-	    relay->out.n / sizeof(int64_t), packet, false);
+	    relay->out.n / sizeof(int64_t), packet, rule->is_volatile);
 }
 
 /* To those who share a room of the namespace with the sender, each once. */
 static int
 send_to_rooms(
-    struct application *app, const struct hub_ns *ns, struct session *s, struct slice packet)
+    struct application *app, const struct relay_rule *rule, struct session *s, struct slice packet)
 {
 	struct event_relay *relay = app->relay;
 	int64_t sender = session_key(s);
@@ -349,16 +352,16 @@ send_to_rooms(
 
 	buf_clear(&relay->rooms);
 	buf_clear(&relay->seen);
-	membership_each_room(s, ns, add_number, &relay->rooms);
+	membership_each_room(s, rule->ns, add_number, &relay->rooms);
 	n = relay->rooms.n / sizeof(int64_t);
 	/* mostly one, for which nobody has to be looked up */
 	if (n == 1)
 		return hub_publish_channel(
-		    app->hub, number_at(&relay->rooms, 0), sender, packet, false);
+		    app->hub, number_at(&relay->rooms, 0), sender, packet, rule->is_volatile);
 	if (n > 1 && transaction_open(app->hub) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		if (send_to_next_room(app, number_at(&relay->rooms, i), sender, packet) == -1)
+		if (send_to_next_room(app, rule, number_at(&relay->rooms, i), sender, packet) == -1)
 			return -1;
 	return 0;
 }
@@ -377,9 +380,9 @@ relay_packet(struct application *app, const struct relay_rule *rule, struct sess
 		return -1;
 	}
 	if (!rule->to_all)
-		return send_to_rooms(app, rule->ns, s, buf_slice(&app->packet));
+		return send_to_rooms(app, rule, s, buf_slice(&app->packet));
 	return hub_publish_channel(
-	    app->hub, rule->ns->chan, session_key(s), buf_slice(&app->packet), false);
+	    app->hub, rule->ns->chan, session_key(s), buf_slice(&app->packet), rule->is_volatile);
 }
 
 /* A client that asked for an ack gets one: without arguments, or why its event was dropped. */
@@ -405,10 +408,14 @@ static void
 relay_or_drop(struct application *app, const struct relay_rule *rule, struct session *s,
     const struct packet *pk)
 {
+	struct slots *sl = store_slots(hub_store(app->hub));
+
 	if (!take_budget(app->relay, rule, session_key(s), pk->data.n, hub_now(app->hub))) {
+		counters_count(sl, COUNT_RELAY_DROPPED);
 		log_over_budget(rule, session_key(s));
 		acknowledge(app, rule, s, pk, SLICE("[\"dropped\"]"));
 	} else if (relay_packet(app, rule, s, pk->type) == 0) {
+		counters_count(sl, COUNT_RELAYED);
 		acknowledge(app, rule, s, pk, SLICE("[]"));
 	}
 }

@@ -57,6 +57,7 @@ struct config_relay {
 	char ns[CONFIG_RELAY_NAME], event[CONFIG_RELAY_NAME];
 	size_t events, bytes;
 	bool to_all; /* in the namespace; else to those who share a room with the sender */
+	bool is_volatile;
 };
 
 struct config {

@@ -150,24 +150,30 @@ static const char *
 read_limits(struct config_relay *relay, struct slice line)
 {
 	char word[32];
+	bool more = cut_word(&line, word);
 	int64_t number;
 
 	relay->events = EVENTS_DEFAULT;
 	relay->bytes = BYTES_DEFAULT;
-	if (cut_word(&line, word)) {
+	relay->is_volatile = more && strcmp(word, "volatile") == 0;
+	if (relay->is_volatile)
+		more = cut_word(&line, word);
+	if (more) {
 		if (config_value_read_size(word, &number) == -1 || number < 1 ||
 		    number > EVENTS_MOST)
 			return "the events per second are not a number from 1 to 10000";
 		relay->events = (size_t)number;
+		more = cut_word(&line, word);
 	}
-	if (cut_word(&line, word)) {
+	if (more) {
 		if (config_value_read_size(word, &number) == -1 || number < 1 ||
 		    number > BYTES_MOST)
 			return "the bytes per second are not a number from 1 to 1G (k, M and G may "
 			       "follow)";
 		relay->bytes = (size_t)number;
+		more = cut_word(&line, word);
 	}
-	return cut_word(&line, word) ? "more than EVENT = room|all EVENTS BYTES" : NULL;
+	return more ? "more than EVENT = room|all volatile EVENTS BYTES" : NULL;
 }
 
 const char *

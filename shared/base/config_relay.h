@@ -1,7 +1,7 @@
 /* config_relay: the sections [relay "/chat"], whose keys are not settings but events of clients:
  *
  *	[relay "/chat"]
- *	say = room               ; EVENT = room|all [EVENTS [BYTES]]
+ *	say = room               ; EVENT = room|all [volatile] [EVENTS [BYTES]]
  *	"a=b" = all 5 16k        ; quotes for a name with '=' or blanks around it
  *
  * Lines are read as they are written: libinih would end a key at a ':', which event names have.

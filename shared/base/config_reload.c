@@ -38,7 +38,8 @@ has_same_relays(const struct config *a, const struct config *b)
 		const struct config_relay *x = &a->relays[i], *y = &b->relays[i];
 
 		same = strcmp(x->ns, y->ns) == 0 && strcmp(x->event, y->event) == 0 &&
-		       x->events == y->events && x->bytes == y->bytes && x->to_all == y->to_all;
+		       x->events == y->events && x->bytes == y->bytes && x->to_all == y->to_all &&
+		       x->is_volatile == y->is_volatile;
 	}
 	return same;
 }

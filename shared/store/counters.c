@@ -37,6 +37,8 @@ static const char *const failures[] = {"kind=\"connect\"", "kind=\"broken\"", "k
 
 static const char *const fates[] = {"fate=\"handled\"", "fate=\"dropped\"", "fate=\"dead\""};
 
+static const char *const relay_fates[] = {"fate=\"relayed\"", "fate=\"dropped\""};
+
 static const struct counter_family families[] = {
     {"traffic_packets_total", "Packets of and to clients.", COUNT_PACKETS_IN, ARRAY_N(directions),
 	false, directions},
@@ -53,6 +55,8 @@ static const struct counter_family families[] = {
 	COUNT_HOOK_CONNECT, ARRAY_N(failures), false, failures},
     {"hook_events_total", "Events for the web hook that are done with.", COUNT_EVENTS_HANDLED,
 	ARRAY_N(fates), false, fates},
+    {"relay_events_total", "Events from client to clients.", COUNT_RELAYED, ARRAY_N(relay_fates),
+	false, relay_fates},
     {"store_lock_waits_total", "Times that the writer's lock was not free.", COUNT_LOCK_WAITS, 1,
 	false, NULL},
     {"store_lock_wait_seconds_total", "How long it was waited for.", COUNT_LOCK_WAITED_US, 1, true,

@@ -65,6 +65,10 @@ enum counter {
 	COUNT_HOOK_AUTHORIZE_TOOK, /* + a step */
 	COUNT_HOOK_AUTHORIZE_SUM = COUNT_HOOK_AUTHORIZE_TOOK + COUNTERS_STEPS,
 
+	/* what became of events that clients sent to clients ([relay]) */
+	COUNT_RELAYED,
+	COUNT_RELAY_DROPPED,
+
 	/* the writer's lock of the store, when it was not free */
 	COUNT_LOCK_WAITS,
 	COUNT_LOCK_WAITED_US,

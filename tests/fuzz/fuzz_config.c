@@ -117,6 +117,7 @@ must_have_same_relays(const struct config *a, const struct config *b)
 
 		MUST(strcmp(x->ns, y->ns) == 0 && strcmp(x->event, y->event) == 0);
 		MUST(x->events == y->events && x->bytes == y->bytes && x->to_all == y->to_all);
+		MUST(x->is_volatile == y->is_volatile);
 	}
 }
 

@@ -194,6 +194,7 @@ a_mistake_is_reported_with_file_and_line(void **state)
 	    {"[relay \"\"]\nsay = room 5 many\n", 2, "the bytes per second are not"},
 	    {"[relay \"\"]\nsay = room 5 2G\n", 2, "from 1 to 1G"},
 	    {"[relay \"\"]\nsay = room 5 1k 7\n", 2, "more than EVENT = room|all"},
+	    {"[relay \"\"]\nsay = room 5 volatile\n", 2, "the bytes per second are not"},
 	    {"[relay \"\"]\nsay = room\n  move = none\n", 3, "neither room nor all"},
 	    {"[relay \"\"]\nsay = room\n[relay \"/x\"]\nsay = all\n[relay \"\"]\nsay = all\n", 6,
 		"say: given twice, first in line 2"},
@@ -703,7 +704,7 @@ events_that_are_relayed_are_read_as_they_are_written(void **state)
 	assert_int_equal(read_text(&cfg, "[relay \"/chat\"] ; comment\n"
 					 "say = room\n"
 					 "user:typing=all 5 ; comment\n"
-					 "  two words  =  all  7  2k\r\n"
+					 "  two words  =  all  volatile 7  2k\r\n"
 					 "\"a=b;c\" = room\n"
 					 "; move = all\n"
 					 "[log]\nlevel = warn\n"
@@ -716,6 +717,7 @@ events_that_are_relayed_are_read_as_they_are_written(void **state)
 	assert_relay(&cfg, 2, "/chat", "two words", true, 7, 2048);
 	assert_relay(&cfg, 3, "/chat", "a=b;c", false, 20, 65536);
 	assert_relay(&cfg, 4, "", "say;x", true, 10000, (size_t)1 << 30);
+	assert_true(cfg.relays[2].is_volatile && !cfg.relays[1].is_volatile);
 	/* a later file wins */
 	old = cfg;
 	assert_int_equal(config_read(&cfg, file(2, "[relay \"/chat\"]\nsay = all 9\nnew = all\n"),

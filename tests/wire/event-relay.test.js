@@ -2,24 +2,30 @@
 'use strict';
 
 const assert = require('node:assert');
+const { createHash } = require('node:crypto');
 const { after } = require('node:test');
 const { wsd, stopAll } = require('../lib/alone');
 const { event } = require('../lib/client');
 const { useHook } = require('../lib/hooked');
-const { closeAll } = require('../lib/http');
-const { Polling } = require('../lib/polling');
+const { request, closeAll } = require('../lib/http');
+const payload = require('../lib/payload');
+const { Polling, handshake } = require('../lib/polling');
 const { connected, ask, next, closeAll: closeClients } = require('../lib/realclient');
 const { logOf } = require('../lib/server');
-const { useServer, pollux } = require('../lib/suite');
+const { useServer, pollux, NODES } = require('../lib/suite');
 const { SECRET, token } = require('../lib/token');
 const { until } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
 
 const RELAYS = {
-  'relay "/chat"': { move: 'all', say: 'room', 'user:typing': 'all 100 1M', '"a=b"': 'all', fast: 'all 5 1k' },
+  'relay "/chat"': { move: 'all', say: 'room', 'user:typing': 'all 100 1M', at: 'all volatile', '"a=b"': 'all', fast: 'all 5 1k' },
   'relay ""': { message: 'all', json: 'all', say: 'room' }
 };
-const alone = useServer({ conf: { app: { module: '' }, auth: { jwt_secret: SECRET, jwt_required: 'no' }, ...RELAYS } });
+const KEY = 'key-of-the-test';
+const publish = { enabled: 'true', keys: `me:read:${createHash('sha256').update(KEY).digest('hex')}` };
+const alone = useServer({
+  conf: { app: { module: '' }, publish, auth: { jwt_secret: SECRET, jwt_required: 'no' }, ...RELAYS }
+});
 const beside = useHook({}, {}, { 'relay "/free"': { say: 'all' }, 'relay ""': { move: 'all' } });
 
 after(async () => {
@@ -112,10 +118,29 @@ pollux('who sends more than the limits loses its own events, is told by the acks
     await modest.emit('fast', ['x'.repeat(1100)], '9+', '/chat');
     await modest.takeUntil('6::/chat:9+["dropped"]');
     await until(() => /warn: session P\S+ sends more "fast" than \[relay "\/chat"\] allows/.test(logOf(alone)), 'a line in the log');
+    const metrics = await request(alone.port, { path: '/pollux/v1/metrics', headers: { 'X-API-Key': KEY } });
+    for (const fate of ['relayed', 'dropped'])
+      assert.match(metrics.text, new RegExp(`pollux_relay_events_total{fate="${fate}"} ${NODES > 0 ? '' : '[1-9]'}`));
     /* a while later it may go on */
     await until(async () => (await greedy.ask('fast', ['later'], '/chat')).length === 0, 'the budget is filled again');
     stop(greedy, modest, other);
   }
+});
+
+pollux('volatile events do not wait for a client between two polls, others do', async () => {
+  const sender = await open(Websocket, '/chat');
+  const { sid } = await handshake(alone, { query: '' });
+  const poll = new Polling(alone, sid);
+  assert.strictEqual((await poll.get()).text, '1::');
+  await poll.send('1::/chat');
+  await sender.emit('at', [1], '1+', '/chat');
+  await sender.emit('move', [2], '2+', '/chat');
+  await sender.expect('6::/chat:1', '6::/chat:2');
+  assert.deepStrictEqual(payload.decode((await poll.get()).text), ['1::/chat', event('move', [2], '/chat')]);
+  const other = await open(Websocket, '/chat');
+  await sender.emit('at', [3], '', '/chat');
+  await other.expect(event('at', [3], '/chat'));
+  stop(sender, other);
 });
 
 pollux("socket.io's client: emit with a callback, and what others get", async () => {

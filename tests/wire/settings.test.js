@@ -214,7 +214,7 @@ pollux('[hook] url: redirects are not followed', async () => {
 });
 
 pollux('[log] level = trace: no secret is in the log', async () => {
-  const server = await wsdWithHook({ authorize: 'yes' }, { log: { level: 'trace' }, publish: { enabled: 'true' } });
+  const server = await wsdWithHook({ authorize: 'yes' }, { log: { level: 'trace' }, publish: { enabled: 'true' }, auth: { jwt_secret: TOKEN_SECRET } });
   const socket = await Websocket.open(server);
   await socket.send('3:::hello', 'rubbish', '1::/nowhere');
   const polling = await Polling.open(server);
@@ -223,11 +223,14 @@ pollux('[log] level = trace: no secret is in the log', async () => {
   await request(server.port, { path: '/pollux/v1/rooms', headers: { 'X-API-Key': key } });
   await request(server.port, { path: `/socket.io/1/xhr-polling/${'x'.repeat(20)}` });
   await request(server.port, { path: `/socket.io/1/nonsense/${polling.sid}` });
+  const [good, bad] = [token({ sub: '1' }), token({ sub: 1 })];
+  for (const text of [good, bad]) await request(server.port, { path: `/socket.io/1/?token=${text}` });
   socket.stop();
   await polling.close();
   server.daemon.kill('SIGTERM');
   await server.daemon.end();
-  for (const secret of [socket.sid, polling.sid, key, SECRET.slice(6)]) {
+  assert.match(server.daemon.stderr, /its sub is not the name of a user/);
+  for (const secret of [socket.sid, polling.sid, key, SECRET.slice(6), TOKEN_SECRET, good, bad]) {
     assert.ok(!server.daemon.stderr.includes(secret), `${secret} in:\n${server.daemon.stderr}`);
   }
 });

@@ -118,6 +118,7 @@ for (const [name, Transport] of TRANSPORTS) {
       ? { actions: [{ do: 'emit', to: { room: `${user}-r` }, name: 'welcome' }] } : {});
     const client = await Transport.open(server, { query: `token=${token({ ...ours, sub: user, groups: { '': [`${user}-r`], '/chat': [`${user}-c`] } })}` });
     await client.expect(event('welcome', undefined));
+    await hook.event((e) => e.type === 'user_connect' && e.user === user);
     hook.on = (e) => (e.type === 'connect' && e.ns === '/chat'
       ? { actions: [{ do: 'emit', to: { ns: '/chat', room: `${user}-c` }, name: 'here' }] } : {});
     await client.send('1::/chat');
