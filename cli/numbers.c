@@ -128,6 +128,8 @@ write_figures_json(struct buf *out, const struct figures *f)
 	    f->hook_events, f->hook_bytes, f->hook_dead,
 	    counters_sum_took(all, "hook_request_seconds"),
 	    counters_sum(all, "hook_failures_total"));
+	buf_printf(out, ",\"mailbox\":{\"messages\":%" PRId64 ",\"bytes\":%" PRId64 "}",
+	    f->mailbox_messages, f->mailbox_bytes);
 	buf_printf(out,
 	    ",\"store\":{\"file_bytes\":%" PRId64 ",\"wal_bytes\":%" PRId64
 	    ",\"log_bytes\":%" PRId64 ",\"lock_waits\":%" PRIu64 ",\"lock_wait_ms\":%" PRIu64
@@ -243,6 +245,9 @@ write_figures_text(struct buf *out, const struct figures *f)
 		    " requests, %" PRIu64 " failed\n",
 		    f->hook_events, f->hook_dead, requests,
 		    counters_sum(all, "hook_failures_total"));
+	if (f->mailbox_messages > 0)
+		buf_printf(out, "mailboxes   %" PRId64 " messages, %" PRId64 " bytes\n",
+		    f->mailbox_messages, f->mailbox_bytes);
 	buf_printf(out,
 	    "store       %" PRIu64 " commits, %" PRIu64 " waits for the lock, %" PRIu64
 	    " ms in all\n",

@@ -21,6 +21,17 @@ has_no_other(struct hub *h, struct slice user, int64_t except)
 	return other == 0;
 }
 
+static bool
+has_joined_root(struct hub *h, int64_t key)
+{
+	const struct hub_ns *root = h->o.app.find(h->o.app.arg, SLICE(""));
+	int is = user_row_is_member(h->store, key, root->chan);
+
+	if (is == -1)
+		h->failed = true;
+	return is == 1;
+}
+
 static void
 tell_user_change(struct hub *h, int64_t key, struct slice user, bool arrives)
 {
@@ -58,7 +69,9 @@ bool
 user_presence_ends(struct hub *h, int64_t key)
 {
 	char *user = session_row_user(h->store, key);
-	bool told = user != NULL && tell_if_only(h, key, slice_of(user), false);
+	/* one that came while the machine was drained never was */
+	bool told =
+	    user != NULL && has_joined_root(h, key) && tell_if_only(h, key, slice_of(user), false);
 
 	free(user);
 	return told;
@@ -67,18 +80,13 @@ user_presence_ends(struct hub *h, int64_t key)
 bool
 user_presence_changes(struct hub *h, int64_t key, struct slice before, struct slice now)
 {
-	const struct hub_ns *root = h->o.app.find(h->o.app.arg, SLICE(""));
-	int connected;
 	bool told;
 
 	if ((before.p == NULL && now.p == NULL) ||
 	    (before.p != NULL && now.p != NULL && slice_equal(before, now)))
 		return false;
-	connected = user_row_is_member(h->store, key, root->chan);
-	if (connected == -1)
-		h->failed = true;
 	/* one that connects later comes then */
-	if (connected != 1)
+	if (!has_joined_root(h, key))
 		return false;
 	told = before.p != NULL && tell_if_only(h, key, before, false);
 	if (now.p != NULL)

@@ -7,6 +7,7 @@
 #include "shared/store/database.h"
 #include "shared/store/internal.h"
 #include "shared/store/listing.h"
+#include "shared/store/mailbox.h"
 #include "shared/store/message_log.h"
 
 int
@@ -22,7 +23,8 @@ figures_collect(struct store *st, struct figures *f)
 	    .wal_bytes = database_file_bytes(st, DATABASE_WAL),
 	};
 	counters_read(st->slots, &f->counters);
-	if (f->hook_dead == -1 || message_log_span(st, &span) == -1)
+	if (f->hook_dead == -1 || message_log_span(st, &span) == -1 ||
+	    mailbox_total(st, &f->mailbox_messages, &f->mailbox_bytes) == -1)
 		return -1;
 	f->log_bytes = span.bytes;
 	return 0;

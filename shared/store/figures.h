@@ -12,11 +12,12 @@ struct store;
 
 struct figures {
 	struct counters counters;
-	int64_t hook_events, hook_bytes; /* that wait for the web hook */
-	int64_t hook_dead;               /* events in hook_dead */
-	int64_t log_bytes;               /* of the messages in the log */
-	int64_t database_bytes;          /* of the file pollux.db */
-	int64_t wal_bytes;               /* of its write-ahead log */
+	int64_t hook_events, hook_bytes;         /* that wait for the web hook */
+	int64_t hook_dead;                       /* events in hook_dead */
+	int64_t log_bytes;                       /* of the messages in the log */
+	int64_t mailbox_messages, mailbox_bytes; /* kept for users who are away */
+	int64_t database_bytes;                  /* of the file pollux.db */
+	int64_t wal_bytes;                       /* of its write-ahead log */
 };
 
 /* Read them.  Two or three statements that look at few rows. */

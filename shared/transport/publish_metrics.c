@@ -122,6 +122,9 @@ add_figures(struct buf *out, const struct server *sv, const struct figures *f)
 	    "Events that could not be delivered, and are kept in hook_dead.", f->hook_dead);
 	add_gauge(out, "log_bytes", "Bytes of the messages in the log.", f->log_bytes);
 	add_gauge(out, "log_limit_bytes", "How many there may be.", (int64_t)sv->cfg->log_bytes);
+	add_gauge(
+	    out, "mailbox_messages", "Messages kept for users who are away.", f->mailbox_messages);
+	add_gauge(out, "mailbox_bytes", "Bytes of those.", f->mailbox_bytes);
 	add_gauge(out, "database_file_bytes", "Size of the database's file.", f->database_bytes);
 	add_gauge(out, "database_wal_bytes", "Size of its write-ahead log.", f->wal_bytes);
 	if (sv->cfg->log_file[0] != '\0' && stat(sv->cfg->log_file, &sb) == 0)

@@ -2178,6 +2178,27 @@ a_poll_that_is_lost_gets_its_mail_again(void **state)
 	assert_string_equal(k.got, "");
 }
 
+/* The client comes back, to this machine or another, and is told 1:: only until then. */
+static void
+who_comes_while_the_machine_is_drained_is_no_user_and_leaves_the_mail(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	mail(w, 0, "42", "", "3:::one");
+	assert_int_equal(drain_start(w->hub[0], 20), 0);
+	handshake_as(w, 0, "42", sid);
+	open_stream(w, 0, sid, &k);
+	pass_time(w, 4000);
+	assert_string_equal(k.got, "1:: MOVED ");
+	assert_null(strstr(w->told, "42"));
+	assert_int_equal(drain_stop(w->hub[0]), 0);
+	handshake_as(w, 0, "42", sid);
+	open_stream(w, 0, sid, &k);
+	assert_string_equal(k.got, "1:: 3:::one ");
+}
+
 static void
 a_session_that_becomes_a_users_gets_the_mail(void **state)
 {
@@ -2333,6 +2354,7 @@ main(void)
 	    TEST(what_happens_without_an_application_is_told_by_a_process_that_has_one),
 	    TEST(the_first_session_of_a_user_gets_the_mail_before_anything_else),
 	    TEST(a_poll_that_is_lost_gets_its_mail_again),
+	    TEST(who_comes_while_the_machine_is_drained_is_no_user_and_leaves_the_mail),
 	    TEST(a_session_that_becomes_a_users_gets_the_mail),
 	    TEST(mail_of_a_turn_that_fails_is_still_there),
 	    TEST(mail_is_kept_no_longer_than_the_setting_allows),

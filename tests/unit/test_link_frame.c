@@ -40,6 +40,34 @@ try_body(struct buf *body, reads *read)
 }
 
 static bool
+reads_mail(struct slice body)
+{
+	struct link_mail m;
+
+	if (!frame_unpack_mail(body, &m))
+		return false;
+	return m.uid == 77 && m.left_ms == 5000 && slice_is(m.user, "42") &&
+	       slice_is(m.ns, "/chat") && slice_is(m.packet, "3::/chat:hi");
+}
+
+static void
+mail_is_read_whole(void **state)
+{
+	struct buf body = {.p = NULL};
+
+	(void)state;
+	frame_pack_mail(&body, &(struct link_mail){.uid = 77,
+				   .left_ms = 5000,
+				   .user = SLICE("42"),
+				   .ns = SLICE("/chat"),
+				   .packet = SLICE("3::/chat:hi")});
+	try_body(&body, reads_mail);
+	frame_pack_mail(&body, &(struct link_mail){.uid = 77, .left_ms = 0, .user = SLICE("42")});
+	assert_false(reads_mail(buf_slice(&body)));
+	buf_free(&body);
+}
+
+static bool
 reads_command(struct slice body)
 {
 	struct link_command c;
@@ -360,6 +388,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(mail_is_read_whole),
 	    cmocka_unit_test(commands_are_read_whole),
 	    cmocka_unit_test(messages_are_read_whole),
 	    cmocka_unit_test(rooms_with_a_history_are_read_whole),

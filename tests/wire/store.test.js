@@ -292,6 +292,7 @@ pollux('what a user has missed survives kill -9 and a reboot, and comes once, be
   assert.match(daemon.stderr, /4 rows of the table mailbox are carried over/);
   assert.deepStrictEqual(JSON.parse(command(data, 'json', '-u', '42', '--mailbox', '3600', '{"x":1.10}', '--json')),
     { actions: 1, receivers: 0, kept: 1 });
+  assert.match(command(data, 'stats'), /^mailboxes +5 messages, \d+ bytes$/m);
   const [first, second] = [await Websocket.open({ port }), await Polling.open({ port })];
   const actions = JSON.stringify([
     { do: 'user', session: idOf('websocket'), user: '42' },
