@@ -38,7 +38,7 @@ _pollux() {
 	-r | --room) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask room)" -- "$current") ;;
 	-n | --namespace) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask namespace)" -- "$current") ;;
 	--node) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask node)" -- "$current") ;;
-	-u | --user | --values | --limit | --rate | --event | --ack | --context | --timeout | --mailbox | --history | --secret | --query | --clients | --time | -i | --interval | -N | --rounds | -w | --wait | --polls | --origin | --wsd | --resource) ;;
+	-u | --user | --values | --limit | --rate | --event | --ack | --context | --timeout | --mailbox | --history | --secret | --query | --clients | --time | -i | --interval | -N | --rounds | --last | -w | --wait | --polls | --origin | --wsd | --resource) ;;
 	*)
 		case $command in
 		'') word="$commands $common --version" ;;
@@ -54,7 +54,7 @@ _pollux() {
 		users) word="--limit --after --node $common" ;;
 		stats) word="--node $common" ;;
 		top) word="--interval --rounds --node $common" ;;
-		tail) word="--session --raw $common" ;;
+		tail) word="--session --namespace --room --user --heartbeats --last --raw $common" ;;
 		config | db) word="check $common" ;;
 		bench) word="--clients --time --polling --query --resource $common" ;;
 		doctor) word="--wait --polls --origin --wsd --resource $common" ;;

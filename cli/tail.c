@@ -1,4 +1,4 @@
-/* The command `tail`: packets as they pass, of one session or of all. */
+/* The command `tail`: packets as they pass, of some sessions or of all. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -6,6 +6,8 @@
 #include <time.h>
 
 #include "cli/cli.h"
+#include "shared/base/clock.h"
+#include "shared/store/listing.h"
 #include "shared/store/slots.h"
 #include "shared/store/watch.h"
 #include "shared/wire/json.h"
@@ -13,12 +15,21 @@
 #include "shared/wire/sid.h"
 #include "shared/wire/utf8.h"
 
-#define TURN_MS 1000 /* take a turn of the hub at least this often */
+#define TURN_MS  1000 /* take a turn of the hub at least this often */
+#define LAST_MAX 1000
+
+#define TAIL_LOG 'l' /* beside enum watch_kind: a packet of the log */
+
+enum {
+	KEY_LAST = 0x100,
+};
 
 struct tail {
 	int fd; /* copies of packets come in here */
 	struct cli *cli;
-	int64_t key; /* 0: all sessions */
+	struct watch_wish wish;
+	const char *ns, *room, *user; /* NULL: not given */
+	int last;                     /* packets to show from the log first */
 	bool raw;
 	struct buf scratch;
 	struct {
@@ -32,21 +43,36 @@ struct sight {
 	const struct watch_head *head;
 	struct slice text;
 	bool cut; /* the packet was longer than a datagram */
+	int64_t wall_ms;
 	char time[32];
 	char id[16];
 };
 
 static void
-write_time(char text[32])
+write_time(char text[32], int64_t wall_ms)
 {
-	struct timespec now;
+	time_t now = (time_t)(wall_ms / 1000);
 	struct tm utc;
 	char seconds[24];
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
+	gmtime_r(&now, &utc);
 	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(text, 32, "%s.%03uZ", seconds, (unsigned)(now.tv_nsec / 1000000) % 1000);
+	snprintf(text, 32, "%s.%03uZ", seconds, (unsigned)(wall_ms % 1000));
+}
+
+static const char *
+direction_name(char kind)
+{
+	switch (kind) {
+	case WATCH_IN:
+		return "in";
+	case WATCH_END:
+		return "end";
+	case TAIL_LOG:
+		return "log";
+	default:
+		return "out";
+	}
 }
 
 static const char *
@@ -88,10 +114,7 @@ print_text(struct tail *t, const struct sight *s)
 	struct packet pk;
 
 	/* The time of day: the date is in the JSON. */
-	printf("%s %s %s ", s->time + 11, s->id,
-	    s->head->kind == WATCH_IN    ? "in "
-	    : s->head->kind == WATCH_OUT ? "out"
-					 : "end");
+	printf("%s %s %-3s ", s->time + 11, s->id, direction_name(s->head->kind));
 	/* Show what does not parse as it is: finding such packets is what the command is for. */
 	if (t->raw || s->head->kind == WATCH_END || packet_parse(&pk, s->text) == -1) {
 		cli_print(stdout, s->text);
@@ -160,9 +183,7 @@ print_json(struct tail *t, const struct sight *s)
 	struct packet pk;
 
 	buf_printf(&out, "{\"time\":\"%s\",\"session\":\"%s\",\"direction\":\"%s\"", s->time, s->id,
-	    s->head->kind == WATCH_IN    ? "in"
-	    : s->head->kind == WATCH_OUT ? "out"
-					 : "end");
+	    direction_name(s->head->kind));
 	if (s->head->kind == WATCH_END) {
 		add_shown_text(&out, "reason", s->text);
 		/* A packet that was cut may no longer be valid JSON inside. */
@@ -202,24 +223,84 @@ note_gap(struct tail *t, const struct watch_head *head)
 }
 
 static void
+show_sight(struct tail *t, struct sight *s)
+{
+	s->cut = s->text.n < s->head->n;
+	write_time(s->time, s->wall_ms);
+	cli_id(s->id, s->head->key);
+	if (t->cli->json)
+		print_json(t, s);
+	else
+		print_text(t, s);
+}
+
+/* Heartbeats of the client come with those of the server, or not at all. */
+static bool
+is_unwanted(const struct tail *t, const struct sight *s)
+{
+	struct packet pk;
+
+	return !t->wish.has_own && s->head->kind == WATCH_IN && packet_parse(&pk, s->text) == 0 &&
+	       pk.type == PACKET_HEARTBEAT;
+}
+
+static void
 show_packet(struct tail *t, const char *bytes, size_t n)
 {
 	struct watch_head head;
-	struct sight s = {.head = &head};
+	struct sight s = {.head = &head, .wall_ms = clock_wall_ms()};
 
 	if (n < sizeof(head)) /* not from a process of ours */
 		return;
 	memcpy(&head, bytes, sizeof(head));
 	s.text = (struct slice){bytes + sizeof(head), n - sizeof(head)};
-	s.cut = s.text.n < head.n;
-	write_time(s.time);
-	cli_id(s.id, head.key);
 	note_gap(t, &head);
-	if (t->cli->json)
-		print_json(t, &s);
-	else
-		print_text(t, &s);
+	if (!is_unwanted(t, &s))
+		show_sight(t, &s);
 }
+
+/* --- from the log --------------------------------------------------------------------------- */
+
+/* What the log has for the session, the newest first; owned. */
+struct logged {
+	int n;
+	struct logged_packet {
+		struct buf text;
+		int64_t wall_ms;
+	} packets[LAST_MAX];
+};
+
+static void
+add_logged(void *arg, struct slice packet, int64_t sent_ms)
+{
+	struct logged *logged = arg;
+	struct logged_packet *p = &logged->packets[logged->n++];
+
+	*p = (struct logged_packet){.wall_ms = clock_wall_ms() - (clock_ms() - sent_ms)};
+	buf_add_slice(&p->text, packet);
+}
+
+static int
+show_last(struct tail *t)
+{
+	static struct logged logged;
+	int result =
+	    listing_logged(hub_store(t->cli->hub), t->wish.id, t->last, add_logged, &logged);
+
+	for (int i = logged.n - 1; i >= 0; i--) {
+		struct slice text = buf_slice(&logged.packets[i].text);
+		struct watch_head head = {
+		    .key = t->wish.id, .n = (uint32_t)text.n, .kind = TAIL_LOG};
+
+		show_sight(
+		    t, &(struct sight){
+			   .head = &head, .text = text, .wall_ms = logged.packets[i].wall_ms});
+		buf_free(&logged.packets[i].text);
+	}
+	return result == -1 ? EX_TEMPFAIL : 0;
+}
+
+/* --- following ------------------------------------------------------------------------------ */
 
 /* After the data folder was replaced there is another table of watchers, and another slot. */
 static int
@@ -228,7 +309,7 @@ watch_again(struct tail *t)
 	struct store *st = hub_store(t->cli->hub);
 
 	watch_close(st, t->fd);
-	t->fd = watch_open(st, t->key);
+	t->fd = watch_open(st, &t->wish);
 	return t->fd == -1 ? EX_UNAVAILABLE : 0;
 }
 
@@ -276,13 +357,33 @@ complain_of_home(void *arg, const struct listing_session *s)
 static bool
 lives_elsewhere(struct tail *t)
 {
-	struct listing_filter filter = {.key = t->key, .names_nodes = true, .limit = 1};
+	struct listing_filter filter = {.key = t->wish.id, .names_nodes = true, .limit = 1};
 	bool elsewhere = false;
 
-	if (t->key != 0)
+	if (t->wish.whose == WATCH_SESSION)
 		(void)listing_sessions(
 		    hub_store(t->cli->hub), &filter, complain_of_home, &elsewhere);
 	return elsewhere;
+}
+
+/* From the options. */
+static void
+make_wish(struct tail *t, struct argp_state *state)
+{
+	bool has_channel = t->ns != NULL || t->room != NULL;
+
+	if ((t->wish.whose == WATCH_SESSION) + has_channel + (t->user != NULL) > 1)
+		argp_error(state, "choose a session, a room of a namespace, or a user");
+	if (t->last > 0 && t->wish.whose != WATCH_SESSION)
+		argp_error(state, "--last needs a session: -s");
+	if (has_channel) {
+		t->wish.whose = WATCH_CHANNEL;
+		t->wish.id = message_log_channel(slice_of(t->ns == NULL ? "" : t->ns),
+		    t->room == NULL ? (struct slice){NULL, 0} : slice_of(t->room));
+	} else if (t->user != NULL) {
+		t->wish.whose = WATCH_USER;
+		t->wish.id = watch_user(slice_of(t->user));
+	}
 }
 
 static error_t
@@ -295,14 +396,35 @@ parse_tail(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = t->cli;
 		return 0;
 	case 's':
-		if (sid_public_read(slice_of(arg), &t->key) == -1)
+		if (sid_public_read(slice_of(arg), &t->wish.id) == -1)
 			argp_error(state, "-s needs the public id of a session, not %s", arg);
+		t->wish.whose = WATCH_SESSION;
+		return 0;
+	case 'n':
+		t->ns = arg;
+		return 0;
+	case 'r':
+		t->room = arg;
+		return 0;
+	case 'u':
+		t->user = arg;
+		return 0;
+	case 'H':
+		t->wish.has_own = true;
+		return 0;
+	case KEY_LAST:
+		t->last = atoi(arg);
+		if (t->last < 1 || t->last > LAST_MAX)
+			argp_error(state, "--last needs a number from 1 to %d", LAST_MAX);
 		return 0;
 	case 'R':
 		t->raw = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "choose a session with -s, not by \"%s\" alone", arg);
+		return 0;
+	case ARGP_KEY_END:
+		make_wish(t, state);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -314,6 +436,13 @@ tail_packets(struct cli *c, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 	    {"session", 's', "ID", 0, "Only packets of the session with this public id", 1},
+	    {"namespace", 'n', "NS", 0, "Only packets of sessions in this namespace", 1},
+	    {"room", 'r', "ROOM", 0, "Only packets of sessions in this room (of -n)", 1},
+	    {"user", 'u', "USER", 0, "Only packets of sessions of this user", 1},
+	    {"heartbeats", 'H', NULL, 0,
+		"Also heartbeats and what else transports send by themselves", 1},
+	    {"last", KEY_LAST, "N", 0,
+		"First the last N packets of the session (-s) that the log still has", 1},
 	    {"raw", 'R', NULL, 0, "Show packets as they are on the wire", 1},
 	    {0},
 	};
@@ -334,10 +463,13 @@ tail_packets(struct cli *c, int argc, char **argv)
 		return EX_UNAVAILABLE;
 	/* Before watching: an interrupted tail must give its place among the watchers back. */
 	cli_catch_signals();
-	t.fd = watch_open(hub_store(c->hub), t.key);
+	t.fd = watch_open(hub_store(c->hub), &t.wish);
 	if (t.fd == -1)
 		return EX_UNAVAILABLE;
-	status = watch_packets(&t);
+	/* Now that it watches: what is sent meanwhile may be shown twice, and nothing is missed. */
+	status = t.last > 0 ? show_last(&t) : 0;
+	if (status == 0)
+		status = watch_packets(&t);
 	if (t.fd != -1)
 		watch_close(hub_store(c->hub), t.fd);
 	buf_free(&t.scratch);

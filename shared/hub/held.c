@@ -153,6 +153,23 @@ held_sub(const struct session *s, int64_t chan)
 	return sub;
 }
 
+static bool
+is_in_channel(const void *arg, int64_t key, int64_t chan)
+{
+	const struct session *s = held_find(arg, key);
+
+	return s != NULL && held_sub(s, chan) != NULL;
+}
+
+void
+held_show(struct hub *h, enum watch_kind kind, int64_t key, struct slice text)
+{
+	if (h->traced)
+		lifecycle_packet(kind, key, text);
+	if (atomic_load_explicit(h->watching, memory_order_relaxed) != 0)
+		watch_packet(h->store, kind, key, text, is_in_channel, h);
+}
+
 bool
 held_covers(const struct session *s, int64_t chan, int64_t id)
 {

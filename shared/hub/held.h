@@ -12,6 +12,7 @@
 #include "shared/hub/hub.h"
 #include "shared/store/session_row.h"
 #include "shared/store/subscription.h"
+#include "shared/store/watch.h"
 
 struct channel;
 
@@ -108,6 +109,9 @@ void held_end(struct hub *h, struct session *s, enum held_end_way way);
 /* Free a session, or all of them without telling their sinks. */
 void held_free(struct hub *h, struct session *s);
 void held_free_all(struct hub *h);
+
+/* Copy a packet of the session to the log and to those who watch, if they want it. */
+void held_show(struct hub *h, enum watch_kind kind, int64_t key, struct slice text);
 
 /* The membership of a channel that the session has not left, or NULL. */
 struct sub *held_sub(const struct session *s, int64_t chan);

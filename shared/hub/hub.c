@@ -139,3 +139,9 @@ hub_is_outdated(const struct hub *h)
 {
 	return store_is_outdated(h->store);
 }
+
+void
+hub_show_own(struct hub *h, int64_t key, struct slice packet)
+{
+	show_watchers(h, WATCH_OWN, key, packet);
+}

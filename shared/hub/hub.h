@@ -172,6 +172,9 @@ unsigned hub_opens(const struct hub *h);
 /* Such a use has failed: roll the turn back when it ends. */
 void transaction_fail(struct hub *h);
 
+/* A packet that a transport sends to its client by itself: for the log, and for those who watch. */
+void hub_show_own(struct hub *h, int64_t key, struct slice packet);
+
 /* --- making and finding sessions ------------------------------------------------------------ */
 
 enum session_create_result {

@@ -79,10 +79,8 @@ struct hub {
 static inline void
 show_watchers(struct hub *h, enum watch_kind kind, int64_t key, struct slice text)
 {
-	if (h->traced)
-		lifecycle_packet(kind, key, text);
-	if (atomic_load_explicit(h->watching, memory_order_relaxed) != 0)
-		watch_packet(h->store, kind, key, text);
+	if (h->traced || atomic_load_explicit(h->watching, memory_order_relaxed) != 0)
+		held_show(h, kind, key, text);
 }
 
 /* --- chores.c --- */

@@ -241,6 +241,45 @@ listing_rooms(struct store *st, const struct listing_room_filter *filter,
 	return listing_finish(st, q, step);
 }
 
+/* Is the key one of an array of them, as the log has it (message_log.h)? */
+static bool
+leaves_out(struct slice keys, int64_t key)
+{
+	int64_t each;
+
+	for (size_t i = 0; i + sizeof(each) <= keys.n; i += sizeof(each)) {
+		memcpy(&each, keys.p + i, sizeof(each));
+		if (each == key)
+			return true;
+	}
+	return false;
+}
+
+int
+listing_logged(struct store *st, int64_t key, int n,
+    void (*each)(void *arg, struct slice packet, int64_t sent_ms), void *arg)
+{
+	/* 6: neither STORE_CONTROL nor STORE_LINK */
+	sqlite3_stmt *q = listing_prepare(st,
+	    "SELECT m.payload, m.ts, m.except_more FROM message AS m"
+	    " WHERE m.flags & 6 = 0 AND m.except_key <> ?1 AND (m.chan = ?1 OR EXISTS"
+	    " (SELECT 1 FROM subscription AS u WHERE u.key = ?1 AND u.chan = m.chan"
+	    " AND u.since < m.id AND (u.until IS NULL OR m.id <= u.until)))"
+	    " ORDER BY m.id DESC");
+	int step = SQLITE_DONE;
+
+	if (q == NULL)
+		return -1;
+	sqlite3_bind_int64(q, 1, key);
+	while (n > 0 && (step = sqlite3_step(q)) == SQLITE_ROW) {
+		if (leaves_out(statement_column(q, 2), key))
+			continue;
+		each(arg, statement_column(q, 0), sqlite3_column_int64(q, 1));
+		n--;
+	}
+	return listing_finish(st, q, step == SQLITE_ROW ? SQLITE_DONE : step);
+}
+
 int
 listing_namespaces(struct store *st, struct listing_node of,
     void (*each)(void *arg, struct slice ns, int transport, int64_t sessions), void *arg)

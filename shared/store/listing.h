@@ -87,6 +87,11 @@ int listing_users(struct store *st, struct listing_node of, struct slice after, 
     void (*each)(void *arg, struct slice user, int64_t sessions), void *arg);
 void listing_json_user(struct buf *out, struct slice user, int64_t sessions);
 
+/* What the log still has for a session: the last `n` packets, the newest first, and when each was
+ * sent, ms of CLOCK_MONOTONIC. */
+int listing_logged(struct store *st, int64_t key, int n,
+    void (*each)(void *arg, struct slice packet, int64_t sent_ms), void *arg);
+
 /* How many sessions each other node has. */
 int listing_homes(struct store *st, void (*each)(void *arg, int node, int64_t sessions), void *arg);
 

@@ -10,6 +10,7 @@
 #include "shared/base/shm.h"
 #include "shared/store/lock.h"
 #include "shared/store/slots_table.h"
+#include "shared/store/watch.h"
 
 _Static_assert(sizeof(POLLUX_VERSION) <= SLOTS_VERSION_SIZE, "the version fits into a slot");
 
@@ -250,16 +251,16 @@ slots_watcher_count(const struct slots *sl)
 }
 
 int
-slots_watcher(const struct slots *sl, int i, int64_t key)
+slots_watcher(const struct slots *sl, int i, struct watch_wish *wish)
 {
-	int64_t wanted = sl->table->watchers[i].key;
-	int slot = sl->table->watchers[i].slot;
-
-	return slot != 0 && (wanted == 0 || wanted == key) ? slot - 1 : -1;
+	*wish = (struct watch_wish){.whose = (enum watch_whose)sl->table->watchers[i].whose,
+	    .id = sl->table->watchers[i].id,
+	    .has_own = sl->table->watchers[i].has_own};
+	return sl->table->watchers[i].slot - 1;
 }
 
 int
-slots_watch(struct slots *sl, int64_t key)
+slots_watch(struct slots *sl, const struct watch_wish *wish)
 {
 	for (int i = 0; i < WATCHERS_MAX; i++) {
 		int free = 0;
@@ -268,7 +269,9 @@ slots_watch(struct slots *sl, int64_t key)
 		if (!atomic_compare_exchange_strong(
 			&sl->table->watchers[i].slot, &free, sl->own + 1))
 			continue;
-		sl->table->watchers[i].key = key;
+		sl->table->watchers[i].whose = (int)wish->whose;
+		sl->table->watchers[i].id = wish->id;
+		sl->table->watchers[i].has_own = wish->has_own;
 		/* last: from now on every process looks at the watchers for each packet */
 		sl->table->watching++;
 		return 0;

@@ -18,6 +18,7 @@
 #define SLOTS_MAX 1024
 
 struct slots;
+struct watch_wish;
 
 /* The version of the table, which says whether two programs can share one: the schema of their
  * database, and the table's own layout.  A newer version is a larger number. */
@@ -98,14 +99,14 @@ void slots_set_info(struct slots *sl, const struct slot_info *info);
 /* Return false when no process has the slot. */
 bool slots_info(const struct slots *sl, int slot, struct slot_info *info);
 
-/* Watchers: processes that want a copy of each packet of one session, or of all (key 0).  Their
+/* Watchers: processes that want a copy of each packet of some sessions (watch.h).  Their
  * number is looked at for every packet, so callers get its address, which does not change. */
 #define WATCHERS_MAX 4
 const _Atomic int *slots_watcher_count(const struct slots *sl);
-/* The slot of watcher `i` if it wants packets of this session, else -1. */
-int slots_watcher(const struct slots *sl, int i, int64_t key);
+/* The slot of watcher `i` and what it wants; -1: there is none. */
+int slots_watcher(const struct slots *sl, int i, struct watch_wish *wish);
 /* Become a watcher.  Return 0, or -1 when there are WATCHERS_MAX already. */
-int slots_watch(struct slots *sl, int64_t key);
+int slots_watch(struct slots *sl, const struct watch_wish *wish);
 /* Remove the watcher of this slot, if there is one. */
 void slots_forget_watcher(struct slots *sl, int slot);
 

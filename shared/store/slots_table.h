@@ -90,8 +90,10 @@ struct slot_table {
 	_Atomic bool asked;          /* ends were requested */
 	_Atomic int watching;        /* number of watchers */
 	struct {
-		_Atomic int slot; /* + 1; 0: free */
-		_Atomic int64_t key;
+		_Atomic int slot;  /* + 1; 0: free */
+		_Atomic int whose; /* enum watch_whose */
+		_Atomic int64_t id;
+		_Atomic bool has_own;
 	} watchers[WATCHERS_MAX];
 	struct filter waiting;
 	struct filter_wide kept;    /* rooms with a history */

@@ -1,12 +1,15 @@
 #include "shared/store/watch.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "shared/base/log.h"
 #include "shared/store/internal.h"
+#include "shared/store/session_row.h"
 #include "shared/store/wake.h"
+#include "shared/wire/sid.h"
 
 #define WATCH_NAME         "tail"    /* of the sockets: tail.SLOT */
 #define WATCH_BUFFER_BYTES (1 << 20) /* unread copies beyond it are lost */
@@ -26,8 +29,26 @@ post_copy(struct store *st, int slot, const struct watch_head *head, struct slic
 		slots_forget_watcher(st->slots, slot);
 }
 
+int64_t
+watch_user(struct slice user)
+{
+	return sid_key(user);
+}
+
+/* Read for each packet: what somebody watches need not be fast, but it has to be true. */
+static bool
+is_of_user(struct store *st, int64_t key, int64_t id)
+{
+	char *user = st->db == NULL ? NULL : session_row_user(st, key);
+	bool is_of = user != NULL && watch_user(slice_of(user)) == id;
+
+	free(user);
+	return is_of;
+}
+
 void
-watch_packet(struct store *st, enum watch_kind kind, int64_t key, struct slice text)
+watch_packet(struct store *st, enum watch_kind kind, int64_t key, struct slice text,
+    bool (*is_in)(const void *arg, int64_t key, int64_t chan), const void *arg)
 {
 	struct watch_head head = {
 	    .key = key,
@@ -39,9 +60,13 @@ watch_packet(struct store *st, enum watch_kind kind, int64_t key, struct slice t
 	if (text.n > WATCH_TEXT_MAX)
 		text.n = WATCH_TEXT_MAX;
 	for (int i = 0; i < WATCHERS_MAX; i++) {
-		int slot = slots_watcher(st->slots, i, key);
+		struct watch_wish wish;
+		int slot = slots_watcher(st->slots, i, &wish);
 
-		if (slot < 0)
+		if (slot < 0 || (kind == WATCH_OWN && !wish.has_own) ||
+		    (wish.whose == WATCH_SESSION && wish.id != key) ||
+		    (wish.whose == WATCH_CHANNEL && !is_in(arg, key, wish.id)) ||
+		    (wish.whose == WATCH_USER && !is_of_user(st, key, wish.id)))
 			continue;
 		/* counted even if the copy is lost: the gap tells the watcher */
 		head.number = st->watch_numbers[i]++;
@@ -50,7 +75,7 @@ watch_packet(struct store *st, enum watch_kind kind, int64_t key, struct slice t
 }
 
 int
-watch_open(struct store *st, int64_t key)
+watch_open(struct store *st, const struct watch_wish *wish)
 {
 	int bytes = WATCH_BUFFER_BYTES;
 	int fd = wake_bind(st->folder, WATCH_NAME, slots_own(st->slots), st->mode);
@@ -61,7 +86,7 @@ watch_open(struct store *st, int64_t key)
 	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 	/* the socket first: once in the table, copies are sent to it */
-	if (slots_watch(st->slots, key) == -1) {
+	if (slots_watch(st->slots, wish) == -1) {
 		log_errx(
 		    "watch: %d watchers are running already, which is the limit", WATCHERS_MAX);
 		wake_unbind(fd, st->folder, WATCH_NAME, slots_own(st->slots));

@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "shared/base/log.h"
-#include "shared/hub/lifecycle.h"
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
 #include "shared/wire/sid.h"
@@ -93,8 +91,7 @@ answer_own_packet(struct server *sv, struct exchange *x, const struct transport 
     const struct route *route, struct slice packet)
 {
 	/* the public id of one that is unknown or has ended, too: the log may tell more of it */
-	if (log_enabled(LOG_LEVEL_TRACE))
-		lifecycle_packet(WATCH_OUT, sid_key(route->sid), packet);
+	hub_show_own(sv->hub, sid_key(route->sid), packet);
 	answer_wrapped(sv, x, x->origin, t, route->index, packet);
 }
 
@@ -111,8 +108,7 @@ answer_refused(struct server *sv, struct exchange *x, const struct transport *t,
 	buf_clear(&sv->wrapped);
 	buf_add_slice(&sv->wrapped, t->head);
 	for (size_t i = 0; i < n; i++) {
-		if (log_enabled(LOG_LEVEL_TRACE))
-			lifecycle_packet(WATCH_OUT, sid_key(route->sid), packets[i]);
+		hub_show_own(sv->hub, sid_key(route->sid), packets[i]);
 		t->wrap(&sv->wrapped, packets[i], route->index);
 	}
 	a.body = buf_slice(&sv->wrapped);

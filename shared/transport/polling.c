@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shared/hub/lifecycle.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/place.h"
 #include "shared/wire/payload.h"
@@ -74,7 +73,7 @@ static void
 answer_poll_own(struct poll *p, struct slice packet)
 {
 	if (p->queue != NULL)
-		lifecycle_packet(WATCH_OUT, p->key, packet);
+		hub_show_own(p->sv->hub, p->key, packet);
 	answer_poll(p, packet);
 }
 

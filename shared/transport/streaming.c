@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "shared/base/container.h"
-#include "shared/hub/lifecycle.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/place.h"
 
@@ -80,7 +79,7 @@ send_message(struct stream *st, struct message *m)
 static void
 send_own_piece(struct stream *st, struct slice packet)
 {
-	lifecycle_packet(WATCH_OUT, st->key, packet);
+	hub_show_own(st->sv->hub, st->key, packet);
 	send_message(st, message_new(packet));
 }
 

@@ -4,7 +4,6 @@
 
 #include "shared/base/container.h"
 #include "shared/base/origins.h"
-#include "shared/hub/lifecycle.h"
 #include "shared/store/slots.h"
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
@@ -24,7 +23,7 @@ on_websocket_send(void *sink, struct message *m)
 static void
 send_own_packet(struct websocket *ws, int64_t key, struct message *m)
 {
-	lifecycle_packet(WATCH_OUT, key, message_text(m));
+	hub_show_own(ws->server->hub, key, message_text(m));
 	ws->ops->send(ws, m);
 }
 

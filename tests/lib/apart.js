@@ -19,6 +19,7 @@ const APART = {
   'wire/cli: kick ends a session whose transport has not opened yet': FRESH,
   'wire/cli: sessions and rooms are listed': ONE,
   'wire/cli: stats and top count': ONE,
+  'wire/cli: tail ': ONE,
   'wire/daemons:': OWN,
   'wire/doctor-account:': OWN,
   'wire/doctor:': OWN,

@@ -78,6 +78,19 @@ function parse(text) {
   return all;
 }
 
+/* Those of two nodes, each value added up. */
+function add(all, others) {
+  const key = ({ suffix, labels }) => suffix + JSON.stringify(labels);
+  for (const { name, samples } of others.values()) {
+    const mine = new Map(all.get(name).samples.map((sample) => [key(sample), sample]));
+    for (const sample of samples) {
+      if (mine.has(key(sample))) mine.get(key(sample)).value += sample.value;
+      else all.get(name).samples.push(sample);
+    }
+  }
+  return all;
+}
+
 /* The value of one sample; 0 if there is none with these labels. */
 function valueOf(all, name, labels = {}) {
   const sample = all.get(name).samples.find((each) =>
@@ -99,4 +112,4 @@ function documented() {
   return rows;
 }
 
-module.exports = { parse, valueOf, documented };
+module.exports = { add, parse, valueOf, documented };

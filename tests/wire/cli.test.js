@@ -297,6 +297,100 @@ pollux('tail shows the packets of one session, both ways, without its secret', a
   assert.ok(!fs.readdirSync(server.data).some((name) => name.startsWith('tail.')));
 });
 
+/* A tail that watches already, its lines, and how it ends. */
+async function tailing(client, ...args) {
+  const tail = new Command(['tail', '--json', ...args]);
+  const seen = () => tail.stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  await until(async () => {
+    await client.replies();
+    return tail.stdout !== '';
+  }, 'the first packet in tail');
+  return {
+    seen,
+    shows: (test, what) => until(() => seen().find(test), what),
+    async stop() {
+      tail.child.kill('SIGINT');
+      assert.strictEqual(await tail.status(), 0);
+      assert.strictEqual(tail.stderr, '');
+    }
+  };
+}
+
+pollux('tail follows a room, and who joins it later', async () => {
+  const { client, room, id } = await inRoom(Websocket);
+  const { client: late, id: lateId } = await inRoom(Polling);
+  const tail = await tailing(client, '-r', room);
+  await late.replies('3:::before');
+  await late.ask('join', [room]);
+  await late.replies('3:::within');
+  await tail.shows(({ session, text }) => session === lateId && text === 'within', 'who has joined');
+  await run(['leave', '-s', id, room]);
+  await client.replies('3:::outside');
+  await late.replies('3:::last');
+  await tail.shows(({ text }) => text === 'last', 'who stayed');
+  const texts = tail.seen().map(({ text }) => text);
+  assert.ok(!texts.includes('before') && !texts.includes('outside'), texts.join());
+  await run(['kick', '-s', lateId]);
+  await tail.shows(({ session, direction }) => session === lateId && direction === 'end', 'the end');
+  await tail.stop();
+  await client.close();
+  late.stop();
+});
+
+pollux('tail follows a user, and the sessions that become theirs later', async () => {
+  const { client, id } = await inRoom(Polling);
+  const { client: late, id: lateId } = await inRoom(Websocket);
+  const user = `cli-user-${rooms}`;
+  assert.strictEqual((await run(['user', '-s', id, user])).status, 0);
+  const tail = await tailing(client, '-u', user);
+  await late.replies('3:::before');
+  assert.strictEqual((await run(['user', '-s', lateId, user])).status, 0);
+  await late.replies('3:::theirs');
+  await tail.shows(({ session, text }) => session === lateId && text === 'theirs', 'who became theirs');
+  assert.ok(!tail.seen().some(({ text }) => text === 'before'));
+  await tail.stop();
+  await client.close();
+  await late.close();
+});
+
+pollux('tail shows heartbeats, and what transports send by themselves, on demand only', async () => {
+  const { client, id } = await inRoom(Websocket);
+  const { client: polls, id: pollsId } = await inRoom(Polling);
+  const all = await tailing(client, '-H');
+  const quiet = await tailing(client);
+  await client.send('2::');
+  /* a second poll supersedes the first, which is answered 8:: */
+  await polls.get();
+  await all.shows(({ session, type, direction }) => session === id && type === 'heartbeat' && direction === 'in', '2::');
+  await all.shows(({ session, type, direction }) => session === pollsId && type === 'noop' && direction === 'out', '8::');
+  await client.replies('3:::last');
+  await quiet.shows(({ text }) => text === 'last', 'the last');
+  assert.ok(!quiet.seen().some(({ type }) => ['heartbeat', 'noop'].includes(type)));
+  await all.stop();
+  await quiet.stop();
+  await client.close();
+  polls.stop();
+});
+
+pollux('tail --last shows what the log still has for a session, with the time of each packet', async () => {
+  const { client, room, id } = await inRoom(Polling);
+  client.stop(); /* it polls no more: the log keeps what is for it */
+  await run(['send', '-s', id, 'one']);
+  await run(['send', '-r', room, 'two']);
+  await run(['send', '-r', room, '--except', id, 'not for it']);
+  await run(['send', '-s', id, 'three']);
+  const tail = new Command(['tail', '--json', '-s', id, '--last', '2']);
+  await until(() => tail.stdout.split('\n').length === 3, 'two lines');
+  tail.child.kill('SIGINT');
+  assert.strictEqual(await tail.status(), 0);
+  const lines = tail.stdout.trim().split('\n').map((line) => JSON.parse(line));
+  assert.deepStrictEqual(lines.map(({ direction, session, text }) => [direction, session, text]),
+    [['log', id, 'two'], ['log', id, 'three']]);
+  for (const { time } of lines) assert.ok(Math.abs(Date.now() - Date.parse(time)) < 60000, time);
+  assert.match((await run(['tail', '--last', '2'])).stderr, /--last needs a session/);
+  assert.match((await run(['tail', '-s', id, '-u', 'x'])).stderr, /choose a session, a room of a namespace, or a user/);
+});
+
 pollux('terminal escape sequences are not printed', async () => {
   const { client, room } = await inRoom(Websocket);
   await client.ask('join', [`${room}\u001b[2J\u009b`]);

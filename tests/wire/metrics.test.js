@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { useHook } = require('../lib/hooked');
 const { request } = require('../lib/http');
-const { parse, valueOf, documented } = require('../lib/metrics');
+const { add, parse, valueOf, documented } = require('../lib/metrics');
 const { Polling, handshake } = require('../lib/polling');
 const { ROOT } = require('../lib/server');
 const { pollux, NODES } = require('../lib/suite');
@@ -25,8 +25,10 @@ const main = useHook({ event_attempts: 1, authorize: 'true' }, {},
   { publish: { enabled: 'true', rate: 1000, keys: `reader:read:${HASH}` } });
 
 async function metrics() {
+  const nodes = main.server.nodes.length > 0 ? main.server.nodes : [main.server];
   const headers = { Authorization: `Bearer ${KEY}` };
-  return parse((await request(main.server.wsdPort, { path: '/pollux/v1/metrics', headers })).text);
+  const all = await Promise.all(nodes.map(({ wsdPort: port }) => request(port, { path: '/pollux/v1/metrics', headers })));
+  return all.map(({ text }) => parse(text)).reduce(add);
 }
 
 /* Wait until a series is larger than in `before`, by `n` at least. */
