@@ -77,6 +77,28 @@ CREATE TABLE subscription(
 CREATE INDEX subscription_members ON subscription(chan) WHERE until IS NULL;
 CREATE INDEX subscription_left ON subscription(until) WHERE until IS NOT NULL;
 
+-- Rooms whose last messages are kept, for those who join later (shared/store/room_history.h), and the
+-- messages.  Times are milliseconds since 1970: both outlive the boot.
+CREATE TABLE history_room(
+	chan INTEGER PRIMARY KEY,
+	ns TEXT NOT NULL,
+	room TEXT NOT NULL,
+	configured INTEGER NOT NULL, -- so many messages by the configuration ...
+	asked INTEGER NOT NULL,    -- ... and by joins that asked for them: the larger one counts
+	first INTEGER NOT NULL,    -- seq of its oldest message, and of its next
+	next INTEGER NOT NULL,
+	bytes INTEGER NOT NULL,    -- of its messages: text, keys left out, and 64 for each
+	used INTEGER NOT NULL      -- when it was last joined, or sent to, or seen to have members
+);
+CREATE TABLE history_message(
+	chan INTEGER NOT NULL,
+	seq INTEGER NOT NULL,
+	except_key INTEGER NOT NULL, -- as in table message
+	except_more BLOB,
+	payload BLOB NOT NULL,
+	PRIMARY KEY(chan, seq)
+) WITHOUT ROWID;
+
 -- Packets for namespaces that their session has not joined yet.
 CREATE TABLE early_packet(
 	id INTEGER PRIMARY KEY,

@@ -76,10 +76,11 @@ print_result(const struct cli *c, const struct action_result *result)
 		buf_printf(
 		    &out, "{\"actions\":%zu,\"receivers\":%zu", result->actions, result->receivers);
 	else
-		buf_printf(
-		    &out, "%zu session%s", result->receivers, result->receivers == 1 ? "" : "s");
+		buf_printf(&out, "%zu session%s%s", result->receivers,
+		    result->receivers == 1 ? "" : "s",
+		    result->kept > 0 ? "; kept until the user comes" : "");
 	if (c->json) {
-		action_refused_write(&out, result);
+		action_result_write(&out, result);
 		buf_add_char(&out, '}');
 	}
 	buf_add_char(&out, '\n');
@@ -235,9 +236,15 @@ int
 act_join(struct cli *c, int argc, char **argv)
 {
 	static const struct act_usage usage = {
-	    .words = "ROOM", .doc = "Add sessions to ROOM.", .least = 1, .most = 1};
+	    .words = "ROOM", .doc = "Add sessions to ROOM.", .least = 1, .most = 1, .joins = true};
+	struct act a = {.cli = c, .usage = &usage};
+	struct buf json = {.p = NULL};
 
-	return run_with_word(c, argc, argv, &usage, "join", "room");
+	act_line_read(&a, argc, argv);
+	act_line_begin(&json, &a, "join");
+	act_line_add(&json, "room", a.words[0]);
+	act_line_add_json(&json, "history", a.history);
+	return run_action(c, &json);
 }
 
 int

@@ -26,6 +26,8 @@ enum {
 	KEY_ACK,
 	KEY_CONTEXT,
 	KEY_TIMEOUT,
+	KEY_MAILBOX,
+	KEY_HISTORY,
 };
 
 static error_t
@@ -90,6 +92,9 @@ parse_sending(int key, char *arg, struct argp_state *state)
 	case KEY_TIMEOUT:
 		a->timeout = arg;
 		return 0;
+	case KEY_MAILBOX:
+		a->mailbox = arg;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -99,11 +104,31 @@ static const struct argp_option sending_options[] = {
     {"volatile", 'v', NULL, 0, "Drop it for sessions without an open transport", 2},
     {"ack", KEY_ACK, "NAME", 0, "Ask for an ack, which the application gets under NAME", 2},
     {"context", KEY_CONTEXT, "JSON", 0, "With --ack: what the application gets with it", 2},
+    {"mailbox", KEY_MAILBOX, "SECONDS", 0, "With -u: keep it for a user who is away", 2},
     {"timeout", KEY_TIMEOUT, "MS", 0, "With --ack: wait no longer than so many milliseconds", 2},
     {0},
 };
 
 static const struct argp sending_argp = {.options = sending_options, .parser = parse_sending};
+
+/* Options of the command that joins. */
+static error_t
+parse_joining(int key, char *arg, struct argp_state *state)
+{
+	struct act *a = state->input;
+
+	if (key != KEY_HISTORY)
+		return ARGP_ERR_UNKNOWN;
+	a->history = arg;
+	return 0;
+}
+
+static const struct argp_option joining_options[] = {
+    {"history", KEY_HISTORY, "N", 0, "Send them the last N messages of the room", 2},
+    {0},
+};
+
+static const struct argp joining_argp = {.options = joining_options, .parser = parse_joining};
 
 /* --- the command line ----------------------------------------------------------------------- */
 
@@ -118,7 +143,7 @@ parse_action_words(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = a->cli;
 		if (!a->usage->no_target)
 			state->child_inputs[1] = a;
-		if (a->usage->sends)
+		if (a->usage->sends || a->usage->joins)
 			state->child_inputs[2] = a;
 		return 0;
 	case ARGP_KEY_ARGS: /* all of them at once, after the options */
@@ -138,7 +163,10 @@ act_line_read(struct act *a, int argc, char **argv)
 	const struct argp_child children[] = {
 	    {&options_argp, 0, NULL, 0},
 	    {usage->no_target ? NULL : &target_argp, 0, NULL, 0},
-	    {usage->sends ? &sending_argp : NULL, 0, NULL, 0},
+	    {usage->sends      ? &sending_argp
+		: usage->joins ? &joining_argp
+			       : NULL,
+		0, NULL, 0},
 	    {0},
 	};
 	const struct argp argp = {.parser = parse_action_words,
@@ -202,6 +230,7 @@ add_sending_options(struct buf *out, const struct act *a)
 	act_line_add(out, "ack", a->ack);
 	act_line_add_json(out, "context", a->context);
 	act_line_add_json(out, "timeout_ms", a->timeout);
+	act_line_add_json(out, "mailbox", a->mailbox);
 }
 
 void

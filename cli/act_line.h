@@ -14,6 +14,7 @@ struct act_usage {
 	int least, most; /* how many words; most -1: any number */
 	bool no_target;  /* it acts on no target */
 	bool sends;      /* it takes --volatile, --ack and the like */
+	bool joins;      /* it takes --history */
 };
 
 /* What the line says. */
@@ -23,7 +24,7 @@ struct act {
 	const char *ns, *room, *session, *user;
 	struct buf except; /* JSON strings of --except, with commas between them */
 	bool all, is_volatile;
-	const char *ack, *context, *timeout;
+	const char *ack, *context, *timeout, *mailbox, *history;
 	char **words; /* what follows the options */
 	int words_n;
 };

@@ -86,16 +86,16 @@ const char *cli_id(char text[16], int64_t key);
 typedef int cli_command(struct cli *c, int argc, char **argv);
 
 cli_command act_emit, act_send, act_json, act_ack, act_kick, act_join, act_leave, act_set, act_del,
-    act_user, act_action;              /* act.c */
-cli_command list_sessions, list_rooms; /* list.c */
-cli_command events_run;                /* events.c */
-cli_command hook_test_run;             /* hook_test.c */
-cli_command key_run;                   /* key.c */
-cli_command bench_run;                 /* bench.c */
-cli_command drain_machine;             /* drain.c */
-cli_command stats_once, stats_top;     /* stats.c */
-cli_command tail_packets;              /* tail.c */
-cli_command check_config, check_db;    /* check.c */
-cli_command doctor_run;                /* doctor.c */
+    act_user, act_action;                          /* act.c */
+cli_command list_sessions, list_rooms, list_users; /* list.c */
+cli_command events_run;                            /* events.c */
+cli_command hook_test_run;                         /* hook_test.c */
+cli_command key_run;                               /* key.c */
+cli_command bench_run;                             /* bench.c */
+cli_command drain_machine;                         /* drain.c */
+cli_command stats_once, stats_top;                 /* stats.c */
+cli_command tail_packets;                          /* tail.c */
+cli_command check_config, check_db;                /* check.c */
+cli_command doctor_run;                            /* doctor.c */
 
 #endif

@@ -17,7 +17,7 @@ _pollux_ask() {
 }
 
 _pollux() {
-	local commands="emit send json ack kick join leave set del user action events hook key drain sessions rooms stats top tail config db doctor bench"
+	local commands="emit send json ack kick join leave set del user action events hook key drain sessions rooms users stats top tail config db doctor bench"
 	local common="--config --data --json --help" whom="--namespace --room --session --user --all --except"
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word i
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -38,18 +38,20 @@ _pollux() {
 	-r | --room) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask room)" -- "$current") ;;
 	-n | --namespace) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask namespace)" -- "$current") ;;
 	--node) mapfile -t COMPREPLY < <(compgen -W "$(_pollux_ask node)" -- "$current") ;;
-	-u | --user | --limit | --rate | --event | --ack | --context | --timeout | --secret | --query | --clients | --time | -i | --interval | -N | --rounds | -w | --wait | --polls | --origin | --wsd | --resource) ;;
+	-u | --user | --values | --limit | --rate | --event | --ack | --context | --timeout | --mailbox | --history | --secret | --query | --clients | --time | -i | --interval | -N | --rounds | -w | --wait | --polls | --origin | --wsd | --resource) ;;
 	*)
 		case $command in
 		'') word="$commands $common --version" ;;
-		emit | send | json) word="$whom --volatile --ack --context --timeout $common" ;;
-		kick | join | leave | set | del | user) word="$whom $common" ;;
+		emit | send | json) word="$whom --volatile --ack --context --timeout --mailbox $common" ;;
+		join) word="$whom --history $common" ;;
+		kick | leave | set | del | user) word="$whom $common" ;;
 		events) word="list show retry drop --dead --queued --all --limit $common" ;;
 		hook) word="test --secret $common" ;;
 		key) word="new list revoke $common" ;;
 		drain) word="--rate --event --no-wait --cancel $common" ;;
-		sessions) word="--namespace --room --user --session --limit --after --node $common" ;;
-		rooms) word="--namespace --node $common" ;;
+		sessions) word="--namespace --room --user --session --values --limit --after --node $common" ;;
+		rooms) word="--namespace --session --node $common" ;;
+		users) word="--limit --after --node $common" ;;
 		stats) word="--node $common" ;;
 		top) word="--interval --rounds --node $common" ;;
 		tail) word="--session --raw $common" ;;

@@ -1,4 +1,4 @@
-/* Commands that list: sessions, rooms. */
+/* Commands that list: sessions, rooms, users. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -26,6 +26,7 @@ enum {
 	KEY_LIMIT = 0x100,
 	KEY_AFTER,
 	KEY_NODE,
+	KEY_VALUES,
 };
 
 static int64_t
@@ -61,6 +62,12 @@ parse_list(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_NODE:
 		l->node = arg;
+		return 0;
+	case KEY_VALUES:
+		l->filter.data = slice_of(arg);
+		if (!session_data_are_names(l->filter.data))
+			argp_error(
+			    state, "--values has more than %d names", SESSION_DATA_NAMES_MAX);
 		return 0;
 	case KEY_AFTER:
 		l->filter.after = key_of_session(state, arg);
@@ -110,8 +117,8 @@ print_session(void *arg, const struct listing_session *s)
 		printf("%-12s ", "ID");
 		if (l->filter.names_nodes)
 			printf("%-12s ", "NODE");
-		printf("%-13s %-15s %8s %-12s %s\n", "TRANSPORT", "ADDRESS", "AGE", "USER",
-		    "NAMESPACES");
+		printf("%-13s %-15s %8s %-12s %s%s\n", "TRANSPORT", "ADDRESS", "AGE", "USER",
+		    "NAMESPACES", l->filter.data.p == NULL ? "" : " VALUES");
 	}
 	cli_id(id, s->key);
 	snprintf(seconds, sizeof(seconds), "%" PRId64, listing_age(s, l->now_ms));
@@ -123,6 +130,10 @@ print_session(void *arg, const struct listing_session *s)
 	printf("%8s ", seconds);
 	print_column(s->user, 12);
 	cli_print(stdout, s->namespaces);
+	if (s->data.p != NULL) {
+		putchar(' ');
+		cli_print(stdout, s->data);
+	}
 	putchar('\n');
 }
 
@@ -134,6 +145,7 @@ list_sessions(struct cli *c, int argc, char **argv)
 	    {"room", 'r', "ROOM", 0, "Only sessions in this room (of -n)", 1},
 	    {"user", 'u', "USER", 0, "Only sessions of this user", 1},
 	    {"session", 's', "ID", 0, "Only the session with this public id", 1},
+	    {"values", KEY_VALUES, "KEYS", 0, "With these values, as in nick,color", 1},
 	    {"limit", KEY_LIMIT, "N", 0, "At most N sessions (default: 1000)", 1},
 	    {"after", KEY_AFTER, "ID", 0, "Continue after this session", 1},
 	    {"node", KEY_NODE, "NODE", 0, "Only sessions of this node of the cluster", 1},
@@ -179,9 +191,6 @@ print_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
 {
 	struct list *l = arg;
 
-	/* Few namespaces: filtering here saves a second query. */
-	if (l->ns != NULL && !slice_is(ns, l->ns))
-		return;
 	if (!l->cli->json) {
 		if (l->n++ == 0)
 			printf("%8s %-20s %s\n", "SESSIONS", "NAMESPACE", "ROOM");
@@ -201,6 +210,7 @@ list_rooms(struct cli *c, int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 	    {"namespace", 'n', "NS", 0, "Only rooms of this namespace", 1},
+	    {"session", 's', "ID", 0, "Only rooms that this session is in", 1},
 	    {"node", KEY_NODE, "NODE", 0, "Count sessions of this node of the cluster", 1},
 	    {0},
 	};
@@ -209,6 +219,7 @@ list_rooms(struct cli *c, int argc, char **argv)
 	    .doc = "List namespaces and rooms, and how many sessions are in them.",
 	    .children = children};
 	struct list l = {.cli = c};
+	struct listing_room_filter filter;
 	int status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &l);
@@ -219,7 +230,75 @@ list_rooms(struct cli *c, int argc, char **argv)
 		return status;
 	if (c->json)
 		buf_add_char(&l.out, '[');
-	if (listing_rooms(hub_store(c->hub), l.filter.of, print_room, &l) == -1)
+	filter = (struct listing_room_filter){
+	    .of = l.filter.of, .ns = slice_of(l.ns), .key = l.filter.key};
+	if (listing_rooms(hub_store(c->hub), &filter, print_room, &l) == -1)
+		status = EX_TEMPFAIL;
+	if (c->json)
+		buf_puts(&l.out, "]\n");
+	if (status == 0)
+		return cli_flush(&l.out);
+	buf_free(&l.out);
+	return status;
+}
+
+/* --- users ---------------------------------------------------------------------------------- */
+
+static void
+print_user(void *arg, struct slice user, int64_t sessions)
+{
+	struct list *l = arg;
+
+	if (!l->cli->json) {
+		if (l->n++ == 0)
+			printf("%8s %s\n", "SESSIONS", "USER");
+		printf("%8" PRId64 " ", sessions);
+		cli_print(stdout, user);
+		putchar('\n');
+		return;
+	}
+	if (l->n++ > 0)
+		buf_add_char(&l->out, ',');
+	listing_json_user(&l->out, user, sessions);
+}
+
+static error_t
+parse_users(int key, char *arg, struct argp_state *state)
+{
+	struct list *l = state->input;
+
+	if (key != KEY_AFTER)
+		return parse_list(key, arg, state);
+	l->user = arg;
+	return 0;
+}
+
+int
+list_users(struct cli *c, int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+	    {"limit", KEY_LIMIT, "N", 0, "At most N users (default: 1000)", 1},
+	    {"after", KEY_AFTER, "USER", 0, "Continue after this user", 1},
+	    {"node", KEY_NODE, "NODE", 0, "Count sessions of this node of the cluster", 1},
+	    {0},
+	};
+	static const struct argp argp = {.options = options,
+	    .parser = parse_users,
+	    .doc = "List users by name, and how many sessions each has.",
+	    .children = children};
+	struct list l = {.cli = c, .filter = {.limit = LIMIT}};
+	int status;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &l);
+	status = cli_open(c);
+	if (status == 0)
+		status = cli_node(c, l.node, &l.filter.of);
+	if (status != 0)
+		return status;
+	if (c->json)
+		buf_add_char(&l.out, '[');
+	if (listing_users(hub_store(c->hub), l.filter.of, slice_of(l.user), l.filter.limit,
+		print_user, &l) == -1)
 		status = EX_TEMPFAIL;
 	if (c->json)
 		buf_puts(&l.out, "]\n");

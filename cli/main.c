@@ -28,6 +28,7 @@ static const struct {
     {"drain", drain_machine, "take the machine out of service"},
     {"sessions", list_sessions, "list sessions"},
     {"rooms", list_rooms, "list rooms"},
+    {"users", list_users, "list users"},
     {"stats", stats_once, "count processes, sessions, rooms, packets"},
     {"top", stats_top, "the same, again and again"},
     {"tail", tail_packets, "show packets as they pass"},

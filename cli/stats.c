@@ -179,7 +179,8 @@ show_stats(struct cli *c, const struct numbers *of, const struct numbers *last, 
 	}
 	/* Look up everything before printing: an error must not leave half a screen. */
 	memset(&largest, 0, sizeof(largest));
-	if (listing_rooms(hub_store(c->hub), of->of, count_room, &largest) == -1)
+	if (listing_rooms(hub_store(c->hub), &(struct listing_room_filter){.of = of->of},
+		count_room, &largest) == -1)
 		return EX_TEMPFAIL;
 	if (isatty(STDOUT_FILENO))
 		buf_puts(&out, "\033[H\033[2J"); /* cursor home, clear the screen */

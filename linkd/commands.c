@@ -8,11 +8,15 @@
 #include "shared/action/name.h"
 #include "shared/action/namespace.h"
 #include "shared/action/target.h"
+#include "shared/hub/history.h"
 #include "shared/hub/hub.h"
 #include "shared/hub/link.h"
+#include "shared/hub/mail.h"
 #include "shared/link/frame.h"
 #include "shared/link/pack.h"
+#include "shared/store/message_log.h"
 #include "shared/store/slots.h"
+#include "shared/store/subscription.h"
 #include "shared/wire/json.h"
 #include "shared/wire/packet.h"
 #include "shared/wire/utf8.h"
@@ -30,6 +34,33 @@ is_packet(struct slice text)
 
 /* --- messages ------------------------------------------------------------------------------- */
 
+static bool
+is_present_name(struct slice name)
+{
+	return name.p != NULL && name_is_valid_or_has_nul(name);
+}
+
+/* Keep the history of a room, as the other node does.  0; 1: it is malformed; -1. */
+static int
+note_kept(struct linkd *l, const struct link_kept *kept)
+{
+	int result;
+
+	if (!name_is_namespace(kept->ns) || !is_present_name(kept->room))
+		return 1;
+	result = history_note_elsewhere(
+	    l->hub, kept->ns, kept->room, message_log_channel(kept->ns, kept->room), kept->asked);
+	return result == -1 ? -1 : 0;
+}
+
+int
+commands_kept(struct linkd *l, struct slice body)
+{
+	struct link_kept kept;
+
+	return frame_unpack_kept(body, &kept) ? note_kept(l, &kept) : 1;
+}
+
 int
 commands_channel(struct linkd *l, struct slice body)
 {
@@ -41,6 +72,9 @@ commands_channel(struct linkd *l, struct slice body)
 
 	if (!frame_unpack_message(body, &m) || m.to >= 0 || !is_packet(m.packet))
 		return 1;
+	result = m.kept.room.p == NULL ? 0 : note_kept(l, &m.kept);
+	if (result != 0)
+		return result;
 	n = m.except.n / 8;
 	if (n > 0 && (except = malloc(n * sizeof(*except))) == NULL) {
 		transaction_fail(l->hub);
@@ -89,6 +123,62 @@ commands_send(struct linkd *l, struct slice body)
 	return s == NULL ? 0 : hub_publish_session(l->hub, s, m.packet, m.is_volatile);
 }
 
+/* --- mail for users who are away ------------------------------------------------------------ */
+
+static void
+keep_least_key(void *arg, int64_t key)
+{
+	int64_t *least = arg;
+
+	if (*least == 0 || key < *least)
+		*least = key;
+}
+
+/* The user may be here, and its node does not know yet.  Of several nodes where that is so the one
+ * delivers it whose session has the lowest key. */
+static int
+deliver_if_here(struct linkd *l, const struct link_mail *m, struct hub_ns *ns)
+{
+	struct session *s;
+	int64_t key = 0;
+
+	if (subscription_user_sessions(
+		hub_store(l->hub), m->user, ns->chan, keep_least_key, &key) == -1) {
+		transaction_fail(l->hub);
+		return -1;
+	}
+	if (key == 0)
+		return 0;
+	if (find_ours(l, key, &s) == -1)
+		return -1;
+	return s == NULL || !membership_hears(s, ns) ? 0 : mail_deliver(l->hub, s, ns);
+}
+
+int
+commands_mail(struct linkd *l, struct slice body)
+{
+	struct link_mail m;
+	struct ns *ns;
+
+	if (!frame_unpack_mail(body, &m) || !name_is_valid(m.user) || !name_is_namespace(m.ns) ||
+	    !is_packet(m.packet))
+		return 1;
+	if (mail_take(l->hub, &m) == -1)
+		return -1;
+	ns = namespace_find(server_application(l->sv), m.ns);
+	return ns == NULL ? 0 : deliver_if_here(l, &m, &ns->hub);
+}
+
+int
+commands_mail_taken(struct linkd *l, struct slice body)
+{
+	struct link_signal s;
+
+	if (!frame_unpack_signal(body, &s) || s.text.p == NULL || s.text.n % 8 != 0)
+		return 1;
+	return mail_forget(l->hub, s.text);
+}
+
 /* --- commands ------------------------------------------------------------------------------- */
 
 static bool
@@ -97,12 +187,6 @@ is_json(struct slice text)
 	struct json_value value;
 
 	return text.p != NULL && json_parse(&value, text) == 0;
-}
-
-static bool
-is_present_name(struct slice name)
-{
-	return name.p != NULL && name_is_valid_or_has_nul(name);
 }
 
 /* Of all kinds of question. */
@@ -121,6 +205,9 @@ is_sound(const struct link_command *c)
 		return false;
 	switch ((enum link_command_what)c->what) {
 	case LINK_JOIN:
+		if (c->number < 0 || c->number > INT_MAX)
+			return false;
+		/* fall through */
 	case LINK_LEAVE:
 		return c->ns.p != NULL && is_present_name(c->name);
 	case LINK_KICK:
@@ -192,7 +279,7 @@ run_in_namespace(struct linkd *l, const struct link_command *c, struct session *
 		return 0;
 	switch ((enum link_command_what)c->what) {
 	case LINK_JOIN:
-		result = membership_join(l->hub, s, ns, c->name);
+		result = membership_join_history(l->hub, s, ns, c->name, (int)c->number - 1);
 		return result == -EDQUOT ? 0 : result; /* which is logged */
 	case LINK_LEAVE:
 		return membership_leave(l->hub, s, ns, c->name);

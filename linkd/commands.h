@@ -8,10 +8,15 @@
 #include "linkd/linkd.h"
 #include "shared/base/slice.h"
 
-/* LINK_CHANNEL, LINK_SEND and LINK_COMMAND. */
+/* LINK_CHANNEL, LINK_KEPT, LINK_SEND and LINK_COMMAND. */
+int commands_kept(struct linkd *l, struct slice body);
 int commands_channel(struct linkd *l, struct slice body);
 int commands_send(struct linkd *l, struct slice body);
 int commands_run(struct linkd *l, struct slice body);
+
+/* LINK_MAIL and LINK_TAKEN. */
+int commands_mail(struct linkd *l, struct slice body);
+int commands_mail_taken(struct linkd *l, struct slice body);
 
 /* Copy the reason of an end that another node gives, as far as it fits; empty if it is no UTF-8. */
 void commands_copy_reason(char *reason, size_t size, struct slice text);

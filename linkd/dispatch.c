@@ -193,6 +193,8 @@ take_frame(struct linkd *l, int node, const struct link_frame *frame)
 		return members_presence(l, node, frame->body);
 	case LINK_CHANNEL:
 		return commands_channel(l, frame->body);
+	case LINK_KEPT:
+		return commands_kept(l, frame->body);
 	case LINK_SEND:
 		return commands_send(l, frame->body);
 	case LINK_COMMAND:
@@ -225,6 +227,10 @@ take_frame(struct linkd *l, int node, const struct link_frame *frame)
 		return 0;
 	case LINK_DONE:
 		return publish_done_take(l->sv, frame->body);
+	case LINK_MAIL:
+		return commands_mail(l, frame->body);
+	case LINK_TAKEN:
+		return commands_mail_taken(l, frame->body);
 	case LINK_RESTARTED: /* never between nodes */
 	case LINK_LOST:
 		break;

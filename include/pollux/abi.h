@@ -101,6 +101,14 @@ struct sio_api {
 	void (*build_bool)(sio_builder *b, bool value);
 	void (*build_json)(sio_builder *b, const char *json);
 	const char *(*built)(sio_builder *b);
+	int (*join_history)(sio_socket *s, const char *room, int history);
+	int (*join_history_n)(sio_socket *s, const char *room, size_t n, int history);
+	int (*clients_data)(const sio_target *t, const char *keys,
+	    void (*each)(void *arg, const sio_client *c), void *arg);
+	int (*ns_rooms)(
+	    sio_ns *ns, void (*each)(void *arg, const char *room, int sessions), void *arg);
+	int (*ns_rooms_n)(sio_ns *ns,
+	    void (*each)(void *arg, const char *room, size_t n, int sessions), void *arg);
 };
 
 /* Every handle (application, namespace, socket, handshake, builder) begins with these. */
@@ -398,6 +406,14 @@ sio_volatile(sio_target t)
 	return t;
 }
 
+static inline sio_target
+sio_mailbox(sio_target t, int seconds)
+{
+	t.mailbox_s = seconds;
+	t.is_bad = t.is_bad || t.user == NULL || seconds <= 0;
+	return t;
+}
+
 static inline int
 sio_emit_to(sio_target t, const char *name, const char *args)
 {
@@ -501,6 +517,18 @@ static inline int
 sio_join(sio_socket *s, const char *room)
 {
 	return SIO_API(s)->join(s, room);
+}
+
+static inline int
+sio_join_history(sio_socket *s, const char *room, int history)
+{
+	return SIO_API(s)->join_history(s, room, history);
+}
+
+static inline int
+sio_join_history_n(sio_socket *s, const char *room, size_t n, int history)
+{
+	return SIO_API(s)->join_history_n(s, room, n, history);
 }
 
 static inline int
@@ -657,6 +685,26 @@ static inline int
 sio_clients(sio_target t, void (*each)(void *arg, const char *id), void *arg)
 {
 	return t.is_bad ? -EINVAL : SIO_API(t.ns)->clients(&t, each, arg);
+}
+
+static inline int
+sio_clients_data(
+    sio_target t, const char *keys, void (*each)(void *arg, const sio_client *c), void *arg)
+{
+	return t.is_bad ? -EINVAL : SIO_API(t.ns)->clients_data(&t, keys, each, arg);
+}
+
+static inline int
+sio_ns_rooms(sio_ns *ns, void (*each)(void *arg, const char *room, int sessions), void *arg)
+{
+	return ns == NULL ? -EINVAL : SIO_API(ns)->ns_rooms(ns, each, arg);
+}
+
+static inline int
+sio_ns_rooms_n(
+    sio_ns *ns, void (*each)(void *arg, const char *room, size_t n, int sessions), void *arg)
+{
+	return ns == NULL ? -EINVAL : SIO_API(ns)->ns_rooms_n(ns, each, arg);
 }
 
 static inline const char *

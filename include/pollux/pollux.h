@@ -85,6 +85,7 @@ typedef struct sio_target {
 	bool is_volatile;
 	bool is_bad;     /* made of an invalid id or NULL: calls that get it return -EINVAL */
 	uint16_t room_n; /* of a room with its length (sio_in_n); 0: its NUL ends it */
+	int mailbox_s;   /* > 0: see sio_mailbox() */
 } sio_target;
 
 typedef void sio_handler(sio_socket *s, const sio_event *e, void *user);
@@ -234,6 +235,12 @@ static inline sio_target sio_except(sio_target t, const char *id);
 /* .volatile: dropped for a session that has no open transport right now. */
 static inline sio_target sio_volatile(sio_target t);
 
+/* Of a user who has no session in the namespace: keep what is sent for at most so many seconds
+ * (from 1 on; [limits] mailbox_seconds).  The first session of the user that comes to the namespace
+ * gets it, before anything else.  Valid for sio_to_user() and sio_ns_to_user() only, not with
+ * sio_volatile() and acks. */
+static inline sio_target sio_mailbox(sio_target t, int seconds);
+
 /* --- sending -------------------------------------------------------------------------------- */
 
 /* Emit an event; `args` is a JSON array text, or NULL for none. */
@@ -295,15 +302,22 @@ static inline int sio_answer(const void *handle, const char *later, const char *
 /* Rooms belong to the socket's namespace.  Joining twice is joining once. */
 static inline int sio_join(sio_socket *s, const char *room);
 
+/* The same, and the socket gets the last `history` messages of the room, in order and before
+ * anything newer in the room; none if it is in the room already.  From the first such join on the
+ * room's messages are kept.  0: none, whatever [room] history says.  -EINVAL: below 0. */
+static inline int sio_join_history(sio_socket *s, const char *room, int history);
+
 /* Leaving a room that the socket is not in does nothing. */
 static inline int sio_leave(sio_socket *s, const char *room);
 
 /* Call `each` with every room of the namespace that the socket is in, but for those whose names
- * contain U+0000.  Return their number, or a negative errno. */
+ * contain U+0000.  Return their number, or a negative errno.  Of another session, 0.9's
+ * io.roomClients: sio_rooms() of what sio_find() returns, unless that is NULL. */
 static inline int sio_rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg);
 
 /* The same for names of `n` bytes, which may contain U+0000. */
 static inline int sio_join_n(sio_socket *s, const char *room, size_t n);
+static inline int sio_join_history_n(sio_socket *s, const char *room, size_t n, int history);
 static inline int sio_leave_n(sio_socket *s, const char *room, size_t n);
 static inline int sio_rooms_n(
     sio_socket *s, void (*each)(void *arg, const char *room, size_t n), void *arg);
@@ -370,6 +384,30 @@ static inline sio_socket *sio_find(sio_socket *s, const char *id);
 /* Call `each` with the public id of every session that `t` reaches, once each; NULL only counts.
  * Return their number, or a negative errno. */
 static inline int sio_clients(sio_target t, void (*each)(void *arg, const char *id), void *arg);
+
+/* A session as sio_clients_data() tells of it, until `each` returns. */
+typedef struct sio_client {
+	const char *id;   /* public */
+	const char *user; /* NULL: none was set */
+	const char *data; /* JSON object text of the values that were asked for and are set */
+} sio_client;
+
+/* The same with the user and values of each session.  `keys` are the names of at most 32 values
+ * with commas between them, NULL: none.
+ *
+ *	sio_clients_data(sio_in(s, "lobby"), "nick,color", add_member, &members); */
+static inline int sio_clients_data(
+    sio_target t, const char *keys, void (*each)(void *arg, const sio_client *c), void *arg);
+
+/* io.rooms: call `each` with every room of the namespace, and how many sessions are in it, but for
+ * rooms whose names contain U+0000.  Return their number, or a negative errno.  All memberships are
+ * read for it: for a list that somebody looks at, not for each message. */
+static inline int sio_ns_rooms(
+    sio_ns *ns, void (*each)(void *arg, const char *room, int sessions), void *arg);
+
+/* The same for names of `n` bytes, which may contain U+0000. */
+static inline int sio_ns_rooms_n(
+    sio_ns *ns, void (*each)(void *arg, const char *room, size_t n, int sessions), void *arg);
 
 /* --- helpers -------------------------------------------------------------------------------- *
  * `handle` is any of these: the socket, the handshake, a namespace or the application. */

@@ -29,17 +29,20 @@ enum field {
 	FIELD_ADVICE = 1 << 16,
 	FIELD_STRICT = 1 << 17,
 	FIELD_LATER = 1 << 18,
-	FIELD_DO = 1 << 19,
+	FIELD_MAILBOX = 1 << 19,
+	FIELD_HISTORY = 1 << 20,
+	FIELD_DO = 1 << 21,
 	FIELD_ALWAYS = FIELD_DO | FIELD_STRICT,
 	FIELD_ONE = FIELD_SESSION | FIELD_NS,
 	FIELD_WHOSE = FIELD_ONE | FIELD_TO,
 	FIELD_ANSWER = FIELD_ACK | FIELD_CONTEXT | FIELD_TIMEOUT,
+	FIELD_SENDING = FIELD_TO | FIELD_VOLATILE | FIELD_MAILBOX | FIELD_ANSWER,
 };
 
 /* In the order of their bits. */
 static const char *const field_names[] = {"to", "session", "ns", "name", "args", "volatile", "ack",
     "context", "timeout_ms", "text", "value", "id", "room", "key", "user", "reason", "advice",
-    "strict", "later", "do"};
+    "strict", "later", "mailbox", "history", "do"};
 #define FIELDS (sizeof(field_names) / sizeof(field_names[0]))
 
 static const struct verb {
@@ -47,11 +50,11 @@ static const struct verb {
 	enum action_kind kind;
 	unsigned required, allowed;
 } verbs[] = {
-    {"emit", ACTION_EMIT, FIELD_NAME, FIELD_TO | FIELD_ARGS | FIELD_VOLATILE | FIELD_ANSWER},
-    {"send", ACTION_SEND, FIELD_TEXT, FIELD_TO | FIELD_VOLATILE | FIELD_ANSWER},
-    {"json", ACTION_JSON, FIELD_VALUE, FIELD_TO | FIELD_VOLATILE | FIELD_ANSWER},
+    {"emit", ACTION_EMIT, FIELD_NAME, FIELD_ARGS | FIELD_SENDING},
+    {"send", ACTION_SEND, FIELD_TEXT, FIELD_SENDING},
+    {"json", ACTION_JSON, FIELD_VALUE, FIELD_SENDING},
     {"ack", ACTION_ACK, 0, FIELD_ID | FIELD_ARGS | FIELD_ONE | FIELD_LATER},
-    {"join", ACTION_JOIN, FIELD_ROOM, FIELD_WHOSE},
+    {"join", ACTION_JOIN, FIELD_ROOM, FIELD_HISTORY | FIELD_WHOSE},
     {"leave", ACTION_LEAVE, FIELD_ROOM, FIELD_WHOSE},
     {"set", ACTION_SET, FIELD_KEY | FIELD_VALUE, FIELD_WHOSE},
     {"del", ACTION_DEL, FIELD_KEY, FIELD_WHOSE},
@@ -109,11 +112,16 @@ read_field(struct action_reader *r, enum field field, const struct json_value *v
 		return action_read_flag(r, "strict", value, &a->strict);
 	case FIELD_LATER:
 		return action_read_later(r, value);
+	case FIELD_MAILBOX:
+		return action_read_mailbox(r, value);
+	case FIELD_HISTORY:
+		return action_read_history(r, value);
 	case FIELD_DO:
 	case FIELD_ALWAYS:
 	case FIELD_ONE:
 	case FIELD_WHOSE:
 	case FIELD_ANSWER:
+	case FIELD_SENDING:
 		break;
 	}
 	return 0;
@@ -203,6 +211,10 @@ complete_action(struct action_reader *r, const struct verb *verb)
 			return BAD(r, "ack", "\"context\" and \"timeout_ms\" go with \"ack\"");
 		if (a->handler.p != NULL && a->is_volatile)
 			return BAD(r, "volatile", "\"volatile\" and \"ack\" exclude each other");
+		if (a->mailbox_s > 0 && a->user.p == NULL)
+			return BAD(r, "mailbox", "\"mailbox\" is for a \"to\" with \"user\"");
+		if (a->mailbox_s > 0 && (a->is_volatile || a->handler.p != NULL))
+			return BAD(r, "mailbox", "\"mailbox\" excludes \"volatile\" and \"ack\"");
 		break;
 	case ACTION_ACK:
 		if (a->id.n == 0)
@@ -243,7 +255,7 @@ add_action(struct action_list *list)
 			return NULL;
 		list->actions = grown;
 	}
-	list->actions[n] = (struct action){.reason = -1};
+	list->actions[n] = (struct action){.reason = -1, .history = -1};
 	return &list->actions[list->n++];
 }
 
@@ -378,8 +390,10 @@ action_error_write(struct buf *out, const struct action_error *error)
 }
 
 void
-action_refused_write(struct buf *out, const struct action_result *result)
+action_result_write(struct buf *out, const struct action_result *result)
 {
+	if (result->kept > 0)
+		buf_printf(out, ",\"kept\":%zu", result->kept);
 	if (result->refused == 0)
 		return;
 	buf_printf(out, ",\"refused\":%zu,\"error\":", result->refused);

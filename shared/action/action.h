@@ -3,11 +3,11 @@
  *
  *	{"do":"emit","to":{"room":"lobby","ns":"/chat"},"name":"news","args":[1.10,"x"]}
  *
- *	emit     to, name, args, volatile;  ack, context, timeout_ms
+ *	emit     to, name, args, volatile;  ack, context, timeout_ms;  mailbox
  *	send     to, text, the same           json        to, value, the same
  *	ack      args;  id, session, ns, or instead of these three: later
  *	error    reason, advice, whose
- *	join     room, whose                  leave       room, whose
+ *	join     room, history, whose         leave       room, whose
  *	set      key, value, whose            del         key, whose
  *	user     user (null: none), whose     disconnect  reason, whose
  *
@@ -80,6 +80,8 @@ struct action {
 	struct slice id;   /* of an ack */
 	struct slice handler, context; /* of an emit that wants an answer; handler.p NULL: none */
 	int timeout_ms;
+	int mailbox_s;  /* > 0: of a user who is away, keep it for so many seconds */
+	int history;    /* of a room to join: so many of its last messages; -1: as is configured */
 	int reason;     /* of an error packet: its code; -1: none */
 	bool reconnect; /* its advice */
 	bool is_volatile;
@@ -103,6 +105,7 @@ void action_free(struct action_list *list);
 struct action_result {
 	size_t actions;   /* that were done */
 	size_t receivers; /* sessions that were reached, as far as they were counted */
+	size_t kept;      /* messages for users who are away, in their mailboxes */
 	/* Sessions that were at a limit ([limits] rooms_per_session and the like): an action did
 	 * nothing for them, which is logged, and everything else was done. */
 	size_t refused;
@@ -131,7 +134,8 @@ void action_run_row(void *arg, int64_t row, struct slice json);
 /* Append {"error":{"code":"..","message":"..","index":1,"field":".."}}. */
 void action_error_write(struct buf *out, const struct action_error *error);
 
-/* When sessions were at a limit, append ,"refused":2,"error":{..}: members of an answer. */
-void action_refused_write(struct buf *out, const struct action_result *result);
+/* Append members of an answer: ,"kept":1 if messages were kept, and if sessions were at a limit
+ * ,"refused":2,"error":{..}. */
+void action_result_write(struct buf *out, const struct action_result *result);
 
 #endif

@@ -142,13 +142,41 @@ action_read_later(struct action_reader *r, const struct json_value *value)
 	return 0;
 }
 
+/* A number of at most nine digits. */
+static bool
+read_small_number(const struct json_value *value, int *out)
+{
+	if (!is_digits(value->text, 9))
+		return false;
+	for (size_t i = 0; i < value->text.n; i++)
+		*out = *out * 10 + (value->text.p[i] - '0');
+	return true;
+}
+
 int
 action_read_timeout(struct action_reader *r, const struct json_value *value)
 {
-	if (!is_digits(value->text, 9))
+	if (!read_small_number(value, &r->action->timeout_ms))
 		return BAD(r, "timeout_ms", "\"timeout_ms\" must be a number of milliseconds");
-	for (size_t i = 0; i < value->text.n; i++)
-		r->action->timeout_ms = r->action->timeout_ms * 10 + (value->text.p[i] - '0');
+	return 0;
+}
+
+int
+action_read_mailbox(struct action_reader *r, const struct json_value *value)
+{
+	if (!read_small_number(value, &r->action->mailbox_s) || r->action->mailbox_s == 0)
+		return BAD(r, "mailbox", "\"mailbox\" must be a number of seconds");
+	return 0;
+}
+
+int
+action_read_history(struct action_reader *r, const struct json_value *value)
+{
+	unsigned n = 0;
+
+	if (!slice_number(value->text, 9, 999999999, &n))
+		return BAD(r, "history", "\"history\" must be a number of messages");
+	r->action->history = (int)n;
 	return 0;
 }
 

@@ -40,7 +40,9 @@ int action_read_ns(struct action_reader *r, const struct json_value *value);
 int action_read_id(struct action_reader *r, const struct json_value *value);
 /* The text of later.h, or "": there is nothing to answer. */
 int action_read_later(struct action_reader *r, const struct json_value *value);
+int action_read_history(struct action_reader *r, const struct json_value *value);
 int action_read_timeout(struct action_reader *r, const struct json_value *value);
+int action_read_mailbox(struct action_reader *r, const struct json_value *value);
 int action_read_args(struct action_reader *r, const struct json_value *value);
 int action_read_user(struct action_reader *r, const struct json_value *value);
 int action_read_reason(struct action_reader *r, const struct json_value *value);

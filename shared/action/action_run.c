@@ -75,6 +75,7 @@ target_of_action(const struct run *r, const struct action *a)
 	                  : (const int64_t *)(const void *)r->list->except.p + a->except_at,
 	    .except_n = a->except_n,
 	    .is_volatile = a->is_volatile,
+	    .mailbox_s = a->mailbox_s,
 	};
 }
 
@@ -131,6 +132,10 @@ send_packet(const struct run *r, const struct action *a, struct packet *pk)
 	struct target t = target_of_action(r, a);
 	int result = target_send(r->app, &t, pk);
 
+	if (result == TARGET_KEPT) {
+		r->result->kept++;
+		return 0;
+	}
 	if (result == -EPIPE) /* the session is gone: 0.9 reports no error then either */
 		return 0;
 	return result == 0 ? count_receivers(r, &t) : result;
@@ -232,7 +237,7 @@ change_session(const struct run *r, const struct action *a, struct hub_ns *ns, s
 
 	switch (a->kind) {
 	case ACTION_JOIN:
-		return membership_join(h, s, ns, a->name);
+		return membership_join_history(h, s, ns, a->name, a->history);
 	case ACTION_LEAVE:
 		return membership_leave(h, s, ns, a->name);
 	case ACTION_SET:

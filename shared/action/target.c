@@ -8,7 +8,9 @@
 #include "shared/action/application.h"
 #include "shared/base/keys.h"
 #include "shared/base/log.h"
+#include "shared/hub/history.h"
 #include "shared/hub/link.h"
+#include "shared/hub/mail.h"
 #include "shared/store/message_log.h"
 #include "shared/store/subscription.h"
 #include "shared/wire/json.h"
@@ -72,22 +74,41 @@ send_to_session(struct application *app, const struct target *t, int64_t key, st
 	return hub_publish_session(app->hub, s, packet, t->is_volatile) == -1 ? -EIO : 0;
 }
 
-/* A session of the user may just have ended, which is not the caller's error. */
+static void
+add_user_key(void *arg, int64_t key)
+{
+	buf_add(arg, &key, sizeof(key));
+}
+
+/* Whoever is left out is there, too.  A session of the user may just have ended, which is not the
+ * caller's error. */
 static int
 send_to_user(struct application *app, const struct target *t, struct slice packet)
 {
 	struct buf keys = {.p = NULL};
-	int result = target_keys(app, t, &keys);
+	bool is_there = false, kept = false;
 	int64_t key;
+	int result = subscription_user_sessions(
+			 hub_store(app->hub), t->user, t->ns->chan, add_user_key, &keys) == -1
+	                 ? -EIO
+	                 : 0;
 
+	if (result == 0 && keys.failed)
+		result = -ENOMEM;
 	for (size_t i = 0; result == 0 && i < keys.n; i += sizeof(key)) {
 		memcpy(&key, keys.p + i, sizeof(key));
-		result = send_to_session(app, t, key, packet);
+		if (!keys_have(t->except, t->except_n, key))
+			result = send_to_session(app, t, key, packet);
+		is_there = is_there || result == 0;
 		if (result == -EPIPE)
 			result = 0;
 	}
 	buf_free(&keys);
-	return result;
+	if (result != 0 || is_there || t->mailbox_s <= 0)
+		return result;
+	if (mail_keep(app->hub, t->user, t->ns->name, packet, t->mailbox_s, &kept) == -1)
+		return -EIO;
+	return kept ? TARGET_KEPT : 0;
 }
 
 static int64_t
@@ -100,6 +121,7 @@ int
 target_send(struct application *app, const struct target *t, struct packet *pk)
 {
 	struct slice packet;
+	int64_t chan;
 
 	pk->endpoint = t->ns->name;
 	buf_clear(&app->packet);
@@ -111,8 +133,12 @@ target_send(struct application *app, const struct target *t, struct packet *pk)
 		return send_to_session(app, t, t->session, packet);
 	if (t->user.p != NULL)
 		return send_to_user(app, t, packet);
-	return hub_publish_except(app->hub, target_channel(t), t->except, t->except_n, packet,
-		   t->is_volatile) == -1
+	chan = target_channel(t);
+	if (t->room.p != NULL && !t->is_volatile &&
+	    history_note(app->hub, t->ns->name, t->room, chan, 0, NULL) == -1)
+		return -EIO;
+	return hub_publish_except(app->hub, chan, t->except, t->except_n, packet, t->is_volatile) ==
+	               -1
 	           ? -EIO
 	           : 0;
 }

@@ -17,6 +17,7 @@ struct target {
 	const int64_t *except; /* sorted: these are left out (keys.h) */
 	size_t except_n;
 	bool is_volatile;
+	int mailbox_s; /* > 0: of a user who is away, keep it for so many seconds */
 };
 
 /* Find the session of this key, if it is in the namespace.  0, -EPIPE: it is not, or -EIO. */
@@ -28,8 +29,9 @@ int target_reach(
 int target_reach_to_end(
     struct application *app, const struct hub_ns *ns, int64_t key, struct session **out);
 
-/* Send `pk`, whose endpoint is filled in here.  0, -EPIPE: the one session is not in the namespace,
- * -EMSGSIZE, -ENOMEM or -EIO. */
+/* Send `pk`, whose endpoint is filled in here.  0; TARGET_KEPT: the user is away, and it was kept;
+ * -EPIPE: the one session is not in the namespace; -EMSGSIZE, -ENOMEM or -EIO. */
+#define TARGET_KEPT 1
 int target_send(struct application *app, const struct target *t, struct packet *pk);
 
 /* Append the keys (int64_t) of all sessions that the target reaches.  0, -ENOMEM or -EIO. */

@@ -10,6 +10,7 @@
 #include "shared/action/application.h"
 #include "shared/action/name.h"
 #include "shared/action/namespace.h"
+#include "shared/action/target.h"
 #include "shared/app/module.h"
 #include "shared/base/buf.h"
 #include "shared/base/container.h"
@@ -194,6 +195,10 @@ extern const struct sio_api api_functions;
  * `name` the event or key that it was for. */
 void send_check_json(const char *call, const char *name, const char *text, bool is_array);
 
+/* Check a target of the application and convert it; valid until the next call.  0, -EINVAL or
+ * -ENOMEM. */
+int send_target(const sio_target *t, struct target *out);
+
 int send_emit(const sio_target *t, const char *name, const char *args);
 int send_text(const sio_target *t, const char *text, size_t n);
 int send_json(const sio_target *t, const char *value);
@@ -208,14 +213,24 @@ int send_json_ack(const sio_target *t, const char *value, const char *handler, c
     int timeout_ms);
 const char *send_ack_later(sio_socket *s, const sio_event *e);
 int send_later_answer(const void *handle, const char *text, const char *args);
-int send_clients(const sio_target *t, void (*each)(void *arg, const char *id), void *arg);
 sio_target send_self(sio_socket *s);
 const struct sio_left_out *send_leave_out(
     const void *handle, const struct sio_left_out *others, int64_t key);
 
+/* --- look.c: as in pollux.h ----------------------------------------------------------------- */
+
+int look_clients(const sio_target *t, void (*each)(void *arg, const char *id), void *arg);
+int look_clients_data(
+    const sio_target *t, const char *keys, void (*each)(void *arg, const sio_client *c), void *arg);
+int look_ns_rooms(sio_ns *ns, void (*each)(void *arg, const char *room, int sessions), void *arg);
+int look_ns_rooms_n(
+    sio_ns *ns, void (*each)(void *arg, const char *room, size_t n, int sessions), void *arg);
+
 /* --- socket.c: as in pollux.h --------------------------------------------------------------- */
 
 int socket_join_n(sio_socket *s, const char *room, size_t n);
+int socket_join_history(sio_socket *s, const char *room, int history);
+int socket_join_history_n(sio_socket *s, const char *room, size_t n, int history);
 int socket_join(sio_socket *s, const char *room);
 int socket_leave_n(sio_socket *s, const char *room, size_t n);
 int socket_leave(sio_socket *s, const char *room);

@@ -68,10 +68,8 @@ collect_left_out(const sio_target *t, struct target *out)
 	return 0;
 }
 
-/* Check a target of the application and convert it; valid until the next call.  0, -EINVAL or
- * -ENOMEM. */
-static int
-convert_target(const sio_target *t, struct target *out)
+int
+send_target(const sio_target *t, struct target *out)
 {
 	if (t->ns->h.app->base.hub == NULL)
 		return -EINVAL;
@@ -81,8 +79,10 @@ convert_target(const sio_target *t, struct target *out)
 	    .user = slice_of(t->user),
 	    .room = t->room_n == 0 ? slice_of(t->room) : (struct slice){t->room, t->room_n},
 	    .is_volatile = t->is_volatile,
+	    .mailbox_s = t->mailbox_s,
 	};
-	if (!name_is_valid(out->user) || !name_is_valid_or_has_nul(out->room))
+	if ((t->is_volatile && t->mailbox_s != 0) || !name_is_valid(out->user) ||
+	    !name_is_valid_or_has_nul(out->room))
 		return -EINVAL;
 	return collect_left_out(t, out);
 }
@@ -103,30 +103,16 @@ send_self(sio_socket *s)
 	return (sio_target){.ns = s->ns, .session = session_key(s->session)};
 }
 
-int
-send_clients(const sio_target *t, void (*each)(void *arg, const char *id), void *arg)
-{
-	struct target target;
-	struct buf keys = {.p = NULL};
-	char id[SID_PUBLIC_LENGTH + 1];
-	int64_t key;
-	int result = convert_target(t, &target);
-
-	if (result == 0)
-		result = target_keys(&t->ns->h.app->base, &target, &keys);
-	for (size_t i = 0; result >= 0 && i < keys.n; i += sizeof(key)) {
-		result++;
-		if (each == NULL)
-			continue;
-		memcpy(&key, keys.p + i, sizeof(key));
-		sid_public_write(id, key);
-		each(arg, id); /* may call anything: no query is open */
-	}
-	buf_free(&keys);
-	return result;
-}
-
 /* --- packets -------------------------------------------------------------------------------- */
+
+/* For the application it is sent when it was kept for a user who is away. */
+static int
+send_packet_to(struct application *app, const struct target *t, struct packet *pk)
+{
+	int result = target_send(app, t, pk);
+
+	return result == TARGET_KEPT ? 0 : result;
+}
 
 int
 send_emit(const sio_target *t, const char *name, const char *args)
@@ -134,13 +120,13 @@ send_emit(const sio_target *t, const char *name, const char *args)
 	struct application *app = &t->ns->h.app->base;
 	struct packet pk = {.type = PACKET_EVENT};
 	struct target target;
-	int result = name == NULL ? -EINVAL : convert_target(t, &target);
+	int result = name == NULL ? -EINVAL : send_target(t, &target);
 
 	if (result == 0)
 		result = target_event_data(app, slice_of(name), slice_of(args), &pk.data);
 	if (result == -EINVAL)
 		check_event("sio_emit", name, args);
-	return result == 0 ? target_send(app, &target, &pk) : result;
+	return result == 0 ? send_packet_to(app, &target, &pk) : result;
 }
 
 int
@@ -149,11 +135,11 @@ send_text(const sio_target *t, const char *text, size_t n)
 	struct packet pk = {.type = PACKET_MESSAGE, .data = {text, n}};
 	struct target target;
 
-	int result = utf8_valid(pk.data) ? convert_target(t, &target) : -EINVAL;
+	int result = utf8_valid(pk.data) ? send_target(t, &target) : -EINVAL;
 
 	if (result != 0)
 		return result;
-	return target_send(&t->ns->h.app->base, &target, &pk);
+	return send_packet_to(&t->ns->h.app->base, &target, &pk);
 }
 
 int
@@ -163,7 +149,7 @@ send_json(const sio_target *t, const char *value)
 	struct packet pk = {.type = PACKET_JSON};
 	struct target target;
 	struct json_value parsed;
-	int result = convert_target(t, &target);
+	int result = send_target(t, &target);
 
 	if (result != 0)
 		return result;
@@ -174,7 +160,7 @@ send_json(const sio_target *t, const char *value)
 	buf_clear(&app->data);
 	json_write_safe(&app->data, parsed.text);
 	pk.data = buf_slice(&app->data);
-	return app->data.failed ? -EMSGSIZE : target_send(app, &target, &pk);
+	return app->data.failed ? -EMSGSIZE : send_packet_to(app, &target, &pk);
 }
 
 /* --- acks ----------------------------------------------------------------------------------- */
@@ -194,9 +180,9 @@ ask_target(const sio_target *t, struct target_question *q, const char *call, con
 		return -EINVAL;
 	}
 	if (q->handler.p == NULL || !name_is_valid(q->handler) || q->timeout_ms < 0 ||
-	    t->is_volatile)
+	    t->is_volatile || t->mailbox_s != 0)
 		return -EINVAL;
-	result = convert_target(t, &target);
+	result = send_target(t, &target);
 	if (result != 0)
 		return result;
 	if (target.session == 0) {

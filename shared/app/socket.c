@@ -28,18 +28,39 @@ writable_store(const sio_socket *s)
 	return transaction_open(s->h.app->base.hub) == -1 ? NULL : hub_store(s->h.app->base.hub);
 }
 
-int
-socket_join_n(sio_socket *s, const char *room, size_t n)
+/* `history` as of membership_join_history(). */
+static int
+join_room_of_socket(sio_socket *s, struct slice name, int history)
 {
-	struct slice name = {room, n};
 	int result = check_change(s, name);
 
 	if (result != 0)
 		return result;
 	if (!membership_hears(s->session, &s->ns->base.hub))
 		return -EPIPE;
-	result = membership_join(s->h.app->base.hub, s->session, &s->ns->base.hub, name);
+	result = membership_join_history(
+	    s->h.app->base.hub, s->session, &s->ns->base.hub, name, history);
 	return result == -1 ? -EIO : result;
+}
+
+int
+socket_join_n(sio_socket *s, const char *room, size_t n)
+{
+	return join_room_of_socket(s, (struct slice){room, n}, -1);
+}
+
+int
+socket_join_history_n(sio_socket *s, const char *room, size_t n, int history)
+{
+	return history < 0 ? -EINVAL : join_room_of_socket(s, (struct slice){room, n}, history);
+}
+
+int
+socket_join_history(sio_socket *s, const char *room, int history)
+{
+	struct slice name = slice_of(room);
+
+	return socket_join_history_n(s, name.p, name.n, history);
 }
 
 int

@@ -97,9 +97,21 @@ struct config {
 	size_t rooms_per_session;   /* that it is in at once */
 	size_t data_per_session;    /* bytes of the values that the application sets */
 	size_t acks_per_session;    /* that it owes at once */
+	size_t mailbox_messages;    /* kept for a user who is away */
+	size_t mailbox_bytes;       /* the same in bytes */
+	size_t mailbox_total_bytes; /* of all users */
+	int64_t mailbox_ms;         /* how long they are kept at most */
+	size_t history_messages;    /* kept of a room at most */
+	size_t history_bytes;       /* the same in bytes */
+	size_t history_total_bytes; /* of all rooms; more drop those used the longest ago */
+	size_t history_rooms;       /* that have a history */
 	size_t connections;         /* of wsd; 0: what the descriptor limit allows */
 	int64_t request_timeout_ms; /* until a request to wsd must be complete */
 	int64_t send_timeout_ms;    /* a peer that does not read for so long is dropped */
+
+	/* [room] */
+	char room_history[CONFIG_TEXT_MAX]; /* see room_list.h; empty: only where a join asks */
+	int64_t room_history_time_ms; /* how long the history of a room nobody is in is kept */
 
 	/* [server] */
 	char trusted_proxies[CONFIG_TEXT_MAX]; /* see proxies.h */

@@ -58,9 +58,19 @@ const struct config_row config_table[] = {
 	{"limits", "rooms_per_session", KIND_SIZE, LIVE(rooms_per_session), "1000", RANGE("1", "1G")},
 	{"limits", "data_per_session", KIND_SIZE, LIVE(data_per_session), "1M", RANGE("1k", "1G")},
 	{"limits", "acks_per_session", KIND_SIZE, LIVE(acks_per_session), "1000", RANGE("1", "1G")},
+	{"limits", "mailbox_messages", KIND_SIZE, LIVE(mailbox_messages), "100", RANGE("0", "100000")},
+	{"limits", "mailbox_bytes", KIND_SIZE, LIVE(mailbox_bytes), "64k", RANGE("1k", "64M")},
+	{"limits", "mailbox_total_bytes", KIND_SIZE, LIVE(mailbox_total_bytes), "64M", RANGE("1k", MOST)},
+	{"limits", "mailbox_seconds", KIND_SECONDS, LIVE(mailbox_ms), "604800", RANGE("1", "31536000")},
+	{"limits", "history_messages", KIND_SIZE, LIVE(history_messages), "100", RANGE("0", "10000")},
+	{"limits", "history_bytes", KIND_SIZE, LIVE(history_bytes), "256k", RANGE("0", "16M")},
+	{"limits", "history_total_bytes", KIND_SIZE, LIVE(history_total_bytes), "64M", RANGE("0", MOST)},
+	{"limits", "history_rooms", KIND_SIZE, LIVE(history_rooms), "10000", RANGE("0", "50000")},
 	{"limits", "connections", KIND_SIZE, LIVE(connections), "0", RANGE("0", MOST)},
 	{"limits", "request_timeout", KIND_SECONDS, LIVE(request_timeout_ms), "10", RANGE(SHORTEST, "3600")},
 	{"limits", "send_timeout", KIND_SECONDS, LIVE(send_timeout_ms), "30", RANGE(SHORTEST, "3600")},
+	{"room", "history", KIND_ROOMS, LIVE(room_history), "", ANY},
+	{"room", "history_time", KIND_SECONDS, LIVE(room_history_time_ms), "86400", RANGE("1", "31536000")},
 	{"server", "trusted_proxies", KIND_PROXIES, LIVE(trusted_proxies), "127.0.0.0/8,::1,unix", ANY},
 	{"store", "data", KIND_PATH, FIELD(data), "/var/lib/pollux", NOT_EMPTY},
 	{"store", "group", KIND_TEXT, FIELD(store_group), "", ANY},
@@ -188,6 +198,7 @@ is_text(enum config_kind kind)
 	case KIND_LIST:
 	case KIND_ORIGINS:
 	case KIND_LISTEN:
+	case KIND_ROOMS:
 	case KIND_PROXIES:
 	case KIND_PATH:
 	case KIND_PREFIX:

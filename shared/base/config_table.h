@@ -22,6 +22,7 @@ enum config_kind {
 	KIND_LIST,    /* char[]: words separated by commas or blanks, kept with single commas */
 	KIND_ORIGINS, /* char[]: the same, checked as shared/base/origins.h says */
 	KIND_LISTEN,  /* char[]: addresses as listen_open() takes them; continued like KIND_TEXT */
+	KIND_ROOMS,   /* KIND_LIST of patterns and numbers, see room_list.h */
 	KIND_PROXIES, /* KIND_LIST of addresses and networks, see proxies.h */
 	KIND_PATH,    /* char[]: a relative path starts at the folder of the file that names it */
 	KIND_PREFIX,  /* char[]: a URL path, kept without the slashes around it */

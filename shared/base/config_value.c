@@ -11,6 +11,7 @@
 #include "shared/base/origins.h"
 #include "shared/base/proxies.h"
 #include "shared/base/redis_url.h"
+#include "shared/base/room_list.h"
 
 /* Return -1. */
 static int __attribute__((format(printf, 3, 4)))
@@ -222,6 +223,21 @@ set_proxies(
 }
 
 static int
+set_rooms(
+    const struct config_value *v, const struct config_row *row, struct slice head, char *field)
+{
+	char list[CONFIG_TEXT_MAX + 1];
+	struct slice words = write_list(v->text, list, sizeof(list)), bad;
+
+	if (words.n < sizeof(list) && !room_list_is_valid(words, &bad))
+		return reject(v, row,
+		    "\"%.*s\": a list has a pattern and a number from 0 to %d for each, such as "
+		    "chat.* 20",
+		    (int)bad.n, bad.p, ROOM_LIST_MOST);
+	return join_text(v, row, head, ",", words, field);
+}
+
+static int
 set_origins(
     const struct config_value *v, const struct config_row *row, struct slice head, char *field)
 {
@@ -427,7 +443,8 @@ config_value_set(struct config *cfg, const struct config_row *row, const struct 
 
 	/* A line that is indented by mistake must not silently replace the value above it. */
 	if (value->more && row->kind != KIND_TEXT && row->kind != KIND_LIST &&
-	    row->kind != KIND_LISTEN && row->kind != KIND_PROXIES && row->kind != KIND_ORIGINS)
+	    row->kind != KIND_LISTEN && row->kind != KIND_PROXIES && row->kind != KIND_ORIGINS &&
+	    row->kind != KIND_ROOMS)
 		return reject(value, row, "takes one line, but an indented one follows");
 	if (value->more)
 		head = slice_of(field);
@@ -445,6 +462,8 @@ config_value_set(struct config *cfg, const struct config_row *row, const struct 
 		return set_list(value, row, head, field);
 	case KIND_LISTEN:
 		return set_addresses(value, row, head, field);
+	case KIND_ROOMS:
+		return set_rooms(value, row, head, field);
 	case KIND_PROXIES:
 		return set_proxies(value, row, head, field);
 	case KIND_ORIGINS:

@@ -48,6 +48,15 @@ slice_starts(struct slice s, struct slice prefix)
 	return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
 
+/* Does the name match "say" or "order.*"? */
+static inline bool
+slice_matches(struct slice name, struct slice pattern)
+{
+	if (pattern.n > 0 && pattern.p[pattern.n - 1] == '*')
+		return slice_starts(name, (struct slice){pattern.p, pattern.n - 1});
+	return slice_equal(pattern, name);
+}
+
 /* Would a NUL-terminated copy of it be cut? */
 static inline bool
 slice_has_nul(struct slice s)

@@ -10,15 +10,6 @@
 
 /* --- which events are reported -------------------------------------------------------------- */
 
-/* Does the name match "say" or "order.*"? */
-static bool
-event_matches(struct slice pattern, struct slice name)
-{
-	if (pattern.n > 0 && pattern.p[pattern.n - 1] == '*')
-		return slice_starts(name, (struct slice){pattern.p, pattern.n - 1});
-	return slice_equal(pattern, name);
-}
-
 bool
 hook_event_is_wanted(const char *list, const char *type, struct slice name)
 {
@@ -29,7 +20,7 @@ hook_event_is_wanted(const char *list, const char *type, struct slice name)
 	while (slice_cut(&rest, ',', &item)) {
 		slice_cut(&item, ':', &kind); /* leaves the rest in `item` */
 		if (slice_is(kind, type) &&
-		    (item.p == NULL || (name.p != NULL && event_matches(item, name))))
+		    (item.p == NULL || (name.p != NULL && slice_matches(name, item))))
 			return true;
 	}
 	return false;

@@ -10,7 +10,9 @@
 #include "shared/base/log.h"
 #include "shared/hub/channel.h"
 #include "shared/hub/early.h"
+#include "shared/hub/history.h"
 #include "shared/hub/internal.h"
+#include "shared/hub/mail.h"
 #include "shared/hub/user_presence.h"
 #include "shared/store/end_request.h"
 #include "shared/store/maintenance.h"
@@ -248,8 +250,10 @@ do_maintenance(struct hub *h)
 	end_overdue_answers(h);
 	end_as_asked(h);
 	user_presence_tell_noted(h);
+	mail_expire(h);
 	link_trim(h);
 	early_expire(h);
+	history_maintain(h);
 	/* after half of our own pause, so that the ends of a dead process's sessions stay prompt; a
 	 * round that has failed may be tried by another process at once */
 	if (!h->failed)
@@ -289,7 +293,7 @@ start_over(struct hub *h)
 	}
 	/* at once: the old table may be gone from memory */
 	h->watching = slots_watcher_count(store_slots(h->store));
-	if (message_log_head(h->store, &h->head) == -1) {
+	if (message_log_head(h->store, &h->head) == -1 || history_load(h) == -1) {
 		h->failed = true;
 		return -1;
 	}
@@ -344,6 +348,8 @@ chores_run(struct hub *h)
 	else
 		h->log_unread = true; /* in case a wake-up got lost */
 	more = do_maintenance(h);
+	if (!h->o.no_app)
+		history_check_configuration(h);
 	end_strays(h);
 	trim_advance_polls(h);
 	/* under the writer's lock and after a catch-up: another process that has a session of ours

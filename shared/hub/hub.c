@@ -5,6 +5,7 @@
 
 #include "shared/base/log.h"
 #include "shared/hub/drain.h"
+#include "shared/hub/history.h"
 #include "shared/hub/internal.h"
 #include "shared/store/message_log.h"
 #include "shared/store/slots.h"
@@ -23,7 +24,8 @@ hub_open(const struct hub_options *options)
 	h->store = store_open(options->folder, options->group == NULL ? "" : options->group,
 	    options->kind, options->no_app);
 	/* what was sent before us concerns no session held here */
-	if (h->store == NULL || message_log_head(h->store, &h->head) == -1) {
+	if (h->store == NULL || message_log_head(h->store, &h->head) == -1 ||
+	    history_load(h) == -1) {
 		int reason = errno;
 
 		hub_close(h);
@@ -61,6 +63,17 @@ hub_reload(struct hub *h, const struct hub_options *options)
 	o->rooms_per_session = options->rooms_per_session;
 	o->data_per_session = options->data_per_session;
 	o->acks_per_session = options->acks_per_session;
+	o->mailbox_messages = options->mailbox_messages;
+	o->mailbox_bytes = options->mailbox_bytes;
+	o->mailbox_total_bytes = options->mailbox_total_bytes;
+	o->mailbox_ms = options->mailbox_ms;
+	o->history = options->history;
+	o->history_messages = options->history_messages;
+	o->history_bytes = options->history_bytes;
+	o->history_total_bytes = options->history_total_bytes;
+	o->history_rooms = options->history_rooms;
+	o->history_time_ms = options->history_time_ms;
+	h->history.recheck = true;
 	o->link_bytes = options->link_bytes;
 	h->traced = log_enabled(LOG_LEVEL_TRACE);
 }

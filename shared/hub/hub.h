@@ -85,6 +85,13 @@ struct hub_options {
 	size_t bad_packets, queue_packets, queue_bytes, sessions, sessions_per_address, log_bytes;
 	size_t rooms_per_session, data_per_session, acks_per_session;
 	size_t early_packets, early_bytes;
+	size_t mailbox_messages, mailbox_bytes, mailbox_total_bytes; /* of a user, and of all */
+	int64_t mailbox_ms;                                          /* how long at most */
+	/* Room histories: which by the configuration (room_list.h, borrowed; NULL: none), limits,
+	 * and how long that of a room is kept that nobody is in. */
+	const char *history;
+	size_t history_messages, history_bytes, history_total_bytes, history_rooms;
+	int64_t history_time_ms;
 	/* percent of `sessions`: once more than the first are taken, an address has at most the
 	 * second; 0: no limit */
 	size_t address_share_from, address_share;
@@ -334,6 +341,11 @@ void session_move(struct hub *h, struct session *s, const char *reason);
 /* 0; -1: the session is over, or the turn is lost; or -EDQUOT, from membership_join(): the session
  * is in rooms_per_session rooms, which is logged. */
 int membership_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room);
+/* The same; unless the session is in the room already it gets the room's last `history` messages,
+ * in order and before anything newer in the room; -1: as many as the configuration says, which
+ * membership_join() does. */
+int membership_join_history(
+    struct hub *h, struct session *s, struct hub_ns *ns, struct slice room, int history);
 int membership_leave(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room);
 
 /* The application's answer to a client that asked to join a namespace by `endpoint`. */

@@ -2,9 +2,9 @@
  *
  * Files call downwards only: hub, turn, chores and action_in, trim, receive, session_remote,
  * session_attach, session_handover and session_create, drain, session, per_address, membership,
- * early, publish, quota, presence, link, transaction, follow, local, linked, part, held, sub_index,
- * channel, ring and lifecycle.  What a lower file cannot do itself it leaves to the turn by a flag:
- * `failed`, `log_unread`, `gap`, a session's `visiting` or `ready`. */
+ * early, publish, quota, presence, history, link, transaction, follow, local, linked, part, held,
+ * sub_index, channel, ring and lifecycle.  What a lower file cannot do itself it leaves to the turn
+ * by a flag: `failed`, `log_unread`, `gap`, a session's `visiting` or `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
 
@@ -24,6 +24,8 @@
 #include "shared/store/counters.h"
 #include "shared/store/message_log.h"
 #include "shared/store/watch.h"
+
+struct room_history;
 
 struct hub {
 	struct hub_options o;
@@ -58,6 +60,11 @@ struct hub {
 	struct parts parts;
 	struct action_in action_in;
 	struct per_address per_address;
+	struct {
+		int64_t next_size, next_sweep; /* when history_maintain() looks again */
+		bool recheck;                  /* the configuration may be another one */
+		bool stale;                    /* rooms were dropped: make the filter anew */
+	} history;
 	uint64_t received, sent;     /* packets, for pollux top */
 	const _Atomic int *watching; /* slots_watcher_count() */
 	bool traced;                 /* the log's level is trace */
@@ -107,7 +114,11 @@ void receive_answer(struct hub *h, struct session *s, int64_t id, struct slice a
 /* What is done to a remote session, as a row for its home. */
 int link_send(struct hub *h, const struct session *s, struct slice packet, bool is_volatile);
 /* A message to a channel, for the other nodes. */
-int link_publish(struct hub *h, int64_t chan, const struct message *m, int64_t except_key);
+/* `kept`: the room has a history; else NULL. */
+int link_publish(struct hub *h, int64_t chan, const struct message *m, int64_t except_key,
+    const struct room_history *kept);
+/* A join has asked for the room's history: the other nodes keep it, too. */
+int link_tell_kept(struct hub *h, const struct room_history *kept);
 /* Whether the others may have taken this node for dead, and told the application of the ends of its
  * sessions: pollux-linkd will find that out.  For some seconds, so that nobody waits for a Redis
  * that is away. */

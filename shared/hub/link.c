@@ -4,6 +4,7 @@
 #include "shared/hub/internal.h"
 #include "shared/link/pack.h"
 #include "shared/store/link_out.h"
+#include "shared/store/room_history.h"
 #include "shared/store/slots.h"
 #include "shared/wire/sid.h"
 
@@ -106,8 +107,14 @@ link_command(struct hub *h, const struct session *s, const struct link_command *
 }
 
 int
-link_publish(struct hub *h, int64_t chan, const struct message *m, int64_t except_key)
+link_publish(struct hub *h, int64_t chan, const struct message *m, int64_t except_key,
+    const struct room_history *kept)
 {
+	struct link_message message = {
+	    .to = chan,
+	    .is_volatile = m->is_volatile,
+	    .packet = message_text(m),
+	};
 	struct buf body = {.p = NULL}, except = {.p = NULL};
 	int result;
 
@@ -115,16 +122,23 @@ link_publish(struct hub *h, int64_t chan, const struct message *m, int64_t excep
 		pack_number(&except, except_key);
 	for (uint32_t i = 0; i < m->except_n; i++)
 		pack_number(&except, m->except_more[i]);
-	frame_pack_message(&body, &(struct link_message){
-				      .to = chan,
-				      .is_volatile = m->is_volatile,
-				      .except = buf_slice(&except),
-				      .packet = message_text(m),
-				  });
+	message.except = buf_slice(&except);
+	if (kept != NULL)
+		message.kept = (struct link_kept){kept->ns, kept->room, kept->asked};
+	frame_pack_message(&body, &message);
 	body.failed = body.failed || except.failed;
 	result = tell_built(h, LINK_ALL, LINK_CHANNEL, &body);
 	buf_free(&except);
 	return result;
+}
+
+int
+link_tell_kept(struct hub *h, const struct room_history *kept)
+{
+	struct buf body = {.p = NULL};
+
+	frame_pack_kept(&body, &(struct link_kept){kept->ns, kept->room, kept->asked});
+	return tell_built(h, LINK_ALL, LINK_KEPT, &body);
 }
 
 /* --- to the processes of this node ---------------------------------------------------------- */

@@ -5,10 +5,14 @@
 #include "shared/base/buf.h"
 #include "shared/hub/channel.h"
 #include "shared/hub/early.h"
+#include "shared/hub/history.h"
 #include "shared/hub/internal.h"
+#include "shared/hub/mail.h"
 #include "shared/hub/publish.h"
+#include "shared/link/pack.h"
 #include "shared/store/end_request.h"
 #include "shared/store/message_log.h"
+#include "shared/store/room_history.h"
 #include "shared/store/slots.h"
 #include "shared/store/subscription.h"
 #include "shared/wire/json.h"
@@ -44,8 +48,9 @@ announce_membership(
 	return hub_publish_control_room(h, s, true, ns, sub->room, sub->endpoint);
 }
 
-int
-membership_add(
+/* As membership_add(); 1: it was a member already. */
+static int
+add_membership(
     struct hub *h, struct session *s, struct hub_ns *ns, struct slice room, struct slice endpoint)
 {
 	struct subscription sub = {
@@ -57,12 +62,12 @@ membership_add(
 	};
 
 	if (held_sub(s, sub.chan) != NULL)
-		return 0;
+		return 1;
 	/* opening it catches up, and another process may have ended the session, or made it join */
 	if (transaction_open(h) == -1 || s->over)
 		return -1;
 	if (held_sub(s, sub.chan) != NULL)
-		return 0;
+		return 1;
 	if ((room.p != NULL && s->rooms_n >= h->o.rooms_per_session) ||
 	    s->left_n >= 2 * (uint64_t)h->o.rooms_per_session)
 		return quota_refuse(h, s->row.key, "rooms_per_session");
@@ -79,17 +84,69 @@ membership_add(
 }
 
 int
+membership_add(
+    struct hub *h, struct session *s, struct hub_ns *ns, struct slice room, struct slice endpoint)
+{
+	int result = add_membership(h, s, ns, room, endpoint);
+
+	return result == 1 ? 0 : result;
+}
+
+/* The session has joined the room, in the open transaction: send it the room's last messages.
+ * `history` as in membership_join_history(). */
+static int
+send_history(struct hub *h, struct session *s, struct slice ns, struct slice room, int history)
+{
+	struct buf texts = {.p = NULL};
+	struct pack_reader in;
+	struct room_history r;
+	int64_t chan = message_log_channel(ns, room);
+	int result = history_note(h, ns, room, chan, history, history == 0 ? NULL : &r);
+
+	if (history == 0)
+		return result == -1 ? -1 : 0;
+	if (result == 1)
+		result =
+		    history_read(h, &r, history < 0 ? r.configured : history, s->row.key, &texts);
+	in = (struct pack_reader){.rest = buf_slice(&texts)};
+	while (result == 0 && in.rest.n > 0)
+		result = hub_publish_session(h, s, pack_read_text(&in), false);
+	buf_free(&texts);
+	return result;
+}
+
+static int
+join_room(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room, int history)
+{
+	int result = add_membership(h, s, ns, room, (struct slice){NULL, 0});
+
+	if (result == 0)
+		result = send_history(h, s, ns->name, room, history);
+	return result == 1 ? 0 : result;
+}
+
+int
 membership_join(struct hub *h, struct session *s, struct hub_ns *ns, struct slice room)
+{
+	return membership_join_history(h, s, ns, room, -1);
+}
+
+int
+membership_join_history(
+    struct hub *h, struct session *s, struct hub_ns *ns, struct slice room, int history)
 {
 	if (s->over)
 		return -1;
 	if (held_is_remote(s)) {
 		/* what is sent to the room next is to go there, too */
 		slots_link_add_young(store_slots(h->store), message_log_channel(ns->name, room));
-		return link_command(
-		    h, s, &(struct link_command){.what = LINK_JOIN, .ns = ns->name, .name = room});
+		return link_command(h, s,
+		    &(struct link_command){.what = LINK_JOIN,
+			.ns = ns->name,
+			.name = room,
+			.number = (int64_t)history + 1});
 	}
-	return membership_add(h, s, ns, room, (struct slice){NULL, 0});
+	return join_room(h, s, ns, room, history);
 }
 
 static int
@@ -111,10 +168,10 @@ join_listed(struct hub *h, struct session *s, struct hub_ns *ns, const struct js
 		json_string_decode(&name, room.text);
 		if (name.failed)
 			transaction_fail(h);
-		result = name.failed ? -1
-		                     : membership_add(h, s, ns,
-					   (struct slice){name.p == NULL ? "" : name.p, name.n},
-					   (struct slice){NULL, 0});
+		result = name.failed
+		             ? -1
+		             : join_room(h, s, ns,
+				   (struct slice){name.p == NULL ? "" : name.p, name.n}, -1);
 	}
 	buf_free(&name);
 	return result == -EDQUOT ? 0 : result;
@@ -197,7 +254,7 @@ membership_accept(
 	}
 	/* 1:: comes before anything that the application sends on the connection */
 	hub_publish_packet(h, s, &(struct packet){.type = PACKET_CONNECT, .endpoint = endpoint});
-	if (again || membership_join_granted(h, s, ns) == -1)
+	if (again || mail_deliver(h, s, ns) == -1 || membership_join_granted(h, s, ns) == -1)
 		return;
 	h->o.app.connected(h->o.app.arg, ns, s, query);
 	early_deliver(h, s, ns);

@@ -3,9 +3,11 @@
 #include "shared/base/buf.h"
 #include "shared/hub/channel.h"
 #include "shared/hub/follow.h"
+#include "shared/hub/history.h"
 #include "shared/hub/internal.h"
 #include "shared/hub/local.h"
 #include "shared/store/message_log.h"
+#include "shared/store/room_history.h"
 #include "shared/store/slots.h"
 #include "shared/store/subscription.h"
 
@@ -62,10 +64,10 @@ channel_leaves(struct hub *h, int64_t chan, bool others)
 	return any == 0;
 }
 
-/* `everywhere`: on other nodes, too. */
+/* `everywhere`: on other nodes, too; `kept`: the row of its history, NULL: it has none. */
 static int
-publish_to_channel(struct hub *h, int64_t chan, const int64_t *except, size_t except_n,
-    struct slice packet, bool is_volatile, bool everywhere)
+publish_to_members(struct hub *h, int64_t chan, const int64_t *except, size_t except_n,
+    struct slice packet, bool is_volatile, bool everywhere, const struct room_history *kept)
 {
 	bool others = slots_others_listen(store_slots(h->store), chan);
 	int64_t except_key = except_n == 0 ? 0 : except[0];
@@ -89,15 +91,30 @@ publish_to_channel(struct hub *h, int64_t chan, const int64_t *except, size_t ex
 		store_wake_listeners(h->store, chan);
 	}
 	if (everywhere && result == 0)
-		result = channel_leaves(h, chan, others);
+		result = kept != NULL ? slots_link_peers(store_slots(h->store)) > 0
+		                      : channel_leaves(h, chan, others);
 	if (result == 1)
-		result = link_publish(h, chan, m, except_key);
+		result = link_publish(h, chan, m, except_key, kept);
 	/* looked up after the transaction was opened: members may have come and gone by it */
 	c = channel_find(h, chan);
 	if (result == 0 && c != NULL)
 		local_send_all(h, c, except_key, m);
 	message_release(m);
 	return result;
+}
+
+static int
+publish_to_channel(struct hub *h, int64_t chan, const int64_t *except, size_t except_n,
+    struct slice packet, bool is_volatile, bool everywhere)
+{
+	struct room_history kept;
+	/* before it is decided who gets it: see history.h */
+	int has = is_volatile ? 0 : history_find(h, chan, packet, &kept);
+
+	if (has == -1 || (has == 1 && history_add(h, &kept, except, except_n, packet) == -1))
+		return -1;
+	return publish_to_members(
+	    h, chan, except, except_n, packet, is_volatile, everywhere, has == 1 ? &kept : NULL);
 }
 
 int

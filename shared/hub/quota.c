@@ -5,6 +5,7 @@
 
 #include "shared/base/log.h"
 #include "shared/hub/internal.h"
+#include "shared/hub/mail.h"
 #include "shared/hub/user_presence.h"
 #include "shared/store/session_data.h"
 #include "shared/wire/sid.h"
@@ -76,6 +77,7 @@ int
 quota_set_user(struct hub *h, int64_t key, struct slice user)
 {
 	const struct session *remote = find_remote(h, key);
+	struct session *s;
 	char *before;
 
 	if (remote != NULL)
@@ -88,7 +90,11 @@ quota_set_user(struct hub *h, int64_t key, struct slice user)
 	before = session_row_user(h->store, key);
 	if (session_row_set_user(h->store, key, user) == -1)
 		h->failed = true;
-	else
+	/* before a handler is told of the user, and sends more.  A session that is not in memory
+	 * has no transport yet, and gets its mail when it has */
+	if (!h->failed && user.p != NULL && (s = held_find(h, key)) != NULL)
+		(void)mail_deliver_all(h, s);
+	if (!h->failed)
 		presence_user(h, key, user, user_presence_changes(h, key, slice_of(before), user));
 	free(before);
 	return h->failed ? -1 : 0;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "shared/hub/internal.h"
+#include "shared/hub/mail.h"
 #include "shared/hub/publish.h"
 #include "shared/hub/user_presence.h"
 #include "shared/store/message_log.h"
@@ -193,7 +194,8 @@ session_begin(struct hub *h, struct session *s)
 	    (first != NULL && membership_add(h, s, first, none, none) == -1))
 		return -1;
 	if (!is_status) {
-		if (membership_join_granted(h, s, first) == -1)
+		/* what its user has missed is older than all that comes now */
+		if (mail_deliver(h, s, first) == -1 || membership_join_granted(h, s, first) == -1)
 			return -1;
 		user_presence_begins(h, s->row.key);
 	}

@@ -83,12 +83,33 @@ frame_unpack_command(struct slice body, struct link_command *c)
 /* --- messages ------------------------------------------------------------------------------- */
 
 void
+frame_pack_kept(struct buf *out, const struct link_kept *k)
+{
+	pack_text(out, k->ns);
+	pack_text(out, k->room);
+	pack_number(out, k->asked);
+}
+
+bool
+frame_unpack_kept(struct slice body, struct link_kept *k)
+{
+	struct pack_reader in = {.rest = body};
+
+	*k = (struct link_kept){.ns = pack_read_text(&in)};
+	k->room = pack_read_text(&in);
+	k->asked = pack_read_number(&in);
+	return !in.failed && k->ns.p != NULL && k->room.p != NULL && k->asked >= 0;
+}
+
+void
 frame_pack_message(struct buf *out, const struct link_message *m)
 {
 	pack_number(out, m->to);
 	pack_byte(out, m->is_volatile);
 	pack_text(out, m->except);
 	pack_text(out, m->packet);
+	if (m->kept.room.p != NULL)
+		frame_pack_kept(out, &m->kept);
 }
 
 bool
@@ -100,6 +121,9 @@ frame_unpack_message(struct slice body, struct link_message *m)
 	m->is_volatile = pack_read_byte(&in) != 0;
 	m->except = pack_read_text(&in);
 	m->packet = pack_read_text(&in);
+	/* what is none may be something that a newer node has there */
+	if (in.failed || !frame_unpack_kept(in.rest, &m->kept))
+		m->kept = (struct link_kept){.asked = 0};
 	return !in.failed && m->to != 0 && m->except.n % 8 == 0 && m->packet.n > 0;
 }
 
@@ -211,6 +235,30 @@ frame_unpack_done(struct slice body, struct link_done *d)
 	d->answer = pack_read_text(&in);
 	d->left_ms = pack_read_number(&in);
 	return !in.failed && d->key.n > 0 && d->answer.p != NULL && d->left_ms > 0;
+}
+
+void
+frame_pack_mail(struct buf *out, const struct link_mail *m)
+{
+	pack_number(out, m->uid);
+	pack_number(out, m->left_ms);
+	pack_text(out, m->user);
+	pack_text(out, m->ns);
+	pack_text(out, m->packet);
+}
+
+bool
+frame_unpack_mail(struct slice body, struct link_mail *m)
+{
+	struct pack_reader in = {.rest = body};
+
+	*m = (struct link_mail){.uid = pack_read_number(&in)};
+	m->left_ms = pack_read_number(&in);
+	m->user = pack_read_text(&in);
+	m->ns = pack_read_text(&in);
+	m->packet = pack_read_text(&in);
+	return !in.failed && m->uid > 0 && m->left_ms > 0 && m->user.p != NULL && m->ns.p != NULL &&
+	       m->packet.n > 0;
 }
 
 /* --- entries of a stream -------------------------------------------------------------------- */

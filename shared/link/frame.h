@@ -45,6 +45,9 @@ enum link_kind {
 	LINK_SNAPSHOT = 's', /* struct link_signal: `number` 1: it begins, 0: it has ended */
 	LINK_GAP = 'g',      /* empty: frames of the receiver were lost */
 	LINK_DONE = 'K',     /* struct link_done */
+	LINK_MAIL = 'm',     /* struct link_mail */
+	LINK_TAKEN = 't', /* of mail: struct link_signal, `text` has uids as pack_number() writes */
+	LINK_KEPT = 'k',  /* struct link_kept */
 
 	/* Only within a node, to its processes: struct link_signal, `number` is the node's. */
 	LINK_RESTARTED = 'h', /* its pollux-linkd has */
@@ -79,10 +82,10 @@ void frame_pack_presence(struct buf *out, const struct link_presence *p);
 bool frame_unpack_presence(struct slice *rest, struct link_presence *p, bool *failed);
 
 enum link_command_what {
-	LINK_JOIN = 'j',      /* ns, name */
-	LINK_LEAVE = 'l',     /* ns, name */
-	LINK_KICK = 'k',      /* ns, text: the reason */
-	LINK_END = 'e',       /* text: the reason, number 1: remember */
+	LINK_JOIN = 'j',  /* ns, name, number: 1 + how much of its history; 0: by configuration */
+	LINK_LEAVE = 'l', /* ns, name */
+	LINK_KICK = 'k',  /* ns, text: the reason */
+	LINK_END = 'e',   /* text: the reason, number 1: remember */
 	LINK_SET_VALUE = 'v', /* name, text: JSON */
 	LINK_DEL_VALUE = 'd', /* name */
 	LINK_SET_USER = 'u',  /* text; absent: none */
@@ -103,16 +106,27 @@ bool frame_unpack_command(struct slice body, struct link_command *c);
 
 /* --- messages ------------------------------------------------------------------------------- */
 
+/* A room whose history all nodes keep. */
+struct link_kept {
+	struct slice ns, room;
+	int64_t asked; /* so many messages were asked for by joins; 0: by none */
+};
+
 struct link_message {
 	int64_t to; /* a channel, or the key of a session */
 	bool is_volatile;
 	struct slice except; /* keys that must not get it, as pack_number() writes them */
 	struct slice packet;
+	struct link_kept kept; /* of a room with a history; room.p NULL: it has none */
 };
 
 void frame_pack_message(struct buf *out, const struct link_message *m);
 /* `except` has whole numbers. */
 bool frame_unpack_message(struct slice body, struct link_message *m);
+
+/* A join has asked for the history. */
+void frame_pack_kept(struct buf *out, const struct link_kept *k);
+bool frame_unpack_kept(struct slice body, struct link_kept *k);
 
 /* --- requests ------------------------------------------------------------------------------- */
 
@@ -166,6 +180,16 @@ struct link_done {
 
 void frame_pack_done(struct buf *out, const struct link_done *d);
 bool frame_unpack_done(struct slice body, struct link_done *d);
+
+/* What a user who is away has missed, which every node keeps; LINK_TAKEN: it was delivered. */
+struct link_mail {
+	int64_t uid;
+	int64_t left_ms; /* how long it is kept */
+	struct slice user, ns, packet;
+};
+
+void frame_pack_mail(struct buf *out, const struct link_mail *m);
+bool frame_unpack_mail(struct slice body, struct link_mail *m);
 
 /* --- entries of a stream -------------------------------------------------------------------- */
 

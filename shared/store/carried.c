@@ -16,6 +16,11 @@ static const struct carried_table {
 		"typeof(user) = 'text'"
 		" AND typeof(ns) = 'text' AND typeof(until) = 'integer' AND typeof(packet) = 'blob'"
 		" AND typeof(bytes) = 'integer' AND bytes > 0"},
+    {"history_room",
+	"typeof(ns) = 'text' AND typeof(room) = 'text' AND next - first BETWEEN 0 AND"
+	" 10000 AND configured >= 0 AND asked >= 0 AND bytes >= 0 AND typeof(used) = 'integer'"},
+    {"history_message", "chan IN (SELECT chan FROM main.history_room)"
+			" AND typeof(except_key) = 'integer' AND typeof(payload) = 'blob'"},
 };
 
 enum aside_file {

@@ -5,6 +5,7 @@
 
 #include "shared/store/internal.h"
 #include "shared/store/link_node.h"
+#include "shared/store/session_data.h"
 #include "shared/wire/digit.h"
 #include "shared/wire/json.h"
 
@@ -106,6 +107,17 @@ listing_find_node(struct store *st, struct slice text, struct listing_node *of)
 
 /* --- sessions ------------------------------------------------------------------------------- */
 
+/* Give the session those of its values that are on a list. */
+static int
+add_values(struct store *st, struct listing_session *s, struct slice names, struct buf *data)
+{
+	buf_clear(data);
+	if (session_data_json(st, s->key, names, data) == -1 || data->failed)
+		return -1;
+	s->data = buf_slice(data);
+	return 0;
+}
+
 int
 listing_sessions(struct store *st, const struct listing_filter *filter,
     void (*each)(void *arg, const struct listing_session *s), void *arg)
@@ -121,7 +133,8 @@ listing_sessions(struct store *st, const struct listing_filter *filter,
 	    " key IN (SELECT key FROM subscription WHERE chan = ?4 AND until IS NULL))"
 	    " AND (?5 IS NULL OR user = ?5) AND (?6 = 0 OR key = ?6) ORDER BY key LIMIT ?7";
 	sqlite3_stmt *q = listing_prepare(st, sql);
-	int step;
+	struct buf data = {.p = NULL};
+	int step, result;
 
 	if (q == NULL)
 		return -1;
@@ -151,9 +164,13 @@ listing_sessions(struct store *st, const struct listing_filter *filter,
 		    .node = statement_column(q, 10),
 		};
 
+		if (filter->data.p != NULL && add_values(st, &s, filter->data, &data) == -1)
+			break;
 		each(arg, &s);
 	}
-	return listing_finish(st, q, step);
+	result = listing_finish(st, q, step);
+	buf_free(&data);
+	return result;
 }
 
 int64_t
@@ -202,17 +219,22 @@ listing_transport(const struct listing_session *s)
 /* --- rooms ---------------------------------------------------------------------------------- */
 
 int
-listing_rooms(struct store *st, struct listing_node of,
+listing_rooms(struct store *st, const struct listing_room_filter *filter,
     void (*each)(void *arg, struct slice ns, struct slice room, int64_t sessions), void *arg)
 {
 	sqlite3_stmt *q = listing_prepare(st,
 	    "SELECT ns, room, count(*) FROM subscription WHERE until IS NULL AND" OF_NODE
+	    " AND (?3 IS NULL OR ns = ?3) AND (?4 = 0 OR chan IN"
+	    " (SELECT chan FROM subscription WHERE key = ?4 AND until IS NULL))"
 	    " GROUP BY ns, room ORDER BY ns, room");
 	int step;
 
 	if (q == NULL)
 		return -1;
-	bind_node(q, of);
+	bind_node(q, filter->of);
+	if (filter->ns.p != NULL)
+		sqlite3_bind_text64(q, 3, filter->ns.p, filter->ns.n, SQLITE_STATIC, SQLITE_UTF8);
+	sqlite3_bind_int64(q, 4, filter->key);
 	while ((step = sqlite3_step(q)) == SQLITE_ROW)
 		each(arg, statement_column(q, 0), statement_column(q, 1),
 		    sqlite3_column_int64(q, 2));
@@ -236,6 +258,28 @@ listing_namespaces(struct store *st, struct listing_node of,
 	while ((step = sqlite3_step(q)) == SQLITE_ROW)
 		each(arg, statement_column(q, 0), sqlite3_column_int(q, 1),
 		    sqlite3_column_int64(q, 2));
+	return listing_finish(st, q, step);
+}
+
+/* --- users ---------------------------------------------------------------------------------- */
+
+int
+listing_users(struct store *st, struct listing_node of, struct slice after, int limit,
+    void (*each)(void *arg, struct slice user, int64_t sessions), void *arg)
+{
+	sqlite3_stmt *q = listing_prepare(st,
+	    "SELECT user, count(*) FROM session WHERE user IS NOT NULL AND state IN (1, 3) "
+	    "AND" OF_NODE " AND (?3 IS NULL OR user > ?3) GROUP BY user ORDER BY user LIMIT ?4");
+	int step;
+
+	if (q == NULL)
+		return -1;
+	bind_node(q, of);
+	if (after.p != NULL)
+		sqlite3_bind_text64(q, 3, after.p, after.n, SQLITE_STATIC, SQLITE_UTF8);
+	sqlite3_bind_int(q, 4, limit);
+	while ((step = sqlite3_step(q)) == SQLITE_ROW)
+		each(arg, statement_column(q, 0), sqlite3_column_int64(q, 1));
 	return listing_finish(st, q, step);
 }
 

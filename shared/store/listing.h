@@ -8,6 +8,7 @@
 
 #include "shared/base/buf.h"
 #include "shared/store/message_log.h"
+#include "shared/store/session_data.h"
 #include "shared/store/session_row.h"
 #include "shared/store/store.h"
 #include "shared/wire/route.h"
@@ -30,6 +31,7 @@ struct listing_filter {
 	bool names_nodes;  /* say where each one lives */
 	int64_t chan;      /* not 0: in this room or namespace */
 	struct slice user; /* p not NULL: of this user */
+	struct slice data; /* p not NULL: with these values (session_data_are_names) */
 	int64_t key;       /* not 0: this one */
 	int64_t after;     /* only greater keys */
 	int limit;
@@ -44,6 +46,7 @@ struct listing_session {
 	struct slice namespaces;               /* JSON array of names */
 	int home;                              /* number of the node that it lives on; -1: here */
 	struct slice node; /* its name, or its number; empty: none yet; p NULL: not asked for */
+	struct slice data; /* JSON object; p NULL: not asked for */
 };
 
 /* When its handshake was, ms since 1970; 0: it does not say. */
@@ -54,22 +57,35 @@ int64_t listing_age(const struct listing_session *s, int64_t now_ms);
 /* The name of its transport; "-" before it has one. */
 struct slice listing_transport(const struct listing_session *s);
 
-/* Append it as a JSON object, with its public id, and its node if that was asked for. */
+/* Append it as a JSON object, with its public id, and its node and data if they were asked for. */
 void listing_json_session(struct buf *out, const struct listing_session *s, int64_t now_ms);
 void listing_json_room(struct buf *out, struct slice ns, struct slice room, int64_t sessions);
 
 int listing_sessions(struct store *st, const struct listing_filter *filter,
     void (*each)(void *arg, const struct listing_session *s), void *arg);
 
+/* Which rooms. */
+struct listing_room_filter {
+	struct listing_node of; /* whose sessions are counted */
+	struct slice ns;        /* p not NULL: of this namespace */
+	int64_t key;            /* not 0: this session is in them */
+};
+
 /* Rooms by namespace and name, with the number of sessions in each; room.p NULL: the namespace
  * itself. */
-int listing_rooms(struct store *st, struct listing_node of,
+int listing_rooms(struct store *st, const struct listing_room_filter *filter,
     void (*each)(void *arg, struct slice ns, struct slice room, int64_t sessions), void *arg);
 
 /* Sessions in each namespace, by transport, the most first; the name of the default one is empty.
  */
 int listing_namespaces(struct store *st, struct listing_node of,
     void (*each)(void *arg, struct slice ns, int transport, int64_t sessions), void *arg);
+
+/* Users by name, those after `after` (p NULL: all), at most `limit`, with the number of sessions
+ * that each has with a transport. */
+int listing_users(struct store *st, struct listing_node of, struct slice after, int limit,
+    void (*each)(void *arg, struct slice user, int64_t sessions), void *arg);
+void listing_json_user(struct buf *out, struct slice user, int64_t sessions);
 
 /* How many sessions each other node has. */
 int listing_homes(struct store *st, void (*each)(void *arg, int node, int64_t sessions), void *arg);

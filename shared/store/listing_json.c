@@ -38,6 +38,10 @@ listing_json_session(struct buf *out, const struct listing_session *s, int64_t n
 	} else if (s->node.p != NULL) {
 		buf_puts(out, ",\"node\":null");
 	}
+	if (s->data.p != NULL) {
+		buf_puts(out, ",\"data\":");
+		buf_add_slice(out, s->data);
+	}
 	buf_add_char(out, '}');
 }
 
@@ -51,5 +55,13 @@ listing_json_room(struct buf *out, struct slice ns, struct slice room, int64_t s
 		buf_puts(out, "null");
 	else
 		json_write_string(out, room);
+	buf_printf(out, ",\"sessions\":%" PRId64 "}", sessions);
+}
+
+void
+listing_json_user(struct buf *out, struct slice user, int64_t sessions)
+{
+	buf_puts(out, "{\"user\":");
+	json_write_string(out, user);
 	buf_printf(out, ",\"sessions\":%" PRId64 "}", sessions);
 }

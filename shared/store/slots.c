@@ -122,6 +122,12 @@ slots_filter(struct slots *sl, int slot)
 	return &sl->table->slots[slot].filter;
 }
 
+struct filter_wide *
+slots_kept(struct slots *sl)
+{
+	return &sl->table->kept;
+}
+
 struct filter *
 slots_waiting(struct slots *sl)
 {

@@ -46,6 +46,8 @@ int slots_high(const struct slots *sl);
 
 struct filter *slots_filter(struct slots *sl, int slot);
 struct filter *slots_waiting(struct slots *sl);
+/* The rooms that have a history (room_history.h).  Written under the writer's lock. */
+struct filter_wide *slots_kept(struct slots *sl);
 
 /* Whether the process of `slot` listens to the channel, by its filter. */
 bool slots_listens(const struct slots *sl, int slot, int64_t chan);

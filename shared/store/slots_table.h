@@ -94,6 +94,7 @@ struct slot_table {
 		_Atomic int64_t key;
 	} watchers[WATCHERS_MAX];
 	struct filter waiting;
+	struct filter_wide kept;    /* rooms with a history */
 	_Atomic int64_t rebuilt_ms; /* when a damaged database was last made anew */
 	_Atomic int64_t chores_due; /* the next maintenance, ms */
 	struct slot_places places[PLACES_POOLS];

@@ -132,6 +132,41 @@ X(Q_MAILBOX_OLD, "SELECT EXISTS(SELECT 1 FROM mailbox WHERE until <= ?1)")
 X(Q_MAILBOX_EXPIRE,
     "DELETE FROM mailbox WHERE id IN (SELECT id FROM mailbox WHERE until <= ?1 LIMIT ?2)")
 X(Q_MAILBOX_TOTAL, "SELECT messages, bytes FROM mailbox_total")
+/* --- room_history.c --- */
+X(Q_HISTORY_FIND,
+    "SELECT ns, room, configured, asked, first, next, bytes FROM history_room WHERE chan = ?1")
+X(Q_HISTORY_PUT,
+    "INSERT INTO history_room(chan, ns, room, configured, asked, first, next, bytes, used)"
+    " VALUES(?1, ?2, ?3, ?4, ?5, 0, 0, 0, ?6) ON CONFLICT(chan) DO UPDATE SET"
+    " configured = excluded.configured, asked = max(asked, excluded.asked), used = excluded.used")
+X(Q_HISTORY_ADD,
+    "INSERT OR REPLACE INTO history_message(chan, seq, except_key, except_more, payload)"
+    " VALUES(?1, ?2, ?3, ?4, ?5)")
+X(Q_HISTORY_CUT,
+    "DELETE FROM history_message WHERE chan = ?1 AND seq = ?2"
+    " RETURNING length(payload) + ifnull(length(except_more), 0) + 64")
+X(Q_HISTORY_COUNT,
+    "UPDATE history_room SET first = ?2, next = ?3, bytes = ?4, used = ?5 WHERE chan = ?1")
+X(Q_HISTORY_READ,
+    "SELECT except_key, except_more, payload FROM history_message WHERE chan = ?1 AND seq >= ?2"
+    " ORDER BY seq")
+X(Q_HISTORY_LIST, "SELECT chan, ns, room, configured, asked FROM history_room")
+X(Q_HISTORY_CONFIGURE, "UPDATE history_room SET configured = ?2 WHERE chan = ?1")
+X(Q_HISTORY_TOTAL, "SELECT count(*), ifnull(sum(bytes), 0) FROM history_room")
+X(Q_HISTORY_CLEAR, "DELETE FROM history_message WHERE chan = ?1")
+X(Q_HISTORY_DROP, "DELETE FROM history_room WHERE chan = ?1")
+X(Q_HISTORY_EMPTY,
+    "UPDATE history_room SET first = next, bytes = 0 WHERE chan = ?1")
+X(Q_HISTORY_TOUCH,
+    "UPDATE history_room SET used = ?1 WHERE chan IN (SELECT r.chan FROM history_room AS r"
+    " WHERE r.used < ?2 AND EXISTS(SELECT 1 FROM subscription AS s"
+    " WHERE s.chan = r.chan AND s.until IS NULL) LIMIT ?3)")
+X(Q_HISTORY_UNUSED,
+    "SELECT r.chan FROM history_room AS r WHERE r.used < ?1 AND NOT EXISTS(SELECT 1"
+    " FROM subscription AS s WHERE s.chan = r.chan AND s.until IS NULL) ORDER BY r.used LIMIT ?2")
+X(Q_HISTORY_OLDEST,
+    "SELECT chan, bytes, EXISTS(SELECT 1 FROM subscription AS s WHERE s.chan = r.chan"
+    " AND s.until IS NULL) FROM history_room AS r WHERE bytes > 0 ORDER BY used LIMIT ?1")
 
 /* --- session_data.c --- */
 /* Count a value of ?3 bytes in the place of the one of this name; no row is changed if there are more

@@ -57,7 +57,7 @@ run_publish_actions(
 	}
 	buf_printf(
 	    &text, "{\"ok\":true,\"actions\":%zu,\"queued\":%zu", result.actions, result.receivers);
-	action_refused_write(&text, &result);
+	action_result_write(&text, &result);
 	buf_add_char(&text, '}');
 	/* in the same transaction: the actions and the memory that they ran, or neither */
 	if (text.failed)

@@ -5,6 +5,7 @@
 #include "shared/hub/link.h"
 #include "shared/store/listing.h"
 #include "shared/store/message_log.h"
+#include "shared/store/session_data.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/publish_request.h"
 #include "shared/wire/form.h"
@@ -19,9 +20,9 @@
 struct listing {
 	struct buf out;
 	struct listing_filter filter;
-	struct buf ns, room, user; /* decoded; p NULL: not asked for */
-	int64_t now_ms;            /* since 1970, for ages */
-	int64_t last;              /* key of the last session written */
+	struct buf ns, room, user, data; /* decoded; p NULL: not asked for */
+	int64_t now_ms;                  /* since 1970, for ages */
+	int64_t last;                    /* key of the last session written */
 	int n;
 };
 
@@ -32,6 +33,7 @@ free_listing(struct listing *l)
 	buf_free(&l->ns);
 	buf_free(&l->room);
 	buf_free(&l->user);
+	buf_free(&l->data);
 }
 
 /* Answer with the list, or with an error if it is not whole. */
@@ -98,6 +100,29 @@ decode_form(struct buf *out, struct slice raw)
 
 #define NAME_ERROR "a name contains U+0000"
 
+/* Answer that the query is wrong, and free the list. */
+static void
+refuse_query(const struct publish_request *p, struct listing *l, const char *wrong)
+{
+	publish_answer_error(p, 400, NULL, "bad_request", wrong);
+	free_listing(l);
+}
+
+/* Which values are to come with each session.  Return NULL, or what is wrong with the query. */
+static const char *
+parse_listing_data(const struct publish_request *p, struct listing *l)
+{
+	struct slice value;
+
+	if (!form_field(p->query, "data", &value))
+		return NULL;
+	decode_form(&l->data, value);
+	l->filter.data = buf_slice(&l->data);
+	return session_data_are_names(l->filter.data)
+	           ? NULL
+	           : "data must be at most 32 names of values, with commas between them";
+}
+
 /* Return NULL, or what is wrong with the query. */
 static const char *
 parse_listing_query(const struct publish_request *p, struct listing *l)
@@ -128,7 +153,7 @@ parse_listing_query(const struct publish_request *p, struct listing *l)
 	/* not by length: the name of the default namespace is empty */
 	if (l->ns.p != NULL || l->room.p != NULL)
 		l->filter.chan = message_log_channel(buf_slice(&l->ns), buf_slice(&l->room));
-	return NULL;
+	return parse_listing_data(p, l);
 }
 
 static void
@@ -172,8 +197,7 @@ publish_read_sessions(const struct publish_request *p)
 	int listed;
 
 	if (wrong != NULL) {
-		publish_answer_error(p, 400, NULL, "bad_request", wrong);
-		free_listing(&l);
+		refuse_query(p, &l, wrong);
 		return;
 	}
 	if (!choose_node(p, &l))
@@ -188,8 +212,13 @@ void
 publish_read_session(const struct publish_request *p)
 {
 	struct listing l = {.filter = {.limit = 1, .names_nodes = link_is_on(p->sv->hub)}};
+	const char *wrong = parse_listing_data(p, &l);
 	int listed = 0;
 
+	if (wrong != NULL) {
+		refuse_query(p, &l, wrong);
+		return;
+	}
 	if (sid_public_read(p->rest, &l.filter.key) == 0)
 		listed = add_listed_sessions(p, &l);
 	if (listed == 0 && l.n == 0) {
@@ -222,12 +251,14 @@ publish_read_user(const struct publish_request *p)
 {
 	struct listing l = {.filter = {.limit = LIMIT_MAX}};
 	struct buf name = {.p = NULL};
+	const char *wrong = parse_listing_data(p, &l);
 	int listed;
 
 	decode_path_segment(&l.user, p->rest);
-	if (slice_has_nul(buf_slice(&l.user))) {
-		publish_answer_error(p, 400, NULL, "bad_request", NAME_ERROR);
-		free_listing(&l);
+	if (slice_has_nul(buf_slice(&l.user)))
+		wrong = NAME_ERROR;
+	if (wrong != NULL) {
+		refuse_query(p, &l, wrong);
 		return;
 	}
 	if (!choose_node(p, &l))
@@ -256,16 +287,96 @@ add_listed_room(void *arg, struct slice ns, struct slice room, int64_t sessions)
 	listing_json_room(&l->out, ns, room, sessions);
 }
 
+/* Which rooms are asked for.  Return NULL, or what is wrong with the query. */
+static const char *
+parse_room_query(
+    const struct publish_request *p, struct listing *l, struct listing_room_filter *filter)
+{
+	struct slice value;
+
+	if (form_field(p->query, "ns", &value))
+		decode_form(&l->ns, value);
+	filter->ns = buf_slice(&l->ns);
+	if (slice_has_nul(filter->ns))
+		return NAME_ERROR;
+	if (form_field(p->query, "session", &value) && sid_public_read(value, &filter->key) == -1)
+		return "session must be a public session id";
+	return NULL;
+}
+
 void
 publish_read_rooms(const struct publish_request *p)
 {
 	struct listing l = {.n = 0};
+	struct listing_room_filter filter = {.key = 0};
+	const char *wrong = parse_room_query(p, &l, &filter);
 	int listed;
 
+	if (wrong != NULL) {
+		refuse_query(p, &l, wrong);
+		return;
+	}
 	if (!choose_node(p, &l))
 		return;
+	filter.of = l.filter.of;
 	buf_puts(&l.out, "{\"rooms\":[");
-	listed = listing_rooms(hub_store(p->sv->hub), l.filter.of, add_listed_room, &l);
+	listed = listing_rooms(hub_store(p->sv->hub), &filter, add_listed_room, &l);
 	buf_puts(&l.out, "]}");
 	answer_listing(p, &l, listed);
+}
+
+/* --- users ---------------------------------------------------------------------------------- */
+
+static void
+add_listed_user(void *arg, struct slice user, int64_t sessions)
+{
+	struct listing *l = arg;
+
+	if (l->n++ > 0)
+		buf_add_char(&l->out, ',');
+	listing_json_user(&l->out, user, sessions);
+	buf_clear(&l->user);
+	buf_add_slice(&l->user, user);
+}
+
+/* Return NULL, or what is wrong with the query.  `after` gets the name that the page is to begin
+ * behind, decoded; p NULL: it is the first. */
+static const char *
+parse_users_query(const struct publish_request *p, struct listing *l, struct buf *after)
+{
+	struct slice value;
+
+	if (form_field(p->query, "limit", &value) &&
+	    parse_listing_limit(value, &l->filter.limit) == -1)
+		return "limit must be a number from 1 to 1000";
+	if (form_field(p->query, "after", &value))
+		decode_form(after, value);
+	return slice_has_nul(buf_slice(after)) ? NAME_ERROR : NULL;
+}
+
+void
+publish_read_users(const struct publish_request *p)
+{
+	struct listing l = {.filter = {.limit = LIMIT_DEFAULT}};
+	struct buf after = {.p = NULL};
+	const char *wrong = parse_users_query(p, &l, &after);
+	int listed;
+
+	if (wrong != NULL) {
+		publish_answer_error(p, 400, NULL, "bad_request", wrong);
+		free_listing(&l);
+	} else if (choose_node(p, &l)) {
+		buf_puts(&l.out, "{\"users\":[");
+		listed = listing_users(hub_store(p->sv->hub), l.filter.of, buf_slice(&after),
+		    l.filter.limit, add_listed_user, &l);
+		buf_puts(&l.out, "],\"next\":");
+		/* a full page may be the last one: then the next is empty */
+		if (l.n < l.filter.limit)
+			buf_puts(&l.out, "null");
+		else
+			json_write_string(&l.out, buf_slice(&l.user));
+		buf_add_char(&l.out, '}');
+		answer_listing(p, &l, listed);
+	}
+	buf_free(&after);
 }

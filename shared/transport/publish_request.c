@@ -15,6 +15,7 @@ static const struct publish_call {
     {"DELETE", "sessions", true, PUBLISH_ADMIN, publish_act_disconnect},
     {"GET", "rooms", false, PUBLISH_READ, publish_read_rooms},
     {"GET", "users", true, PUBLISH_READ, publish_read_user},
+    {"GET", "users", false, PUBLISH_READ, publish_read_users},
     {"POST", "drain", false, PUBLISH_WRITE, publish_act_drain},
     {"DELETE", "drain", false, PUBLISH_WRITE, publish_act_drain_cancel},
     {"GET", "metrics", false, PUBLISH_READ, publish_metrics},

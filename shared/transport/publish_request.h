@@ -62,7 +62,8 @@ typedef void publish_handler(const struct publish_request *p);
 publish_handler publish_act_post, publish_act_disconnect;
 publish_handler publish_act_drain, publish_act_drain_cancel;
 
-publish_handler publish_read_sessions, publish_read_session, publish_read_rooms, publish_read_user;
+publish_handler publish_read_sessions, publish_read_session, publish_read_rooms, publish_read_user,
+    publish_read_users;
 
 publish_handler publish_monitor_health, publish_monitor_ready, publish_metrics;
 

@@ -14,6 +14,7 @@ const { SECRET } = require('../lib/hook');
 const { freePorts } = require('../lib/ports');
 const { ROOT, start } = require('../lib/server');
 const { pollux, not } = require('../lib/suite');
+const { token, hmac } = require('../lib/token');
 const { until } = require('../lib/wait');
 
 const GUIDE = fs.readFileSync(path.join(ROOT, 'docs/guide.md'), 'utf8');
@@ -136,3 +137,41 @@ for (const [name, prepare] of Object.entries(LANGUAGES)) {
     }
   });
 }
+
+/* [section] and key = value lines. */
+function settingsOf(text) {
+  const conf = {};
+  let section;
+  for (const line of text.split('\n').filter(Boolean)) {
+    const [, name] = /^\[(.*)\]$/.exec(line) || [];
+    if (name !== undefined) section = conf[name] = {};
+    else Object.assign(section, Object.fromEntries([line.split(' = ')]));
+  }
+  return conf;
+}
+
+pollux('the chat without an application', { skip }, async () => {
+  const conf = settingsOf(block('at least 32 bytes:'));
+  fs.writeFileSync(path.join(folder, 'mychat/www/free.html'), block('from the end of its address:'));
+  const server = await start({ app: path.join(folder, 'mychat'), conf });
+  const sign = hmac(conf.auth.jwt_secret);
+  const enterFree = async (claims) => {
+    const page = await openWindow(browser);
+    await page.goto(`${server.url.replace(/\/$/, '')}/free.html#${token(claims, { sign })}`);
+    return page;
+  };
+  try {
+    const [ada, bob, eve] = [await enterFree({ rooms: ['lobby'] }), await enterFree({ rooms: ['lobby', 'x'] }), await enterFree({ rooms: ['y'] })];
+    for (const page of [ada, bob, eve]) await page.getByText('You are in.').waitFor();
+    await say(ada, 'Good day');
+    await bob.getByText('Somebody: Good day').waitFor();
+    await say(bob, '<b>Hello</b>');
+    await ada.getByText('Somebody: <b>Hello</b>').waitFor();
+    assert.strictEqual(await eve.locator('li').count(), 1, 'in no room with them');
+    assert.deepStrictEqual([ada.complaints, bob.complaints], [[], []]);
+    const late = await enterFree({ exp: 1 });
+    await late.getByText('You are not: handshake unauthorized').waitFor();
+  } finally {
+    await server.stop();
+  }
+});

@@ -56,6 +56,7 @@ write_value(char *to, size_t room, const struct config *cfg, const struct config
 	case KIND_TEXT:
 	case KIND_LIST:
 	case KIND_LISTEN:
+	case KIND_ROOMS:
 	case KIND_PROXIES:
 	case KIND_ORIGINS:
 	case KIND_PATH:

@@ -43,6 +43,13 @@ check_message(const struct link_message *m, struct slice in)
 {
 	MUST(m->to != 0 && m->except.n % 8 == 0 && m->packet.n > 0);
 	MUST(lies_in(m->except, in) && lies_in(m->packet, in));
+	MUST(lies_in(m->kept.ns, in) && lies_in(m->kept.room, in));
+}
+
+static void
+check_kept(const struct link_kept *k, struct slice in)
+{
+	MUST(lies_in(k->ns, in) && lies_in(k->room, in) && k->asked >= 0);
 }
 
 static void
@@ -67,6 +74,7 @@ check_answer(const struct link_answer *a, struct slice in)
 
 TRY_BODY(link_command, frame_unpack_command, frame_pack_command, check_command)
 TRY_BODY(link_message, frame_unpack_message, frame_pack_message, check_message)
+TRY_BODY(link_kept, frame_unpack_kept, frame_pack_kept, check_kept)
 TRY_BODY(link_signal, frame_unpack_signal, frame_pack_signal, check_signal)
 TRY_BODY(link_found, frame_unpack_found, frame_pack_found, check_found)
 TRY_BODY(link_answer, frame_unpack_answer, frame_pack_answer, check_answer)
@@ -166,6 +174,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case LINK_CHANNEL:
 		try_link_message(rest);
+		break;
+	case LINK_KEPT:
+		try_link_kept(rest);
 		break;
 	case LINK_PIECE:
 		try_link_signal(rest);

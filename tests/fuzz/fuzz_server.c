@@ -484,6 +484,24 @@ step(struct slice line)
 	}
 }
 
+/* Tokens admit, too, and clients reach clients without the application: what that passes on has no
+ * marks. */
+static void
+configure_clients(struct config *cfg)
+{
+	static const struct config_relay relays[] = {
+	    {"", "move", 5, 200, true, true},
+	    {"", "say", 20, 65536, false, false},
+	    {"/chat", "say", 20, 65536, false, false},
+	    {"/free", "json", 20, 65536, true, false},
+	};
+
+	snprintf(cfg->jwt_secret, sizeof(cfg->jwt_secret), "the-secret-of-all-fuzzed-tokens!");
+	cfg->jwt_required = CONFIG_NO;
+	cfg->relays_n = sizeof(relays) / sizeof(relays[0]);
+	memcpy(cfg->relays, relays, sizeof(relays));
+}
+
 /* --- the world ------------------------------------------------------------------------------- */
 
 static void
@@ -505,6 +523,7 @@ open_world(void)
 	world.cfg.publish_rate = 1000000;
 	snprintf(world.cfg.publish_keys, sizeof(world.cfg.publish_keys),
 	    "fuzz:publish,read,admin:" KEY_SHA256);
+	configure_clients(&world.cfg);
 	world.now = 1000000;
 	for (int i = 0; i < PROCESSES; i++) {
 		world.sv[i] = server_open(&world.cfg, i == 0 ? SERVER_FCGI : SERVER_WSD);

@@ -16,7 +16,16 @@
 	.log_bytes = 1 << 20, \
 	.rooms_per_session = 100, \
 	.data_per_session = 1 << 20, \
-	.acks_per_session = 100
+	.acks_per_session = 100, \
+	.mailbox_messages = 4, \
+	.mailbox_bytes = 2000, \
+	.mailbox_total_bytes = 10000, \
+	.mailbox_ms = 60000, \
+	.history_messages = 50, \
+	.history_bytes = 10000, \
+	.history_total_bytes = 100000, \
+	.history_rooms = 100, \
+	.history_time_ms = 3600000
 /* clang-format on */
 
 #endif

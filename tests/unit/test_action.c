@@ -23,6 +23,9 @@ static const struct {
 	{"null", "bad_action", 0, "", "an object"},
 	{"[[]]", "bad_action", 0, "", "an object"},
 	{"{}", "bad_action", 0, "do", "missing"},
+	{"{\"do\":\"join\",\"room\":\"a\",\"history\":-1,\"session\":\"PAAAAAAAAAAB\"}", "bad_action", 0, "history", "number of messages"},
+	{"{\"do\":\"join\",\"room\":\"a\",\"history\":\"9\",\"session\":\"PAAAAAAAAAAB\"}", "bad_action", 0, "history", "number of messages"},
+	{"{\"do\":\"leave\",\"room\":\"a\",\"history\":1,\"session\":\"PAAAAAAAAAAB\"}", "bad_action", 0, "history", "not a field"},
 	{"{\"do\":\"fly\"}", "bad_action", 0, "do", "\"fly\" is not an action"},
 	{"{\"do\":5}", "bad_action", 0, "do", "not an action"},
 	{"{\"do\":\"emit\",\"do\":\"send\"}", "bad_action", 0, "do", "twice"},
@@ -34,6 +37,12 @@ static const struct {
 	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":\"all\",\"args\":{}}", "bad_action", 0, "args", "an array"},
 	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":\"all\",\"args\":null}", "bad_action", 0, "args", "an array"},
 	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":\"all\",\"volatile\":1}", "bad_action", 0, "volatile", "true or false"},
+	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":{\"user\":\"a\"},\"mailbox\":\"1\"}", "bad_action", 0, "mailbox", "seconds"},
+	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":{\"user\":\"a\"},\"mailbox\":0}", "bad_action", 0, "mailbox", "seconds"},
+	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":{\"room\":\"a\"},\"mailbox\":1}", "bad_action", 0, "mailbox", "with \"user\""},
+	{"{\"do\":\"send\",\"text\":\"x\",\"to\":{\"user\":\"a\"},\"mailbox\":1,\"volatile\":true}", "bad_action", 0, "mailbox", "excludes"},
+	{"{\"do\":\"json\",\"value\":1,\"to\":{\"user\":\"a\"},\"mailbox\":1,\"ack\":\"b\"}", "bad_action", 0, "mailbox", "excludes"},
+	{"{\"do\":\"join\",\"room\":\"x\",\"to\":{\"user\":\"a\"},\"mailbox\":1}", "bad_action", 0, "mailbox", "not a field of \"join\""},
 	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":\"everyone\"}", "bad_action", 0, "to", "an object or \"all\""},
 	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":[]}", "bad_action", 0, "to", "an object or \"all\""},
 	{"{\"do\":\"emit\",\"name\":\"x\",\"to\":{}}", "bad_action", 0, "to", "a target must name"},
@@ -443,6 +452,38 @@ an_ack_may_come_later(void **state)
 }
 
 static void
+a_join_asks_for_a_history(void **state)
+{
+	struct world *w = *state;
+	struct client a, b;
+
+	open_stream(w, 0, &a);
+	open_stream(w, 1, &b);
+	assert_int_equal(act(w, 0, &nobody,
+			     "[{\"do\":\"join\",\"session\":\"%s\",\"room\":\"den\",\"history\":3},"
+			     "{\"do\":\"send\",\"to\":{\"room\":\"den\"},\"text\":\"1\"},"
+			     "{\"do\":\"json\",\"to\":{\"room\":\"den\"},\"value\":2},"
+			     "{\"do\":\"emit\",\"to\":{\"room\":\"den\"},\"name\":\"3\"},"
+			     "{\"do\":\"send\",\"to\":\"all\",\"text\":\"all\"},"
+			     "{\"do\":\"send\",\"to\":{\"room\":\"den\"},\"text\":\"ask\","
+			     "\"ack\":\"answer\"},"
+			     "{\"do\":\"send\",\"to\":{\"session\":\"%s\"},\"text\":\"one\"}]",
+			     a.id, a.id),
+	    0);
+	wake(w, 1);
+	b.sink.got[0] = '\0';
+	assert_int_equal(
+	    act(w, 0, &nobody,
+		"[{\"do\":\"join\",\"to\":{\"ns\":\"\"},\"room\":\"den\",\"history\":2},"
+		"{\"do\":\"send\",\"to\":{\"room\":\"den\"},\"text\":\"new\"}]"),
+	    0);
+	wake(w, 1);
+	assert_string_equal(
+	    a.sink.got, "3:::1 4:::2 5:::{\"name\":\"3\"} 3:::all 3:1::ask 3:::one 3:::new ");
+	assert_string_equal(b.sink.got, "4:::2 5:::{\"name\":\"3\"} 3:::new ");
+}
+
+static void
 a_session_that_is_not_there_is_an_error_only_when_strict(void **state)
 {
 	static const char gone[] =
@@ -538,6 +579,7 @@ main(void)
 	    TEST(an_answer_comes_back_to_the_application),
 	    TEST(everybody_in_a_room_answers_for_himself),
 	    TEST(an_ack_may_come_later),
+	    TEST(a_join_asks_for_a_history),
 	    TEST(a_session_that_is_not_there_is_an_error_only_when_strict),
 	    TEST(a_namespace_that_is_not_there_is_an_error),
 	    TEST(a_program_without_an_application_acts_too),

@@ -282,7 +282,7 @@ act(struct world *w, const char *json, struct action_result *result, struct buf 
 	action_free(&list);
 	settle(w, 0);
 	buf_clear(text);
-	action_refused_write(text, result);
+	action_result_write(text, result);
 	buf_add_char(text, '\0');
 }
 

@@ -71,6 +71,37 @@ a_socket_knows_its_rooms(void **state)
 }
 
 static void
+join_with_history(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	assert_int_equal(sio_join_history(s, "den", -1), -EINVAL);
+	assert_int_equal(sio_join_history(s, NULL, 1), -EINVAL);
+	assert_int_equal(sio_join_history_n(s, "d\0n", 3, 2), 0);
+	assert_int_equal(sio_join_history(s, "den", 2), 0);
+	assert_int_equal(sio_send_to(sio_in(s, "den"), "a", 1), 0);
+	assert_int_equal(sio_send_to(sio_broadcast_to(s, "den"), "b", 1), 0);
+	assert_int_equal(sio_send_to(sio_in(s, "den"), "c", 1), 0);
+	assert_int_equal(sio_send_to(sio_volatile(sio_in(s, "den")), "d", 1), 0);
+	assert_int_equal(sio_send_to(sio_in_n(s, "d\0n", 3), "e", 1), 0);
+}
+
+static void
+a_socket_joins_with_a_history(void **state)
+{
+	struct world *w = *state;
+	struct client a, b;
+
+	open_stream(w, 0, &a);
+	open_polling(w, 1, &b);
+	run(w, 0, &a, join_with_history);
+	assert_string_equal(a.sink.got, "3:::a 3:::c 3:::d 3:::e ");
+	run(w, 1, &b, join_with_history);
+	poll_once(w, 1, &b);
+	assert_string_equal(b.sink.got, "3:::e 3:::b 3:::c 3:::a 3:::c 3:::e ");
+}
+
+static void
 keep_values(struct world *w, sio_socket *s, const sio_event *e)
 {
 	(void)e;
@@ -376,6 +407,85 @@ the_clients_of_a_room_are_listed_once(void **state)
 }
 
 static void
+list_client(void *arg, const sio_client *c)
+{
+	struct buf *seen = arg;
+
+	buf_printf(seen, "%s %s %s;", c->id, c->user == NULL ? "-" : c->user, c->data);
+}
+
+static void
+list_room(void *arg, const char *room, int sessions)
+{
+	buf_printf(arg, "%s %d;", room, sessions);
+}
+
+static void
+list_room_n(void *arg, const char *room, size_t n, int sessions)
+{
+	assert_int_equal(strlen(room) <= n, 1);
+	buf_printf(arg, "%zu %d;", n, sessions);
+}
+
+static void
+see_all(struct world *w, sio_socket *s, const sio_event *e)
+{
+	struct buf seen = {.p = NULL};
+	char many[80], *want;
+
+	(void)w;
+	(void)e;
+	assert_int_equal(sio_join_n(s, "a\0b", 3), 0);
+	assert_int_equal(sio_set(s, "nick", "\"al\""), 0);
+	assert_int_equal(sio_set(s, "pi", "3.140"), 0);
+	assert_int_equal(sio_set_user(s, "alice"), 0);
+	assert_int_equal(sio_clients_data(sio_self(s), "pi,none,nick", list_client, &seen), 1);
+	assert_int_equal(sio_clients_data(sio_broadcast(s), NULL, list_client, &seen), 1);
+	assert_int_equal(sio_clients_data(sio_in(s, "lobby"), "nick", NULL, NULL), 1);
+	buf_add_char(&seen, '\0');
+	assert_true(asprintf(&want, "%s alice {\"pi\":3.140,\"nick\":\"al\"};%s - {};", sio_id(s),
+			other->id) > 0);
+	assert_string_equal(seen.p, want);
+	free(want);
+	memset(many, ',', sizeof(many));
+	many[sizeof(many) - 1] = '\0';
+	assert_int_equal(sio_clients_data(sio_self(s), many, list_client, &seen), -EINVAL);
+	assert_int_equal(sio_clients_data(sio_in(s, many), "x", list_client, &seen), 0);
+
+	buf_clear(&seen);
+	assert_int_equal(sio_ns_rooms(sio_namespace(s), list_room, &seen), 2);
+	assert_int_equal(sio_ns_rooms_n(sio_namespace(s), list_room_n, &seen), 3);
+	assert_int_equal(sio_ns_rooms(sio_namespace(s), NULL, NULL), 2);
+	assert_int_equal(sio_rooms(sio_find(s, other->id), NULL, NULL), 1);
+	buf_add_char(&seen, '\0');
+	assert_string_equal(seen.p, "den 1;lobby 1;3 1;3 1;5 1;");
+	buf_free(&seen);
+}
+
+static void
+join_den(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)w;
+	(void)e;
+	assert_int_equal(sio_leave(s, "lobby"), 0);
+	assert_int_equal(sio_join(s, "den"), 0);
+}
+
+/* In one call, those of another process too. */
+static void
+users_values_and_rooms_of_all_are_seen(void **state)
+{
+	struct world *w = *state;
+	struct client a, b;
+
+	open_polling(w, 0, &a);
+	open_stream(w, 1, &b);
+	run(w, 1, &b, join_den);
+	other = &b;
+	run(w, 0, &a, see_all);
+}
+
+static void
 use_other(struct world *w, sio_socket *s, const sio_event *e)
 {
 	sio_socket *found = sio_find(s, other->id);
@@ -507,6 +617,63 @@ a_guest_sends_and_its_ends_are_carried_out_by_others(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* --- what a user who is away has missed ------------------------------------------------------ */
+
+static void
+write_to_alice(struct world *w, sio_socket *s, const sio_event *e)
+{
+	sio_target alice = sio_mailbox(sio_to_user(s, "alice"), 60);
+
+	(void)w;
+	(void)e;
+	assert_int_equal(sio_emit_to(alice, "news", "[1]"), 0);
+	assert_int_equal(sio_send_to(alice, "hi", 2), 0);
+	assert_int_equal(sio_json_to(sio_except(alice, sio_id(s)), "{\"x\":1.10}"), 0);
+	/* it has no meaning for others, nor with these */
+	assert_int_equal(sio_emit_to(sio_mailbox(sio_in(s, "lobby"), 60), "x", NULL), -EINVAL);
+	assert_int_equal(sio_emit_to(sio_mailbox(sio_self(s), 60), "x", NULL), -EINVAL);
+	assert_int_equal(sio_emit_to(sio_mailbox(sio_to_user(s, "alice"), 0), "x", NULL), -EINVAL);
+	assert_int_equal(sio_emit_to(sio_volatile(alice), "x", NULL), -EINVAL);
+	assert_int_equal(sio_emit_ack_to(alice, "x", NULL, "answer", NULL, 0), -EINVAL);
+}
+
+static void
+a_user_who_is_away_gets_it_later_once_and_one_who_is_there_now(void **state)
+{
+	struct world *w = *state;
+	struct client bob, alice, tab;
+	static const char mail[] = "5:::{\"name\":\"news\",\"args\":[1]} 3:::hi 4:::{\"x\":1.10} ";
+
+	open_stream(w, 1, &bob);
+	bob.sink.got[0] = '\0';
+	run(w, 1, &bob, write_to_alice);
+	open_stream(w, 0, &alice);
+	alice.sink.got[0] = '\0';
+	run(w, 0, &alice, be_alice);
+	assert_string_equal(alice.sink.got, mail);
+	open_stream(w, 0, &tab);
+	tab.sink.got[0] = '\0';
+	run(w, 0, &tab, be_alice);
+	assert_string_equal(tab.sink.got, "");
+	/* both are there */
+	alice.sink.got[0] = '\0';
+	run(w, 1, &bob, write_to_alice);
+	wake(w, 0);
+	assert_string_equal(alice.sink.got, mail);
+	assert_string_equal(tab.sink.got, mail);
+	/* whoever writes to himself, and leaves himself out, is there */
+	alice.sink.got[0] = '\0';
+	say(w, 0, &tab, "0::", NULL);
+	run(w, 0, &alice, write_to_alice);
+	assert_string_equal(alice.sink.got, "5:::{\"name\":\"news\",\"args\":[1]} 3:::hi ");
+	say(w, 0, &alice, "0::", NULL);
+	open_stream(w, 0, &tab);
+	tab.sink.got[0] = '\0';
+	run(w, 0, &tab, be_alice);
+	assert_string_equal(tab.sink.got, "");
+	assert_string_equal(bob.sink.got, "");
+}
+
 /* --- users coming and going ------------------------------------------------------------------ */
 
 static void
@@ -576,6 +743,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(who_has_left_a_room_hears_nothing_more),
 	    TEST(a_socket_knows_its_rooms),
+	    TEST(a_socket_joins_with_a_history),
 	    TEST(values_are_shared_by_the_namespaces_of_a_session),
 	    TEST(a_session_that_ends_itself_hears_of_it_once_per_namespace),
 	    TEST(a_namespace_is_left_alone),
@@ -585,8 +753,10 @@ main(void)
 	    TEST(a_handshake_is_accepted_with_a_user_and_data),
 	    TEST(a_handshake_is_refused),
 	    TEST(a_namespace_has_an_authorization_of_its_own),
+	    TEST(a_user_who_is_away_gets_it_later_once_and_one_who_is_there_now),
 	    cmocka_unit_test(the_application_is_told_when_a_user_comes_and_goes),
 	    TEST(the_clients_of_a_room_are_listed_once),
+	    TEST(users_values_and_rooms_of_all_are_seen),
 	    TEST(another_session_is_used_by_its_public_id),
 	    TEST(all_sessions_of_a_person_are_reached),
 	    TEST(a_guest_sends_and_its_ends_are_carried_out_by_others),

@@ -15,11 +15,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "shared/base/clock.h"
 #include "shared/hub/drain.h"
 #include "shared/hub/hub.h"
+#include "shared/hub/mail.h"
+#include "shared/store/mailbox.h"
 #include "shared/store/message_log.h"
 #include "shared/store/slots.h"
 #include "shared/wire/sid.h"
+#include "tests/unit/damage.h"
 #include "tests/unit/folder.h"
 #include "tests/unit/limits.h"
 
@@ -2110,6 +2114,161 @@ what_happens_without_an_application_is_told_by_a_process_that_has_one(void **sta
 	hub_close(guest);
 }
 
+/* --- mail ----------------------------------------------------------------------------------------
+ */
+
+static void
+mail(struct world *w, int i, const char *user, const char *ns, const char *packet)
+{
+	bool kept;
+
+	begin(w, i);
+	assert_int_equal(
+	    mail_keep(w->hub[i], slice_of(user), slice_of(ns), slice_of(packet), 3600, &kept), 0);
+	assert_true(kept);
+	settle(w, i);
+}
+
+static void
+the_first_session_of_a_user_gets_the_mail_before_anything_else(void **state)
+{
+	struct world *w = *state;
+	char a[STORE_SID_SIZE], b[STORE_SID_SIZE], c[STORE_SID_SIZE];
+	struct sink ka, kb, kc;
+
+	mail(w, 0, "42", "", "3:::one");
+	mail(w, 1, "42", "", "3:::two");
+	mail(w, 0, "42", "/chat", "3::/chat:three");
+	mail(w, 0, "43", "", "3:::other");
+	handshake_as(w, 0, "42", a);
+	handshake_as(w, 0, "42", b);
+	handshake(w, 0, c);
+	open_stream(w, 0, c, &kc);
+	assert_string_equal(kc.got, "1:: ");
+	/* the connect handler says "me" to everyone who connects, and is done with them */
+	w->turns_away = true;
+	poll_once(w, 1, a, &ka);
+	assert_string_equal(ka.got, "1:: 3:::one 3:::two 3:::me 0:: ");
+	w->turns_away = false;
+	open_stream(w, 0, b, &kb);
+	assert_string_equal(kb.got, "1:: ");
+	begin(w, 0);
+	receive_packet(w->hub[0], find_session(w, 0, b), SLICE("1::/chat"));
+	settle(w, 0);
+	assert_string_equal(kb.got, "1:: 1::/chat 3::/chat:three ");
+}
+
+static void
+a_poll_that_is_lost_gets_its_mail_again(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	mail(w, 0, "42", "", "3:::one");
+	handshake_as(w, 0, "42", sid);
+	poll_once(w, 0, sid, &k);
+	assert_string_equal(k.got, "1:: 3:::one ");
+	begin(w, 0);
+	session_undelivered(w->hub[0], k.key, k.gen);
+	settle(w, 0);
+	poll_once(w, 1, sid, &k);
+	assert_string_equal(k.got, "1:: 3:::one ");
+	poll_once(w, 0, sid, &k);
+	assert_string_equal(k.got, "");
+}
+
+static void
+a_session_that_becomes_a_users_gets_the_mail(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE], poll[STORE_SID_SIZE];
+	struct sink k, kp;
+
+	mail(w, 0, "42", "", "3:::one");
+	mail(w, 0, "42", "/chat", "3::/chat:two");
+	handshake(w, 0, sid);
+	open_stream(w, 0, sid, &k);
+	begin(w, 0);
+	receive_packet(w->hub[0], find_session(w, 0, sid), SLICE("1::/chat"));
+	settle(w, 0);
+	k.got[0] = '\0';
+	change_user(w, 1, sid, "42"); /* by another process */
+	wake(w, 0);
+	assert_true(strcmp(k.got, "3:::one 3::/chat:two ") == 0 ||
+		    strcmp(k.got, "3::/chat:two 3:::one ") == 0);
+	/* one whose first transport is yet to come */
+	mail(w, 0, "43", "", "3:::three");
+	handshake_as(w, 1, "43", poll);
+	poll_once(w, 0, poll, &kp);
+	assert_string_equal(kp.got, "1:: 3:::three ");
+}
+
+static void
+mail_of_a_turn_that_fails_is_still_there(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k = {.done = false};
+	struct hub *h;
+	int64_t next;
+
+	mail(w, 0, "42", "", "3:::one");
+	handshake_as(w, 0, "42", sid);
+	h = begin(w, 0);
+	assert_int_equal(
+	    session_attach(h, find_session(w, 0, sid), TRANSPORT_XHR_POLLING, false, &ops, &k), 0);
+	transaction_fail(h);
+	assert_int_equal(hub_turn_end(h, &next), -1);
+	assert_string_equal(k.got, "FAILED ");
+	poll_once(w, 1, sid, &k);
+	assert_string_equal(k.got, "1:: 3:::one ");
+}
+
+static void
+mail_is_kept_no_longer_than_the_setting_allows(void **state)
+{
+	struct world *w = *state;
+	struct store *st = hub_store(w->hub[0]);
+
+	mail(w, 0, "42", "", "3:::one"); /* an hour, but a minute is allowed */
+	begin(w, 0);
+	assert_int_equal(transaction_open(w->hub[0]), 0);
+	assert_int_equal(mailbox_is_old(st, clock_wall_ms() + 50000), 0);
+	assert_int_equal(mailbox_is_old(st, clock_wall_ms() + 70000), 1);
+	settle(w, 0);
+}
+
+static void
+a_full_mailbox_drops_its_oldest_and_time_ends_it(void **state)
+{
+	struct world *w = *state;
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+	struct store *st = hub_store(w->hub[0]);
+	int64_t messages, bytes;
+
+	for (int i = 0; i < 6; i++) {
+		char text[] = "3:::0";
+
+		text[4] = (char)('0' + i);
+		mail(w, 0, "42", "", text);
+	}
+	handshake_as(w, 0, "42", sid);
+	poll_once(w, 0, sid, &k);
+	assert_string_equal(k.got, "1:: 3:::2 3:::3 3:::4 3:::5 ");
+	mail(w, 0, "43", "", "3:::late");
+	change_database(w->folder, "UPDATE mailbox SET until = 5");
+	w->now += 5000;
+	begin(w, 1);
+	settle(w, 1);
+	begin(w, 0);
+	assert_int_equal(transaction_open(w->hub[0]), 0);
+	assert_int_equal(mailbox_total(st, &messages, &bytes), 0);
+	assert_true(messages == 0 && bytes == 0);
+	settle(w, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -2172,6 +2331,12 @@ main(void)
 	    TEST(a_session_that_changes_its_user_is_the_end_of_one_and_the_beginning_of_another),
 	    TEST(the_user_of_a_process_that_was_killed_goes),
 	    TEST(what_happens_without_an_application_is_told_by_a_process_that_has_one),
+	    TEST(the_first_session_of_a_user_gets_the_mail_before_anything_else),
+	    TEST(a_poll_that_is_lost_gets_its_mail_again),
+	    TEST(a_session_that_becomes_a_users_gets_the_mail),
+	    TEST(mail_of_a_turn_that_fails_is_still_there),
+	    TEST(mail_is_kept_no_longer_than_the_setting_allows),
+	    TEST(a_full_mailbox_drops_its_oldest_and_time_ends_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

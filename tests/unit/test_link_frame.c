@@ -104,6 +104,47 @@ messages_are_read_whole(void **state)
 }
 
 static bool
+reads_kept_message(struct slice body)
+{
+	struct link_message m;
+
+	if (!frame_unpack_message(body, &m))
+		return false;
+	return slice_is(m.packet, "3:::hi") && slice_is(m.kept.ns, "/chat") &&
+	       slice_is(m.kept.room, "den") && m.kept.asked == 20;
+}
+
+static bool
+reads_kept(struct slice body)
+{
+	struct link_kept k;
+
+	return frame_unpack_kept(body, &k) && k.ns.p != NULL && k.ns.n == 0 &&
+	       slice_is(k.room, "den") && k.asked == 20;
+}
+
+static void
+rooms_with_a_history_are_read_whole(void **state)
+{
+	struct buf body = {.p = NULL};
+	struct link_kept k = {SLICE("/chat"), SLICE("den"), 20};
+
+	(void)state;
+	frame_pack_message(
+	    &body, &(struct link_message){.to = -5, .packet = SLICE("3:::hi"), .kept = k});
+	try_body(&body, reads_kept_message);
+	k.ns = SLICE("");
+	body = (struct buf){.p = NULL};
+	frame_pack_kept(&body, &k);
+	try_body(&body, reads_kept);
+	body = (struct buf){.p = NULL};
+	k.asked = -1;
+	frame_pack_kept(&body, &k);
+	assert_false(frame_unpack_kept(buf_slice(&body), &k));
+	buf_free(&body);
+}
+
+static bool
 reads_signal(struct slice body)
 {
 	struct link_signal s;
@@ -321,6 +362,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(commands_are_read_whole),
 	    cmocka_unit_test(messages_are_read_whole),
+	    cmocka_unit_test(rooms_with_a_history_are_read_whole),
 	    cmocka_unit_test(signals_are_read_whole),
 	    cmocka_unit_test(places_are_read_whole),
 	    cmocka_unit_test(answers_are_read_whole),

@@ -9,8 +9,10 @@
 #include "shared/hub/presence.h"
 #include "shared/link/pack.h"
 #include "shared/store/listing.h"
+#include "shared/store/mailbox.h"
 #include "shared/store/message_log.h"
 #include "shared/store/remote.h"
+#include "shared/store/room_history.h"
 #include "shared/store/session_data.h"
 #include "shared/store/session_row.h"
 #include "shared/store/subscription.h"
@@ -373,6 +375,59 @@ commands_are_done_at_home(void **state)
 }
 
 static void
+join_history(struct linknode *n, int64_t key, const char *room, int history)
+{
+	linknode_begin(n);
+	assert_int_equal(
+	    membership_join_history(n->l.hub, look_up(n, key), root_of(n), slice_of(room), history),
+	    0);
+	linknode_finish(n);
+}
+
+static void
+every_node_keeps_the_history_of_a_room(void **state)
+{
+	struct pair *p = *state;
+	struct buf ha = {.p = NULL}, hb = {.p = NULL};
+	int64_t at_a, at_b;
+
+	meet(p);
+	at_a = connect_at(&p->a, &ha);
+	linknode_exchange(&p->a, &p->b);
+	/* asked for by the other node, done at home, and told to all */
+	join_history(&p->b, at_a, "den", 2);
+	linknode_exchange(&p->a, &p->b);
+	assert_int_equal(members_of(&p->a, "den"), 1);
+	/* by either; nobody at b is in the room */
+	say(&p->b, "den");
+	linknode_exchange(&p->a, &p->b);
+	say(&p->a, "den");
+	linknode_exchange(&p->a, &p->b);
+	at_b = connect_at(&p->b, &hb);
+	assert_false(heard(&hb, "3:::hi"));
+	join_history(&p->b, at_b, "den", 2);
+	assert_true(heard(&hb, "3:::hi 3:::hi"));
+	/* a node that was not told of it hears of it with the messages */
+	end(&p->a, at_a);
+	end(&p->b, at_b);
+	linknode_begin(&p->a);
+	assert_int_equal(
+	    room_history_drop(hub_store(p->a.l.hub), message_log_channel(SLICE(""), SLICE("den"))),
+	    0);
+	linknode_finish(&p->a);
+	linknode_exchange(&p->a, &p->b);
+	say(&p->b, "den");
+	linknode_exchange(&p->a, &p->b);
+	buf_clear(&ha);
+	at_a = connect_at(&p->a, &ha);
+	join_history(&p->a, at_a, "den", 2);
+	assert_true(heard(&ha, "3:::hi"));
+	assert_false(heard(&ha, "3:::hi 3:::hi"));
+	buf_free(&ha);
+	buf_free(&hb);
+}
+
+static void
 a_question_is_asked_at_home(void **state)
 {
 	struct pair *p = *state;
@@ -395,6 +450,69 @@ a_question_is_asked_at_home(void **state)
 	linknode_exchange(&p->a, &p->b);
 	assert_true(heard(&ha, "5:1+::{\"name\":\"question\",\"args\":[\"6*7\"]}"));
 	buf_free(&ha);
+}
+
+static int64_t
+mail_at(struct linknode *n)
+{
+	int64_t messages = -1, bytes;
+
+	assert_int_equal(mailbox_total(hub_store(n->l.hub), &messages, &bytes), 0);
+	return messages;
+}
+
+static void
+mail_to(struct linknode *n, const char *user, const char *text)
+{
+	struct application *app = server_application(n->l.sv);
+	struct target t = {.ns = root_of(n), .user = slice_of(user), .mailbox_s = 60};
+	struct packet pk = {.type = PACKET_MESSAGE, .data = slice_of(text)};
+
+	linknode_begin(n);
+	assert_int_equal(target_send(app, &t, &pk), TARGET_KEPT);
+	linknode_finish(n);
+}
+
+static void
+become(struct linknode *n, int64_t key, const char *user)
+{
+	linknode_begin(n);
+	(void)look_up(n, key);
+	quota_set_user(n->l.hub, key, slice_of(user));
+	linknode_finish(n);
+}
+
+static void
+mail_is_found_wherever_its_user_comes(void **state)
+{
+	struct pair *p = *state;
+	struct buf ha = {.p = NULL}, hb = {.p = NULL}, late = {.p = NULL};
+	int64_t at_b;
+
+	meet(p);
+	mail_to(&p->a, "42", "one");
+	mail_to(&p->a, "42", "two");
+	linknode_exchange(&p->a, &p->b);
+	assert_int_equal(mail_at(&p->b), 2);
+	at_b = connect_at(&p->b, &hb);
+	become(&p->b, at_b, "42");
+	assert_true(heard(&hb, "3:::one 3:::two "));
+	assert_int_equal(mail_at(&p->b), 0);
+	linknode_exchange(&p->a, &p->b);
+	assert_int_equal(mail_at(&p->a), 0);
+	become(&p->a, connect_at(&p->a, &ha), "42");
+	assert_false(heard(&ha, "3:::one"));
+	/* the user has come to one node when another, which does not know yet, keeps it */
+	become(&p->b, connect_at(&p->b, &late), "43");
+	mail_to(&p->a, "43", "three");
+	linknode_exchange(&p->a, &p->b);
+	linknode_exchange(&p->a, &p->b);
+	assert_true(heard(&late, "3:::three "));
+	assert_int_equal(mail_at(&p->a), 0);
+	assert_int_equal(mail_at(&p->b), 0);
+	buf_free(&ha);
+	buf_free(&hb);
+	buf_free(&late);
 }
 
 /* Its other processes and its sessions go on. */
@@ -507,7 +625,9 @@ main(void)
 	    PAIR_TEST(a_node_that_dies_is_told_once_and_forgotten),
 	    PAIR_TEST(a_snapshot_that_was_cut_off_is_asked_for_again),
 	    PAIR_TEST(commands_are_done_at_home),
+	    PAIR_TEST(every_node_keeps_the_history_of_a_room),
 	    PAIR_TEST(a_question_is_asked_at_home),
+	    PAIR_TEST(mail_is_found_wherever_its_user_comes),
 	    PAIR_TEST(nobody_can_take_what_is_ours),
 	    PAIR_TEST(garbage_is_counted_and_harmless),
 	};

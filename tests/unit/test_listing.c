@@ -196,6 +196,28 @@ a_session_of_another_node_is_open_has_no_process_and_is_of_no_negative_age(void 
 	    "\"namespaces\":[],\"node\":\"red\"}");
 }
 
+static void
+add_seen_data(void *arg, const struct listing_session *s)
+{
+	assert_non_null(s->data.p);
+	buf_printf(arg, "%" PRId64 " %.*s\n", s->key, (int)s->data.n, s->data.p);
+}
+
+static void
+values_that_were_asked_for_come_with_each_session(void **state)
+{
+	struct listed_store *s = *state;
+	const struct listing_filter filter = {
+	    .user = SLICE("alice"), .data = SLICE("none,name,,last"), .limit = 9};
+
+	assert_int_equal(
+	    session_data_set(s->st, RED, SLICE("last"), SLICE("1.10"), 1000), STORE_OK);
+	assert_int_equal(session_data_set(s->st, RED, SLICE("more"), SLICE("2"), 1000), STORE_OK);
+	assert_int_equal(listing_sessions(s->st, &filter, add_seen_data, &s->seen), 0);
+	buf_add_char(&s->seen, '\0');
+	assert_string_equal(s->seen.p, "101 {\"name\":1,\"last\":1.10}\n201 {}\n");
+}
+
 /* --- rooms and totals ----------------------------------------------------------------------- */
 
 static void
@@ -209,7 +231,9 @@ static const char *
 rooms_of(struct listed_store *s, struct listing_node of)
 {
 	buf_clear(&s->seen);
-	assert_int_equal(listing_rooms(s->st, of, add_seen_room, &s->seen), 0);
+	assert_int_equal(
+	    listing_rooms(s->st, &(struct listing_room_filter){.of = of}, add_seen_room, &s->seen),
+	    0);
 	buf_add_char(&s->seen, '\0');
 	return s->seen.p;
 }
@@ -220,6 +244,23 @@ rooms_count_their_members_everywhere_or_on_one_node(void **state)
 	assert_string_equal(rooms_of(*state, LISTING_EVERYWHERE), "milk 1\ntea 3\n");
 	assert_string_equal(rooms_of(*state, LISTING_HERE), "tea 1\n");
 	assert_string_equal(rooms_of(*state, red_node), "milk 1\ntea 2\n");
+}
+
+static void
+rooms_of_one_session_or_namespace_are_listed_alone(void **state)
+{
+	struct listed_store *s = *state;
+	struct listing_room_filter filter = {.key = RED_TOO};
+
+	assert_int_equal(listing_rooms(s->st, &filter, add_seen_room, &s->seen), 0);
+	filter.ns = SLICE("");
+	assert_int_equal(listing_rooms(s->st, &filter, add_seen_room, &s->seen), 0);
+	filter.ns = SLICE("/chat");
+	assert_int_equal(listing_rooms(s->st, &filter, add_seen_room, &s->seen), 0);
+	filter = (struct listing_room_filter){.ns = SLICE("/chat")};
+	assert_int_equal(listing_rooms(s->st, &filter, add_seen_room, &s->seen), 0);
+	buf_add_char(&s->seen, '\0');
+	assert_string_equal(s->seen.p, "tea 3\ntea 3\n");
 }
 
 static void
@@ -295,7 +336,9 @@ main(void)
 	    T(the_node_is_named_only_when_asked_for),
 	    T(sessions_of_one_node_are_listed_alone),
 	    T(a_session_of_another_node_is_open_has_no_process_and_is_of_no_negative_age),
+	    T(values_that_were_asked_for_come_with_each_session),
 	    T(rooms_count_their_members_everywhere_or_on_one_node),
+	    T(rooms_of_one_session_or_namespace_are_listed_alone),
 	    T(totals_are_of_one_node_or_of_all),
 	    T(sessions_are_counted_by_their_node_without_those_that_are_only_noted),
 	    T(a_node_is_found_by_its_name_first_and_then_by_its_number),

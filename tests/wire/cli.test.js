@@ -127,6 +127,10 @@ pollux('set, del and user change sessions', async () => {
   assert.deepStrictEqual(await client.ask('get', ['nick']), [null]);
   assert.strictEqual((await run(['user', '-s', id, 'bob'])).status, 0);
   assert.deepStrictEqual((await json('sessions', '-u', 'bob')).map((session) => session.id), [id]);
+  assert.deepStrictEqual(await json('users', '--after', 'bo', '--limit', '1'), [{ user: 'bob', sessions: 1 }]);
+  assert.strictEqual((await run(['set', '-s', id, 'color', '"red"'])).status, 0);
+  assert.deepStrictEqual((await json('sessions', '-s', id, '--values', 'color,nick'))[0].data, { color: 'red' });
+  assert.match((await run(['sessions', '-s', id, '--values', 'color'])).stdout, / VALUES\n.* {"color":"red"}\n$/);
   assert.strictEqual((await run(['user', '-u', 'bob'])).status, 0);
   assert.deepStrictEqual(await json('sessions', '-u', 'bob'), []);
   assert.match((await run(['set', '-s', id, 'nick', 'bob'])).stderr, /not JSON: bob/);
@@ -242,6 +246,7 @@ pollux('sessions and rooms are listed, by public ids only', async () => {
   assert.ok(session.age >= 0 && session.age < 60);
   assert.deepStrictEqual((await json('rooms')).filter((each) => each.room === room), [{ ns: '', room, sessions: 1 }]);
   assert.ok((await json('rooms', '-n', '/chat')).some((each) => each.room === null && each.sessions >= 1));
+  assert.deepStrictEqual((await json('rooms', '-s', id, '-n', '')).filter((each) => each.room !== null), [{ ns: '', room, sessions: 1 }]);
   const all = await run(['sessions']);
   assert.ok(all.stdout.includes(id));
   assert.ok(!all.stdout.includes(client.sid));

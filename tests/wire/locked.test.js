@@ -14,7 +14,7 @@ const { logOf } = require('../lib/server');
 const { deferred, until } = require('../lib/wait');
 const { Websocket, frame } = require('../lib/websocket');
 
-const server = useServer({ conf: {} });
+const server = useServer({ conf: { 'relay "/locked"': { move: 'all 1000' } } });
 
 const hook = new Hook();
 const toHook = { conf: { app: { module: '' }, hook: { secret: SECRET } } };
@@ -104,6 +104,35 @@ pollux('a handler that does not always use the store waits as well, and the loop
   assert.deepStrictEqual(await joined.promise, ['ok']);
   await echo.close();
   await joiner.close();
+});
+
+pollux('the lock of a writer is held: what [relay] passes between websockets goes on, to a poll it waits', async () => {
+  const [a, b] = await Promise.all([warm(Websocket), warm(Websocket)]);
+  for (const client of [a, b]) {
+    await client.send('1::/locked');
+    await client.expect('1::/locked');
+  }
+  const move = event('move', [1], '/locked');
+  const pass = async () => {
+    await a.send(move);
+    await b.expect(move);
+  };
+  await pass(); /* before that a line counts as one that may need the store */
+  const release = await hold(server.data, 'the lock of a writer');
+  for (let i = 0; i < 50; i++) await pass();
+  await release();
+  const poller = await warm(Polling);
+  await poller.send('1::/locked');
+  await poller.expect('1::/locked');
+  await pass();
+  await poller.expect(move);
+  const again = await hold(server.data, 'the lock of a writer');
+  await a.send(move);
+  await echoes(b, 20);
+  await again();
+  await b.expect(move);
+  await poller.expect(move);
+  for (const client of [a, b, poller]) await client.close();
 });
 
 pollux('the lock of a writer is held: the answers of a web hook, and its events, wait', async () => {

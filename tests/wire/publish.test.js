@@ -5,7 +5,7 @@ const assert = require('node:assert');
 const { createHash } = require('node:crypto');
 const { execFile } = require('node:child_process');
 const path = require('node:path');
-const { promisify } = require('node:util');
+const { isDeepStrictEqual, promisify } = require('node:util');
 const { useServer, pollux } = require('../lib/suite');
 const { Connection, request, requestBytes } = require('../lib/http');
 const { parse, valueOf } = require('../lib/metrics');
@@ -114,6 +114,49 @@ for (const [door, port] of Object.entries(DOORS)) {
     assert.deepStrictEqual([bad.status, bad.json.error.message], [400, '"room" contains U+0000']);
     assert.deepStrictEqual(await client.replies(), []);
     await client.close();
+  });
+
+  pollux(`${door}: what is sent to a user who is away is kept, and the answer says so`, async () => {
+    const { client, room } = await inRoom(Polling);
+    const user = `away-${room}`;
+    const act = async (actions) => (await call(port(), 'POST', 'actions', { body: JSON.stringify(actions) })).json;
+    const mail = (text) => ({ do: 'send', to: { user }, text, mailbox: 60 });
+    assert.deepStrictEqual(await act([mail('one'), mail('two'), { do: 'send', to: { user }, text: 'lost' }]),
+      { ok: true, actions: 3, queued: 0, kept: 2 });
+    assert.strictEqual((await act({ ...mail('x'), volatile: true })).error.field, 'mailbox');
+    const listed = () => call(port(), 'GET', `sessions?room=${room}`).then(({ json }) => json.sessions[0]);
+    const { id } = await until(listed, 'it is listed');
+    await act([{ do: 'user', session: id, user }]);
+    assert.deepStrictEqual([await client.take(), await client.take()], ['3:::one', '3:::two']);
+    await until(async () => (await call(port(), 'GET', `users/${user}`)).json.sessions.length === 1, 'the user is known');
+    assert.deepStrictEqual(await act(mail('three')), { ok: true, actions: 1, queued: 1 });
+    assert.strictEqual(await client.take(), '3:::three');
+    await client.close();
+  });
+
+  pollux(`${door}: users are listed with the number of their sessions, page by page`, async () => {
+    const [a, b, c] = [await inRoom(Polling), await inRoom(Websocket), await inRoom(Websocket)];
+    const user = (name) => `list ${name} of ${a.room}`;
+    const list = async (query) => (await call(port(), 'GET', `users?${query}`)).json;
+    const name = async ({ room }, who) => {
+      const find = () => call(port(), 'GET', `sessions?room=${room}`).then(({ json }) => json.sessions[0]);
+      const { id } = await until(find, 'it is listed');
+      await call(port(), 'POST', 'actions', { body: JSON.stringify({ do: 'user', session: id, user: who }) });
+    };
+    await name(a, user('1'));
+    await name(b, user('1'));
+    await name(c, user('2'));
+    const after = `after=${encodeURIComponent('list ')}`;
+    const ours = (json) => json.users.filter((each) => each.user.endsWith(a.room));
+    const both = [{ user: user('1'), sessions: 2 }, { user: user('2'), sessions: 1 }];
+    await until(async () => isDeepStrictEqual(ours(await list(after)), both), 'both are listed');
+    assert.deepStrictEqual(await list(`after=${encodeURIComponent(user('1'))}&limit=1`),
+      { users: [both[1]], next: user('2') });
+    assert.deepStrictEqual(await list('after=~'), { users: [], next: null });
+    assert.strictEqual((await call(port(), 'GET', 'users?limit=0')).status, 400);
+    assert.strictEqual((await call(port(), 'GET', 'users', { key: 'writer' })).status, 403);
+    for (const { client } of [a, b, c]) await client.close();
+    await until(async () => ours(await list(after)).length === 0, 'they are gone');
   });
 
   pollux(`${door}: all of a request is done, or nothing`, async () => {
@@ -227,6 +270,22 @@ for (const [door, port] of Object.entries(DOORS)) {
     assert.deepStrictEqual([named.user, named.sessions.map((each) => each.id)], [user, [id]]);
     assert.strictEqual((await list(`user=${encodeURIComponent(user)}`)).sessions.length, 1);
     assert.strictEqual((await call(port(), 'GET', 'sessions?limit=0')).status, 400);
+    const values = ['{"a":1.10}', '"red"'];
+    const set = ['nick', 'color'].map((key, i) => `{"do":"set","session":"${id}","key":"${key}","value":${values[i]}}`);
+    await call(port(), 'POST', 'actions', { body: `[${set}]` });
+    const chosen = `{"color":${values[1]},"nick":${values[0]}}`;
+    const listing = (what) => call(port(), 'GET', what).then(({ response }) => response.body.toString());
+    await until(async () => (await listing(`sessions/${id}?data=color,nick`)).includes(`"data":${chosen}}`), 'its values');
+    assert.deepStrictEqual((await list(`${inside}&data=color,none`)).sessions.map(({ data }) => data).sort(({ color }) => color ? 1 : -1),
+      [{}, { color: 'red' }]);
+    assert.ok((await listing(`users/${encodeURIComponent(user)}?data=nick`)).includes(`"data":{"nick":${values[0]}}}`));
+    assert.strictEqual((await call(port(), 'GET', `sessions?data=${'x,'.repeat(32)}`)).status, 400);
+    assert.strictEqual('data' in (await list(inside)).sessions[0], false);
+    const ofOne = (await call(port(), 'GET', `rooms?session=${id}`)).json.rooms;
+    assert.deepStrictEqual(ofOne.find(({ room }) => room === a.room), { ns: '', room: a.room, sessions: 2 });
+    assert.ok(ofOne.every(({ room }) => room === null || room === a.room));
+    assert.deepStrictEqual((await call(port(), 'GET', `rooms?session=${id}&ns=/chat`)).json, { rooms: [] });
+    assert.strictEqual((await call(port(), 'GET', 'rooms?session=x')).status, 400);
     const { json } = await call(port(), 'GET', 'rooms');
     assert.deepStrictEqual(json.rooms.filter(({ room }) => room === a.room), [{ ns: '', room: a.room, sessions: 2 }]);
     assert.deepStrictEqual((await call(port(), 'DELETE', `sessions/${id}`)).json, { ok: true, actions: 1, queued: 1 });

@@ -4,7 +4,7 @@
 
 const assert = require('node:assert');
 const { execFileSync } = require('node:child_process');
-const { createHash } = require('node:crypto');
+const crypto = require('node:crypto');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const net = require('node:net');
@@ -19,6 +19,7 @@ const { handshake, Polling } = require('../lib/polling');
 const { freePorts } = require('../lib/ports');
 const { recipe } = require('../lib/recipe');
 const { iniText, processes } = require('../lib/server');
+const { token } = require('../lib/token');
 const { until, deferred } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
 
@@ -156,6 +157,29 @@ reload('tokens and relayed events are taken, changed and left out again', async 
   assert.strictEqual(await server.daemon.stop(), 0);
 });
 
+reload('the file of public keys is read again, and must be one', async () => {
+  const keys = [0, 1].map(() => crypto.generateKeyPairSync('rsa', { modulusLength: 2048 }));
+  const file = path.join(folder, 'public.pem');
+  const write = (...of) => fs.writeFileSync(file, of.map((key) => key.publicKey.export({ type: 'spki', format: 'pem' })).join(''));
+  write(keys[0]);
+  const server = await wsd({ auth: { jwt_public_key: file } });
+  const statuses = () => Promise.all(keys.map(async ({ privateKey }) => {
+    const text = token({}, { alg: 'RS256', sign: (signed) => crypto.sign('sha256', Buffer.from(signed), privateKey).toString('base64url') });
+    return (await request(server.port, { path: `/socket.io/1/?token=${text}` })).status;
+  }));
+  assert.deepStrictEqual(await statuses(), [200, 403]);
+  write(...keys);
+  assert.match(await server.change({}), /read again: nothing has changed\n$/);
+  assert.deepStrictEqual(await statuses(), [200, 200]);
+  fs.writeFileSync(file, 'none');
+  assert.match(await server.change({}), /public\.pem: no public key in PEM\n.*stays as it was\n$/);
+  assert.deepStrictEqual(await statuses(), [200, 200]);
+  write(keys[1]);
+  await server.change({});
+  assert.deepStrictEqual(await statuses(), [403, 200]);
+  assert.strictEqual(await server.daemon.stop(), 0);
+});
+
 reload('a file that cannot be read any more changes nothing', async () => {
   const server = await wsd();
   fs.rmSync(server.file); /* root could read it, whatever its rights are */
@@ -260,7 +284,7 @@ reload('a poll that is held ends by a shorter polling_duration, heartbeats come 
 
 reload('keys of the publishing interface come and go', async () => {
   const server = await wsd();
-  const hash = (key) => createHash('sha256').update(key).digest('hex');
+  const hash = (key) => crypto.createHash('sha256').update(key).digest('hex');
   const ask = (key) => request(server.port, { path: '/pollux/v1/metrics', headers: { Authorization: `Bearer ${key}` } });
   assert.strictEqual((await ask('one')).status, 404);
   await server.change({ publish: { enabled: 'yes', keys: `me:read:${hash('one')}` } });

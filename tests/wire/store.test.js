@@ -262,6 +262,52 @@ async function startOn(data, name, { binary, ...options } = {}) {
   return { daemon: startDaemon(name, conf, folder, options), port };
 }
 
+/* The command's output. */
+function command(data, ...words) {
+  const [program, env] = [path.join(ROOT, process.env.B || 'build', 'pollux'), { ...process.env, POLLUX_CONF: '' }];
+  return execFileSync(program, [...words, '-d', data], { env }).toString();
+}
+
+pollux('what a user has missed survives kill -9 and a reboot, and comes once, before anything newer', async () => {
+  const data = newFolder();
+  const [port] = await freePorts(1);
+  const conf = {
+    store: { data }, wsd: { listen: `127.0.0.1:${port}` },
+    app: { module: path.join(ROOT, process.env.B || 'build', 'apps/echo.so') }
+  };
+  const boot = async () => {
+    const daemon = startDaemon('pollux-wsd', conf, folder);
+    await isUp(daemon);
+    return daemon;
+  };
+  const idOf = (name) => JSON.parse(command(data, 'sessions', '--json')).find(({ transport }) => transport === name).id;
+  let daemon = await boot();
+  for (const n of [0, 1, 2]) {
+    assert.match(command(data, 'emit', '-u', '42', '--mailbox', '3600', 'news', String(n)), /^0 sessions; kept until the user comes$/m);
+  }
+  assert.match(command(data, 'send', '-u', '42', '-n', '/chat', '--mailbox', '3600', 'in the chat'), /kept/);
+  await assert.rejects(daemon.stop('SIGKILL'), /ended by SIGKILL/);
+  execFileSync('sqlite3', [path.join(data, 'pollux.db'), "UPDATE meta SET v = 'of another boot' WHERE k = 'boot'"]);
+  daemon = await boot();
+  assert.match(daemon.stderr, /4 rows of the table mailbox are carried over/);
+  assert.deepStrictEqual(JSON.parse(command(data, 'json', '-u', '42', '--mailbox', '3600', '{"x":1.10}', '--json')),
+    { actions: 1, receivers: 0, kept: 1 });
+  const [first, second] = [await Websocket.open({ port }), await Polling.open({ port })];
+  const actions = JSON.stringify([
+    { do: 'user', session: idOf('websocket'), user: '42' },
+    { do: 'send', to: { user: '42' }, text: 'newer', mailbox: 3600 }
+  ]);
+  execFileSync(path.join(ROOT, process.env.B || 'build', 'pollux'), ['action', '-d', data], { input: actions });
+  await first.expect(event('news', [0]), event('news', [1]), event('news', [2]), '4:::{"x":1.10}', '3:::newer');
+  command(data, 'user', '-s', idOf('xhr-polling'), '42');
+  await second.emit('echo', ['alone']);
+  await second.expect(event('echo', ['alone']));
+  await second.send('1::/chat');
+  await second.expect('1::/chat', '3::/chat:in the chat');
+  await Promise.all([first.close(), second.close()]);
+  assert.strictEqual(await daemon.stop(), 0);
+});
+
 pollux('a newer version takes the folder over once; the older one leaves and does not come back', { skip: SAN && 'built without sanitizers' }, async () => {
   const data = newFolder();
   /* built from the same sources with a higher version of the schema */
