@@ -94,8 +94,8 @@ static int
 write_largest(struct server *sv, struct buf *out)
 {
 	struct largest_names l = {.rooms.n = 0};
-	const struct listing_room_filter everything = {.of = LISTING_EVERYWHERE};
-	int result = listing_rooms(hub_store(sv->hub), &everything, count_largest, &l);
+	int result = listing_rooms(hub_store(sv->hub),
+	    &(struct listing_room_filter){.of = LISTING_EVERYWHERE}, count_largest, &l);
 
 	write_table(out, "namespaces", &l.namespaces);
 	write_table(out, "largest", &l.rooms);

@@ -44,8 +44,13 @@ status_live_open(struct server *sv)
 bool
 status_live_is_asked(const struct server *sv, struct slice query, struct slice *ticket)
 {
-	return sv->publish_keys != NULL && form_field(query, TICKET_FIELD, ticket) &&
-	       ticket->p != NULL;
+	struct slice value;
+
+	*ticket = (struct slice){NULL, 0};
+	if (sv->publish_keys == NULL || !form_field(query, TICKET_FIELD, &value))
+		return false;
+	*ticket = value.p == NULL ? SLICE("") : value;
+	return true;
 }
 
 enum session_create_result

@@ -159,6 +159,8 @@ pollux('a session of the page begins with a ticket, once, and the application he
   const { cookie, token } = await login('reader');
   const { json: { ticket } } = await call('POST', '/ticket', { cookie, token });
   const viewer = await Websocket.open(server, { query: `pollux_status=${ticket}` });
+  /* a handshake that has a query, but not this field, is nobody's but the application's */
+  assert.strictEqual((await request(server.port, { path: '/socket.io/1/?user=me&t=1' })).status, 200);
   for (const again of [ticket, 'x', '']) {
     assert.strictEqual((await request(server.port, { path: `/socket.io/1/?pollux_status=${again}` })).status, 403);
   }
