@@ -130,6 +130,17 @@ CREATE TABLE ack(
 ) WITHOUT ROWID;
 CREATE INDEX ack_deadline ON ack(deadline) WHERE deadline IS NOT NULL;
 
+-- Timers of sessions: sio_after().  One of a name in each namespace.
+CREATE TABLE timer(
+	key INTEGER NOT NULL,
+	ns TEXT NOT NULL,
+	name TEXT NOT NULL,        -- of the handler
+	context TEXT,
+	due INTEGER NOT NULL,
+	PRIMARY KEY(key, ns, name)
+) WITHOUT ROWID;
+CREATE INDEX timer_due ON timer(due);
+
 -- Ends of sessions that processes without an application have requested.  The process that does
 -- maintenance carries them out, so that the application is told.
 CREATE TABLE end_request(

@@ -305,6 +305,36 @@ act_user(struct cli *c, int argc, char **argv)
 }
 
 int
+act_after(struct cli *c, int argc, char **argv)
+{
+	static const struct act_usage usage = {
+	    .words = "MS NAME [JSON]",
+	    .doc = "In MS milliseconds have the application called for the timer NAME of sessions, "
+		   "with the context JSON.  It replaces one of that name.",
+	    .least = 2,
+	    .most = 3,
+	};
+	struct act a = {.cli = c, .usage = &usage};
+	struct buf json = {.p = NULL};
+
+	act_line_read(&a, argc, argv);
+	act_line_begin(&json, &a, "after");
+	act_line_add_json(&json, "ms", a.words[0]);
+	act_line_add(&json, "name", a.words[1]);
+	act_line_add_json(&json, "context", a.words_n > 2 ? a.words[2] : NULL);
+	return run_action(c, &json);
+}
+
+int
+act_cancel(struct cli *c, int argc, char **argv)
+{
+	static const struct act_usage usage = {
+	    .words = "NAME", .doc = "Drop the timer NAME of sessions.", .least = 1, .most = 1};
+
+	return run_with_word(c, argc, argv, &usage, "cancel", "name");
+}
+
+int
 act_kick(struct cli *c, int argc, char **argv)
 {
 	static const struct act_usage usage = {

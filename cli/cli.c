@@ -119,6 +119,7 @@ cli_open(struct cli *c)
 	    .history_total_bytes = c->cfg.history_total_bytes,
 	    .history_rooms = c->cfg.history_rooms,
 	    .history_time_ms = c->cfg.room_history_time_ms,
+	    .timers_per_session = c->cfg.timers_per_session,
 	    .cluster = c->cfg.cluster_redis[0] != '\0',
 	    .link_bytes = c->cfg.cluster_queue_bytes,
 	};

@@ -86,7 +86,7 @@ const char *cli_id(char text[16], int64_t key);
 typedef int cli_command(struct cli *c, int argc, char **argv);
 
 cli_command act_emit, act_send, act_json, act_ack, act_kick, act_join, act_leave, act_set, act_del,
-    act_user, act_action;                          /* act.c */
+    act_user, act_after, act_cancel, act_action;   /* act.c */
 cli_command list_sessions, list_rooms, list_users; /* list.c */
 cli_command events_run;                            /* events.c */
 cli_command hook_test_run;                         /* hook_test.c */

@@ -17,7 +17,7 @@ _pollux_ask() {
 }
 
 _pollux() {
-	local commands="emit send json ack kick join leave set del user action events hook key drain sessions rooms users stats top tail config db doctor bench"
+	local commands="emit send json ack kick join leave set del user after cancel action events hook key drain sessions rooms users stats top tail config db doctor bench"
 	local common="--config --data --json --help" whom="--namespace --room --session --user --all --except"
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word i
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -44,7 +44,7 @@ _pollux() {
 		'') word="$commands $common --version" ;;
 		emit | send | json) word="$whom --volatile --ack --context --timeout --mailbox $common" ;;
 		join) word="$whom --history $common" ;;
-		kick | leave | set | del | user) word="$whom $common" ;;
+		kick | leave | set | del | user | after | cancel) word="$whom $common" ;;
 		events) word="list show retry drop --dead --queued --all --limit $common" ;;
 		hook) word="test --secret $common" ;;
 		key) word="new list revoke $common" ;;

@@ -21,6 +21,8 @@ static const struct {
     {"set", act_set, "set a value of sessions"},
     {"del", act_del, "delete a value of sessions"},
     {"user", act_user, "set the user of sessions"},
+    {"after", act_after, "set a timer of sessions"},
+    {"cancel", act_cancel, "drop a timer of sessions"},
     {"action", act_action, "run the actions on standard input"},
     {"events", events_run, "the events for the web hook that wait or failed"},
     {"key", key_run, "make, list and revoke keys of the publishing interface"},

@@ -226,6 +226,13 @@ is_sound(const struct link_command *c)
 	case LINK_ASK_TEXT:
 	case LINK_ASK_JSON:
 		return c->text.p != NULL && is_question(c);
+	case LINK_AFTER:
+		return c->ns.p != NULL && c->name.p != NULL && name_is_valid(c->name) &&
+		       c->number >= 0 && c->number <= INT_MAX &&
+		       c->context.n <= CONTEXT_BYTES_MAX &&
+		       (c->context.p == NULL || is_json(c->context));
+	case LINK_CANCEL:
+		return c->ns.p != NULL && c->name.p != NULL && name_is_valid(c->name);
 	}
 	return false;
 }
@@ -287,6 +294,12 @@ run_in_namespace(struct linkd *l, const struct link_command *c, struct session *
 	case LINK_ASK_TEXT:
 	case LINK_ASK_JSON:
 		return ask_session(l, c, ns);
+	case LINK_AFTER:
+		result = quota_set_timer(
+		    l->hub, c->key, &(struct quota_timer){c->ns, c->name, c->context, c->number});
+		return result == -EIO ? -1 : 0;
+	case LINK_CANCEL:
+		return quota_drop_timer(l->hub, c->key, c->ns, c->name);
 	case LINK_KICK:
 		commands_copy_reason(reason, sizeof(reason), c->text);
 		membership_kick(l->hub, s, ns, reason);
@@ -332,6 +345,8 @@ commands_run(struct linkd *l, struct slice body)
 	case LINK_ASK:
 	case LINK_ASK_TEXT:
 	case LINK_ASK_JSON:
+	case LINK_AFTER:
+	case LINK_CANCEL:
 		break;
 	}
 	return run_in_namespace(l, &c, s);

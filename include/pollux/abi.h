@@ -109,6 +109,10 @@ struct sio_api {
 	    sio_ns *ns, void (*each)(void *arg, const char *room, int sessions), void *arg);
 	int (*ns_rooms_n)(sio_ns *ns,
 	    void (*each)(void *arg, const char *room, size_t n, int sessions), void *arg);
+	int (*every)(sio_app *app, int ms, sio_tick *fn, void *user);
+	int (*after)(sio_socket *s, int ms, const char *handler, const char *context);
+	int (*cancel)(sio_socket *s, const char *handler);
+	int (*on_timer)(sio_ns *ns, const char *name, sio_handler *fn, void *user);
 };
 
 /* Every handle (application, namespace, socket, handshake, builder) begins with these. */
@@ -163,6 +167,18 @@ static inline int
 sio_on_user_disconnect(sio_app *app, sio_user_handler *fn, void *arg)
 {
 	return SIO_API(app)->on_user_disconnect(app, fn, arg);
+}
+
+static inline int
+sio_on_timer(sio_ns *ns, const char *name, sio_handler *fn, void *user)
+{
+	return ns == NULL ? -EINVAL : SIO_API(ns)->on_timer(ns, name, fn, user);
+}
+
+static inline int
+sio_every(sio_app *app, int ms, sio_tick *fn, void *user)
+{
+	return SIO_API(app)->every(app, ms, fn, user);
 }
 
 static inline int
@@ -601,6 +617,18 @@ static inline int
 sio_del(sio_socket *s, const char *key)
 {
 	return SIO_API(s)->del(s, key);
+}
+
+static inline int
+sio_after(sio_socket *s, int ms, const char *handler, const char *context)
+{
+	return SIO_API(s)->after(s, ms, handler, context);
+}
+
+static inline int
+sio_cancel(sio_socket *s, const char *handler)
+{
+	return SIO_API(s)->cancel(s, handler);
 }
 
 static inline int

@@ -55,7 +55,7 @@ typedef struct sio_builder sio_builder;     /* a JSON text being built, during a
 /* What a handler is called for. */
 typedef struct sio_event {
 	/* "say"; "message" for send(), json.send() and an event of that name; "connection",
-	 * "disconnect"; of an ack the name given to sio_on_ack() */
+	 * "disconnect"; of an ack or a timer the name of its handler */
 	const char *name;
 	size_t name_n;
 	/* JSON array text: ["hi",1.10]; of a message that is JSON: the value in an array; of a text
@@ -69,7 +69,7 @@ typedef struct sio_event {
 	bool is_json;        /* of a message: JSON, not text */
 	bool wants_ack;      /* sio_ack() answers; otherwise it does nothing */
 	bool timed_out;      /* of an ack: none came in time; args is [] */
-	const char *context; /* of an ack: the JSON text given to sio_emit_ack(); else NULL */
+	const char *context; /* of an ack or a timer: the JSON text given for it; else NULL */
 	const char *ack_id;  /* internal */
 } sio_event;
 
@@ -97,6 +97,9 @@ typedef int sio_authorizer(const sio_handshake *h, void *user);
 /* A user has come, or gone, with the session of the public id `id`. */
 typedef void sio_user_handler(sio_app *app, const char *user, const char *id, void *arg);
 
+/* What sio_every() calls. */
+typedef void sio_tick(sio_app *app, void *user);
+
 #define SIO_EXPORT __attribute__((visibility("default")))
 
 /* --- setting up, in pollux_app() only ------------------------------------------------------- */
@@ -120,6 +123,15 @@ static inline int sio_on_n(sio_ns *ns, const char *event, size_t n, sio_handler 
 
 /* Call `fn` when the client answers a sio_emit_ack() that named `name`, or has not in time. */
 static inline int sio_on_ack(sio_ns *ns, const char *name, sio_handler *fn, void *user);
+
+/* Call `fn` when a timer of this name is due (sio_after()). */
+static inline int sio_on_timer(sio_ns *ns, const char *name, sio_handler *fn, void *user);
+
+/* Call `fn` every `ms` milliseconds, 10 or more, in exactly one process of the whole deployment:
+ * when that one dies, in another one.  What it does takes effect together, as what a handler does.
+ * A call that is late is made once, however many were missed.  While no process of Pollux runs,
+ * none is made; in a cluster see pollux-app(3).  -ENOSPC: more than 32 of them. */
+static inline int sio_every(sio_app *app, int ms, sio_tick *fn, void *user);
 
 /* Call `fn` when the first session of a user (sio_set_user(), sio_accept()) has connected, before
  * its connection handler; and when the last one has ended, after its disconnect handlers.  A
@@ -336,6 +348,15 @@ static inline int sio_del(sio_socket *s, const char *key);
 static inline int sio_set_n(sio_socket *s, const char *key, size_t n, const char *json);
 static inline const char *sio_get_n(sio_socket *s, const char *key, size_t n);
 static inline int sio_del_n(sio_socket *s, const char *key, size_t n);
+
+/* Call the handler registered with sio_on_timer() under the name `handler` in `ms` milliseconds, in
+ * whichever process; `context` is a JSON text kept for that call, or NULL.  A timer of the same
+ * name in this namespace is replaced.  It ends with the session, and when that leaves the
+ * namespace. */
+static inline int sio_after(sio_socket *s, int ms, const char *handler, const char *context);
+
+/* Drop that timer; 0 also when there is none. */
+static inline int sio_cancel(sio_socket *s, const char *handler);
 
 /* Set the session's user, as the application names it ("42"); NULL: none. */
 static inline int sio_set_user(sio_socket *s, const char *user);

@@ -31,7 +31,8 @@ enum field {
 	FIELD_LATER = 1 << 18,
 	FIELD_MAILBOX = 1 << 19,
 	FIELD_HISTORY = 1 << 20,
-	FIELD_DO = 1 << 21,
+	FIELD_MS = 1 << 21,
+	FIELD_DO = 1 << 22,
 	FIELD_ALWAYS = FIELD_DO | FIELD_STRICT,
 	FIELD_ONE = FIELD_SESSION | FIELD_NS,
 	FIELD_WHOSE = FIELD_ONE | FIELD_TO,
@@ -42,7 +43,7 @@ enum field {
 /* In the order of their bits. */
 static const char *const field_names[] = {"to", "session", "ns", "name", "args", "volatile", "ack",
     "context", "timeout_ms", "text", "value", "id", "room", "key", "user", "reason", "advice",
-    "strict", "later", "mailbox", "history", "do"};
+    "strict", "later", "mailbox", "history", "ms", "do"};
 #define FIELDS (sizeof(field_names) / sizeof(field_names[0]))
 
 static const struct verb {
@@ -59,6 +60,8 @@ static const struct verb {
     {"set", ACTION_SET, FIELD_KEY | FIELD_VALUE, FIELD_WHOSE},
     {"del", ACTION_DEL, FIELD_KEY, FIELD_WHOSE},
     {"user", ACTION_USER, FIELD_USER, FIELD_WHOSE},
+    {"after", ACTION_AFTER, FIELD_MS | FIELD_NAME, FIELD_CONTEXT | FIELD_WHOSE},
+    {"cancel", ACTION_CANCEL, FIELD_NAME, FIELD_WHOSE},
     {"disconnect", ACTION_DISCONNECT, 0, FIELD_REASON | FIELD_WHOSE},
     {"error", ACTION_ERROR, 0, FIELD_REASON | FIELD_ADVICE | FIELD_WHOSE},
 };
@@ -75,8 +78,10 @@ read_field(struct action_reader *r, enum field field, const struct json_value *v
 		return action_read_public_id(r, "session", value, &a->session);
 	case FIELD_NS:
 		return action_read_ns(r, value);
-	case FIELD_NAME: /* may be "" and of any length */
-		return action_read_event(r, "name", value, &a->name);
+	case FIELD_NAME: /* that of an event may be "" and of any length */
+		return a->kind == ACTION_AFTER || a->kind == ACTION_CANCEL
+		           ? action_read_name(r, "name", value, &a->name)
+		           : action_read_event(r, "name", value, &a->name);
 	case FIELD_ARGS:
 		return action_read_args(r, value);
 	case FIELD_VOLATILE:
@@ -90,7 +95,9 @@ read_field(struct action_reader *r, enum field field, const struct json_value *v
 		           : BAD(r, "context", "\"context\" is longer than %d bytes",
 				 CONTEXT_BYTES_MAX);
 	case FIELD_TIMEOUT:
-		return action_read_timeout(r, value);
+		return action_read_ms(r, "timeout_ms", value, &a->timeout_ms);
+	case FIELD_MS:
+		return action_read_ms(r, "ms", value, &a->timeout_ms);
 	case FIELD_TEXT:
 		return action_read_text(r, "text", value, &a->text);
 	case FIELD_VALUE:
@@ -236,6 +243,8 @@ complete_action(struct action_reader *r, const struct verb *verb)
 	case ACTION_SET:
 	case ACTION_DEL:
 	case ACTION_USER:
+	case ACTION_AFTER:
+	case ACTION_CANCEL:
 		break;
 	}
 	return 0;

@@ -10,6 +10,7 @@
  *	join     room, history, whose         leave       room, whose
  *	set      key, value, whose            del         key, whose
  *	user     user (null: none), whose     disconnect  reason, whose
+ *	after    ms, name, context, whose     cancel      name, whose
  *
  * `to` is {"session":"P.."}, {"room":"r"}, {"user":"42"} or {"ns":"/chat"}, each with "ns", all but
  * the first with "except":["P..",..]; or "all".  "Whose" means `session` and `ns`, or `to`.
@@ -62,6 +63,8 @@ enum action_kind {
 	ACTION_USER,
 	ACTION_DISCONNECT,
 	ACTION_ERROR,
+	ACTION_AFTER,
+	ACTION_CANCEL,
 };
 
 /* One action, checked.  Slices point into the parsed text or into the list. */
@@ -73,14 +76,14 @@ struct action {
 	struct slice user; /* p not NULL: to the sessions of this user */
 	size_t except_at;  /* in list->except, sorted from there */
 	size_t except_n;
-	struct slice name; /* of the event, of the room to join, the key, the user (p NULL:
-	                    * none); NUL-terminated */
+	struct slice name; /* of the event, of the room to join, the key, the timer, the user (p
+	                    * NULL: none); NUL-terminated */
 	struct slice text; /* the message; why a session is disconnected (NUL-terminated) */
 	struct slice json; /* args or value; p NULL: none */
 	struct slice id;   /* of an ack */
 	struct slice handler, context; /* of an emit that wants an answer; handler.p NULL: none */
-	int timeout_ms;
-	int mailbox_s;  /* > 0: of a user who is away, keep it for so many seconds */
+	int timeout_ms;                /* of an emit that wants an answer; of a timer */
+	int mailbox_s;                 /* > 0: of a user who is away, keep it for so many seconds */
 	int history;    /* of a room to join: so many of its last messages; -1: as is configured */
 	int reason;     /* of an error packet: its code; -1: none */
 	bool reconnect; /* its advice */

@@ -154,10 +154,10 @@ read_small_number(const struct json_value *value, int *out)
 }
 
 int
-action_read_timeout(struct action_reader *r, const struct json_value *value)
+action_read_ms(struct action_reader *r, const char *field, const struct json_value *value, int *ms)
 {
-	if (!read_small_number(value, &r->action->timeout_ms))
-		return BAD(r, "timeout_ms", "\"timeout_ms\" must be a number of milliseconds");
+	if (!read_small_number(value, ms))
+		return BAD(r, field, "\"%s\" must be a number of milliseconds", field);
 	return 0;
 }
 

@@ -34,6 +34,9 @@ int action_read_public_id(
     struct action_reader *r, const char *field, const struct json_value *value, int64_t *key);
 int action_read_flag(
     struct action_reader *r, const char *field, const struct json_value *value, bool *out);
+/* Milliseconds. */
+int action_read_ms(
+    struct action_reader *r, const char *field, const struct json_value *value, int *ms);
 
 /* Read a value into the action. */
 int action_read_ns(struct action_reader *r, const struct json_value *value);
@@ -41,7 +44,6 @@ int action_read_id(struct action_reader *r, const struct json_value *value);
 /* The text of later.h, or "": there is nothing to answer. */
 int action_read_later(struct action_reader *r, const struct json_value *value);
 int action_read_history(struct action_reader *r, const struct json_value *value);
-int action_read_timeout(struct action_reader *r, const struct json_value *value);
 int action_read_mailbox(struct action_reader *r, const struct json_value *value);
 int action_read_args(struct action_reader *r, const struct json_value *value);
 int action_read_user(struct action_reader *r, const struct json_value *value);

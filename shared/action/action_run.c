@@ -40,9 +40,10 @@ fail_action_turn(const struct run *r, const struct action *a)
 static void
 note_refusal(const struct run *r, const struct action *a, int64_t key)
 {
-	const char *limit = a->kind == ACTION_JOIN  ? "rooms_per_session"
-	                    : a->kind == ACTION_SET ? "data_per_session"
-	                                            : "acks_per_session";
+	const char *limit = a->kind == ACTION_JOIN    ? "rooms_per_session"
+	                    : a->kind == ACTION_SET   ? "data_per_session"
+	                    : a->kind == ACTION_AFTER ? "timers_per_session"
+	                                              : "acks_per_session";
 	struct action_error *first = &r->result->refusal;
 	char id[SID_PUBLIC_LENGTH + 1];
 
@@ -246,6 +247,11 @@ change_session(const struct run *r, const struct action *a, struct hub_ns *ns, s
 		return quota_delete_value(h, key, a->name);
 	case ACTION_USER:
 		return quota_set_user(h, key, a->name);
+	case ACTION_AFTER:
+		return quota_set_timer(
+		    h, key, &(struct quota_timer){ns->name, a->name, a->context, a->timeout_ms});
+	case ACTION_CANCEL:
+		return quota_drop_timer(h, key, ns->name, a->name);
 	case ACTION_DISCONNECT:
 		if (ns->name.n == 0)
 			session_end(h, s, a->text.p, true);
@@ -318,6 +324,8 @@ run_one(const struct run *r, const struct action *a)
 	case ACTION_DEL:
 	case ACTION_USER:
 	case ACTION_DISCONNECT:
+	case ACTION_AFTER:
+	case ACTION_CANCEL:
 		return change_sessions(r, a);
 	}
 	return -1;

@@ -60,6 +60,14 @@ api_on_ack(sio_ns *ns, const char *name, sio_handler *fn, void *user)
 }
 
 static int
+api_on_timer(sio_ns *ns, const char *name, sio_handler *fn, void *user)
+{
+	if (check_setup(ns->h.app, name, fn != NULL) != 0 || !name_is_valid(slice_of(name)))
+		return -EINVAL;
+	return handlers_set(&ns->timers, slice_of(name), fn, user);
+}
+
+static int
 api_authorization(sio_app *app, sio_authorizer *fn, void *user)
 {
 	if (app->base.hub != NULL)
@@ -249,4 +257,8 @@ const struct sio_api api_functions = {
     .clients_data = look_clients_data,
     .ns_rooms = look_ns_rooms,
     .ns_rooms_n = look_ns_rooms_n,
+    .every = every_add,
+    .after = socket_after,
+    .cancel = socket_cancel,
+    .on_timer = api_on_timer,
 };

@@ -16,20 +16,24 @@
 #define SLOW_QUIET_MS 60000 /* ... this often at most, each by itself */
 
 /* A slow handler delays every session of its process: log it, once a minute at most. */
-static void
-log_slow_handler(const struct sio_ns *ns, struct handler *handler, int64_t began)
+void
+dispatch_log_slow(const char *name, const char *ns, int64_t began, int64_t *logged_ms, unsigned *n)
 {
 	int64_t now = clock_coarse_ms();
 
 	if (now - began <= SLOW_MS)
 		return;
-	handler->slow_n++;
-	if (handler->slow_logged_ms != 0 && now - handler->slow_logged_ms < SLOW_QUIET_MS)
+	(*n)++;
+	if (*logged_ms != 0 && now - *logged_ms < SLOW_QUIET_MS)
 		return;
-	handler->slow_logged_ms = now;
-	log_warnx("application: handler \"%s\" of namespace \"%s\" took %" PRId64
-		  " ms; slow %u times so far",
-	    handler->name, ns->base.hub.name.p, now - began, handler->slow_n);
+	*logged_ms = now;
+	if (ns == NULL)
+		log_warnx("application: %s took %" PRId64 " ms; slow %u times so far", name,
+		    now - began, *n);
+	else
+		log_warnx("application: handler \"%s\" of namespace \"%s\" took %" PRId64
+			  " ms; slow %u times so far",
+		    name, ns, now - began, *n);
 }
 
 static void
@@ -56,7 +60,8 @@ call_handler(struct sio_ns *ns, struct session *s, struct handler *handler, cons
 	/* the handler cannot tell a failed read from a missing value: undo what it did */
 	if (store_failures(store) != failures)
 		application_fail(&app->base);
-	log_slow_handler(ns, handler, began);
+	dispatch_log_slow(
+	    handler->name, ns->base.hub.name.p, began, &handler->slow_logged_ms, &handler->slow_n);
 	app->base.current = before;
 	/* a handler may end a session, whose disconnect handler runs inside it */
 	if (--app->depth == 0)
@@ -397,4 +402,21 @@ dispatch_answered(
 	e.args_n = args.n;
 	if (e.args != NULL)
 		call_handler(ns, s, at, &e);
+}
+
+void
+dispatch_timer(
+    void *arg, struct hub_ns *base, struct session *s, struct slice name, struct slice context)
+{
+	struct sio_ns *ns = handlers_ns_of(base);
+	struct handler *at;
+	sio_event e = {
+	    .name = name.p, .name_n = name.n, .args = "[]", .args_n = 2, .context = context.p};
+
+	(void)arg;
+	HASH_FIND(hh, ns->timers, name.p, name.n, at);
+	if (at == NULL)
+		log_limited(LOG_LEVEL_WARN,
+		    "application: no sio_on_timer() handler \"%s\" for a timer", name.p);
+	call_handler(ns, s, at, &e);
 }

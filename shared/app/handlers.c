@@ -76,6 +76,7 @@ handlers_free(struct sio_app *app)
 
 		free_handlers(&ns->events);
 		free_handlers(&ns->acks);
+		free_handlers(&ns->timers);
 		free_handlers(&ns->connection);
 		free_handlers(&ns->disconnect);
 		free_handlers(&ns->any);

@@ -14,6 +14,7 @@
 #include "shared/app/module.h"
 #include "shared/base/buf.h"
 #include "shared/base/container.h"
+#include "shared/store/timekeeper.h"
 #include "shared/wire/json.h"
 
 /* Calls without the store after which a handler that has used it counts as one that does not. */
@@ -36,6 +37,7 @@ struct sio_ns {
 	struct ns base;
 	struct handler *events;     /* uthash; of the client's events */
 	struct handler *acks;       /* uthash; of sio_on_ack() */
+	struct handler *timers;     /* uthash; of sio_on_timer() */
 	struct handler *connection; /* not in `events`, where a client could call it by name */
 	struct handler *disconnect;
 	struct handler *any; /* "*" */
@@ -61,6 +63,15 @@ struct arena_buf {
 	struct buf buf;
 };
 
+/* Of sio_every(). */
+struct every {
+	sio_tick *fn;
+	void *user;
+	int64_t period_ms;
+	int64_t slow_logged_ms; /* as in struct handler */
+	unsigned slow_n, wary;
+};
+
 struct sio_app {
 	struct sio_handle h; /* first: pollux.h */
 	struct application base;
@@ -69,6 +80,8 @@ struct sio_app {
 	sio_authorizer *authorize;
 	void *authorize_user;
 	struct user_handler user_connect, user_disconnect;
+	struct every every[TIMEKEEPER_TICKS];
+	unsigned every_n;
 	struct arena_block *arena;
 	struct arena_buf *bufs;     /* in the arena */
 	unsigned depth;             /* of nested handlers */
@@ -184,6 +197,19 @@ void dispatch_received(void *arg, struct hub_ns *base, struct session *s, const 
 void dispatch_answered(void *arg, struct hub_ns *base, struct session *s, const struct ack_row *ack,
     struct slice args);
 void dispatch_user_changed(void *arg, int64_t key, struct slice user, bool arrives);
+void dispatch_timer(
+    void *arg, struct hub_ns *base, struct session *s, struct slice name, struct slice context);
+
+/* After a handler, or what is like one: log that it was slow, the `*n`th time, unless that was
+ * logged lately.  `name` of namespace `ns`, which is NULL: of none. */
+void dispatch_log_slow(
+    const char *name, const char *ns, int64_t began, int64_t *logged_ms, unsigned *n);
+
+/* --- every.c -------------------------------------------------------------------------------- */
+
+int every_add(sio_app *app, int ms, sio_tick *fn, void *user);
+/* hub_app.tick */
+bool every_run(void *arg, int64_t *next_ms);
 
 /* --- api.c ---------------------------------------------------------------------------------- */
 
@@ -244,6 +270,8 @@ int socket_set_user(sio_socket *s, const char *user);
 const char *socket_user(sio_socket *s);
 int socket_rooms_n(sio_socket *s, void (*each)(void *arg, const char *room, size_t n), void *arg);
 int socket_rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg);
+int socket_after(sio_socket *s, int ms, const char *handler, const char *context);
+int socket_cancel(sio_socket *s, const char *handler);
 int socket_disconnect(sio_socket *s, bool whole_session);
 bool socket_disconnected(sio_socket *s);
 const char *socket_id(sio_socket *s);

@@ -102,6 +102,8 @@ static const struct application_ops module_ops = {
 	    .received = dispatch_received,
 	    .answered = dispatch_answered,
 	    .user_changed = dispatch_user_changed,
+	    .timer = dispatch_timer,
+	    .tick = every_run,
 	    .act = action_run_row,
 	},
     .add_ns = add_module_ns,

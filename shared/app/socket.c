@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "shared/action/target.h"
 #include "shared/app/internal.h"
 #include "shared/store/session_data.h"
 #include "shared/store/subscription.h"
@@ -170,6 +171,44 @@ socket_set_user(sio_socket *s, const char *user)
 	    quota_set_user(s->h.app->base.hub, session_key(s->session), slice_of(user)) == -1)
 		return application_fail(&s->h.app->base);
 	return 0;
+}
+
+int
+socket_after(sio_socket *s, int ms, const char *handler, const char *context)
+{
+	struct quota_timer timer = {.ns = s->ns->base.hub.name,
+	    .name = slice_of(handler),
+	    .context = slice_of(context),
+	    .ms = ms};
+	struct json_value value;
+
+	if (context != NULL && json_parse(&value, timer.context) == -1) {
+		send_check_json(
+		    "sio_after, the context of", handler == NULL ? "" : handler, context, false);
+		return -EINVAL;
+	}
+	if (ms < 0 || handler == NULL || !name_is_valid(timer.name))
+		return -EINVAL;
+	if (timer.context.n > CONTEXT_BYTES_MAX)
+		return -EMSGSIZE;
+	if (session_is_over(s->session) || !membership_hears(s->session, &s->ns->base.hub))
+		return -EPIPE;
+	return quota_set_timer(s->h.app->base.hub, session_key(s->session), &timer);
+}
+
+int
+socket_cancel(sio_socket *s, const char *handler)
+{
+	struct slice name = slice_of(handler);
+
+	if (handler == NULL || !name_is_valid(name))
+		return -EINVAL;
+	if (session_is_over(s->session))
+		return -EPIPE;
+	return quota_drop_timer(
+		   s->h.app->base.hub, session_key(s->session), s->ns->base.hub.name, name) == -1
+	           ? -EIO
+	           : 0;
 }
 
 const char *

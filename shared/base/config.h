@@ -105,6 +105,7 @@ struct config {
 	size_t history_bytes;       /* the same in bytes */
 	size_t history_total_bytes; /* of all rooms; more drop those used the longest ago */
 	size_t history_rooms;       /* that have a history */
+	size_t timers_per_session;  /* that it has at once */
 	size_t connections;         /* of wsd; 0: what the descriptor limit allows */
 	int64_t request_timeout_ms; /* until a request to wsd must be complete */
 	int64_t send_timeout_ms;    /* a peer that does not read for so long is dropped */
@@ -135,6 +136,7 @@ struct config {
 	bool hook_authorize;                   /* ask about handshakes */
 	bool hook_authorize_namespaces;        /* ask about joining namespaces */
 	bool hook_authorize_on_error;          /* accept when the hook does not answer */
+	int64_t hook_tick_ms;                  /* how often a tick is sent; 0: never */
 	size_t hook_queue_events;              /* waiting for the hook */
 	size_t hook_queue_bytes;
 	size_t hook_max_in_flight; /* requests at once */

@@ -30,7 +30,7 @@ static bool
 is_event_word(struct slice word)
 {
 	static const char *const types[] = {"connect", "disconnect", "message", "json", "event",
-	    "ack", "user_connect", "user_disconnect"};
+	    "ack", "timer", "user_connect", "user_disconnect"};
 	struct slice type;
 
 	slice_cut(&word, ':', &type);
@@ -121,6 +121,17 @@ hook_event_write_ack(struct buf *out, const struct ack_row *ack, struct slice ar
 	buf_add_slice(out, args.p == NULL ? SLICE("[]") : args);
 	if (args.p == NULL)
 		buf_puts(out, ",\"timed_out\":true");
+}
+
+void
+hook_event_write_timer(struct buf *out, struct slice name, struct slice context)
+{
+	buf_puts(out, "\"type\":\"timer\",\"name\":");
+	hook_event_write_text(out, name);
+	if (context.p != NULL) {
+		buf_puts(out, ",\"context\":");
+		buf_add_slice(out, context);
+	}
 }
 
 void

@@ -9,6 +9,7 @@
 #include "shared/base/log.h"
 #include "shared/hook/deliver.h"
 #include "shared/hook/internal.h"
+#include "shared/hook/ticker.h"
 #include "shared/store/message_log.h"
 #include "shared/store/slots.h"
 #include "shared/wire/json.h"
@@ -198,6 +199,20 @@ hook_on_answered(
 	report_event(hook, ns, s, none);
 }
 
+static void
+hook_on_timer(
+    void *arg, struct hub_ns *ns, struct session *s, struct slice name, struct slice context)
+{
+	struct hook *hook = hook_of(arg);
+	struct slice none = {NULL, 0};
+
+	if (!hook_event_is_wanted(hook->cfg->hook_events, "timer", none))
+		return;
+	buf_clear(&hook->body);
+	hook_event_write_timer(&hook->body, name, context);
+	report_event(hook, ns, s, none);
+}
+
 /* Events of one user come in their order, whichever session each is about: they have a lane of
  * their own.  Queued even when the queue is full, as those of disconnecting are. */
 static void
@@ -217,6 +232,12 @@ hook_on_user_changed(void *arg, int64_t key, struct slice user, bool arrives)
 	hook_event_write_user(&hook->body, key, user, arrives, buf_slice(&data));
 	buf_free(&data);
 	add_hook_row(hook, message_log_channel(SLICE("user"), user), SLICE(""), none);
+}
+
+static bool
+hook_on_tick(void *arg, int64_t *next_ms)
+{
+	return ticker_run(hook_of(arg)->ticker, next_ms);
 }
 
 /* --- authorization -------------------------------------------------------------------------- */
@@ -335,7 +356,8 @@ hook_drain(struct application *app)
 static bool
 hook_is_busy(const struct application *app)
 {
-	return deliver_is_busy(hook_of_const(app)->delivery);
+	return deliver_is_busy(hook_of_const(app)->delivery) ||
+	       ticker_is_busy(hook_of_const(app)->ticker);
 }
 
 static bool
@@ -361,6 +383,7 @@ hook_reload(struct application *app)
 		hook_cache_free(hook);
 		hook->generation++; /* nor those that are on their way */
 		deliver_elsewhere(hook->delivery);
+		ticker_elsewhere(hook->ticker);
 	}
 	hook_ask_reload(hook);
 }
@@ -371,6 +394,7 @@ hook_stop(struct application *app)
 	struct hook *hook = hook_of(app);
 
 	hook_ask_close(hook);
+	ticker_stop(hook->ticker);
 	deliver_stop(hook->delivery);
 }
 
@@ -379,6 +403,7 @@ hook_close(struct application *app)
 {
 	struct hook *hook = hook_of(app);
 
+	ticker_close(hook->ticker);
 	deliver_close(hook->delivery);
 	share_close(&hook->shares);
 	hook_http_close(hook->http);
@@ -401,6 +426,8 @@ static const struct application_ops hook_ops = {
 	    .received = hook_on_received,
 	    .answered = hook_on_answered,
 	    .user_changed = hook_on_user_changed,
+	    .timer = hook_on_timer,
+	    .tick = hook_on_tick,
 	    .act = action_run_row,
 	},
     .close = hook_close,
@@ -444,8 +471,9 @@ check_hook_events(const struct config *cfg)
 
 	if (hook_event_list_is_valid(cfg->hook_events, &wrong))
 		return 0;
-	log_errx("[hook] events: \"%.*s\" is not connect, disconnect, message, json, ack, event, "
-		 "event:NAME, event:PREFIX*, user_connect or user_disconnect",
+	log_errx(
+	    "[hook] events: \"%.*s\" is not connect, disconnect, message, json, ack, timer, event, "
+	    "event:NAME, event:PREFIX*, user_connect or user_disconnect",
 	    (int)wrong.n, wrong.p);
 	return -1;
 }
@@ -466,9 +494,10 @@ hook_open(const struct config *cfg)
 	else if (gethostname(hook->node, sizeof(hook->node) - 1) == -1)
 		hook->node[0] = '\0';
 	hook->delivery = deliver_open(hook);
+	hook->ticker = ticker_open(hook);
 	hook->http = hook_http_open(&options);
-	if (hook->delivery == NULL || hook->http == NULL || open_hook_namespaces(hook) == -1 ||
-	    check_hook_events(cfg) == -1) {
+	if (hook->delivery == NULL || hook->ticker == NULL || hook->http == NULL ||
+	    open_hook_namespaces(hook) == -1 || check_hook_events(cfg) == -1) {
 		application_close(&hook->base);
 		return NULL;
 	}

@@ -51,6 +51,7 @@ struct hook_request {
 	int64_t age_s; /* by which its timestamp is too old; 0, but for a test */
 	int64_t timeout_ms;
 	const char *last_error; /* NULL: none */
+	bool once; /* by a connection of its own: libcurl repeats what a kept one has lost */
 };
 
 struct hook_result {

@@ -27,6 +27,7 @@
 #define HOOK_DIGEST_LEN 32           /* bytes of SHA-256 */
 
 struct delivery;
+struct ticker;
 struct hook_cached;
 
 TAILQ_HEAD(question_list, hook_question);
@@ -36,6 +37,7 @@ struct hook {
 	const struct config *cfg; /* borrowed */
 	struct hook_http *http;
 	struct delivery *delivery;
+	struct ticker *ticker;
 	struct question_list questions; /* those in flight, then those that wait */
 	size_t questions_n, asked_n;    /* all, and those in flight */
 	unsigned generation;            /* of the hook: another after it has changed */
@@ -80,6 +82,8 @@ void hook_event_write_json(struct buf *out, struct slice value);
 void hook_event_write_named(struct buf *out, struct slice name, struct slice args);
 /* args.p NULL: no ack came in time. */
 void hook_event_write_ack(struct buf *out, const struct ack_row *ack, struct slice args);
+
+void hook_event_write_timer(struct buf *out, struct slice name, struct slice context);
 
 /* A user has come, or gone, with this session; `data` is an object's members, empty: none. */
 void hook_event_write_user(

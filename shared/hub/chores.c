@@ -287,6 +287,7 @@ start_over(struct hub *h)
 	h->gap = false;
 	/* what it was the leader of may be gone, and the lock with it */
 	h->action_in.leader = false;
+	h->timers.leads = false;
 	if (store_reopen(h->store) == -1) {
 		h->failed = true;
 		return -1;

@@ -74,6 +74,7 @@ hub_reload(struct hub *h, const struct hub_options *options)
 	o->history_rooms = options->history_rooms;
 	o->history_time_ms = options->history_time_ms;
 	h->history.recheck = true;
+	o->timers_per_session = options->timers_per_session;
 	o->link_bytes = options->link_bytes;
 	h->traced = log_enabled(LOG_LEVEL_TRACE);
 }
@@ -86,6 +87,7 @@ hub_close(struct hub *h)
 	if (h == NULL)
 		return;
 	if (h->store != NULL) {
+		timers_leave(h);
 		hub_turn_end(h, &next); /* commit what the program did while it ended */
 		held_free_all(h);
 		ring_free(&h->ring);

@@ -56,6 +56,14 @@ struct hub_app {
 	/* The answer to a packet that was sent with an ack; args.p NULL: none came in time. */
 	void (*answered)(void *arg, struct hub_ns *ns, struct session *s, const struct ack_row *ack,
 	    struct slice args);
+	/* A timer of the session is due (quota_set_timer()); context.p NULL: it has none.  May be
+	 * NULL. */
+	void (*timer)(void *arg, struct hub_ns *ns, struct session *s, struct slice name,
+	    struct slice context);
+	/* In one process of the whole deployment: do one thing that is due by the clock.  Return
+	 * whether one was, and set `*next_ms` to when the next is, INT64_MAX: never.  NULL: there
+	 * is nothing. */
+	bool (*tick)(void *arg, int64_t *next_ms);
 	/* A user comes with the first connected session that has the name, or goes with the last
 	 * one: `key` is that session's, which may live on another node.  In the open transaction.
 	 * May be NULL. */
@@ -81,9 +89,10 @@ struct hub_options {
 	 * a second. */
 	bool no_app;
 	bool maintains_last; /* does maintenance only if no other process has for a second */
+	int prefers_kind; /* of programs, that does what is due by the clock if it runs; 0: any */
 	int64_t close_timeout_ms, polling_duration_ms, handshake_timeout_ms, early_timeout_ms;
 	size_t bad_packets, queue_packets, queue_bytes, sessions, sessions_per_address, log_bytes;
-	size_t rooms_per_session, data_per_session, acks_per_session;
+	size_t rooms_per_session, data_per_session, acks_per_session, timers_per_session;
 	size_t early_packets, early_bytes;
 	size_t mailbox_messages, mailbox_bytes, mailbox_total_bytes; /* of a user, and of all */
 	int64_t mailbox_ms;                                          /* how long at most */
@@ -387,6 +396,17 @@ struct quota_ack {
 	int64_t deadline;                  /* 0: none */
 };
 int quota_add_ack(struct hub *h, int64_t key, const struct quota_ack *ack, int64_t *id);
+
+/* Call the application's `timer` for the session in `ms`, wherever the session is then; in the
+ * place of a timer of this name.  0; -EDQUOT: more than timers_per_session, which is logged; or
+ * -EIO: the turn is lost. */
+struct quota_timer {
+	struct slice ns, name, context; /* context.p NULL: none */
+	int64_t ms;
+};
+int quota_set_timer(struct hub *h, int64_t key, const struct quota_timer *timer);
+/* Drop it, if it is there.  0 or -1. */
+int quota_drop_timer(struct hub *h, int64_t key, struct slice ns, struct slice name);
 
 /* --- sending -------------------------------------------------------------------------------- */
 

@@ -1,10 +1,10 @@
 /* internal: what the files of the hub share.  Only shared/hub/ includes it.
  *
- * Files call downwards only: hub, turn, chores and action_in, trim, receive, session_remote,
- * session_attach, session_handover and session_create, drain, session, per_address, membership,
- * early, publish, quota, presence, history, link, transaction, follow, local, linked, part, held,
- * sub_index, channel, ring and lifecycle.  What a lower file cannot do itself it leaves to the turn
- * by a flag: `failed`, `log_unread`, `gap`, a session's `visiting` or `ready`. */
+ * Files call downwards only: hub, turn, chores, timers and action_in, trim, receive,
+ * session_remote, session_attach, session_handover and session_create, drain, session, per_address,
+ * membership, early, publish, quota, presence, history, link, transaction, follow, local, linked,
+ * part, held, sub_index, channel, ring and lifecycle.  What a lower file cannot do itself it leaves
+ * to the turn by a flag: `failed`, `log_unread`, `gap`, a session's `visiting` or `ready`. */
 #ifndef POLLUX_HUB_INTERNAL_H
 #define POLLUX_HUB_INTERNAL_H
 
@@ -21,6 +21,7 @@
 #include "shared/hub/per_address.h"
 #include "shared/hub/presence.h"
 #include "shared/hub/ring.h"
+#include "shared/hub/timers.h"
 #include "shared/store/counters.h"
 #include "shared/store/message_log.h"
 #include "shared/store/watch.h"
@@ -59,6 +60,7 @@ struct hub {
 	    link_patience; /* link_awaits_verdict() until then; 0: our signs of life are fresh */
 	struct parts parts;
 	struct action_in action_in;
+	struct timers timers;
 	struct per_address per_address;
 	struct {
 		int64_t next_size, next_sweep; /* when history_maintain() looks again */

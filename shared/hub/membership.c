@@ -15,6 +15,7 @@
 #include "shared/store/room_history.h"
 #include "shared/store/slots.h"
 #include "shared/store/subscription.h"
+#include "shared/store/timer_row.h"
 #include "shared/wire/json.h"
 
 /* --- joining -------------------------------------------------------------------------------- */
@@ -340,6 +341,10 @@ membership_leave_namespace(struct hub *h, struct session *s, struct hub_ns *ns, 
 			s->left_n += !s->row.streaming;
 		}
 	presence_left(h, s->row.key, ns->name, none);
+	if (timer_row_drop_namespace(h->store, s->row.key, ns->name) == -1) {
+		h->failed = true;
+		return -1;
+	}
 	if (early_shut(h, s, ns) == -1)
 		return -1;
 	if (s->ops != NULL)

@@ -8,6 +8,7 @@
 #include "shared/hub/mail.h"
 #include "shared/hub/user_presence.h"
 #include "shared/store/session_data.h"
+#include "shared/store/timer_row.h"
 #include "shared/wire/sid.h"
 
 int
@@ -114,4 +115,45 @@ quota_add_ack(struct hub *h, int64_t key, const struct quota_ack *ack, int64_t *
 		return 0;
 	h->failed = true;
 	return -EIO;
+}
+
+int
+quota_set_timer(struct hub *h, int64_t key, const struct quota_timer *timer)
+{
+	enum store_result result = STORE_FAILED;
+	const struct session *remote = find_remote(h, key);
+
+	if (remote != NULL)
+		return link_command(h, remote,
+			   &(struct link_command){.what = LINK_AFTER,
+			       .number = timer->ms,
+			       .ns = timer->ns,
+			       .name = timer->name,
+			       .context = timer->context}) == 0
+		           ? 0
+		           : -EIO;
+	if (transaction_open(h) == 0)
+		result = timer_row_set(h->store, key, timer->ns, timer->name, timer->context,
+		    h->now + timer->ms, (int64_t)h->o.timers_per_session);
+	if (result == STORE_FULL)
+		return quota_refuse(h, key, "timers_per_session");
+	if (result == STORE_OK)
+		return 0;
+	h->failed = true;
+	return -EIO;
+}
+
+int
+quota_drop_timer(struct hub *h, int64_t key, struct slice ns, struct slice name)
+{
+	const struct session *remote = find_remote(h, key);
+
+	if (remote != NULL)
+		return link_command(
+		    h, remote, &(struct link_command){.what = LINK_CANCEL, .ns = ns, .name = name});
+	if (transaction_open(h) == -1 || timer_row_drop(h->store, key, ns, name) == -1) {
+		h->failed = true;
+		return -1;
+	}
+	return 0;
 }

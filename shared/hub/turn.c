@@ -5,6 +5,7 @@
 #include "shared/hub/drain.h"
 #include "shared/hub/internal.h"
 #include "shared/store/slots.h"
+#include "shared/store/timekeeper.h"
 #include "shared/wire/payload.h"
 
 /* What fits into one response; the rest waits for the next poll. */
@@ -240,9 +241,17 @@ end_transaction(struct hub *h)
 int
 hub_turn_end(struct hub *h, int64_t *next_ms)
 {
-	int result = end_transaction(h);
+	/* a lock that was waited for is ours now, and would be given back unused */
+	bool unused = h->untouched && store_in_transaction(h->store);
+	bool timed = unused && timers_are_due(h) && timers_run(h);
+	int result, rows;
 	int64_t look;
-	int rows;
+
+	if (unused && !timed)
+		(void)timers_tick(h);
+	result = end_transaction(h);
+	if (timed)
+		timers_settle(h, result == 0);
 
 	/* each in a transaction of its own: if it fails, the turn stays committed */
 	if (chores_are_due(h)) {
@@ -253,6 +262,14 @@ hub_turn_end(struct hub *h, int64_t *next_ms)
 		drain_run(h);
 		end_transaction(h);
 	}
+	if (timers_are_due(h)) {
+		bool ran = timers_run(h), committed = end_transaction(h) == 0;
+
+		if (ran)
+			timers_settle(h, committed);
+	}
+	for (int n = 0; n < TIMEKEEPER_TICKS && timers_tick(h); n++)
+		end_transaction(h);
 	rows = action_in_run(h);
 	if (rows > 0)
 		action_in_settled(h, rows, end_transaction(h) == 0);
@@ -262,6 +279,9 @@ hub_turn_end(struct hub *h, int64_t *next_ms)
 	if (h->next_chores < *next_ms)
 		*next_ms = h->next_chores;
 	look = drain_next(h);
+	if (look < *next_ms)
+		*next_ms = look;
+	look = timers_next(h);
 	if (look < *next_ms)
 		*next_ms = look;
 	look = action_in_next(h);

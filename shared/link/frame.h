@@ -92,6 +92,8 @@ enum link_command_what {
 	LINK_ASK = 'q',       /* ns, name, text: arguments, handler, context, number: timeout, ms */
 	LINK_ASK_TEXT = 't',  /* the same of a message: ns, text, handler, context, number */
 	LINK_ASK_JSON = 'o',  /* the same of a JSON value */
+	LINK_AFTER = 'a',     /* ns, name, context, number: ms */
+	LINK_CANCEL = 'c',    /* ns, name */
 };
 
 /* What is to be done with a session at its home. */

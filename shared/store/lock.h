@@ -17,6 +17,7 @@ enum lock_byte {
 	LOCK_ACTIONS = 4,     /* one process runs the actions in the table action_in */
 	LOCK_TAKEOVER = 5,    /* asks processes of an older version to leave */
 	LOCK_LINK = 6,        /* one process is pollux-linkd */
+	LOCK_TIME = 7,        /* one process does what is due by the clock */
 	LOCK_SLOT = 1000,     /* + slot: that process is alive */
 };
 

@@ -125,6 +125,7 @@ delete_belongings(struct store *st, int64_t key)
 	    Q_HOOK_KEEP_ENDED,
 	    Q_DATA_DELETE_ALL,
 	    Q_ACK_DELETE_ALL,
+	    Q_TIMER_DELETE_ALL,
 	    Q_HOOK_DELETE_DEFERRED,
 	    Q_EARLY_DELETE_ALL,
 	};

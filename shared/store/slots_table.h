@@ -8,6 +8,7 @@
 #include "shared/store/places.h"
 #include "shared/store/slots.h"
 #include "shared/store/takeover.h"
+#include "shared/store/timekeeper.h"
 #include "shared/store/waiters.h"
 
 struct slot {
@@ -78,6 +79,14 @@ struct slot_counters {
 	_Alignas(64) _Atomic uint64_t n[COUNTERS];
 };
 
+/* What is due by the clock: timekeeper.h. */
+struct slot_time {
+	_Atomic int leader;                         /* slot + 1; 0: none, or it has resigned */
+	_Atomic int64_t due_ms;                     /* no timer of a session is due before */
+	_Atomic int64_t ticks_ms[TIMEKEEPER_TICKS]; /* when each is due; 0: it never was */
+	_Atomic int64_t request_ms; /* until then a tick of the hook is on its way */
+};
+
 /* In shared memory, zeroed when created: 0 must be the right start value of every field. */
 struct slot_table {
 	struct takeover_head head;
@@ -104,6 +113,7 @@ struct slot_table {
 	struct slot_drain drain;
 	_Atomic int64_t status_until,
 	    status_due; /* slots_status_until() and slots_status_claim() */
+	struct slot_time time;
 	struct slot_link link;
 	struct slot_counters counters[SLOT_COUNTERS];
 	struct slot slots[SLOTS_MAX];

@@ -70,6 +70,7 @@ X(Q_HOOK_KEEP_ENDED,
 X(Q_DATA_DELETE_ALL,
     "DELETE FROM data WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)")
 X(Q_ACK_DELETE_ALL, "DELETE FROM ack WHERE key = ?1")
+X(Q_TIMER_DELETE_ALL, "DELETE FROM timer WHERE key = ?1")
 X(Q_HOOK_DELETE_DEFERRED, "DELETE FROM hook_deferred WHERE key = ?1")
 X(Q_EARLY_DELETE_ALL, "DELETE FROM early_packet WHERE key = ?1")
 X(Q_SUBSCRIPTION_DELETE_ALL, "DELETE FROM subscription WHERE key = ?1")
@@ -191,6 +192,19 @@ X(Q_ACK_ADD,
 X(Q_ACK_TAKE, "DELETE FROM ack WHERE key = ?1 AND id = ?2 RETURNING ns, handler, context")
 X(Q_ACK_TAKEN, "UPDATE session SET acks = acks - 1 WHERE key = ?1")
 X(Q_ACK_LIST_DUE, "SELECT key, id FROM ack WHERE deadline <= ?1 LIMIT ?2")
+
+/* --- timer_row.c --- */
+X(Q_TIMER_SET,
+    "INSERT OR REPLACE INTO timer(key, ns, name, context, due) SELECT ?1, ?2, ?3, ?4, ?5"
+    " WHERE EXISTS (SELECT 1 FROM timer WHERE key = ?1 AND ns = ?2 AND name = ?3)"
+    " OR (SELECT count(*) FROM timer WHERE key = ?1) < ?6")
+X(Q_TIMER_DROP, "DELETE FROM timer WHERE key = ?1 AND ns = ?2 AND name = ?3")
+X(Q_TIMER_DROP_NAMESPACE, "DELETE FROM timer WHERE key = ?1 AND ns = ?2")
+X(Q_TIMER_TAKE,
+    "DELETE FROM timer WHERE key = ?1 AND ns = ?2 AND name = ?3 AND due <= ?4 RETURNING context")
+X(Q_TIMER_LIST_DUE,
+    "SELECT key, ns, name FROM timer WHERE due <= ?1 ORDER BY due LIMIT ?2")
+X(Q_TIMER_NEXT, "SELECT min(due) FROM timer")
 
 /* --- early_packet.c --- */
 X(Q_EARLY_ADD,

@@ -8,6 +8,7 @@
 #include "shared/app/module.h"
 #include "shared/base/log.h"
 #include "shared/hook/hook.h"
+#include "shared/hub/timers.h"
 #include "shared/store/folder.h"
 #include "shared/transport/cors.h"
 #include "shared/transport/internal.h"
@@ -38,6 +39,7 @@ make_hub_options(struct server *sv)
 	return (struct hub_options){
 	    .kind = (int)sv->kind,
 	    .maintains_last = sv->kind == SERVER_LINKD,
+	    .prefers_kind = sv->kind == SERVER_WSD ? 0 : SERVER_WSD,
 	    .folder = cfg->data,
 	    .group = cfg->store_group,
 	    .app = application_for_hub(sv->application),
@@ -69,6 +71,7 @@ make_hub_options(struct server *sv)
 	    .history_total_bytes = cfg->history_total_bytes,
 	    .history_rooms = cfg->history_rooms,
 	    .history_time_ms = cfg->room_history_time_ms,
+	    .timers_per_session = cfg->timers_per_session,
 	    .cluster = cfg->cluster_redis[0] != '\0',
 	    .link_bytes = cfg->cluster_queue_bytes,
 	    .link_timeout_ms = cfg->cluster_node_timeout_ms,
@@ -552,6 +555,7 @@ server_drain(struct server *sv)
 	heartbeat_drain(sv);
 	handshake_request_drain(sv);
 	relay_turn_drain(sv);
+	timers_leave(sv->hub);
 	/* last: the ends of the sessions are events for the application */
 	application_drain(sv->application);
 }

@@ -25,7 +25,8 @@
 	.history_bytes = 10000, \
 	.history_total_bytes = 100000, \
 	.history_rooms = 100, \
-	.history_time_ms = 3600000
+	.history_time_ms = 3600000, \
+	.timers_per_session = 4
 /* clang-format on */
 
 #endif

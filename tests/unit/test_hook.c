@@ -129,6 +129,21 @@ test_row(void **state)
 }
 
 static void
+test_timer(void **state)
+{
+	struct buf body = {.p = NULL};
+
+	(void)state;
+	hook_event_write_timer(&body, SLICE("tu\"rn"), SLICE("{\"of\":1.10}"));
+	assert_true(slice_is(buf_slice(&body),
+	    "\"type\":\"timer\",\"name\":\"tu\\\"rn\",\"context\":{\"of\":1.10}"));
+	buf_clear(&body);
+	hook_event_write_timer(&body, SLICE("turn"), none);
+	assert_true(slice_is(buf_slice(&body), "\"type\":\"timer\",\"name\":\"turn\""));
+	buf_free(&body);
+}
+
+static void
 test_handshake(void **state)
 {
 	struct buf out = {.p = NULL};
@@ -432,6 +447,7 @@ main(void)
 	    cmocka_unit_test(test_filter),
 	    cmocka_unit_test(test_event_list),
 	    cmocka_unit_test(test_row),
+	    cmocka_unit_test(test_timer),
 	    cmocka_unit_test(test_handshake),
 	    cmocka_unit_test(test_description),
 	    cmocka_unit_test(test_good_replies),

@@ -40,6 +40,7 @@ struct node {
 	int64_t now;
 	char told[512];  /* the application: one word per event */
 	char heard[512]; /* hub_options.linked */
+	int asked_for_ticks;
 };
 
 static struct hub_ns *
@@ -91,6 +92,17 @@ note_user(void *arg, int64_t key, struct slice user, bool arrives)
 	    (int)user.n, user.p);
 }
 
+/* Nothing is ever due. */
+static bool
+count_tick(void *arg, int64_t *next_ms)
+{
+	struct node *node = arg;
+
+	node->asked_for_ticks++;
+	*next_ms = INT64_MAX;
+	return false;
+}
+
 static void
 note_linked(void *arg, unsigned char kind, struct slice body)
 {
@@ -118,7 +130,8 @@ open_node(void **state)
 		.authorize = accept_all,
 		.connected = note_connected,
 		.disconnected = note_disconnected,
-		.user_changed = note_user},
+		.user_changed = note_user,
+		.tick = count_tick},
 	};
 
 	snprintf(node->folder, sizeof(node->folder), "/tmp/pollux-test.XXXXXX");
@@ -440,14 +453,59 @@ what_is_done_to_remote_sessions_goes_home(void **state)
 	quota_set_value(node->hub, key, SLICE("nick"), SLICE("1"));
 	quota_delete_value(node->hub, key, SLICE("nick"));
 	quota_set_user(node->hub, key, SLICE("43"));
+	quota_set_timer(
+	    node->hub, key, &(struct quota_timer){SLICE(""), SLICE("turn"), SLICE("7"), 500});
+	quota_drop_timer(node->hub, key, SLICE(""), SLICE("turn"));
 	membership_kick(node->hub, s, &node->root, "booted");
 	session_end(node->hub, s, "booted", true);
 	session_end(node->hub, s, "booted", true);
 	finish(node);
 	assert_left(node,
 	    "S9[3:::hi/0] X9[jroom] C-1[3:::r/0] X9[lden] X9[vnick1] X9[dnick] X9[u43] "
-	    "X9[kbooted] X9[ebooted] ");
+	    "X9[aturn] X9[cturn] X9[kbooted] X9[ebooted] ");
 	assert_string_equal(node->told, "");
+}
+
+/* --- ticks ---------------------------------------------------------------------------------- */
+
+static bool
+has_ticks(struct node *node)
+{
+	node->asked_for_ticks = 0;
+	begin(node);
+	finish(node);
+	return node->asked_for_ticks > 0;
+}
+
+static void
+the_lowest_living_node_ticks(void **state)
+{
+	struct node *node = *state;
+
+	/* it knows nothing of the others yet */
+	slots_link_set_beat(node->slots, node->now);
+	assert_false(has_ticks(node));
+	slots_link_set_knows_all(node->slots, true);
+	assert_true(has_ticks(node));
+	/* a node that comes and goes is no reason to stop, unless it comes before this one */
+	slots_link_set_knows_all(node->slots, false);
+	peer_lives(node, true);
+	assert_true(has_ticks(node));
+	slots_link_set_lives(node->slots, 1, true);
+	assert_false(has_ticks(node));
+	slots_link_set_lives(node->slots, 1, false);
+	assert_false(has_ticks(node));
+	slots_link_set_knows_all(node->slots, true);
+	assert_true(has_ticks(node));
+	/* the others may take it for dead */
+	node->now += 9000;
+	assert_true(has_ticks(node));
+	node->now += 1000;
+	assert_false(has_ticks(node));
+	slots_link_set_beat(node->slots, node->now);
+	assert_true(has_ticks(node));
+	slots_link_set_number(node->slots, LINK_NOBODY);
+	assert_false(has_ticks(node));
 }
 
 static void
@@ -805,6 +863,7 @@ main(void)
 		messages_leave_for_rooms_of_others_and_new_rooms, open_node, close_node),
 	    cmocka_unit_test_setup_teardown(
 		what_is_done_to_remote_sessions_goes_home, open_node, close_node),
+	    cmocka_unit_test_setup_teardown(the_lowest_living_node_ticks, open_node, close_node),
 	    cmocka_unit_test_setup_teardown(
 		a_node_that_dies_takes_its_sessions, open_node, close_node),
 	    cmocka_unit_test_setup_teardown(users_come_and_go_across_nodes, open_node, close_node),
