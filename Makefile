@@ -221,17 +221,17 @@ run:
 # --- make check: every suite leaves its count in $(B)/check, and runs again only if it failed or
 # --- its inputs have changed
 SERVERS   = lighttpd nginx apache
-SUITES    = format layers names links manual promises install services unit unit-san fuzz-replay clients \
+SUITES    = format layers names links manual promises abilities install services unit unit-san fuzz-replay clients \
             chaos chaos-cluster cluster $(SERVERS:%=outside-%) outside-nodes packages
 C         = $(B)/check
 # listed FOLDERS[, TESTS OF FIND]: the files there that are not made: what git would list, without git
 listed    = $(patsubst ./%,%,$(shell find $(1) \( -path ./build -o -path ./out -o -path ./node_modules -o -path ./.git \
             -o -name __pycache__ \) -prune -o -type f $(if $(2),\( $(2) \)) -print))
-CLIENTS   = $(call listed,clients tests/clients apps/chat-php apps/chat-py)
+CLIENTS   = $(call listed,clients tests/clients apps)
 SOURCES   = $(call listed,.,-name '*.[ch]')
 LAUNCHER  = tools/run tools/run-cluster tools/run-lib
 OUTSIDE   = $(call listed,tests/lib tests/wire tests/interop tests/browser tests/suite $(LAUNCHER) \
-            apache-conf apps clients package-lock.json tools/bundle docs/hosting.md)
+            apache-conf apps clients package-lock.json tools/bundle docs/hosting.md docs/guide.md docs/migration.md)
 CLUSTER   = $(call listed,tests/lib tests/cluster tests/suite $(LAUNCHER) apache-conf \
             docs/kubernetes apps package-lock.json)
 MANUALS   = $(call listed,.,-name '*.[1-9]') shared/base/config_table.c shared/base/daemon.c \
@@ -272,6 +272,8 @@ $(C)/manual: $(MANUALS)
 	@tools/check-one $@ tests/manual.sh
 $(C)/promises: $(DOCUMENTS) $(TESTS) tests/promises.js
 	@tools/check-one $@ tests/promises.js
+$(C)/abilities: $(DOCUMENTS) $(MANUALS) $(SOURCES) $(CLIENTS) tests/abilities.js tests/abilities.txt
+	@tools/check-one $@ tests/abilities.js
 $(C)/install: $(MANUALS) $(EXAMPLES) Makefile pollux-app.pc.in tools/install tests/install.sh \
   tests/lib/tally.sh | $(PROGRAMS)
 	@tools/check-one $@ tests/install.sh
