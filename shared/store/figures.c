@@ -23,7 +23,9 @@ figures_collect(struct store *st, struct figures *f)
 	    .wal_bytes = database_file_bytes(st, DATABASE_WAL),
 	};
 	counters_read(st->slots, &f->counters);
-	if (f->hook_dead == -1 || message_log_span(st, &span) == -1 ||
+	f->users = listing_count_users(st);
+	if (f->hook_dead == -1 || f->users == -1 || room_history_total(st, &f->history) == -1 ||
+	    message_log_span(st, &span) == -1 ||
 	    mailbox_total(st, &f->mailbox_messages, &f->mailbox_bytes) == -1)
 		return -1;
 	f->log_bytes = span.bytes;

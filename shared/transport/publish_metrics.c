@@ -116,6 +116,9 @@ add_figures(struct buf *out, const struct server *sv, const struct figures *f)
 {
 	struct stat sb;
 
+	add_gauge(out, "users", "Users who have a session, in the whole cluster.", f->users);
+	add_gauge(out, "history_rooms", "Rooms of which messages are kept.", f->history.rooms);
+	add_gauge(out, "history_bytes", "Bytes of those messages.", f->history.bytes);
 	add_gauge(out, "hook_queue_events", "Events that wait for the web hook.", f->hook_events);
 	add_gauge(out, "hook_queue_bytes", "Bytes of those.", f->hook_bytes);
 	add_gauge(out, "hook_dead_events",

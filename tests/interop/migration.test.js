@@ -19,7 +19,7 @@ const { until, within } = require('../lib/wait');
 
 const PAGE = fs.readFileSync(path.join(ROOT, 'docs/migration.md'), 'utf8');
 const skip = not(['nginx', 'apache', 'apache-proxy'], 'once is enough');
-const KEY = 'the key of the migrated hook';
+const KEY = 'the-key-of-the-migrated-hook';
 const running = [];
 let folder;
 

@@ -18,8 +18,9 @@ const APPS = path.join(ROOT, 'apps');
 const STAFF = 'token-of-the-staff';
 const KEY = 'key-of-cron';
 
-/* Each: the command of the hook, and of cron. */
+/* Each: the command of the hook, if it is one, and of cron. */
 const LOBBIES = {
+  C: { cron: ['python3', '-B', `${APPS}/lobby-py/cron.py`] },
   php: {
     hook: (port) => ['php', '-S', `127.0.0.1:${port}`, `${APPS}/lobby-php/hook.php`],
     cron: ['php', `${APPS}/lobby-php/cron.php`]
@@ -30,14 +31,22 @@ const LOBBIES = {
   }
 };
 
-/* The server, as useServer(); `program()` is the running hook. */
+/* A server with this lobby, as of useServer(). */
 function useLobby(kind) {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-lobby-'));
   const hash = createHash('sha256').update(KEY).digest('hex');
-  const options = { conf: { app: { module: '' }, publish: { enabled: 'true', keys: `cron:read,publish:${hash}` } } };
+  const options = { conf: { publish: { enabled: 'true', keys: `cron:read,publish:${hash}` } } };
+  if (LOBBIES[kind].hook) useHook(kind, options);
+  else Object.assign(options, { app: 'lobby', env: { LOBBY_STAFF: STAFF } });
+  return useServer(options);
+}
+
+/* Start the hook before the server, and add it to the configuration. */
+function useHook(kind, options) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pollux-lobby-'));
   let program;
   before(async () => {
     const [port] = await freePorts(1);
+    options.conf.app = { module: '' };
     options.conf.hook = { url: `http://127.0.0.1:${port}/`, secret: SECRET, namespaces: '/staff', authorize_namespaces: 'true' };
     const [command, ...args] = LOBBIES[kind].hook(port);
     program = spawn(command, args, {
@@ -50,7 +59,6 @@ function useLobby(kind) {
     program.kill();
     fs.rmSync(folder, { recursive: true });
   });
-  return useServer(options);
 }
 
 module.exports = { LOBBIES, STAFF, KEY, useLobby };

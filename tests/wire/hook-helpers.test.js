@@ -84,6 +84,21 @@ def enter(ev, io):
 def tell(ev, io):
     io.room(ev.args[0]).emit('told', ev.args[1])
 
+@p.on('wait')
+def wait(ev, io):
+    io.after(60000, 'turn', 'replaced').after(30, 'turn', {'n': [0]}).after(60, 'bare').after(30, 'never').cancel('never')
+    io.join('ticking')
+
+@p.on_timer('turn')
+@p.on_timer('bare')
+@p.on_timer('never')
+def come(ev, io):
+    io.emit('come', ev.name, ev.context)
+
+@p.on_tick
+def tick(ev, io):
+    io.room('ticking').emit('tick', ev.session)
+
 @p.on('miss')
 def miss(ev, io):
     io.to_user(ev.args[0]).mailbox(60).emit('missed', ev.args[1])
@@ -98,6 +113,9 @@ p.run(port=${port})
   php: (port, folder) => {
     fs.writeFileSync(path.join(folder, 'hook.php'), `<?php
 require '${CLIENTS}/pollux.php';
+$come = function ($ev, $io) {
+    $io->emit('come', $ev->name, $ev->context);
+};
 (new Pollux(['secret' => '${SECRET}']))->authorize(function () {
     return true;
 })->on('say', function ($ev) {
@@ -132,6 +150,11 @@ require '${CLIENTS}/pollux.php';
     return [];
 })->on('tell', function ($ev, $io) {
     $io->room($ev->args[0])->emit('told', $ev->args[1]);
+})->on('wait', function ($ev, $io) {
+    $io->after(60000, 'turn', 'replaced')->after(30, 'turn', ['n' => [0]])->after(60, 'bare')->after(30, 'never');
+    $io->cancel('never')->join('ticking');
+})->onTimer('turn', $come)->onTimer('bare', $come)->onTimer('never', $come)->onTick(function ($ev, $io) {
+    $io->room('ticking')->emit('tick', $ev->session);
 })->on('miss', function ($ev, $io) {
     $io->toUser($ev->args[0])->mailbox(60)->emit('missed', $ev->args[1]);
     return [];
@@ -151,7 +174,7 @@ function useHelper(kind, secret) {
   let program, text = '';
   before(async () => {
     const [port] = await freePorts(1);
-    options.conf.hook = { url: `http://127.0.0.1:${port}/`, secret, authorize: 'yes' };
+    options.conf.hook = { url: `http://127.0.0.1:${port}/`, secret, authorize: 'yes', tick: 1 };
     const [command, args] = PROGRAMS[kind](port, folder);
     program = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TMPDIR: folder } });
     for (const stream of [program.stdout, program.stderr]) stream.on('data', (data) => { text += data; });
@@ -253,6 +276,18 @@ for (const [kind, good] of [['python', '"a"'], ['php', '{"text":"a"}']]) {
     await b.ask('enter', ['remembers', 2]);
     await b.expect(told(2), told(3));
     for (const client of [a, b]) await client.close();
+  });
+
+  pollux(`${kind}: timers come with their context, and ticks without a session`, async () => {
+    for (const Transport of [Websocket, Polling]) {
+      const client = await Transport.open(right.server);
+      await client.emit('wait');
+      const packets = await client.takeUntil('5:::{"name":"tick","args":[null]}');
+      const wanted = ['5:::{"name":"come","args":["turn",{"n":[0]}]}', '5:::{"name":"come","args":["bare",null]}'];
+      while (packets.filter((packet) => packet.includes('come')).length < 2) packets.push(await client.take());
+      assert.deepStrictEqual(packets.filter((packet) => packet.includes('come')), wanted);
+      await client.close();
+    }
   });
 
   pollux(`${kind}: a wrong secret: one line on each side`, async () => {

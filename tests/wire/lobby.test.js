@@ -6,12 +6,22 @@ const { execFileSync } = require('node:child_process');
 const { event } = require('../lib/client');
 const { LOBBIES, STAFF, KEY, useLobby } = require('../lib/lobby');
 const { Polling } = require('../lib/polling');
-const { pollux } = require('../lib/suite');
+const { pollux, not } = require('../lib/suite');
 const { Websocket } = require('../lib/websocket');
 
 /* The ack id of an event that a client has got and must ack. */
 const idOf = (packet) => packet.match(/^5:([0-9]+)\+/)[1];
 const nameOf = (packet) => JSON.parse(packet.slice(packet.indexOf('{'))).name;
+
+/* In a cluster a client on one node may still hear of somebody whom its list has, and who came on another. */
+function ignoreJoined(client, members) {
+  const late = new Set(members.map(({ nick }) => event('joined', [nick])));
+  const isNew = (packet) => !late.has(packet);
+  client.inbox = client.inbox.filter(isNew);
+  client.deliver = (packet) => {
+    if (isNew(packet)) Object.getPrototypeOf(client).deliver.call(client, packet);
+  };
+}
 
 for (const [kind, { cron }] of Object.entries(LOBBIES)) {
   const server = useLobby(kind);
@@ -24,6 +34,7 @@ for (const [kind, { cron }] of Object.entries(LOBBIES)) {
       const [error, { members }] = await client.ask('nickname', [nick]);
       assert.strictEqual(error, null);
       assert.deepStrictEqual(members.at(-1), { nick, status: 'here' });
+      ignoreJoined(client, members);
       for (const other of clients) await other.expect(event('joined', [nick]));
       clients.push(client);
     }
@@ -109,7 +120,8 @@ for (const [kind, { cron }] of Object.entries(LOBBIES)) {
     await leave(clients, 'Ada', 'Bob');
   });
 
-  pollux(`lobby in ${kind}: the staff, and nobody else, may throw people out`, async () => {
+  const skip = kind === 'C' && not(['apache'], 'mod_fcgid gives its processes no environment');
+  pollux(`lobby in ${kind}: the staff, and nobody else, may throw people out`, { skip }, async () => {
     const clients = await enter('Ada', 'Bob');
     const [ada] = clients;
     await ada.send('1::/staff');
