@@ -93,6 +93,22 @@ membership_add(
 	return result == 1 ? 0 : result;
 }
 
+/* The last of these packets that together take half of a session's queue: there must be room for
+ * what comes next. */
+static struct slice
+fit_in_queue(const struct hub *h, struct slice texts)
+{
+	struct pack_reader in = {.rest = texts};
+	size_t n = 0;
+
+	for (; in.rest.n > 0; n++)
+		(void)pack_read_text(&in);
+	in = (struct pack_reader){.rest = texts};
+	for (; n > h->o.queue_packets / 2 || in.rest.n > h->o.queue_bytes / 2; n--)
+		(void)pack_read_text(&in);
+	return in.rest;
+}
+
 /* The session has joined the room, in the open transaction: send it the room's last messages.
  * `history` as in membership_join_history(). */
 static int
@@ -109,7 +125,7 @@ send_history(struct hub *h, struct session *s, struct slice ns, struct slice roo
 	if (result == 1)
 		result =
 		    history_read(h, &r, history < 0 ? r.configured : history, s->row.key, &texts);
-	in = (struct pack_reader){.rest = buf_slice(&texts)};
+	in = (struct pack_reader){.rest = fit_in_queue(h, buf_slice(&texts))};
 	while (result == 0 && in.rest.n > 0)
 		result = hub_publish_session(h, s, pack_read_text(&in), false);
 	buf_free(&texts);

@@ -442,6 +442,39 @@ nothing_is_lost_or_doubled_while_others_speak(void **state)
 	}
 }
 
+/* A poll that is sent more than its queue holds would be the end of its session, each time it comes
+ * back. */
+static void
+a_history_fits_in_the_queue_of_who_joins(void **state)
+{
+	struct world *w = *state;
+	static char text[1024];
+	struct client c;
+
+	w->options.history = "*,50";
+	w->options.queue_packets = 20;
+	w->options.queue_bytes = 3000;
+	reload(w);
+	memset(text, 'x', 1000);
+	for (int i = 0; i < 30; i++) {
+		char number[8];
+
+		snprintf(number, sizeof(number), "%d", i);
+		say(w, 0, "many", number);
+		say(w, 0, "long", text);
+	}
+	open_client(w, 0, &c, false);
+	join(w, 1, &c, "many", -1);
+	attach(w, 0, &c, false);
+	attach(w, 0, &c, false);
+	assert_string_equal(c.got, "20 21 22 23 24 25 26 27 28 29 ");
+	c.got[0] = '\0';
+	join(w, 1, &c, "long", -1);
+	attach(w, 0, &c, false);
+	attach(w, 0, &c, false);
+	assert_int_equal(strlen(c.got), 1001);
+}
+
 static void
 a_room_has_no_more_than_its_limits(void **state)
 {
@@ -450,6 +483,7 @@ a_room_has_no_more_than_its_limits(void **state)
 
 	w->options.history = "*,100";
 	w->options.history_messages = 4;
+	w->options.queue_bytes = 100000;
 	reload(w);
 	for (int i = 0; i < 6; i++)
 		say(w, 0, "a", (const char *[]){"1", "2", "3", "4", "5", "6"}[i]);
@@ -652,6 +686,7 @@ main(void)
 	    TEST(a_join_that_asks_has_the_room_kept_from_then_on),
 	    TEST(who_is_in_the_room_and_who_was_left_out_get_nothing),
 	    TEST(nothing_is_lost_or_doubled_while_others_speak),
+	    TEST(a_history_fits_in_the_queue_of_who_joins),
 	    TEST(a_room_has_no_more_than_its_limits),
 	    TEST(rooms_used_the_longest_ago_go_when_all_take_too_much),
 	    TEST(a_room_too_many_takes_the_place_of_one_that_nobody_is_in),
