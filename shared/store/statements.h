@@ -153,7 +153,7 @@ X(Q_HISTORY_READ,
     " ORDER BY seq")
 X(Q_HISTORY_LIST, "SELECT chan, ns, room, configured, asked FROM history_room")
 X(Q_HISTORY_CONFIGURE, "UPDATE history_room SET configured = ?2 WHERE chan = ?1")
-X(Q_HISTORY_TOTAL, "SELECT count(*), ifnull(sum(bytes), 0) FROM history_room")
+X(Q_HISTORY_TOTAL, "SELECT rooms, bytes FROM history_total")
 X(Q_HISTORY_CLEAR, "DELETE FROM history_message WHERE chan = ?1")
 X(Q_HISTORY_DROP, "DELETE FROM history_room WHERE chan = ?1")
 X(Q_HISTORY_EMPTY,
