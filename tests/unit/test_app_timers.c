@@ -113,6 +113,37 @@ another_process_goes_on(void **state)
 	told(w, "tick1 ");
 }
 
+/* Between them a FastCGI process lets the daemon be first, but goes on without it. */
+static void
+a_process_that_may_be_ended_waits_for_the_other(void **state)
+{
+	struct world *w = *state;
+	struct hub_options options = {
+	    .kind = 1, .prefers_kind = 2, .folder = w->folder, HUB_LIMITS};
+
+	for (int i = 0; i < 2; i++)
+		hub_close(w->hub[i]);
+	for (int i = 0; i < 2; i++) {
+		options.app = application_for_hub(w->application[i]);
+		w->hub[i] = hub_open(&options);
+		assert_non_null(w->hub[i]);
+		application_set_hub(w->application[i], w->hub[i]);
+		options.kind = 2;
+		options.prefers_kind = 0;
+	}
+	idle(w, 0);
+	assert_int_equal(idle(w, 1), 100);
+	pass(w, 100);
+	told(w, "tick1 ");
+	hub_close(w->hub[1]);
+	w->hub[1] = NULL;
+	for (int i = 0; i < 11; i++) {
+		w->now += 100;
+		idle(w, 0);
+	}
+	assert_non_null(strstr(w->told, "tick0"));
+}
+
 static void
 a_slow_tick_is_logged(void **state)
 {
@@ -483,6 +514,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TICKS(one_process_ticks),
 	    TICKS(another_process_goes_on),
+	    TICKS(a_process_that_may_be_ended_waits_for_the_other),
 	    TICKS(a_slow_tick_is_logged),
 	    TICKS(a_guest_does_not_tick),
 	    cmocka_unit_test(there_are_at_most_32),
