@@ -174,6 +174,7 @@ CREATE TABLE mailbox(
 	ns TEXT NOT NULL,
 	until INTEGER NOT NULL,    -- ms since 1970
 	bytes INTEGER NOT NULL,    -- what it counts
+	shared INTEGER NOT NULL,   -- 1: other nodes were told of it, or have told us
 	packet BLOB NOT NULL
 );
 CREATE UNIQUE INDEX mailbox_uid ON mailbox(uid);
