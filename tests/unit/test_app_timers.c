@@ -407,6 +407,40 @@ set_too_many(struct world *w, sio_socket *s, const sio_event *e)
 	assert_int_equal(sio_after(s, 100, "turn", context), -EMSGSIZE);
 }
 
+/* Processes die one after another while they call it, and it is there again each time. */
+static void
+a_timer_that_kills_its_processes_is_dropped(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+	const char *file;
+
+	pass(w, 0);
+	open_polling(w, 1, &c);
+	run(w, 1, &c, feed_dog);
+	w->told[0] = '\0';
+	for (int n = 0; n < 3; n++) {
+		timekeeper_set_calling(
+		    hub_store(w->hub[0]), sid_key((struct slice){c.sid, SID_LENGTH}));
+		for (int i = 0; i < 2; i++)
+			hub_close(w->hub[i]);
+		for (int i = 0; i < 2; i++)
+			w->hub[i] = open_hub(w, w->application[i], false);
+		if (n == 0)
+			pass(w, 0);
+		else
+			wake(w, 0);
+	}
+	file = log_into(w);
+	pass(w, 200);
+	told(w, "");
+	assert_non_null(strstr(
+	    log_said(file), "timer \"dog\" of namespace \"\" is dropped: 3 processes have died"));
+	run(w, 1, &c, feed_dog);
+	pass(w, 200);
+	told(w, "dog\"fed\" ");
+}
+
 static void
 a_session_has_a_limited_number(void **state)
 {
@@ -524,6 +558,7 @@ main(void)
 	    TIMERS(a_timer_outlives_the_processes),
 	    TIMERS(a_timer_ends_with_its_session),
 	    TIMERS(who_leaves_gets_none),
+	    TIMERS(a_timer_that_kills_its_processes_is_dropped),
 	    TIMERS(a_session_has_a_limited_number),
 	    TIMERS(actions_set_and_drop_timers),
 	    cmocka_unit_test(wrong_actions_are_refused),
