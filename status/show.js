@@ -70,12 +70,14 @@ function showHook({ hook, counters }, rates) {
 function showStore({ store, awaited, memberships, counters }, rates) {
   fillFacts(byId('store'), [
     ['Database', bytes(store.bytes)],
+    ['Its write-ahead log', bytes(store.wal)],
     ['Log of messages', `${bytes(store.log_bytes)} of ${bytes(store.log_most)}`],
     ['Messages in it', count(store.log)],
     ['Messages ever', count(store.appended)],
     ['Not read by all processes', count(store.unread)],
     ['Commits/s', rates ? rate(rates.commits) : '–'],
     ['Waits for the lock', `${count(counters.lock_waits)}, ${(counters.lock_us / 1e6).toFixed(1)} s in all`],
+    ...(store.mail > 0 ? [['Kept for users who are away', `${count(store.mail)}, ${bytes(store.mail_bytes)}`]] : []),
     ['Memberships of rooms', count(memberships)],
     ['Answers awaited', count(awaited)]
   ]);

@@ -421,6 +421,10 @@ deliver_settled(struct delivery *d, bool committed)
 		forget_lanes(d);
 	/* the true count: hook_queue_add() adds to it even in turns that are rolled back */
 	slots_set_hook(store_slots(st), d->lanes.events, d->lanes.bytes);
+	slots_set_hook_state(store_slots(st), d->off ? HOOK_STATE_OFF
+					      : d->breaker.state == BREAKER_CLOSED
+						  ? HOOK_STATE_SENT
+						  : HOOK_STATE_PAUSED);
 	if (d->off)
 		return d->lanes.by_key == NULL ? d->next_tick : delivery_now(d);
 	while (!d->lanes.stale && d->inflight < d->hook->cfg->hook_max_in_flight && send_one(d))

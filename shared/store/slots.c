@@ -452,6 +452,19 @@ slots_set_hook_leader(struct slots *sl, int slot)
 	sl->table->hook_leader = slot + 1;
 }
 
+enum slots_hook_state
+slots_hook_state(const struct slots *sl)
+{
+	return (enum slots_hook_state)atomic_load_explicit(
+	    &sl->table->hook_state, memory_order_relaxed);
+}
+
+void
+slots_set_hook_state(struct slots *sl, enum slots_hook_state state)
+{
+	atomic_store_explicit(&sl->table->hook_state, (int)state, memory_order_relaxed);
+}
+
 void
 slots_ask_hook_again(struct slots *sl)
 {

@@ -221,6 +221,14 @@ int64_t slots_hook_bytes(const struct slots *sl);
 void slots_set_hook(struct slots *sl, int64_t events, int64_t bytes);
 void slots_add_hook(struct slots *sl, size_t bytes);
 int slots_hook_leader(const struct slots *sl);
+/* Whether that process sends requests to it. */
+enum slots_hook_state {
+	HOOK_STATE_SENT,   /* it does */
+	HOOK_STATE_PAUSED, /* one every few seconds: the hook cannot be reached */
+	HOOK_STATE_OFF,    /* none: the hook has answered 410 */
+};
+enum slots_hook_state slots_hook_state(const struct slots *sl);
+void slots_set_hook_state(struct slots *sl, enum slots_hook_state state);
 /* Rows that wait were changed by hand: the leader is to read them again. */
 void slots_ask_hook_again(struct slots *sl);
 /* How often that was asked. */

@@ -98,6 +98,7 @@ struct slot_table {
 	_Atomic int64_t sessions;
 	_Atomic int64_t hook_events, hook_bytes;
 	_Atomic int hook_leader;     /* slot + 1; 0: none */
+	_Atomic int hook_state;      /* enum slots_hook_state */
 	_Atomic unsigned hook_again; /* how often slots_ask_hook_again() was called */
 	_Atomic bool asked;          /* ends were requested */
 	_Atomic int watching;        /* number of watchers */

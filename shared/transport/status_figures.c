@@ -2,7 +2,7 @@
 #include <inttypes.h>
 
 #include "shared/base/clock.h"
-#include "shared/store/counters.h"
+#include "shared/store/figures.h"
 #include "shared/store/listing.h"
 #include "shared/store/message_log.h"
 #include "shared/store/places.h"
@@ -155,17 +155,19 @@ write_hook(struct server *sv, struct buf *out, int64_t dead)
 
 static void
 write_store(struct server *sv, struct buf *out, const struct listing_totals *t,
-    const struct status_facts *facts)
+    const struct figures *f, int64_t unread)
 {
 	buf_printf(out,
-	    ",\"store\":{\"bytes\":%" PRId64 ",\"log\":%" PRId64 ",\"log_bytes\":%" PRId64
-	    ",\"log_most\":%zu,\"appended\":%" PRId64 ",\"unread\":%" PRId64 "}",
-	    t->bytes, t->messages, facts->log_held, sv->cfg->log_bytes, t->appended, facts->unread);
+	    ",\"store\":{\"bytes\":%" PRId64 ",\"file\":%" PRId64 ",\"wal\":%" PRId64
+	    ",\"log\":%" PRId64 ",\"log_bytes\":%" PRId64 ",\"log_most\":%zu,\"appended\":%" PRId64
+	    ",\"unread\":%" PRId64 ",\"mail\":%" PRId64 ",\"mail_bytes\":%" PRId64 "}",
+	    t->bytes, f->database_bytes, f->wal_bytes, t->messages, f->log_bytes,
+	    sv->cfg->log_bytes, t->appended, unread, f->mailbox_messages, f->mailbox_bytes);
 }
 
 /* Since the folder's table was made; the page makes rates of them. */
 static void
-write_counters(struct server *sv, struct buf *out)
+write_counters(struct buf *out, const struct counters *all)
 {
 	static const struct {
 		const char *name, *family;
@@ -179,46 +181,44 @@ write_counters(struct server *sv, struct buf *out)
 	    {"commits", "store_commits_total"},
 	    {"rollbacks", "store_rollbacks_total"},
 	};
-	struct counters all;
 	uint64_t in = 0, sent = 0, bytes_in = 0, bytes_out = 0, took = 0;
 
-	counters_read(store_slots(hub_store(sv->hub)), &all);
 	for (int i = 0; i < TRANSPORT_COUNT; i++) {
-		in += all.n[COUNT_PACKETS_IN + i];
-		sent += all.n[COUNT_PACKETS_OUT + i];
-		bytes_in += all.n[COUNT_BYTES_IN + i];
-		bytes_out += all.n[COUNT_BYTES_OUT + i];
+		in += all->n[COUNT_PACKETS_IN + i];
+		sent += all->n[COUNT_PACKETS_OUT + i];
+		bytes_in += all->n[COUNT_BYTES_IN + i];
+		bytes_out += all->n[COUNT_BYTES_OUT + i];
 	}
 	for (int i = 0; i < COUNTERS_STEPS; i++)
-		took += all.n[COUNT_HOOK_EVENTS_TOOK + i];
+		took += all->n[COUNT_HOOK_EVENTS_TOOK + i];
 	buf_printf(out,
 	    ",\"counters\":{\"in\":%" PRIu64 ",\"out\":%" PRIu64 ",\"bytes_in\":%" PRIu64
 	    ",\"bytes_out\":%" PRIu64 ",\"hook_requests\":%" PRIu64 ",\"hook_us\":%" PRIu64,
-	    in, sent, bytes_in, bytes_out, took, all.n[COUNT_HOOK_EVENTS_SUM]);
+	    in, sent, bytes_in, bytes_out, took, all->n[COUNT_HOOK_EVENTS_SUM]);
 	for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++)
 		buf_printf(
-		    out, ",\"%s\":%" PRIu64, sums[i].name, counters_sum(&all, sums[i].family));
+		    out, ",\"%s\":%" PRIu64, sums[i].name, counters_sum(all, sums[i].family));
 	buf_add_char(out, '}');
 }
 
 static int
-collect_facts(struct server *sv, const struct listing_totals *t, struct status_facts *f)
+collect_facts(struct server *sv, const struct listing_totals *t, const struct figures *figures,
+    struct status_facts *f)
 {
 	struct store *st = hub_store(sv->hub);
-	int64_t lowest = slots_lowest_head(store_slots(st));
-	struct message_span span;
+	int64_t lowest = slots_lowest_head(store_slots(st)), head;
 
-	if (message_log_span(st, &span) == -1)
+	if (message_log_head(st, &head) == -1)
 		return -1;
 	*f = (struct status_facts){
-	    .hook_dead = sv->cfg->hook_url[0] == '\0' ? 0 : listing_dead(st),
-	    .unread = lowest < span.newest ? span.newest - lowest : 0,
-	    .log_held = span.bytes,
+	    .hook_dead = figures->hook_dead,
+	    .unread = lowest < head ? head - lowest : 0,
+	    .log_held = figures->log_bytes,
 	    .open_sessions = t->fresh,
 	};
 	for (int i = 0; i < TRANSPORT_COUNT; i++)
 		f->open_sessions += t->by_transport[i];
-	return f->hook_dead < 0 ? -1 : 0;
+	return 0;
 }
 
 int
@@ -227,11 +227,13 @@ status_figures_write(struct server *sv, struct buf *out)
 	struct store *st = hub_store(sv->hub);
 	const struct slots *sl = store_slots(st);
 	struct listing_totals totals;
+	struct figures figures;
 	struct status_facts facts;
 	int64_t users = listing_count_users(st);
 
 	if (users == -1 || listing_totals(st, LISTING_HERE, &totals) == -1 ||
-	    collect_facts(sv, &totals, &facts) == -1)
+	    figures_collect(st, &figures) == -1 ||
+	    collect_facts(sv, &totals, &figures, &facts) == -1)
 		return -1;
 	buf_printf(out, "{\"time\":%" PRId64 ",\"node\":", clock_wall_ms());
 	status_text_node(sv, out);
@@ -241,8 +243,8 @@ status_figures_write(struct server *sv, struct buf *out)
 		return -1;
 	write_places(sv, out);
 	write_hook(sv, out, facts.hook_dead);
-	write_counters(sv, out);
-	write_store(sv, out, &totals, &facts);
+	write_counters(out, &figures.counters);
+	write_store(sv, out, &totals, &figures, facts.unread);
 	buf_printf(
 	    out, ",\"draining\":%u,\"drained\":%" PRIu64, slots_drain(sl), slots_drained(sl));
 	status_processes_write(sv, out);

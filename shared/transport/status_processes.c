@@ -1,31 +1,12 @@
 /* The processes of the data folder, for the status page. */
 #include <inttypes.h>
-#include <stdio.h>
-#include <unistd.h>
 
+#include "shared/store/figures.h"
 #include "shared/store/slots.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/status.h"
 
 #define PROCESSES_MAX 200 /* that are shown */
-
-/* Its memory that is not on disk, in bytes; -1: the kernel does not say. */
-static int64_t
-resident_bytes(int pid)
-{
-	char path[48];
-	unsigned long size, resident;
-	FILE *file;
-	int n;
-
-	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
-	file = fopen(path, "re");
-	if (file == NULL)
-		return -1;
-	n = fscanf(file, "%lu %lu", &size, &resident);
-	fclose(file);
-	return n == 2 ? (int64_t)resident * sysconf(_SC_PAGESIZE) : -1;
-}
 
 void
 status_processes_write(struct server *sv, struct buf *out)
@@ -42,7 +23,7 @@ status_processes_write(struct server *sv, struct buf *out)
 		    "%s{\"slot\":%d,\"pid\":%d,\"kind\":\"%s\",\"version\":\"%s\",\"held\":%u,"
 		    "\"received\":%" PRIu64 ",\"sent\":%" PRIu64 ",\"memory\":%" PRId64 "}",
 		    shown++ == 0 ? "" : ",", i, info.pid, server_kind_name(info.kind), info.version,
-		    info.held, info.received, info.sent, resident_bytes(info.pid));
+		    info.held, info.received, info.sent, figures_resident(info.pid));
 	}
 	buf_printf(out, "],\"processes_running\":%d", all);
 }

@@ -107,11 +107,22 @@ warn_of_hook(struct warning_list *w)
 		    "See why the hook is slow or fails: its own log, and the lines with \"hook\" "
 		    "below.  Sessions that fill the queue are ended.",
 		    "The queue of the web hook is nearly full: %" PRId64 " events wait.", events);
+	if (slots_hook_state(w->sl) == HOOK_STATE_PAUSED)
+		add_warning(w, true,
+		    "Start it, or correct [hook] url; pollux hook test tries it.  Meanwhile events "
+		    "are "
+		    "kept, and those that want an answer get none.",
+		    "The web hook cannot be reached: one request every five seconds tries it.");
+	if (slots_hook_state(w->sl) == HOOK_STATE_OFF)
+		add_warning(w, true,
+		    "Once it is there again, restart the programs, or have them read another "
+		    "[hook] url.",
+		    "The web hook has answered 410: it gets no more events.");
 	if (w->facts->hook_dead > 0)
 		add_warning(w, false,
-		    "The table hook_dead of the database has them, each with the error; "
-		    "docs/hook.md "
-		    "section 5 says what the statuses mean.",
+		    "pollux events list --dead shows them, each with the error; pollux events "
+		    "retry "
+		    "sends them again, pollux events drop forgets them.",
 		    "The web hook has failed for good on %" PRId64 " events.", w->facts->hook_dead);
 	if (slots_hook_leader(w->sl) == -1 || !slots_alive(w->sl, slots_hook_leader(w->sl)))
 		add_warning(w, events > 0,

@@ -309,7 +309,7 @@ pollux('a key that is taken out of the configuration ends its logins', alone, as
   assert.strictEqual(await daemon.stop(), 0);
 });
 
-pollux('no hook hears of a page', alone, async () => {
+pollux('no hook hears of a page, and the page hears of the hook', alone, async () => {
   const hook = new Hook();
   hooks.push(hook);
   await hook.listen();
@@ -320,11 +320,21 @@ pollux('no hook hears of a page', alone, async () => {
   await viewer.send('1::/pollux/status', '5:::{"name":"x","args":[]}', '5::/pollux/status:{"name":"x","args":[]}', '3::/pollux/status:x');
   const seen = await viewer.takeUntil((packet) => packet.includes('"hook":{"events":0,'));
   assert.ok(seen.includes('1::/pollux/status'));
-  viewer.stop();
   /* one that the hook is asked about comes after all that was sent before */
   assert.strictEqual((await request(port, { path: '/socket.io/1/' })).status, 403);
   assert.deepStrictEqual(hook.events, []);
   assert.strictEqual(hook.requests.length, 1);
+  /* but the page hears of the hook: what it could not handle, and that it cannot be reached */
+  const warned = (words) => viewer.takeUntil((packet) => words.test(packet));
+  hook.authorize = () => ({ accept: true });
+  hook.on = () => ({ error: 'no' });
+  const clients = [];
+  for (let i = 0; i < 6; i++) clients.push(await Websocket.open({ port }));
+  await warned(/failed for good on 6 events.*pollux events list --dead/);
+  await hook.end();
+  for (const client of clients) await client.send('3:::x');
+  await warned(/web hook cannot be reached.*pollux hook test/);
+  for (const client of [viewer, ...clients]) client.stop();
   assert.strictEqual(await daemon.stop(), 0);
 });
 
