@@ -90,6 +90,22 @@ CREATE TABLE history_room(
 	bytes INTEGER NOT NULL,    -- of its messages: text, keys left out, and 64 for each
 	used INTEGER NOT NULL      -- when it was last joined, or sent to, or seen to have members
 );
+-- What all of them take: counted here, since adding it up reads every row.
+CREATE TABLE history_total(
+	one INTEGER PRIMARY KEY,   -- 1
+	rooms INTEGER NOT NULL,
+	bytes INTEGER NOT NULL
+);
+INSERT INTO history_total VALUES(1, 0, 0);
+CREATE TRIGGER history_room_added AFTER INSERT ON history_room BEGIN
+	UPDATE history_total SET rooms = rooms + 1, bytes = bytes + NEW.bytes;
+END;
+CREATE TRIGGER history_room_changed AFTER UPDATE OF bytes ON history_room BEGIN
+	UPDATE history_total SET bytes = bytes + NEW.bytes - OLD.bytes;
+END;
+CREATE TRIGGER history_room_deleted AFTER DELETE ON history_room BEGIN
+	UPDATE history_total SET rooms = rooms - 1, bytes = bytes - OLD.bytes;
+END;
 CREATE TABLE history_message(
 	chan INTEGER NOT NULL,
 	seq INTEGER NOT NULL,
@@ -158,6 +174,7 @@ CREATE TABLE mailbox(
 	ns TEXT NOT NULL,
 	until INTEGER NOT NULL,    -- ms since 1970
 	bytes INTEGER NOT NULL,    -- what it counts
+	shared INTEGER NOT NULL,   -- 1: other nodes were told of it, or have told us
 	packet BLOB NOT NULL
 );
 CREATE UNIQUE INDEX mailbox_uid ON mailbox(uid);

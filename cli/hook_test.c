@@ -23,10 +23,9 @@ struct hook_probe {
 	const char *kind;  /* "authorize" or "events" */
 	const char *event; /* members of the event's object; NULL: no event */
 	bool with_ack;
+	bool no_session;          /* of none */
 	bool wrong_secret, stale; /* the answer must be 401 */
 };
-
-#define AT "\"time\":%" PRId64 ",\"session\":\"" SESSION "\",\"ns\":\"\","
 
 /* In the order in which a session would cause them. */
 static const struct hook_probe probes[] = {
@@ -50,6 +49,7 @@ static const struct hook_probe probes[] = {
 	.kind = "events",
 	.event = "\"type\":\"ack\",\"name\":\"pollux-test\",\"args\":[]"},
     {.id = "timer", .kind = "events", .event = "\"type\":\"timer\",\"name\":\"pollux-test\""},
+    {.id = "tick", .kind = "events", .event = "\"type\":\"tick\"", .no_session = true},
     {.id = "disconnect",
 	.kind = "events",
 	.event = "\"type\":\"disconnect\",\"reason\":\"booted\""},
@@ -79,8 +79,9 @@ struct hook_test {
 static bool
 are_good_actions(struct hook_test *t, struct slice json)
 {
-	const struct action_context ctx = {
-	    .session = 1, .ns = SLICE(""), .ack_id = t->probe->with_ack ? SLICE("1") : SLICE("0")};
+	const struct action_context ctx = {.session = t->probe->no_session ? 0 : 1,
+	    .ns = SLICE(""),
+	    .ack_id = t->probe->with_ack ? SLICE("1") : SLICE("0")};
 	struct action_list list;
 	struct action_error error;
 	bool good = action_parse(&list, json, &ctx, &error) == 0;
@@ -282,8 +283,11 @@ write_probe_body(struct buf *out, const struct hook_probe *probe, int64_t now)
 	    "{\"v\":1,\"hook\":\"events\",\"node\":\"pollux-test\",\"epoch\":\"pollux-test\","
 	    "\"events\":[");
 	if (probe->event != NULL)
-		buf_printf(out, "{\"id\":\"evt_pollux-test_%" PRIx64 "\"," AT "%s}", (uint64_t)now,
-		    now, probe->event);
+		buf_printf(out,
+		    "{\"id\":\"evt_pollux-test_%" PRIx64 "\",\"time\":%" PRId64
+		    ",\"ns\":\"\",%s%s}",
+		    (uint64_t)now, now, probe->no_session ? "" : "\"session\":\"" SESSION "\",",
+		    probe->event);
 	buf_puts(out, "]}");
 }
 

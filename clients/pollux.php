@@ -584,8 +584,8 @@ final class Pollux
         return $this->pages('sessions', $query + self::data($keys), $limit);
     }
 
-    /* All rooms, or those that a session is in: arrays with 'ns', 'room' and 'sessions'.  With $ns,
-     * only those of this namespace. */
+    /* All rooms, or those that a session is in: arrays with 'ns', 'room' and 'sessions'; where
+     * 'room' is null, the namespace itself.  With $ns, only those of this namespace. */
     public function rooms($session = null, ?string $ns = null): array
     {
         $query = self::query(['session' => $session, 'ns' => $ns]);

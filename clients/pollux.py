@@ -465,8 +465,8 @@ class Pollux:
         return self._pages('sessions', {'ns': _check_ns(ns), 'room': room, **_data(keys)}, limit)
 
     def rooms(self, session: object = None, ns: str | None = None) -> list[Fields]:
-        """All rooms, or those that a session is in: dicts with 'ns', 'room' and 'sessions'.  With
-        `ns`, only those of this namespace."""
+        """All rooms, or those that a session is in: dicts with 'ns', 'room' and 'sessions'; where
+        'room' is None, the namespace itself.  With `ns`, only those of this namespace."""
         answer = self._request('GET', 'rooms' + _query({'session': session, 'ns': ns}))
         rooms = answer.get('rooms', [])
         return [room for room in rooms if ns is None or room.get('ns') == ns]

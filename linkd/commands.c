@@ -7,6 +7,7 @@
 #include "shared/action/application.h"
 #include "shared/action/name.h"
 #include "shared/action/namespace.h"
+#include "shared/action/ruling.h"
 #include "shared/action/target.h"
 #include "shared/hub/history.h"
 #include "shared/hub/hub.h"
@@ -350,4 +351,22 @@ commands_run(struct linkd *l, struct slice body)
 		break;
 	}
 	return run_in_namespace(l, &c, s);
+}
+
+int
+commands_ruling(struct linkd *l, struct slice body)
+{
+	const struct slots *slots = store_slots(hub_store(l->hub));
+	struct link_ruling r;
+
+	if (!frame_unpack_ruling(body, &r))
+		return 1;
+	/* if its process is gone, so is the client who waited */
+	if (r.slot < 0 || r.slot >= SLOTS_MAX || !slots_alive(slots, (int)r.slot))
+		return 0;
+	if (r.slot == slots_own(slots)) { /* we serve requests of other nodes, and ask for them */
+		ruling_take(server_application(l->sv), body);
+		return 0;
+	}
+	return link_notify(l->hub, r.slot, LINK_RULING, body);
 }

@@ -17,6 +17,8 @@ int commands_run(struct linkd *l, struct slice body);
 /* LINK_MAIL and LINK_TAKEN. */
 int commands_mail(struct linkd *l, struct slice body);
 int commands_mail_taken(struct linkd *l, struct slice body);
+/* LINK_RULING: for a process of this node, or for this one. */
+int commands_ruling(struct linkd *l, struct slice body);
 
 /* Copy the reason of an end that another node gives, as far as it fits; empty if it is no UTF-8. */
 void commands_copy_reason(char *reason, size_t size, struct slice text);

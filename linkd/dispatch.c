@@ -225,6 +225,8 @@ take_frame(struct linkd *l, int node, const struct link_frame *frame)
 	case LINK_GAP:
 		lose_touch(l, node);
 		return 0;
+	case LINK_RULING:
+		return commands_ruling(l, frame->body);
 	case LINK_DONE:
 		return publish_done_take(l->sv, frame->body);
 	case LINK_MAIL:

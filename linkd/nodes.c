@@ -5,8 +5,10 @@
 
 #include "linkd/dispatch.h"
 #include "linkd/members.h"
+#include "linkd/registry.h"
 #include "shared/base/log.h"
 #include "shared/hub/hub.h"
+#include "shared/hub/mail.h"
 #include "shared/hub/session_remote.h"
 #include "shared/store/link_node.h"
 #include "shared/store/slots.h"
@@ -33,6 +35,19 @@ nodes_give_up(struct linkd *l)
 	else
 		members_want_all(l);
 	return more == 0;
+}
+
+/* A node lives, or lives again.  If it ran before us it knows what was delivered while we were
+ * away: what we had of that goes, and comes again from there. */
+static void
+nodes_meet(struct linkd *l, int number)
+{
+	const struct node_text *theirs = registry_text(l->registry, number);
+
+	dispatch_node_up(l, number);
+	if (theirs != NULL && theirs->counter > registry_own_text(l->registry)->counter &&
+	    mail_drop_shared(l->hub) == 0)
+		members_want(l, number);
 }
 
 void
@@ -65,7 +80,7 @@ nodes_do(struct linkd *l, const struct nodes_item *item)
 	switch (item->event) {
 	case NODES_UP:
 		slots_link_set_lives(sl, item->number, true);
-		dispatch_node_up(l, item->number);
+		nodes_meet(l, item->number);
 		break;
 	case NODES_RESTARTED:
 		dispatch_node_restarted(l, item->number);

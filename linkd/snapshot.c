@@ -4,6 +4,7 @@
 #include "shared/base/buf.h"
 #include "shared/hub/hub.h"
 #include "shared/hub/link.h"
+#include "shared/hub/mail.h"
 #include "shared/hub/presence.h"
 #include "shared/store/link_out.h"
 #include "shared/store/remote.h"
@@ -94,6 +95,12 @@ snapshot_go_on(struct linkd *l, struct snapshot *s, int number, int *budget)
 
 	if (most == 0 || !snapshot_has_room(l))
 		return 0;
+	if (s->has_ended) {
+		int more = mail_tell(l->hub, number, &s->mail_after);
+
+		s->is_under_way = more == 1;
+		return more == -1 ? -1 : 0;
+	}
 	if (!s->has_begun && snapshot_tell(l, number, LINK_SNAPSHOT, 1) == -1)
 		return -1;
 	s->has_begun = true;
@@ -106,6 +113,6 @@ snapshot_go_on(struct linkd *l, struct snapshot *s, int number, int *budget)
 	*budget -= p.n;
 	if (p.n == most || (p.n > 0 && s->after != p.keys[p.n - 1]))
 		return 0;
-	s->is_under_way = false;
+	s->has_ended = true;
 	return snapshot_tell(l, number, LINK_SNAPSHOT, 0);
 }

@@ -1,4 +1,5 @@
-/* snapshot: all that another node is to know of our sessions, a few of them in each turn.
+/* snapshot: all that another node is to know of our sessions, a few of them in each turn; and then
+ * what mailboxes hold.
  *
  * Needs the turn's transaction.  Functions that return int return 0, or -1: the turn is lost. */
 #ifndef POLLUX_LINKD_SNAPSHOT_H
@@ -13,8 +14,10 @@
 /* How far it is; a turn that is rolled back goes back to the one before. */
 struct snapshot {
 	bool is_under_way;
-	bool has_begun; /* its beginning is written ... */
-	int64_t after;  /* ... and the sessions up to this key */
+	bool has_begun;     /* its beginning is written ... */
+	int64_t after;      /* ... and the sessions up to this key */
+	bool has_ended;     /* all of them, and the end */
+	int64_t mail_after; /* the rows of mailboxes up to this one */
 };
 
 /* From the beginning. */

@@ -81,9 +81,22 @@ sed -n '/^\.Bd/,/^\.Ed/ { /^\.Bd/d; /^\.Ed/q; p }' <(sed -n '/^\.Sh EXAMPLES/,$p
 
 check "README.md: the example differs from apps/hello/hello.c" \
 	cmp "$folder"/README.*.c apps/hello/hello.c
+# Of a block in C that includes nothing: it is a part of a module, whose calls must be in the header.
+calls() {
+	grep -o '\bsio_[a-z0-9_]*(' "$1" | sort -u
+}
+calls_are_known() {
+	local unknown
+	unknown=$(comm -23 <(calls "$1") <(calls include/pollux/pollux.h))
+	[ -z "$unknown" ] || { echo "pollux.h has no ${unknown//$'\n'/, }" && false; }
+}
 warn=(-std=c17 -Wall -Wextra -Werror -Wno-unused-parameter)
 for file in "$folder"/*.c; do
 	name=$(basename "$file")
+	if ! grep -q '^#include' "$file"; then
+		check "$name" calls_are_known "$file"
+		continue
+	fi
 	check "$name with -Iinclude" \
 		"${CC:-cc}" "${warn[@]}" -Iinclude -shared -fPIC -o "$folder/a.so" "$file"
 	check "$name with the installed header" \

@@ -118,7 +118,7 @@ violations() {
 		if (top == "cli" && $4 ~ /^shared\/(action\/(application|action)|hook\/(event_id|http)|store\/(figures|folder|hook_listing|link_figures|link_node|listing|places|slots|waiters|watch))\.h$/)
 			next
 		# the link ships its rows by itself, keeps what other nodes tell, and acts for them
-		if (top == "linkd" && $4 ~ /^shared\/(store\/(link_[a-z]+|folder|slots|message_log|remote|session_data|session_row|subscription)|action\/(application|name|namespace|target))\.h$/)
+		if (top == "linkd" && $4 ~ /^shared\/(store\/(link_[a-z]+|folder|slots|message_log|remote|session_data|session_row|subscription)|action\/(application|name|namespace|ruling|target))\.h$/)
 			next
 		if (there ~ /^shared\/(store|action|app|hook)$/)
 			say("programs reach store and application through the hub")

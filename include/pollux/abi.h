@@ -103,6 +103,10 @@ struct sio_api {
 	const char *(*built)(sio_builder *b);
 	int (*join_history)(sio_socket *s, const char *room, int history);
 	int (*join_history_n)(sio_socket *s, const char *room, size_t n, int history);
+	const char *(*verdict_later)(const sio_handshake *h);
+	int (*verdict_accept)(
+	    const void *handle, const char *later, const char *user, const char *data);
+	int (*verdict_refuse)(const void *handle, const char *later, const char *reason);
 	int (*clients_data)(const sio_target *t, const char *keys,
 	    void (*each)(void *arg, const sio_client *c), void *arg);
 	int (*ns_rooms)(
@@ -203,6 +207,24 @@ static inline int
 sio_refuse(const sio_handshake *h, const char *reason)
 {
 	return SIO_API(h)->refuse(h, reason);
+}
+
+static inline const char *
+sio_verdict_later(const sio_handshake *h)
+{
+	return SIO_API(h)->verdict_later(h);
+}
+
+static inline int
+sio_verdict_accept(const void *handle, const char *later, const char *user, const char *data)
+{
+	return SIO_API(handle)->verdict_accept(handle, later, user, data);
+}
+
+static inline int
+sio_verdict_refuse(const void *handle, const char *later, const char *reason)
+{
+	return SIO_API(handle)->verdict_refuse(handle, later, reason);
 }
 
 static inline sio_socket *

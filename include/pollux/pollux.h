@@ -91,7 +91,8 @@ typedef struct sio_target {
 typedef void sio_handler(sio_socket *s, const sio_event *e, void *user);
 
 /* Asked in the handshake, or when a client joins a namespace.  Return 0 to accept or -EACCES to
- * refuse, as sio_accept() and sio_refuse() do; another negative number is an error. */
+ * refuse, as sio_accept() and sio_refuse() do; -EINPROGRESS after sio_verdict_later(); another
+ * negative number is an error. */
 typedef int sio_authorizer(const sio_handshake *h, void *user);
 
 /* A user has come, or gone, with the session of the public id `id`. */
@@ -158,6 +159,27 @@ static inline int sio_accept(const sio_handshake *h, const char *user, const cha
  * none.  Return -EACCES. */
 static inline int sio_refuse(const sio_handshake *h, const char *reason);
 
+/* Decide later, in an authorizer: keep the text, which names the question, and return -EINPROGRESS.
+ * Meanwhile the client waits.  The verdict is given by the two calls below, from any handler, in
+ * any process; or by another program with an action (docs/hook.md):
+ *
+ *	{"do":"accept","later":TEXT,"user":"42","data":{"nick":"bob"}}
+ *	{"do":"refuse","later":TEXT,"reason":"unknown"}
+ *
+ * If none comes within [app] authorize_timeout of pollux.conf(5), that is an error.  NULL: too many
+ * clients wait, no memory, or not in an authorizer; after -EINPROGRESS even so the client is told
+ * to try again. */
+static inline const char *sio_verdict_later(const sio_handshake *h);
+
+/* Accept the client that waits under this text; user and data as in sio_accept(), `handle` is any
+ * handle.  Return 0, -EPIPE (it does not wait any more, as far as this process knows: a verdict
+ * that comes too late, or twice, does nothing), -EINVAL or -EIO. */
+static inline int sio_verdict_accept(
+    const void *handle, const char *later, const char *user, const char *data);
+
+/* Refuse it, the same; the reason goes into the log, NULL: none. */
+static inline int sio_verdict_refuse(const void *handle, const char *later, const char *reason);
+
 /* The socket that wants to join a namespace, in that namespace's authorizer; else NULL.  It can be
  * read (sio_get(), sio_user() ...), not sent to. */
 static inline sio_socket *sio_handshake_socket(const sio_handshake *h);
@@ -169,7 +191,8 @@ static inline const char *sio_handshake_query(const sio_handshake *h);
 /* --- the handshake's data, under the names of 0.9 ------------------------------------------- */
 
 /* A member of it as JSON text: "headers", "query", "address", "time", "issued", "xdomain",
- * "secure", "url".  NULL: no such member. */
+ * "secure", "url"; or what an authorizer has added to it by the data of sio_accept(), which are
+ * values of the session (sio_get()), as they are now.  NULL: no such member. */
 static inline const char *sio_handshake_field(const sio_handshake *h, const char *name);
 
 /* A header, its name in lower case; NULL when absent. */

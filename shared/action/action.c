@@ -32,7 +32,8 @@ enum field {
 	FIELD_MAILBOX = 1 << 19,
 	FIELD_HISTORY = 1 << 20,
 	FIELD_MS = 1 << 21,
-	FIELD_DO = 1 << 22,
+	FIELD_DATA = 1 << 22,
+	FIELD_DO = 1 << 23,
 	FIELD_ALWAYS = FIELD_DO | FIELD_STRICT,
 	FIELD_ONE = FIELD_SESSION | FIELD_NS,
 	FIELD_WHOSE = FIELD_ONE | FIELD_TO,
@@ -43,7 +44,7 @@ enum field {
 /* In the order of their bits. */
 static const char *const field_names[] = {"to", "session", "ns", "name", "args", "volatile", "ack",
     "context", "timeout_ms", "text", "value", "id", "room", "key", "user", "reason", "advice",
-    "strict", "later", "mailbox", "history", "ms", "do"};
+    "strict", "later", "mailbox", "history", "ms", "data", "do"};
 #define FIELDS (sizeof(field_names) / sizeof(field_names[0]))
 
 static const struct verb {
@@ -63,6 +64,8 @@ static const struct verb {
     {"after", ACTION_AFTER, FIELD_MS | FIELD_NAME, FIELD_CONTEXT | FIELD_WHOSE},
     {"cancel", ACTION_CANCEL, FIELD_NAME, FIELD_WHOSE},
     {"disconnect", ACTION_DISCONNECT, 0, FIELD_REASON | FIELD_WHOSE},
+    {"accept", ACTION_ACCEPT, FIELD_LATER, FIELD_USER | FIELD_DATA},
+    {"refuse", ACTION_REFUSE, FIELD_LATER, FIELD_REASON},
     {"error", ACTION_ERROR, 0, FIELD_REASON | FIELD_ADVICE | FIELD_WHOSE},
 };
 
@@ -123,6 +126,8 @@ read_field(struct action_reader *r, enum field field, const struct json_value *v
 		return action_read_mailbox(r, value);
 	case FIELD_HISTORY:
 		return action_read_history(r, value);
+	case FIELD_DATA:
+		return action_read_data(r, value);
 	case FIELD_DO:
 	case FIELD_ALWAYS:
 	case FIELD_ONE:
@@ -245,6 +250,8 @@ complete_action(struct action_reader *r, const struct verb *verb)
 	case ACTION_USER:
 	case ACTION_AFTER:
 	case ACTION_CANCEL:
+	case ACTION_ACCEPT:
+	case ACTION_REFUSE:
 		break;
 	}
 	return 0;

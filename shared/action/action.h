@@ -11,6 +11,7 @@
  *	set      key, value, whose            del         key, whose
  *	user     user (null: none), whose     disconnect  reason, whose
  *	after    ms, name, context, whose     cancel      name, whose
+ *	accept   later, user, data            refuse      later, reason
  *
  * `to` is {"session":"P.."}, {"room":"r"}, {"user":"42"} or {"ns":"/chat"}, each with "ns", all but
  * the first with "except":["P..",..]; or "all".  "Whose" means `session` and `ns`, or `to`.
@@ -65,6 +66,8 @@ enum action_kind {
 	ACTION_ERROR,
 	ACTION_AFTER,
 	ACTION_CANCEL,
+	ACTION_ACCEPT,
+	ACTION_REFUSE,
 };
 
 /* One action, checked.  Slices point into the parsed text or into the list. */
@@ -80,7 +83,7 @@ struct action {
 	                    * NULL: none); NUL-terminated */
 	struct slice text; /* the message; why a session is disconnected (NUL-terminated) */
 	struct slice json; /* args or value; p NULL: none */
-	struct slice id;   /* of an ack */
+	struct slice id;   /* of an ack; what a verdict is about (ruling.h) */
 	struct slice handler, context; /* of an emit that wants an answer; handler.p NULL: none */
 	int timeout_ms;                /* of an emit that wants an answer; of a timer */
 	int mailbox_s;                 /* > 0: of a user who is away, keep it for so many seconds */

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/action/admission.h"
 #include "shared/action/later.h"
 #include "shared/action/name.h"
+#include "shared/action/ruling.h"
 #include "shared/base/keys.h"
 #include "shared/wire/digit.h"
 #include "shared/wire/packet.h"
@@ -131,6 +133,12 @@ action_read_later(struct action_reader *r, const struct json_value *value)
 	r->has_later = true;
 	if (action_read_text(r, "later", value, &text) == -1)
 		return -1;
+	if (a->kind == ACTION_ACCEPT || a->kind == ACTION_REFUSE) {
+		a->id = text;
+		return ruling_is_name(text)
+		           ? 0
+		           : BAD(r, "later", "\"later\" must be the text that the authorizer got");
+	}
 	if (text.n == 0)
 		return 0;
 	if (later_read(&later, text) == -1)
@@ -151,6 +159,15 @@ read_small_number(const struct json_value *value, int *out)
 	for (size_t i = 0; i < value->text.n; i++)
 		*out = *out * 10 + (value->text.p[i] - '0');
 	return true;
+}
+
+int
+action_read_data(struct action_reader *r, const struct json_value *value)
+{
+	r->action->json = value->text;
+	return admission_is_valid((struct slice){NULL, 0}, value->text)
+	           ? 0
+	           : BAD(r, "data", "\"data\" must be an object whose keys are names of values");
 }
 
 int

@@ -41,9 +41,11 @@ int action_read_ms(
 /* Read a value into the action. */
 int action_read_ns(struct action_reader *r, const struct json_value *value);
 int action_read_id(struct action_reader *r, const struct json_value *value);
-/* The text of later.h, or "": there is nothing to answer. */
+/* The text of later.h, or "": there is nothing to answer; of a verdict that of ruling.h. */
 int action_read_later(struct action_reader *r, const struct json_value *value);
 int action_read_history(struct action_reader *r, const struct json_value *value);
+/* A JSON object whose members become values of a session. */
+int action_read_data(struct action_reader *r, const struct json_value *value);
 int action_read_mailbox(struct action_reader *r, const struct json_value *value);
 int action_read_args(struct action_reader *r, const struct json_value *value);
 int action_read_user(struct action_reader *r, const struct json_value *value);

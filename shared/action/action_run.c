@@ -6,6 +6,7 @@
 #include "shared/action/action.h"
 #include "shared/action/application.h"
 #include "shared/action/namespace.h"
+#include "shared/action/ruling.h"
 #include "shared/action/target.h"
 #include "shared/base/log.h"
 #include "shared/store/session_data.h"
@@ -263,6 +264,8 @@ change_session(const struct run *r, const struct action *a, struct hub_ns *ns, s
 	case ACTION_JSON:
 	case ACTION_ACK:
 	case ACTION_ERROR:
+	case ACTION_ACCEPT:
+	case ACTION_REFUSE:
 		break;
 	}
 	return -1;
@@ -302,6 +305,19 @@ change_sessions(const struct run *r, const struct action *a)
 	return result;
 }
 
+/* Nobody may wait for it any more, which is no error. */
+static int
+run_ruling(const struct run *r, const struct action *a)
+{
+	int result = ruling_give(r->app, a->id,
+	    &(struct ruling){.accepts = a->kind == ACTION_ACCEPT,
+		.user = a->name,
+		.data = a->json,
+		.reason = a->text});
+
+	return result == -EPIPE ? 0 : result;
+}
+
 static int
 run_one(const struct run *r, const struct action *a)
 {
@@ -318,6 +334,9 @@ run_one(const struct run *r, const struct action *a)
 		return a->id.n == 0 ? 0 : run_built(r, a, PACKET_ACK);
 	case ACTION_ERROR:
 		return run_error(r, a);
+	case ACTION_ACCEPT:
+	case ACTION_REFUSE:
+		return run_ruling(r, a);
 	case ACTION_JOIN:
 	case ACTION_LEAVE:
 	case ACTION_SET:

@@ -19,7 +19,7 @@ admission_free(struct admission *a)
 
 /* Is it an object whose keys are valid names? */
 static bool
-is_valid_data(const char *data)
+is_valid_data(struct slice data)
 {
 	struct json_value object, value;
 	struct json_walk walk;
@@ -27,7 +27,7 @@ is_valid_data(const char *data)
 	struct buf text = {.p = NULL};
 	bool good = true;
 
-	if (json_parse(&object, slice_of(data)) == -1 || object.kind != JSON_KIND_OBJECT)
+	if (json_parse(&object, data) == -1 || object.kind != JSON_KIND_OBJECT)
 		return false;
 	json_walk_begin(&walk, &object);
 	while (good && json_walk_member(&walk, &key, &value)) {
@@ -39,11 +39,16 @@ is_valid_data(const char *data)
 	return good;
 }
 
+bool
+admission_is_valid(struct slice user, struct slice data)
+{
+	return (user.p == NULL || name_is_valid(user)) && (data.p == NULL || is_valid_data(data));
+}
+
 int
 admission_grant(struct admission *a, const char *user, const char *data)
 {
-	if ((user != NULL && !name_is_valid(slice_of(user))) ||
-	    (data != NULL && !is_valid_data(data)))
+	if (!admission_is_valid(slice_of(user), slice_of(data)))
 		return -EINVAL;
 	admission_free(a);
 	a->user = user == NULL ? NULL : strdup(user);

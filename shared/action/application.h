@@ -15,6 +15,7 @@
 struct application;
 struct event_relay;
 struct ns;
+struct ruling;
 
 /* A handshake that waits for a verdict.  The struct of the application's kind begins with it. */
 struct application_question {
@@ -27,7 +28,8 @@ struct application_question {
 typedef void application_verdict(void *arg, int verdict, struct slice transports);
 
 /* close() is set in every table; others that are NULL do nothing.  What each one is for: see the
- * application_*() below.  A table with asks() has ask() and cancel(), too. */
+ * application_*() below.  A table with asks() has ask() and cancel(), too.  ruled() is given a
+ * verdict on the question of this id: 0, or -EPIPE: there is none. */
 struct application_ops {
 	struct hub_app hub; /* `arg` and `find` are filled in by application_for_hub() */
 	/* Make a namespace that is missing; NULL: namespace_open() does */
@@ -47,6 +49,7 @@ struct application_ops {
 	struct application_question *(*ask)(struct application *app, const char *handshake,
 	    int64_t key, application_verdict *done, void *arg);
 	void (*cancel)(struct application_question *question);
+	int (*ruled)(struct application *app, int64_t id, const struct ruling *r);
 };
 
 struct application {
@@ -56,8 +59,9 @@ struct application {
 	struct hub_ns *reserved; /* application_reserve(); NULL: none */
 	void (*on_reserved)(void *arg);
 	void *reserved_arg;
-	bool any_namespace;      /* every name is a namespace */
-	struct session *current; /* whose handler runs; NULL: none */
+	bool any_namespace;         /* every name is a namespace */
+	struct session *current;    /* whose handler runs; NULL: none */
+	int64_t verdict_timeout_ms; /* [app] authorize_timeout */
 	unsigned warned;         /* reserved event names that were logged, a bit each (target.c) */
 	struct buf packet, data; /* scratch of target.c */
 	struct event_relay *relay; /* NULL: no event is relayed */
@@ -124,7 +128,7 @@ bool application_asks(const struct application *app);
 
 /* Ask whether a session with this handshake (JSON, NUL-terminated, copied) and key may be made.
  * `done` is called once, later, from application_run().  NULL: too many questions wait, or no
- * memory.  Only where application_asks(). */
+ * memory.  Only where application_asks(), or right after session_create() said SESSION_ASKED. */
 struct application_question *application_ask(struct application *app, const char *handshake,
     int64_t key, application_verdict *done, void *arg);
 /* `done` will not be called. */

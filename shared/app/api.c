@@ -164,7 +164,7 @@ api_find(sio_ns *ns, const char *public_id)
 	found = arena_alloc(app, sizeof(*found));
 	if (found != NULL)
 		*found = (struct sio_socket){
-		    .h = ns->h, .session = s, .ns = ns, .handshake = {.h = ns->h}};
+		    .h = ns->h, .session = s, .ns = ns, .handshake = {.h = ns->h, .session = s}};
 	return found;
 }
 
@@ -255,6 +255,9 @@ const struct sio_api api_functions = {
     .join_history = socket_join_history,
     .join_history_n = socket_join_history_n,
     .clients_data = look_clients_data,
+    .verdict_later = verdict_later,
+    .verdict_accept = verdict_accept,
+    .verdict_refuse = verdict_refuse,
     .ns_rooms = look_ns_rooms,
     .ns_rooms_n = look_ns_rooms_n,
     .every = every_add,

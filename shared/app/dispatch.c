@@ -40,8 +40,11 @@ static void
 call_handler(struct sio_ns *ns, struct session *s, struct handler *handler, const sio_event *e)
 {
 	struct sio_app *app = ns->h.app;
-	struct sio_socket socket = {
-	    .h = ns->h, .session = s, .ns = ns, .handshake = {.h = ns->h}, .event = e};
+	struct sio_socket socket = {.h = ns->h,
+	    .session = s,
+	    .ns = ns,
+	    .handshake = {.h = ns->h, .session = s},
+	    .event = e};
 	struct session *before = app->base.current;
 	const struct store *store = hub_store(app->base.hub);
 	unsigned failures = store_failures(store);
@@ -99,10 +102,10 @@ ask_authorizer(sio_authorizer *authorizer, const sio_handshake *h, void *user)
 		    address == NULL ? "" : address, h->socket == NULL ? "" : " for ",
 		    h->socket == NULL ? "" : h->socket->ns->base.hub.name.p,
 		    h->admission->reason == NULL ? "no reason given" : h->admission->reason);
-	else if (verdict != 0)
+	else if (verdict != 0 && verdict != -EINPROGRESS)
 		log_limited(
 		    LOG_LEVEL_WARN, "application: an authorizer failed: %s", strerror(-verdict));
-	return verdict;
+	return verdict_returned(h->asking, verdict);
 }
 
 static void
@@ -116,15 +119,20 @@ int
 dispatch_authorize(void *arg, const char *json)
 {
 	struct sio_app *app = module_of(arg);
-	struct sio_handshake handshake = {.h = app->h, .json = json, .admission = &app->admission};
+	struct verdict_asking asking = {.ns = NULL};
+	struct sio_handshake handshake = {
+	    .h = app->h, .json = json, .admission = &app->admission, .asking = &asking};
 	int verdict;
 
+	if (app->is_ruled) /* later, and now it is here, with the admission */
+		return 0;
 	admission_free(&app->admission);
 	if (app->authorize == NULL)
 		return 0;
 	transaction_let_go(app->base.hub); /* it may take its time */
 	app->depth++;
 	verdict = ask_authorizer(app->authorize, &handshake, app->authorize_user);
+	app->unheld = asking.question;
 	leave_handler(app);
 	return verdict;
 }
@@ -146,16 +154,24 @@ dispatch_authorize_ns(
 {
 	struct sio_app *app = module_of(arg);
 	struct sio_ns *ns = handlers_ns_of(base);
-	struct sio_socket socket = {.h = ns->h, .session = s, .ns = ns, .handshake = {.h = ns->h}};
+	struct sio_socket socket = {
+	    .h = ns->h, .session = s, .ns = ns, .handshake = {.h = ns->h, .session = s}};
 	struct admission admission = {NULL, NULL, NULL};
-	struct sio_handshake handshake = {.h = ns->h, .socket = &socket, .admission = &admission};
+	struct verdict_asking asking = {
+	    .ns = base, .key = session_key(s), .endpoint = endpoint, .query = query};
+	struct sio_handshake handshake = {.h = ns->h,
+	    .socket = &socket,
+	    .session = s,
+	    .admission = &admission,
+	    .asking = &asking};
 	struct session *before = app->base.current;
 	char *json;
 	int verdict;
 
-	(void)endpoint;
 	if (ns->authorize == NULL)
 		return 0;
+	if (verdict_is_asked(app, asking.key, base))
+		return -EINPROGRESS;
 	json = session_row_handshake(hub_store(app->base.hub), session_key(s));
 	if (json == NULL)
 		return -EIO;

@@ -5,6 +5,7 @@
 
 #include "shared/app/internal.h"
 #include "shared/base/log.h"
+#include "shared/store/session_data.h"
 #include "shared/wire/cookie.h"
 #include "shared/wire/json.h"
 
@@ -28,11 +29,18 @@ copy_handshake_member(const sio_handshake *h, const char *name, const char *inne
 const char *
 handshake_data_field(const sio_handshake *h, const char *name)
 {
+	const char *field;
+
 	if (strcmp(name, "address.address") == 0)
 		return copy_handshake_member(h, "address", "address");
 	if (strcmp(name, "address.port") == 0)
 		return copy_handshake_member(h, "address", "port");
-	return copy_handshake_member(h, name, NULL);
+	field = copy_handshake_member(h, name, NULL);
+	/* what an authorizer has added to it is a value of the session */
+	if (field == NULL && h->session != NULL)
+		field = arena_keep(h->h.app, session_data_get(hub_store(h->h.app->base.hub),
+						 session_key(h->session), slice_of(name)));
+	return field;
 }
 
 const char *

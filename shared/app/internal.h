@@ -2,6 +2,8 @@
 #ifndef POLLUX_APP_INTERNAL_H
 #define POLLUX_APP_INTERNAL_H
 
+#include <sys/queue.h>
+
 #include <pollux/pollux.h>
 #include <uthash.h>
 
@@ -10,6 +12,7 @@
 #include "shared/action/application.h"
 #include "shared/action/name.h"
 #include "shared/action/namespace.h"
+#include "shared/action/ruling.h"
 #include "shared/action/target.h"
 #include "shared/app/module.h"
 #include "shared/base/buf.h"
@@ -83,11 +86,15 @@ struct sio_app {
 	struct every every[TIMEKEEPER_TICKS];
 	unsigned every_n;
 	struct arena_block *arena;
-	struct arena_buf *bufs;     /* in the arena */
-	unsigned depth;             /* of nested handlers */
-	struct admission admission; /* of the handshake that was accepted last */
-	struct buf event, text;     /* scratch of the dispatcher */
-	struct buf except;          /* scratch of send.c: int64_t keys */
+	struct arena_buf *bufs;                   /* in the arena */
+	unsigned depth;                           /* of nested handlers */
+	struct admission admission;               /* of the handshake that was accepted last */
+	TAILQ_HEAD(, verdict_question) questions; /* of verdict.c */
+	size_t questions_n;
+	struct verdict_question *unheld; /* of the handshake that was asked about last */
+	bool is_ruled;                   /* its verdict has come: do not ask again */
+	struct buf event, text;          /* scratch of the dispatcher */
+	struct buf except;               /* scratch of send.c: int64_t keys */
 };
 
 /* One session that a target leaves out, in the arena.  A target that was made from another one
@@ -100,9 +107,20 @@ struct sio_left_out {
 struct sio_handshake {
 	struct sio_handle h; /* first: pollux.h */
 	const char *json;
-	const char *query;           /* of the endpoint */
-	struct sio_socket *socket;   /* that wants to join a namespace; NULL in the handshake */
-	struct admission *admission; /* takes an authorizer's verdict; NULL outside of one */
+	const char *query;             /* of the endpoint */
+	struct sio_socket *socket;     /* that wants to join a namespace; NULL in the handshake */
+	struct session *session;       /* NULL: there is none yet */
+	struct admission *admission;   /* takes an authorizer's verdict; NULL outside of one */
+	struct verdict_asking *asking; /* the same, if it comes later */
+};
+
+/* Whom an authorizer is asked about; ns NULL: a handshake. */
+struct verdict_asking {
+	struct hub_ns *ns;
+	int64_t key;
+	struct slice endpoint, query;
+	bool wants_later;
+	struct verdict_question *question; /* NULL: the verdict is not put off */
 };
 
 struct sio_socket {
@@ -288,6 +306,27 @@ const char *handshake_data_field(const sio_handshake *h, const char *name);
 const char *handshake_data_header(const sio_handshake *h, const char *name);
 const char *handshake_data_cookie(const sio_handshake *h, const char *name);
 const char *handshake_data_query(const sio_handshake *h, const char *key);
+
+/* --- verdict.c ------------------------------------------------------------------------------ */
+
+/* What an authorizer's return value comes to: -EINPROGRESS only with a question. */
+int verdict_returned(struct verdict_asking *asking, int verdict);
+/* Does a question about this session wait? */
+bool verdict_is_asked(const struct sio_app *app, int64_t key, const struct hub_ns *ns);
+
+/* As in application_ops. */
+struct application_question *verdict_hold(struct application *base, const char *handshake,
+    int64_t key, application_verdict *done, void *arg);
+void verdict_cancel(struct application_question *question);
+int verdict_ruled(struct application *base, int64_t id, const struct ruling *r);
+void verdict_run(struct application *base);
+int64_t verdict_settled(struct application *base, bool committed);
+void verdict_stop(struct application *base);
+
+/* As in pollux.h. */
+const char *verdict_later(const sio_handshake *h);
+int verdict_accept(const void *handle, const char *later, const char *user, const char *data);
+int verdict_refuse(const void *handle, const char *later, const char *reason);
 
 /* --- text.c: as in pollux.h ----------------------------------------------------------------- */
 

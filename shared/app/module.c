@@ -109,6 +109,12 @@ static const struct application_ops module_ops = {
     .add_ns = add_module_ns,
     .close = close_module,
     .authorizes = module_authorizes,
+    .run = verdict_run,
+    .settled = verdict_settled,
+    .stop = verdict_stop,
+    .ask = verdict_hold,
+    .cancel = verdict_cancel,
+    .ruled = verdict_ruled,
 };
 
 int
@@ -134,6 +140,7 @@ module_open(const char *path, const char *node)
 	application_init(&app->base, &module_ops);
 	app->h = (struct sio_handle){&api_functions, app};
 	app->node = node;
+	TAILQ_INIT(&app->questions);
 	if (handlers_add_ns(app, SLICE("")) == NULL)
 		goto fail;
 	if (path[0] == '\0' && !module_is_linked())

@@ -124,6 +124,7 @@ struct config {
 
 	/* [app] */
 	char module[CONFIG_PATH_MAX]; /* the application, a shared object; empty: none */
+	int64_t authorize_timeout_ms; /* of a verdict that it gives later */
 
 	/* [hook]: the application as a URL (docs/hook.md) instead of a module */
 	char hook_url[CONFIG_TEXT_MAX];        /* http://, https:// or unix:/path.sock:/uri;

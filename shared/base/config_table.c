@@ -77,6 +77,7 @@ const struct config_row config_table[] = {
 	{"store", "group", KIND_TEXT, FIELD(store_group), "", ANY},
 	{"store", "log_bytes", KIND_SIZE, LIVE(log_bytes), "256M", RANGE("64k", MOST)},
 	{"app", "module", KIND_PATH, FIELD(module), "", ANY},
+	{"app", "authorize_timeout", KIND_SECONDS, LIVE(authorize_timeout_ms), "3", RANGE(SHORTEST, "3600")},
 	{"hook", "url", KIND_TEXT, LIVE(hook_url), "", ANY},
 	{"hook", "secret", KIND_LIST, LIVE(hook_secret), "", ANY},
 	{"hook", "namespaces", KIND_LIST, FIELD(hook_namespaces), "", ANY},

@@ -16,6 +16,7 @@
 #define SWEEP_MS    60000 /* how often, at most, it is looked for rooms that nobody uses */
 #define SWEEP_PARTS 24    /* ... and how exact their time is */
 #define ROOMS_MAX   100   /* rooms dropped in one step */
+#define FULL_MS     1000  /* between looks for a place for another room: each reads all rooms */
 #define TOUCH_MAX   500
 #define CHANGES_MAX 1000
 
@@ -60,11 +61,13 @@ find_place(struct hub *h)
 		(h->o.history_rooms > 0));
 	if (dropped > 0)
 		h->history.stale = true;
-	if (dropped == 0)
+	if (dropped == 0) {
+		h->history.full_until = h->now + FULL_MS;
 		log_limited(LOG_LEVEL_WARN,
 		    "history: %lld rooms have one, all of them in use: no further room gets one "
 		    "([limits] history_rooms)",
 		    (long long)total.rooms);
+	}
 	return dropped;
 }
 
@@ -95,6 +98,9 @@ note_room(struct hub *h, struct slice ns, struct slice room, int64_t chan, int a
 		asked = (int)h->o.history_messages;
 	if (configured == 0 && asked <= 0 &&
 	    (r == NULL || !filter_wide_has(slots_kept(store_slots(h->store)), chan)))
+		return 0;
+	if (h->now < h->history.full_until &&
+	    !filter_wide_has(slots_kept(store_slots(h->store)), chan))
 		return 0;
 	if (r == NULL)
 		r = &row;

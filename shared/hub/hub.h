@@ -42,8 +42,8 @@ struct hub_app {
 	void *arg;
 	/* The namespace of this name, or NULL.  "" always exists. */
 	struct hub_ns *(*find)(void *arg, struct slice name);
-	/* May a session with this handshake (JSON) be made?  0, -EACCES, -EAGAIN (not now), or
-	 * another negative errno. */
+	/* May a session with this handshake (JSON) be made?  0, -EACCES, -EAGAIN (not now),
+	 * -EINPROGRESS (SESSION_ASKED), or another negative errno. */
 	int (*authorize)(void *arg, const char *handshake);
 	/* May the session join the namespace, which it calls by `endpoint`?  The same; or
 	 * -EINPROGRESS: membership_accept() or membership_refuse() follows. */
@@ -192,6 +192,7 @@ enum session_create_result {
 	SESSION_APP_ERROR,    /* 500 */
 	SESSION_BUSY,         /* 503: the store is unavailable, or the application is */
 	SESSION_FULL,         /* 503: a limit is reached */
+	SESSION_ASKED,        /* the application decides later, and session_create_as() follows */
 };
 
 /* Ask the application and make a session.  `handshake` is JSON text, NUL-terminated; `sid` gets the

@@ -64,6 +64,7 @@ struct hub {
 	struct per_address per_address;
 	struct {
 		int64_t next_size, next_sweep; /* when history_maintain() looks again */
+		int64_t full_until;            /* no place for another room until then */
 		bool recheck;                  /* the configuration may be another one */
 		bool stale;                    /* rooms were dropped: make the filter anew */
 	} history;

@@ -7,7 +7,8 @@
 #include "shared/store/mailbox.h"
 #include "shared/store/slots.h"
 
-#define SECOND_MS 1000
+#define SECOND_MS      1000
+#define TOLD_BYTES_MAX ((size_t)256 << 10) /* in a turn */
 
 /* Is there another node to tell? */
 static bool
@@ -16,16 +17,16 @@ has_peers(struct hub *h)
 	return h->o.cluster && slots_link_peers(store_slots(h->store)) > 0;
 }
 
-/* Tell all other nodes; frees the body. */
+/* Tell a node, or LINK_ALL; frees the body. */
 static int
-tell_nodes(struct hub *h, enum link_kind kind, struct buf *body)
+tell_nodes(struct hub *h, int node, enum link_kind kind, struct buf *body)
 {
 	int result = -1;
 
 	if (body->failed)
 		h->failed = true;
 	else
-		result = link_tell(h, LINK_ALL, kind, buf_slice(body));
+		result = link_tell(h, node, kind, buf_slice(body));
 	buf_free(body);
 	return result;
 }
@@ -55,7 +56,7 @@ add_mail(struct hub *h, struct mailbox_mail *mail, bool *kept)
 }
 
 static int
-tell_of_mail(struct hub *h, const struct mailbox_mail *mail, int64_t left_ms)
+tell_of_mail(struct hub *h, int node, const struct mailbox_mail *mail, int64_t left_ms)
 {
 	struct buf body = {.p = NULL};
 
@@ -66,7 +67,7 @@ tell_of_mail(struct hub *h, const struct mailbox_mail *mail, int64_t left_ms)
 				   .ns = mail->ns,
 				   .packet = mail->packet,
 			       });
-	return tell_nodes(h, LINK_MAIL, &body);
+	return tell_nodes(h, node, LINK_MAIL, &body);
 }
 
 int
@@ -79,13 +80,17 @@ mail_keep(struct hub *h, struct slice user, struct slice ns, struct slice packet
 	    .user = user, .ns = ns, .packet = packet, .until = clock_wall_ms() + left_ms};
 
 	*kept = false;
+	/* under the writer's lock: see slots_link_peers() */
+	if (transaction_open(h) == -1)
+		return -1;
+	mail.is_shared = has_peers(h);
 	if (add_mail(h, &mail, kept) == -1)
 		return -1;
 	if (!*kept)
 		log_limited(LOG_LEVEL_WARN,
 		    "a message to user \"%.*s\", who is away, is not kept: there is no room for it",
 		    (int)user.n, user.p);
-	return *kept && has_peers(h) ? tell_of_mail(h, &mail, left_ms) : 0;
+	return *kept && mail.is_shared ? tell_of_mail(h, LINK_ALL, &mail, left_ms) : 0;
 }
 
 int
@@ -98,10 +103,43 @@ mail_take(struct hub *h, const struct link_mail *mail)
 	    .ns = mail->ns,
 	    .packet = mail->packet,
 	    .until = clock_wall_ms() + left_ms,
+	    .is_shared = true,
 	};
 	bool kept;
 
 	return add_mail(h, &taken, &kept);
+}
+
+int
+mail_tell(struct hub *h, int node, int64_t *after)
+{
+	int64_t now = clock_wall_ms();
+	struct buf texts = {.p = NULL};
+	struct mailbox_mail mail;
+	enum store_result found = STORE_OK;
+	size_t told = 0;
+
+	while (found == STORE_OK && told < TOLD_BYTES_MAX && !h->failed) {
+		buf_clear(&texts);
+		found = mailbox_next(h->store, after, &mail, &texts);
+		if (found == STORE_OK && mail.until > now) {
+			told += texts.n;
+			(void)tell_of_mail(h, node, &mail, mail.until - now);
+		}
+	}
+	buf_free(&texts);
+	if (found == STORE_FAILED)
+		h->failed = true;
+	return h->failed ? -1 : found == STORE_OK;
+}
+
+int
+mail_drop_shared(struct hub *h)
+{
+	if (transaction_open(h) == 0 && mailbox_drop_shared(h->store) == 0)
+		return 0;
+	h->failed = true;
+	return -1;
 }
 
 /* --- delivering ----------------------------------------------------------------------------- */
@@ -142,7 +180,7 @@ tell_delivered(struct hub *h, struct buf *uids)
 	struct buf body = {.p = NULL};
 
 	frame_pack_signal(&body, &(struct link_signal){.text = buf_slice(uids)});
-	return tell_nodes(h, LINK_TAKEN, &body);
+	return tell_nodes(h, LINK_ALL, LINK_TAKEN, &body);
 }
 
 int

@@ -30,6 +30,12 @@ int mail_deliver(struct hub *h, struct session *s, const struct hub_ns *ns);
 /* The same in all its namespaces: it has another user. */
 int mail_deliver_all(struct hub *h, struct session *s);
 
+/* Tell the node `node` what is kept, after row `*after`, which moves on.  1: there is more; 0: that
+ * was all; or -1. */
+int mail_tell(struct hub *h, int node, int64_t *after);
+/* We were away, and other nodes know better which of what they have, too, was delivered. */
+int mail_drop_shared(struct hub *h);
+
 /* Another node has kept this, or has delivered these (uids as pack_number() writes them). */
 int mail_take(struct hub *h, const struct link_mail *mail);
 int mail_forget(struct hub *h, struct slice uids);

@@ -92,9 +92,10 @@ create_session(struct hub *h, const struct creation *c, char *sid, const char *g
 	/* before the transaction: what the application does meanwhile must not hold the lock */
 	verdict = ask_verdict(h, c);
 	if (verdict != 0)
-		return verdict == -EACCES   ? SESSION_UNAUTHORIZED
-		       : verdict == -EAGAIN ? SESSION_BUSY
-		                            : SESSION_APP_ERROR;
+		return verdict == -EACCES        ? SESSION_UNAUTHORIZED
+		       : verdict == -EAGAIN      ? SESSION_BUSY
+		       : verdict == -EINPROGRESS ? SESSION_ASKED
+		                                 : SESSION_APP_ERROR;
 	if (transaction_open(h) == -1)
 		return SESSION_BUSY;
 	if (too_many_sessions(h, c->address))

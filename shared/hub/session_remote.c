@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "shared/hub/internal.h"
+#include "shared/hub/mail.h"
 #include "shared/hub/user_presence.h"
 #include "shared/link/pack.h"
 #include "shared/store/hook_queue.h"
@@ -207,7 +208,7 @@ session_remote_begin_anew(struct hub *h)
 	if (list.n == ANEW_MAX)
 		return 1;
 	/* what still waits is of them, and late it would bring them back to life elsewhere */
-	if (link_out_delete(h->store, INT64_MAX) == -1) {
+	if (link_out_delete(h->store, INT64_MAX) == -1 || mail_drop_shared(h) == -1) {
 		h->failed = true;
 		return -1;
 	}

@@ -12,6 +12,7 @@
 #define LEAD_MS    1000 /* leading is tried this often */
 #define AGAIN_MS   1000 /* after the store has failed */
 #define TIMERS_MAX 200  /* in one transaction */
+#define CRASHES    3    /* of processes that call a timer, and it is dropped */
 
 /* --- who does it ---------------------------------------------------------------------------- */
 
@@ -83,6 +84,24 @@ add_due_timer(void *arg, int64_t key, struct slice ns, struct slice name)
 	due->at[i].name = strndup(name.p, name.n);
 }
 
+/* Call the application, unless that has killed one process after another: the row of the timer is
+ * there again each time. */
+static void
+call_handler_of(
+    struct hub *h, struct hub_ns *ns, struct session *s, struct slice name, struct slice context)
+{
+	int64_t key = s->row.key;
+
+	if (timekeeper_crashes(h->store, key) >= CRASHES)
+		log_warnx("application: timer \"%s\" of namespace \"%s\" is dropped: %d "
+			  "processes have died while they called it",
+		    name.p, ns->name.p, CRASHES);
+	timekeeper_set_calling(h->store, key);
+	if (timekeeper_crashes(h->store, key) < CRASHES)
+		h->o.app.timer(h->o.app.arg, ns, s, name, context);
+	timekeeper_set_calling(h->store, 0);
+}
+
 static void
 call_timer(struct hub *h, int64_t key, struct slice ns_name, struct slice name)
 {
@@ -95,7 +114,7 @@ call_timer(struct hub *h, int64_t key, struct slice ns_name, struct slice name)
 	case STORE_OK:
 		if (ns != NULL && h->o.app.timer != NULL &&
 		    session_find_key(h, key, &s) == SESSION_LIVE && membership_hears(s, ns))
-			h->o.app.timer(h->o.app.arg, ns, s, name, slice_of(context));
+			call_handler_of(h, ns, s, name, slice_of(context));
 		break;
 	case STORE_NOT_FOUND:
 		break;

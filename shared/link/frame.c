@@ -261,6 +261,31 @@ frame_unpack_mail(struct slice body, struct link_mail *m)
 	       m->packet.n > 0;
 }
 
+void
+frame_pack_ruling(struct buf *out, const struct link_ruling *r)
+{
+	pack_number(out, r->slot);
+	pack_number(out, r->id);
+	pack_byte(out, r->accepts);
+	pack_text(out, r->user);
+	pack_text(out, r->data);
+	pack_text(out, r->reason);
+}
+
+bool
+frame_unpack_ruling(struct slice body, struct link_ruling *r)
+{
+	struct pack_reader in = {.rest = body};
+
+	*r = (struct link_ruling){.slot = pack_read_number(&in)};
+	r->id = pack_read_number(&in);
+	r->accepts = pack_read_byte(&in) != 0;
+	r->user = pack_read_text(&in);
+	r->data = pack_read_text(&in);
+	r->reason = pack_read_text(&in);
+	return !in.failed;
+}
+
 /* --- entries of a stream -------------------------------------------------------------------- */
 
 void

@@ -48,6 +48,7 @@ enum link_kind {
 	LINK_MAIL = 'm',     /* struct link_mail */
 	LINK_TAKEN = 't', /* of mail: struct link_signal, `text` has uids as pack_number() writes */
 	LINK_KEPT = 'k',  /* struct link_kept */
+	LINK_RULING = 'R', /* struct link_ruling */
 
 	/* Only within a node, to its processes: struct link_signal, `number` is the node's. */
 	LINK_RESTARTED = 'h', /* its pollux-linkd has */
@@ -192,6 +193,15 @@ struct link_mail {
 
 void frame_pack_mail(struct buf *out, const struct link_mail *m);
 bool frame_unpack_mail(struct slice body, struct link_mail *m);
+/* The verdict on a client for which a process of the receiver waits (shared/action/ruling.h). */
+struct link_ruling {
+	int64_t slot, id;
+	bool accepts;
+	struct slice user, data, reason; /* p NULL: absent */
+};
+
+void frame_pack_ruling(struct buf *out, const struct link_ruling *r);
+bool frame_unpack_ruling(struct slice body, struct link_ruling *r);
 
 /* --- entries of a stream -------------------------------------------------------------------- */
 

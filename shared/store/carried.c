@@ -15,7 +15,7 @@ static const struct carried_table {
     {"mailbox", "until > ?1 AND typeof(id) = 'integer' AND typeof(uid) = 'integer' AND "
 		"typeof(user) = 'text'"
 		" AND typeof(ns) = 'text' AND typeof(until) = 'integer' AND typeof(packet) = 'blob'"
-		" AND typeof(bytes) = 'integer' AND bytes > 0"},
+		" AND typeof(bytes) = 'integer' AND bytes > 0 AND shared IN (0, 1)"},
     {"history_room",
 	"typeof(ns) = 'text' AND typeof(room) = 'text' AND next - first BETWEEN 0 AND"
 	" 10000 AND configured >= 0 AND asked >= 0 AND bytes >= 0 AND typeof(used) = 'integer'"},

@@ -16,7 +16,7 @@
 
 #include "schema.h" /* schema.sql as the string literal schema_sql, made by the Makefile */
 
-#define SCHEMA_VERSION 9
+#define SCHEMA_VERSION 10
 /* For writers without LOCK_WRITER: sqlite3(1), recovery.  A program that starts and gives up would
  * cost a request where the web server starts one for each. */
 #define START_TIMEOUT_MS  5000

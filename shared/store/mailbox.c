@@ -61,8 +61,8 @@ mailbox_add(struct store *st, struct mailbox_mail *mail, const struct mailbox_li
 	/* it would cost the user all others, and not be kept */
 	if (bytes > limits->bytes || bytes > limits->total_bytes || limits->messages == 0)
 		return 0;
-	q = statement_bind(st, Q_MAILBOX_ADD, "lssllb", mail->uid, mail->user, mail->ns,
-	    mail->until, bytes, mail->packet);
+	q = statement_bind(st, Q_MAILBOX_ADD, "lssllbi", mail->uid, mail->user, mail->ns,
+	    mail->until, bytes, mail->packet, (int)mail->is_shared);
 	step = sqlite3_step(q);
 	if (step != SQLITE_ROW) /* it was there */
 		return statement_finish(st, q, step);
@@ -106,6 +106,43 @@ int
 mailbox_remove(struct store *st, int64_t uid)
 {
 	return statement_exec(st, Q_MAILBOX_REMOVE, "l", uid);
+}
+
+enum store_result
+mailbox_next(struct store *st, int64_t *after, struct mailbox_mail *mail, struct buf *texts)
+{
+	sqlite3_stmt *q = statement_bind(st, Q_MAILBOX_NEXT, "l", *after);
+	int step = sqlite3_step(q);
+	struct slice parts[3];
+	size_t at = texts->n;
+
+	if (step != SQLITE_ROW)
+		return statement_finish(st, q, step) == -1 ? STORE_FAILED : STORE_NOT_FOUND;
+	*after = sqlite3_column_int64(q, 0);
+	*mail = (struct mailbox_mail){.uid = sqlite3_column_int64(q, 1),
+	    .until = sqlite3_column_int64(q, 4),
+	    .is_shared = true};
+	parts[0] = statement_column(q, 2);
+	parts[1] = statement_column(q, 3);
+	parts[2] = statement_column(q, 5);
+	for (int i = 0; i < 3; i++)
+		buf_add_slice(texts, parts[i]);
+	buf_add_char(texts, '\0'); /* so that texts->p is not NULL */
+	if (!texts->failed) {
+		mail->user = (struct slice){texts->p + at, parts[0].n};
+		mail->ns = (struct slice){mail->user.p + parts[0].n, parts[1].n};
+		mail->packet = (struct slice){mail->ns.p + parts[1].n, parts[2].n};
+	}
+	sqlite3_reset(q);
+	if (texts->failed || statement_exec(st, Q_MAILBOX_SHARED, "l", *after) == -1)
+		return STORE_FAILED;
+	return STORE_OK;
+}
+
+int
+mailbox_drop_shared(struct store *st)
+{
+	return statement_run(st, st->q[Q_MAILBOX_DROP_SHARED]);
 }
 
 int

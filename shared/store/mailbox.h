@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shared/base/buf.h"
 #include "shared/base/slice.h"
-
-struct store;
+#include "shared/store/store.h"
 
 #define MAILBOX_ROW_BYTES 100 /* that each message counts besides its texts */
 
@@ -25,7 +25,8 @@ struct mailbox_limits {
 struct mailbox_mail {
 	int64_t uid; /* 0: it gets one */
 	struct slice user, ns, packet;
-	int64_t until; /* ms since 1970 */
+	int64_t until;  /* ms since 1970 */
+	bool is_shared; /* other nodes have it, or will: they were told, or have told us */
 };
 
 /* Keep a packet, and set its uid.  `*kept`: it has room; `*dropped`: how many older ones of this
@@ -41,6 +42,14 @@ int mailbox_list(struct store *st, int64_t key, struct slice ns, int64_t wall_ms
 int mailbox_delete(struct store *st, int64_t key, struct slice ns);
 /* Delete one, if it is there. */
 int mailbox_remove(struct store *st, int64_t uid);
+
+/* For another node: the row after row `*after`, which moves on, as shared from now on.  Its texts
+ * are appended to `texts`, which they borrow from until it changes.  STORE_OK, STORE_NOT_FOUND or
+ * STORE_FAILED. */
+enum store_result mailbox_next(
+    struct store *st, int64_t *after, struct mailbox_mail *mail, struct buf *texts);
+/* Delete what is shared: other nodes know better which of it was delivered. */
+int mailbox_drop_shared(struct store *st);
 
 /* Is there anything whose time is up?  1 or 0, or -1. */
 int mailbox_is_old(struct store *st, int64_t wall_ms);

@@ -85,6 +85,9 @@ struct slot_time {
 	_Atomic int64_t due_ms;                     /* no timer of a session is due before */
 	_Atomic int64_t ticks_ms[TIMEKEEPER_TICKS]; /* when each is due; 0: it never was */
 	_Atomic int64_t request_ms; /* until then a tick of the hook is on its way */
+	_Atomic int64_t calling;    /* the session whose timer is called now; 0: none is */
+	_Atomic int64_t crashed;    /* the one with which the last timekeeper has died, ... */
+	_Atomic int crashes;        /* ... and how many of them in a row */
 };
 
 /* In shared memory, zeroed when created: 0 must be the right start value of every field. */

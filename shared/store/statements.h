@@ -114,8 +114,13 @@ X(Q_USER_TOLD, "DELETE FROM user_change WHERE id <= ?1")
 
 /* --- mailbox.c --- */
 X(Q_MAILBOX_ADD,
-    "INSERT OR IGNORE INTO mailbox(uid, user, ns, until, bytes, packet) VALUES("
-    "ifnull(nullif(?1, 0), random() & 9223372036854775807), ?2, ?3, ?4, ?5, ?6) RETURNING uid")
+    "INSERT OR IGNORE INTO mailbox(uid, user, ns, until, bytes, packet, shared) VALUES("
+    "ifnull(nullif(?1, 0), random() & 9223372036854775807), ?2, ?3, ?4, ?5, ?6, ?7)"
+    " RETURNING uid")
+X(Q_MAILBOX_NEXT,
+    "SELECT id, uid, user, ns, until, packet FROM mailbox WHERE id > ?1 ORDER BY id LIMIT 1")
+X(Q_MAILBOX_SHARED, "UPDATE mailbox SET shared = 1 WHERE id = ?1 AND shared = 0")
+X(Q_MAILBOX_DROP_SHARED, "DELETE FROM mailbox WHERE shared = 1")
 X(Q_MAILBOX_TRIM_USER,
     "DELETE FROM mailbox WHERE id IN (SELECT id FROM (SELECT id, count(*) OVER newer AS n,"
     " sum(bytes) OVER newer AS bytes FROM mailbox WHERE user = ?1"
@@ -153,7 +158,7 @@ X(Q_HISTORY_READ,
     " ORDER BY seq")
 X(Q_HISTORY_LIST, "SELECT chan, ns, room, configured, asked FROM history_room")
 X(Q_HISTORY_CONFIGURE, "UPDATE history_room SET configured = ?2 WHERE chan = ?1")
-X(Q_HISTORY_TOTAL, "SELECT count(*), ifnull(sum(bytes), 0) FROM history_room")
+X(Q_HISTORY_TOTAL, "SELECT rooms, bytes FROM history_total")
 X(Q_HISTORY_CLEAR, "DELETE FROM history_message WHERE chan = ?1")
 X(Q_HISTORY_DROP, "DELETE FROM history_room WHERE chan = ?1")
 X(Q_HISTORY_EMPTY,

@@ -11,11 +11,25 @@ time_of(const struct store *st)
 	return &st->slots->table->time;
 }
 
+/* The one before has died in a call. */
+static void
+note_crash(struct slot_time *t)
+{
+	int64_t called = t->calling;
+
+	t->calling = 0;
+	if (called == 0)
+		return;
+	t->crashes = t->crashed == called ? t->crashes + 1 : 1;
+	t->crashed = called;
+}
+
 bool
 timekeeper_lead(struct store *st)
 {
 	if (lock_take(st->lock_fd, LOCK_TIME, 0) == -1)
 		return false;
+	note_crash(time_of(st));
 	time_of(st)->leader = slots_own(st->slots) + 1;
 	return true;
 }
@@ -60,6 +74,23 @@ void
 timekeeper_set_due(struct store *st, int64_t due_ms)
 {
 	time_of(st)->due_ms = due_ms;
+}
+
+void
+timekeeper_set_calling(struct store *st, int64_t key)
+{
+	struct slot_time *t = time_of(st);
+
+	/* it came back from that call */
+	if (key == 0 && t->calling == t->crashed)
+		t->crashed = 0;
+	t->calling = key;
+}
+
+int
+timekeeper_crashes(const struct store *st, int64_t key)
+{
+	return time_of(st)->crashed == key ? time_of(st)->crashes : 0;
 }
 
 _Atomic int64_t *

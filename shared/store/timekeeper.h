@@ -14,8 +14,7 @@
 
 struct store;
 
-/* Try to become the timekeeper until timekeeper_resign().  True also when this process is it
- * already. */
+/* Try to become the timekeeper until timekeeper_resign().  Not when this process is it already. */
 bool timekeeper_lead(struct store *st);
 /* Let another one take over, at once. */
 void timekeeper_resign(struct store *st);
@@ -30,6 +29,11 @@ void timekeeper_add(struct store *st, int64_t due_ms);
 /* The first of all timers is due at `due_ms`: as the timekeeper, in a transaction, by which no
  * other process adds one meanwhile. */
 void timekeeper_set_due(struct store *st, int64_t due_ms);
+
+/* A timer of this session is called from now on; 0: no more.  As the timekeeper. */
+void timekeeper_set_calling(struct store *st, int64_t key);
+/* How many timekeepers in a row have died while they called a timer of this session. */
+int timekeeper_crashes(const struct store *st, int64_t key);
 
 /* When a tick is due, ms; 0: it never was.  For the timekeeper. */
 _Atomic int64_t *timekeeper_tick(struct store *st, int tick);

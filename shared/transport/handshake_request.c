@@ -3,6 +3,7 @@
  *	request -- refused, or the server is busy ---------------------> answer at once
  *	        -- a token admits: make the session ------------------> answer after the commit
  *	        -- a C module decides: make the session ---------------> answer after the commit
+ *	        -- a C module decides later: hold the request, verdict -> the same
  *	        -- a web hook decides: hold the request, ask, verdict -> the same
  */
 #include <errno.h>
@@ -228,10 +229,12 @@ answer_handshake(struct server *sv, const struct asker *asker, enum session_crea
 	case SESSION_FULL: /* the hub has counted it */
 		refuse_for_now(sv, asker);
 		break;
+	case SESSION_ASKED: /* not in answer to a verdict */
+		break;
 	}
 }
 
-/* --- while a web hook is asked -------------------------------------------------------------- */
+/* --- while the application is asked --------------------------------------------------------- */
 
 /* A handshake that is held until the verdict comes. */
 struct pending_handshake {
@@ -360,10 +363,14 @@ admit_or_ask(struct server *sv, const struct asker *asker, const struct route *r
 	}
 	if (!application_asks(sv->application)) {
 		result = session_create(sv->hub, sv->text.p, asker->address, sid);
-		answer_handshake(sv, asker, result, sid, (struct slice){NULL, 0});
-	} else if (ask_application(sv, asker, sv->text.p) == -1) {
+		if (result != SESSION_ASKED) {
+			answer_handshake(sv, asker, result, sid, (struct slice){NULL, 0});
+			return;
+		}
+	}
+	if (ask_application(sv, asker, sv->text.p) == -1) {
 		log_limited(LOG_LEVEL_WARN,
-		    "handshake refused: the web hook cannot be asked about %.*s now",
+		    "handshake refused: the application cannot be asked about %.*s now",
 		    (int)asker->address.n, slice_text(asker->address));
 		refuse_busy_handshake(sv, asker);
 	}

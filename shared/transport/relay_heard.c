@@ -1,4 +1,5 @@
 /* relay_heard: what other nodes say of the requests that wait for them. */
+#include "shared/action/ruling.h"
 #include "shared/hub/link.h"
 #include "shared/store/slots.h"
 #include "shared/transport/relayed.h"
@@ -213,6 +214,8 @@ relay_heard_row(void *arg, unsigned char kind, struct slice body)
 {
 	struct server *sv = arg;
 
+	if (kind == LINK_RULING) /* without a cluster, too */
+		ruling_take(sv->application, body);
 	if (sv->relay == NULL)
 		return;
 	switch (kind) {

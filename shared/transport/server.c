@@ -176,6 +176,7 @@ server_open(const struct config *cfg, enum server_kind kind)
 	if (sv->application == NULL || event_relay_open(sv->application, cfg) == -1)
 		goto fail;
 	status_live_open(sv);
+	sv->application->verdict_timeout_ms = cfg->authorize_timeout_ms;
 	options = make_hub_options(sv);
 	sv->hub = hub_open(&options);
 	if (sv->hub == NULL) {
@@ -207,6 +208,7 @@ server_reload(struct server *sv)
 	(void)read_token_keys(sv);
 	hub_reload(sv->hub, &options);
 	application_reload(sv->application);
+	sv->application->verdict_timeout_ms = sv->cfg->authorize_timeout_ms;
 	(void)event_relay_open(sv->application, sv->cfg);
 	polling_reload(sv);
 	streaming_reload(sv);

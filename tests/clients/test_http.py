@@ -393,6 +393,19 @@ class Publish:
         self.run_call(self.options, 'publish')
         self.assertNotEqual(Api.got[-1][1]['idempotency-key'], key, 'each call has its own')
 
+    def test_a_server_that_is_not_there_yet_is_waited_for(self):
+        port = free_port()
+
+        def start():
+            self.serve(http.server.ThreadingHTTPServer(('127.0.0.1', port), Api))
+
+        timer = threading.Timer(0.5, start)
+        timer.start()
+        answer = self.run_call({'url': f'http://127.0.0.1:{port}/pollux/v1/'}, 'publish')
+        timer.join()
+        self.assertEqual(answer, {'ok': True, 'actions': 2, 'queued': 37})
+        self.assertEqual(len(Api.got), 1)
+
     def test_how_long_is_up_to_you_and_to_the_server(self):
         Api.answer = 503, {}, b'{"error":{"code":"busy","message":"later"}}'
         started = time.monotonic()

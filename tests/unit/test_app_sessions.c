@@ -290,6 +290,9 @@ see_bob(struct world *w, sio_socket *s, const sio_event *e)
 	assert_false(sio_secure(h));
 	assert_string_equal(sio_handshake_field(h, "issued"), "1795407439000");
 	assert_null(sio_handshake_field(h, "nobody"));
+	assert_string_equal(sio_handshake_field(h, "nick"), "\"bob\"");
+	assert_string_equal(sio_handshake_field(h, "pi"), "3.140");
+	assert_null(sio_verdict_later(h)); /* not here */
 	assert_string_equal(sio_query_json(h), "{\"token\":\"bob\"}");
 	assert_string_equal(sio_transport(s), "websocket");
 	assert_int_equal(sio_accept(h, "x", NULL), -EINVAL); /* not here */
@@ -364,6 +367,66 @@ a_namespace_has_an_authorization_of_its_own(void **state)
 	say(w, 0, &good, "1::/private?as=alice", NULL);
 	assert_string_equal(good.sink.got, "1::/private?as=alice ");
 	run(w, 0, &good, see_alice);
+}
+
+static void
+note_verdict(void *arg, int verdict, struct slice transports)
+{
+	assert_null(transports.p);
+	*(int *)arg = verdict;
+}
+
+/* Without sio_verdict_later() nobody could decide. */
+static void
+a_verdict_may_come_later(void **state)
+{
+	struct world *w = *state;
+	struct application *app = w->application[0];
+	struct client c;
+	int verdict = 1;
+
+	app->verdict_timeout_ms = 1000;
+	assert_int_equal(
+	    shake_hands(w, 0, &c, "{\"query\":{\"token\":\"unnamed\"}}"), SESSION_APP_ERROR);
+	assert_int_equal(shake_hands(w, 0, &c, "{\"query\":{\"token\":\"later\"}}"), SESSION_ASKED);
+	assert_non_null(application_ask(app, "{}", 1, note_verdict, &verdict));
+	begin(w, 0);
+	assert_int_equal(sio_verdict_accept(w->app[0], "V", NULL, NULL), -EINVAL);
+	assert_int_equal(sio_verdict_accept(w->app[0], asked_later, NULL, "[]"), -EINVAL);
+	assert_int_equal(sio_verdict_accept(w->app[0], asked_later, "u", "{\"a\":1}"), 0);
+	assert_int_equal(sio_verdict_refuse(w->app[0], asked_later, NULL), -EPIPE);
+	assert_int_equal(verdict, 1); /* not in the middle of a handler */
+	assert_int_equal(application_settled(app, true), w->now);
+	application_run(app);
+	assert_int_equal(verdict, 0);
+	assert_int_equal(application_settled(app, true), INT64_MAX);
+	settle(w, 0);
+	/* a client that leaves, and one for whom nobody decides */
+	assert_int_equal(shake_hands(w, 0, &c, "{\"query\":{\"token\":\"later\"}}"), SESSION_ASKED);
+	application_cancel(application_ask(app, "{}", 1, note_verdict, &verdict));
+	assert_int_equal(sio_verdict_accept(w->app[0], asked_later, NULL, NULL), -EPIPE);
+	assert_int_equal(shake_hands(w, 0, &c, "{\"query\":{\"token\":\"later\"}}"), SESSION_ASKED);
+	assert_non_null(application_ask(app, "{}", 1, note_verdict, &verdict));
+	assert_null(application_ask(app, "{}", 1, note_verdict, &verdict));
+	assert_int_equal(application_settled(app, true), w->now + 1000);
+	pass(w, 1000);
+	application_run(app);
+	assert_int_equal(verdict, -ETIMEDOUT);
+}
+
+/* So many that clients are told to come again: memory is theirs to fill. */
+static void
+questions_have_a_limit(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+
+	w->application[0]->verdict_timeout_ms = 1000;
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(
+		    shake_hands(w, 0, &c, "{\"query\":{\"token\":\"later\"}}"), SESSION_ASKED);
+	assert_int_equal(shake_hands(w, 0, &c, "{\"query\":{\"token\":\"later\"}}"), SESSION_BUSY);
+	application_stop(w->application[0]);
 }
 
 /* --- other sessions -------------------------------------------------------------------------- */
@@ -754,6 +817,8 @@ main(void)
 	    TEST(a_handshake_is_refused),
 	    TEST(a_namespace_has_an_authorization_of_its_own),
 	    TEST(a_user_who_is_away_gets_it_later_once_and_one_who_is_there_now),
+	    TEST(a_verdict_may_come_later),
+	    TEST(questions_have_a_limit),
 	    cmocka_unit_test(the_application_is_told_when_a_user_comes_and_goes),
 	    TEST(the_clients_of_a_room_are_listed_once),
 	    TEST(users_values_and_rooms_of_all_are_seen),

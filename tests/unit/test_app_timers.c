@@ -113,6 +113,37 @@ another_process_goes_on(void **state)
 	told(w, "tick1 ");
 }
 
+/* Between them a FastCGI process lets the daemon be first, but goes on without it. */
+static void
+a_process_that_may_be_ended_waits_for_the_other(void **state)
+{
+	struct world *w = *state;
+	struct hub_options options = {
+	    .kind = 1, .prefers_kind = 2, .folder = w->folder, HUB_LIMITS};
+
+	for (int i = 0; i < 2; i++)
+		hub_close(w->hub[i]);
+	for (int i = 0; i < 2; i++) {
+		options.app = application_for_hub(w->application[i]);
+		w->hub[i] = hub_open(&options);
+		assert_non_null(w->hub[i]);
+		application_set_hub(w->application[i], w->hub[i]);
+		options.kind = 2;
+		options.prefers_kind = 0;
+	}
+	idle(w, 0);
+	assert_int_equal(idle(w, 1), 100);
+	pass(w, 100);
+	told(w, "tick1 ");
+	hub_close(w->hub[1]);
+	w->hub[1] = NULL;
+	for (int i = 0; i < 11; i++) {
+		w->now += 100;
+		idle(w, 0);
+	}
+	assert_non_null(strstr(w->told, "tick0"));
+}
+
 static void
 a_slow_tick_is_logged(void **state)
 {
@@ -376,6 +407,40 @@ set_too_many(struct world *w, sio_socket *s, const sio_event *e)
 	assert_int_equal(sio_after(s, 100, "turn", context), -EMSGSIZE);
 }
 
+/* Processes die one after another while they call it, and it is there again each time. */
+static void
+a_timer_that_kills_its_processes_is_dropped(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+	const char *file;
+
+	pass(w, 0);
+	open_polling(w, 1, &c);
+	run(w, 1, &c, feed_dog);
+	w->told[0] = '\0';
+	for (int n = 0; n < 3; n++) {
+		timekeeper_set_calling(
+		    hub_store(w->hub[0]), sid_key((struct slice){c.sid, SID_LENGTH}));
+		for (int i = 0; i < 2; i++)
+			hub_close(w->hub[i]);
+		for (int i = 0; i < 2; i++)
+			w->hub[i] = open_hub(w, w->application[i], false);
+		if (n == 0)
+			pass(w, 0);
+		else
+			wake(w, 0);
+	}
+	file = log_into(w);
+	pass(w, 200);
+	told(w, "");
+	assert_non_null(strstr(
+	    log_said(file), "timer \"dog\" of namespace \"\" is dropped: 3 processes have died"));
+	run(w, 1, &c, feed_dog);
+	pass(w, 200);
+	told(w, "dog\"fed\" ");
+}
+
 static void
 a_session_has_a_limited_number(void **state)
 {
@@ -483,6 +548,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TICKS(one_process_ticks),
 	    TICKS(another_process_goes_on),
+	    TICKS(a_process_that_may_be_ended_waits_for_the_other),
 	    TICKS(a_slow_tick_is_logged),
 	    TICKS(a_guest_does_not_tick),
 	    cmocka_unit_test(there_are_at_most_32),
@@ -492,6 +558,7 @@ main(void)
 	    TIMERS(a_timer_outlives_the_processes),
 	    TIMERS(a_timer_ends_with_its_session),
 	    TIMERS(who_leaves_gets_none),
+	    TIMERS(a_timer_that_kills_its_processes_is_dropped),
 	    TIMERS(a_session_has_a_limited_number),
 	    TIMERS(actions_set_and_drop_timers),
 	    cmocka_unit_test(wrong_actions_are_refused),

@@ -570,6 +570,12 @@ a_room_too_many_takes_the_place_of_one_that_nobody_is_in(void **state)
 	say(w, 0, "fourth", "4");
 	history_is(w, "fourth", -1, "");
 	history_is(w, "third", -1, "3 ");
+	/* not at once: whether there is a place is looked at once a second */
+	leave(w, 0, &c, "first");
+	w->now += 1000;
+	say(w, 0, "fourth", "4");
+	history_is(w, "fourth", -1, "4 ");
+	history_is(w, "third", -1, "3 ");
 }
 
 static void

@@ -260,6 +260,28 @@ answers_are_read_whole(void **state)
 	buf_free(&body);
 }
 
+static bool
+reads_ruling(struct slice body)
+{
+	struct link_ruling r;
+
+	return frame_unpack_ruling(body, &r) && r.slot == 3 && r.id == 99 && r.accepts &&
+	       slice_is(r.user, "42") && slice_is(r.data, "{}") && r.reason.p == NULL;
+}
+
+static void
+rulings_are_read_whole(void **state)
+{
+	struct buf body = {.p = NULL};
+
+	(void)state;
+	frame_pack_ruling(&body,
+	    &(struct link_ruling){
+		.slot = 3, .id = 99, .accepts = true, .user = SLICE("42"), .data = SLICE("{}")});
+	try_body(&body, reads_ruling);
+	buf_free(&body);
+}
+
 /* --- entries of presence -------------------------------------------------------------------- */
 
 /* How many entries are read; `*failed`: then it is malformed. */
@@ -395,6 +417,7 @@ main(void)
 	    cmocka_unit_test(signals_are_read_whole),
 	    cmocka_unit_test(places_are_read_whole),
 	    cmocka_unit_test(answers_are_read_whole),
+	    cmocka_unit_test(rulings_are_read_whole),
 	    cmocka_unit_test(entries_before_a_cut_are_read),
 	    cmocka_unit_test(an_entry_with_more_fields_is_read),
 	    cmocka_unit_test(entries_of_a_stream_are_read_whole),

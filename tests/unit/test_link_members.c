@@ -1,11 +1,14 @@
 /* What nodes tell one another of their sessions, and what becomes of it. */
 #include "tests/unit/linknode.h"
 
+#include "linkd/members.h"
+
 #include <unistd.h>
 
 #include "shared/action/application.h"
 #include "shared/action/target.h"
 #include "shared/base/log.h"
+#include "shared/hub/mail.h"
 #include "shared/hub/presence.h"
 #include "shared/link/pack.h"
 #include "shared/store/listing.h"
@@ -515,6 +518,47 @@ mail_is_found_wherever_its_user_comes(void **state)
 	buf_free(&late);
 }
 
+static void
+mail_goes_with_the_snapshot_and_a_node_that_was_away_gets_it_anew(void **state)
+{
+	struct pair *p = *state;
+	static char large[60001];
+	int64_t before;
+
+	/* more than goes in one turn */
+	p->a.cfg.mailbox_bytes = 1 << 20;
+	p->b.cfg.mailbox_bytes = 1 << 20;
+	server_reload(p->a.l.sv);
+	server_reload(p->b.l.sv);
+	memset(large, 'x', sizeof(large) - 1);
+	mail_to(&p->a, "42", "kept alone");
+	for (int i = 0; i < 10; i++)
+		mail_to(&p->a, "42", large);
+	meet(p);
+	for (int i = 0; i < 20; i++) {
+		linknode_pass(&p->a, 200);
+		linknode_exchange(&p->a, &p->b);
+	}
+	assert_int_equal(mail_at(&p->a), 11);
+	assert_int_equal(mail_at(&p->b), 11);
+	/* B was away, and what it has is void; what A sends it once more is not there twice */
+	linknode_begin(&p->b);
+	assert_int_equal(mail_drop_shared(p->b.l.hub), 0);
+	linknode_finish(&p->b);
+	assert_int_equal(mail_at(&p->b), 0);
+	before = mail_at(&p->a);
+	linknode_begin(&p->b);
+	members_want(&p->b.l, A);
+	linknode_finish(&p->b);
+	for (int i = 0; i < 20; i++) {
+		linknode_pass(&p->b, 200);
+		linknode_exchange(&p->a, &p->b);
+		linknode_pass(&p->a, 200);
+		linknode_exchange(&p->a, &p->b);
+	}
+	assert_int_equal(mail_at(&p->b), before);
+}
+
 /* Its other processes and its sessions go on. */
 static void
 a_snapshot_that_was_cut_off_is_asked_for_again(void **state)
@@ -628,6 +672,7 @@ main(void)
 	    PAIR_TEST(every_node_keeps_the_history_of_a_room),
 	    PAIR_TEST(a_question_is_asked_at_home),
 	    PAIR_TEST(mail_is_found_wherever_its_user_comes),
+	    PAIR_TEST(mail_goes_with_the_snapshot_and_a_node_that_was_away_gets_it_anew),
 	    PAIR_TEST(nobody_can_take_what_is_ours),
 	    PAIR_TEST(garbage_is_counted_and_harmless),
 	};

@@ -58,6 +58,8 @@ on_answer(sio_socket *s, const sio_event *e, void *user)
 	    e->context == NULL ? "" : e->context);
 }
 
+static char asked_later[64]; /* the text that the authorizer got */
+
 static inline int
 authorize(const sio_handshake *h, void *user)
 {
@@ -71,6 +73,12 @@ authorize(const sio_handshake *h, void *user)
 		    sio_format(h, "{\"nick\":%s,\"pi\":3.140}", sio_arg(h, "[\"bob\"]", 0)));
 	if (strcmp(token, "broken") == 0)
 		return sio_accept(h, "42", "[1]");
+	if (strcmp(token, "unnamed") == 0)
+		return -EINPROGRESS;
+	if (strcmp(token, "later") == 0)
+		return snprintf(asked_later, sizeof(asked_later), "%s", sio_verdict_later(h)) > 0
+		           ? -EINPROGRESS
+		           : -EIO;
 	return strcmp(token, "error") == 0 ? -ENOENT : sio_refuse(h, "a bad token");
 }
 

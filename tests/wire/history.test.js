@@ -17,7 +17,7 @@ const KEY = 'key-of-the-test';
 const server = useServer({
   conf: {
     publish: { enabled: 'true', keys: `all:publish,read:${createHash('sha256').update(KEY).digest('hex')}` },
-    room: { history: 'kept.* 5, long.* 1000' },
+    room: { history: '/chat:kept.* 2, kept.* 5, long.* 1000' },
     limits: { history_messages: 400 }
   }
 });
@@ -115,6 +115,18 @@ for (const Transport of [Polling, Websocket]) {
     for (const speaker of speakers) await speaker.close();
   });
 }
+
+pollux('a namespace has patterns of its own, and its client gets the endpoint that it wrote', async () => {
+  const room = `kept.${++rooms}`;
+  await act(...['a', 'b', 'c'].map((text) => ({ do: 'send', to: { room, ns: '/chat' }, text })));
+  await settled();
+  const client = await Websocket.open(server);
+  await client.send('1::/chat?x=1');
+  await client.takeUntil('1::/chat?x=1');
+  await client.emit('join', [room], '', '/chat?x=1');
+  await client.expect('3::/chat?x=1:b', '3::/chat?x=1:c');
+  await client.close();
+});
 
 pollux('a history outlives kill -9 of all processes', async () => {
   const room = `kept.${++rooms}`;

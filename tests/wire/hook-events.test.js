@@ -120,7 +120,7 @@ async function hookTest(answer) {
 pollux('pollux hook test says what a hook does wrong', async () => {
   const good = await hookTest((json, genuine) => (genuine ? { text: json.hook === 'authorize' ? '{"accept":false}' : '{"results":[]}' } : { status: 401 }));
   assert.deepStrictEqual([good.status, good.ok], [0, true], JSON.stringify(good.findings));
-  for (const type of ['authorize', 'connect', 'event', 'message', 'json', 'ack', 'timer', 'disconnect', 'user_connect', 'user_disconnect']) {
+  for (const type of ['authorize', 'connect', 'event', 'message', 'json', 'ack', 'timer', 'tick', 'disconnect', 'user_connect', 'user_disconnect']) {
     assert.ok(good.seen.includes(type), type);
   }
   const bad = (found) => found.findings.filter(({ verdict }) => verdict === 'bad').map(({ id, sentence }) => `${id}: ${sentence}`).join('\n');
