@@ -169,6 +169,8 @@ pollux('a session of the page begins with a ticket, once, and the application he
   /* not in the default namespace: what goes to everybody does not reach it */
   const ops = await login('ops');
   const other = await Polling.open(server);
+  await other.ask('join', ['beside the page']);
+  await until(async () => (await call('GET', '/v1/sessions?room=beside+the+page', ops)).json.sessions.length === 1, 'its node knows it');
   await call('POST', '/v1/actions', { ...ops, body: '{"do":"send","to":"all","text":"for all"}' });
   assert.strictEqual(await other.take(), '3:::for all');
   const { json: { sessions } } = await call('GET', '/v1/sessions?ns=/pollux/status', ops);
