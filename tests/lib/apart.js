@@ -31,6 +31,7 @@ const APART = {
   'wire/hook-helpers: php: a wrong secret': 'each node says so in its log',
   'wire/hook-helpers: python: a wrong secret': 'each node says so in its log',
   'wire/hook-timeouts: an event by which ': 'each node knows by itself what the hook handles, and has a breaker of its own',
+  'wire/hook-events: an event': ONE,
   'wire/hook-request:': OWN,
   'wire/hook-share:': 'looks at the queue of one node',
   'wire/launcher:': 'is about one node; cluster/launcher is about several',
