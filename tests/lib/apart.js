@@ -40,6 +40,7 @@ const APART = {
   'wire/log:': OWN,
   'wire/make:': OWN,
   'wire/nodes:': OWN,
+  'wire/publish: *a key that pollux key makes': 'each node has keys of its own',
   'wire/publish: *a session whose transport has not opened yet': FRESH,
   'wire/publish: *metrics are samples': ONE,
   'wire/publish: *who is at a limit': LIMIT,
