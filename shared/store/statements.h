@@ -307,7 +307,9 @@ X(Q_OUTLIVED, "SELECT key FROM session WHERE expires <= ?1 AND state < 2 LIMIT ?
 X(Q_WAITING,
     "SELECT DISTINCT s.chan FROM session JOIN subscription AS s ON s.key = session.key"
     " WHERE session.state = 1 AND NOT session.streaming")
-X(Q_SESSION_TOTAL, "SELECT count(*) FROM session WHERE state < 2")
+/* those that count against the limit: not those of status pages, sid_mark_status() */
+X(Q_SESSION_TOTAL,
+    "SELECT count(*) FROM session WHERE state < 2 AND substr(sid, 3, 3) <> '___'")
 X(Q_LOWEST_CURSOR,
     "SELECT min(iif(state = 1, cursor, ifnull(inflight, cursor))) FROM session"
     " WHERE NOT streaming AND (state = 1 OR state IN (2, 5)"

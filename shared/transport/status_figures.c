@@ -214,7 +214,7 @@ collect_facts(struct server *sv, const struct listing_totals *t, const struct fi
 	    .hook_dead = figures->hook_dead,
 	    .unread = lowest < head ? head - lowest : 0,
 	    .log_held = figures->log_bytes,
-	    .open_sessions = t->fresh,
+	    .open_sessions = t->fresh - status_viewers_count(sv),
 	};
 	for (int i = 0; i < TRANSPORT_COUNT; i++)
 		f->open_sessions += t->by_transport[i];

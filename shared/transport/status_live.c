@@ -17,7 +17,7 @@
 #define TICKET_FIELD "pollux_status"
 
 #define PERIOD_MS  1000
-#define COST_SHARE 20    /* collecting may take a twentieth of the time */
+#define COST_SHARE 50    /* collecting may take a fiftieth of the time */
 #define PERIOD_MAX 30000 /* however long it takes */
 #define LATE_MS    500   /* then another process does it */
 #define EXPECT_MS  15000 /* from the ticket to the transport */

@@ -7,7 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { after } = require('node:test');
 const { useServer, pollux, not, NODES } = require('../lib/suite');
-const { Daemon, makeFolder, killAll } = require('../lib/daemon');
+const { Daemon, makeFolder, killAll, program } = require('../lib/daemon');
 const { Hook, SECRET } = require('../lib/hook');
 const { request } = require('../lib/http');
 const { Polling } = require('../lib/polling');
@@ -306,6 +306,19 @@ pollux('a key that is taken out of the configuration ends its logins', alone, as
   reload({ publish: { enabled: 'false' } });
   await until(async () => (await call('GET', '', { port })).status === 404, 'there is no page');
   for (const client of [viewer, other]) client.stop();
+  assert.strictEqual(await daemon.stop(), 0);
+});
+
+pollux('a page gets its session when the server is full, and takes no place of a client', alone, async () => {
+  const { daemon, port } = await startWsd({ app: { module: program('apps/echo.so') }, limits: { sessions: 2 } });
+  const handshake = async () => (await request(port, { path: '/socket.io/1/?t=1' })).status;
+  const clients = [await Websocket.open({ port }), await Websocket.open({ port })];
+  assert.strictEqual(await handshake(), 503);
+  const viewer = await openViewer(port, await login('ops', { port }));
+  await viewer.takeUntil((packet) => packet.includes('There are 2 sessions, as many as [limits] sessions allows'));
+  await clients.pop().close();
+  await until(async () => await handshake() === 200, 'there is room for one');
+  for (const client of [viewer, ...clients]) client.stop();
   assert.strictEqual(await daemon.stop(), 0);
 });
 
