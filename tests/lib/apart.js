@@ -29,6 +29,7 @@ const APART = {
   'wire/hook: authorize: refusals, errors and timeouts': 'HAProxy asks three more nodes after a 500, for which the hook has the same time again',
   'wire/hook-failures: an "error" in a result': 'reads the dead letters of all nodes as those of one',
   'wire/hook-helpers: php: a wrong secret': 'each node says so in its log',
+  'wire/hook-helpers: node: a wrong secret': 'each node says so in its log',
   'wire/hook-helpers: python: a wrong secret': 'each node says so in its log',
   'wire/hook-timeouts: an event by which ': 'each node knows by itself what the hook handles, and has a breaker of its own',
   'wire/hook-events: an event': ONE,
