@@ -13,7 +13,7 @@
  *       io.broadcast.to('lobby').emit('said', ev.data.nick, ev.args[0]);
  *       return ['ok'];                    // the ack to the client, if it asked for one
  *     });
- *     pollux.run(8000);                   // or http.createServer(pollux.listener), or Express
+ *     pollux.run(8000);                   // or http.createServer(pollux.listener)
  *
  * and, anywhere else:
  *
@@ -593,7 +593,7 @@ class Pollux {
     });
   }
 
-  /* For node's http.createServer(), or Express without a body parser before it. */
+  /* For node's http.createServer(). */
   async listener(request, response) {
     const chunks = [];
     let n = 0;
