@@ -79,7 +79,9 @@ const offers = {
     said: (name) => text('docs/hook.md').includes(`"do":"${name}"`)
   },
   event: {
-    names: () => [...part('shared/hook/event.c', 'types[] = {', '};').matchAll(/"(\w+)"/g)].map((match) => match[1]),
+    /* those that [hook] events selects, and the tick, which it does not */
+    names: () => [...part('shared/hook/event.c', 'types[] = {', '};').matchAll(/"(\w+)"/g)].map((match) => match[1])
+      .concat(text('shared/hook/ticker.c').match(/\btick\b/g).slice(0, 1)),
     said: (name) => new RegExp(`^\\| \`${name}\``, 'm').test(text('docs/hook.md'))
   },
   HTTP: {
@@ -97,7 +99,8 @@ const offers = {
   },
   Python: { names: python, said: (name) => new RegExp(`\\b${name}\\b`).test(part('docs/hook.md', '## 8.', '\n## 9')) },
   JS: {
-    names: () => all('clients/pollux.d.ts', /^ {2}(?:static |readonly )?([a-z]\w*)[(<:?]/gm),
+    names: () => all('clients/pollux.d.ts', /^ {2}(?:static )?([a-z]\w*)\(|^ {2}readonly (?:broadcast|volatile): Target/gm)
+      .filter((name) => name !== undefined && name !== 'constructor').concat('broadcast', 'volatile'),
     said: (name) => new RegExp(`\\b${name}\\b`).test(part('docs/hook.md', '## 8.', '\n## 9')) &&
       new RegExp(`\\b${name}\\b`).test(text('clients/pollux.js'))
   }

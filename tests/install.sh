@@ -24,7 +24,7 @@ for file in lib/cgi-bin/pollux.fcgi sbin/pollux-wsd sbin/pollux-linkd sbin/pollu
 	check "$file is not installed as a program" test -x "$to$prefix/$file"
 done
 for file in lib/pollux/hello.so share/bash-completion/completions/pollux share/pollux/pollux.php \
-	share/pollux/pollux.py share/doc/pollux/README.md share/doc/pollux/apache-conf/htaccess; do
+	share/pollux/pollux.py share/pollux/pollux.js share/pollux/pollux.d.ts share/doc/pollux/README.md share/doc/pollux/apache-conf/htaccess; do
 	check "$file is not installed" test -s "$to$prefix/$file"
 done
 while IFS= read -r page; do

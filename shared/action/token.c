@@ -5,6 +5,7 @@
 
 #include "shared/action/name.h"
 #include "shared/action/token_keys.h"
+#include "shared/wire/digit.h"
 #include "shared/wire/json.h"
 
 /* Members of the header and of the payload: each name is compared with all before it. */
@@ -22,18 +23,6 @@ struct member_list {
 
 /* --- text ----------------------------------------------------------------------------------- */
 
-static int
-digit_of(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
 /* Decode base64url as RFC 7515 writes it: no padding, and no bits that say nothing, so there is
  * one spelling only.  Return 0 or -1. */
 static int
@@ -42,7 +31,7 @@ decode_part(struct buf *out, struct slice part)
 	unsigned bits = 0, n = 0;
 
 	for (size_t i = 0; i < part.n; i++) {
-		int digit = digit_of(part.p[i]);
+		int digit = digit_base64url(part.p[i]);
 
 		if (digit == -1)
 			return -1;

@@ -202,7 +202,7 @@ take_login(struct status_call *c)
 	log_limited(LOG_LEVEL_WARN, "status: a wrong key from %.*s", (int)p->x->address.n,
 	    slice_text(p->x->address));
 	publish_answer_error(
-	    p, 401, NULL, "bad_key", "wrong key: [publish] keys of this server has no such key");
+	    p, 401, NULL, "bad_key", "wrong key: this server has no such key");
 }
 
 static void

@@ -24,6 +24,19 @@ digit_run(struct slice s)
 	return n;
 }
 
+/* The value of a digit of base64url, or -1. */
+static inline int
+digit_base64url(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (digit_is(c))
+		return c - '0' + 52;
+	return c == '-' ? 62 : c == '_' ? 63 : -1;
+}
+
 /* The value of a hexadecimal digit of either case, or -1. */
 static inline int
 digit_hex(char c)

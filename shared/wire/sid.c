@@ -3,6 +3,8 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include "shared/wire/digit.h"
+
 #define SID_BYTES 15 /* 120 random bits */
 
 /* Of a status page's session, after the two characters of the node: one id in 262144 would have it
@@ -17,19 +19,6 @@ _Static_assert(
     SID_BYTES % 3 == 0 && SID_BYTES / 3 * 4 == SID_LENGTH, "15 bytes are 20 characters of base64");
 
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/* The value of a base64url digit, or -1. */
-static int
-base64url_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
 
 int
 sid_generate(char sid[SID_LENGTH + 1])
@@ -71,7 +60,7 @@ sid_well_formed(struct slice text)
 	if (text.n != SID_LENGTH)
 		return false;
 	for (size_t i = 0; i < text.n; i++)
-		if (base64url_value(text.p[i]) == -1)
+		if (digit_base64url(text.p[i]) == -1)
 			return false;
 	return true;
 }
@@ -86,7 +75,7 @@ sid_set_number(char sid[SID_LENGTH + 1], unsigned number)
 unsigned
 sid_number(struct slice sid)
 {
-	return (unsigned)base64url_value(sid.p[0]) << 6 | (unsigned)base64url_value(sid.p[1]);
+	return (unsigned)digit_base64url(sid.p[0]) << 6 | (unsigned)digit_base64url(sid.p[1]);
 }
 
 unsigned
@@ -134,7 +123,7 @@ sid_public_read(struct slice text, int64_t *key)
 	if (text.n != SID_PUBLIC_LENGTH || text.p[0] != 'P')
 		return -1;
 	for (size_t i = 1; i < text.n; i++) {
-		int digit = base64url_value(text.p[i]);
+		int digit = digit_base64url(text.p[i]);
 
 		/* eleven characters hold 66 bits, a key has 63 */
 		if (digit == -1 || value > (uint64_t)INT64_MAX >> 6)

@@ -279,6 +279,26 @@ class Wsgi(Hook, Threads):
             '127.0.0.1', 0, app(secret=SECRET).wsgi, handler_class=Silent))
 
 
+class Node(Hook, unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.port = free_port()
+        cls.process = subprocess.Popen(
+            ['node', os.path.join(support.HERE, 'app.js'), str(cls.port)], stdin=subprocess.DEVNULL)
+        until('node does not answer', cls.answers)
+
+    @classmethod
+    def answers(cls):
+        with contextlib.suppress(OSError), socket.create_connection(('127.0.0.1', cls.port), 1):
+            return True
+        return False
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.process.kill()
+        cls.process.wait(support.WAIT_S)
+
+
 # --- publishing ----------------------------------------------------------------------------------
 
 
@@ -510,6 +530,15 @@ class PublishPhp(Publish, Threads):
         output = subprocess.run(['php', '-d', 'allow_url_fopen=0', script, json.dumps(self.options), 'publish'],
                                 check=True, capture_output=True, timeout=support.WAIT_S)
         self.assertIn('allow_url_fopen', json.loads(output.stdout)['error'])
+
+
+class PublishNode(Publish, Threads):
+    def run_call(self, options, call, *more):
+        script = os.path.join(support.HERE, 'publish.js')
+        output = subprocess.run(['node', script, json.dumps(options), call, *map(str, more)],
+                                check=True, capture_output=True, timeout=support.WAIT_S)
+        self.assertEqual(output.stderr, b'')
+        return json.loads(output.stdout)
 
 
 class PublishPython(Publish, Threads):

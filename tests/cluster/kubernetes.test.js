@@ -147,7 +147,7 @@ for (const container of [linkd, wsd]) {
     const check = new Daemon(name, ['-t', '-c', confHere(container)], { env });
     assert.strictEqual(await check.end(), 0, check.stderr);
     /* which is what the probes need */
-    assert.match(check.stderr, /^\S+ warning: .* only health and ready can be called\n$/);
+    assert.match(check.stderr, /^\S+ warning: .* only health and ready can be called; `pollux key new` makes one\n$/);
   });
 }
 

@@ -53,6 +53,13 @@ check_kept(const struct link_kept *k, struct slice in)
 }
 
 static void
+check_mail(const struct link_mail *m, struct slice in)
+{
+	MUST(m->uid > 0 && m->left_ms > 0 && m->packet.n > 0);
+	MUST(lies_in(m->user, in) && lies_in(m->ns, in) && lies_in(m->packet, in));
+}
+
+static void
 check_signal(const struct link_signal *s, struct slice in)
 {
 	MUST(lies_in(s->text, in));
@@ -75,6 +82,7 @@ check_answer(const struct link_answer *a, struct slice in)
 TRY_BODY(link_command, frame_unpack_command, frame_pack_command, check_command)
 TRY_BODY(link_message, frame_unpack_message, frame_pack_message, check_message)
 TRY_BODY(link_kept, frame_unpack_kept, frame_pack_kept, check_kept)
+TRY_BODY(link_mail, frame_unpack_mail, frame_pack_mail, check_mail)
 TRY_BODY(link_signal, frame_unpack_signal, frame_pack_signal, check_signal)
 TRY_BODY(link_found, frame_unpack_found, frame_pack_found, check_found)
 TRY_BODY(link_answer, frame_unpack_answer, frame_pack_answer, check_answer)
@@ -177,6 +185,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case LINK_KEPT:
 		try_link_kept(rest);
+		break;
+	case LINK_MAIL:
+		try_link_mail(rest);
 		break;
 	case LINK_PIECE:
 		try_link_signal(rest);

@@ -28,15 +28,19 @@ const LOBBIES = {
   python: {
     hook: () => ['python3', '-B', `${APPS}/lobby-py/hook.py`],
     cron: ['python3', '-B', `${APPS}/lobby-py/cron.py`]
+  },
+  node: {
+    hook: () => ['node', `${APPS}/lobby-js/hook.js`],
+    cron: ['node', `${APPS}/lobby-js/cron.js`]
   }
 };
 
 /* A server with this lobby, as of useServer(). */
 function useLobby(kind) {
   const hash = createHash('sha256').update(KEY).digest('hex');
-  const options = { conf: { publish: { enabled: 'true', keys: `cron:read,publish:${hash}` } } };
+  const options = { app: 'lobby', conf: { publish: { enabled: 'true', keys: `cron:read,publish:${hash}` } } };
   if (LOBBIES[kind].hook) useHook(kind, options);
-  else Object.assign(options, { app: 'lobby', env: { LOBBY_STAFF: STAFF } });
+  else options.env = { LOBBY_STAFF: STAFF };
   return useServer(options);
 }
 

@@ -1,4 +1,4 @@
-/* The helpers pollux.py and pollux.php behind a server: what they ask for is done, a handler that throws
+/* The helpers pollux.py, pollux.php and pollux.js behind a server: what they ask for is done, a handler that throws
  * costs its own event, and a wrong secret is told of. */
 'use strict';
 
@@ -110,6 +110,40 @@ def user_disconnect(ev, io):
 
 p.run(port=${port})
 `]],
+  node: (port) => ['node', ['-e', `
+const { Pollux } = require('${CLIENTS}/pollux.js');
+const soon = () => new Promise((resolve) => { setImmediate(resolve); });
+const come = (ev, io) => { io.emit('come', ev.name, ev.context); };
+new Pollux({ secret: '${SECRET}' })
+  .authorize(async () => { await soon(); return true; })
+  .on('say', (ev) => [ev.args[0].toUpperCase()])
+  .on('order', (ev, io) => { io.emit('later', ev.later()); })
+  .on('ship', async (ev, io) => { await soon(); io.answer(ev.args[0], 'shipped', null); })
+  .on('ask', (ev, io) => {
+    io.join('asked').room('asked').emit('q', Pollux.ack('said', { context: { n: [0] }, timeout: ev.args[0] }));
+    io.send('text', Pollux.ack('said', { context: false }));
+  })
+  .onAck('said', (ev, io) => { io.emit('heard', ev.args, ev.context, ev.timed_out); })
+  .on('many', (ev, io) => {
+    io.join('one').room('one').join('two').set('both', [null]);
+    io.room('two').emit('in two');
+  })
+  .on('data', (ev) => [ev.data])
+  .on('user', (ev, io) => { io.user(ev.args[0]); })
+  .on('watch', (ev, io) => { io.join('watching'); return []; })
+  .onUserConnect((ev, io) => { io.room('watching').emit('online', ev.user); })
+  .on('enter', (ev, io) => { io.join(ev.args[0], ev.args[1]); return []; })
+  .on('tell', (ev, io) => { io.room(ev.args[0]).emit('told', ev.args[1]); })
+  .on('wait', (ev, io) => {
+    io.after(60000, 'turn', 'replaced').after(30, 'turn', { n: [0] }).after(60, 'bare').after(30, 'never').cancel('never');
+    io.join('ticking');
+  })
+  .onTimer('turn', come).onTimer('bare', come).onTimer('never', come)
+  .onTick((ev, io) => { io.room('ticking').emit('tick', ev.session); })
+  .on('miss', (ev, io) => { io.toUser(ev.args[0]).mailbox(60).emit('missed', ev.args[1]); return []; })
+  .onUserDisconnect((ev, io) => { io.room('watching').emit('offline', ev.user); })
+  .run(${port});
+`]],
   php: (port, folder) => {
     fs.writeFileSync(path.join(folder, 'hook.php'), `<?php
 require '${CLIENTS}/pollux.php';
@@ -189,7 +223,7 @@ function useHelper(kind, secret) {
 
 const count = (text, what) => text.split('\n').filter((line) => line.includes(what)).length;
 
-for (const [kind, good] of [['python', '"a"'], ['php', '{"text":"a"}']]) {
+for (const [kind, good] of [['python', '"a"'], ['php', '{"text":"a"}'], ['node', '"a"']]) {
   const right = useHelper(kind, SECRET);
   const wrong = useHelper(kind, 'whsec_b3RoZXI=');
 

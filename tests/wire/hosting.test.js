@@ -3,6 +3,7 @@
 'use strict';
 
 const assert = require('node:assert');
+const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const zlib = require('node:zlib');
@@ -22,6 +23,8 @@ const { until } = require('../lib/wait');
 const CONF = path.join(ROOT, 'apache-conf');
 const CLIENT = path.join(ROOT, 'build/client');
 const RUN_ON = 'apache';
+const OPS = 'the-key-of-the-operator';
+const OPS_HASH = createHash('sha256').update(OPS).digest('hex');
 
 /* Once is enough, whatever SERVER is: these tests start their own Apache. */
 function hosting(name, body) {
@@ -37,7 +40,7 @@ function upload(account, folder = '') {
   const settings = configuration('htaccess-pollux.conf')
     .replace('/home/me/pollux-data', account.data).replace('chat.so', 'echo.so')
     .replace('[protocol]', `[protocol]\nresource = ${folder}socket.io`);
-  account.write(`${folder}pollux.conf`, settings);
+  account.write(`${folder}pollux.conf`, `${settings}\n[publish]\nenabled = true\nkeys = ops:read:${OPS_HASH}\n`);
   account.write(`${folder}.htaccess`, configuration('htaccess').replace(/^(\s*(?:RewriteBase|ErrorDocument \d+) \/)/gm, `$1${folder}`));
   account.copy('pollux.fcgi', `${folder}pollux.fcgi`);
   account.copy('apps/echo.so', `${folder}echo.so`);
@@ -182,6 +185,22 @@ hosting('.htaccess: in a folder of the site, with a copy for the link', async ()
   assert.strictEqual((await poll()).text, '3:::below');
   assert.strictEqual((await request(below.port, { path: '/app/pollux.conf' })).status, 403);
   assert.strictEqual((await request(below.port, { path: '/socket.io/1/' })).status, 404);
+});
+
+hosting('.htaccess: the status page, also in a folder of the site', async () => {
+  for (const [account, folder] of [[plain, ''], [below, '/app']]) {
+    const call = (method, name, headers, body) => request(account.port, { method, path: `${folder}/pollux/status${name}`, headers, body });
+    const page = await call('GET', '');
+    assert.deepStrictEqual([page.status, page.header('content-type').split(';')[0]], [200, 'text/html']);
+    assert.match(page.header('content-security-policy'), /default-src 'none'/);
+    assert.strictEqual((await call('GET', '/figures')).status, 401);
+    const login = await call('POST', '/login', { 'X-Pollux-Status': '1' }, JSON.stringify({ key: OPS }));
+    assert.strictEqual(login.status, 200, login.text);
+    const Cookie = login.header('set-cookie').split(';')[0];
+    const figures = await call('GET', '/figures', { Cookie });
+    assert.strictEqual(figures.status, 200);
+    assert.ok(JSON.parse(figures.text).processes.length > 0);
+  }
 });
 
 /* --- .htaccess and a daemon ------------------------------------------------------------------- */

@@ -73,6 +73,8 @@ for (const [door, port] of Object.entries(DOORS)) {
 
     pollux(`${door}, ${Transport.name}: actions reach clients byte for byte`, async () => {
       const { client, room } = await inRoom(Transport);
+      /* another node counts whom it knows */
+      await until(async () => (await call(port(), 'GET', `sessions?room=${room}`)).json.sessions.length === 1, 'it is listed');
       const { status, json } = await call(port(), 'POST', 'actions', {
         body: `[{"do":"emit","to":{"room":"${room}"},"name":"news","args":[1.10,1E400]},
           {"do":"send","to":{"room":"${room}"},"text":"two"}]`

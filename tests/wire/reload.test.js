@@ -296,6 +296,29 @@ reload('keys of the publishing interface come and go', async () => {
   assert.strictEqual((await ask('two')).status, 404);
 });
 
+reload('ticks of the hook begin, come more often, and stop', async () => {
+  const hook = new Hook();
+  hooks.push(hook);
+  await hook.listen();
+  const place = { url: hook.url, secret: SECRET };
+  const server = await start('pollux-wsd', { hook: place });
+  const ticks = () => hook.events.filter(({ type }) => type === 'tick').length;
+  await server.change({ hook: { ...place, tick: 3600 } });
+  await server.change({ hook: { ...place, tick: 0.1 } });
+  await until(() => ticks() >= 3, 'ticks', 5000);
+  await server.change({ hook: { ...place, tick: 0 } });
+  const client = await Websocket.open(server); /* one may have been on its way */
+  await client.send('3:::marker');
+  await hook.event((event) => event.text === 'marker');
+  const before = ticks();
+  await new Promise((resolve) => { setTimeout(resolve, 300); });
+  assert.strictEqual(ticks(), before);
+  client.stop();
+  /* a FastCGI process that is alone does the same */
+  await start('pollux.fcgi', { hook: { ...place, tick: 0.1 } });
+  await until(() => ticks() > before, 'ticks', 5000);
+});
+
 reload('events go to another hook, signed with another secret', async () => {
   const [old, other] = [new Hook(), new Hook()];
   hooks.push(old, other);

@@ -77,7 +77,17 @@ async function inRoom(Transport) {
 }
 
 for (const Transport of [Polling, Websocket]) {
-  pollux(`${Transport.name}: an inserted action reaches its clients byte for byte`, async () => {
+  pollux('a row for a user who is away is kept until the user comes', async () => {
+  const { client, room } = await inRoom(Websocket);
+  const user = `away-${room}`;
+  await insert({ do: 'send', to: { user }, text: 'kept', mailbox: 60 }, { do: 'send', to: { user }, text: 'lost' });
+  await allDeleted();
+  await insert({ do: 'user', to: { room }, user }, { do: 'send', to: { user }, text: 'newer' });
+  await client.expect('3:::kept', '3:::newer');
+  await client.close();
+});
+
+pollux(`${Transport.name}: an inserted action reaches its clients byte for byte`, async () => {
     const { client, room } = await inRoom(Transport);
     await insert(`{"do":"emit","to":{"room":"${room}"},"name":"news","args":[1.10,1E400]}`);
     assert.strictEqual(await client.take(), '5:::{"name":"news","args":[1.10,1E400]}');
