@@ -201,8 +201,7 @@ take_login(struct status_call *c)
 	server_count(p->sv, COUNT_REFUSED_KEY);
 	log_limited(LOG_LEVEL_WARN, "status: a wrong key from %.*s", (int)p->x->address.n,
 	    slice_text(p->x->address));
-	publish_answer_error(
-	    p, 401, NULL, "bad_key", "wrong key: this server has no such key");
+	publish_answer_error(p, 401, NULL, "bad_key", "wrong key: this server has no such key");
 }
 
 static void
