@@ -24,6 +24,8 @@ const APART = {
   'wire/doctor-account:': OWN,
   'wire/doctor:': OWN,
   'wire/hixie: *by port': HIXIE,
+  'wire/history: a history outlives kill -9': 'what was on its way to another node may be lost with its programs',
+  'wire/history: *an action asks for a history': 'what is said on several nodes at the same time comes in any order',
   'wire/hook: 410 switches the hook off': 'each node is told so',
   'wire/hook: a full queue:': 'each node has a queue of its own',
   'wire/hook: authorize: refusals, errors and timeouts': 'HAProxy asks three more nodes after a 500, for which the hook has the same time again',
