@@ -62,6 +62,7 @@ keep_key(void *arg, const struct publish_key *key)
 {
 	struct key_call *call = arg;
 
+	call->n++;
 	if (strcmp(key->name, call->name) == 0) {
 		call->found = true;
 		call->fixed = call->fixed || !key->from_file;
@@ -154,6 +155,12 @@ new_key(struct key_call *call)
 	publish_keys_each(call->keys, keep_key, call);
 	if (call->found) {
 		cli_complain("there is a key \"%s\"", call->name);
+		return EX_CANTCREAT;
+	}
+	/* the programs would leave it out */
+	if (call->n >= PUBLISH_KEYS_MAX) {
+		cli_complain(
+		    "there are %d keys, which is the limit: revoke one first", PUBLISH_KEYS_MAX);
 		return EX_CANTCREAT;
 	}
 	if (make_key(text) == -1) {

@@ -13,7 +13,6 @@
 #include "shared/base/log.h"
 #include "shared/wire/digit.h"
 
-#define KEYS_MAX       64
 #define FILE_BYTES_MAX 16384
 #define TOKEN          1000 /* one request */
 
@@ -25,7 +24,7 @@ struct keys_stamp {
 };
 
 struct publish_keys {
-	struct publish_key at[KEYS_MAX]; /* first those of the setting */
+	struct publish_key at[PUBLISH_KEYS_MAX]; /* first those of the setting */
 	unsigned n;
 	const char *folder; /* borrowed; NULL: no file */
 	struct keys_stamp stamp;
@@ -91,8 +90,8 @@ publish_keys_parse(struct publish_key *key, struct slice word)
 static int
 add_publish_key(struct publish_keys *keys, struct slice word, const char *where, unsigned number)
 {
-	if (keys->n == KEYS_MAX) {
-		log_errx("%s: more than the %d keys that are allowed", where, KEYS_MAX);
+	if (keys->n == PUBLISH_KEYS_MAX) {
+		log_errx("%s: more than the %d keys that are allowed", where, PUBLISH_KEYS_MAX);
 		return -1;
 	}
 	if (publish_keys_parse(&keys->at[keys->n], word) == -1) {
@@ -235,6 +234,7 @@ publish_keys_find(struct publish_keys *keys, struct slice secret)
 struct publish_key *
 publish_keys_named(struct publish_keys *keys, struct slice name, const unsigned char hash[32])
 {
+	follow_keys_file(keys);
 	for (unsigned i = 0; i < keys->n; i++)
 		if (slice_is(name, keys->at[i].name) &&
 		    CRYPTO_memcmp(hash, keys->at[i].hash, sizeof(keys->at[i].hash)) == 0)

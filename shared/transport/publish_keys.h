@@ -21,6 +21,7 @@ enum publish_scope {
 };
 
 #define PUBLISH_KEY_NAME_MAX 31
+#define PUBLISH_KEYS_MAX     64 /* of the setting and the file together */
 
 struct publish_key {
 	char name[PUBLISH_KEY_NAME_MAX + 1];
@@ -39,10 +40,11 @@ struct publish_keys *publish_keys_open(const char *setting, const char *folder);
 /* NULL is allowed. */
 void publish_keys_close(struct publish_keys *keys);
 
-/* The key whose secret was sent, or NULL.  Takes the same time for each. */
+/* The key whose secret was sent, or NULL.  Takes the same time for each.  What it returns, and what
+ * publish_keys_named() does, is valid until the next call of one of them. */
 struct publish_key *publish_keys_find(struct publish_keys *keys, struct slice secret);
 
-/* The key of this name and hash, or NULL: the setting has it no more. */
+/* The key of this name and hash, or NULL: neither the setting nor the file has it any more. */
 struct publish_key *publish_keys_named(
     struct publish_keys *keys, struct slice name, const unsigned char hash[32]);
 

@@ -5,8 +5,13 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "shared/base/log.h"
 #include "shared/transport/publish_keys.h"
+#include "tests/unit/folder.h"
 
 /* SHA-256 of "test" and of "other" */
 #define TEST  "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -69,6 +74,44 @@ a_key_may_come_at_its_rate(void **state)
 	assert_int_equal(taken, 10);
 }
 
+/* As `pollux key` does. */
+static void
+replace_keys_file(const char *folder, const char *text)
+{
+	char path[PUBLISH_KEYS_PATH_MAX], fresh[PUBLISH_KEYS_PATH_MAX + 8];
+	FILE *file;
+
+	publish_keys_path(path, folder);
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	file = fopen(fresh, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(rename(fresh, path), 0);
+}
+
+static void
+a_key_that_the_file_has_no_more_is_not_found_by_its_name(void **state)
+{
+	char folder[] = "/tmp/pollux-test-XXXXXX";
+	struct publish_key wanted;
+	struct publish_keys *keys;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	replace_keys_file(folder, "cron:read:" TEST "\nother:read:" OTHER "\n");
+	assert_int_equal(publish_keys_parse(&wanted, SLICE("cron:read:" TEST)), 0);
+	keys = publish_keys_open("", folder);
+	assert_non_null(keys);
+	assert_non_null(publish_keys_named(keys, SLICE("cron"), wanted.hash));
+	assert_null(publish_keys_named(keys, SLICE("other"), wanted.hash));
+	/* nobody sends a key meanwhile: a login at the status page asks by the name alone */
+	replace_keys_file(folder, "other:read:" OTHER "\n");
+	assert_null(publish_keys_named(keys, SLICE("cron"), wanted.hash));
+	publish_keys_close(keys);
+	delete_folder(folder);
+}
+
 int
 main(void)
 {
@@ -76,6 +119,7 @@ main(void)
 	    cmocka_unit_test(keys_are_found_by_what_was_hashed),
 	    cmocka_unit_test(what_is_no_key_is_refused),
 	    cmocka_unit_test(a_key_may_come_at_its_rate),
+	    cmocka_unit_test(a_key_that_the_file_has_no_more_is_not_found_by_its_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 const assert = require('node:assert');
 const { createHash } = require('node:crypto');
 const { execFile } = require('node:child_process');
+const fs = require('node:fs');
 const path = require('node:path');
 const { isDeepStrictEqual, promisify } = require('node:util');
 const { useServer, pollux } = require('../lib/suite');
@@ -215,6 +216,13 @@ for (const [door, port] of Object.entries(DOORS)) {
     const answers = (await Promise.all([get(), get(), get()])).map(({ status }) => status);
     assert.deepStrictEqual(answers, [200, 200, 200]);
     await assert.rejects(key('new', 'cron', 'read'), /there is a key "cron"/);
+    /* one that the programs would leave out is not made */
+    const file = path.join(server.data, 'keys'), before = fs.readFileSync(file, 'utf8');
+    const many = Array.from({ length: 64 }, (_, i) => `many${i}:read:${hash(`many${i}`)}\n`).join('');
+    fs.writeFileSync(file, before + many);
+    await assert.rejects(key('new', 'last', 'read'), /there are 64 keys, which is the limit/);
+    assert.strictEqual(fs.readFileSync(file, 'utf8'), before + many);
+    fs.writeFileSync(file, before);
     await key('revoke', 'cron');
     assert.deepStrictEqual([(await get()).status, await key('list')], [401, '']);
   });
