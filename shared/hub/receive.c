@@ -32,6 +32,12 @@ join_namespace(struct hub *h, struct session *s, const struct packet *pk)
 		return;
 	}
 	if (held_sub(s, ns->chan) == NULL) {
+		/* nobody has asked the application about a page of the status, and nobody may: it
+		 * does not know of this session */
+		if (sid_is_status(s->row.sid)) {
+			membership_refuse(h, s, pk->endpoint);
+			return;
+		}
 		/* some clients send the query as data: 1::/chat:?x=1 */
 		if (query.n == 0 && pk->data.n > 0)
 			query = pk->data.p[0] == '?' ? slice_skip(pk->data, 1) : pk->data;

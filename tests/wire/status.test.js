@@ -175,6 +175,9 @@ pollux('a session of the page begins with a ticket, once, and the application he
   assert.strictEqual(await other.take(), '3:::for all');
   const { json: { sessions } } = await call('GET', '/v1/sessions?ns=/pollux/status', ops);
   assert.deepStrictEqual(sessions.map(({ namespaces }) => namespaces), [['/pollux/status']]);
+  /* nor does it get into a namespace of the application, which was not asked about it */
+  await viewer.send('1::/chat');
+  await viewer.takeUntil('7::/chat:2');
   /* nobody else gets in there, or sends there */
   await other.send('1::/pollux/status');
   assert.strictEqual(await other.take(), '7::/pollux/status:2');
