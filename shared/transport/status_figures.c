@@ -229,15 +229,14 @@ status_figures_write(struct server *sv, struct buf *out)
 	struct listing_totals totals;
 	struct figures figures;
 	struct status_facts facts;
-	int64_t users = listing_count_users(st);
 
-	if (users == -1 || listing_totals(st, LISTING_HERE, &totals) == -1 ||
+	if (listing_totals(st, LISTING_HERE, &totals) == -1 ||
 	    figures_collect(st, &figures) == -1 ||
 	    collect_facts(sv, &totals, &figures, &facts) == -1)
 		return -1;
 	buf_printf(out, "{\"time\":%" PRId64 ",\"node\":", clock_wall_ms());
 	status_text_node(sv, out);
-	write_session_figures(out, &totals, users);
+	write_session_figures(out, &totals, figures.users);
 	buf_printf(out, ",\"viewers\":%d", status_viewers_count(sv));
 	if (write_largest(sv, out) == -1)
 		return -1;

@@ -6,29 +6,29 @@
 #include "shared/transport/status.h"
 #include "shared/wire/json.h"
 
-#define VIEWERS_MAX 32 /* pages at once */
-
-struct viewers {
-	int64_t key[VIEWERS_MAX];
-	int n;
-};
-
 static void
 add_viewer(void *arg, int64_t key)
 {
-	struct viewers *v = arg;
+	buf_add(arg, &key, sizeof(key));
+}
 
-	if (v->n < VIEWERS_MAX)
-		v->key[v->n++] = key;
+/* Append their keys.  False: they could not be read. */
+static bool
+list_viewers(struct server *sv, struct buf *keys)
+{
+	return subscription_members(hub_store(sv->hub), sv->status.ns.chan, add_viewer, keys) !=
+	           -1 &&
+	       !keys->failed;
 }
 
 int
 status_viewers_count(struct server *sv)
 {
-	struct viewers v = {.n = 0};
+	struct buf keys = {.p = NULL};
+	int n = list_viewers(sv, &keys) ? (int)(keys.n / sizeof(int64_t)) : 0;
 
-	(void)subscription_members(hub_store(sv->hub), sv->status.ns.chan, add_viewer, &v);
-	return v.n;
+	buf_free(&keys);
+	return n;
 }
 
 /* Set the name of the login that a session began with.  Return false when it is not known: it is
@@ -56,23 +56,34 @@ find_login(struct server *sv, int64_t key, char login[STATUS_TEXT_SIZE])
 	return found;
 }
 
+/* Whether a session is of this node and goes on; it ends if its login has. */
+static bool
+check_viewer(struct server *sv, int64_t key)
+{
+	char login[STATUS_TEXT_SIZE];
+	struct session *s;
+
+	if (!find_login(sv, key, login))
+		return false;
+	if (status_access_key(sv, slice_of(login)) != NULL)
+		return true;
+	if (session_find_key(sv->hub, key, &s) == SESSION_LIVE)
+		session_end(sv->hub, s, "logged out", true);
+	return false;
+}
+
 int
 status_viewers_check(struct server *sv)
 {
-	struct viewers v = {.n = 0};
-	char login[STATUS_TEXT_SIZE];
-	struct session *s;
+	struct buf keys = {.p = NULL};
+	int64_t key;
 	int left = 0;
 
-	if (subscription_members(hub_store(sv->hub), sv->status.ns.chan, add_viewer, &v) == -1)
-		return 0;
-	for (int i = 0; i < v.n; i++) {
-		if (!find_login(sv, v.key[i], login))
-			continue;
-		if (status_access_key(sv, slice_of(login)) != NULL)
-			left++;
-		else if (session_find_key(sv->hub, v.key[i], &s) == SESSION_LIVE)
-			session_end(sv->hub, s, "logged out", true);
-	}
+	if (list_viewers(sv, &keys))
+		for (size_t i = 0; i < keys.n; i += sizeof(key)) {
+			memcpy(&key, keys.p + i, sizeof(key));
+			left += check_viewer(sv, key);
+		}
+	buf_free(&keys);
 	return left;
 }
