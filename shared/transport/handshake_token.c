@@ -5,27 +5,10 @@
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
 #include "shared/transport/internal.h"
+#include "shared/wire/cookie.h"
 #include "shared/wire/form.h"
 
 /* --- where it is ---------------------------------------------------------------------------- */
-
-/* The value of a cookie (RFC 6265, section 4.2), or nothing. */
-static struct slice
-find_cookie(struct slice header, const char *name)
-{
-	struct slice pair, key;
-
-	while (slice_cut(&header, ';', &pair)) {
-		if (!slice_cut(&pair, '=', &key) || pair.p == NULL ||
-		    !slice_is(slice_trim(key), name))
-			continue;
-		pair = slice_trim(pair);
-		if (pair.n >= 2 && pair.p[0] == '"' && pair.p[pair.n - 1] == '"')
-			pair = (struct slice){pair.p + 1, pair.n - 2};
-		return pair;
-	}
-	return (struct slice){NULL, 0};
-}
 
 /* Append the token.  The query counts first: a page may have a newer one than its cookie. */
 static void
@@ -36,8 +19,9 @@ find_token(struct buf *token, const struct config *cfg, const struct exchange *x
 
 	if (cfg->jwt_query[0] != '\0' && form_field(route->query, cfg->jwt_query, &raw))
 		form_decode(token, raw);
-	if (token->n == 0 && cfg->jwt_cookie[0] != '\0')
-		buf_add_slice(token, find_cookie(x->header(x, "cookie"), cfg->jwt_cookie));
+	if (token->n == 0 && cfg->jwt_cookie[0] != '\0' &&
+	    cookie_find(x->header(x, "cookie"), slice_of(cfg->jwt_cookie), &raw))
+		buf_add_slice(token, raw);
 }
 
 /* --- what it grants ------------------------------------------------------------------------- */

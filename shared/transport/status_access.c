@@ -14,6 +14,7 @@
 #include "shared/transport/internal.h"
 #include "shared/transport/publish_done.h"
 #include "shared/transport/status.h"
+#include "shared/wire/cookie.h"
 #include "shared/wire/digit.h"
 
 #define COOKIE    "pollux_status"
@@ -107,26 +108,13 @@ status_access_key(struct server *sv, struct slice login)
 	return key != NULL && (key->scopes & PUBLISH_READ) != 0 ? key : NULL;
 }
 
-/* The value of our cookie; empty: there is none. */
-static struct slice
-find_status_cookie(const struct exchange *x)
-{
-	struct slice rest = x->header(x, "cookie"), pair, name;
-
-	while (slice_cut(&rest, ';', &pair)) {
-		pair = slice_trim(pair);
-		if (slice_cut(&pair, '=', &name) && slice_is(name, COOKIE) && pair.p != NULL)
-			return pair;
-	}
-	return (struct slice){NULL, 0};
-}
-
 bool
 status_access_identify(struct publish_request *p, char login[STATUS_TEXT_SIZE])
 {
-	struct slice cookie = find_status_cookie(p->x);
+	struct slice cookie;
 
-	if (cookie.n != STATUS_TEXT_SIZE - 1)
+	if (!cookie_find(p->x->header(p->x, "cookie"), SLICE(COOKIE), &cookie) ||
+	    cookie.n != STATUS_TEXT_SIZE - 1)
 		return false;
 	hash_text("login", cookie, login);
 	p->key = status_access_key(p->sv, slice_of(login));
