@@ -33,8 +33,12 @@ run_tick_reply(struct ticker *t, struct slice body)
 	struct hook *hook = t->hook;
 	char *thrown = NULL, error[HOOK_ERROR_MAX] = "";
 
-	if (transaction_open(hook->base.hub) == -1)
+	if (transaction_open(hook->base.hub) == -1) {
+		log_limited(LOG_LEVEL_WARN,
+		    "hook %s: the actions of a tick are lost: the store cannot be written",
+		    hook_http_name(hook->http));
 		return;
+	}
 	if (hook_reply_run(hook, &t->sent, 1, body, &thrown, error) == -1)
 		log_limited(LOG_LEVEL_WARN, "hook %s: bad reply to a tick: %s",
 		    hook_http_name(hook->http), error);

@@ -165,7 +165,9 @@ user_presence_tell_noted(struct hub *h)
 	if (user_row_list_noted(h->store, NOTED_MAX, add_noted, &list) > 0 &&
 	    transaction_open_now(h) == 0) {
 		for (int i = 0; i < list.n; i++)
-			if (list.at[i].user != NULL)
+			if (list.at[i].user == NULL)
+				h->failed = true;
+			else
 				tell_user_change(h, list.at[i].key, slice_of(list.at[i].user),
 				    list.at[i].arrives);
 		/* in the transaction of the telling */
