@@ -79,6 +79,16 @@ carried_delete(const struct store *st)
 	}
 }
 
+void
+carried_give_up(const struct store *st)
+{
+	if (is_aside(st))
+		log_warnx("store %s: there is no room for what the database before kept for "
+			  "users, and it is given up",
+		    st->path);
+	carried_delete(st);
+}
+
 /* --- copying -------------------------------------------------------------------------------- */
 
 static int

@@ -26,5 +26,7 @@ void carried_close(struct store *st);
 
 /* Delete what was set aside. */
 void carried_delete(const struct store *st);
+/* The same, with a line in the log: it is in the way of a new database. */
+void carried_give_up(const struct store *st);
 
 #endif

@@ -107,9 +107,15 @@ create_tables(struct store *st)
 	/* in the same transaction: a database that is there has what was carried over */
 	if (result == SQLITE_OK && carries)
 		carried_copy(st);
+	if (result == SQLITE_OK && sqlite3_get_autocommit(st->db)) {
+		/* copying has ended the transaction, as on a disk that is full.  The next try must
+		 * not fail for it, too */
+		carried_give_up(st);
+		return -1;
+	}
 	if (result == SQLITE_OK)
 		result = sqlite3_exec(st->db, "COMMIT", NULL, NULL, NULL);
-	if (carries)
+	if (result == SQLITE_OK && carries) /* else the connection is closed, with its error */
 		carried_close(st);
 	return result == SQLITE_OK ? 0 : -1;
 }
@@ -165,8 +171,6 @@ database_create(struct store *st)
 static int
 database_recreate(struct store *st, bool keeps)
 {
-	int result;
-
 	/* new files: running processes still have the old one open, and tell by the inode that it
 	 * was replaced */
 	database_close(st);
@@ -175,10 +179,13 @@ database_recreate(struct store *st, bool keeps)
 	else
 		carried_delete(st);
 	unlink_database(st);
-	result = database_create(st);
-	carried_delete(st);
-	if (result == 0)
+	if (database_create(st) == 0) {
+		carried_delete(st);
 		return 0;
+	}
+	/* the next try finds what was set aside, unless its room is what is missing */
+	if (st->db != NULL && health_of_error(st) == HEALTH_FULL)
+		carried_give_up(st);
 	/* half a database would be taken for another version's */
 	database_close(st);
 	unlink_database(st);

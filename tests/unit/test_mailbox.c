@@ -293,18 +293,46 @@ damage_costs_what_was_kept_at_most(void **state)
 	open_again(b);
 }
 
+/* As a start that is killed leaves it. */
 static void
-what_a_killed_start_has_set_aside_is_found(void **state)
+set_database_aside(struct boxes *b)
 {
-	struct boxes *b = *state;
 	char from[128], to[128];
 
-	keep(b, "42", "", "one");
 	close_for_a_while(b);
 	snprintf(from, sizeof(from), "%s/pollux.db", b->folder);
 	snprintf(to, sizeof(to), "%s/pollux.db-old", b->folder);
 	checkpoint(from);
 	assert_int_equal(rename(from, to), 0);
+}
+
+static void
+what_a_killed_start_has_set_aside_is_found(void **state)
+{
+	struct boxes *b = *state;
+
+	keep(b, "42", "", "one");
+	set_database_aside(b);
+	open_again(b);
+	assert_string_equal(waiting(b, "42", ""), "one ");
+	assert_false(file_exists(b, "pollux.db-old"));
+}
+
+static void
+what_was_set_aside_outlives_a_start_that_fails(void **state)
+{
+	struct boxes *b = *state;
+	char wal[128];
+
+	keep(b, "42", "", "one");
+	set_database_aside(b);
+	/* where the new database would have its log */
+	snprintf(wal, sizeof(wal), "%s/pollux.db-wal", b->folder);
+	(void)unlink(wal);
+	assert_int_equal(mkdir(wal, 0700), 0);
+	assert_null(store_open(b->folder, "", 1, false));
+	assert_true(file_exists(b, "pollux.db-old"));
+	assert_int_equal(rmdir(wal), 0);
 	open_again(b);
 	assert_string_equal(waiting(b, "42", ""), "one ");
 	assert_false(file_exists(b, "pollux.db-old"));
@@ -323,6 +351,7 @@ main(void)
 	    TEST(a_table_that_is_not_ours_is_left),
 	    TEST(damage_costs_what_was_kept_at_most),
 	    TEST(what_a_killed_start_has_set_aside_is_found),
+	    TEST(what_was_set_aside_outlives_a_start_that_fails),
 	};
 
 	log_open("test_mailbox", LOG_LEVEL_ERROR, NULL);
