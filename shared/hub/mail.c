@@ -33,12 +33,19 @@ tell_nodes(struct hub *h, int node, enum link_kind kind, struct buf *body)
 
 /* --- keeping -------------------------------------------------------------------------------- */
 
+static int64_t
+smaller_of(size_t a, size_t b)
+{
+	return (int64_t)(a < b ? a : b);
+}
+
 static int
 add_mail(struct hub *h, struct mailbox_mail *mail, bool *kept)
 {
+	/* all of it is sent at once: more than a queue takes would end the session, and be lost */
 	const struct mailbox_limits limits = {
-	    .messages = (int64_t)h->o.mailbox_messages,
-	    .bytes = (int64_t)h->o.mailbox_bytes,
+	    .messages = smaller_of(h->o.mailbox_messages, h->o.queue_packets / 2),
+	    .bytes = smaller_of(h->o.mailbox_bytes, h->o.queue_bytes / 2),
 	    .total_bytes = (int64_t)h->o.mailbox_total_bytes,
 	};
 	int64_t dropped;

@@ -2290,6 +2290,25 @@ a_full_mailbox_drops_its_oldest_and_time_ends_it(void **state)
 	settle(w, 0);
 }
 
+static void
+a_mailbox_is_half_a_queue_at_most(void **state)
+{
+	struct world *w = *state;
+	struct hub_options options = {
+	    HUB_LIMITS, .early_packets = 3, .early_bytes = 60, .early_timeout_ms = 5000};
+	char sid[STORE_SID_SIZE];
+	struct sink k;
+
+	options.queue_packets = 5;
+	hub_reload(w->hub[0], &options);
+	mail(w, 0, "42", "", "3:::one");
+	mail(w, 0, "42", "", "3:::two");
+	mail(w, 0, "42", "", "3:::three");
+	handshake_as(w, 0, "42", sid);
+	open_stream(w, 0, sid, &k);
+	assert_string_equal(k.got, "1:: 3:::two 3:::three ");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -2359,6 +2378,7 @@ main(void)
 	    TEST(mail_of_a_turn_that_fails_is_still_there),
 	    TEST(mail_is_kept_no_longer_than_the_setting_allows),
 	    TEST(a_full_mailbox_drops_its_oldest_and_time_ends_it),
+	    TEST(a_mailbox_is_half_a_queue_at_most),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
