@@ -28,6 +28,14 @@ add_presence(struct hub *h, const struct link_presence *p)
 		h->failed = true;
 }
 
+/* No other node has anything to send to a page of the status, and none takes its namespace for one.
+ */
+static bool
+is_told_namespace(struct slice ns)
+{
+	return !slice_is(ns, SESSION_STATUS_NS);
+}
+
 /* --- one session ---------------------------------------------------------------------------- */
 
 struct value_list {
@@ -50,7 +58,7 @@ describe_membership(void *arg, const struct subscription *sub)
 {
 	struct value_list *list = arg;
 
-	if (sub->until == INT64_MAX)
+	if (sub->until == INT64_MAX && is_told_namespace(sub->ns))
 		frame_pack_presence(list->out,
 		    &(struct link_presence){
 			.what = LINK_JOINED, .key = list->key, .ns = sub->ns, .room = sub->room});
@@ -120,15 +128,17 @@ presence_transport(struct hub *h, const struct session *s)
 void
 presence_joined(struct hub *h, int64_t key, struct slice ns, struct slice room)
 {
-	add_presence(
-	    h, &(struct link_presence){.what = LINK_JOINED, .key = key, .ns = ns, .room = room});
+	if (is_told_namespace(ns))
+		add_presence(h, &(struct link_presence){
+				    .what = LINK_JOINED, .key = key, .ns = ns, .room = room});
 }
 
 void
 presence_left(struct hub *h, int64_t key, struct slice ns, struct slice room)
 {
-	add_presence(
-	    h, &(struct link_presence){.what = LINK_LEFT, .key = key, .ns = ns, .room = room});
+	if (is_told_namespace(ns))
+		add_presence(h,
+		    &(struct link_presence){.what = LINK_LEFT, .key = key, .ns = ns, .room = room});
 }
 
 void

@@ -84,20 +84,28 @@ sink_ends(void *sink, enum sink_end why)
 
 static const struct sink_ops stream = {.send = sink_takes, .end = sink_ends};
 
+typedef enum session_create_result session_creator(
+    struct hub *h, const char *handshake, struct slice address, char sid[STORE_SID_SIZE]);
+
 /* A session on a stream of this node; what it hears goes to `heard`. */
 static int64_t
-connect_at(struct linknode *n, struct buf *heard)
+connect_as(struct linknode *n, session_creator *create, struct buf *heard)
 {
 	char sid[STORE_SID_SIZE];
 	struct session *s;
 
 	linknode_begin(n);
-	assert_int_equal(
-	    session_create(n->l.hub, "{\"issued\":5}", SLICE("::1"), sid), SESSION_CREATED);
+	assert_int_equal(create(n->l.hub, "{\"issued\":5}", SLICE("::1"), sid), SESSION_CREATED);
 	assert_int_equal(session_find(n->l.hub, slice_of(sid), &s), SESSION_LIVE);
 	assert_int_equal(session_attach(n->l.hub, s, TRANSPORT_WEBSOCKET, true, &stream, heard), 0);
 	linknode_finish(n);
 	return sid_key(slice_of(sid));
+}
+
+static int64_t
+connect_at(struct linknode *n, struct buf *heard)
+{
+	return connect_as(n, session_create, heard);
 }
 
 /* In a turn. */
@@ -656,6 +664,24 @@ garbage_is_counted_and_harmless(void **state)
 	assert_int_equal(members_of(&p->a, NULL), 0);
 }
 
+/* Neither when it comes, nor in a snapshot. */
+static void
+a_page_of_the_status_is_nothing_malformed(void **state)
+{
+	struct pair *p = *state;
+	struct buf early = {.p = NULL}, late = {.p = NULL};
+	uint64_t before = slots_link_counter(linknode_slots(&p->b), LINK_COUNT_BAD);
+	int64_t first = connect_as(&p->a, session_create_status, &early), second;
+
+	meet(p);
+	second = connect_as(&p->a, session_create_status, &late);
+	linknode_exchange(&p->a, &p->b);
+	assert_true(knows(&p->b, first) && knows(&p->b, second));
+	assert_int_equal(slots_link_counter(linknode_slots(&p->b), LINK_COUNT_BAD), before);
+	buf_free(&early);
+	buf_free(&late);
+}
+
 int
 main(void)
 {
@@ -675,6 +701,7 @@ main(void)
 	    PAIR_TEST(mail_goes_with_the_snapshot_and_a_node_that_was_away_gets_it_anew),
 	    PAIR_TEST(nobody_can_take_what_is_ours),
 	    PAIR_TEST(garbage_is_counted_and_harmless),
+	    PAIR_TEST(a_page_of_the_status_is_nothing_malformed),
 	};
 
 	log_open("test_link_members", LOG_LEVEL_ERROR, NULL);
