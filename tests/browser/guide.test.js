@@ -12,7 +12,7 @@ const { before, after } = require('node:test');
 const { launch, openWindow } = require('../lib/browser');
 const { SECRET } = require('../lib/hook');
 const { freePorts } = require('../lib/ports');
-const { ROOT, start } = require('../lib/server');
+const { ROOT, POLLUX, start } = require('../lib/server');
 const { pollux, not } = require('../lib/suite');
 const { token, hmac } = require('../lib/token');
 const { until } = require('../lib/wait');
@@ -111,7 +111,7 @@ async function talk(server) {
 /* Section 5: from a shell. */
 async function sendFromOutside(server, page) {
   const shell = (line) => execFileSync('bash', ['-c', line], { cwd: folder, encoding: 'utf8' });
-  const data = { 'build/data/8080': server.data, 'build/pollux': path.join(ROOT, process.env.B || 'build', 'pollux') };
+  const data = { 'build/data/8080': server.data, 'build/pollux': POLLUX };
   const sessions = shell(command('build/pollux --data build/data/8080 sessions', data));
   assert.strictEqual(sessions.match(/^P\S{11}/gm).length >= 2, true, sessions);
   shell(command('build/pollux --data build/data/8080 emit', data));

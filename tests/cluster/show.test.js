@@ -10,12 +10,11 @@ const { after } = require('node:test');
 const { promisify } = require('node:util');
 const { pollux, useServer } = require('../lib/suite');
 const { request } = require('../lib/http');
-const { ROOT } = require('../lib/server');
+const { POLLUX } = require('../lib/server');
 const { until } = require('../lib/wait');
 const { Polling } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 
-const PROGRAM = path.join(ROOT, process.env.B || 'build', 'pollux');
 const KEY = 'the key of the test';
 const server = useServer({
   nodes: 3,
@@ -30,7 +29,7 @@ const clients = [];
 const ids = [];
 
 async function text(node, ...args) {
-  return (await run(PROGRAM, [...args, '-d', node.data])).stdout;
+  return (await run(POLLUX, [...args, '-d', node.data])).stdout;
 }
 
 async function json(node, ...args) {

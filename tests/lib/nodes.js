@@ -6,9 +6,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { promisify } = require('node:util');
 const { request } = require('./http');
-const { ROOT, commandLine, processes, processesOf, programs } = require('./server');
+const { POLLUX, commandLine, processes, processesOf, programs } = require('./server');
 
-const PROGRAM = path.join(ROOT, process.env.B || 'build', 'pollux');
 
 /* Processes of a server whose command line matches. */
 function findProcesses(server, pattern) {
@@ -43,13 +42,13 @@ function answers({ port }) {
 
 /* What `pollux -j WORDS` prints: of the cluster, as this node sees it. */
 async function ask(node, ...words) {
-  const { stdout } = await promisify(execFile)(PROGRAM, ['-d', node.data, '-j', ...words]);
+  const { stdout } = await promisify(execFile)(POLLUX, ['-d', node.data, '-j', ...words]);
   return JSON.parse(stdout);
 }
 
 /* How many other nodes this one takes for alive. */
 function peersOf(node) {
-  const { stdout } = spawnSync(PROGRAM, ['stats', '-j', '-d', node.data], { encoding: 'utf8' });
+  const { stdout } = spawnSync(POLLUX, ['stats', '-j', '-d', node.data], { encoding: 'utf8' });
   return stdout === '' ? 0 : JSON.parse(stdout).cluster.peers;
 }
 

@@ -1,7 +1,7 @@
 /* phphook: the chat as a web hook in PHP (apps/chat-php), served by PHP's own web server. */
 'use strict';
 
-const { spawn } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const net = require('node:net');
 const os = require('node:os');
@@ -9,7 +9,7 @@ const path = require('node:path');
 const { before, after } = require('node:test');
 const { SECRET } = require('./hook');
 const { freePorts } = require('./ports');
-const { ROOT } = require('./server');
+const { ROOT, POLLUX, foldersOf } = require('./server');
 const { useServer } = require('./suite');
 const { until } = require('./wait');
 
@@ -45,4 +45,10 @@ function usePhpChat() {
   return server;
 }
 
-module.exports = { usePhpChat };
+/* Until the hook has heard all that has happened. */
+async function hookHasHeardAll(server) {
+  const waiting = (folder) => JSON.parse(spawnSync(POLLUX, ['events', 'list', '--queued', '--json', '-d', folder]).stdout);
+  await until(() => foldersOf(server).every((folder) => waiting(folder).length === 0), 'no event waits for the hook');
+}
+
+module.exports = { usePhpChat, hookHasHeardAll };

@@ -13,6 +13,8 @@ const { freePorts } = require('./ports');
 const { deferred, within, until } = require('./wait');
 
 const ROOT = path.resolve(__dirname, '../..');
+/* The command. */
+const POLLUX = path.join(ROOT, process.env.B || 'build', 'pollux');
 const KIND = process.env.SERVER || 'lighttpd';
 const REFERENCE = KIND === 'reference';
 const NODES = REFERENCE ? 0 : Number(process.env.NODES || 0); /* 0: no cluster */
@@ -271,4 +273,4 @@ async function leftovers(plan, before) {
   return left;
 }
 
-module.exports = { ROOT, iniText, KIND, REFERENCE, NODES, start, prepare, launch, processes, foldersOf, programs, logOf, processesOf, leftovers, openFiles, sanitizerReports, commandLine };
+module.exports = { ROOT, POLLUX, iniText, KIND, REFERENCE, NODES, start, prepare, launch, processes, foldersOf, programs, logOf, processesOf, leftovers, openFiles, sanitizerReports, commandLine };

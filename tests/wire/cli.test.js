@@ -13,13 +13,12 @@ const { Polling, handshake } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { event } = require('../lib/client');
 const { NOBODY, notAsNobody, buildModule, makeFolder } = require('../lib/daemon');
-const { ROOT } = require('../lib/server');
+const { ROOT, POLLUX } = require('../lib/server');
 const { within, until, deferred } = require('../lib/wait');
 
 const server = useServer();
 const folder = makeFolder();
 after(() => fs.rmSync(folder, { recursive: true }));
-const PROGRAM = path.join(ROOT, process.env.B || 'build', 'pollux');
 let rooms = 0;
 
 /* A started command: its output so far, and a promise for its end. */
@@ -29,7 +28,7 @@ class Command {
     this.stdout = '';
     this.stderr = '';
     this.ended = deferred();
-    this.child = spawn(PROGRAM, [...args, ...(data ? ['-d', data] : [])], { env: { ...clean, ...env } });
+    this.child = spawn(POLLUX, [...args, ...(data ? ['-d', data] : [])], { env: { ...clean, ...env } });
     this.child.stdout.setEncoding('utf8').on('data', (text) => { this.stdout += text; });
     this.child.stderr.setEncoding('utf8').on('data', (text) => { this.stderr += text; });
     this.child.stdin.on('error', () => {});
@@ -408,7 +407,7 @@ pollux('checks say ok', async () => {
 function example(name, ...changes) {
   const file = path.join(folder, name);
   let text = fs.readFileSync(path.join(ROOT, 'docs/pollux.conf'), 'utf8');
-  for (const [from, to] of [['/var/lib/pollux', server.data], ['/usr/local/lib/pollux/chat.so', path.join(path.dirname(PROGRAM), 'apps/chat.so')], ...changes]) {
+  for (const [from, to] of [['/var/lib/pollux', server.data], ['/usr/local/lib/pollux/chat.so', path.join(path.dirname(POLLUX), 'apps/chat.so')], ...changes]) {
     assert.ok(text.includes(from), from);
     text = text.replace(from, to);
   }
@@ -469,7 +468,7 @@ pollux('config check tells every mistake in a file, a line each', async () => {
 });
 
 pollux('config check runs no code of a module beyond what loading it runs', async () => {
-  const build = (name) => example(`${name}.conf`, [path.join(path.dirname(PROGRAM), 'apps/chat.so'), buildModule(name, folder)]);
+  const build = (name) => example(`${name}.conf`, [path.join(path.dirname(POLLUX), 'apps/chat.so'), buildModule(name, folder)]);
   const { status, stderr } = await run(['config', 'check', '-c', build('fails')]);
   assert.strictEqual(status, 0, stderr); /* its pollux_app() would fail */
   const abi = await run(['config', 'check', '-c', build('other-abi')]);
@@ -513,7 +512,7 @@ pollux('the exit status tells what went wrong', async () => {
 pollux("a data folder of somebody else: whose, and who we are", { skip: notAsNobody() }, () => {
   const theirs = fs.mkdtempSync(path.join(folder, 'theirs-'));
   fs.writeFileSync(path.join(theirs, 'pollux.db'), '');
-  const [command, ...words] = [...NOBODY, PROGRAM, 'stats', '-d', theirs];
+  const [command, ...words] = [...NOBODY, POLLUX, 'stats', '-d', theirs];
   const { status, stderr } = spawnSync(command, words, { encoding: 'utf8' });
   assert.strictEqual(status, 77);
   assert.match(stderr, /^pollux: .*pollux\.db: Permission denied: .* belongs to user root, and we are user nobody\n$/);
@@ -523,7 +522,7 @@ pollux("config check names one file of a folder that somebody else's programs ha
   const theirs = fs.mkdtempSync(path.join(folder, 'filled-'));
   fs.chmodSync(theirs, 0o1777);
   for (const name of ['pollux.db', 'actions.db', 'lock', 'slots']) fs.writeFileSync(path.join(theirs, name), '', { mode: 0o600 });
-  const [command, ...words] = [...NOBODY, PROGRAM, 'config', 'check', '-c', example('filled.conf', [`data = ${server.data}`, `data = ${theirs}`])];
+  const [command, ...words] = [...NOBODY, POLLUX, 'config', 'check', '-c', example('filled.conf', [`data = ${server.data}`, `data = ${theirs}`])];
   const { status, stderr } = spawnSync(command, words, { encoding: 'utf8' });
   assert.strictEqual(status, 78);
   assert.match(stderr, /^pollux: \[store\] data: \S+\/pollux\.db: Permission denied: .* belongs to user root, and we are user nobody\n$/);

@@ -12,7 +12,7 @@ const { buildModule } = require('../lib/daemon');
 const { useHook, open, deadLetters } = require('../lib/hooked');
 const { answers, killAll, launcherOf, programsOf } = require('../lib/nodes');
 const { Polling } = require('../lib/polling');
-const { ROOT, programs } = require('../lib/server');
+const { POLLUX, programs } = require('../lib/server');
 const { useServer, pollux, NODES } = require('../lib/suite');
 const { deferred, until } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
@@ -38,7 +38,7 @@ function turns(client) {
 }
 
 async function command(server, ...words) {
-  await promisify(execFile)(path.join(ROOT, process.env.B || 'build', 'pollux'), ['-d', server.data, ...words]);
+  await promisify(execFile)(POLLUX, ['-d', server.data, ...words]);
 }
 
 const app = {};

@@ -4,11 +4,10 @@
 const assert = require('node:assert');
 const { createHash } = require('node:crypto');
 const { execFile } = require('node:child_process');
-const path = require('node:path');
 const { promisify } = require('node:util');
 const { request } = require('../lib/http');
 const { Polling } = require('../lib/polling');
-const { ROOT, programs } = require('../lib/server');
+const { POLLUX, programs } = require('../lib/server');
 const { useServer, pollux, NODES } = require('../lib/suite');
 const { until } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
@@ -77,8 +76,7 @@ for (const Transport of [Polling, Websocket]) {
     await act({ do: 'join', session: other.id, room, history: 2 });
     await other.client.expect('3:::a', '3:::b');
     const third = await open(Transport);
-    await run(path.join(ROOT, process.env.B || 'build', 'pollux'),
-      ['join', '-d', server.data, '-s', third.id, room, '--history', '1']);
+    await run(POLLUX, ['join', '-d', server.data, '-s', third.id, room, '--history', '1']);
     await third.client.expect('3:::b');
     for (const { client: one } of [{ client }, other, third]) await one.close();
   });

@@ -4,10 +4,9 @@
 const assert = require('node:assert');
 const { spawn, spawnSync } = require('node:child_process');
 const http = require('node:http');
-const path = require('node:path');
 const { SECRET, signature } = require('../lib/hook');
 const { TRANSPORTS, useHook, open } = require('../lib/hooked');
-const { ROOT } = require('../lib/server');
+const { POLLUX } = require('../lib/server');
 const { pollux } = require('../lib/suite');
 const { until, within } = require('../lib/wait');
 
@@ -15,8 +14,7 @@ const main = useHook();
 const [[, Websocket], [, Polling]] = TRANSPORTS;
 
 function command(...args) {
-  const { status, stdout, stderr } = spawnSync(path.join(ROOT, process.env.B || 'build', 'pollux'),
-    ['events', ...args, '-d', main.server.data], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(POLLUX, ['events', ...args, '-d', main.server.data], { encoding: 'utf8' });
   return { status, stdout, stderr };
 }
 
@@ -107,8 +105,7 @@ async function hookTest(answer) {
     });
   });
   await new Promise((resolve) => { hook.listen(0, '127.0.0.1', resolve); });
-  const child = spawn(path.join(ROOT, process.env.B || 'build', 'pollux'),
-    ['hook', 'test', `http://127.0.0.1:${hook.address().port}/`, '--secret', SECRET, '--json', '-c', '/dev/null']);
+  const child = spawn(POLLUX, ['hook', 'test', `http://127.0.0.1:${hook.address().port}/`, '--secret', SECRET, '--json', '-c', '/dev/null']);
   let out = '';
   child.stdout.setEncoding('utf8').on('data', (text) => { out += text; });
   const status = await within(new Promise((resolve) => { child.on('close', resolve); }), 'the end of the test');

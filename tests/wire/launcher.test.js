@@ -8,7 +8,7 @@ const net = require('node:net');
 const path = require('node:path');
 const { after } = require('node:test');
 const { pollux, KIND } = require('../lib/suite');
-const { ROOT, prepare, launch, start, processes, leftovers, commandLine } = require('../lib/server');
+const { ROOT, POLLUX, prepare, launch, start, processes, leftovers, commandLine } = require('../lib/server');
 const { request } = require('../lib/http');
 const { Polling } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
@@ -108,8 +108,7 @@ pollux('its own question whether all is well leaves no session behind', async ()
   const made = await plan({});
   const launcher = launch(made);
   await launcher.ready();
-  const pollux = path.join(ROOT, process.env.B || 'build', 'pollux');
-  const { stdout, stderr } = spawnSync(pollux, ['sessions', '-j', '-d', made.data], { encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync(POLLUX, ['sessions', '-j', '-d', made.data], { encoding: 'utf8' });
   assert.deepStrictEqual(JSON.parse(stdout), [], stderr);
   await launcher.stop();
 });

@@ -10,12 +10,11 @@ const { after, before } = require('node:test');
 const { pollux } = require('../lib/suite');
 const { wsd, stopAll } = require('../lib/alone');
 const { closeAll, request } = require('../lib/http');
-const { ROOT } = require('../lib/server');
+const { POLLUX } = require('../lib/server');
 const { until } = require('../lib/wait');
 const { parse, documented } = require('../lib/metrics');
 const { Websocket } = require('../lib/websocket');
 
-const PROGRAM = path.join(ROOT, process.env.B || 'build', 'pollux');
 const REMOTE = { key: (9n << 51n) + 1n, id: 'PABIAAAAAAAB' };
 const CLUSTER = { POLLUX_CLUSTER_REDIS: 'redis://127.0.0.1:1' };
 const KEY = 'the key of the test';
@@ -40,7 +39,7 @@ function sql(text) {
 /* Run the command: {status, stdout, stderr}. */
 function run(args, { env = CLUSTER, data = server.data } = {}) {
   const { POLLUX_CONF, ...clean } = process.env;
-  return spawnSync(PROGRAM, [...args, '-d', data], { encoding: 'utf8', env: { ...clean, ...env } });
+  return spawnSync(POLLUX, [...args, '-d', data], { encoding: 'utf8', env: { ...clean, ...env } });
 }
 
 function json(...args) {

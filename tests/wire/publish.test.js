@@ -13,7 +13,7 @@ const { parse, valueOf } = require('../lib/metrics');
 const { Polling, handshake } = require('../lib/polling');
 const { until } = require('../lib/wait');
 const { Websocket } = require('../lib/websocket');
-const { ROOT } = require('../lib/server');
+const { ROOT, POLLUX } = require('../lib/server');
 
 const RATE = 40;
 const KEYS = { all: 'publish,read,admin', reader: 'read', writer: 'publish', hurried: 'read' };
@@ -206,7 +206,7 @@ for (const [door, port] of Object.entries(DOORS)) {
 
   pollux(`${door}: a key that pollux key makes is valid until it is revoked`, async () => {
     const key = async (...args) => {
-      const { stdout } = await run(path.join(ROOT, process.env.B || 'build', 'pollux'), ['key', ...args, '-d', server.data]);
+      const { stdout } = await run(POLLUX, ['key', ...args, '-d', server.data]);
       return stdout;
     };
     const made = (await key('new', 'cron', 'read')).trim();

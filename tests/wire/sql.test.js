@@ -14,7 +14,7 @@ const { useServer, pollux } = require('../lib/suite');
 const { Polling } = require('../lib/polling');
 const { Websocket } = require('../lib/websocket');
 const { freePorts } = require('../lib/ports');
-const { ROOT, logOf } = require('../lib/server');
+const { ROOT, POLLUX, logOf } = require('../lib/server');
 const { until, within } = require('../lib/wait');
 
 const hook = new Hook();
@@ -140,8 +140,7 @@ pollux('a row that is not an action is deleted, logged, and stops nothing', asyn
 
 pollux('an inserted disconnect ends the session for good', async () => {
   const { client, room } = await inRoom(Polling);
-  const { stdout } = await run(path.join(ROOT, process.env.B || 'build', 'pollux'),
-    ['sessions', '-r', room, '--json', '-d', server.data]);
+  const { stdout } = await run(POLLUX, ['sessions', '-r', room, '--json', '-d', server.data]);
   await insert({ do: 'send', to: { room }, text: 'bye' }, { do: 'disconnect', session: JSON.parse(stdout)[0].id });
   assert.deepStrictEqual(await client.takeUntil('0::'), ['3:::bye', '0::']);
   client.stop();

@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { after } = require('node:test');
 const { pollux, KIND } = require('../lib/suite');
-const { start, ROOT } = require('../lib/server');
+const { start, ROOT, POLLUX } = require('../lib/server');
 const { Daemon, NOBODY, notAsNobody, buildProgram, startDaemon, makeFolder, killAll } = require('../lib/daemon');
 const { Connection, request, closeAll } = require('../lib/http');
 const { getRequest } = require('../lib/fastcgi');
@@ -264,7 +264,7 @@ async function startOn(data, name, { binary, ...options } = {}) {
 
 /* The command's output. */
 function command(data, ...words) {
-  const [program, env] = [path.join(ROOT, process.env.B || 'build', 'pollux'), { ...process.env, POLLUX_CONF: '' }];
+  const [program, env] = [POLLUX, { ...process.env, POLLUX_CONF: '' }];
   return execFileSync(program, [...words, '-d', data], { env }).toString();
 }
 
@@ -298,7 +298,7 @@ pollux('what a user has missed survives kill -9 and a reboot, and comes once, be
     { do: 'user', session: idOf('websocket'), user: '42' },
     { do: 'send', to: { user: '42' }, text: 'newer', mailbox: 3600 }
   ]);
-  execFileSync(path.join(ROOT, process.env.B || 'build', 'pollux'), ['action', '-d', data], { input: actions });
+  execFileSync(POLLUX, ['action', '-d', data], { input: actions });
   await first.expect(event('news', [0]), event('news', [1]), event('news', [2]), '4:::{"x":1.10}', '3:::newer');
   command(data, 'user', '-s', idOf('xhr-polling'), '42');
   await second.emit('echo', ['alone']);
