@@ -47,11 +47,12 @@ function showWindow(me) {
   });
 }
 
-async function begin() {
+/* `unknown`: what to say if there is no login. */
+async function begin(unknown = '') {
   try {
     showWindow(await api.me());
   } catch (error) {
-    showLogin(error instanceof api.NoLogin ? '' : error.message);
+    showLogin(error instanceof api.NoLogin ? unknown : error.message);
   }
 }
 
@@ -59,7 +60,7 @@ byId('login-form').addEventListener('submit', async (event) => {
   event.preventDefault();
   try {
     await api.login(byId('login-key').value);
-    await begin();
+    await begin('The key is right, but the login is not known: does the browser keep cookies of this site?');
   } catch (error) {
     showLogin(error.message);
   }
@@ -67,7 +68,7 @@ byId('login-form').addEventListener('submit', async (event) => {
 
 byId('logout').addEventListener('click', async () => {
   try {
-    await api.post('logout');
+    await api.logout();
     showLogin();
   } catch (error) {
     showLogin(error.message);

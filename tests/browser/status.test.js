@@ -170,6 +170,33 @@ pollux('without the files of others the page asks for its figures, and has no cu
   await page.context().close();
 });
 
+pollux('a login that a node does not know yet is asked for again', async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const answers = {
+    me: { json: { key: null } },
+    ticket: { status: 401, json: { ok: false, error: { code: 'no_login', message: 'nobody is logged in' } } }
+  };
+  const other = { me: 1, ticket: 1 }; /* how many requests reach such a node */
+  await page.goto(`http://127.0.0.1:${server.port}/pollux/status`);
+  for (const name of Object.keys(answers)) {
+    await page.route(`**/status/${name}`, (route) => (other[name]-- > 0 ? route.fulfill(answers[name]) : route.continue()));
+  }
+  const login = async () => {
+    await page.getByLabel('Key').fill(SECRET);
+    await page.keyboard.press('Enter');
+  };
+  await login();
+  await page.getByText(/^live by /).waitFor();
+  assert.deepStrictEqual([other.me < 0, other.ticket < 0], [true, true]);
+  await page.getByRole('button', { name: 'Log out' }).click();
+  /* and not forever */
+  other.me = Infinity;
+  await login();
+  await page.getByText('does the browser keep cookies of this site?').waitFor();
+  await context.close();
+});
+
 pollux('the window closes when its login ends elsewhere', async () => {
   const page = await openPage();
   const other = await page.context().newPage();
