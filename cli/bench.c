@@ -401,12 +401,10 @@ parse_bench(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = b->cli;
 		return 0;
 	case 'n':
-		if (!slice_number(slice_of(arg), 6, CLIENTS_MAX, &b->n) || b->n == 0)
-			argp_error(state, "-n needs a number from 1 to %d", CLIENTS_MAX);
+		b->n = options_number(state, "-n", arg, 1, CLIENTS_MAX);
 		return 0;
 	case 't':
-		if (!slice_number(slice_of(arg), 4, SECONDS_MAX, &b->seconds) || b->seconds == 0)
-			argp_error(state, "-t needs a number from 1 to %d", SECONDS_MAX);
+		b->seconds = options_number(state, "-t", arg, 1, SECONDS_MAX);
 		return 0;
 	case KEY_QUERY:
 		b->query = arg;

@@ -38,6 +38,11 @@ extern const struct argp options_argp;
  * when it is wrong. */
 void options_read(struct cli *c, int argc, char **argv, const char *doc);
 
+/* The number that an option was given; exits with EX_USAGE when it is none, or not from `least` to
+ * `most` (9 digits at most). */
+unsigned options_number(
+    struct argp_state *state, const char *option, const char *text, unsigned least, unsigned most);
+
 /* Read the configuration, once.  Return 0, or EX_CONFIG after printing why. */
 int cli_configure(struct cli *c);
 

@@ -23,17 +23,6 @@ enum {
 
 /* --- the command line ----------------------------------------------------------------------- */
 
-static unsigned
-read_number(
-    struct argp_state *state, const char *option, const char *text, unsigned least, unsigned most)
-{
-	unsigned n = 0;
-
-	if (!slice_number(slice_of(text), 6, most, &n) || n < least)
-		argp_error(state, "%s needs a number from %u to %u", option, least, most);
-	return n;
-}
-
 static error_t
 parse_doctor(int key, char *arg, struct argp_state *state)
 {
@@ -44,13 +33,13 @@ parse_doctor(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = d->cli;
 		return 0;
 	case 'w':
-		d->wait_ms = 1000 * (int64_t)read_number(state, "--wait", arg, 1, 600);
+		d->wait_ms = 1000 * (int64_t)options_number(state, "--wait", arg, 1, 600);
 		return 0;
 	case KEY_POLLS:
-		d->polls = read_number(state, "--polls", arg, 0, POLLS_MAX);
+		d->polls = options_number(state, "--polls", arg, 0, POLLS_MAX);
 		return 0;
 	case KEY_WSD:
-		d->wsd_port = read_number(state, "--wsd", arg, 1, 65535);
+		d->wsd_port = options_number(state, "--wsd", arg, 1, 65535);
 		return 0;
 	case KEY_RESOURCE:
 		if (*arg == '\0' || strchr(arg, '/') != NULL || strlen(arg) > 100)

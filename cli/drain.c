@@ -37,8 +37,7 @@ parse_drain(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = d->cli;
 		return 0;
 	case KEY_RATE:
-		if (!slice_number(slice_of(arg), 5, DRAIN_RATE_MAX, &d->rate) || d->rate == 0)
-			argp_error(state, "--rate needs a number from 1 to %d", DRAIN_RATE_MAX);
+		d->rate = options_number(state, "--rate", arg, 1, DRAIN_RATE_MAX);
 		return 0;
 	case KEY_EVENT:
 		d->event = arg;

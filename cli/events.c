@@ -6,7 +6,7 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "cli/cli.h"
+#include "cli/events.h"
 #include "shared/base/clock.h"
 #include "shared/hook/event_id.h"
 #include "shared/store/hook_listing.h"
@@ -14,20 +14,6 @@
 #include "shared/wire/json.h"
 
 #define LIMIT_DEFAULT 100
-#define LIMIT_MAX     100000
-
-/* The command line. */
-struct events {
-	struct cli *cli;
-	const char *verb;
-	char **words; /* the ids */
-	int words_n;
-	int limit;
-	bool all, dead, queued;
-	const char *epoch; /* of the database; after cli_open() */
-	size_t n;          /* events so far */
-	struct buf out;    /* with --json */
-};
 
 enum {
 	KEY_DEAD = 0x100,
@@ -55,9 +41,7 @@ parse_events(int key, char *arg, struct argp_state *state)
 		e->all = true;
 		return 0;
 	case KEY_LIMIT:
-		e->limit = atoi(arg);
-		if (e->limit < 1 || e->limit > LIMIT_MAX)
-			argp_error(state, "--limit needs a number from 1 to %d", LIMIT_MAX);
+		e->limit = (int)options_number(state, "--limit", arg, 1, EVENTS_MAX);
 		return 0;
 	case ARGP_KEY_ARGS:
 		e->verb = state->argv[state->next];
@@ -200,228 +184,7 @@ print_whole(void *arg, const struct hook_listed *event)
 	fputs(event->is_dead ? "\n" : "}\n", stdout);
 }
 
-/* --- which ---------------------------------------------------------------------------------- */
-
-/* Read the ids of the command line into `ids`, words_n of them.  Return 0 or EX_USAGE. */
-static int
-read_event_ids(const struct events *e, int64_t *ids)
-{
-	for (int i = 0; i < e->words_n; i++)
-		if (event_id_read(slice_of(e->words[i]), e->epoch, &ids[i]) == -1) {
-			cli_complain("%s is not the id of an event of this database; see `pollux "
-				     "events list`",
-			    e->words[i]);
-			return EX_USAGE;
-		}
-	return 0;
-}
-
-struct id_list {
-	int64_t *at;
-	size_t n, room;
-};
-
-static void
-add_listed_id(void *arg, const struct hook_listed *event)
-{
-	struct id_list *list = arg;
-
-	if (list->n < list->room)
-		list->at[list->n++] = event->id;
-}
-
-/* --- retry ---------------------------------------------------------------------------------- */
-
-/* The members that the queue adds itself when it sends an event. */
-static bool
-is_added(const struct hook_listed *event, struct slice key, bool lives)
-{
-	static const char *const always[] = {"id", "time", "ns", "ack", "retry_of"};
-	static const char *const of_session[] = {"session", "user", "data"};
-
-	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
-		if (json_string_is(key, always[i]))
-			return true;
-	if (event->key <= 0) /* not of a session */
-		return false;
-	/* of one that has ended nothing more is known than what is here */
-	for (size_t i = 0; i < (lives ? 3 : 1); i++)
-		if (json_string_is(key, of_session[i]))
-			return true;
-	return false;
-}
-
-/* Make the members of the queue's row from the object that was sent. */
-static int
-write_revived(struct buf *out, const struct hook_listed *event, const char *old_id, bool lives)
-{
-	struct json_value all, value;
-	struct json_walk walk;
-	struct slice key;
-
-	if (json_parse(&all, event->body) == -1 || all.kind != JSON_KIND_OBJECT)
-		return -1;
-	json_walk_begin(&walk, &all);
-	while (json_walk_member(&walk, &key, &value)) {
-		if (is_added(event, key, lives))
-			continue;
-		buf_add_slice(out, key);
-		buf_add_char(out, ':');
-		buf_add_slice(out, value.text);
-		buf_add_char(out, ',');
-	}
-	buf_printf(out, "\"retry_of\":\"%s\"", old_id);
-	return out->failed ? -1 : 0;
-}
-
-/* A copy of a dead event, since its row must not be open while the store is written. */
-struct dead_copy {
-	struct hook_listed event;
-	struct buf texts;
-};
-
-static void
-copy_dead(void *arg, const struct hook_listed *event)
-{
-	struct dead_copy *copy = arg;
-	struct slice *to[] = {&copy->event.ns, &copy->event.ack, &copy->event.body};
-	const struct slice *from[] = {&event->ns, &event->ack, &event->body};
-
-	copy->event = *event;
-	buf_reserve(&copy->texts, event->ns.n + event->ack.n + event->body.n + 1);
-	for (size_t i = 0; i < 3; i++) {
-		size_t at = copy->texts.n;
-
-		buf_add_slice(&copy->texts, *from[i]);
-		if (from[i]->p != NULL)
-			*to[i] = (struct slice){copy->texts.p + at, from[i]->n};
-	}
-}
-
-/* Put one event back; one that waits is hurried with all others.  Return 0, or an exit status. */
-static int
-retry_event(struct events *e, int64_t id)
-{
-	struct store *st = hub_store(e->cli->hub);
-	struct dead_copy copy = {.texts = {.p = NULL}};
-	struct buf body = {.p = NULL};
-	struct session *s;
-	char old_id[EVENT_ID_MAX];
-	int64_t new_id;
-	int status = 0;
-	bool lives;
-
-	event_id_write(old_id, e->epoch, id);
-	switch (hook_listing_read(st, id, copy_dead, &copy)) {
-	case STORE_OK:
-		break;
-	case STORE_NOT_FOUND:
-		cli_complain("%s: there is no such event", old_id);
-		status = EX_NOUSER;
-		goto end;
-	default:
-		status = EX_TEMPFAIL;
-		goto end;
-	}
-	if (!copy.event.is_dead || copy.texts.failed)
-		goto end;
-	lives = session_find_key(e->cli->hub, copy.event.key, &s) == SESSION_LIVE;
-	if (!lives) /* nobody waits for the answer */
-		copy.event.ack = (struct slice){NULL, 0};
-	if (write_revived(&body, &copy.event, old_id, lives) == -1) {
-		cli_complain("%s: its body cannot be read", old_id);
-		status = EX_DATAERR;
-	} else if (hook_listing_revive(st, &copy.event, buf_slice(&body), clock_ms(), &new_id) ==
-		   -1) {
-		status = EX_TEMPFAIL;
-	}
-end:
-	buf_free(&copy.texts);
-	buf_free(&body);
-	e->n += status == 0;
-	return status;
-}
-
-static int
-retry_events(struct events *e, const int64_t *ids, size_t n)
-{
-	int status = 0;
-
-	for (size_t i = 0; i < n && status == 0; i++)
-		status = retry_event(e, ids[i]);
-	if (status == 0 && hook_listing_hurry(hub_store(e->cli->hub)) == -1)
-		status = EX_TEMPFAIL;
-	return status;
-}
-
-static int
-drop_events(struct events *e, const int64_t *ids, size_t n)
-{
-	struct store *st = hub_store(e->cli->hub);
-	struct dead_copy copy = {.texts = {.p = NULL}};
-	char text[EVENT_ID_MAX];
-	int status = 0;
-
-	for (size_t i = 0; i < n && status == 0; i++) {
-		enum store_result found = hook_listing_read(st, ids[i], copy_dead, &copy);
-
-		buf_clear(&copy.texts);
-		if (found == STORE_NOT_FOUND) {
-			event_id_write(text, e->epoch, ids[i]);
-			cli_complain("%s: there is no such event", text);
-			status = EX_NOUSER;
-		} else if (found != STORE_OK || hook_listing_drop(st, ids[i]) == -1) {
-			status = EX_TEMPFAIL;
-		} else {
-			e->n++;
-		}
-	}
-	buf_free(&copy.texts);
-	return status;
-}
-
 /* --- commands ------------------------------------------------------------------------------- */
-
-/* Change events in one transaction: all, or none. */
-static int
-change_events(struct events *e, int (*change)(struct events *, const int64_t *, size_t))
-{
-	struct hub *hub = e->cli->hub;
-	struct id_list list = {.room = e->all ? LIMIT_MAX : (size_t)e->words_n};
-	int status = 0;
-
-	list.at = calloc(list.room + 1, sizeof(*list.at));
-	if (list.at == NULL)
-		return EX_OSERR;
-	cli_begin(e->cli);
-	if (transaction_open(hub) == -1) {
-		status = EX_TEMPFAIL;
-	} else if (!e->all) {
-		status = read_event_ids(e, list.at);
-		list.n = (size_t)e->words_n;
-	} else if ((!e->queued && hook_listing_each(hub_store(hub), true, 0, LIMIT_MAX,
-				      add_listed_id, &list) == -1) ||
-		   (e->queued && hook_listing_each(hub_store(hub), false, 0, LIMIT_MAX,
-				     add_listed_id, &list) == -1)) {
-		status = EX_TEMPFAIL;
-	}
-	if (status == 0)
-		status = change(e, list.at, list.n);
-	if (status != 0)
-		transaction_fail(hub);
-	if (cli_settle(e->cli) == -1 && status == 0) {
-		cli_complain("cannot write to the store");
-		status = EX_TEMPFAIL;
-	}
-	/* after the commit, or the old rows would be read once more */
-	if (status == 0)
-		slots_ask_hook_again(store_slots(hub_store(hub)));
-	free(list.at);
-	if (status == 0)
-		printf(e->cli->json ? "{\"events\":%zu}\n" : "%zu event%s\n", e->n,
-		    e->n == 1 ? "" : "s");
-	return status;
-}
 
 static int
 list_events(struct events *e)
@@ -475,7 +238,7 @@ run_events_verb(struct events *e)
 		return run_listing(e, list_events);
 	if (strcmp(e->verb, "show") == 0)
 		return run_listing(e, show_events);
-	return change_events(e, strcmp(e->verb, "retry") == 0 ? retry_events : drop_events);
+	return events_change(e);
 }
 
 static bool

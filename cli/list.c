@@ -8,7 +8,8 @@
 #include "shared/store/listing.h"
 #include "shared/wire/sid.h"
 
-#define LIMIT 1000 /* sessions listed without --limit */
+#define LIMIT_DEFAULT 1000 /* sessions or users */
+#define LIMIT_MAX     999999999
 
 /* A listing in progress; with --json it collects in `out`. */
 struct list {
@@ -73,9 +74,7 @@ parse_list(int key, char *arg, struct argp_state *state)
 		l->filter.after = key_of_session(state, arg);
 		return 0;
 	case KEY_LIMIT:
-		l->filter.limit = atoi(arg);
-		if (l->filter.limit < 1)
-			argp_error(state, "--limit needs a number of 1 or more");
+		l->filter.limit = (int)options_number(state, "--limit", arg, 1, LIMIT_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "a list is narrowed by options, not by \"%s\"", arg);
@@ -155,7 +154,7 @@ list_sessions(struct cli *c, int argc, char **argv)
 	    .parser = parse_list,
 	    .doc = "List sessions by their public ids.",
 	    .children = children};
-	struct list l = {.cli = c, .filter = {.limit = LIMIT}};
+	struct list l = {.cli = c, .filter = {.limit = LIMIT_DEFAULT}};
 	int status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &l);
@@ -286,7 +285,7 @@ list_users(struct cli *c, int argc, char **argv)
 	    .parser = parse_users,
 	    .doc = "List users by name, and how many sessions each has.",
 	    .children = children};
-	struct list l = {.cli = c, .filter = {.limit = LIMIT}};
+	struct list l = {.cli = c, .filter = {.limit = LIMIT_DEFAULT}};
 	int status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &l);

@@ -53,6 +53,17 @@ parse_no_words(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
+unsigned
+options_number(
+    struct argp_state *state, const char *option, const char *text, unsigned least, unsigned most)
+{
+	unsigned n = 0;
+
+	if (!slice_number(slice_of(text), 9, most, &n) || n < least)
+		argp_error(state, "%s needs a number from %u to %u", option, least, most);
+	return n;
+}
+
 void
 options_read(struct cli *c, int argc, char **argv, const char *doc)
 {

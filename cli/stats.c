@@ -10,6 +10,7 @@
 
 #define ROOMS_SHOWN     10
 #define PROCESSES_SHOWN 20
+#define ROUNDS_MAX      999999999
 
 /* --- stats ---------------------------------------------------------------------------------- */
 
@@ -199,6 +200,7 @@ static error_t
 parse_top(int key, char *arg, struct argp_state *state)
 {
 	struct top *top = state->input;
+	char *end;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -208,14 +210,12 @@ parse_top(int key, char *arg, struct argp_state *state)
 		top->node = arg;
 		return 0;
 	case 'i':
-		top->interval_s = strtod(arg, NULL);
-		if (!(top->interval_s >= 0.1 && top->interval_s <= 3600))
+		top->interval_s = strtod(arg, &end);
+		if (*end != '\0' || !(top->interval_s >= 0.1 && top->interval_s <= 3600))
 			argp_error(state, "--interval needs seconds from 0.1 to 3600");
 		return 0;
 	case 'N':
-		top->rounds = atoi(arg);
-		if (top->rounds < 1)
-			argp_error(state, "--rounds needs a number of 1 or more");
+		top->rounds = (int)options_number(state, "--rounds", arg, 1, ROUNDS_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "top takes no argument \"%s\"", arg);

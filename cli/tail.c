@@ -413,9 +413,7 @@ parse_tail(int key, char *arg, struct argp_state *state)
 		t->wish.has_own = true;
 		return 0;
 	case KEY_LAST:
-		t->last = atoi(arg);
-		if (t->last < 1 || t->last > LAST_MAX)
-			argp_error(state, "--last needs a number from 1 to %d", LAST_MAX);
+		t->last = (int)options_number(state, "--last", arg, 1, LAST_MAX);
 		return 0;
 	case 'R':
 		t->raw = true;

@@ -491,7 +491,7 @@ pollux('the exit status tells what went wrong', async () => {
   fs.writeFileSync(conf, '[store]\nfolder = x\n');
   const cases = [
     [['nonsense'], 64], [['emit', '-a'], 64], [['emit', 'x'], 64], [['emit', '-a', '-r', 'x', 'y'], 64],
-    [['send', '-a', 'x', 'y'], 64], [['sessions', '-s', 'secret'], 64], [['db', 'repair'], 64],
+    [['send', '-a', 'x', 'y'], 64], [['sessions', '-s', 'secret'], 64], [['sessions', '--limit', '5x'], 64], [['db', 'repair'], 64],
     [['emit', '-a', 'x', 'y'], 65], [['json', '-a', '{'], 65], [['send', '-s', 'Pwrong', 'x'], 65],
     [['emit', '-n', 'chat', '-a', 'x'], 65], [['action'], 65],
     [['send', '-s', 'PAAAAAAAAAAB', 'x'], 67],
