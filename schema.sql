@@ -178,7 +178,7 @@ CREATE TABLE mailbox(
 	packet BLOB NOT NULL
 );
 CREATE UNIQUE INDEX mailbox_uid ON mailbox(uid);
-CREATE INDEX mailbox_user ON mailbox(user, ns);
+CREATE INDEX mailbox_user ON mailbox(user); -- and id, so a user's are in order
 CREATE INDEX mailbox_until ON mailbox(until);
 
 -- How much that is, of all users.

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/clock.h"
 #include "shared/base/log.h"
 #include "shared/hub/internal.h"
 #include "shared/store/slots.h"
@@ -12,6 +13,7 @@
 #define LEAD_MS    1000 /* leading is tried this often */
 #define AGAIN_MS   1000 /* after the store has failed */
 #define TIMERS_MAX 200  /* in one transaction */
+#define HOLD_MS    20   /* after that others get the store before the next timer */
 #define CRASHES    3    /* of processes that call a timer, and it is dropped */
 
 /* --- who does it ---------------------------------------------------------------------------- */
@@ -125,6 +127,23 @@ call_timer(struct hub *h, int64_t key, struct slice ns_name, struct slice name)
 	free(context);
 }
 
+/* Call as many as there is time for. */
+static void
+call_timers(struct hub *h, const struct due_timers *due)
+{
+	int64_t begun = clock_coarse_ms();
+
+	for (int i = 0; i < due->n && !h->failed; i++) {
+		if (i > 0 && clock_coarse_ms() - begun >= HOLD_MS)
+			return;
+		if (due->at[i].ns == NULL || due->at[i].name == NULL)
+			h->failed = true;
+		else
+			call_timer(
+			    h, due->at[i].key, slice_of(due->at[i].ns), slice_of(due->at[i].name));
+	}
+}
+
 bool
 timers_are_due(struct hub *h)
 {
@@ -147,12 +166,7 @@ timers_run(struct hub *h)
 		return h->failed;
 	if (timer_row_list_due(h->store, h->now, TIMERS_MAX, add_due_timer, &due) == -1)
 		h->failed = true;
-	for (int i = 0; i < due.n && !h->failed; i++)
-		if (due.at[i].ns == NULL || due.at[i].name == NULL)
-			h->failed = true;
-		else
-			call_timer(
-			    h, due.at[i].key, slice_of(due.at[i].ns), slice_of(due.at[i].name));
+	call_timers(h, &due);
 	if (h->failed || timer_row_next(h->store, &next) == -1)
 		h->failed = true;
 	else

@@ -41,7 +41,7 @@ LIST_HEAD(handshake_list, pending_handshake);
 
 /* A client that has tried wrong keys at the status page: status_tries.c. */
 struct status_try {
-	int64_t who;     /* hash of its address; 0: none */
+	int64_t who;     /* address_network(); 0: none */
 	int64_t free_at; /* when it may try as often as anybody, ms */
 };
 #define STATUS_TRIES 64

@@ -1,16 +1,18 @@
-/* How often a key may be tried: counted for each client address in each process.  When the table is
- * full, the address that was quiet for longest is forgotten. */
+/* How often a key may be tried: counted for each client address (address_network()) in each process.
+ * When the table is full, the address that was quiet for longest is forgotten. */
+#include "shared/base/address.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/status.h"
-#include "shared/wire/sid.h"
 
 #define TRIES_AT_ONCE 5
 #define TRY_MS        10000 /* after that there is one more */
+#define UNKNOWN       1     /* all whose address is not known */
 
 static struct status_try *
 find_tries(struct server *sv, struct slice address)
 {
-	int64_t who = sid_key(address); /* any hash will do */
+	struct address a;
+	int64_t who = address_parse(&a, address) ? address_network(&a) : UNKNOWN;
 	struct status_try *found = &sv->status.tries[0];
 
 	for (size_t i = 0; i < STATUS_TRIES; i++) {

@@ -321,6 +321,34 @@ the_handler_may_change_timers(void **state)
 }
 
 static void
+take_long(struct world *w, sio_socket *s, const sio_event *e)
+{
+	(void)s;
+	(void)e;
+	w->script = NULL;
+	usleep(40000);
+}
+
+/* Others get the store between two that take long. */
+static void
+a_slow_handler_does_not_hold_the_store_for_the_next(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+
+	pass(w, 0);
+	open_stream(w, 0, &c);
+	w->told[0] = '\0';
+	run(w, 0, &c, set_two);
+	w->script = take_long;
+	w->now += 300;
+	assert_true(idle(w, 0) <= 0);
+	told(w, "dog ");
+	pass(w, 0);
+	told(w, "turn{\"of\":7} ");
+}
+
+static void
 a_timer_outlives_the_processes(void **state)
 {
 	struct world *w = *state;
@@ -555,6 +583,7 @@ main(void)
 	    TIMERS(a_timer_is_called_when_it_is_due),
 	    TIMERS(a_timer_of_the_same_name_is_replaced),
 	    TIMERS(the_handler_may_change_timers),
+	    TIMERS(a_slow_handler_does_not_hold_the_store_for_the_next),
 	    TIMERS(a_timer_outlives_the_processes),
 	    TIMERS(a_timer_ends_with_its_session),
 	    TIMERS(who_leaves_gets_none),

@@ -84,6 +84,11 @@ wrong_keys_cost_only_who_tries_them(void **state)
 	assert_int_equal(try_keys(&sv, "192.0.2.1"), 5);
 	assert_int_equal(try_keys(&sv, "192.0.2.1"), 0);
 	assert_int_equal(try_keys(&sv, "192.0.2.2"), 5);
+	/* who has one address of a /64 has all of them */
+	assert_int_equal(try_keys(&sv, "2001:db8::1"), 5);
+	assert_int_equal(try_keys(&sv, "2001:db8::2"), 0);
+	assert_int_equal(try_keys(&sv, "2001:db8:0:1::2"), 5);
+	assert_int_equal(try_keys(&sv, ""), 5);
 	sv.now += 10000;
 	assert_int_equal(try_keys(&sv, "192.0.2.1"), 1);
 	sv.now += 3600000;
