@@ -463,12 +463,15 @@ bench_run(struct cli *c, int argc, char **argv)
 
 	b.resource = "socket.io";
 	read_bench_line(&b, argc, argv);
+	status = EX_USAGE;
 	wrong = site_read(&b.site, b.url, b.resource);
-	if (wrong == NULL)
+	if (wrong == NULL) {
+		status = EX_UNAVAILABLE;
 		wrong = site_resolve(&b.site, OPEN_MS);
+	}
 	if (wrong != NULL) {
 		cli_complain("%s: %s", b.url, wrong);
-		return EX_USAGE;
+		return status;
 	}
 	b.clients = calloc(b.n, sizeof(*b.clients));
 	if (b.clients == NULL ||

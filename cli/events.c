@@ -203,14 +203,17 @@ static int
 show_events(struct events *e)
 {
 	struct store *st = hub_store(e->cli->hub);
+	enum store_result found;
 	int64_t id;
 
 	for (int i = 0; i < e->words_n; i++) {
-		if (event_id_read(slice_of(e->words[i]), e->epoch, &id) == -1 ||
-		    hook_listing_read(st, id, print_whole, e) != STORE_OK) {
+		found = STORE_NOT_FOUND;
+		if (event_id_read(slice_of(e->words[i]), e->epoch, &id) == 0)
+			found = hook_listing_read(st, id, print_whole, e);
+		if (found == STORE_NOT_FOUND)
 			cli_complain("%s: there is no such event", e->words[i]);
-			return EX_NOUSER;
-		}
+		if (found != STORE_OK)
+			return found == STORE_NOT_FOUND ? EX_NOUSER : EX_TEMPFAIL;
 	}
 	return 0;
 }
