@@ -172,8 +172,17 @@ check_options() {
 
 # --- form ---------------------------------------------------------------------------------------
 
+# swallowed_headings PAGE: headings with an English word that mdoc takes for a macro: "In a cluster"
+# comes out as "<a> cluster".
+swallowed_headings() {
+	grep -E '^\.S[hs] (.* )?(Ad|An|At|Do|Em|In|It|Me|No|On|Op|So|To)( |$)' "$1"
+}
+
 check_form() {
 	local manual said
+	while IFS= read -r manual; do
+		none "$(swallowed_headings "$manual" | sed "s|^|$manual: a macro: |")"
+	done < <(git ls-files -co --exclude-standard -- '*.[1-8]')
 	command -v mandoc >/dev/null || return
 	while IFS= read -r manual; do
 		if said=$(mandoc -Tlint -W warning "$manual" 2>&1); then
@@ -216,6 +225,9 @@ self_test() {
 		table|/"resource"/s/FIELD/LIVE/|waits only in page: protocol resource
 		page|/^listen, workers/s/, workers//|waits only in table: wsd workers
 	PLANTED
+	cp "$page" "$folder/page"
+	sed -i -E '/^\.Ss \[room\]/s/.*/.Ss In a room/' "$folder/page"
+	found '.Ss In a room' "$(swallowed_headings "$folder/page")" 'a heading with a macro'
 }
 
 folder=$(mktemp -d) || exit 1

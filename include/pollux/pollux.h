@@ -29,7 +29,8 @@
  *  - What a handler does (emit, join, set ...) takes effect together or not at all.
  *  - Calls return 0, or a negative errno: -EINVAL (not JSON, an invalid name or target), -EPIPE
  *    (the session has ended, or is not in the namespace), -EDQUOT (the session is at a limit of
- *    pollux.conf(5): rooms, bytes of values, acks awaited), -EMSGSIZE, -ENOMEM, -EIO (the store).
+ *    pollux.conf(5): rooms, bytes of values, acks awaited, timers), -EMSGSIZE, -ENOMEM, -EIO (the
+ *    store).
  */
 #ifndef POLLUX_APP_H
 #define POLLUX_APP_H
@@ -419,7 +420,7 @@ static inline const sio_handshake *sio_socket_handshake(sio_socket *s);
 
 /* The socket of the session of this public id in the namespace, wherever its transport is.  Until
  * the handler returns it can be used as the handler's own, but for sio_ack(), which returns
- * -EINVAL.  NULL: there is no such session in the namespace. */
+ * -EINVAL, and sio_ack_later().  NULL: there is no such session in the namespace. */
 static inline sio_socket *sio_ns_find(sio_ns *ns, const char *id);
 
 /* The same in the socket's namespace. */
