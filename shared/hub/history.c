@@ -55,10 +55,16 @@ find_place(struct hub *h)
 		return -1;
 	if ((size_t)total.rooms < h->o.history_rooms)
 		return 1;
+	if (h->o.history_rooms == 0) {
+		h->history.full_until = h->now + FULL_MS;
+		log_limited(
+		    LOG_LEVEL_WARN, "history: no room gets one, since [limits] history_rooms is 0");
+		return 0;
+	}
 	/* some at once, since finding them reads all */
 	dropped = room_history_expire(h->store, INT64_MAX,
 	    (int)(h->o.history_rooms / 16 < ROOMS_MAX ? h->o.history_rooms / 16 : ROOMS_MAX - 1) +
-		(h->o.history_rooms > 0));
+		1);
 	if (dropped > 0)
 		h->history.stale = true;
 	if (dropped == 0) {
