@@ -1,12 +1,11 @@
-/* The command `events`: the events for the web hook that wait, and those that could not be
- * delivered. */
+#include "cli/events.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
 
-#include "cli/events.h"
 #include "shared/base/clock.h"
 #include "shared/hook/event_id.h"
 #include "shared/store/hook_listing.h"

@@ -20,6 +20,7 @@ struct events {
 	bool all, dead, queued;
 	const char *epoch; /* of the database; after cli_open() */
 	size_t n;          /* events so far */
+	bool left;         /* some were left, which is said */
 	struct buf out;    /* with --json */
 };
 

@@ -8,7 +8,6 @@
 #include "shared/base/clock.h"
 #include "shared/hook/event_id.h"
 #include "shared/store/hook_listing.h"
-#include "shared/store/slots.h"
 #include "shared/wire/json.h"
 
 #define BATCH 500 /* of --all, in one transaction: others wait for it */
@@ -111,7 +110,8 @@ copy_dead(void *arg, const struct hook_listed *event)
 	}
 }
 
-/* Put a dead event back.  Return 0, or an exit status. */
+/* Put a dead event back.  Return 0, EX_DATAERR after saying that it cannot be, or another exit
+ * status. */
 static int
 revive_event(struct events *e, struct hook_listed *event)
 {
@@ -176,26 +176,32 @@ retry_events(struct events *e, const int64_t *ids, size_t n)
 {
 	int status = 0;
 
-	for (size_t i = 0; i < n && status == 0; i++)
+	for (size_t i = 0; i < n && status == 0; i++) {
 		status = retry_event(e, ids[i]);
+		/* of all, one that cannot be read does not keep the others back */
+		if (e->all && status == EX_DATAERR) {
+			e->left = true;
+			status = 0;
+		}
+	}
 	return status;
 }
 
 static void
-ignore_listed(void *arg, const struct hook_listed *event)
+note_key(void *arg, const struct hook_listed *event)
 {
-	(void)arg;
-	(void)event;
+	*(int64_t *)arg = event->key;
 }
 
 static int
 drop_event(struct events *e, int64_t id)
 {
 	struct store *st = hub_store(e->cli->hub);
+	int64_t key = 0;
 
-	switch (hook_listing_read(st, id, ignore_listed, NULL)) {
+	switch (hook_listing_read(st, id, note_key, &key)) {
 	case STORE_OK:
-		if (hook_listing_drop(st, id) == -1)
+		if (hook_listing_drop(st, id, key) == -1)
 			return EX_TEMPFAIL;
 		e->n++;
 		return 0;
@@ -291,9 +297,9 @@ events_change(struct events *e)
 		status = change_together(e, hurry_events, NULL, 0);
 	/* after the commit, or the old rows would be read once more */
 	if (e->n > 0)
-		slots_ask_hook_again(store_slots(hub_store(e->cli->hub)));
+		hook_listing_changed(hub_store(e->cli->hub));
 	if (status == 0 || e->n > 0)
 		printf(e->cli->json ? "{\"events\":%zu}\n" : "%zu event%s\n", e->n,
 		    e->n == 1 ? "" : "s");
-	return status;
+	return status == 0 && e->left ? EX_DATAERR : status;
 }

@@ -86,6 +86,34 @@ parse_list(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {{&options_argp, 0, NULL, 0}, {0}};
 
+/* --- running -------------------------------------------------------------------------------- */
+
+/* Open the store, find the node that is asked about, and begin the list. */
+static int
+open_list(struct list *l)
+{
+	int status = cli_open(l->cli);
+
+	if (status == 0)
+		status = cli_node(l->cli, l->node, &l->filter.of);
+	if (status == 0 && l->cli->json)
+		buf_add_char(&l->out, '[');
+	return status;
+}
+
+/* End the list, which was read with this result.  Return the exit status. */
+static int
+close_list(struct list *l, int result)
+{
+	if (l->cli->json)
+		buf_puts(&l->out, "]\n");
+	if (result == 0)
+		return cli_flush(&l->out);
+	/* Half a list is not JSON: after an error print none of it. */
+	buf_free(&l->out);
+	return EX_TEMPFAIL;
+}
+
 /* --- sessions ------------------------------------------------------------------------------- */
 
 /* Print text padded to a column; "-" if it is empty.  printf() cannot pad here: it would
@@ -158,9 +186,7 @@ list_sessions(struct cli *c, int argc, char **argv)
 	int status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &l);
-	status = cli_open(c);
-	if (status == 0)
-		status = cli_node(c, l.node, &l.filter.of);
+	status = open_list(&l);
 	if (status != 0)
 		return status;
 	l.filter.user = slice_of(l.user);
@@ -170,17 +196,7 @@ list_sessions(struct cli *c, int argc, char **argv)
 		    l.ns == NULL ? SLICE("") : slice_of(l.ns), slice_of(l.room));
 	l.filter.names_nodes = cli_in_cluster(c);
 	l.now_ms = clock_wall_ms();
-	if (c->json)
-		buf_add_char(&l.out, '[');
-	if (listing_sessions(hub_store(c->hub), &l.filter, print_session, &l) == -1)
-		status = EX_TEMPFAIL;
-	if (c->json)
-		buf_puts(&l.out, "]\n");
-	/* Half a list is not JSON: after an error print none of it. */
-	if (status == 0)
-		return cli_flush(&l.out);
-	buf_free(&l.out);
-	return status;
+	return close_list(&l, listing_sessions(hub_store(c->hub), &l.filter, print_session, &l));
 }
 
 /* --- rooms ---------------------------------------------------------------------------------- */
@@ -222,23 +238,12 @@ list_rooms(struct cli *c, int argc, char **argv)
 	int status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &l);
-	status = cli_open(c);
-	if (status == 0)
-		status = cli_node(c, l.node, &l.filter.of);
+	status = open_list(&l);
 	if (status != 0)
 		return status;
-	if (c->json)
-		buf_add_char(&l.out, '[');
 	filter = (struct listing_room_filter){
 	    .of = l.filter.of, .ns = slice_of(l.ns), .key = l.filter.key};
-	if (listing_rooms(hub_store(c->hub), &filter, print_room, &l) == -1)
-		status = EX_TEMPFAIL;
-	if (c->json)
-		buf_puts(&l.out, "]\n");
-	if (status == 0)
-		return cli_flush(&l.out);
-	buf_free(&l.out);
-	return status;
+	return close_list(&l, listing_rooms(hub_store(c->hub), &filter, print_room, &l));
 }
 
 /* --- users ---------------------------------------------------------------------------------- */
@@ -289,20 +294,9 @@ list_users(struct cli *c, int argc, char **argv)
 	int status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &l);
-	status = cli_open(c);
-	if (status == 0)
-		status = cli_node(c, l.node, &l.filter.of);
+	status = open_list(&l);
 	if (status != 0)
 		return status;
-	if (c->json)
-		buf_add_char(&l.out, '[');
-	if (listing_users(hub_store(c->hub), l.filter.of, slice_of(l.user), l.filter.limit,
-		print_user, &l) == -1)
-		status = EX_TEMPFAIL;
-	if (c->json)
-		buf_puts(&l.out, "]\n");
-	if (status == 0)
-		return cli_flush(&l.out);
-	buf_free(&l.out);
-	return status;
+	return close_list(&l, listing_users(hub_store(c->hub), l.filter.of, slice_of(l.user),
+				  l.filter.limit, print_user, &l));
 }

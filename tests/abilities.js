@@ -27,6 +27,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { check, conclude } = require('./lib/tally');
 
 const ROOT = path.join(__dirname, '..');
 const DOORS = {
@@ -35,15 +36,6 @@ const DOORS = {
   looks: ['C', 'HTTP', 'CLI', 'PHP', 'Python', 'JS'],
   tool: [] /* of its language, or for whoever runs a server */
 };
-let passed = 0, failed = 0;
-
-function check(good, sentence) {
-  if (good) passed++;
-  else {
-    failed++;
-    console.log(`FAIL ${sentence}`);
-  }
-}
 
 const texts = new Map();
 
@@ -180,5 +172,4 @@ for (const [door, { names }] of Object.entries(offers)) {
   for (const name of names()) check(used[door].has(name), `${door}: ${name} belongs to no ability`);
 }
 for (const field of fields()) check(used.field.has(field), `the field ${field} of actions belongs to no ability`);
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+conclude();

@@ -24,20 +24,12 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { blocksOf } = require('./lib/recipe');
+const { check, conclude } = require('./lib/tally');
 
 const ROOT = path.join(__dirname, '..');
 const LISTS = path.join(__dirname, 'promises');
 const listOf = (name) => path.join(LISTS, `${name}.txt`);
 const NO_TEST = /^-\s+\S/;
-let passed = 0, failed = 0;
-
-function check(good, sentence) {
-  if (good) passed++;
-  else {
-    failed++;
-    console.log(`FAIL ${sentence}`);
-  }
-}
 
 /* Line breaks and the blanks around them do not count, nor do the ticks and stars of Markdown. */
 function flat(text) {
@@ -169,5 +161,4 @@ for (const name of ['SECURITY.md', ...documents]) {
   else check(false, `${name} has no list in tests/promises`);
 }
 checkRecipes('hosting.md');
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+conclude();

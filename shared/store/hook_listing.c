@@ -2,6 +2,7 @@
 
 #include "shared/store/hook_queue.h"
 #include "shared/store/internal.h"
+#include "shared/store/slots.h"
 
 static void
 tell_listed(sqlite3_stmt *q, hook_listing_each_event *each, void *arg)
@@ -57,11 +58,11 @@ hook_listing_read(struct store *st, int64_t id, hook_listing_each_event *each, v
 }
 
 int
-hook_listing_drop(struct store *st, int64_t id)
+hook_listing_drop(struct store *st, int64_t id, int64_t key)
 {
-	if (statement_exec(st, Q_HOOK_DROP_DEAD, "l", id) == -1)
+	if (statement_exec(st, Q_HOOK_DROP_DEAD, "l", id) == -1 || hook_queue_done(st, id) == -1)
 		return -1;
-	return hook_queue_done(st, id);
+	return hook_queue_forget(st, key);
 }
 
 int
@@ -85,4 +86,11 @@ int
 hook_listing_hurry(struct store *st)
 {
 	return statement_exec(st, Q_HOOK_HURRY, "");
+}
+
+void
+hook_listing_changed(struct store *st)
+{
+	slots_ask_hook_again(st->slots);
+	hook_queue_drained(st);
 }

@@ -35,15 +35,19 @@ int hook_listing_each(struct store *st, bool is_dead, int64_t after, int limit,
 enum store_result hook_listing_read(
     struct store *st, int64_t id, hook_listing_each_event *each, void *arg);
 
-/* Delete one of either kind. */
-int hook_listing_drop(struct store *st, int64_t id);
+/* Delete one of either kind, which has this key; and with the last one of a session that has ended,
+ * what was kept of it. */
+int hook_listing_drop(struct store *st, int64_t id, int64_t key);
 
 /* Put a dead event back into the queue, with these members as its body, and `*new_id` as its id. */
 int hook_listing_revive(struct store *st, const struct hook_listed *event, struct slice body,
     int64_t now_ms, int64_t *new_id);
 
-/* Have all events that wait be sent at once.  The leader must be told after the commit:
- * slots_ask_hook_again(). */
+/* Have all events that wait be sent at once. */
 int hook_listing_hurry(struct store *st);
+
+/* After the commit of such changes: have the leader read the rows again, and wake those whose
+ * clients are slowed since the queue was full. */
+void hook_listing_changed(struct store *st);
 
 #endif

@@ -1,5 +1,5 @@
-/* How often a key may be tried: counted for each client address (address_network()) in each process.
- * When the table is full, the address that was quiet for longest is forgotten. */
+/* How often a key may be tried: counted for each client address (address_network()) in each
+ * process.  When the table is full, the address that was quiet for longest is forgotten. */
 #include "shared/base/address.h"
 #include "shared/transport/internal.h"
 #include "shared/transport/status.h"

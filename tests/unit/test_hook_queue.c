@@ -8,6 +8,7 @@
 
 #include "shared/hook/batch.h"
 #include "shared/hook/lanes.h"
+#include "shared/store/hook_listing.h"
 #include "shared/store/session_data.h"
 #include "shared/store/slots.h"
 
@@ -223,9 +224,8 @@ until_idle(struct fixture *f)
 	turn(f);
 }
 
-/* What the table of events that could not be delivered has: "COUNT LAST_ERROR". */
 static void
-read_dead_events(const struct fixture *f, char text[256])
+read_text(const struct fixture *f, const char *query, char text[256])
 {
 	char path[128];
 	sqlite3 *db;
@@ -233,13 +233,45 @@ read_dead_events(const struct fixture *f, char text[256])
 
 	snprintf(path, sizeof(path), "%s/pollux.db", f->folder);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db,
-			     "SELECT count(*) || ' ' || max(error) FROM hook_dead", -1, &q, NULL),
-	    SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, query, -1, &q, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
 	snprintf(text, 256, "%s", (const char *)sqlite3_column_text(q, 0));
 	sqlite3_finalize(q);
 	sqlite3_close(db);
+}
+
+/* What the table of events that could not be delivered has: "COUNT LAST_ERROR". */
+static void
+read_dead_events(const struct fixture *f, char text[256])
+{
+	read_text(f, "SELECT count(*) || ' ' || max(error) FROM hook_dead", text);
+}
+
+/* What is left of a session that has ended goes with the last of its events, dropped by hand. */
+static void
+test_dropped_by_hand(void **state)
+{
+	static const char left[] = "SELECT (SELECT count(*) FROM data) || ' ' ||"
+				   " (SELECT count(*) FROM hook_ended)";
+	struct fixture *f = *state;
+	struct store *st = hub_store(f->hub);
+	struct rows rows;
+	char text[256];
+	int64_t next;
+
+	assert_int_equal(session_data_set(st, f->key, SLICE("nick"), SLICE("1"), 1000), STORE_OK);
+	session_end(f->hub, session(f), "booted", true);
+	assert_int_equal(hub_turn_end(f->hub, &next), 0);
+	read_text(f, left, text);
+	assert_string_equal(text, "1 1");
+	hub_turn_begin(f->hub, f->now);
+	rows = rows_of(f);
+	assert_int_equal(transaction_open(f->hub), 0);
+	for (size_t i = 0; i < rows.n; i++)
+		assert_int_equal(hook_listing_drop(st, rows.at[i].id, rows.at[i].key), 0);
+	assert_int_equal(hub_turn_end(f->hub, &next), 0);
+	read_text(f, left, text);
+	assert_string_equal(text, "0 0");
 }
 
 static void
@@ -325,6 +357,7 @@ main(void)
 		test_full_queue_spares_others, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(
 		test_alone_after_another_leader, open_fixture, close_fixture),
+	    cmocka_unit_test_setup_teardown(test_dropped_by_hand, open_fixture, close_fixture),
 	    cmocka_unit_test_setup_teardown(test_retries, open_fixture, close_fixture),
 	};
 

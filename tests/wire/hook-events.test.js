@@ -97,6 +97,29 @@ pollux('an event that waits is sent at once when a person says so', async () => 
   await client.close();
 });
 
+pollux('all events are moved in several transactions, and one that cannot be read is left', async () => {
+  const { hook } = main;
+  const client = await open(main, Websocket);
+  hook.on = (e) => (e.name === 'lost' ? { error: 'no' } : {});
+  await client.emit('lost', [0]);
+  await until(() => listed('--dead').length === 1, 'it is a dead letter');
+  const sql = (text) => execFileSync('sqlite3', ['-cmd', '.timeout 5000', `${main.server.data}/pollux.db`, text], { encoding: 'utf8' });
+  sql(`UPDATE sqlite_sequence SET seq = seq + 1000 WHERE name = 'hook_event';
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 700)
+    INSERT INTO hook_dead(id, key, ns, ack, time, body, error) SELECT id + i, key, ns, NULL, time,
+    replace(replace(body, '"lost"', '"many"'), '[0]', '[' || i || ']'), error FROM hook_dead, n`);
+  sql("UPDATE hook_dead SET body = 'x' WHERE id = (SELECT max(id) FROM hook_dead)");
+  hook.on = () => ({});
+  const { status, stdout, stderr } = command('retry', '--all');
+  assert.deepStrictEqual([status, stdout], [65, '700 events\n']);
+  assert.match(stderr, /^pollux: evt_\S+: its body cannot be read\n$/);
+  await until(() => new Set(hook.events.filter((e) => e.name === 'many').map((e) => e.args[0])).size === 699, 'all have come');
+  assert.strictEqual(hook.events.filter((e) => e.name === 'lost' && e.retry_of).length, 1);
+  assert.strictEqual(command('drop', '--all').stdout, '1 event\n');
+  assert.deepStrictEqual(listed(), []);
+  await client.close();
+});
+
 /* What `pollux hook test` says of a hook that answers so. */
 async function hookTest(answer) {
   const seen = [];
