@@ -85,9 +85,13 @@ every_run(void *arg, int64_t *next_ms)
 	struct sio_app *app = module_of(arg);
 	struct hub *hub = app->base.hub;
 	int64_t now = hub_now(hub), due;
-	unsigned first = find_first(app, &due), opens;
-	struct every *e = &app->every[first];
+	unsigned first, opens;
+	struct every *e;
 
+	if (app->every_n == 0)
+		return false;
+	first = find_first(app, &due);
+	e = &app->every[first];
 	*next_ms = due;
 	if (due > now)
 		return false;

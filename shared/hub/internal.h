@@ -68,10 +68,11 @@ struct hub {
 		bool recheck;                  /* the configuration may be another one */
 		bool stale;                    /* rooms were dropped: make the filter anew */
 	} history;
-	uint64_t received, sent;     /* packets, for pollux top */
-	const _Atomic int *watching; /* slots_watcher_count() */
-	bool traced;                 /* the log's level is trace */
-	struct {                     /* where a rollback returns to */
+	uint64_t received, sent;                    /* packets, for pollux top */
+	struct counters_run received_run, sent_run; /* of this turn */
+	const _Atomic int *watching;                /* slots_watcher_count() */
+	bool traced;                                /* the log's level is trace */
+	struct {                                    /* where a rollback returns to */
 		int64_t head;
 		uint64_t ring_end;
 	} mark;

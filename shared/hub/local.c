@@ -64,8 +64,8 @@ local_send(struct hub *h, struct session *s, struct message *m)
 	own = s->aliased ? readdress(s, m) : message_keep(m);
 	if (!sid_is_status(s->row.sid)) {
 		h->sent++;
-		counters_packet(store_slots(h->store), COUNT_PACKETS_OUT, s->row.transport,
-		    message_text(own).n);
+		counters_packet(store_slots(h->store), COUNT_PACKETS_OUT, &h->sent_run,
+		    s->row.transport, message_text(own).n);
 	}
 	show_watchers(h, WATCH_OUT, s->row.key, message_text(own));
 	if (s->row.streaming)

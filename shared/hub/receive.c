@@ -205,8 +205,8 @@ receive_packet(struct hub *h, struct session *s, struct slice packet)
 	if (!s->postponed) {
 		if (!sid_is_status(s->row.sid)) {
 			h->received++;
-			counters_packet(
-			    store_slots(h->store), COUNT_PACKETS_IN, s->row.transport, packet.n);
+			counters_packet(store_slots(h->store), COUNT_PACKETS_IN, &h->received_run,
+			    s->row.transport, packet.n);
 		}
 		show_watchers(h, WATCH_IN, s->row.key, packet);
 	}

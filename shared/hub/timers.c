@@ -54,10 +54,13 @@ static bool
 node_has_ticks(const struct hub *h)
 {
 	const struct slots *sl = store_slots(h->store);
-	int number = slots_link_number(sl), lowest = slots_link_next(sl, 0);
+	int number, lowest;
 
 	if (!h->o.cluster)
 		return true;
+	number = slots_link_number(sl);
+	lowest =
+	    slots_link_next(sl, 0); /* dear when there is none: not in each turn of one alone */
 	if (number == LINK_NOBODY || (lowest != -1 && lowest < number) ||
 	    h->now - slots_link_beat(sl) >= h->o.link_timeout_ms)
 		return false;

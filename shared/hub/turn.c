@@ -238,6 +238,18 @@ end_transaction(struct hub *h)
 	return 0;
 }
 
+/* For those who ask how much there is to do. */
+static void
+settle_figures(struct hub *h)
+{
+	struct slots *sl = store_slots(h->store);
+
+	counters_settle(sl, COUNT_PACKETS_IN, &h->received_run);
+	counters_settle(sl, COUNT_PACKETS_OUT, &h->sent_run);
+	slots_set_info(
+	    sl, &(struct slot_info){.held = h->held, .received = h->received, .sent = h->sent});
+}
+
 int
 hub_turn_end(struct hub *h, int64_t *next_ms)
 {
@@ -273,8 +285,7 @@ hub_turn_end(struct hub *h, int64_t *next_ms)
 	rows = action_in_run(h);
 	if (rows > 0)
 		action_in_settled(h, rows, end_transaction(h) == 0);
-	slots_set_info(store_slots(h->store),
-	    &(struct slot_info){.held = h->held, .received = h->received, .sent = h->sent});
+	settle_figures(h);
 	*next_ms = transaction_next_try(h);
 	if (h->next_chores < *next_ms)
 		*next_ms = h->next_chores;

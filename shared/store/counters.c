@@ -122,13 +122,17 @@ counters_add(struct slots *sl, enum counter counter, uint64_t n)
 }
 
 void
-counters_packet(struct slots *sl, enum counter counter, int transport, uint64_t bytes)
+counters_settle(struct slots *sl, enum counter counter, struct counters_run *run)
 {
-	if (transport <= TRANSPORT_NONE || transport >= TRANSPORT_COUNT)
-		return;
-	counters_add(sl, (enum counter)((int)counter + transport), 1);
-	counters_add(sl,
-	    (enum counter)((int)counter + COUNT_BYTES_IN - COUNT_PACKETS_IN + transport), bytes);
+	if (run->packets > 0 && run->transport > TRANSPORT_NONE &&
+	    run->transport < TRANSPORT_COUNT) {
+		counters_add(sl, (enum counter)((int)counter + run->transport), run->packets);
+		counters_add(sl,
+		    (enum counter)(
+			(int)counter + COUNT_BYTES_IN - COUNT_PACKETS_IN + run->transport),
+		    run->bytes);
+	}
+	run->packets = run->bytes = 0;
 }
 
 /* Whether a label has this value. */

@@ -85,8 +85,28 @@ counters_count(struct slots *sl, enum counter counter)
 	counters_add(sl, counter, 1);
 }
 
-/* A packet of `bytes`; `counter` is COUNT_PACKETS_IN or COUNT_PACKETS_OUT. */
-void counters_packet(struct slots *sl, enum counter counter, int transport, uint64_t bytes);
+/* Packets of one transport, not counted yet: a broadcast is many. */
+struct counters_run {
+	int transport;
+	uint64_t packets, bytes;
+};
+
+/* Count them; `counter` is COUNT_PACKETS_IN or COUNT_PACKETS_OUT.  At the end of a turn. */
+void counters_settle(struct slots *sl, enum counter counter, struct counters_run *run);
+
+/* A packet of `bytes`. */
+static inline void
+counters_packet(
+    struct slots *sl, enum counter counter, struct counters_run *run, int transport, uint64_t bytes)
+{
+	if (run->transport != transport) {
+		counters_settle(sl, counter, run);
+		run->transport = transport;
+	}
+	run->packets++;
+	run->bytes += bytes;
+}
+
 /* The end of a session that was connected. */
 void counters_disconnect(struct slots *sl, const char *reason);
 /* Something took so long; `counter` is the first of the histogram's. */

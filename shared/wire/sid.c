@@ -8,7 +8,7 @@
 #define SID_BYTES 15 /* 120 random bits */
 
 /* Of a status page's session, after the two characters of the node: one id in 262144 would have it
- * by chance. */
+ * by chance.  sid_is_status() has the same. */
 #define STATUS_MARK    "___"
 #define STATUS_MARK_AT 2
 
@@ -44,14 +44,6 @@ void
 sid_mark_status(char sid[SID_LENGTH + 1])
 {
 	memcpy(sid + STATUS_MARK_AT, STATUS_MARK, sizeof(STATUS_MARK) - 1);
-}
-
-bool
-sid_is_status(const char *sid)
-{
-	/* of a session of another node the id is not known, and empty */
-	return sid[0] != '\0' && sid[1] != '\0' &&
-	       strncmp(sid + STATUS_MARK_AT, STATUS_MARK, sizeof(STATUS_MARK) - 1) == 0;
 }
 
 bool

@@ -124,16 +124,23 @@ a_packet_counts_for_its_transport(void **state)
 {
 	struct counted *c = *state;
 	struct slots *slots = store_slots(c->st[0]);
+	struct counters_run run = {.transport = TRANSPORT_NONE};
 	struct counters all;
 
-	counters_packet(slots, COUNT_PACKETS_OUT, TRANSPORT_XHR_POLLING, 12);
-	counters_packet(slots, COUNT_PACKETS_OUT, TRANSPORT_NONE, 12);
-	counters_packet(slots, COUNT_PACKETS_OUT, TRANSPORT_COUNT, 12);
+	counters_packet(slots, COUNT_PACKETS_OUT, &run, TRANSPORT_XHR_POLLING, 12);
+	counters_packet(slots, COUNT_PACKETS_OUT, &run, TRANSPORT_NONE, 12);
+	counters_packet(slots, COUNT_PACKETS_OUT, &run, TRANSPORT_COUNT, 12);
+	counters_packet(slots, COUNT_PACKETS_OUT, &run, TRANSPORT_WEBSOCKET, 5);
+	counters_packet(slots, COUNT_PACKETS_OUT, &run, TRANSPORT_WEBSOCKET, 2);
+	counters_settle(slots, COUNT_PACKETS_OUT, &run);
+	counters_settle(slots, COUNT_PACKETS_OUT, &run);
 	all = read_all(c);
 	assert_int_equal(all.n[COUNT_PACKETS_OUT + TRANSPORT_XHR_POLLING], 1);
 	assert_int_equal(all.n[COUNT_BYTES_OUT + TRANSPORT_XHR_POLLING], 12);
-	assert_int_equal(counters_sum(&all, "traffic_packets_total"), 1);
-	assert_int_equal(counters_sum(&all, "traffic_bytes_total"), 12);
+	assert_int_equal(all.n[COUNT_PACKETS_OUT + TRANSPORT_WEBSOCKET], 2);
+	assert_int_equal(all.n[COUNT_BYTES_OUT + TRANSPORT_WEBSOCKET], 7);
+	assert_int_equal(counters_sum(&all, "traffic_packets_total"), 3);
+	assert_int_equal(counters_sum(&all, "traffic_bytes_total"), 19);
 }
 
 static void
