@@ -105,7 +105,7 @@ note_room(struct hub *h, struct slice ns, struct slice room, int64_t chan, int a
 	if (configured == 0 && asked <= 0 &&
 	    (r == NULL || !filter_wide_has(slots_kept(store_slots(h->store)), chan)))
 		return 0;
-	if ((h->now < h->history.full_until || h->o.history_rooms == 0) &&
+	if (h->now < h->history.full_until &&
 	    !filter_wide_has(slots_kept(store_slots(h->store)), chan))
 		return 0;
 	if (r == NULL)
