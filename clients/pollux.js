@@ -953,11 +953,12 @@ class Pollux {
     return new Ack(name, { context, timeout });
   }
 
-  /* The value of a cookie of the handshake, or null. */
+  /* The value of a cookie of the handshake, without quotes around it, or null.  %XX in it is not
+   * decoded. */
   static cookie(handshake, name) {
     for (const pair of (handshake.headers.cookie ?? '').split(';')) {
       const [key, ...value] = pair.trim().split('=');
-      if (value.length > 0 && key === name) return value.join('=');
+      if (value.length > 0 && key === name) return value.join('=').replace(/^"(.*)"$/, '$1');
     }
     return null;
   }

@@ -830,14 +830,15 @@ final class Pollux
         return new PolluxAck($name, $options);
     }
 
-    /* Return the value of a cookie of the handshake, or null. */
+    /* Return the value of a cookie of the handshake, without quotes around it, or null.  %XX in it is
+     * decoded, as in $_COOKIE. */
     public static function cookie(PolluxHandshake $handshake, string $name): ?string
     {
         $header = $handshake->headers['cookie'] ?? '';
         foreach (explode(';', $header) as $pair) {
             $pair = explode('=', trim($pair), 2);
             if (count($pair) === 2 && $pair[0] === $name) {
-                return urldecode($pair[1]);
+                return urldecode(preg_replace('/^"(.*)"$/', '$1', $pair[1]));
             }
         }
         return null;

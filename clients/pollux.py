@@ -575,11 +575,12 @@ class Pollux:
 
     @staticmethod
     def cookie(handshake: Handshake, name: str) -> str | None:
-        """Return the value of a cookie of the handshake, or None."""
+        """Return the value of a cookie of the handshake, without quotes around it, or None.  %XX
+        in it is not decoded."""
         for pair in handshake.headers.get('cookie', '').split(';'):
             key, equals, value = pair.strip().partition('=')
             if equals and key == name:
-                return value
+                return re.sub('^"(.*)"$', r'\1', value)
         return None
 
 
