@@ -243,7 +243,7 @@ act_join(struct cli *c, int argc, char **argv)
 	act_line_read(&a, argc, argv);
 	act_line_begin(&json, &a, "join");
 	act_line_add(&json, "room", a.words[0]);
-	act_line_add_json(&json, "history", a.history);
+	act_line_add_number(&json, "history", "--history", a.history);
 	return run_action(c, &json);
 }
 
@@ -319,7 +319,7 @@ act_after(struct cli *c, int argc, char **argv)
 
 	act_line_read(&a, argc, argv);
 	act_line_begin(&json, &a, "after");
-	act_line_add_json(&json, "ms", a.words[0]);
+	act_line_add_number(&json, "ms", "MS", a.words[0]);
 	act_line_add(&json, "name", a.words[1]);
 	act_line_add_json(&json, "context", a.words_n > 2 ? a.words[2] : NULL);
 	return run_action(c, &json);

@@ -7,6 +7,8 @@
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
+#define NUMBER_MAX 999999999 /* nine digits, as of options_number() */
+
 /* Add a word of the command line as a JSON string. */
 static void
 add_string_member(struct buf *out, const char *text)
@@ -221,6 +223,20 @@ act_line_add_json(struct buf *out, const char *name, const char *json)
 	add_json_word(out, json);
 }
 
+void
+act_line_add_number(struct buf *out, const char *name, const char *what, const char *text)
+{
+	unsigned n;
+
+	if (text == NULL)
+		return;
+	if (!slice_number(slice_of(text), 9, NUMBER_MAX, &n)) {
+		cli_complain("%s needs a number from 0 to %d", what, NUMBER_MAX);
+		exit(EX_USAGE);
+	}
+	buf_printf(out, ",\"%s\":%u", name, n);
+}
+
 /* Add what the commands that send are told by options. */
 static void
 add_sending_options(struct buf *out, const struct act *a)
@@ -229,8 +245,8 @@ add_sending_options(struct buf *out, const struct act *a)
 		buf_puts(out, ",\"volatile\":true");
 	act_line_add(out, "ack", a->ack);
 	act_line_add_json(out, "context", a->context);
-	act_line_add_json(out, "timeout_ms", a->timeout);
-	act_line_add_json(out, "mailbox", a->mailbox);
+	act_line_add_number(out, "timeout_ms", "--timeout", a->timeout);
+	act_line_add_number(out, "mailbox", "--mailbox", a->mailbox);
 }
 
 void

@@ -39,6 +39,9 @@ void act_line_begin(struct buf *out, struct act *a, const char *verb);
 void act_line_add(struct buf *out, const char *name, const char *text);
 /* Append ,"name":json; nothing for NULL.  `json` is a word of the command line. */
 void act_line_add_json(struct buf *out, const char *name, const char *json);
+/* Append ,"name":N; nothing for NULL.  `what` is what to call it if it is not a number, which exits
+ * with EX_USAGE. */
+void act_line_add_number(struct buf *out, const char *name, const char *what, const char *text);
 /* Append ,"args":[..] of the words but the first. */
 void act_line_add_args(struct buf *out, const struct act *a);
 

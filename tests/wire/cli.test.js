@@ -492,6 +492,8 @@ pollux('the exit status tells what went wrong', async () => {
   const cases = [
     [['nonsense'], 64], [['emit', '-a'], 64], [['emit', 'x'], 64], [['emit', '-a', '-r', 'x', 'y'], 64],
     [['send', '-a', 'x', 'y'], 64], [['sessions', '-s', 'secret'], 64], [['sessions', '--limit', '5x'], 64], [['db', 'repair'], 64],
+    [['after', '-a', 'soon', 'x'], 64], [['join', '-a', 'x', '--history', 'all'], 64], [['send', '-u', 'x', '--mailbox', '1h', 'x'], 64],
+    [['send', '-a', '--ack', 'x', '--timeout', '-1', 'x'], 64],
     [['emit', '-a', 'x', 'y'], 65], [['json', '-a', '{'], 65], [['send', '-s', 'Pwrong', 'x'], 65],
     [['emit', '-n', 'chat', '-a', 'x'], 65], [['action'], 65],
     [['send', '-s', 'PAAAAAAAAAAB', 'x'], 67],
