@@ -71,6 +71,7 @@ struct hook_test {
 	const struct hook_probe *probe; /* that is under way */
 	int64_t began;
 	bool answered, reached;
+	bool failed; /* it was not sent: no memory */
 };
 
 /* --- answers -------------------------------------------------------------------------------- */
@@ -318,9 +319,8 @@ send_probe(struct hook_test *t, const struct hook_probe *probe)
 	request.body = buf_slice(&body);
 	request.now_ms = t->began;
 	request.age_s = probe->stale ? STALE_S : 0;
-	if (body.failed || hook_http_post(http, &request, on_probe_result, t) == NULL)
-		t->answered = true;
-	while (!t->answered) {
+	t->failed = body.failed || hook_http_post(http, &request, on_probe_result, t) == NULL;
+	while (!t->answered && !t->failed) {
 		int64_t now = clock_ms(), left = hook_http_next(http) - now;
 
 		if (!cli_wait(hook_http_fd(http), left > 1000 ? 1000 : left < 0 ? 0 : (int)left))
@@ -329,7 +329,7 @@ send_probe(struct hook_test *t, const struct hook_probe *probe)
 	}
 	buf_free(&body);
 	hook_http_close(http);
-	return t->answered ? 0 : EX_TEMPFAIL;
+	return t->failed ? EX_OSERR : t->answered ? 0 : EX_TEMPFAIL;
 }
 
 /* --- the command ---------------------------------------------------------------------------- */
@@ -407,8 +407,10 @@ hook_test_run(struct cli *c, int argc, char **argv)
 			break;
 		i++;
 	}
-	if (status == EX_CONFIG) /* which is said */
+	if (status == EX_CONFIG) { /* which is said */
+		findings_free(&t.found);
 		return status;
+	}
 	if (findings_finish(&t.found, t.url, t.reached, status == 0) == -1)
 		status = EX_SOFTWARE;
 	else if (status == 0 && t.found.counts[FINDING_BAD] > 0)

@@ -56,19 +56,52 @@ add_key_line(struct buf *out, const struct publish_key *key)
 	buf_add_char(out, '\n');
 }
 
-/* Keep a key of the file, but not the one that is looked for. */
+/* Count a key, and see whether it is the one that is looked for. */
 static void
-keep_key(void *arg, const struct publish_key *key)
+look_at_key(void *arg, const struct publish_key *key)
 {
 	struct key_call *call = arg;
 
 	call->n++;
-	if (strcmp(key->name, call->name) == 0) {
-		call->found = true;
-		call->fixed = call->fixed || !key->from_file;
-	} else if (key->from_file) {
-		add_key_line(&call->out, key);
+	if (strcmp(key->name, call->name) != 0)
+		return;
+	call->found = true;
+	call->fixed = call->fixed || !key->from_file;
+}
+
+/* Copy all lines of the file but that of this key, also those that are no keys: comments, and what
+ * somebody has mistyped.  Return 0, or an exit status: the file must not be replaced. */
+static int
+copy_other_lines(struct key_call *call)
+{
+	char path[PUBLISH_KEYS_PATH_MAX], *text = NULL;
+	size_t room = 0;
+	ssize_t n;
+	FILE *file;
+	int status = 0;
+
+	publish_keys_path(path, call->cli->cfg.data);
+	file = fopen(path, "re");
+	if (file == NULL && errno == ENOENT)
+		return 0;
+	while (file != NULL && (n = getline(&text, &room, file)) > 0) {
+		struct slice line = {text, (size_t)n}, rest, name;
+
+		line.n -= text[n - 1] == '\n';
+		rest = line;
+		if (slice_cut(&rest, ':', &name) && slice_is(name, call->name))
+			continue;
+		buf_add_slice(&call->out, line);
+		buf_add_char(&call->out, '\n');
 	}
+	if (file == NULL || ferror(file)) {
+		cli_complain("%s: cannot be read: %s", path, strerror(errno));
+		status = EX_NOINPUT;
+	}
+	free(text);
+	if (file != NULL)
+		fclose(file);
+	return status;
 }
 
 /* Replace the file: whoever reads it meanwhile reads the old one, or the new one. */
@@ -79,6 +112,11 @@ write_keys_file(const struct key_call *call)
 	int fd;
 	bool good;
 
+	if (call->out.n > PUBLISH_KEYS_BYTES_MAX) {
+		cli_complain(
+		    "the file of the keys would be longer than %d bytes", PUBLISH_KEYS_BYTES_MAX);
+		return EX_CANTCREAT;
+	}
 	publish_keys_path(path, call->cli->cfg.data);
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
 	unlink(fresh); /* of a program that was killed here */
@@ -152,7 +190,7 @@ new_key(struct key_call *call)
 		    PUBLISH_KEY_NAME_MAX);
 		return EX_USAGE;
 	}
-	publish_keys_each(call->keys, keep_key, call);
+	publish_keys_each(call->keys, look_at_key, call);
 	if (call->found) {
 		cli_complain("there is a key \"%s\"", call->name);
 		return EX_CANTCREAT;
@@ -172,6 +210,9 @@ new_key(struct key_call *call)
 		    call->words[2]);
 		return EX_USAGE;
 	}
+	status = copy_other_lines(call);
+	if (status != 0)
+		return status;
 	add_key_line(&call->out, &key);
 	status = write_keys_file(call);
 	if (status != 0)
@@ -185,8 +226,10 @@ new_key(struct key_call *call)
 static int
 revoke_key(struct key_call *call)
 {
+	int status;
+
 	call->name = call->words[1];
-	publish_keys_each(call->keys, keep_key, call);
+	publish_keys_each(call->keys, look_at_key, call);
 	if (!call->found) {
 		cli_complain("there is no key \"%s\"", call->name);
 		return EX_NOUSER;
@@ -197,7 +240,8 @@ revoke_key(struct key_call *call)
 		    call->name);
 		return EX_CONFIG;
 	}
-	return write_keys_file(call);
+	status = copy_other_lines(call);
+	return status == 0 ? write_keys_file(call) : status;
 }
 
 static void

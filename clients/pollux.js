@@ -38,6 +38,7 @@ const BODY_MAX = 4 << 20; /* bytes of a request; a longer one is refused */
 const ANSWER_MAX = 64 << 20; /* bytes of an answer of the server that are read */
 const QUIET_MS = 60000; /* requests that are refused are logged this often at most */
 const ERROR_MAX = 500; /* characters of an error in a reply */
+const SHOWN_MAX = 80; /* characters of a name in the log */
 const RETRIED = [0, 429, 502, 503, 504]; /* statuses after which a request is sent again; 0: no answer */
 const RETRY_FIRST_MS = 100; /* the pause before the second attempt; each further one is twice as long */
 const RETRY_MAX_MS = 5000; /* but not longer than this */
@@ -224,14 +225,14 @@ class Event {
   }
 }
 
-/* The event, for the log. */
-const describe = (ev) => (ev.name === null ? ev.type : `${ev.type} "${ev.name}"`);
+/* The event, for the log, in one line: a client may have chosen its name. */
+const describe = (ev) => (ev.name === null ? ev.type : `${ev.type} ${JSON.stringify(ev.name.slice(0, SHOWN_MAX))}`);
 
 /* Apply changes by earlier events of the same request. */
 function applyChanges(ev, actions) {
   for (const action of actions) {
     if (action.do === 'user') ev.user = action.user;
-    else if (action.do === 'set') ev.data[action.key] = action.value;
+    else if (action.do === 'set') ev.data = { ...ev.data, [action.key]: action.value }; /* also of the key "__proto__" */
     else delete ev.data[action.key];
   }
 }
@@ -525,7 +526,7 @@ class Pollux {
    *     '*'                                        events and messages without a handler
    *
    * What fn returns is the ack to the client: an array is its arguments, any other value its only
-   * argument, and null or undefined mean no ack; [null] acks with null. */
+   * argument, and null, undefined or an `io` mean no ack; [null] acks with null. */
   on(...args) {
     return this.#register('event', args);
   }
@@ -741,7 +742,8 @@ class Pollux {
     const result = { id: ev.id };
     const value = await fn(ev, io);
     close();
-    if (value !== null && value !== undefined && value !== io && ev.ack !== null) result.ack = Array.isArray(value) ? value : [value];
+    const acks = value !== null && value !== undefined && !(value instanceof Target); /* as (ev, io) => io.emit(..) returns */
+    if (acks && ev.ack !== null) result.ack = Array.isArray(value) ? value : [value];
     if (actions.length > 0) result.actions = actions;
     return Object.keys(result).length === 1 ? '' : encode(result);
   }

@@ -115,7 +115,7 @@ final class Pollux
      *	'json'                                     json.send()
      *	'*'                                        events and messages without a handler
      * The return value of fn is the ack to the client: a list is its arguments, any other value its
-     * only argument, and null means no ack; [null] acks with null. */
+     * only argument, and null or an $io mean no ack; [null] acks with null. */
     public function on($ns, $name, $fn = null): self
     {
         return $this->register('event', $ns, $name, $fn);
@@ -383,8 +383,7 @@ final class Pollux
                     $reply = $this->answerEvent($ev);
                 } catch (Throwable $e) { // it costs this event, not those beside it
                     $error = self::errorText($e);
-                    $name = $ev->name === null ? $ev->type : "$ev->type \"$ev->name\"";
-                    $this->log("the handler of $name of \"$ev->ns\" failed: $error");
+                    $this->log("the handler of {$ev->_describe()} of \"$ev->ns\" failed: $error");
                     $results[] = ['id' => $ev->id, 'error' => self::cut($error)];
                     continue;
                 }
@@ -421,6 +420,9 @@ final class Pollux
         $actions = [];
         $result = ['id' => $ev->id];
         $value = call_user_func($fn, $ev, self::collector($actions, $ev, $ev->ack));
+        if ($value instanceof PolluxTarget) { // as fn ($ev, $io) => $io->emit(...) returns
+            $value = null;
+        }
         if ($value !== null && $ev->ack !== null) {
             $result['ack'] = is_array($value) && self::isList($value) ? $value : [$value];
         }
@@ -969,6 +971,8 @@ final class PolluxHandshake
 /* One event, as handlers get it. */
 final class PolluxEvent
 {
+    private const SHOWN_MAX = 80;    // bytes of a name in the log
+
     public string $id;               // the same if the event comes twice
     public ?int $time = null;        // milliseconds since 1970
     public string $type;             // connect disconnect event message json ack timer tick
@@ -1035,6 +1039,13 @@ final class PolluxEvent
         } else {
             $this->value = $first;
         }
+    }
+
+    /* The event, for the log, in one line: a client may have chosen its name. */
+    public function _describe(): string
+    {
+        return $this->name === null ? $this->type :
+            "$this->type " . Pollux::_encode(substr($this->name, 0, self::SHOWN_MAX));
     }
 
     /* Apply changes by earlier events of the same request. */

@@ -66,6 +66,7 @@ ANSWER_MAX = 64 << 20  # bytes of an answer of the server that are read
 WAKE_MAX = 1024  # the maximum number of processes of one Pollux
 QUIET_S = 60  # requests that are refused are logged this often at most
 ERROR_MAX = 500  # characters of an error in a reply
+SHOWN_MAX = 80  # characters of a name in the log
 IDLE_S = 60  # run() closes a connection that is idle for this long
 RETRIED = (0, 429, 502, 503, 504)  # statuses after which a request is sent again; 0: no answer
 RETRY_FIRST_S = 0.1  # the pause before the second attempt; each further one is twice as long
@@ -164,7 +165,7 @@ class Pollux:
             '*'                                        events and messages without a handler
 
         The return value of fn is the ack to the client: a list or tuple is its arguments, any other
-        value its only argument, and None means no ack; [None] acks with null.
+        value its only argument, and None or an `io` mean no ack; [None] acks with null.
         """
         return self._register('event', args)
 
@@ -376,6 +377,8 @@ class Pollux:
         actions: list[Raw] = []
         result: Fields = {'id': ev.id}
         value = fn(ev, _collector(actions, ev, ev.ack))
+        if isinstance(value, Target):  # as `lambda ev, io: io.emit(...)` returns
+            value = None
         if value is not None and ev.ack is not None:
             result['ack'] = value if isinstance(value, (list, tuple)) else [value]
         if actions:
@@ -652,8 +655,8 @@ class Event:
             self.type, self.value = 'json', first
 
     def _describe(self) -> str:
-        """The event, for the log."""
-        return self.type if self.name is None else f'{self.type} "{self.name}"'
+        """The event, for the log, in one line: a client may have chosen its name."""
+        return self.type if self.name is None else f'{self.type} {_scalar(self.name[:SHOWN_MAX])}'
 
     def _change(self, actions: Iterable[Fields]) -> None:
         """Apply changes by earlier events of the same request."""

@@ -218,49 +218,50 @@ sio_verdict_later(const sio_handshake *h)
 static inline int
 sio_verdict_accept(const void *handle, const char *later, const char *user, const char *data)
 {
-	return SIO_API(handle)->verdict_accept(handle, later, user, data);
+	return handle == NULL ? -EINVAL
+	                      : SIO_API(handle)->verdict_accept(handle, later, user, data);
 }
 
 static inline int
 sio_verdict_refuse(const void *handle, const char *later, const char *reason)
 {
-	return SIO_API(handle)->verdict_refuse(handle, later, reason);
+	return handle == NULL ? -EINVAL : SIO_API(handle)->verdict_refuse(handle, later, reason);
 }
 
 static inline sio_socket *
 sio_handshake_socket(const sio_handshake *h)
 {
-	return SIO_API(h)->handshake_socket(h);
+	return h == NULL ? NULL : SIO_API(h)->handshake_socket(h);
 }
 
 static inline const char *
 sio_handshake_query(const sio_handshake *h)
 {
-	return SIO_API(h)->handshake_query(h);
+	return h == NULL ? "" : SIO_API(h)->handshake_query(h);
 }
 
 static inline const char *
 sio_handshake_field(const sio_handshake *h, const char *name)
 {
-	return SIO_API(h)->handshake_field(h, name);
+	return h == NULL ? NULL : SIO_API(h)->handshake_field(h, name);
 }
 
 static inline const char *
 sio_header(const sio_handshake *h, const char *name)
 {
-	return SIO_API(h)->header(h, name);
+	return h == NULL ? NULL : SIO_API(h)->header(h, name);
 }
 
 static inline const char *
 sio_query(const sio_handshake *h, const char *key)
 {
-	return SIO_API(h)->query(h, key);
+	return h == NULL ? NULL : SIO_API(h)->query(h, key);
 }
 
 static inline const char *
 sio_cookie(const sio_handshake *h, const char *name)
 {
-	return SIO_API(h)->cookie(h, name);
+	return h == NULL ? NULL : SIO_API(h)->cookie(h, name);
 }
 
 static inline const char *
@@ -274,19 +275,19 @@ sio_query_json(const sio_handshake *h)
 static inline const char *
 sio_url(const sio_handshake *h)
 {
-	return SIO_API(h)->text(h, sio_handshake_field(h, "url"));
+	return sio_text(h, sio_handshake_field(h, "url"));
 }
 
 static inline const char *
 sio_address(const sio_handshake *h)
 {
-	return SIO_API(h)->text(h, SIO_API(h)->handshake_field(h, "address.address"));
+	return sio_text(h, sio_handshake_field(h, "address.address"));
 }
 
 static inline int
 sio_port(const sio_handshake *h)
 {
-	const char *json = SIO_API(h)->handshake_field(h, "address.port");
+	const char *json = sio_handshake_field(h, "address.port");
 
 	return json == NULL ? 0 : atoi(json);
 }
@@ -294,7 +295,7 @@ sio_port(const sio_handshake *h)
 static inline const char *
 sio_time(const sio_handshake *h)
 {
-	return SIO_API(h)->text(h, sio_handshake_field(h, "time"));
+	return sio_text(h, sio_handshake_field(h, "time"));
 }
 
 static inline int64_t
@@ -324,7 +325,13 @@ sio_secure(const sio_handshake *h)
 static inline sio_target
 sio_self(sio_socket *s)
 {
-	return SIO_API(s)->self(s);
+	sio_target t;
+
+	if (s != NULL)
+		return SIO_API(s)->self(s);
+	memset(&t, 0, sizeof(t));
+	t.is_bad = true;
+	return t;
 }
 
 static inline sio_target
@@ -342,7 +349,7 @@ sio_ns_in(sio_ns *ns, const char *room)
 static inline sio_target
 sio_in(sio_socket *s, const char *room)
 {
-	return sio_ns_in(SIO_API(s)->ns(s), room);
+	return sio_ns_in(sio_namespace(s), room);
 }
 
 static inline sio_target
@@ -353,7 +360,7 @@ sio_broadcast_to(sio_socket *s, const char *room)
 	t.sender = t.session;
 	t.session = 0;
 	t.room = room;
-	t.is_bad = room == NULL;
+	t.is_bad = t.is_bad || room == NULL;
 	return t;
 }
 
@@ -372,7 +379,7 @@ sio_ns_in_n(sio_ns *ns, const char *room, size_t n)
 static inline sio_target
 sio_in_n(sio_socket *s, const char *room, size_t n)
 {
-	return sio_ns_in_n(SIO_API(s)->ns(s), room, n);
+	return sio_ns_in_n(sio_namespace(s), room, n);
 }
 
 static inline sio_target
@@ -387,9 +394,10 @@ sio_broadcast_to_n(sio_socket *s, const char *room, size_t n)
 static inline sio_target
 sio_broadcast(sio_socket *s)
 {
-	sio_target t = sio_broadcast_to(s, NULL);
+	sio_target t = sio_self(s);
 
-	t.is_bad = false;
+	t.sender = t.session;
+	t.session = 0;
 	return t;
 }
 
@@ -407,7 +415,7 @@ sio_ns_to(sio_ns *ns, const char *id)
 static inline sio_target
 sio_to(sio_socket *s, const char *id)
 {
-	return sio_ns_to(SIO_API(s)->ns(s), id);
+	return sio_ns_to(sio_namespace(s), id);
 }
 
 static inline sio_target
@@ -423,7 +431,7 @@ sio_ns_to_user(sio_ns *ns, const char *user)
 static inline sio_target
 sio_to_user(sio_socket *s, const char *user)
 {
-	return sio_ns_to_user(SIO_API(s)->ns(s), user);
+	return sio_ns_to_user(sio_namespace(s), user);
 }
 
 static inline sio_target
@@ -461,7 +469,7 @@ sio_emit_to(sio_target t, const char *name, const char *args)
 static inline int
 sio_emit(sio_socket *s, const char *name, const char *args)
 {
-	return sio_emit_to(sio_self(s), name, args);
+	return s == NULL ? -EPIPE : sio_emit_to(sio_self(s), name, args);
 }
 
 static inline int
@@ -473,7 +481,7 @@ sio_send_to(sio_target t, const char *text, size_t n)
 static inline int
 sio_send(sio_socket *s, const char *text, size_t n)
 {
-	return sio_send_to(sio_self(s), text, n);
+	return s == NULL ? -EPIPE : sio_send_to(sio_self(s), text, n);
 }
 
 static inline int
@@ -485,14 +493,15 @@ sio_json_to(sio_target t, const char *value)
 static inline int
 sio_json(sio_socket *s, const char *value)
 {
-	return sio_json_to(sio_self(s), value);
+	return s == NULL ? -EPIPE : sio_json_to(sio_self(s), value);
 }
 
 static inline int
 sio_emit_ack(sio_socket *s, const char *name, const char *args, const char *handler,
     const char *context, int timeout_ms)
 {
-	return SIO_API(s)->emit_ack(s, name, args, handler, context, timeout_ms);
+	return s == NULL ? -EPIPE
+	                 : SIO_API(s)->emit_ack(s, name, args, handler, context, timeout_ms);
 }
 
 static inline int
@@ -515,7 +524,8 @@ static inline int
 sio_send_ack(sio_socket *s, const char *text, size_t n, const char *handler, const char *context,
     int timeout_ms)
 {
-	return sio_send_ack_to(sio_self(s), text, n, handler, context, timeout_ms);
+	return s == NULL ? -EPIPE
+	                 : sio_send_ack_to(sio_self(s), text, n, handler, context, timeout_ms);
 }
 
 static inline int
@@ -530,103 +540,104 @@ static inline int
 sio_json_ack(
     sio_socket *s, const char *value, const char *handler, const char *context, int timeout_ms)
 {
-	return sio_json_ack_to(sio_self(s), value, handler, context, timeout_ms);
+	return s == NULL ? -EPIPE
+	                 : sio_json_ack_to(sio_self(s), value, handler, context, timeout_ms);
 }
 
 static inline int
 sio_ack(sio_socket *s, const sio_event *e, const char *args)
 {
-	return SIO_API(s)->ack(s, e, args);
+	return s == NULL ? -EPIPE : SIO_API(s)->ack(s, e, args);
 }
 
 static inline const char *
 sio_ack_later(sio_socket *s, const sio_event *e)
 {
-	return SIO_API(s)->ack_later(s, e);
+	return s == NULL ? "" : SIO_API(s)->ack_later(s, e);
 }
 
 static inline int
 sio_answer(const void *handle, const char *later, const char *args)
 {
-	return SIO_API(handle)->answer(handle, later, args);
+	return handle == NULL ? -EINVAL : SIO_API(handle)->answer(handle, later, args);
 }
 
 static inline int
 sio_join(sio_socket *s, const char *room)
 {
-	return SIO_API(s)->join(s, room);
+	return s == NULL ? -EPIPE : SIO_API(s)->join(s, room);
 }
 
 static inline int
 sio_join_history(sio_socket *s, const char *room, int history)
 {
-	return SIO_API(s)->join_history(s, room, history);
+	return s == NULL ? -EPIPE : SIO_API(s)->join_history(s, room, history);
 }
 
 static inline int
 sio_join_history_n(sio_socket *s, const char *room, size_t n, int history)
 {
-	return SIO_API(s)->join_history_n(s, room, n, history);
+	return s == NULL ? -EPIPE : SIO_API(s)->join_history_n(s, room, n, history);
 }
 
 static inline int
 sio_leave(sio_socket *s, const char *room)
 {
-	return SIO_API(s)->leave(s, room);
+	return s == NULL ? -EPIPE : SIO_API(s)->leave(s, room);
 }
 
 static inline int
 sio_rooms(sio_socket *s, void (*each)(void *arg, const char *room), void *arg)
 {
-	return SIO_API(s)->rooms(s, each, arg);
+	return s == NULL ? -EPIPE : SIO_API(s)->rooms(s, each, arg);
 }
 
 static inline int
 sio_join_n(sio_socket *s, const char *room, size_t n)
 {
-	return SIO_API(s)->join_n(s, room, n);
+	return s == NULL ? -EPIPE : SIO_API(s)->join_n(s, room, n);
 }
 
 static inline int
 sio_leave_n(sio_socket *s, const char *room, size_t n)
 {
-	return SIO_API(s)->leave_n(s, room, n);
+	return s == NULL ? -EPIPE : SIO_API(s)->leave_n(s, room, n);
 }
 
 static inline int
 sio_rooms_n(sio_socket *s, void (*each)(void *arg, const char *room, size_t n), void *arg)
 {
-	return SIO_API(s)->rooms_n(s, each, arg);
+	return s == NULL ? -EPIPE : SIO_API(s)->rooms_n(s, each, arg);
 }
 
 static inline int
 sio_set_n(sio_socket *s, const char *key, size_t n, const char *json)
 {
-	return SIO_API(s)->set_n(s, key, n, json);
+	return s == NULL ? -EPIPE : SIO_API(s)->set_n(s, key, n, json);
 }
 
 static inline const char *
 sio_get_n(sio_socket *s, const char *key, size_t n)
 {
-	return SIO_API(s)->get_n(s, key, n);
+	return s == NULL ? NULL : SIO_API(s)->get_n(s, key, n);
 }
 
 static inline int
 sio_del_n(sio_socket *s, const char *key, size_t n)
 {
-	return SIO_API(s)->del_n(s, key, n);
+	return s == NULL ? -EPIPE : SIO_API(s)->del_n(s, key, n);
 }
 
 static inline int
 sio_set(sio_socket *s, const char *key, const char *json)
 {
-	return SIO_API(s)->set(s, key, json);
+	return s == NULL ? -EPIPE : SIO_API(s)->set(s, key, json);
 }
 
 static inline const char *
 sio_get(sio_socket *s, const char *key)
 {
-	return SIO_API(s)->get(s, key);
+	return s == NULL ? NULL : SIO_API(s)->get(s, key);
 }
 
 static inline bool
@@ -638,85 +649,85 @@ sio_has(sio_socket *s, const char *key)
 static inline int
 sio_del(sio_socket *s, const char *key)
 {
-	return SIO_API(s)->del(s, key);
+	return s == NULL ? -EPIPE : SIO_API(s)->del(s, key);
 }
 
 static inline int
 sio_after(sio_socket *s, int ms, const char *handler, const char *context)
 {
-	return SIO_API(s)->after(s, ms, handler, context);
+	return s == NULL ? -EPIPE : SIO_API(s)->after(s, ms, handler, context);
 }
 
 static inline int
 sio_cancel(sio_socket *s, const char *handler)
 {
-	return SIO_API(s)->cancel(s, handler);
+	return s == NULL ? -EPIPE : SIO_API(s)->cancel(s, handler);
 }
 
 static inline int
 sio_set_user(sio_socket *s, const char *user)
 {
-	return SIO_API(s)->set_user(s, user);
+	return s == NULL ? -EPIPE : SIO_API(s)->set_user(s, user);
 }
 
 static inline const char *
 sio_user(sio_socket *s)
 {
-	return SIO_API(s)->user(s);
+	return s == NULL ? NULL : SIO_API(s)->user(s);
 }
 
 static inline int
 sio_disconnect(sio_socket *s)
 {
-	return SIO_API(s)->disconnect(s, false);
+	return s == NULL ? -EPIPE : SIO_API(s)->disconnect(s, false);
 }
 
 static inline int
 sio_disconnect_session(sio_socket *s)
 {
-	return SIO_API(s)->disconnect(s, true);
+	return s == NULL ? -EPIPE : SIO_API(s)->disconnect(s, true);
 }
 
 static inline bool
 sio_disconnected(sio_socket *s)
 {
-	return SIO_API(s)->disconnected(s);
+	return s == NULL || SIO_API(s)->disconnected(s);
 }
 
 static inline const char *
 sio_id(sio_socket *s)
 {
-	return SIO_API(s)->id(s);
+	return s == NULL ? "" : SIO_API(s)->id(s);
 }
 
 static inline const char *
 sio_sid(sio_socket *s)
 {
-	return SIO_API(s)->sid(s);
+	return s == NULL ? "" : SIO_API(s)->sid(s);
 }
 
 static inline const char *
 sio_transport(sio_socket *s)
 {
-	return SIO_API(s)->transport(s);
+	return s == NULL ? "" : SIO_API(s)->transport(s);
 }
 
 static inline sio_ns *
 sio_namespace(sio_socket *s)
 {
-	return SIO_API(s)->ns(s);
+	return s == NULL ? NULL : SIO_API(s)->ns(s);
 }
 
 static inline const char *
 sio_endpoint(sio_socket *s)
 {
-	return SIO_API(s)->ns_name(SIO_API(s)->ns(s));
+	return s == NULL ? "" : SIO_API(s)->ns_name(SIO_API(s)->ns(s));
 }
 
 static inline const sio_handshake *
 sio_socket_handshake(sio_socket *s)
 {
-	return SIO_API(s)->handshake(s);
+	return s == NULL ? NULL : SIO_API(s)->handshake(s);
 }
 
 static inline sio_socket *
@@ -728,7 +739,7 @@ sio_ns_find(sio_ns *ns, const char *id)
 static inline sio_socket *
 sio_find(sio_socket *s, const char *id)
 {
-	return sio_ns_find(SIO_API(s)->ns(s), id);
+	return sio_ns_find(sio_namespace(s), id);
 }
 
 static inline int
@@ -760,31 +771,32 @@ sio_ns_rooms_n(
 static inline const char *
 sio_node(const void *handle)
 {
-	return SIO_API(handle)->node(handle);
+	return handle == NULL ? "" : SIO_API(handle)->node(handle);
 }
 
 static inline const char *
 sio_arg(const void *handle, const char *args, size_t i)
 {
-	return SIO_API(handle)->arg(handle, args, i);
+	return handle == NULL ? NULL : SIO_API(handle)->arg(handle, args, i);
 }
 
 static inline const char *
 sio_text(const void *handle, const char *json)
 {
-	return SIO_API(handle)->text(handle, json);
+	return handle == NULL ? NULL : SIO_API(handle)->text(handle, json);
 }
 
 static inline const char *
 sio_text_n(const void *handle, const char *json, size_t *n)
 {
-	return SIO_API(handle)->text_n(handle, json, n);
+	*n = 0;
+	return handle == NULL ? NULL : SIO_API(handle)->text_n(handle, json, n);
 }
 
 static inline const char *
 sio_quote(const void *handle, const char *text, size_t n)
 {
-	return SIO_API(handle)->quote(handle, text, n);
+	return handle == NULL ? NULL : SIO_API(handle)->quote(handle, text, n);
 }
 
 static inline const char *
@@ -793,6 +805,8 @@ sio_args(const void *handle, const char *kinds, ...)
 	va_list values;
 	const char *json;
 
+	if (handle == NULL)
+		return "(sio_args: the handle is NULL)";
 	va_start(values, kinds);
 	json = SIO_API(handle)->args(handle, kinds, values);
 	va_end(values);
@@ -802,67 +816,70 @@ sio_args(const void *handle, const char *kinds, ...)
 static inline int
 sio_kind(const void *handle, const char *json)
 {
-	return SIO_API(handle)->kind(handle, json);
+	return handle == NULL ? SIO_NOT_JSON : SIO_API(handle)->kind(handle, json);
 }
 
 static inline bool
 sio_bool(const void *handle, const char *json, bool *out)
 {
-	return SIO_API(handle)->to_bool(handle, json, out);
+	return handle != NULL && SIO_API(handle)->to_bool(handle, json, out);
 }
 
 static inline bool
 sio_number(const void *handle, const char *json, double *out)
 {
-	return SIO_API(handle)->number(handle, json, out);
+	return handle != NULL && SIO_API(handle)->number(handle, json, out);
 }
 
 static inline bool
 sio_integer(const void *handle, const char *json, int64_t *out)
 {
-	return SIO_API(handle)->integer(handle, json, out);
+	return handle != NULL && SIO_API(handle)->integer(handle, json, out);
 }
 
 static inline int
 sio_length(const void *handle, const char *json)
 {
-	return SIO_API(handle)->length(handle, json);
+	return handle == NULL ? -EINVAL : SIO_API(handle)->length(handle, json);
 }
 
 static inline const char *const *
 sio_elements(const void *handle, const char *json, size_t *n)
 {
-	return SIO_API(handle)->elements(handle, json, n);
+	*n = 0;
+	return handle == NULL ? NULL : SIO_API(handle)->elements(handle, json, n);
 }
 
 static inline const char *
 sio_member(const void *handle, const char *json, const char *name)
 {
-	return SIO_API(handle)->member(handle, json, name);
+	return handle == NULL ? NULL : SIO_API(handle)->member(handle, json, name);
 }
 
 static inline const char *
 sio_member_n(const void *handle, const char *json, const char *name, size_t n)
 {
-	return SIO_API(handle)->member_n(handle, json, name, n);
+	return handle == NULL ? NULL : SIO_API(handle)->member_n(handle, json, name, n);
 }
 
 static inline const sio_field *
 sio_members(const void *handle, const char *json, size_t *n)
 {
-	return SIO_API(handle)->members(handle, json, n);
+	*n = 0;
+	return handle == NULL ? NULL : SIO_API(handle)->members(handle, json, n);
 }
 
 static inline const sio_field *
 sio_members_n(const void *handle, const char *json, size_t *n)
 {
-	return SIO_API(handle)->members_n(handle, json, n);
+	*n = 0;
+	return handle == NULL ? NULL : SIO_API(handle)->members_n(handle, json, n);
 }
 
 static inline sio_builder *
 sio_build(const void *handle)
 {
-	return SIO_API(handle)->build(handle);
+	return handle == NULL ? NULL : SIO_API(handle)->build(handle);
 }
 
 static inline void
@@ -943,7 +960,7 @@ sio_build_json(sio_builder *b, const char *json)
 static inline const char *
 sio_built(sio_builder *b)
 {
-	return b == NULL ? "(sio_build: no memory)" : SIO_API(b)->built(b);
+	return b == NULL ? "(sio_build: no memory, or its handle is NULL)" : SIO_API(b)->built(b);
 }
 
 #endif

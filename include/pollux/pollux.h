@@ -26,11 +26,13 @@
  *  - A name that contains U+0000 is never cut: the calls whose names end in _n take it with its
  *    length, and no other call takes or gives it.
  *  - JSON is passed as text, byte for byte.
+ *  - NULL for a socket, as sio_find() may return it, is one that has ended; NULL for another handle
+ *    is an error, too, but for sio_format() and sio_log().
  *  - What a handler does (emit, join, set ...) takes effect together or not at all.
- *  - Calls return 0, or a negative errno: -EINVAL (not JSON, an invalid name or target), -EPIPE
- *    (the session has ended, or is not in the namespace), -EDQUOT (the session is at a limit of
- *    pollux.conf(5): rooms, bytes of values, acks awaited, timers), -EMSGSIZE, -ENOMEM, -EIO (the
- *    store).
+ *  - Calls return 0, or a negative errno: -EINVAL (not JSON, an invalid text, name or target),
+ *    -EPIPE (the session has ended, or is not in the namespace), -EDQUOT (the session is at a limit
+ *    of pollux.conf(5): rooms, bytes of values, acks awaited, timers), -EMSGSIZE, -ENOMEM, -EIO
+ *    (the store).
  */
 #ifndef POLLUX_APP_H
 #define POLLUX_APP_H
@@ -465,11 +467,11 @@ static inline const char *sio_node(const void *handle);
  * NULL: there are fewer. */
 static inline const char *sio_arg(const void *handle, const char *args, size_t i);
 
-/* Decode a JSON string literal to UTF-8 text.  NULL: `json` is NULL or not a string, or the text
- * contains U+0000: a client can send it, and the text would seem to end there. */
+/* Decode a JSON string literal to UTF-8 text.  NULL: `json` is NULL or not a string, no memory, or
+ * the text contains U+0000: a client can send it, and the text would seem to end there. */
 static inline const char *sio_text(const void *handle, const char *json);
 
-/* The same for any text; `*n` is its length in bytes. */
+/* The same for any text; `*n` is its length in bytes, 0 of NULL. */
 static inline const char *sio_text_n(const void *handle, const char *json, size_t *n);
 
 /* What a JSON text is. */

@@ -229,7 +229,8 @@ complete_action(struct action_reader *r, const struct verb *verb)
 			return BAD(r, "mailbox", "\"mailbox\" excludes \"volatile\" and \"ack\"");
 		break;
 	case ACTION_ACK:
-		if (a->id.n == 0)
+		/* ids are counted by each client: that of the event means nothing to another */
+		if (a->id.n == 0 && a->session == r->ctx->session && slice_equal(a->ns, r->ctx->ns))
 			a->id = r->ctx->ack_id;
 		if (a->id.n == 0)
 			return BAD(

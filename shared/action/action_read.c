@@ -150,14 +150,17 @@ action_read_later(struct action_reader *r, const struct json_value *value)
 	return 0;
 }
 
-/* A number of at most nine digits. */
+#define SMALL_DIGITS 9 /* they fit into an int */
+#define SMALL_MAX    999999999
+
 static bool
 read_small_number(const struct json_value *value, int *out)
 {
-	if (!is_digits(value->text, 9))
+	unsigned n = 0;
+
+	if (!slice_number(value->text, SMALL_DIGITS, SMALL_MAX, &n))
 		return false;
-	for (size_t i = 0; i < value->text.n; i++)
-		*out = *out * 10 + (value->text.p[i] - '0');
+	*out = (int)n;
 	return true;
 }
 
@@ -174,7 +177,8 @@ int
 action_read_ms(struct action_reader *r, const char *field, const struct json_value *value, int *ms)
 {
 	if (!read_small_number(value, ms))
-		return BAD(r, field, "\"%s\" must be a number of milliseconds", field);
+		return BAD(r, field, "\"%s\" must be a number of milliseconds, at most %d", field,
+		    SMALL_MAX);
 	return 0;
 }
 
@@ -182,18 +186,17 @@ int
 action_read_mailbox(struct action_reader *r, const struct json_value *value)
 {
 	if (!read_small_number(value, &r->action->mailbox_s) || r->action->mailbox_s == 0)
-		return BAD(r, "mailbox", "\"mailbox\" must be a number of seconds");
+		return BAD(r, "mailbox", "\"mailbox\" must be a number of seconds, from 1 to %d",
+		    SMALL_MAX);
 	return 0;
 }
 
 int
 action_read_history(struct action_reader *r, const struct json_value *value)
 {
-	unsigned n = 0;
-
-	if (!slice_number(value->text, 9, 999999999, &n))
-		return BAD(r, "history", "\"history\" must be a number of messages");
-	r->action->history = (int)n;
+	if (!read_small_number(value, &r->action->history))
+		return BAD(r, "history", "\"history\" must be a number of messages, at most %d",
+		    SMALL_MAX);
 	return 0;
 }
 

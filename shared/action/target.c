@@ -301,8 +301,13 @@ target_ask_all(struct application *app, const struct target *t, struct target_qu
     void (*refused)(void *arg, int64_t key), void *arg)
 {
 	struct buf keys = {.p = NULL};
-	int result = target_keys(app, t, &keys), asked = 0;
+	struct slice data;
+	/* also when nobody is there: a mistake must not wait for the first client to show */
+	int result = q->context.n > CONTEXT_BYTES_MAX ? -EMSGSIZE : question_data(app, q, &data);
+	int asked = 0;
 
+	if (result == 0)
+		result = target_keys(app, t, &keys);
 	q->ns = t->ns;
 	for (size_t i = 0; result == 0 && i < keys.n; i += sizeof(q->session)) {
 		memcpy(&q->session, keys.p + i, sizeof(q->session));

@@ -31,6 +31,8 @@ handshake_data_field(const sio_handshake *h, const char *name)
 {
 	const char *field;
 
+	if (name == NULL)
+		return NULL;
 	if (strcmp(name, "address.address") == 0)
 		return copy_handshake_member(h, "address", "address");
 	if (strcmp(name, "address.port") == 0)

@@ -135,7 +135,7 @@ send_text(const sio_target *t, const char *text, size_t n)
 	struct packet pk = {.type = PACKET_MESSAGE, .data = {text, n}};
 	struct target target;
 
-	int result = utf8_valid(pk.data) ? send_target(t, &target) : -EINVAL;
+	int result = text != NULL && utf8_valid(pk.data) ? send_target(t, &target) : -EINVAL;
 
 	if (result != 0)
 		return result;
@@ -224,7 +224,7 @@ send_text_ack(const sio_target *t, const char *text, size_t n, const char *handl
 	    .timeout_ms = timeout_ms,
 	};
 
-	return ask_target(t, &q, "sio_send_ack, the context of", context);
+	return text == NULL ? -EINVAL : ask_target(t, &q, "sio_send_ack, the context of", context);
 }
 
 int
@@ -279,7 +279,7 @@ send_ack(sio_socket *s, const sio_event *e, const char *args)
 	struct target t = {.ns = &s->ns->base.hub, .session = session_key(s->session)};
 	int result;
 
-	if (s->event != e) /* a socket from sio_find() has not sent this event */
+	if (e == NULL || s->event != e) /* a socket from sio_find() has not sent this event */
 		return -EINVAL;
 	if (!e->wants_ack || s->acked)
 		return 0;
@@ -295,7 +295,7 @@ send_ack_later(sio_socket *s, const sio_event *e)
 	struct buf text = {.p = NULL};
 	const char *copy = NULL;
 
-	if (s->event != e || !e->wants_ack)
+	if (e == NULL || s->event != e || !e->wants_ack)
 		return "";
 	later.id = slice_of(e->ack_id);
 	later_write(&text, &later);

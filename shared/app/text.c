@@ -1,4 +1,5 @@
 /* The helpers of pollux.h: JSON texts taken apart and put together, in the handler's memory. */
+#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,6 +48,7 @@ text_decode_n(const void *handle, const char *json, size_t *n)
 	struct json_value value;
 	struct buf text = {.p = NULL};
 
+	*n = 0;
 	if (json == NULL || json_parse(&value, slice_of(json)) == -1 ||
 	    value.kind != JSON_KIND_STRING)
 		return NULL;
@@ -124,7 +126,7 @@ void
 text_write_double(struct buf *out, double value)
 {
 	char digits[32];
-	char *comma;
+	const char *point;
 
 	if (!isfinite(value)) {
 		buf_puts(out, "null");
@@ -135,10 +137,15 @@ text_write_double(struct buf *out, double value)
 		if (strtod(digits, NULL) == value)
 			break;
 	}
-	comma = strchr(digits, ','); /* a module may have called setlocale() */
-	if (comma != NULL)
-		*comma = '.';
-	buf_puts(out, digits);
+	/* a module may have called setlocale() */
+	point = strstr(digits, localeconv()->decimal_point);
+	if (point == NULL) {
+		buf_puts(out, digits);
+		return;
+	}
+	buf_add(out, digits, (size_t)(point - digits));
+	buf_add_char(out, '.');
+	buf_puts(out, point + strlen(localeconv()->decimal_point));
 }
 
 const char *

@@ -13,8 +13,7 @@
 #include "shared/base/log.h"
 #include "shared/wire/digit.h"
 
-#define FILE_BYTES_MAX 16384
-#define TOKEN          1000 /* one request */
+#define TOKEN 1000 /* one request */
 
 /* What tells whether the file has changed. */
 struct keys_stamp {
@@ -136,7 +135,7 @@ forget_file_keys(struct publish_keys *keys)
 static void
 read_file_keys(struct publish_keys *keys, const char *path)
 {
-	char text[FILE_BYTES_MAX];
+	char text[PUBLISH_KEYS_BYTES_MAX];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd == -1 ? -1 : read(fd, text, sizeof(text));
 	struct slice rest = {text, n < 0 ? 0 : (size_t)n}, line;

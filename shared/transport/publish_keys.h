@@ -60,7 +60,8 @@ void publish_keys_each(
 int publish_keys_parse(struct publish_key *key, struct slice word);
 
 /* The path of the file. */
-#define PUBLISH_KEYS_PATH_MAX 1024
+#define PUBLISH_KEYS_PATH_MAX  1024
+#define PUBLISH_KEYS_BYTES_MAX 16384 /* of the file that are read */
 void publish_keys_path(char path[PUBLISH_KEYS_PATH_MAX], const char *folder);
 
 #endif

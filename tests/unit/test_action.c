@@ -364,6 +364,23 @@ what_is_not_said_is_the_events_own(void **state)
 }
 
 static void
+an_ack_of_another_session_needs_its_own_id(void **state)
+{
+	static const char *const wrong[] = {
+	    "{\"do\":\"ack\",\"session\":\"PAAAAAAAAAAB\"}", "{\"do\":\"ack\",\"ns\":\"\"}"};
+	const struct action_context ctx = {
+	    .session = 5, .ns = SLICE("/chat"), .ack_id = SLICE("17")};
+	struct action_list list;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(action_parse(&list, slice_of(wrong[i]), &ctx, &refused), -1);
+		assert_string_equal(refused.field, "id");
+		action_free(&list);
+	}
+}
+
+static void
 values_persons_and_ends_of_others(void **state)
 {
 	struct world *w = *state;
@@ -580,6 +597,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_is_wrong_is_named),
+	    cmocka_unit_test(an_ack_of_another_session_needs_its_own_id),
 	    cmocka_unit_test(names_and_lists_have_their_limits),
 	    cmocka_unit_test(any_number_of_sessions_is_left_out),
 	    cmocka_unit_test(nothing_that_is_cut_or_changed_does_harm),

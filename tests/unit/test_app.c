@@ -466,6 +466,8 @@ ask_for_receipts(struct world *w, sio_socket *s, const sio_event *e)
 	assert_int_equal(sio_emit_ack_to(lobby, "q", NULL, "answer", "3", 0), 0);
 	assert_int_equal(sio_send_ack_to(lobby, "all", 3, "answer", NULL, 0), 0);
 	assert_int_equal(sio_json_ack_to(lobby, "1 2", "answer", NULL, 0), -EINVAL);
+	assert_int_equal(
+	    sio_emit_ack_to(sio_in(s, "nobody"), "q", "1", "answer", NULL, 0), -EINVAL);
 	assert_int_equal(sio_send_ack(s, "\xff", 1, "answer", NULL, 0), -EINVAL);
 	assert_int_equal(sio_send_ack(s, "x", 1, NULL, NULL, 0), -EINVAL);
 	assert_int_equal(sio_send_ack(s, "x", 1, "answer", "x", 0), -EINVAL);

@@ -574,6 +574,106 @@ use_other(struct world *w, sio_socket *s, const sio_event *e)
 }
 
 static void
+fail_each(void *arg, const char *room)
+{
+	(void)arg;
+	(void)room;
+	fail();
+}
+
+/* As a handler does that does not look at what sio_find() returned. */
+static void
+use_nobody(struct world *w, sio_socket *s, const sio_event *e)
+{
+	sio_socket *nobody = sio_find(s, "PAAAAAAAAAAB");
+	const sio_handshake *h = sio_socket_handshake(nobody);
+	size_t n = 1;
+	double number;
+	bool is;
+
+	(void)w;
+	assert_null(nobody);
+	assert_true(sio_disconnected(nobody));
+	assert_int_equal(sio_emit(nobody, "psst", sio_args(nobody, "s", sio_id(s))), -EPIPE);
+	assert_int_equal(sio_emit(s, "psst", sio_args(nobody, "s", sio_id(s))), -EINVAL);
+	assert_int_equal(sio_emit(s, "psst", sio_built(sio_build(nobody))), -EINVAL);
+	assert_int_equal(sio_emit_ack(nobody, "x", NULL, "answer", NULL, 0), -EPIPE);
+	assert_int_equal(sio_send(nobody, "x", 1), -EPIPE);
+	assert_int_equal(sio_send_ack(nobody, "x", 1, "answer", NULL, 0), -EPIPE);
+	assert_int_equal(sio_json(nobody, "1"), -EPIPE);
+	assert_int_equal(sio_json_ack(nobody, "1", "answer", NULL, 0), -EPIPE);
+	assert_int_equal(sio_send_to(sio_self(nobody), "x", 1), -EINVAL);
+	assert_int_equal(sio_send_to(sio_in(nobody, NULL), "x", 1), -EINVAL);
+	assert_int_equal(sio_send_to(sio_in_n(nobody, "den", 3), "x", 1), -EINVAL);
+	assert_int_equal(sio_send_to(sio_broadcast(nobody), "x", 1), -EINVAL);
+	assert_int_equal(sio_send_to(sio_broadcast_to(nobody, "den"), "x", 1), -EINVAL);
+	assert_int_equal(sio_send_to(sio_broadcast_to_n(nobody, "den", 3), "x", 1), -EINVAL);
+	assert_int_equal(sio_send_to(sio_to(nobody, sio_id(s)), "x", 1), -EINVAL);
+	assert_int_equal(sio_send_to(sio_to_user(nobody, "42"), "x", 1), -EINVAL);
+	assert_int_equal(
+	    sio_send_to(sio_except(sio_in(nobody, "den"), sio_id(s)), "x", 1), -EINVAL);
+	assert_int_equal(sio_clients(sio_self(nobody), NULL, NULL), -EINVAL);
+	assert_int_equal(sio_ack(nobody, e, NULL), -EPIPE);
+	assert_int_equal(sio_ack(s, NULL, NULL), -EINVAL);
+	assert_string_equal(sio_ack_later(nobody, e), "");
+	assert_string_equal(sio_ack_later(s, NULL), "");
+	assert_int_equal(sio_answer(nobody, "", NULL), -EINVAL);
+	assert_int_equal(sio_join(nobody, "den"), -EPIPE);
+	assert_int_equal(sio_join_history(nobody, "den", 1), -EPIPE);
+	assert_int_equal(sio_leave(nobody, "den"), -EPIPE);
+	assert_int_equal(sio_rooms(nobody, fail_each, NULL), -EPIPE);
+	assert_int_equal(sio_rooms_n(nobody, NULL, NULL), -EPIPE);
+	assert_int_equal(sio_set(nobody, "k", "1"), -EPIPE);
+	assert_null(sio_get(nobody, "k"));
+	assert_false(sio_has(nobody, "k"));
+	assert_int_equal(sio_del(nobody, "k"), -EPIPE);
+	assert_int_equal(sio_after(nobody, 1, "t", NULL), -EPIPE);
+	assert_int_equal(sio_cancel(nobody, "t"), -EPIPE);
+	assert_int_equal(sio_set_user(nobody, "42"), -EPIPE);
+	assert_null(sio_user(nobody));
+	assert_int_equal(sio_disconnect(nobody), -EPIPE);
+	assert_int_equal(sio_disconnect_session(nobody), -EPIPE);
+	assert_string_equal(sio_id(nobody), "");
+	assert_string_equal(sio_transport(nobody), "");
+	assert_string_equal(sio_endpoint(nobody), "");
+	assert_null(sio_namespace(nobody));
+	assert_null(sio_find(nobody, sio_id(s)));
+	assert_null(sio_header(h, "cookie"));
+	assert_null(sio_cookie(h, "sid"));
+	assert_null(sio_address(h));
+	assert_int_equal(sio_port(h), 0);
+	assert_string_equal(sio_query_json(h), "{}");
+	assert_null(sio_handshake_socket(h));
+	assert_null(sio_arg(nobody, e->args, 0));
+	assert_null(sio_text(nobody, "\"x\""));
+	assert_null(sio_text_n(nobody, "\"x\"", &n));
+	assert_int_equal(n, 0);
+	n = 1;
+	assert_null(sio_text_n(s, "1", &n)); /* not a string */
+	assert_int_equal(n, 0);
+	assert_int_equal(sio_send(s, NULL, 1), -EINVAL);
+	assert_int_equal(sio_kind(nobody, "1"), SIO_NOT_JSON);
+	assert_false(sio_number(nobody, "1", &number));
+	assert_false(sio_bool(nobody, "true", &is));
+	n = 1;
+	assert_null(sio_elements(nobody, "[]", &n));
+	assert_int_equal(n, 0);
+	assert_null(sio_member(nobody, "{\"a\":1}", "a"));
+	assert_string_equal(sio_node(nobody), "");
+}
+
+static void
+a_session_that_is_not_found_is_as_one_that_has_ended(void **state)
+{
+	struct world *w = *state;
+	struct client c;
+
+	open_stream(w, 0, &c);
+	run(w, 0, &c, use_nobody);
+	assert_string_equal(c.sink.got, "");
+}
+
+static void
 another_session_is_used_by_its_public_id(void **state)
 {
 	struct world *w = *state;
@@ -822,6 +922,7 @@ main(void)
 	    cmocka_unit_test(the_application_is_told_when_a_user_comes_and_goes),
 	    TEST(the_clients_of_a_room_are_listed_once),
 	    TEST(users_values_and_rooms_of_all_are_seen),
+	    TEST(a_session_that_is_not_found_is_as_one_that_has_ended),
 	    TEST(another_session_is_used_by_its_public_id),
 	    TEST(all_sessions_of_a_person_are_reached),
 	    TEST(a_guest_sends_and_its_ends_are_carried_out_by_others),

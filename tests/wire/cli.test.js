@@ -4,7 +4,9 @@
 const assert = require('node:assert');
 const { spawn, spawnSync } = require('node:child_process');
 const crypto = require('node:crypto');
+const { once } = require('node:events');
 const fs = require('node:fs');
+const net = require('node:net');
 const path = require('node:path');
 const { after } = require('node:test');
 const { useServer, pollux } = require('../lib/suite');
@@ -148,6 +150,18 @@ pollux('bench asks and waits, on each transport, and leaves no session behind', 
   const nobody = await run(['bench', 'http://127.0.0.1:1/', '-n', '2'], { data: '' });
   assert.strictEqual(nobody.status, 69);
   assert.match(nobody.stdout, /^0 of 2 clients .*\n.*\n2 failed, the first with a handshake: no connection: Connection refused\n$/);
+  /* those that have not opened are not said to be */
+  let met = 0;
+  const silent = net.createServer(() => { met++; }).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const bench = spawn(POLLUX, ['bench', `http://127.0.0.1:${silent.address().port}/`, '-n', '2']);
+  let text = '';
+  bench.stdout.on('data', (data) => { text += data; });
+  await until(() => met === 2, 'both knock');
+  bench.kill('SIGINT');
+  assert.deepStrictEqual(await once(bench, 'close'), [69, null]);
+  assert.match(text, /^0 of 2 clients on websocket opened in .*\n0 round trips in 0\.0 s, 0 a second;/);
+  silent.close();
 });
 
 /* The public id of a session: the number that its secret one begins with, and a hash of it. */

@@ -36,6 +36,12 @@ def authorize(handshake, io):
 def say(ev, io):
     return [ev.args[0].upper()]
 
+p.on('chain', lambda ev, io: io.emit('chained').join('chain').room('chain').emit('twice'))
+
+@p.on('*')
+def rest(ev, io):
+    raise ValueError(ev.name)
+
 @p.on('order')
 def order(ev, io):
     io.emit('later', ev.later())
@@ -117,6 +123,8 @@ const come = (ev, io) => { io.emit('come', ev.name, ev.context); };
 new Pollux({ secret: '${SECRET}' })
   .authorize(async () => { await soon(); return true; })
   .on('say', (ev) => [ev.args[0].toUpperCase()])
+  .on('chain', (ev, io) => io.emit('chained').join('chain').room('chain').emit('twice'))
+  .on('*', (ev) => { throw new RangeError(ev.name); })
   .on('order', (ev, io) => { io.emit('later', ev.later()); })
   .on('ship', async (ev, io) => { await soon(); io.answer(ev.args[0], 'shipped', null); })
   .on('ask', (ev, io) => {
@@ -157,6 +165,8 @@ $come = function ($ev, $io) {
         return strtoupper($x->text);
     };
     return [$upper($ev->args[0] ?? null)];
+})->on('chain', fn ($ev, $io) => $io->emit('chained')->join('chain')->room('chain')->emit('twice'))->on('*', function ($ev) {
+    throw new RangeException($ev->name);
 })->on('order', function ($ev, $io) {
     $io->emit('later', $ev->later());
 })->on('ship', function ($ev, $io) {
@@ -243,6 +253,23 @@ for (const [kind, good] of [['python', '"a"'], ['php', '{"text":"a"}'], ['node',
     assert.strictEqual(count(log(right), 'event "say" of "" failed: '), 1, 'once a minute');
     assert.ok(!log(right).includes('answered 500'));
     for (const client of [bad, ok]) await client.close();
+  });
+
+  pollux(`${kind}: a handler that returns its last target sends no ack`, async () => {
+    const client = await Websocket.open(right.server);
+    await client.send('5:1+::{"name":"chain"}');
+    await client.expect('5:::{"name":"chained"}');
+    await client.expect('5:::{"name":"twice"}');
+    await client.send(`5:2+::{"name":"say","args":[${good}]}`);
+    await client.expect('6:::2+["A"]');
+    await client.close();
+  });
+
+  pollux(`${kind}: a name that a client made up is one line of the log`, async () => {
+    const client = await Websocket.open(right.server);
+    await client.send('5:::{"name":"a\\n\\u001bb"}');
+    await until(() => count(right.said(), 'event "a\\n\\u001bb" of "" failed') === 1, 'it is escaped');
+    await client.close();
   });
 
   pollux(`${kind}: an answer later, and one that is asked for`, async () => {

@@ -222,8 +222,12 @@ for (const [door, port] of Object.entries(DOORS)) {
     fs.writeFileSync(file, before + many);
     await assert.rejects(key('new', 'last', 'read'), /there are 64 keys, which is the limit/);
     assert.strictEqual(fs.readFileSync(file, 'utf8'), before + many);
-    fs.writeFileSync(file, before);
+    /* what somebody has written into the file stays as it is */
+    fs.writeFileSync(file, `# by hand\nmistyped:reed:${hash('x')}\n${before}`);
+    await key('new', 'other', 'publish,read');
     await key('revoke', 'cron');
+    assert.match(fs.readFileSync(file, 'utf8'), /^# by hand\nmistyped:reed:[0-9a-f]{64}\nother:publish,read:[0-9a-f]{64}\n$/);
+    fs.writeFileSync(file, '');
     assert.deepStrictEqual([(await get()).status, await key('list')], [401, '']);
   });
 
