@@ -241,6 +241,7 @@ do_maintenance(struct hub *h)
 	/* one process at a time; the others find the work done */
 	if (!maintenance_is_ours(h) || !maintenance_lead(h->store))
 		return false;
+	mail_note_empty(h);
 	more = trim_log(h);
 	if (!link_awaits_verdict(h) && transaction_open_now(h) == 0 &&
 	    maintenance_list_expired(h->store, h->now, add_reaped_key, &keys) == 0)

@@ -200,6 +200,8 @@ mail_deliver(struct hub *h, struct session *s, const struct hub_ns *ns)
 		return 0;
 	if (transaction_open(h) == -1)
 		return -1;
+	if (mailbox_is_empty(h->store))
+		return 0;
 	n = mailbox_list(h->store, s->row.key, ns->name, clock_wall_ms(), add_waiting, &waiting);
 	if (n == -1 || waiting.packets.failed || waiting.uids.failed)
 		h->failed = true;
@@ -240,11 +242,23 @@ mail_forget(struct hub *h, struct slice uids)
 }
 
 void
+mail_note_empty(struct hub *h)
+{
+	int64_t messages, bytes;
+
+	/* looked at before the transaction, too: those that it forgets as it opens may come back */
+	if (!mailbox_is_empty(h->store) && !store_in_transaction(h->store) &&
+	    mailbox_total(h->store, &messages, &bytes) == 0 && messages == 0 &&
+	    transaction_open_now(h) == 0 && mailbox_note_empty(h->store) == -1)
+		h->failed = true;
+}
+
+void
 mail_expire(struct hub *h)
 {
 	int64_t now = clock_wall_ms();
 
-	if (mailbox_is_old(h->store, now) == 1 && transaction_open_now(h) == 0 &&
-	    mailbox_expire(h->store, now) == -1)
+	if (!mailbox_is_empty(h->store) && mailbox_is_old(h->store, now) == 1 &&
+	    transaction_open_now(h) == 0 && mailbox_expire(h->store, now) == -1)
 		h->failed = true;
 }

@@ -93,8 +93,10 @@ quota_set_user(struct hub *h, int64_t key, struct slice user)
 		h->failed = true;
 	/* before a handler is told of the user, and sends more.  A session that is not in memory
 	 * has no transport yet, and gets its mail when it has */
-	if (!h->failed && user.p != NULL && (s = held_find(h, key)) != NULL)
+	if (!h->failed && user.p != NULL && (s = held_find(h, key)) != NULL) {
+		s->row.has_user = true;
 		(void)mail_deliver_all(h, s);
+	}
 	if (!h->failed)
 		presence_user(h, key, user, user_presence_changes(h, key, slice_of(before), user));
 	free(before);

@@ -195,9 +195,11 @@ session_begin(struct hub *h, struct session *s)
 		return -1;
 	if (!is_status) {
 		/* what its user has missed is older than all that comes now */
-		if (mail_deliver(h, s, first) == -1 || membership_join_granted(h, s, first) == -1)
+		if ((s->row.has_user && mail_deliver(h, s, first) == -1) ||
+		    membership_join_granted(h, s, first) == -1)
 			return -1;
-		user_presence_begins(h, s->row.key);
+		if (s->row.has_user)
+			user_presence_begins(h, s->row.key);
 	}
 	if (!s->over && first != NULL) /* its handler may have ended it */
 		h->o.app.connected(h->o.app.arg, first, s, SLICE(""));
@@ -292,7 +294,7 @@ end_row(struct hub *h, struct session *s, const char *reason, enum held_end_way 
 	    [END_MOVED] = {"M", 1},
 	};
 	struct session_row row;
-	bool is_kept, user_told = false;
+	bool is_kept, had_user, user_told = false;
 	/* the store's row: ours may be unsaved, and the application must hear of an end only
 	 * once */
 	enum store_result loaded = session_row_load(h->store, s->row.key, &row);
@@ -303,6 +305,7 @@ end_row(struct hub *h, struct session *s, const char *reason, enum held_end_way 
 	}
 	if (loaded == STORE_NOT_FOUND || row.state == STORE_ENDED || row.state == STORE_MOVED)
 		return 0;
+	had_user = row.has_user;
 	if (s->unsaved) /* it opened in this turn */
 		row = s->row;
 	is_kept = held_is_kept(&row, way);
@@ -315,7 +318,9 @@ end_row(struct hub *h, struct session *s, const char *reason, enum held_end_way 
 	/* while its rooms and its data are still there, for the handlers to use */
 	if (s->row.state == STORE_OPEN) {
 		membership_tell_all(h, s, reason);
-		user_told = user_presence_ends(h, s->row.key);
+		/* a handler may just have given it one */
+		if (had_user || s->row.has_user)
+			user_told = user_presence_ends(h, s->row.key);
 	}
 	/* for polls the last packet is a message, behind those that wait to be collected */
 	if (is_kept && row.state == STORE_OPEN && !row.streaming) {

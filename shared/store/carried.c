@@ -7,6 +7,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/log.h"
 #include "shared/store/internal.h"
+#include "shared/store/slots.h"
 
 /* The condition says which rows: those that are sound, and of use now, ?1, ms since 1970. */
 static const struct carried_table {
@@ -194,6 +195,7 @@ carried_open(struct store *st)
 void
 carried_copy(struct store *st)
 {
+	slots_set_mailbox_empty(st->slots, false);
 	for (size_t i = 0; i < sizeof(carried_tables) / sizeof(carried_tables[0]); i++) {
 		const struct carried_table *table = &carried_tables[i];
 		int64_t n = copy_table(st, table);

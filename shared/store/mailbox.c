@@ -1,6 +1,7 @@
 #include "shared/store/mailbox.h"
 
 #include "shared/store/internal.h"
+#include "shared/store/slots.h"
 
 #define EXPIRE_ROWS 1000 /* at a time */
 
@@ -61,6 +62,7 @@ mailbox_add(struct store *st, struct mailbox_mail *mail, const struct mailbox_li
 	/* it would cost the user all others, and not be kept */
 	if (bytes > limits->bytes || bytes > limits->total_bytes || limits->messages == 0)
 		return 0;
+	slots_set_mailbox_empty(st->slots, false);
 	q = statement_bind(st, Q_MAILBOX_ADD, "lssllbi", mail->uid, mail->user, mail->ns,
 	    mail->until, bytes, mail->packet, (int)mail->is_shared);
 	step = sqlite3_step(q);
@@ -143,6 +145,24 @@ int
 mailbox_drop_shared(struct store *st)
 {
 	return statement_run(st, st->q[Q_MAILBOX_DROP_SHARED]);
+}
+
+int
+mailbox_note_empty(struct store *st)
+{
+	int64_t messages, bytes;
+
+	if (mailbox_total(st, &messages, &bytes) == -1)
+		return -1;
+	if (messages == 0)
+		slots_set_mailbox_empty(st->slots, true);
+	return messages == 0;
+}
+
+bool
+mailbox_is_empty(const struct store *st)
+{
+	return slots_mailbox_empty(st->slots);
 }
 
 int

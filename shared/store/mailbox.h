@@ -51,6 +51,12 @@ enum store_result mailbox_next(
 /* Delete what is shared: other nodes know better which of it was delivered. */
 int mailbox_drop_shared(struct store *st);
 
+/* Is it known that nobody has any?  Without a query, under the writer's lock. */
+bool mailbox_is_empty(const struct store *st);
+/* Look, for all processes: at the beginning of a transaction, since what it deletes may come back.
+ * 1: nobody has any; 0; or -1. */
+int mailbox_note_empty(struct store *st);
+
 /* Is there anything whose time is up?  1 or 0, or -1. */
 int mailbox_is_old(struct store *st, int64_t wall_ms);
 /* Delete some of that. */

@@ -4,6 +4,7 @@
 
 #include "shared/base/address.h"
 #include "shared/store/internal.h"
+#include "shared/store/timer_row.h"
 
 enum store_result
 session_row_create(struct store *st, int64_t key, struct slice sid, int64_t deadline,
@@ -56,6 +57,7 @@ session_row_load(struct store *st, int64_t key, struct session_row *out)
 		    .home = sqlite3_column_int(q, 11),
 		    .request = sqlite3_column_int64(q, 12),
 		    .has_rooms = sqlite3_column_int(q, 13) != 0,
+		    .has_user = sqlite3_column_int(q, 14) != 0,
 		};
 		memcpy(out->sid, sid.p, sid.n);
 		result = STORE_OK;
@@ -125,7 +127,6 @@ delete_belongings(struct store *st, int64_t key)
 	    Q_HOOK_KEEP_ENDED,
 	    Q_DATA_DELETE_ALL,
 	    Q_ACK_DELETE_ALL,
-	    Q_TIMER_DELETE_ALL,
 	    Q_HOOK_DELETE_DEFERRED,
 	    Q_EARLY_DELETE_ALL,
 	};
@@ -133,7 +134,7 @@ delete_belongings(struct store *st, int64_t key)
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (statement_exec(st, parts[i], "l", key) == -1)
 			return -1;
-	return 0;
+	return timer_row_drop_all(st, key);
 }
 
 int

@@ -38,6 +38,7 @@ struct session_row {
 	bool streaming;
 	bool spoke;
 	bool has_rooms; /* session_row_rooms() is not NULL */
+	bool has_user;  /* it had a user when it was loaded, or this process has given it one */
 	int home;       /* -1: here; else the number of its node */
 };
 

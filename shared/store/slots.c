@@ -329,6 +329,18 @@ slots_set_chores_due(struct slots *sl, int64_t due_ms)
 	sl->table->chores_due = due_ms;
 }
 
+bool
+slots_mailbox_empty(const struct slots *sl)
+{
+	return sl->table->mailbox_empty;
+}
+
+void
+slots_set_mailbox_empty(struct slots *sl, bool empty)
+{
+	sl->table->mailbox_empty = empty;
+}
+
 int64_t
 slots_rebuilt(const struct slots *sl)
 {

@@ -80,6 +80,10 @@ void slots_set_chores_due(struct slots *sl, int64_t due_ms);
 int64_t slots_rebuilt(const struct slots *sl);
 void slots_set_rebuilt(struct slots *sl, int64_t now_ms);
 
+/* Whether nobody has mail (mailbox.h): under the writer's lock.  False: somebody may. */
+bool slots_mailbox_empty(const struct slots *sl);
+void slots_set_mailbox_empty(struct slots *sl, bool empty);
+
 /* Whether ends were requested (end_request.h) that must not wait for the next round. */
 void slots_set_end_requested(struct slots *sl, bool asked);
 bool slots_end_requested(const struct slots *sl);

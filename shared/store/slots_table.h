@@ -112,6 +112,7 @@ struct slot_table {
 	struct filter_wide kept;    /* rooms with a history */
 	_Atomic int64_t rebuilt_ms; /* when a damaged database was last made anew */
 	_Atomic int64_t chores_due; /* the next maintenance, ms */
+	_Atomic bool mailbox_empty; /* false: it may be */
 	struct slot_places places[PLACES_POOLS];
 	struct slot_waiter waiters[WAITERS_MAX];
 	struct slot_drain drain;

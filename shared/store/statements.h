@@ -39,7 +39,8 @@ X(Q_SESSION_CREATE,
     " VALUES(?1, ?2, 0, -1, 0, 0, NULL, ?3, 0, 0, 0, 0, 0, 0, 0, ?4, ?5, nullif(?6, 0))")
 X(Q_SESSION_LOAD,
     "SELECT sid, state, owner, gen, cursor, ifnull(inflight, -1), ifnull(last, 0), deadline,"
-    " transport, streaming, spoke, ifnull(home, -1), ifnull(request, 0), rooms IS NOT NULL"
+    " transport, streaming, spoke, ifnull(home, -1), ifnull(request, 0), rooms IS NOT NULL,"
+    " user IS NOT NULL"
     " FROM session WHERE key = ?1")
 X(Q_SESSION_SAVE,
     "UPDATE session SET state = ?2, owner = ?3, gen = ?4, cursor = ?5, inflight = nullif(?6, -1),"
@@ -63,14 +64,14 @@ X(Q_SESSION_GRANT,
 X(Q_SESSION_EXPIRES,
     "SELECT ifnull(expires, 9223372036854775807) FROM session WHERE key = ?1")
 X(Q_SESSION_ROOMS, "SELECT rooms FROM session WHERE key = ?1")
-/* session_row_delete() and session_row_end() run these: five for both, then two of each. */
+/* session_row_delete() and session_row_end() run these, five for both and timer_row_drop_all(), then
+ * two of each. */
 X(Q_HOOK_KEEP_ENDED,
     "INSERT OR IGNORE INTO hook_ended(key, user) SELECT key, user FROM session"
     " WHERE key = ?1 AND EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)")
 X(Q_DATA_DELETE_ALL,
     "DELETE FROM data WHERE key = ?1 AND NOT EXISTS (SELECT 1 FROM hook_event WHERE key = ?1)")
 X(Q_ACK_DELETE_ALL, "DELETE FROM ack WHERE key = ?1")
-X(Q_TIMER_DELETE_ALL, "DELETE FROM timer WHERE key = ?1")
 X(Q_HOOK_DELETE_DEFERRED, "DELETE FROM hook_deferred WHERE key = ?1")
 X(Q_EARLY_DELETE_ALL, "DELETE FROM early_packet WHERE key = ?1")
 X(Q_SUBSCRIPTION_DELETE_ALL, "DELETE FROM subscription WHERE key = ?1")
@@ -204,6 +205,7 @@ X(Q_TIMER_SET,
     " WHERE EXISTS (SELECT 1 FROM timer WHERE key = ?1 AND ns = ?2 AND name = ?3)"
     " OR (SELECT count(*) FROM timer WHERE key = ?1) < ?6")
 X(Q_TIMER_DROP, "DELETE FROM timer WHERE key = ?1 AND ns = ?2 AND name = ?3")
+X(Q_TIMER_DELETE_ALL, "DELETE FROM timer WHERE key = ?1")
 X(Q_TIMER_DROP_NAMESPACE, "DELETE FROM timer WHERE key = ?1 AND ns = ?2")
 X(Q_TIMER_TAKE,
     "DELETE FROM timer WHERE key = ?1 AND ns = ?2 AND name = ?3 AND due <= ?4 RETURNING context")

@@ -23,10 +23,24 @@ timer_row_drop(struct store *st, int64_t key, struct slice ns, struct slice name
 	return statement_exec(st, Q_TIMER_DROP, "lss", key, ns, name);
 }
 
+/* Has no session of this folder one?  The timekeeper has said so, and nobody has set one since.
+ * Should its transaction fail, one is left behind, and is dropped when it is due. */
+static bool
+is_none_set(const struct store *st)
+{
+	return timekeeper_due(st) == INT64_MAX;
+}
+
+int
+timer_row_drop_all(struct store *st, int64_t key)
+{
+	return is_none_set(st) ? 0 : statement_exec(st, Q_TIMER_DELETE_ALL, "l", key);
+}
+
 int
 timer_row_drop_namespace(struct store *st, int64_t key, struct slice ns)
 {
-	return statement_exec(st, Q_TIMER_DROP_NAMESPACE, "ls", key, ns);
+	return is_none_set(st) ? 0 : statement_exec(st, Q_TIMER_DROP_NAMESPACE, "ls", key, ns);
 }
 
 enum store_result

@@ -15,8 +15,9 @@
 enum store_result timer_row_set(struct store *st, int64_t key, struct slice ns, struct slice name,
     struct slice context, int64_t due_ms, int64_t most);
 
-/* Drop one, if it is there; and all of a session in a namespace. */
+/* Drop one, if it is there; all of a session that ends; and all of one in a namespace. */
 int timer_row_drop(struct store *st, int64_t key, struct slice ns, struct slice name);
+int timer_row_drop_all(struct store *st, int64_t key);
 int timer_row_drop_namespace(struct store *st, int64_t key, struct slice ns);
 
 /* Fetch and delete one that is due: STORE_OK (`*context` is malloc'ed; NULL: it has none),

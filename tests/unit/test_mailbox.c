@@ -235,6 +235,53 @@ what_was_kept_survives_a_reboot_and_another_version(void **state)
 }
 
 static void
+nobody_looks_for_mail_while_there_is_none_at_all(void **state)
+{
+	struct boxes *b = *state;
+
+	/* not known before somebody has looked */
+	assert_false(mailbox_is_empty(b->st));
+	assert_int_equal(mailbox_note_empty(b->st), 1);
+	assert_true(mailbox_is_empty(b->st));
+	/* what is not kept changes nothing that matters, what is kept is told at once */
+	keep(b, "42", "", "one");
+	assert_false(mailbox_is_empty(b->st));
+	assert_int_equal(mailbox_note_empty(b->st), 0);
+	assert_false(mailbox_is_empty(b->st));
+	assert_string_equal(waiting(b, "42", ""), "one ");
+	assert_int_equal(mailbox_delete(b->st, KEY, SLICE("")), 0);
+	assert_false(mailbox_is_empty(b->st));
+	assert_int_equal(mailbox_note_empty(b->st), 1);
+	assert_true(mailbox_is_empty(b->st));
+}
+
+static void
+mail_that_is_carried_over_is_found(void **state)
+{
+	struct boxes *b = *state;
+	struct store *other;
+
+	keep(b, "42", "", "one");
+	close_for_a_while(b);
+	/* the shared memory says so of a database that is replaced */
+	change_database(b->folder, "DELETE FROM mailbox");
+	open_again(b);
+	assert_int_equal(mailbox_note_empty(b->st), 1);
+	assert_int_equal(store_commit(b->st), 0);
+	change_database(b->folder,
+	    "INSERT INTO mailbox VALUES(1, 1, '42', '', 9000000000000, 10, 0, x'74776f');"
+	    "UPDATE meta SET v = 'before' WHERE k = 'boot'");
+	/* which a program does that starts meanwhile */
+	other = store_open(b->folder, "", 1, false);
+	assert_non_null(other);
+	assert_false(mailbox_is_empty(other));
+	store_close(b->st);
+	b->st = other;
+	assert_int_equal(store_begin(other, 1000), 0);
+	assert_string_equal(waiting(b, "42", ""), "two ");
+}
+
+static void
 a_table_that_is_not_ours_is_left(void **state)
 {
 	static const char *const others[] = {
@@ -348,6 +395,8 @@ main(void)
 	    TEST(who_has_too_much_loses_the_oldest),
 	    TEST(all_users_together_have_a_limit_and_nobody_loses_another_ones),
 	    TEST(what_was_kept_survives_a_reboot_and_another_version),
+	    TEST(nobody_looks_for_mail_while_there_is_none_at_all),
+	    TEST(mail_that_is_carried_over_is_found),
 	    TEST(a_table_that_is_not_ours_is_left),
 	    TEST(damage_costs_what_was_kept_at_most),
 	    TEST(what_a_killed_start_has_set_aside_is_found),
