@@ -91,6 +91,17 @@ for (const [kind, { cron }] of Object.entries(LOBBIES)) {
     await chief.person('Guest').getByRole('button', { name: 'kick' }).click();
     await ada.sees('Guest has left.');
     await guest.sees('not connected');
+    /* who comes back and finds another of that name is told so, and asked for a name */
+    const namesake = await Visitor.enter(server, 'Guest');
+    await guest.page.evaluate(() => Object.values(window.io.sockets)[0].connect());
+    await guest.sees('Somebody here has this name already.');
+    await guest.asks('W'.repeat(20));
+    await ada.sees('WWW');
+    await ada.page.setViewportSize({ width: 360, height: 780 });
+    assert.ok(await ada.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing is wider than a phone');
+    for (const { page } of [guest, namesake]) await page.context().close();
+    await ada.person('WWW').waitFor({ state: 'detached' });
+    await ada.person('Guest').waitFor({ state: 'detached' });
 
     execFileSync(cron[0], cron.slice(1), {
       env: { ...process.env, POLLUX_URL: `http://127.0.0.1:${server.wsdPort}/pollux/v1/`, POLLUX_KEY: KEY }
@@ -102,6 +113,6 @@ for (const [kind, { cron }] of Object.entries(LOBBIES)) {
     assert.deepStrictEqual(await ada.page.locator('#people li span').allTextContents(), ['Ada (you)', 'Chief']);
     if (kind === 'C' && process.env.SHOT) await ada.page.screenshot({ path: process.env.SHOT });
     assert.deepStrictEqual([ada, chief].map(({ page }) => page.complaints), [[], []]);
-    for (const { page } of [ada, guest, chief]) await page.context().close();
+    for (const { page } of [ada, chief]) await page.context().close();
   });
 }

@@ -70,13 +70,14 @@ function addKick(item) {
 
 function enter(nick) {
   socket.emit('nickname', nick, (error, answer) => {
+    me = error ? null : answer.nick;
+    $('login').hidden = !error;
+    $('lobby').hidden = Boolean(error);
+    $('why').textContent = error ? REASONS[error] ?? error : '';
     if (error) {
-      $('why').textContent = REASONS[error] ?? error;
+      $('nick').focus();
       return;
     }
-    me = answer.nick;
-    $('login').hidden = true;
-    $('lobby').hidden = false;
     $('people').replaceChildren();
     $('to').length = 1;
     for (const { nick: other, status } of answer.members) showPerson(other, status);
