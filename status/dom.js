@@ -11,6 +11,14 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/* Characters that are not seen, or that turn what follows around: without them two names could look
+ * like one. */
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/* What somebody wrote, with its hidden characters as \u202e. */
+export const visible = (text) => String(text).replace(HIDDEN, (character) =>
+  `\\u${character.codePointAt(0).toString(16).padStart(4, '0')}`);
+
 /* Set a text if it has changed, so that what a reader has selected stays selected. */
 export function setText(element, text) {
   if (element.textContent !== String(text)) element.textContent = text;
@@ -37,7 +45,7 @@ export function fillTable(table, columns, rows, { empty = 'none' } = {}) {
       make('td', number ? { class: 'number' } : {}))));
     cells.forEach((cell, x) => {
       if (cell instanceof Node) row.cells[x].replaceChildren(cell);
-      else setText(row.cells[x], cell);
+      else setText(row.cells[x], visible(cell));
     });
   });
 }

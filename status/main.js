@@ -7,6 +7,7 @@ import { Plots } from './plots.js';
 import { showFigures, showLog } from './show.js';
 import { beginActions, allowActions, showDrain } from './act.js';
 
+const plots = new Plots();
 let live = null;
 
 function showLogin(message = '') {
@@ -34,7 +35,7 @@ function showWindow(me) {
   setText(byId('key-name'), `key ${me.key}`);
   showState('connecting', false);
   allowActions(me);
-  const plots = new Plots(history);
+  plots.begin(history);
   live = new Live(me, {
     figures: (figures) => {
       showFigures(figures, history.add(figures));

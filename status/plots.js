@@ -57,23 +57,24 @@ function options({ value, steps, series }, width) {
   };
 }
 
+/* Made once: it lives as long as the page, through every login. */
 export class Plots {
-  constructor(history) {
-    this.history = history;
+  constructor() {
     this.plots = [];
     byId('no-plots').hidden = Boolean(window.uPlot);
     if (!window.uPlot) return;
-    /* light or dark, and the width: begin anew, which is cheap */
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.begin());
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.begin(this.history));
     new ResizeObserver(() => this.resize()).observe(byId('plot-sessions'));
-    this.begin();
   }
 
   data({ series }) {
     return [this.history.series.time, ...series.map(([name]) => this.history.series[name])];
   }
 
-  begin() {
+  /* Draw `history` from now on, in the colours that the reader has now. */
+  begin(history) {
+    this.history = history;
+    if (!window.uPlot || !history) return;
     for (const { plot } of this.plots) plot.destroy();
     this.plots = PLOTS.map((of) => {
       const element = byId(of.id);

@@ -1,5 +1,5 @@
 /* show: figures as tiles, tables and sentences. */
-import { byId, make, setText, fillTable, fillFacts, count, bytes, time } from './dom.js';
+import { byId, make, setText, visible, fillTable, fillFacts, count, bytes, time } from './dom.js';
 
 const PROGRAMS = { fcgi: 'pollux.fcgi', wsd: 'pollux-wsd', linkd: 'pollux-linkd', tool: 'pollux' };
 
@@ -130,6 +130,6 @@ export function showLog({ lines, reason }) {
   byId('log-reason').hidden = !reason;
   setText(byId('log-reason'), reason || '');
   log.hidden = !lines;
-  setText(log, (lines || []).join('\n'));
+  setText(log, (lines || []).map(visible).join('\n'));
   if (atEnd) log.scrollTop = log.scrollHeight;
 }

@@ -25,8 +25,9 @@ const server = useServer({
 });
 
 /* A window that is logged in.  Whatever the browser complains about is a failure, also of the policy. */
-async function openPage({ key = SECRET, port = server.port, width = 1280, colorScheme = 'light', without = null } = {}) {
+async function openPage({ key = SECRET, port = server.port, width = 1280, colorScheme = 'light', without = null, prepare = null } = {}) {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
+  await prepare?.(context);
   const page = await context.newPage();
   page.complaints = [];
   page.on('console', (message) => message.type() === 'error' && page.complaints.push(message.text()));
@@ -43,6 +44,13 @@ async function openPage({ key = SECRET, port = server.port, width = 1280, colorS
 const cell = (page, table, name) => page.getByRole('region', { name: table }).getByRole('row', { name }).getByRole('cell').last();
 const sessionsTile = async (page) => Number(await page.locator('#tiles dd').first().textContent());
 
+async function find(page) {
+  const result = page.locator('#find-result');
+  await page.getByRole('button', { name: 'Find' }).click();
+  await until(async () => await result.textContent() !== '', 'an answer');
+  assert.match(await result.textContent(), /^\d+ found\.$/);
+}
+
 /* The suite keeps them for whoever wants to look. */
 async function shoot(page, name) {
   const folder = process.env.SCREENSHOTS;
@@ -53,6 +61,7 @@ pollux('figures change while one looks, through the web server and at wsd', asyn
   for (const port of [server.port, server.wsdPort]) {
     const page = await openPage({ port });
     const before = await sessionsTile(page);
+    const below = page.getByRole('heading', { name: 'Store' }), top = (await below.boundingBox()).y;
     const clients = [];
     for (let i = 0; i < 3; i++) clients.push(await Websocket.open(server));
     for (const client of clients) await client.ask('join', ['a room to look at']);
@@ -60,6 +69,7 @@ pollux('figures change while one looks, through the web server and at wsd', asyn
     await until(async () => await cell(page, 'Largest rooms', 'a room to look at').textContent() === '3', 'the room has three');
     await until(async () => (await page.locator('#tiles').textContent()).match(/([\d.]+)?Messages in/), 'a rate is shown');
     assert.ok(await page.locator('#plot-sessions canvas').isVisible());
+    assert.strictEqual((await below.boundingBox()).y, top, 'what is below has not moved');
     await page.getByRole('row', { name: /^pollux-wsd/ }).first().waitFor();
     for (const client of clients) await client.close();
     await until(async () => await sessionsTile(page) <= before, 'they have gone');
@@ -85,7 +95,7 @@ pollux('what is sent arrives, and who is kicked is gone', async () => {
 
   await page.getByLabel('By', { exact: true }).selectOption('room');
   await page.getByLabel('Name', { exact: true }).fill('kick <me>');
-  await page.getByRole('button', { name: 'Find' }).click();
+  await find(page);
   await page.getByRole('button', { name: /^Kick P/ }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Kick' }).click();
   await page.getByText(/^P\S+ has ended\.$/).waitFor();
@@ -105,7 +115,7 @@ pollux('whatever clients write stays text', async () => {
   /* a user of that name, and a session that is listed with it */
   await page.getByLabel('By', { exact: true }).selectOption('room');
   await page.getByLabel('Name', { exact: true }).fill(EVIL);
-  await page.getByRole('button', { name: 'Find' }).click();
+  await find(page);
   const id = (await page.locator('#sessions code').first().textContent()).trim();
   await page.evaluate(async ([session, user]) => {
     const { token } = await (await fetch('status/me')).json();
@@ -122,13 +132,46 @@ pollux('whatever clients write stays text', async () => {
   await page.context().close();
 });
 
+pollux('hidden characters of a name are seen', async () => {
+  const page = await openPage();
+  const client = await Websocket.open(server);
+  await client.ask('join', ['a\u202eb\u200b']);
+  await client.ask('join', ['two  spaces']);
+  await page.getByRole('cell', { name: 'a\\u202eb\\u200b', exact: true }).waitFor();
+  const cells = page.getByRole('region', { name: 'Largest rooms' }).getByRole('cell');
+  await until(async () => (await cells.evaluateAll((all) => all.map((one) => one.innerText))).includes('two  spaces'), 'both are seen');
+  await client.close();
+  assert.deepStrictEqual(page.complaints, []);
+  await page.context().close();
+});
+
+pollux('a session that brings no figures is noticed, and they are asked for', async () => {
+  let isSilent = false;
+  const page = await openPage({
+    prepare: (context) => context.routeWebSocket(/\/websocket\//, (socket) => {
+      const far = socket.connectToServer();
+      far.onMessage((packet) => (isSilent && packet.includes('"figures"')) || socket.send(packet));
+    })
+  });
+  isSilent = true;
+  await page.getByText('silent, asking every 5 s').waitFor();
+  const before = await sessionsTile(page);
+  const client = await Websocket.open(server);
+  await until(async () => await sessionsTile(page) === before + 1, 'one more session');
+  await client.close();
+  isSilent = false;
+  await page.getByText('live by websocket').waitFor();
+  assert.deepStrictEqual(page.complaints, []);
+  await page.context().close();
+});
+
 pollux('a key that only reads sees no buttons that would change something', async () => {
   const page = await openPage({ key: READER });
   await page.getByRole('button', { name: 'Find' }).waitFor();
   assert.strictEqual(await page.getByRole('button', { name: 'Send', exact: true }).count(), 0);
   assert.strictEqual(await page.getByRole('button', { name: 'Drain' }).count(), 0);
   const client = await Websocket.open(server);
-  await page.getByRole('button', { name: 'Find' }).click();
+  await find(page);
   await page.locator('#sessions code').first().waitFor();
   assert.strictEqual(await page.getByRole('button', { name: /Kick/ }).count(), 0);
   await client.close();
@@ -153,7 +196,11 @@ pollux('dark and light, a phone, and the keyboard alone', async () => {
   for (const table of await light.locator('table:visible:not([role=presentation])').all()) assert.ok(await table.locator('th[scope=col]').count() > 0);
   await light.getByRole('button', { name: 'Log out' }).focus();
   await light.keyboard.press('Enter');
-  await light.getByLabel('Key').waitFor();
+  /* the next login finds each plot once */
+  await light.getByLabel('Key').fill(READER);
+  await light.keyboard.press('Enter');
+  await light.getByText(/^live by /).waitFor();
+  assert.deepStrictEqual(await light.locator('figure:visible').evaluateAll((all) => all.map((one) => one.querySelectorAll('canvas').length)), [1, 1, 1]);
   for (const page of [light, dark, phone]) {
     assert.deepStrictEqual(page.complaints, []);
     await page.context().close();
