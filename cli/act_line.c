@@ -7,8 +7,6 @@
 #include "shared/wire/json.h"
 #include "shared/wire/utf8.h"
 
-#define NUMBER_MAX 999999999 /* nine digits, as of options_number() */
-
 /* Add a word of the command line as a JSON string. */
 static void
 add_string_member(struct buf *out, const char *text)
@@ -230,8 +228,8 @@ act_line_add_number(struct buf *out, const char *name, const char *what, const c
 
 	if (text == NULL)
 		return;
-	if (!slice_number(slice_of(text), 9, NUMBER_MAX, &n)) {
-		cli_complain("%s needs a number from 0 to %d", what, NUMBER_MAX);
+	if (!slice_number(slice_of(text), 9, CLI_NUMBER_MAX, &n)) {
+		cli_complain("%s needs a number from 0 to %d", what, CLI_NUMBER_MAX);
 		exit(EX_USAGE);
 	}
 	buf_printf(out, ",\"%s\":%u", name, n);

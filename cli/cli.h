@@ -18,7 +18,8 @@
 #include "shared/hub/hub.h"
 #include "shared/store/listing.h"
 
-#define CLI_FILES 16 /* configuration files */
+#define CLI_FILES      16        /* configuration files */
+#define CLI_NUMBER_MAX 999999999 /* of a number on the command line: nine digits, an int */
 
 struct cli {
 	const char *paths[CLI_FILES + 1]; /* of -c; NULL after the last */
@@ -39,7 +40,7 @@ extern const struct argp options_argp;
 void options_read(struct cli *c, int argc, char **argv, const char *doc);
 
 /* The number that an option was given; exits with EX_USAGE when it is none, or not from `least` to
- * `most` (9 digits at most). */
+ * `most`, which is CLI_NUMBER_MAX at most. */
 unsigned options_number(
     struct argp_state *state, const char *option, const char *text, unsigned least, unsigned most);
 

@@ -9,7 +9,6 @@
 #include "shared/wire/sid.h"
 
 #define LIMIT_DEFAULT 1000 /* sessions or users */
-#define LIMIT_MAX     999999999
 
 /* A listing in progress; with --json it collects in `out`. */
 struct list {
@@ -74,7 +73,7 @@ parse_list(int key, char *arg, struct argp_state *state)
 		l->filter.after = key_of_session(state, arg);
 		return 0;
 	case KEY_LIMIT:
-		l->filter.limit = (int)options_number(state, "--limit", arg, 1, LIMIT_MAX);
+		l->filter.limit = (int)options_number(state, "--limit", arg, 1, CLI_NUMBER_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "a list is narrowed by options, not by \"%s\"", arg);

@@ -10,7 +10,6 @@
 
 #define ROOMS_SHOWN     10
 #define PROCESSES_SHOWN 20
-#define ROUNDS_MAX      999999999
 
 /* --- stats ---------------------------------------------------------------------------------- */
 
@@ -215,7 +214,7 @@ parse_top(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--interval needs seconds from 0.1 to 3600");
 		return 0;
 	case 'N':
-		top->rounds = (int)options_number(state, "--rounds", arg, 1, ROUNDS_MAX);
+		top->rounds = (int)options_number(state, "--rounds", arg, 1, CLI_NUMBER_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "top takes no argument \"%s\"", arg);
