@@ -14,8 +14,8 @@ export class Live {
     this.retryMs = 1000;
     this.stopped = false;
     this.connected = false;
-    this.heardAt = 0; /* of performance.now(): when the session last brought figures */
-    this.asking = setInterval(() => this.isHeard() || this.ask(), ASK_MS);
+    this.heardAt = 0; /* of performance.now(): when the session was last heard */
+    this.asking = setInterval(() => this.watch(), ASK_MS);
     this.ask();
     this.open();
   }
@@ -28,19 +28,16 @@ export class Live {
     this.socket = null;
   }
 
-  /* Whether the session brings figures: it may live while whoever sends them does not. */
-  isHeard() {
-    if (!this.connected) return false;
-    if (performance.now() - this.heardAt < ASK_MS) return true;
-    this.on.state(`silent, asking every ${ASK_MS / 1000} s`, false);
-    return false;
+  /* Ask for the figures if no session brings them: it may live while whoever sends them does not. */
+  watch() {
+    if (this.connected && performance.now() - this.heardAt < ASK_MS) return;
+    if (this.connected) this.on.state(`silent, asking every ${ASK_MS / 1000} s`, false);
+    this.ask();
   }
 
-  hear(socket, figures) {
-    if (this.socket !== socket) return;
+  hear(socket) {
     this.heardAt = performance.now();
     this.on.state(`live by ${socket.socket.transport.name}`, true);
-    this.on.figures(figures);
   }
 
   async ask() {
@@ -89,10 +86,13 @@ export class Live {
     socket.on('connect', () => {
       this.connected = true;
       this.retryMs = 1000;
-      this.heardAt = performance.now();
-      this.on.state(`live by ${socket.socket.transport.name}`, true);
+      this.hear(socket);
     });
-    socket.on('figures', (figures) => this.hear(socket, figures));
+    socket.on('figures', (figures) => {
+      if (this.socket !== socket) return;
+      this.hear(socket);
+      this.on.figures(figures);
+    });
     socket.on('log', (log) => this.socket === socket && this.on.log(log));
     for (const event of ['disconnect', 'connect_failed', 'error']) socket.on(event, over);
   }
