@@ -126,6 +126,7 @@ void
 text_write_double(struct buf *out, double value)
 {
 	char digits[32];
+	const char *mark = localeconv()->decimal_point; /* a module may have called setlocale() */
 	const char *point;
 
 	if (!isfinite(value)) {
@@ -137,15 +138,14 @@ text_write_double(struct buf *out, double value)
 		if (strtod(digits, NULL) == value)
 			break;
 	}
-	/* a module may have called setlocale() */
-	point = strstr(digits, localeconv()->decimal_point);
+	point = strstr(digits, mark);
 	if (point == NULL) {
 		buf_puts(out, digits);
 		return;
 	}
 	buf_add(out, digits, (size_t)(point - digits));
 	buf_add_char(out, '.');
-	buf_puts(out, point + strlen(localeconv()->decimal_point));
+	buf_puts(out, point + strlen(mark));
 }
 
 const char *
