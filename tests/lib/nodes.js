@@ -8,7 +8,6 @@ const { promisify } = require('node:util');
 const { request } = require('./http');
 const { POLLUX, commandLine, processes, processesOf, programs } = require('./server');
 
-
 /* Processes of a server whose command line matches. */
 function findProcesses(server, pattern) {
   return processesOf(server.folder).map(({ pid }) => pid).filter((pid) => pattern.test(commandLine(pid)));

@@ -60,6 +60,15 @@ idle(struct world *w, int i)
 	return next - w->now;
 }
 
+/* A client, of whose coming nothing is told; process 0 keeps the time. */
+static void
+open_quietly(struct world *w, int i, struct client *c)
+{
+	pass(w, 0);
+	open_stream(w, i, c);
+	w->told[0] = '\0';
+}
+
 static void
 one_process_ticks(void **state)
 {
@@ -280,9 +289,7 @@ a_timer_of_the_same_name_is_replaced(void **state)
 	struct world *w = *state;
 	struct client c;
 
-	pass(w, 0);
-	open_stream(w, 1, &c);
-	w->told[0] = '\0';
+	open_quietly(w, 1, &c);
 	run(w, 1, &c, feed_dog);
 	pass(w, 100);
 	run(w, 1, &c, feed_dog);
@@ -303,9 +310,7 @@ the_handler_may_change_timers(void **state)
 	struct world *w = *state;
 	struct client c;
 
-	pass(w, 0);
-	open_stream(w, 0, &c);
-	w->told[0] = '\0';
+	open_quietly(w, 0, &c);
 	run(w, 0, &c, set_two);
 	w->script = drop_dog;
 	pass(w, 120);
@@ -336,9 +341,7 @@ a_slow_handler_does_not_hold_the_store_for_the_next(void **state)
 	struct world *w = *state;
 	struct client c;
 
-	pass(w, 0);
-	open_stream(w, 0, &c);
-	w->told[0] = '\0';
+	open_quietly(w, 0, &c);
 	run(w, 0, &c, set_two);
 	w->script = take_long;
 	w->now += 300;

@@ -215,12 +215,15 @@ for (const [door, port] of Object.entries(DOORS)) {
     assert.match(await key('list'), /^cron +read +keys$/m);
     const answers = (await Promise.all([get(), get(), get()])).map(({ status }) => status);
     assert.deepStrictEqual(answers, [200, 200, 200]);
-    await assert.rejects(key('new', 'cron', 'read'), /there is a key "cron"/);
+    await assert.rejects(key('new', 'cron', 'read'), { code: 73, message: /there is a key "cron"/ });
+    const env = { ...process.env, POLLUX_PUBLISH_KEYS: `fixed:read:${hash('x')}` };
+    await assert.rejects(run(POLLUX, ['key', 'revoke', 'fixed', '-d', server.data], { env }), { code: 78, message: /take it out of \[publish\] keys/ });
+    await assert.rejects(key('revoke', 'nobody'), { code: 67, message: /there is no key "nobody"/ });
     /* one that the programs would leave out is not made */
     const file = path.join(server.data, 'keys'), before = fs.readFileSync(file, 'utf8');
     const many = Array.from({ length: 64 }, (_, i) => `many${i}:read:${hash(`many${i}`)}\n`).join('');
     fs.writeFileSync(file, before + many);
-    await assert.rejects(key('new', 'last', 'read'), /there are 64 keys, which is the limit/);
+    await assert.rejects(key('new', 'last', 'read'), { code: 73, message: /there are 64 keys, which is the limit/ });
     assert.strictEqual(fs.readFileSync(file, 'utf8'), before + many);
     /* what somebody has written into the file stays as it is */
     fs.writeFileSync(file, `# by hand\nmistyped:reed:${hash('x')}\n${before}`);
