@@ -123,7 +123,7 @@ revive_event(struct events *e, struct hook_listed *event)
 	bool lives = session_find_key(e->cli->hub, event->key, &s) == SESSION_LIVE;
 
 	event_id_write(old_id, e->epoch, event->id);
-	if (!lives) /* nobody waits for the answer */
+	if (!lives) /* no client waits for the answer */
 		event->ack = (struct slice){NULL, 0};
 	if (write_revived(&body, event, old_id, lives) == -1) {
 		cli_complain("%s: its body cannot be read", old_id);

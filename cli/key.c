@@ -69,8 +69,8 @@ look_at_key(void *arg, const struct publish_key *key)
 	call->fixed = call->fixed || !key->from_file;
 }
 
-/* Copy all lines of the file but that of this key, also those that are no keys: comments, and what
- * somebody has mistyped.  Return 0, or an exit status: the file must not be replaced. */
+/* Copy all lines of the file but that of this key, also those that are no keys: comments, and lines
+ * with a mistake.  Return 0, or an exit status: the file must not be replaced. */
 static int
 copy_other_lines(struct key_call *call)
 {

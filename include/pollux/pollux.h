@@ -422,7 +422,8 @@ static inline const sio_handshake *sio_socket_handshake(sio_socket *s);
 
 /* The socket of the session of this public id in the namespace, wherever its transport is.  Until
  * the handler returns it can be used as the handler's own, but for sio_ack(), which returns
- * -EINVAL, and sio_ack_later().  NULL: there is no such session in the namespace. */
+ * -EINVAL, and sio_ack_later(), which returns "": it has not sent this event.  NULL: there is no
+ * such session in the namespace. */
 static inline sio_socket *sio_ns_find(sio_ns *ns, const char *id);
 
 /* The same in the socket's namespace. */

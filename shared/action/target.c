@@ -302,7 +302,7 @@ target_ask_all(struct application *app, const struct target *t, struct target_qu
 {
 	struct buf keys = {.p = NULL};
 	struct slice data;
-	/* also when nobody is there: a mistake must not wait for the first client to show */
+	/* also when it is for no session: a mistake must not show with the first client only */
 	int result = q->context.n > CONTEXT_BYTES_MAX ? -EMSGSIZE : question_data(app, q, &data);
 	int asked = 0;
 

@@ -41,7 +41,7 @@ int mail_take(struct hub *h, const struct link_mail *mail);
 int mail_forget(struct hub *h, struct slice uids);
 
 /* As the process that does maintenance, before it opens a transaction: note if there is no mail at
- * all, so that nobody looks for it.  And in one: delete what is too old. */
+ * all, so that no process looks for it.  And in one: delete what is too old. */
 void mail_note_empty(struct hub *h);
 void mail_expire(struct hub *h);
 

@@ -51,10 +51,10 @@ enum store_result mailbox_next(
 /* Delete what is shared: other nodes know better which of it was delivered. */
 int mailbox_drop_shared(struct store *st);
 
-/* Is it known that nobody has any?  Without a query, under the writer's lock. */
+/* Is it known that no user has mail?  Without a query, under the writer's lock. */
 bool mailbox_is_empty(const struct store *st);
 /* Look, for all processes: at the beginning of a transaction, since what it deletes may come back.
- * 1: nobody has any; 0; or -1. */
+ * 1: no user has mail; 0: one has; or -1. */
 int mailbox_note_empty(struct store *st);
 
 /* Is there anything whose time is up?  1 or 0, or -1. */

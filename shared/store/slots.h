@@ -80,7 +80,7 @@ void slots_set_chores_due(struct slots *sl, int64_t due_ms);
 int64_t slots_rebuilt(const struct slots *sl);
 void slots_set_rebuilt(struct slots *sl, int64_t now_ms);
 
-/* Whether nobody has mail (mailbox.h): under the writer's lock.  False: somebody may. */
+/* Whether no user has mail (mailbox.h): under the writer's lock.  False: a user may have. */
 bool slots_mailbox_empty(const struct slots *sl);
 void slots_set_mailbox_empty(struct slots *sl, bool empty);
 

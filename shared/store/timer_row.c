@@ -23,8 +23,8 @@ timer_row_drop(struct store *st, int64_t key, struct slice ns, struct slice name
 	return statement_exec(st, Q_TIMER_DROP, "lss", key, ns, name);
 }
 
-/* Has no session of this folder one?  The timekeeper has said so, and nobody has set one since.
- * Should its transaction fail, one is left behind, and is dropped when it is due. */
+/* Whether no session of this folder has a timer: the timekeeper has said so, and none was set
+ * since.  Should its transaction fail, a timer is left behind, and is dropped when it is due. */
 static bool
 is_none_set(const struct store *st)
 {

@@ -239,7 +239,7 @@ nobody_looks_for_mail_while_there_is_none_at_all(void **state)
 {
 	struct boxes *b = *state;
 
-	/* not known before somebody has looked */
+	/* not known before a process has looked */
 	assert_false(mailbox_is_empty(b->st));
 	assert_int_equal(mailbox_note_empty(b->st), 1);
 	assert_true(mailbox_is_empty(b->st));
